@@ -1,0 +1,74 @@
+"""The tree of errors that users see.
+
+Each one says what happened, where, and what to do now; the command line prints it in one to three
+lines and ends with its exit code. What is not one of these is a fault of spe's own and shown as such.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SpeError(Exception):
+    """A fault that a person can do something about.
+
+    what: one sentence. where: file, line, key, host or task. todo: the next step, in one sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
+        super().__init__(what, where, todo)
+        self.what, self.where, self.todo = what, where, todo
+
+    def __str__(self) -> str:
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{first}\n  {self.todo}" if self.todo else first
+
+
+class ConfigError(SpeError):
+    """spe.yaml, a parameter file, a hosts file or hooks.py is not what it should be. Nothing was run."""
+
+
+class UsageError(SpeError):
+    """The command line asks for something that cannot be."""
+
+
+class StoreError(SpeError):
+    """The runs folder or its database cannot be used."""
+
+
+class BusyError(SpeError):
+    """Another spe works on this sweep now."""
+
+
+class NothingRuns(SpeError):
+    """No host came up, so nothing could run."""
+
+    exit_code = 3
+
+
+class HookError(SpeError):
+    """A function of hooks.py raised, hung or died; the traceback is in `what`."""
+
+
+class Fault(StrEnum):
+    """Why a host did not come up, each by its own name; `spe run` and `spe doctor` use the same ones."""
+
+    NAME = "name not found"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    LOGIN = "login failed"
+    HOST_KEY = "host key"
+    NO_PYTHON = "no python3"
+    COPY = "copy failed"
+    START = "start failed"
+    LOST = "connection lost"
+
+
+class LaunchError(SpeError):
+    """A host did not come up. `fault` names the kind; the other hosts go on."""
+
+    def __init__(self, fault: Fault, what: str, *, where: str = "", todo: str = "") -> None:
+        super().__init__(f"{fault}: {what}", where=where, todo=todo)
+        self.fault = fault

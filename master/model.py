@@ -1,0 +1,188 @@
+"""The nouns of spe as frozen dataclasses and enums; no behaviour beyond the facts that they carry.
+
+Words are those of the glossary in docs/guide.md, one word a thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Kind(StrEnum):
+    """How a result is read: the `as` of spe.yaml."""
+
+    TEXT = "text"
+    INT = "int"
+    FLOAT = "float"
+    JSON = "json"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSpec:
+    """One named result: where it comes from and how it is read."""
+
+    name: str
+    source: str = "stdout"  # "stdout", or a file below the task's directory
+    kind: Kind = Kind.TEXT
+    regex: str | None = None  # the first group (or the whole match) is the value
+    path: str | None = None  # dotted path into a JSON document
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFile:
+    """One executable of the worker, for one platform."""
+
+    path: Path
+    md5: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The user's executable: one name, one file per platform (`linux-x86_64`, `linux` or `any`)."""
+
+    name: str
+    files: Mapping[str, WorkerFile]
+
+    def for_platform(self, platform: str) -> WorkerFile | None:
+        """The file for `linux-x86_64`, looked up as such, then `linux`, then `any`."""
+        return self.files.get(platform) or self.files.get(platform.split("-")[0]) or self.files.get("any")
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSet:
+    """One parameter set as the source gives it; `line` is its line in the parameter file, 0 if it has none."""
+
+    values: Mapping[str, str]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file that a task finds in its directory; `stdin` is fed by that name."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one task runs: its arguments, its input files and its own environment."""
+
+    words: tuple[str, ...]
+    inputs: tuple[Input, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One line of the hosts file. `None` means: as ~/.ssh/config, the login or the machine itself says."""
+
+    name: str
+    user: str | None = None
+    port: int | None = None
+    slots: int | None = None
+    workdir: str | None = None
+    python: str | None = None
+    setup: str | None = None
+    origin: str = ""  # "hosts.txt:3", for messages
+
+    @property
+    def is_here(self) -> bool:
+        """`localhost` is this machine, without SSH."""
+        return self.name == "localhost"
+
+
+class TaskState(StrEnum):
+    """Where a task is. Only lifecycle.py moves it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class TicketState(StrEnum):
+    """Where one attempt at a task is. Only lifecycle.py moves it."""
+
+    ISSUED = "issued"  # a client has it
+    CHECKING = "checking"  # its result is here and being validated
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # the validation said no
+    FAILED = "failed"  # the program said so, or ran out of its time
+    LOST = "lost"  # its host went silent; a late result is still taken
+    EXPIRED = "expired"  # another attempt won
+
+
+@dataclass(slots=True)
+class Task:
+    """One parameter set of the sweep, as the farm holds it while it is waiting or running."""
+
+    number: int
+    values: Mapping[str, str]
+    state: TaskState = TaskState.WAITING
+    attempts: int = 0  # used up: failed and rejected ones, not lost ones
+    lost: int = 0  # attempts that died with their host
+    faults: dict[str, int] = field(default_factory=dict)  # reason class -> attempts used up by it
+    tickets: list[int] = field(default_factory=list)  # the live ones
+    shunned: set[str] = field(default_factory=set)  # hosts where an attempt went wrong
+
+
+@dataclass(slots=True)
+class Ticket:
+    """One attempt at a task."""
+
+    id: int
+    task: int
+    client: str
+    host: str
+    issued: float  # monotonic seconds of this master
+    state: TicketState = TicketState.ISSUED
+    word: float = 0.0  # the last sign of life, monotonic seconds
+    leased: bool = False  # its client pings, so silence means loss
+
+
+@dataclass(slots=True)
+class Client:
+    """A client that registered: one process of ours (or anybody's) on one host."""
+
+    id: str
+    host: str
+    platform: str
+    slots: int
+    word: float
+    pings: bool = False
+    told: bool = False  # has heard that the sweep is over
+    gone: bool = False  # has said bye
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt went wrong: `kind` is the class for `retry`, `reason` the sentence for people."""
+
+    kind: str  # "exit:75", "signal:9", "timeout", "rejected", "missing", "start", "other"
+    reason: str
+    exit_code: int | None = None
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One accepted result of one task, as it is stored.
+
+    `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when they
+    are many or the result is a file; both None means: value plus one newline, in UTF-8.
+    """
+
+    name: str
+    value: str
+    raw: bytes | None = None
+    file: str | None = None
+    size: int = 0
