@@ -1,0 +1,103 @@
+"""What the master and the hook process say to each other: pickled tuples with their length in front.
+
+Both ends are this program, of this user, on this machine, and one starts the other: no version, no credential.
+It leaves the process to hookhost.py and the waiting to hooklane.py.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .extract import Part
+from .judge import Judgement
+from .model import ResultSpec
+
+LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message: what this process is for."""
+
+    folder: Path  # of the sweep: its working directory, and the first place where it looks for modules
+    functions: tuple[str, ...]  # FILE.py:FUNCTION
+    specs: tuple[ResultSpec, ...]
+    validators: tuple[str, ...]
+    scratch: Path  # for files that are made on demand; exists
+    limit: float  # seconds, after which a call is killed by the kernel even when the master is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One result on its way to a function. The text is `value`, or lies in `file` when `value` is None."""
+
+    name: str
+    value: str | None
+    raw: bytes | None
+    file: str | None
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call one of the functions."""
+
+    function: int
+    number: int
+    parameters: Mapping[str, str]
+    results: tuple[Given, ...]
+    exit_code: int | None
+    stderr: str
+    host: str
+    seconds: float
+    wants_verdict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judge one report (judge.py), because its specifications have a regex."""
+
+    parts: Mapping[str, Part]
+    exit_code: int | None
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A function, or the import of its file, went wrong."""
+
+    what: str  # one line
+    traceback: str = ""
+    file: str = ""
+    line: int = 0
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to the setup (after the imports) and to each call: all well unless there is trouble."""
+
+    trouble: Trouble | None = None
+    reason: str | None = None  # why a function said no
+    judgement: Judgement | None = None
+
+
+def pack(message: object) -> bytes:
+    """One message as it goes over a pipe."""
+    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return LENGTH.pack(len(body)) + body
+
+
+def receive(stream: BinaryIO) -> Any:
+    """The next message, or None when the other end is gone."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    body = stream.read(length)
+    return pickle.loads(body) if len(body) == length else None
