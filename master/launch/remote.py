@@ -1,0 +1,239 @@
+"""What runs on the host before the client does: one POSIX shell script, and the one way to run it.
+
+The script finds a Python, checks the client's file by its content, and starts it with the session ID still
+waiting on standard input. It makes no decisions: it says what it met by its exit code and lines `spe: …`.
+
+Why not `/bin/sh -s` with the script on standard input: dash reads its script in blocks and swallows the session
+ID behind it. So a first line that every login shell (also csh and fish) passes on unread collects the script
+with `read`, which takes a byte at a time, and runs it then.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+import paramiko
+
+from ..errors import Fault, LaunchError
+from ..model import Host
+from . import Offer
+
+_END = "#end of the script"
+_BOOTSTRAP = (
+    '/bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; s=; '
+    f'while IFS= read -r l && [ "$l" != "{_END}" ]; do s=$s$l$n; done; eval "$s"\''
+)
+_OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods us is cut
+
+
+class Code(IntEnum):
+    """The script's exit codes; below 40 they are the client's own (see client/__main__.py)."""
+
+    STARTED = 0
+    UNREACHABLE = 3
+    SESSION = 4
+    CERTIFICATE = 5
+    WORKDIR = 6
+    TOO_OLD = 7
+    SETUP = 8
+    WORKER = 9
+    NO_PYTHON = 41
+    BAD_PYTHON = 42
+    NO_CLIENT = 43
+    NO_FOLDER = 44
+
+
+# Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
+_PROBE = """
+import sys
+if sys.version_info < (3, 6):
+    sys.exit(7)
+try:
+    import http.client, hashlib, ssl, zipfile, zlib
+except ImportError:
+    sys.stdout.write(str(sys.exc_info()[1]))
+    sys.exit(42)
+try:
+    with open(sys.argv[1], "rb") as file:
+        found = hashlib.sha256(file.read()).hexdigest()
+except (IOError, OSError):
+    sys.exit(43)
+sys.exit(0 if found == sys.argv[2] else 43)
+"""
+
+# Set before it: task (look: only see whether all is there, and make the folder to copy to; start), name, sha256,
+# python, and "$@", the client's arguments.
+_SCRIPT = r"""
+umask 077
+say() { printf 'spe: %s\n' "$*"; }
+parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
+folder=$parent/spe
+client=$folder/$name
+made() { # a folder that we had to make is marked, so that the last one to leave may remove it
+    [ -d "$1" ] && return 0
+    if why=$(mkdir "$1" 2>&1); then
+        why=$( (: >"$1/.spe-made") 2>&1) && return 0
+        rmdir "$1"
+    fi
+    [ -d "$1" ] && return 0 # another host of the same home was quicker
+    say "${why:-cannot make $1}"
+    return 1
+}
+probe() { "$1" -c "$probe_text" "$2" "$sha256" </dev/null 2>/dev/null; }
+find_python() { # the best of the faults met is told: a bad one is more than none
+    worst=41
+    case $python in "~/"*) python=$HOME/${python#"~/"} ;; esac
+    all="python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python"
+    for word in ${python:-$all}; do
+        found=$(command -v "$word" 2>/dev/null) || continue
+        line=$(probe "$found" "$client")
+        code=$?
+        case $code in
+            0 | 43) return "$code" ;;
+            42) worst=42; say "$found lacks a module: $line" ;;
+            7) [ "$worst" = 42 ] || worst=7; say "$found is $("$found" -V 2>&1)" ;;
+            *) say "$found does not run (exit $code)" ;;
+        esac
+    done
+    return "$worst"
+}
+find_python
+code=$?
+if [ "$task" = look ]; then
+    [ "$code" = 43 ] && { made "$parent" && made "$folder" || exit 44; } && say "folder $folder"
+    exit "$code"
+fi
+[ "$code" = 0 ] || exit "$code"
+"$found" "$client" "$@"
+code=$?
+[ "$code" = 0 ] || [ -e "$client" ] || exit 43 # another host of this home left, and took the file along
+exit "$code"
+"""
+
+_PLACE = r"""
+mv -f "$folder/$incoming" "$folder/$name" || exit 44
+exit 0
+"""
+
+_CLEAN = r"""
+parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
+folder=$parent/spe
+for file in $unwanted; do rm -f "$folder/$file"; done
+for empty in "$folder" "$parent"; do
+    [ "$(ls -A "$empty" 2>/dev/null)" = .spe-made ] && rm -f "$empty/.spe-made" && rmdir "$empty"
+done
+exit 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command on the host ended and what it said, stdout and stderr as they came."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def folder(self) -> str | None:
+        """The folder to copy to, as the script names it."""
+        return next((line.removeprefix("spe: folder ") for line in self.lines if line.startswith("spe: folder ")), None)
+
+    @property
+    def last(self) -> str:
+        """The last line, which is where programs say why they ended."""
+        return self.lines[-1].removeprefix("spe: ") if self.lines else "no word"
+
+
+def look_script(host: Host, offer: Offer) -> str:
+    """The script that sees whether the client is there; if not, it makes the folder and names it."""
+    return _assigned({**_words(host, offer), "task": "look"}) + _SCRIPT
+
+
+def start_script(host: Host, offer: Offer, url: str) -> str:
+    """The script that starts the client, which reads the session ID from standard input."""
+    arguments = shlex.join([*offer.arguments(url, host), "--detach"])
+    return _assigned({**_words(host, offer), "task": "start"}) + f"set -- {arguments}\n" + _SCRIPT
+
+
+def place_script(folder: str, incoming: str, name: str) -> str:
+    """The script that gives a whole copy its name: until then nobody starts it."""
+    return _assigned({"folder": folder, "incoming": incoming, "name": name}) + _PLACE
+
+
+def clean_script(*unwanted: str) -> str:
+    """The script that removes files of ours from the folder, and the folders that were made for them."""
+    return _assigned({"unwanted": " ".join(unwanted)}) + _CLEAN
+
+
+def _words(host: Host, offer: Offer) -> dict[str, str]:
+    return {"name": offer.client_name, "sha256": offer.client_sha256, "python": host.python or "", "probe_text": _PROBE}
+
+
+def _assigned(words: dict[str, str]) -> str:
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
+
+
+def run(transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = "") -> Said:
+    """Runs a script on the host with `stdin` behind it. Raises LaunchError if the host falls silent or is lost."""
+    end = time.monotonic() + limit
+    late = threading.Timer(limit + 1, transport.close)  # paramiko waits for some answers without a limit
+    late.daemon = True
+    late.start()
+    try:
+        channel = transport.open_session(timeout=limit)
+        try:
+            channel.set_combine_stderr(True)
+            channel.exec_command(_BOOTSTRAP)
+            channel.settimeout(limit)
+            channel.sendall(f"{script}{_END}\n{stdin}".encode())
+            channel.shutdown_write()
+            return _heard(channel, end)
+        finally:
+            channel.close()
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if isinstance(error, TimeoutError) or time.monotonic() > end:
+            raise LaunchError(
+                Fault.TIMEOUT,
+                f"nothing came of the start within {limit:g} s",
+                where=where,
+                todo=f"Is its home or the machine hung? Look there: ssh {where}",
+            ) from error
+        raise LaunchError(
+            Fault.LOST,
+            f"while the client was started ({error or 'closed'})",
+            where=where,
+            todo=f"Try: ssh {where} true",
+        ) from error
+    finally:
+        late.cancel()
+
+
+def _heard(channel: paramiko.Channel, end: float) -> Said:
+    """Listens until the exit status is there: a daemon may keep the output open."""
+    text = b""
+    channel.settimeout(0.2)
+    while True:
+        done = channel.exit_status_ready()
+        try:
+            data = channel.recv(4096)
+            text = (text + data)[-_OUTPUT_LIMIT:]
+            if not data and channel.closed:
+                break
+            if not data and not done:
+                time.sleep(0.02)  # output closed before the end
+        except TimeoutError:
+            if done:
+                break
+        if done and not channel.recv_ready():
+            break
+        if time.monotonic() > end:
+            raise TimeoutError
+    lines = tuple(line.strip() for line in text.decode(errors="replace").splitlines() if line.strip())
+    code = channel.recv_exit_status() if channel.exit_status_ready() else -1
+    if code == -1:
+        raise EOFError("no exit status")
+    return Said(code, lines)

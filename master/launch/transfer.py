@@ -1,0 +1,91 @@
+"""Copying the client to a host with scp: whole under a temporary name, then renamed onto its own.
+
+A host without an `scp` program gets it through `cat`. What fails here is "copy failed", never "login failed".
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import secrets
+import shlex
+import threading
+import time
+
+import paramiko
+from scp import SCPClient, SCPException
+
+from ..errors import Fault, LaunchError
+from . import Offer, remote
+
+log = logging.getLogger("spe.launch")
+
+
+def copy(transport: paramiko.Transport, folder: str, offer: Offer, where: str, limit: float) -> None:
+    """Puts the client into the folder. Nothing of a failed copy stays."""
+    incoming = f".{offer.client_name}.{secrets.token_hex(6)}"
+    try:
+        _put(transport, f"{folder}/{incoming}", offer.client, limit)
+        said = remote.run(transport, remote.place_script(folder, incoming, offer.client_name), where, limit)
+        if said.code != 0:
+            raise _Failed(said.last)
+    except _Failed as error:
+        _tidy(transport, incoming, where, limit)
+        raise LaunchError(
+            Fault.COPY, f"to {folder}: {error}", where=where, todo=_todo(str(error), where, folder)
+        ) from error
+
+
+class _Failed(Exception):
+    """What the host said about a copy."""
+
+
+def _todo(why: str, where: str, folder: str) -> str:
+    if "space" in why or "quota" in why.lower():
+        return f"Make room there: ssh {where} df -h {folder}"
+    return f"Look there: ssh {where} ls -ld {folder}"
+
+
+def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+    late = threading.Timer(limit, transport.close)  # the libraries wait for some answers without a limit
+    late.daemon = True
+    late.start()
+    end = time.monotonic() + limit
+    try:
+        try:
+            SCPClient(transport, socket_timeout=limit).putfo(io.BytesIO(content), path, mode="0600", size=len(content))
+        except SCPException as error:
+            if "No response" not in str(error):
+                raise _Failed(str(error).strip()) from error
+            log.info("no scp program there (%s), copying through cat", error)
+            _put_with_cat(transport, path, content, limit)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        if time.monotonic() >= end - 0.5:
+            raise _Failed(f"not finished after {limit:g} s") from error
+        raise _Failed(f"the connection was lost ({error or 'closed'})") from error
+    finally:
+        late.cancel()
+
+
+def _put_with_cat(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+    """The path is of our making but for the home's own name; single quotes are the same in every login shell."""
+    channel = transport.open_session(timeout=limit)
+    try:
+        channel.settimeout(limit)
+        channel.set_combine_stderr(True)
+        channel.exec_command(f"/bin/sh -c {shlex.quote(f'umask 077; cat >{shlex.quote(path)}')}")
+        channel.sendall(content)
+        channel.shutdown_write()
+        said = channel.makefile("rb").read(4096).decode(errors="replace").strip()
+        if channel.recv_exit_status() != 0:
+            raise _Failed(said or "cat failed")
+    finally:
+        channel.close()
+
+
+def _tidy(transport: paramiko.Transport, incoming: str, where: str, limit: float) -> None:
+    """The rest of a failed copy; the fault itself is told by the caller, so one here is only logged."""
+    try:
+        remote.run(transport, remote.clean_script(incoming), where, limit)
+    except LaunchError as error:
+        log.warning("%s: the rest of a failed copy may stay: %s", where, error)
