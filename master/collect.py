@@ -84,7 +84,8 @@ def write_text(path: Path, mode: Mode, spec: ResultSpec, root: Path, rows: Itera
     count = 0
     with _replacing(path) as stream:
         for row in rows:
-            write(stream, row, content(row.outputs[spec.name], spec, root), count == 0)
+            output = row.outputs.get(spec.name)  # the result may be younger than the row
+            write(stream, row, content(output, spec, root) if output else iter(()), count == 0)
             count += 1
     return count
 
@@ -178,7 +179,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
     except OSError as fault:
         where = str(fault.filename or path)
-        raise StoreError(f"{path.name} cannot be written: {fault.strerror}", where=where) from fault
+        raise StoreError(f"{path.name} cannot be made: {fault.strerror}", where=where) from fault
     finally:
         temporary.unlink(missing_ok=True)
 

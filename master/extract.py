@@ -25,7 +25,7 @@ CHUNK = 1024 * 1024
 
 INT = re.compile(r"[+-]?[0-9]+")
 FLOAT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))")
-JSON_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+JSON_SPACE = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]+')  # possessive: no memory for ways back
 
 
 class Refused(ValueError):

@@ -31,13 +31,14 @@ from .judge import judge
 
 Function = Callable[[TaskForHook, ResultForHook], Any]
 GOODBYE = 2.0  # seconds to finish the call and to flush files, once the master is gone
+LONGEST = 8000  # characters of a traceback
 SLACK = 5.0  # seconds that the kernel's alarm leaves to the master, which kills with a better report
 
 
 def main() -> None:
     """Serve until the master says goodbye or is gone."""
     requests, replies = _own_pipes()
-    faulthandler.enable(int(sys.argv[1]))
+    faulthandler.enable(int(sys.argv[1]), all_threads=False)
     faulthandler.register(signal.SIGUSR1, int(sys.argv[1]), all_threads=False)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a hook that crashes leaves no core file in the user's folder
     setup: Setup | None = receive(requests)
@@ -57,24 +58,30 @@ def _serve(setup: Setup, requests: BinaryIO, replies: BinaryIO) -> None:
         answer = Answer()
     except _Unusable as unusable:
         functions, answer = [], Answer(unusable.trouble)
-    replies.write(pack(answer))
+    _send(replies, answer)
     while (message := receive(requests)) is not None:
         signal.setitimer(signal.ITIMER_REAL, setup.limit + SLACK)
         answer = _judged(setup, message) if isinstance(message, Judge) else _called(setup, functions, message)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        replies.write(pack(answer))  # at once: the oldest call without an answer is the one that runs
+        _send(replies, answer)
+
+
+def _send(replies: BinaryIO, answer: Answer) -> None:
+    """At once: the master takes the oldest call without an answer for the one that runs."""
+    replies.write(pack(answer))
+    replies.flush()
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Take standard input and output for ourselves, so that no print of the user's gets between."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    return requests, replies  # type: ignore[return-value]  # raw, but its short writes are on pipes that block
+    return requests, replies
 
 
 def _settle(folder: Path) -> None:
@@ -157,7 +164,11 @@ def _takes_two(function: Callable[..., Any], file: str, name: str) -> None:
 
 
 def _judged(setup: Setup, message: Judge) -> Answer:
-    return Answer(judgement=judge(setup.specs, setup.validators, message.parts, message.exit_code, message.folder))
+    try:
+        judgement = judge(setup.specs, setup.validators, message.parts, message.exit_code, message.folder)
+        return Answer(judgement=judgement)
+    except Exception as fault:  # a file that vanished, no memory: this report's trouble, not the next one's
+        return Answer(_trouble(fault, setup.folder, "the result cannot be judged"))
 
 
 def _called(setup: Setup, functions: list[Function], call: Call) -> Answer:
@@ -186,14 +197,14 @@ def _verdict(name: str, returned: object) -> Answer:
 def _trouble(fault: BaseException, folder: Path, what: str) -> Trouble:
     """What a person must see: the frames of the user's own files and of what they called, not ours."""
     report = traceback.TracebackException.from_exception(fault)
-    frames = report.stack
+    frames = [frame for frame in report.stack if not frame.filename.startswith(("<frozen", __file__))]
     here = [number for number, frame in enumerate(frames) if Path(frame.filename).parent == folder]
-    report.stack = traceback.StackSummary.from_list(frames[here[0] :] if here else frames[1:])
+    report.stack = traceback.StackSummary.from_list(frames[here[0] :] if here else frames)
     last = "".join(report.format_exception_only()).strip().splitlines()[-1]
     file, line = (Path(frames[here[-1]].filename).name, frames[here[-1]].lineno or 0) if here else ("", 0)
     if isinstance(fault, SyntaxError) and fault.filename:
         file, line = Path(fault.filename).name, fault.lineno or 0
-    return Trouble(f"{what}: {last}", "".join(report.format()).rstrip(), file, line)
+    return Trouble(f"{what}: {last[:300]}", "".join(report.format()).rstrip()[-LONGEST:], file, line)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,10 @@ class HookProcess:
 
     async def last_words(self) -> tuple[str, str, str, int]:
         """How it ended, the stack of that moment, and the last place in the user's files. After its death."""
-        await asyncio.wait_for(self._process.wait(), GOODBYE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), 1)
+        self._kill()  # it may have closed its pipes and live on
+        await self._process.wait()
         await asyncio.wait([self._prints], timeout=1)
         self._trace.seek(0)
         frames = [line.strip() for line in self._trace.read().decode(errors="replace").splitlines()]
@@ -107,7 +110,8 @@ class HookProcess:
         for frame in frames:  # the innermost first
             if frame.startswith(inside):
                 file, _, rest = frame.removeprefix(inside).partition('", line ')
-                return file, int(rest.split()[0])
+                if os.sep not in file:  # not an environment that lies in the folder
+                    return file, int(rest.split()[0])
         return "", 0
 
     def _kill(self) -> None:
@@ -178,7 +182,7 @@ class Lane:
         """Start the process now; its answer tells whether the user's files import."""
         self._process = await HookProcess.start(self._setup, self._log)
         self._since, self._hung = asyncio.get_running_loop().time(), False
-        answer = await self._watched(self._process) or await self._obituary(self._process, "while it was imported")
+        answer = await self._watched(self._process) or await self._obituary(self._process, self._importing())
         self._ready = answer.trouble is None
         if not self._ready:
             await self._drop()
@@ -202,8 +206,8 @@ class Lane:
                 elif self._process is not None:
                     await self._serve(self._process)
                     await self._drop()
-        except OSError as fault:  # no process, no memory, no temporary folder
-            self._fail_all(Trouble(f"the hook process could not be started: {fault}"))
+        except Exception as fault:  # no process, no memory, no temporary folder; nobody may wait for ever
+            self._fail_all(Trouble(f"the hook process cannot be had: {fault!r}"))
             await self._drop()
 
     async def _serve(self, process: HookProcess) -> None:
@@ -242,6 +246,9 @@ class Lane:
             how = f"did not return within {self._limit:g} s and was killed"
         self._hung = False
         return Answer(Trouble(f"{label} {how}", stack, file, line))
+
+    def _importing(self) -> str:
+        return "importing " + ", ".join(dict.fromkeys(entry.partition(":")[0] for entry in self._setup.functions))
 
     async def _drop(self) -> None:
         process, self._process, self._ready = self._process, None, False

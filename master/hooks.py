@@ -34,10 +34,14 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """What a function sees of a result. `files`: where the bytes of the outputs that have a file lie now."""
+    """What a function sees of a result.
+
+    For each output with a file, where its bytes are now: in `files`, or in `data` while they are in memory.
+    """
 
     outputs: Sequence[Output]
     files: Mapping[str, Path] = field(default_factory=dict)
+    data: Mapping[str, bytes] = field(default_factory=dict)
     exit_code: int | None = None
     stderr: str = ""
     host: str = ""
@@ -102,11 +106,11 @@ class Hooks:
 
     async def judge(self, parts: Mapping[str, Part], exit_code: int | None, folder: str) -> Judgement:
         """judge.judge, where a regex that runs for ever can be killed: that is a reason, with `fault` set."""
-        answer = await self._judge.call(Judge(dict(parts), exit_code, folder), "a regex")
-        if answer.judgement is None:
-            what = answer.trouble.what if answer.trouble else "the hook process gave no judgement"
-            return Judgement((), f"{what}: {self._regexes()}", fault=True)
-        return answer.judgement
+        answer = await self._judge.call(Judge(dict(parts), exit_code, folder), f"the search for {self._regexes()}")
+        if answer.judgement is not None:
+            return answer.judgement
+        what = answer.trouble.what if answer.trouble else "the hook process gave no judgement"
+        return Judgement((), " ".join(what.splitlines()), fault=True)
 
     async def validate(self, task: TaskView, result: ResultView) -> Verdict:
         """Ask the validate functions, in the order of spe.yaml, until one says no."""
@@ -134,19 +138,30 @@ class Hooks:
             await lane.close()
 
     def _call(self, function: int, task: TaskView, result: ResultView, wants_verdict: bool) -> Call:
-        given = tuple(self._given(output, result.files) for output in result.outputs)
+        given = tuple(self._given(output, result) for output in result.outputs)
         return Call(
-            *(function, task.number, dict(task.parameters), given),
-            *(result.exit_code, result.stderr, result.host, result.seconds, wants_verdict),
+            function=function,
+            number=task.number,
+            parameters=dict(task.parameters),
+            results=given,
+            exit_code=result.exit_code,
+            stderr=result.stderr,
+            host=result.host,
+            seconds=result.seconds,
+            wants_verdict=wants_verdict,
         )
 
-    def _given(self, output: Output, files: Mapping[str, Path]) -> Given:
-        """A cell may be cut short or be a path: what the function reads then is the file itself."""
-        spec = self._specs[output.name]
-        file = str(files[output.name].absolute()) if output.file is not None else None
+    def _given(self, output: Output, result: ResultView) -> Given:
+        """A cell may be cut short or be a path: what the function reads then is the bytes themselves."""
+        name, file_name = output.name, self._file_names[output.name]
+        if output.file is None:
+            return Given(name, output.value, output.raw, None, file_name)
+        spec = self._specs[name]
         whole = spec.kind is Kind.FILE or (is_verbatim(spec) and spec.kind in (Kind.TEXT, Kind.JSON))
-        value = None if whole and file is not None else output.value
-        return Given(output.name, value, output.raw, file, self._file_names[output.name])
+        value = None if whole else output.value
+        if name in result.data:
+            return Given(name, value, result.data[name], None, file_name)
+        return Given(name, value, None, str(result.files[name].absolute()), file_name)
 
     def _regexes(self) -> str:
         return ", ".join(f"{spec.name}: {spec.regex}" for spec in self._specs.values() if spec.regex is not None)

@@ -35,7 +35,8 @@ class ResultForHook(Mapping[str, str]):
         given = self._find(name)
         if given.value is not None:
             return given.value
-        return without_newline(Path(given.file or "").read_bytes().decode("utf-8", "replace"))
+        data = given.raw if given.file is None else Path(given.file).read_bytes()
+        return without_newline((data or b"").decode("utf-8", "replace"))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)

@@ -34,7 +34,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One result on its way to a function. The text is `value`, or lies in `file` when `value` is None."""
+    """One result on its way to a function. Without a `value` the text is that of the bytes.
+
+    The bytes lie in `file`, or are `raw`, or are the value and a newline.
+    """
 
     name: str
     value: str | None

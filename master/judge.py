@@ -53,7 +53,7 @@ def judge(
             outputs.append(output)
             _hold(validators, spec, parts[spec.name], output.value)
         except Refused as refused:
-            return Judgement(tuple(outputs), f"{spec.name}: {refused}")
+            return Judgement(tuple(outputs), " ".join(f"{spec.name}: {refused}".splitlines()))
     return Judgement(tuple(outputs))
 
 
