@@ -128,10 +128,9 @@ def _note(size: int, file: str | None) -> str:
 
 def _text(part: Part, spec: ResultSpec) -> str:
     plain_number = spec.kind in (Kind.INT, Kind.FLOAT) and is_verbatim(spec)
-    limit = HEAD if plain_number else SEARCHED
-    if part.size > limit:
-        what = f"{_a(spec.kind)} is not" if plain_number else "regex, path and json look into no more than"
-        raise Refused(f"{human(part.size)} in {spec.source}: {what} {human(limit)}")
+    if part.size > (HEAD if plain_number else SEARCHED):
+        most = f"{_a(spec.kind)} has at most 64 kB" if plain_number else "regex, path and json look into at most 64 MB"
+        raise Refused(f"{human(part.size)} in {spec.source}: {most}")
     strict = spec.regex is None and not plain_number  # JSON is UTF-8, or it is not JSON
     try:
         return part.read().decode("utf-8", "strict" if strict else "replace")
@@ -171,7 +170,7 @@ def _number(text: str, spec: ResultSpec) -> str:
         return text
     # Decimal for whole numbers: int() refuses more than 4300 digits, float() rounds.
     number = Decimal(text) if spec.kind is Kind.INT else float(text)
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise Refused(f"{shown(text)} is not a finite number, and there is a range")
     if spec.minimum is not None and number < spec.minimum:
         raise Refused(f"{shown(text)} is below the minimum {spec.minimum:g}")
