@@ -1,0 +1,255 @@
+"""The parameter sets of a sweep: blocks (rows, grid, zip, repeat) combined as a product, filtered by `where`.
+
+Nothing is held in memory but the values of the small blocks: a file is read once by `check`, which raises what
+is wrong with it and finds equal sets, and then streamed by whoever iterates. Order: the rows vary slowest, then
+the grid (its first name slowest), then the zip, then the repetitions.
+What a set's values are used for is told by an inspector, given by recipe.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .errors import ConfigError
+from .model import ParameterSet
+from .paramfile import Cells
+from .pattern import Condition
+
+#: Pairs of equal lines that are named; more are counted.
+_NAMED = 5
+_BUCKETS = 256
+_MORE = "`repeat` runs a set more often"
+
+
+class Block(Protocol):
+    """Some names, and rows of cells for them, each with its line in a file or 0."""
+
+    @property
+    def names(self) -> Cells: ...
+    def rows(self) -> Iterator[tuple[Cells, int]]: ...
+    def has_nul(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Rows that stand in spe.yaml: `rows:` and `zip:`."""
+
+    names: Cells
+    cells: Sequence[Cells]
+    lines: Sequence[int] = ()
+
+    def rows(self) -> Iterator[tuple[Cells, int]]:
+        return zip(self.cells, itertools.chain(self.lines, itertools.repeat(0)), strict=False)
+
+    def has_nul(self) -> bool:
+        return any("\0" in cell for row in self.cells for cell in row)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The product of the values of each name; the first name varies slowest."""
+
+    names: Cells
+    values: Sequence[Sequence[str]]
+
+    def rows(self) -> Iterator[tuple[Cells, int]]:
+        first, rest = self.values[0], self.values[1:]
+        for value in first:  # not itertools.product alone: it would hold a range of a million in memory
+            for others in itertools.product(*rest):
+                yield (value, *others), 0
+
+    def has_nul(self) -> bool:
+        return any("\0" in value for values in self.values if isinstance(values, tuple) for value in values)
+
+
+@dataclass(frozen=True)
+class Census:
+    """What the first pass found: how many different sets, the first and the last of them, and warnings."""
+
+    count: int
+    first: ParameterSet
+    last: ParameterSet
+    warnings: tuple[str, ...] = ()
+
+
+Inspect = Callable[[Mapping[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """What is to be checked of the sets: each of them, or only those with many characters in their cells.
+
+    `inspect` raises ConfigError without `where`; `first` gives warnings about the first set.
+    """
+
+    inspect: Inspect = lambda values: None
+    first: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
+    every: bool = False
+    characters: int = 1 << 62
+
+
+@dataclass
+class Parameters:
+    """A stream of different parameter sets. Iterate as often as you like; `check` comes first by itself."""
+
+    blocks: Sequence[Block]
+    where: Condition | None = None
+    source: str = "spe.yaml"  # the parameter file, or spe.yaml: for messages
+    inspector: Inspector = Inspector()
+    names: Cells = ()
+    _census: Census | None = field(default=None, init=False, repr=False)
+    _repeated: frozenset[int] = field(default=frozenset(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.names = tuple(name for block in self.blocks for name in block.names)
+
+    def check(self) -> Census:
+        """Read everything once; raises ConfigError at the first set that is wrong."""
+        if self._census is None:
+            self._census = _FirstPass(self).census()
+        return self._census
+
+    def __iter__(self) -> Iterator[ParameterSet]:
+        self.check()
+        seen: set[Cells] = set()
+        for cells, line in self.kept():
+            if self._repeated and hash(cells) in self._repeated:
+                if cells in seen:
+                    continue
+                seen.add(cells)
+            yield self.set(cells, line)
+
+    def set(self, cells: Cells, line: int) -> ParameterSet:
+        """The cells under their names."""
+        return ParameterSet(dict(zip(self.names, cells, strict=True)), line)
+
+    def kept(self) -> Iterator[tuple[Cells, int]]:
+        """All cells and lines that `where` keeps, equal ones too."""
+        if self.where is None:
+            return _product(self.blocks)
+        return self._filtered(self.where)
+
+    def _filtered(self, where: Condition) -> Iterator[tuple[Cells, int]]:
+        for cells, line in _product(self.blocks):
+            values = dict(zip(self.names, cells, strict=True))
+            try:
+                keep = where.holds(values)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"where: {error.what} ({shown(values)})", where=self.place(line), todo=error.todo
+                ) from error
+            if keep:
+                yield cells, line
+
+    def place(self, line: int) -> str:
+        """`params.csv:7`."""
+        return f"{self.source}:{line}" if line else self.source
+
+
+class _FirstPass:
+    """One reading of all sets: counts them, finds equal ones by their hashes, and looks at what must be looked at."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters, self.inspector = parameters, parameters.inspector
+        self.every = self.inspector.every or any(block.has_nul() for block in parameters.blocks)
+        self.buckets = [array("q") for _ in range(_BUCKETS)]  # 8 bytes a set, whatever the set
+        self.count = 0
+        self.first: tuple[Cells, int] | None = None
+        self.last: tuple[Cells, int] = ((), 0)
+
+    def census(self) -> Census:
+        self._read()
+        if self.first is None:
+            raise self._nothing()
+        repeated = frozenset(_repeated(self.buckets))
+        warnings = list(self.inspector.first(self.parameters.set(*self.first).values))
+        if repeated:
+            self.parameters._repeated = repeated
+            warnings += self._equal_sets(repeated)
+        first, last = self.parameters.set(*self.first), self.parameters.set(*self.last)
+        return Census(self.count, first, last, tuple(warnings))
+
+    def _read(self) -> None:
+        appends = [bucket.append for bucket in self.buckets]
+        limit, every, count = self.inspector.characters, self.every, 0
+        item: tuple[Cells, int] = ((), 0)
+        for item in self.parameters.kept():
+            cells = item[0]
+            digest = hash(cells)
+            appends[digest & 255](digest)
+            if every or sum(map(len, cells)) > limit:
+                self._inspect(*item)
+            if not count:
+                self.first = item
+            count += 1
+        self.count, self.last = count, item
+
+    def _inspect(self, cells: Cells, line: int) -> None:
+        try:
+            self.inspector.inspect(dict(zip(self.parameters.names, cells, strict=True)))
+        except ConfigError as error:
+            place = self.parameters.place(line)
+            where = place if line or not cells else f"{place}: the set {shown(self.parameters.set(cells, 0).values)}"
+            raise ConfigError(error.what, where=where, todo=error.todo) from error
+
+    def _equal_sets(self, repeated: frozenset[int]) -> list[str]:
+        """A second reading: the pairs of equal sets, as warnings; `count` and `last` are put right."""
+        seen: dict[Cells, int] = {}
+        warnings: list[str] = []
+        more = 0
+        for cells, line in self.parameters.kept():
+            if hash(cells) in repeated and cells in seen:
+                self.count -= 1
+                if len(warnings) < _NAMED:
+                    warnings.append(self._equal(cells, seen[cells], line))
+                else:
+                    more += 1
+                continue
+            if hash(cells) in repeated:
+                seen[cells] = line
+            self.last = (cells, line)
+        return [*warnings, f"{self.parameters.source}: {more} more sets are there already"] if more else warnings
+
+    def _equal(self, cells: Cells, first: int, second: int) -> str:
+        if first and second and first != second:
+            return f"{self.parameters.source}: lines {first} and {second} are equal: one set ({_MORE})"
+        values = self.parameters.set(cells, 0).values
+        return f"{self.parameters.source}: the set {shown(values)} is there twice: one set ({_MORE})"
+
+    def _nothing(self) -> ConfigError:
+        source = self.parameters.source
+        if self.parameters.where:
+            todo = "Give a `where` that is true for some set."
+            return ConfigError(f"where: {self.parameters.where.text!r} keeps no set", where=source, todo=todo)
+        return ConfigError("there is a header but no set", where=source, todo="Write one line a set below the header.")
+
+
+def _product(blocks: Sequence[Block]) -> Iterator[tuple[Cells, int]]:
+    """The product of the blocks; none at all makes one set without parameters."""
+    if not blocks:
+        return iter([((), 0)])
+    return blocks[0].rows() if len(blocks) == 1 else _combined(blocks[0], blocks[1:])
+
+
+def _combined(first: Block, rest: Sequence[Block]) -> Iterator[tuple[Cells, int]]:
+    for cells, line in first.rows():
+        for others, other in _product(rest):
+            yield cells + others, line or other
+
+
+def _repeated(buckets: list[array[int]]) -> Iterator[int]:
+    for bucket in buckets:
+        if len(set(bucket)) != len(bucket):
+            yield from (digest for digest, times in Counter(bucket).items() if times > 1)
+
+
+def shown(values: Mapping[str, str], limit: int = 80) -> str:
+    """`x=1, y=a b`, cut where it gets long."""
+    text = ", ".join(f"{name}={value[:limit]!r}" if " " in value or not value else f"{name}={value[:limit]}"
+                     for name, value in values.items())  # fmt: skip
+    return text if len(text) <= limit else text[: limit - 1] + "…"

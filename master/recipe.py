@@ -1,0 +1,215 @@
+"""What one parameter set runs: the patterns of command, inputs and environment, filled; and its identity.
+
+The identity of a set is what it computes: the command pattern, the input patterns and the content of input
+files, the environment and the parameters, but not the worker's content, which is compared as a whole.
+Where the patterns come from is sweep.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import ConfigError
+from .model import Input, Work
+from .pattern import Pattern, Values
+
+#: Linux takes no longer argument, its closing NUL included (MAX_ARG_STRLEN).
+LONGEST_ARGUMENT = 128 * 1024
+_KEPT_BYTES = 64 << 20
+_CHUNK = 1 << 20
+_VERSION = 1  # of the identity: a change of it runs every set again
+
+
+@dataclass(frozen=True)
+class InputPattern:
+    """One input: its text, or the path of the file that has its bytes."""
+
+    name: str
+    pattern: Pattern
+    is_file: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The patterns of a sweep, ready to be filled."""
+
+    words: tuple[Pattern, ...]
+    inputs: tuple[InputPattern, ...]
+    env: Mapping[str, Pattern]
+    folder: Path
+    names: tuple[str, ...]  # of the parameters
+    shell: bool = False
+    worker: str | None = None
+    files: Files = field(default_factory=lambda: Files())
+
+    def work(self, values: Values) -> Work:
+        """What a client runs for these values; raises ConfigError when an input file is gone or changed."""
+        scope = self._scope(values)
+        words = tuple(self.work_words(values))
+        inputs = tuple([Input(one.name, self._content(one, scope)) for one in self.inputs])
+        env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
+        return Work(("/bin/sh", "-c", words[0]) if self.shell else words, inputs, env)
+
+    def work_words(self, values: Values) -> list[str]:
+        """The words of the command alone, as `spe check` shows them."""
+        scope = self._scope(values)
+        return [word.fill(scope) for word in self.words]
+
+    def identity(self) -> Identity:
+        """How sets of this recipe are told apart."""
+        return Identity(self)
+
+    def patterns(self) -> Iterator[tuple[tuple[str, ...], Pattern]]:
+        """Every pattern, and the key where it stands."""
+        yield from ((("command",), word) for word in self.words)
+        yield from ((("inputs", one.name), one.pattern) for one in self.inputs)
+        yield from ((("env", name), pattern) for name, pattern in self.env.items())
+
+    def examine(self, values: Values) -> None:
+        """Raise ConfigError when these values can't be run: an argument too long, an input file not there."""
+        scope = self._scope(values)
+        for word in self.words:
+            _check_argument(word.fill(scope), f"the argument {word}")
+        for name, pattern in self.env.items():
+            _check_argument(f"{name}={pattern.fill(scope)}", f"the variable {name}")
+        for one in self.inputs:
+            if one.is_file:
+                self.files.check(self.folder / one.pattern.fill(scope), one.name)
+            elif not one.pattern.simple:
+                one.pattern.fill(scope)
+
+    @property
+    def every(self) -> bool:
+        """Whether each set has to be examined, not only those with long values."""
+        files = any(one.is_file and one.pattern.names for one in self.inputs)
+        return files or not all(pattern.simple for _, pattern in self.patterns())
+
+    @property
+    def characters(self) -> int:
+        """With so many characters in all its values, a set can't make an argument too long."""
+        patterns = [*self.words, *self.env.values()]
+        literal = max((len(str(pattern).encode()) for pattern in patterns), default=0)
+        often = max((pattern.weight(name) for pattern in patterns for name in pattern.names), default=1)
+        return max(0, (LONGEST_ARGUMENT - literal - 256) // (4 * max(1, often)))  # 4: UTF-8 needs no more
+
+    def _scope(self, values: Values) -> Values:
+        return values if self.worker is None else {**values, "worker": self.worker}
+
+    def _content(self, one: InputPattern, scope: Values) -> bytes:
+        text = one.pattern.fill(scope)
+        return self.files.content(self.folder / text) if one.is_file else text.encode(errors="surrogateescape")
+
+
+class Identity:
+    """Sixteen bytes for a set; what all sets share is digested once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.names = sorted(recipe.names)
+        self.paths = [one for one in recipe.inputs if one.is_file]
+        self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
+        self.encode = json.JSONEncoder(separators=(",", ":")).encode
+
+    def key(self, values: Values) -> bytes:
+        """The same for the same set, in any process, on any machine."""
+        digest = self.shared.copy()
+        digest.update(self.encode([values[name] for name in self.names]).encode())
+        for one in self.paths:
+            path = self.recipe.folder / one.pattern.fill(self.recipe._scope(values))
+            digest.update(self.recipe.files.digest(path))
+        return digest.digest()
+
+    def _common(self) -> list[object]:
+        recipe = self.recipe
+        inputs = [[one.name, one.is_file, one.pattern.canonical()] for one in recipe.inputs]
+        env = [[name, pattern.canonical()] for name, pattern in sorted(recipe.env.items())]
+        words = [word.canonical() for word in recipe.words]
+        return [_VERSION, recipe.shell, words, sorted(inputs, key=str), env, self.names]
+
+
+class Files:
+    """The input files of a sweep: each is digested once, and must then stay as it is."""
+
+    def __init__(self) -> None:
+        self._good: set[Path] = set()
+        self._digests: dict[Path, bytes] = {}
+        self._stamps: dict[Path, tuple[int, int]] = {}
+        self._contents: dict[Path, bytes] = {}
+
+    def check(self, path: Path, name: str) -> None:
+        """Raise ConfigError unless there is such a file; asked once a path."""
+        if path in self._good:
+            return
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "is not there"
+            raise ConfigError(f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path.")
+        if not os.access(path, os.R_OK):
+            raise ConfigError(f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}")
+        self._good.add(path)
+
+    def digest(self, path: Path) -> bytes:
+        """SHA-256 of the content."""
+        if path not in self._digests:
+            digest = hashlib.sha256()
+            self._stamps[path] = _stamp(path)
+            with _opened(path) as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+            self._digests[path] = digest.digest()
+        return self._digests[path]
+
+    def content(self, path: Path) -> bytes:
+        """The bytes; raises ConfigError if they are not those that were first seen in this run."""
+        if self._stamps.setdefault(path, stamp := _stamp(path)) != stamp:
+            todo = "Put it back, or interrupt and start `spe run` again: its sets will then run anew."
+            raise ConfigError("this input file was changed while the sweep runs", where=str(path), todo=todo)
+        if path not in self._contents:
+            with _opened(path) as file:
+                self._keep(path, content := file.read())
+            return content
+        return self._contents[path]
+
+    def _keep(self, path: Path, content: bytes) -> None:
+        """The last few contents are kept, because sets near each other often share a file."""
+        if len(content) > _KEPT_BYTES // 4:
+            return
+        self._contents[path] = content
+        while sum(map(len, self._contents.values())) > _KEPT_BYTES:
+            del self._contents[next(iter(self._contents))]
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _vanished(path, error) from error
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _vanished(path, error) from error
+    return found.st_mtime_ns, found.st_size
+
+
+def _vanished(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"this input file can't be read: {error.strerror}", where=str(path), todo="Put it back.")
+
+
+def _check_argument(text: str, what: str) -> None:
+    if "\0" in text:
+        raise ConfigError(f"{what} has a NUL byte", todo="No program can be given one; use an input file.")
+    if 4 * len(text) >= LONGEST_ARGUMENT and (size := len(text.encode(errors="surrogateescape"))) >= LONGEST_ARGUMENT:
+        todo = "Give long values to the program in a file: see inputs."
+        raise ConfigError(f"{what} has {size} bytes, and must have less than {LONGEST_ARGUMENT}", todo=todo)
+
+
+def _encoded(value: Sequence[object]) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()

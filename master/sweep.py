@@ -1,0 +1,273 @@
+"""One sweep, checked: what `spe run` is going to do, from spe.yaml or from a command line.
+
+It reads files (parameters, hosts, worker, inputs) and contacts nobody. Everything that can be known to be
+wrong before anything runs is a ConfigError from here, or from the first pass over the parameters
+(`sweep.parameters.check()`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import advice, config, yamlfile
+from .config import Config, InputSpec
+from .errors import ConfigError, UsageError
+from .hostfile import HostList, parse_hosts, read_hosts
+from .keys import clean_name
+from .model import Host, ResultSpec, Work, Worker
+from .parameters import Block, Grid, Inspector, Listed, Parameters
+from .paramfile import ParameterFile, name_fault
+from .pattern import Condition, Pattern, split
+from .recipe import Identity, InputPattern, Recipe
+from .steps import parse_parameter_option
+from .workerfile import find_worker
+from .yamlfile import Document
+
+__all__ = ["Sweep", "from_command_line", "load"]
+
+#: Columns of the tables that are there always.
+COLUMNS = ("number", "host", "seconds", "attempts", "reason")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A checked plan. `parameters.check()` is the first pass over the sets, still to be done."""
+
+    name: str
+    folder: Path
+    config: Config
+    results: tuple[ResultSpec, ...]
+    worker: Worker | None
+    parameters: Parameters
+    hosts: tuple[Host, ...]  # empty: this machine
+    warnings: tuple[str, ...]
+    recipe: Recipe = field(repr=False)
+    identity: Identity = field(repr=False)
+
+    def work(self, values: Mapping[str, str]) -> Work:
+        """What a client runs for a set; raises ConfigError, as when an input file has vanished."""
+        return self.recipe.work(values)
+
+    def key(self, values: Mapping[str, str]) -> bytes:
+        """The identity of a set, 16 bytes; the worker's content is not in it."""
+        return self.identity.key(values)
+
+
+def load(path: Path, settings: Mapping[str, Any] | None = None) -> Sweep:
+    """The sweep of a spe.yaml, or of the folder that has one.
+
+    `settings` are keys of spe.yaml as the command line gives them, such as {"hosts": "other.txt"}; a hosts
+    file there is relative to the current folder.
+    """
+    path = path / "spe.yaml" if path.is_dir() else path
+    if not path.exists():
+        todo = "`spe init` writes one; `spe run -p x=1:10 -- PROGRAM '{{ x }}'` needs none."
+        raise ConfigError("there is no such file", where=str(path), todo=todo)
+    checked, document = config.read(path, settings)
+    return _Builder(checked, document, path.absolute().parent).sweep()
+
+
+def from_command_line(
+    words: Sequence[str],
+    options: Sequence[str],
+    folder: Path,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Sweep:
+    """The sweep of `spe run -p OPTION … -- WORDS`: words that a shell has split, each a pattern.
+
+    Without a name it is called after the program: `simulate` for ./simulate.
+    """
+    if not words or not words[0]:
+        raise UsageError("there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'")
+    given = {"name": name or clean_name(Path(words[0]).name), "command": " ".join(words), **(settings or {})}
+    if options:
+        given["parameters"] = {"grid": _grid(options)}
+    document = Document("command line", yamlfile.YamlMap())
+    checked, _ = config.check(document, given)
+    return _Builder(checked, document, folder.absolute(), words).sweep()
+
+
+def _grid(options: Sequence[str]) -> dict[str, Sequence[str]]:
+    grid: dict[str, Sequence[str]] = {}
+    for option in options:
+        try:
+            name, values = parse_parameter_option(option)
+        except ValueError as error:
+            raise UsageError(str(error), where=f"-p {option}", todo="Write it like -p x=1:10 or -p y=a,b .") from error
+        if fault := name_fault(name) or (name in grid and f"the name {name} is there twice"):
+            raise UsageError(fault, where=f"-p {option}", todo="Give each parameter once, under a name of its own.")
+        grid[name] = values if isinstance(values, Sequence) and not isinstance(values, list) else tuple(values)
+    return grid
+
+
+class _Builder:
+    """Makes one sweep; holds what its steps share."""
+
+    def __init__(self, config: Config, document: Document, folder: Path, words: Sequence[str] | None = None) -> None:
+        self.config, self.document, self.folder, self.shell_words = config, document, folder, words
+        self.name = config.name or clean_name(folder.resolve().name)
+        self.warnings: list[str] = []
+
+    def sweep(self) -> Sweep:
+        blocks = self._blocks()
+        words = self._words()
+        worker, words = self._worker(words)
+        recipe = self._recipe(words, worker, tuple(name for block in blocks for name in block.names))
+        self._check_names(recipe)
+        parameters = self._parameters(blocks, recipe)
+        self.warnings += advice.about(recipe, parameters, self.config, self.document)
+        hosts = self._hosts()
+        return Sweep(
+            name=self.name,
+            folder=self.folder,
+            config=self.config,
+            results=self.config.result_specs(),
+            worker=worker,
+            parameters=parameters,
+            hosts=hosts.hosts,
+            warnings=(*self.warnings, *hosts.warnings),
+            recipe=recipe,
+            identity=recipe.identity(),
+        )
+
+    def _blocks(self) -> list[Block]:
+        spec, blocks = self.config.parameters, list[Block]()
+        if isinstance(spec.rows, str):
+            blocks.append(ParameterFile(self.folder / spec.rows, spec.rows))
+        elif spec.rows:
+            lines = [self.document.line("parameters", "rows", i) for i in range(len(spec.rows))]
+            names = tuple(spec.rows[0])
+            blocks.append(Listed(names, [tuple(row[name] for name in names) for row in spec.rows], lines))
+        if spec.grid:
+            blocks.append(Grid(tuple(spec.grid), tuple(spec.grid.values())))
+        if spec.zip:
+            blocks.append(Listed(tuple(spec.zip), list(zip(*spec.zip.values(), strict=True))))
+        if spec.repeat:
+            blocks.append(Grid(("rep",), (tuple(map(str, range(1, spec.repeat + 1))),)))
+        return blocks
+
+    def _parameters(self, blocks: list[Block], recipe: Recipe) -> Parameters:
+        spec = self.config.parameters
+        where = None
+        if spec.where is not None:
+            with self._at("parameters", "where"):
+                where = Condition(spec.where)
+                self._check_known(where.names, recipe.names)
+        inspector = Inspector(
+            recipe.examine, lambda values: advice.about_first(values, recipe, self.config, self.document),
+            recipe.every, recipe.characters,
+        )  # fmt: skip
+        source = spec.rows if isinstance(spec.rows, str) else self.document.name
+        return Parameters(blocks, where, source, inspector)
+
+    def _words(self) -> list[Pattern]:
+        with self._at("command"):
+            if self.shell_words is not None:
+                words = [Pattern.parse(word) for word in self.shell_words]
+                return [Pattern.parse(" ".join(self.shell_words))] if self.config.shell else words
+            return [Pattern.parse(self.config.command)] if self.config.shell else split(self.config.command)
+
+    def _worker(self, words: list[Pattern]) -> tuple[Worker | None, list[Pattern]]:
+        if spec := self.config.worker:
+            only = Path(next(iter(spec.files.values()))).name if len(spec.files) == 1 else None
+            where = {p: self.document.where("worker", *([p] if len(spec.files) > 1 else [])) for p in spec.files}
+            return find_worker(spec.name or only or self.name, spec.files, self.folder, where), words
+        path = words[0].literal
+        if self.config.shell or path is None or "/" not in path or path.startswith("/"):
+            return None, words
+        worker = find_worker(Path(path).name, {"any": path}, self.folder, {"any": self.document.where("command")})
+        return worker, [Pattern.parse("./" + worker.name), *words[1:]]
+
+    def _recipe(self, words: list[Pattern], worker: Worker | None, names: tuple[str, ...]) -> Recipe:
+        inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())
+        env = {}
+        for name, text in self.config.env.items():
+            with self._at("env", name):
+                env[name] = Pattern.parse(text)
+        shown = worker.name if worker else None
+        recipe = Recipe(tuple(words), inputs, env, self.folder, names, self.config.shell, shown)
+        for one in inputs:
+            with self._at("inputs", one.name):
+                self._check_input(one, recipe)
+        return recipe
+
+    def _input(self, name: str, spec: InputSpec) -> InputPattern:
+        with self._at("inputs", name):
+            text = spec.file if spec.file is not None else spec.text
+            return InputPattern(name, Pattern.parse(text or ""), spec.file is not None)
+
+    def _check_input(self, one: InputPattern, recipe: Recipe) -> None:
+        if one.name == recipe.worker:
+            raise ConfigError("an input has the name of the worker", todo="Give it another name.")
+        if one.is_file and one.pattern.literal is not None:
+            recipe.files.check(self.folder / one.pattern.literal, one.name)
+
+    def _check_names(self, recipe: Recipe) -> None:
+        """Every name is known, and no two things have the same one."""
+        known = (*recipe.names, "worker") if recipe.worker else recipe.names
+        for path, pattern in recipe.patterns():
+            with self._at(*path):
+                self._check_known(pattern.names, known)
+        for name in recipe.names:
+            self._check_parameter(name, recipe.names.count(name))
+        for name in self.config.results:
+            if name in recipe.names or name in COLUMNS:
+                what = f"{name} is " + (
+                    "a parameter too" if name in recipe.names else "a column of its own in the table"
+                )
+                raise ConfigError(what, where=self.document.where("results", name), todo="Rename the result.")
+            if name == "stdout" and self.config.results[name].source != "stdout":
+                what = "a result called stdout can only come from there"
+                raise ConfigError(what, where=self.document.where("results", name), todo="Rename the result.")
+
+    def _check_parameter(self, name: str, times: int) -> None:
+        what = ""
+        if times > 1:
+            what = f"the parameter {name} comes from two places" + (" (repeat makes rep)" if name == "rep" else "")
+        elif name in COLUMNS:
+            what = f"a parameter can't be called {name}: the table has a column of that name"
+        elif name == "worker":
+            what = "a parameter can't be called worker: {{ worker }} is the name of the executable"
+        if what:
+            raise ConfigError(what, where=self._parameter_place(name), todo="Rename the parameter.")
+
+    def _parameter_place(self, name: str) -> str:
+        spec = self.config.parameters
+        for block in ("grid", "zip"):
+            if name in getattr(spec, block):
+                return self.document.where("parameters", block, name)
+        return f"{spec.rows}:1" if isinstance(spec.rows, str) else self.document.where("parameters", "rows")
+
+    def _check_known(self, names: frozenset[str], known: Sequence[str]) -> None:
+        for name in sorted(names - set(known)):
+            raise ConfigError(f"{{{{ {name} }}}} is not defined", todo=advice.there_are(name, known))
+
+    def _hosts(self) -> HostList:
+        hosts = self.config.hosts
+        if hosts is None:
+            return HostList(())
+        if isinstance(hosts, str):
+            base = Path() if "hosts" in self.document.overridden else self.folder
+            return read_hosts(base / hosts, hosts)
+        return parse_hosts((self.document.where("hosts", number), line) for number, line in enumerate(hosts))
+
+    def _at(self, *path: str) -> _At:
+        return _At(self.document.where(*path))
+
+
+class _At:
+    """Says where: gives a ConfigError of its block the place, unless it has one."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ConfigError) and not error.where:
+            raise ConfigError(error.what, where=self.where, todo=error.todo) from error
