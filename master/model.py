@@ -132,6 +132,7 @@ class Task:
     lost: int = 0  # attempts that died with their host
     faults: dict[str, int] = field(default_factory=dict)  # reason class -> attempts used up by it
     tickets: list[int] = field(default_factory=list)  # the live ones
+    past: list[int] = field(default_factory=list)  # ended without a result, or lost
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt went wrong
 
 
@@ -147,6 +148,7 @@ class Ticket:
     state: TicketState = TicketState.ISSUED
     word: float = 0.0  # the last sign of life, monotonic seconds
     leased: bool = False  # its client pings, so silence means loss
+    charged: bool = False  # has used up an attempt
 
 
 @dataclass(slots=True)
@@ -157,7 +159,8 @@ class Client:
     host: str
     platform: str
     slots: int
-    word: float
+    since: float  # when it registered, monotonic seconds
+    word: float  # its last sign of life, monotonic seconds
     pings: bool = False
     told: bool = False  # has heard that the sweep is over
     gone: bool = False  # has said bye

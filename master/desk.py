@@ -1,0 +1,289 @@
+"""The master's use cases, one method for each verb of the protocol: ask the farm, judge, store, answer.
+
+No HTTP (web.py) and no decisions (farm.py): this is where what is decided becomes durable before it is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import protocol
+from .changes import Usage
+from .errors import SpeError
+from .evidence import exit_code_of, failure_of, tail_of, usage_of
+from .extract import Part
+from .farm import Farm
+from .judging import Judges, Verdict
+from .keep import keep_files
+from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work
+from .store import Store
+
+log = logging.getLogger("spe.desk")
+HOLD = 10.0  # seconds that a /task without `wait` is held while tasks run elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the desk must know of the sweep."""
+
+    setup: protocol.Setup
+    results: tuple[ResultSpec, ...]
+    timeout: Callable[[], float]
+    work: Callable[[Mapping[str, str]], Work]
+    shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
+    platform_file: Callable[[str], protocol.WorkerFile | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A ticket and what it is to run."""
+
+    ticket: Ticket
+    task: Task
+    work: Work
+
+
+class Desk:
+    """Serves the clients of one sweep. Replies leave after what they rest on is on disk."""
+
+    def __init__(
+        self,
+        brief: Brief,
+        farm: Farm,
+        store: Store,
+        judges: Judges,
+        folder: Path,
+        took: Callable[[float], None] = lambda seconds: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`folder` is runs/<name>/; `took` is told how long each accepted attempt took, in seconds."""
+        self.brief, self.farm, self.store, self.judges, self.folder = brief, farm, store, judges, folder
+        self.took, self.clock = took, clock
+        self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
+        self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
+        self._checking: dict[int, asyncio.Future[str]] = {}
+        self._finishing: set[int] = set()  # tasks that are done here and not yet in the store
+
+    def take_accepted(self) -> list[int]:
+        """The tasks accepted since the last call."""
+        accepted, self._accepted = self._accepted, []
+        return accepted
+
+    async def _store(self) -> None:
+        """Make what the farm decided durable, then let those know who wait for it."""
+        await self.store.commit(self.farm.take_changes())
+        self._spread()
+
+    def _spread(self) -> None:
+        self.moved.set()
+        self.wake_idle()
+        for client in self.farm.clients_to_call():
+            for held in self._held_pings.get(client, ()):
+                _settle(held)
+
+    def wake_idle(self) -> None:
+        """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
+        count = len(self._idle) if self.farm.closed else len(self.farm.waiting)
+        while count > 0 and self._idle:
+            _settle(self._idle.popleft())
+            count -= 1
+
+    # -- register
+
+    async def register(self, host: str, platform: str, slots: int, pings: bool) -> str:
+        """A client came: its configuration."""
+        client = self.farm.register(self.clock(), host, platform, slots, pings)
+        await self._store()
+        log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
+        file = self.brief.platform_file(platform) if platform else None
+        return protocol.config(self.brief.setup, client.id, file, self.brief.shell(host, platform))
+
+    # -- task
+
+    async def tasks(self, client: str, count: int, wait: float | None, alive: Callable[[], bool]) -> list[Record]:
+        """Up to `count` records; empty when none comes within `wait` seconds or none ever will."""
+        deadline = self.clock() + (HOLD if wait is None else wait)
+        while True:
+            records = await self._take(client, count) if alive() else []
+            left = deadline - self.clock()
+            if records or left <= 0 or self.farm.closed or not alive():
+                return records
+            await self._idle_for(left)
+
+    async def _take(self, client: str, count: int) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count)
+        records = [record for ticket in tickets if (record := self._record(ticket))]
+        if tickets:
+            await self._store()
+        return records
+
+    def _record(self, ticket: Ticket) -> Record | None:
+        task = self.farm.tasks[ticket.task]
+        try:
+            return Record(ticket, task, self.brief.work(task.values))
+        except SpeError as error:
+            log.error("task %d cannot be handed out: %s", task.number, error)
+            self.farm.give_up(task, str(error).replace("\n", " "))
+            return None
+
+    async def _idle_for(self, seconds: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._idle.append(future)
+        try:
+            await asyncio.wait_for(future, seconds)
+        except TimeoutError:
+            pass
+        finally:
+            if future in self._idle:
+                self._idle.remove(future)
+
+    # -- ping
+
+    async def ping(self, client: str, tickets: list[int], wait: float) -> list[int]:
+        """The tickets among these (held: also among the client's others) that have expired.
+
+        With `wait`, the answer comes when one expires, or after that many seconds.
+        """
+        expired = self.farm.ping(self.clock(), client, tickets)
+        if not expired and wait > 0 and client:
+            await self._hold_ping(client, wait)
+            expired = [t for t in tickets if not self.farm.is_live(t)]
+        expired = sorted({*expired, *(self.farm.expired_of(client) if client else ())})
+        await self._store()
+        return expired
+
+    async def _hold_ping(self, client: str, wait: float) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        held = self._held_pings.setdefault(client, set())
+        held.add(future)
+        if self.farm.has_expired(client):
+            _settle(future)
+        try:
+            await asyncio.wait_for(future, wait)
+        except TimeoutError:
+            pass
+        finally:
+            held.discard(future)
+
+    # -- complete and failed
+
+    async def complete(self, client: str, ticket: int, parts: Mapping[str, Part]) -> str:
+        """A result is here: `accepted`, `rejected: REASON`, `expired` or `unknown`."""
+        running = self._checking.get(ticket)
+        if running is None:
+            running = asyncio.ensure_future(self._complete(client, ticket, parts))
+            self._checking[ticket] = running
+            running.add_done_callback(lambda _: self._checking.pop(ticket, None))
+        # A client that hangs up and sends again finds the first look at its result still going on.
+        return await asyncio.shield(running)
+
+    async def _complete(self, client: str, ticket_id: int, parts: Mapping[str, Part]) -> str:
+        task = self.farm.arrive(self.clock(), ticket_id, client)
+        if task is None and ticket_id not in self.farm.tickets:
+            if not await self._recall(ticket_id):
+                return "unknown"
+            task = self.farm.arrive(self.clock(), ticket_id, client)
+        if task is None:
+            return "expired"
+        return await self._judge(self.farm.tickets[ticket_id], task, parts)
+
+    async def _recall(self, ticket_id: int) -> bool:
+        """Bring back a ticket that the farm does not hold, if its task is undone. False: there is no such ticket."""
+        found = await self.store.find(ticket_id)
+        if found is None:
+            return False
+        ticket, task = found
+        undone = task.state is not TaskState.DONE and task.number not in self._finishing
+        if undone and ticket_id not in self.farm.tickets:
+            self.farm.restore(task, ticket)
+        return True
+
+    async def _judge(self, ticket: Ticket, task: Task, parts: Mapping[str, Part]) -> str:
+        usage = usage_of(parts, self.clock() - ticket.issued if ticket.issued else 0.0)
+        verdict = await self.judges.judge(task, ticket.host, usage.wall, parts)
+        if verdict.reason is not None and not verdict.fault:
+            self.farm.reject(ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
+            await self._store()
+            log.info("task %d, ticket %d on %s: rejected: %s", task.number, ticket.id, ticket.host, verdict.reason)
+            return f"rejected: {verdict.reason}"
+        return await self._accept(ticket, task, parts, verdict, usage)
+
+    async def _accept(
+        self, ticket: Ticket, task: Task, parts: Mapping[str, Part], verdict: Verdict, usage: Usage
+    ) -> str:
+        stderr = tail_of(parts, "stderr")
+        if verdict.reason is not None:
+            taken = self.farm.suspend(ticket.id, verdict.reason, verdict.outputs, usage, stderr)
+        else:
+            taken = self.farm.accept(ticket.id, verdict.outputs, usage, stderr)
+        if taken:
+            self.took(usage.wall)
+            await self._finish(task.number, parts, verdict)
+        return "accepted" if taken else "expired"
+
+    async def _finish(self, number: int, parts: Mapping[str, Part], verdict: Verdict) -> None:
+        """First the files, then the commit that speaks of them; until then the store does not know that it is done."""
+        changes = self.farm.take_changes()
+        self._finishing.add(number)
+        try:
+            if any(output.file for output in verdict.outputs):
+                await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
+            await self.store.commit(changes)
+        finally:
+            self._finishing.discard(number)
+        if verdict.reason is None:
+            self._accepted.append(number)
+        self._spread()
+
+    async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
+        """The program of this ticket ended without success."""
+        ticket = self.farm.tickets.get(ticket_id)
+        if ticket is None:
+            await self._recall(ticket_id)
+            ticket = self.farm.tickets.get(ticket_id)
+        if ticket is None:
+            return
+        usage = usage_of(parts, self.clock() - ticket.issued if ticket.issued else 0.0)
+        failure = failure_of(reason, exit_code_of(parts), tail_of(parts, "stderr"))
+        if self.farm.fail(self.clock(), ticket_id, failure, usage, tail_of(parts, "stdout"), client):
+            log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket_id, ticket.host, failure.reason)
+        await self._store()
+
+    async def bye(self, client: str) -> None:
+        """A client is gone."""
+        self.farm.bye(self.clock(), client)
+        await self._store()
+
+    # -- time and the end
+
+    async def tick(self) -> None:
+        """Let silence have its consequences."""
+        for ticket in self.farm.tick(self.clock()):
+            log.warning("host %s is silent: task %d goes back to the queue", ticket.host, ticket.task)
+        await self._store()
+
+    async def drain(self) -> None:
+        """Hand out nothing more."""
+        self.farm.draining = True
+        self._spread()
+
+    async def stop(self) -> None:
+        """Call back what runs."""
+        self.farm.stop()
+        await self._store()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+__all__ = ["HOLD", "Brief", "Desk", "Failure", "Record"]

@@ -1,0 +1,84 @@
+"""What a client reports beside the results, read with suspicion: exit code, usage, the ends of the output."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+
+from .changes import Usage
+from .extract import Part
+from .model import Failure
+
+KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
+
+
+def tail_of(parts: Mapping[str, Part], name: str) -> bytes:
+    """The end of one part, empty when it is not there."""
+    part = parts.get(name)
+    if part is None:
+        return b""
+    return part.read()[-KEPT:] if part.data is not None else _file_tail(part)
+
+
+def _file_tail(part: Part) -> bytes:
+    if part.path is None:
+        return b""
+    with part.path.open("rb") as file:
+        file.seek(max(0, part.size - KEPT))
+        return file.read()
+
+
+def exit_code_of(parts: Mapping[str, Part]) -> int | None:
+    """The program's exit code, None when the client did not say or said nonsense."""
+    part = parts.get("exit-code")
+    if part is None or part.size > 20:
+        return None
+    try:
+        return int(part.read())
+    except ValueError:
+        return None
+
+
+def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
+    """What the attempt used; `wall` is the master's own measure, for clients that tell nothing."""
+    part = parts.get("usage")
+    if part is None or part.size > 4096:
+        return Usage(wall=wall)
+    try:
+        told = json.loads(part.read())
+        numbers = [_number(told.get(key, 0)) for key in ("wall", "user", "system", "memory")]
+    except (ValueError, AttributeError, TypeError):
+        return Usage(wall=wall)
+    return Usage(numbers[0] or wall, numbers[1], numbers[2], int(numbers[3]))
+
+
+def _number(value: object) -> float:
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number) or number < 0 or number > 1e18:
+        raise ValueError(value)
+    return number
+
+
+def failure_of(reason: str, exit_code: int | None, stderr: bytes) -> Failure:
+    """The class of a failure, for `retry`, and its sentence, for people."""
+    text = stderr.decode("utf-8", "replace")
+    sentence = reason or (f"exit code {exit_code}" if exit_code is not None else "the client gave no reason")
+    return Failure(_kind(sentence, exit_code), _with_last_line(sentence, text), exit_code, text)
+
+
+def _kind(reason: str, exit_code: int | None) -> str:
+    if reason.startswith("timeout"):
+        return "timeout"
+    if exit_code is not None and exit_code > 0:
+        return f"exit:{exit_code}"
+    found = re.match(r"(?:exit code|killed by signal) (\d+)", reason)
+    if found:
+        return ("exit:" if reason.startswith("exit") else "signal:") + found.group(1)
+    return "other"
+
+
+def _with_last_line(sentence: str, stderr: str) -> str:
+    lines = stderr.strip().splitlines()
+    return f"{sentence}: {lines[-1].strip()[:300]}" if lines else sentence

@@ -1,0 +1,373 @@
+"""The heart: what happens on register, task, ping, complete, failed, bye and tick.
+
+No HTTP, no SSH, no SQL, no clock: events come in with the time as an argument; replies go out as return values
+and what must be remembered as `changes`, which the caller stores before it answers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from . import scheduler
+from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
+from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
+
+MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How often a task may be tried, and how long silence is borne."""
+
+    attempts: int = 3
+    retry: Callable[[str], int | None] = lambda kind: None  # a reason's own limit, e.g. of "timeout" or "exit:75"
+    ping: float = 30.0
+
+    def spent(self, faults: Mapping[str, int], kind: str) -> bool:
+        """Whether a task that failed so often, by reason, and now by `kind`, may not be tried again.
+
+        A reason with a limit of its own counts by itself, all others count together.
+        """
+        limit = self.retry(kind)
+        if limit is not None:
+            return faults[kind] >= limit
+        return sum(n for k, n in faults.items() if self.retry(k) is None) >= self.attempts
+
+
+class Farm:
+    """All that is in motion: live clients, tickets and the tasks that are waiting or running.
+
+    Finished tasks leave it; those further down the list come in by `add` as room allows, so that its size goes
+    with the hosts and not with the sweep.
+    """
+
+    def __init__(self, rules: Rules, next_ticket: int = 1, next_client: int = 1) -> None:
+        self.rules = rules
+        self.tasks: dict[int, Task] = {}
+        self.tickets: dict[int, Ticket] = {}
+        self.clients: dict[str, Client] = {}
+        self.waiting: deque[int] = deque()
+        self.changes: list[Change] = []
+        self.more = True  # the store may have tasks that are not here yet
+        self.draining = False
+        self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
+        self._next_ticket, self._next_client = next_ticket, next_client
+        self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
+
+    # -- tasks in and out
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Waiting tasks come in from the store, in their order."""
+        for task in tasks:
+            if task.number not in self.tasks:
+                self._enter(task)
+                self.waiting.append(task.number)
+
+    def _enter(self, task: Task) -> None:
+        self.tasks[task.number] = task
+        self.in_state[task.state] += 1
+
+    def _move(self, task: Task, event: TaskEvent) -> None:
+        self.in_state[task.state] -= 1
+        move_task(task, event)
+        self.in_state[task.state] += 1
+
+    def restore(self, task: Task, ticket: Ticket) -> None:
+        """A ticket of before a restart (or of a task that left) counts again, as its task is undone."""
+        if task.number not in self.tasks:
+            self._enter(task)
+        known = self.tasks[task.number]
+        ticket.charged = ticket.state in (TicketState.FAILED, TicketState.REJECTED)
+        self.tickets[ticket.id] = ticket
+        if ticket.state in LIVE:
+            known.tickets.append(ticket.id)
+            self._unqueue(known)
+        else:
+            known.past.append(ticket.id)
+
+    def _unqueue(self, task: Task) -> None:
+        """A task that waits is out again, by a ticket that was thought lost."""
+        if task.state is TaskState.WAITING:
+            if task.number in self.waiting:
+                self.waiting.remove(task.number)
+            self._move(task, TaskEvent.ISSUE)
+
+    def return_to_queue(self, task: Task) -> None:
+        """Its last live attempt is gone: it waits again."""
+        self._move(task, TaskEvent.RETURN)
+        self.waiting.append(task.number)
+
+    @property
+    def running(self) -> int:
+        """How many tasks are out on hosts."""
+        return self.in_state[TaskState.RUNNING]
+
+    @property
+    def over(self) -> bool:
+        """Nothing will ever be handed out again and nothing is out."""
+        return self.running == 0 and (self.draining or (not self.more and not self.waiting))
+
+    @property
+    def closed(self) -> bool:
+        """A client that asks for work now is sent home."""
+        return self.draining or self.over
+
+    # -- the verbs of the protocol
+
+    def register(self, now: float, host: str, platform: str, slots: int, pings: bool) -> Client:
+        """A client came; it gets its ID."""
+        client = Client(str(self._next_client), host, platform, slots, now, now, pings)
+        self._next_client += 1
+        self.clients[client.id] = client
+        self.changes.append(ClientCame(client.id, host, platform, slots, pings))
+        return client
+
+    def take(self, now: float, client_id: str, count: int) -> list[Ticket]:
+        """Up to `count` tickets for this client; none when nothing waits or no more is handed out."""
+        client = self.heard(now, client_id)
+        host = client.host if client else ""
+        if self.draining:
+            return []
+        tickets: list[Ticket] = []
+        others = any(c.host != host for c in self.clients.values() if not c.gone)
+        while len(tickets) < count and (task := scheduler.pick(self.waiting, self.tasks, host, others)):
+            tickets.append(self._issue(now, task, client_id, host, bool(client and client.pings)))
+        return tickets
+
+    def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
+        ticket = Ticket(self._next_ticket, task.number, client_id, host, now, word=now, leased=leased)
+        self._next_ticket += 1
+        self.tickets[ticket.id] = ticket
+        task.tickets.append(ticket.id)
+        self._move(task, TaskEvent.ISSUE)
+        self.changes.append(TicketIssued(ticket.id, task.number, client_id, host))
+        return ticket
+
+    def ping(self, now: float, client_id: str, ticket_ids: Iterable[int]) -> list[int]:
+        """Renew the leases; the tickets among them that have expired come back."""
+        self.heard(now, client_id)
+        return [t for t in ticket_ids if not self._renew(now, t)]
+
+    def _renew(self, now: float, ticket_id: int) -> bool:
+        ticket = self.tickets.get(ticket_id)
+        if ticket is None or ticket.state not in (*LIVE, TicketState.LOST):
+            return False
+        ticket.word, ticket.leased = now, True
+        if ticket.state is TicketState.LOST:
+            self._revive(ticket)
+        return True
+
+    def _revive(self, ticket: Ticket) -> None:
+        task = self.tasks[ticket.task]
+        move_ticket(ticket, TicketEvent.RENEW)
+        self._attach(task, ticket)
+        self._unqueue(task)
+        self.changes.append(TicketEnded(ticket.id, ticket.state))
+
+    def arrive(self, now: float, ticket_id: int, client_id: str = "") -> Task | None:
+        """A result is here: its task, to be validated; None when the task is done or the ticket unknown."""
+        self.heard(now, client_id)
+        ticket = self.tickets.get(ticket_id)
+        task = self.tasks.get(ticket.task) if ticket else None
+        if ticket is None or task is None or ticket.state in (TicketState.ACCEPTED, TicketState.CHECKING):
+            return None
+        self._attach(task, ticket)
+        self._unqueue(task)  # nobody else needs to begin it while its result is looked at
+        move_ticket(ticket, TicketEvent.ARRIVE)
+        return task
+
+    def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
+        """The result is valid: the task is done, its other attempts expire. False when another one was faster."""
+        ticket = self.tickets[ticket_id]
+        task = self.tasks.get(ticket.task)
+        if task is None or ticket.state is not TicketState.CHECKING:
+            self.tickets.pop(ticket_id, None)
+            return False
+        move_ticket(ticket, TicketEvent.ACCEPT)
+        self._move(task, TaskEvent.ACCEPT)
+        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
+        self.changes.append(TaskMoved(task.number, task.state, task.attempts + 1, task.lost, "", ticket.id, {}, outputs))
+        self._leave(task)
+        return True
+
+    def suspend(
+        self, ticket_id: int, reason: str, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b""
+    ) -> bool:
+        """A hook could not judge the result: it is kept, and the task counts as failed until the hook is mended."""
+        ticket = self.tickets[ticket_id]
+        task = self.tasks.get(ticket.task)
+        if task is None or ticket.state is not TicketState.CHECKING:
+            return False
+        move_ticket(ticket, TicketEvent.REJECT)
+        if task.state is not TaskState.FAILED:
+            self._move(task, TaskEvent.GIVE_UP)
+        failure = Failure("hook", reason)
+        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
+        self.changes.append(
+            TaskMoved(task.number, task.state, task.attempts + 1, task.lost, reason, ticket.id, {}, outputs)
+        )
+        self._leave(task)
+        return True
+
+    def reject(self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        """The validation said no: an attempt is used up."""
+        ticket = self.tickets.get(ticket_id)
+        if ticket and ticket.state is TicketState.CHECKING:
+            self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
+
+    def fail(
+        self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
+    ) -> bool:
+        """The program ended without success: an attempt is used up. False when that no longer matters."""
+        self.heard(now, client_id)
+        ticket = self.tickets.get(ticket_id)
+        if ticket is None or ticket.state not in (TicketState.ISSUED, TicketState.LOST):
+            return False
+        self._end(ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
+        return True
+
+    def _end(
+        self, ticket: Ticket, event: TicketEvent, failure: Failure, usage: Usage, stdout: bytes, stderr: bytes
+    ) -> None:
+        """One attempt is used up: back to the queue, or given up."""
+        task = self.tasks[ticket.task]
+        move_ticket(ticket, event)
+        if not ticket.charged:  # a result that is sent twice uses up one attempt
+            ticket.charged = True
+            task.attempts += 1
+            task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
+        task.shunned.add(ticket.host)
+        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
+        self._detach(task, ticket)
+        if task.state is TaskState.FAILED:
+            self._leave(task)
+        elif self.rules.spent(task.faults, failure.kind):
+            self.give_up(task, failure.reason)
+        else:
+            self._settle(task, failure.reason)
+
+    def give_up(self, task: Task, reason: str) -> None:
+        """The task has failed; its other attempts, if any, expire."""
+        self._move(task, TaskEvent.GIVE_UP)
+        self._moved(task, reason)
+        if task.number in self.waiting:
+            self.waiting.remove(task.number)
+        self._leave(task)
+
+    def lose(self, ticket: Ticket) -> None:
+        """Its host went silent: the host's fault, no attempt is used up."""
+        task = self.tasks[ticket.task]
+        move_ticket(ticket, TicketEvent.LOSE)
+        task.lost += 1
+        task.shunned.add(ticket.host)
+        self.changes.append(TicketEnded(ticket.id, ticket.state))
+        self._detach(task, ticket)
+        if task.lost >= MAX_LOST:
+            self.give_up(task, f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}")
+        else:
+            self._settle(task, f"host {ticket.host} was lost")
+
+    def _settle(self, task: Task, reason: str) -> None:
+        if task.state is TaskState.RUNNING and not task.tickets:
+            self.return_to_queue(task)
+        self._moved(task, reason)
+
+    def _moved(self, task: Task, reason: str) -> None:
+        self.changes.append(
+            TaskMoved(task.number, task.state, task.attempts, task.lost, reason, None, dict(task.faults))
+        )
+
+    @staticmethod
+    def _attach(task: Task, ticket: Ticket) -> None:
+        """The ticket is live again."""
+        if ticket.id not in task.tickets:
+            task.tickets.append(ticket.id)
+        if ticket.id in task.past:
+            task.past.remove(ticket.id)
+
+    @staticmethod
+    def _detach(task: Task, ticket: Ticket) -> None:
+        """The ticket is no longer live, but its late result would be taken while the task is undone."""
+        if ticket.id in task.tickets:
+            task.tickets.remove(ticket.id)
+        task.past.append(ticket.id)
+
+    def _leave(self, task: Task) -> None:
+        """A finished task leaves the farm, and its other live attempts expire."""
+        for ticket_id in task.tickets:
+            ticket = self.tickets.pop(ticket_id)
+            if ticket.state in LIVE:
+                move_ticket(ticket, TicketEvent.EXPIRE)
+                self._expired.setdefault(ticket.client, set()).add(ticket.id)
+                self.changes.append(TicketEnded(ticket.id, ticket.state))
+        for ticket_id in task.past:
+            self.tickets.pop(ticket_id, None)
+        del self.tasks[task.number]
+
+    # -- clients and time
+
+    def heard(self, now: float, client_id: str) -> Client | None:
+        """Any word of a client is a sign of life."""
+        client = self.clients.get(client_id)
+        if client:
+            client.word = now
+        return client
+
+    def is_live(self, ticket_id: int) -> bool:
+        """Whether a client should go on with this ticket."""
+        ticket = self.tickets.get(ticket_id)
+        return ticket is not None and ticket.state in LIVE
+
+    def has_expired(self, client_id: str) -> bool:
+        """Whether this client has tickets to be told about."""
+        return bool(self._expired.get(client_id))
+
+    def clients_to_call(self) -> list[str]:
+        """Clients that hold tickets which have expired and do not know it yet."""
+        return [client for client, tickets in self._expired.items() if tickets]
+
+    def expired_of(self, client_id: str) -> list[int]:
+        """The tickets of this client that expired since it was last told."""
+        return sorted(self._expired.pop(client_id, ()))
+
+    def bye(self, now: float, client_id: str) -> None:
+        """A client is gone; what it still had goes back to the queue."""
+        client = self.heard(now, client_id)
+        if client is None or client.gone:
+            return
+        client.gone = client.told = True
+        self.changes.append(ClientLeft(client_id, now - client.since))
+        for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
+            self.lose(ticket)
+
+    def tick(self, now: float) -> list[Ticket]:
+        """Silence has consequences: the tickets lost by now."""
+        lease = scheduler.lease(self.rules.ping)
+        if not lease:
+            return []
+        silent = [
+            t for t in self.tickets.values() if t.leased and t.state is TicketState.ISSUED and now - t.word > lease
+        ]
+        for ticket in silent:
+            self.lose(ticket)
+        return silent
+
+    def stop(self) -> None:
+        """Everything that runs is called back: the tickets expire, their tasks wait for another run."""
+        self.draining = True
+        for ticket in list(self.tickets.values()):
+            if ticket.state is TicketState.ISSUED:
+                task = self.tasks[ticket.task]
+                move_ticket(ticket, TicketEvent.EXPIRE)
+                self._expired.setdefault(ticket.client, set()).add(ticket.id)
+                self.changes.append(TicketEnded(ticket.id, ticket.state))
+                self._detach(task, ticket)
+                self._settle(task, "")
+
+    def take_changes(self) -> list[Change]:
+        """What must be stored before the next reply leaves."""
+        changes, self.changes = self.changes, []
+        return changes

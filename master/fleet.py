@@ -1,0 +1,115 @@
+"""The hosts of a run: each is started in parallel, looked after, and listened to until it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from .desk import Desk
+from .errors import LaunchError, NothingRuns
+from .launch import Launcher, Offer, Options, launcher
+from .model import Host
+from .progress import Progress
+
+log = logging.getLogger("spe.fleet")
+AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host that came up once and vanished is started again
+
+
+class Fleet:
+    """Starts the hosts when there is work, starts them again when they vanish, and knows who came up."""
+
+    def __init__(self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
+        self.hosts, self.desk, self.progress = hosts, desk, progress
+        self.unheard: list[str] = []
+        self.faults: dict[str, LaunchError] = {}
+        self._launchers: list[Launcher] = []
+        self._make = lambda host: launcher(host, offer, options)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._up: set[str] = set()
+
+    def start(self) -> None:
+        """Bring up all hosts, once."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._look_after(host)) for host in self.hosts]
+
+    async def _look_after(self, host: Host) -> None:
+        pause = AGAIN_FIRST
+        while True:
+            one = self._make(host)
+            self._launchers.append(one)
+            try:
+                await one.start()
+                self._came_up(host, one)
+                pause = AGAIN_FIRST
+                await one.watch()
+                if not self._vanished(host):
+                    return
+                self.progress.line(f"{host.name}: its client is gone, it is started again")
+            except LaunchError as error:
+                self._did_not(host, error)
+                if host.name not in self._up:
+                    return
+            finally:
+                self.desk.moved.set()
+                await self._drop(one)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, AGAIN_MOST)
+
+    async def _drop(self, one: Launcher) -> None:
+        if not one.note and one in self._launchers and not one.host.is_here:
+            return
+        if self.desk.farm.closed:
+            return
+        self._launchers.remove(one)
+        await one.close()
+
+    def _vanished(self, host: Host) -> bool:
+        """A local client that ended while there is work left; of others the leases tell."""
+        return host.is_here and not self.desk.farm.closed
+
+    def _came_up(self, host: Host, one: Launcher) -> None:
+        self._up.add(host.name)
+        self.faults.pop(host.name, None)
+        self.progress.host_up(host.name, one.note)
+        log.info("host %s is up%s", host.name, f": {one.note}" if one.note else "")
+
+    def _did_not(self, host: Host, error: LaunchError) -> None:
+        self.faults[host.name] = error
+        self.progress.host_fault(host.name, error)
+        log.warning("host %s: %s", host.name, error)
+
+    def check(self) -> None:
+        """Raises NothingRuns when every host was tried, none came up and no other client is here."""
+        tried = self._tasks and len(self.faults) == len(self.hosts) and not self._up
+        if tried and not any(not c.gone for c in self.desk.farm.clients.values()):
+            raise NothingRuns(
+                "nothing could run: no host came up",
+                todo="Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them.",
+            )
+
+    def alone(self) -> bool:
+        """Whether only clients that we started here took part: then nobody else waits for a last word."""
+        names = {host.name for host in self.hosts}
+        return (
+            bool(names)
+            and all(host.is_here for host in self.hosts)
+            and all(c.host in names and c.pings for c in self.desk.farm.clients.values())
+        )
+
+    def all_gone(self) -> bool:
+        """Whether all clients of ours have said goodbye."""
+        return all(c.gone for c in self.desk.farm.clients.values() if c.pings)
+
+    def note_unheard(self) -> None:
+        """Remember the hosts whose clients did not say goodbye."""
+        self.unheard = sorted({c.host for c in self.desk.farm.clients.values() if c.pings and not c.gone})
+
+    async def close(self) -> None:
+        """Let go of all hosts."""
+        for task in self._tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(one.close() for one in self._launchers), return_exceptions=True)

@@ -1,0 +1,85 @@
+"""The gather hooks of a run: each accepted set once, one at a time, beside everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .errors import HookError
+from .hooks import Hooks, ResultView, TaskView
+from .judge import hooks_of
+from .reader import Reader, TaskDetail
+from .store import Store
+
+log = logging.getLogger("spe.gather")
+PAGE = 1000
+
+
+class Gathering:
+    """Calls the gather hooks in the order of acceptance. A call that goes wrong is reported and holds nothing up."""
+
+    def __init__(self, hooks: Hooks, store: Store, folder: Path, collect: Sequence[str]) -> None:
+        self.hooks, self.store, self.folder = hooks, store, folder
+        self.wanted = bool(hooks_of(collect))
+        self.faults: list[str] = []
+        self.calls = 0
+        self._queue: asyncio.Queue[int | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self, again: bool = False) -> None:
+        """First those that an earlier run accepted and did not come to (`again`: all accepted ones)."""
+        if not self.wanted:
+            return
+        after = 0
+        while numbers := await self.store.uncollected(again, PAGE, after):
+            self.add(numbers)
+            after = numbers[-1]
+        self._task = asyncio.create_task(self._work())
+
+    def add(self, numbers: Iterable[int]) -> None:
+        """These were accepted."""
+        if self.wanted:
+            for number in numbers:
+                self._queue.put_nowait(number)
+
+    async def finish(self) -> None:
+        """All calls that are due have been made."""
+        if self._task:
+            self._queue.put_nowait(None)
+            await self._task
+
+    async def cancel(self) -> None:
+        """Leave the rest to the next run."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _work(self) -> None:
+        with Reader(self.folder) as reader:
+            while (number := await self._queue.get()) is not None:
+                await self._call(reader.task(number))
+
+    async def _call(self, task: TaskDetail) -> None:
+        self.calls += 1
+        try:
+            await self.hooks.gather(TaskView(task.number, task.values), view(task, self.folder))
+        except HookError as error:
+            self.faults.append(f"task {task.number}: {error}")
+            log.error("collect, task %d: %s", task.number, error)
+            await self.store.mark_collected(task.number, well=False)
+        else:
+            await self.store.mark_collected(task.number, well=True)
+
+
+def view(task: TaskDetail, folder: Path) -> ResultView:
+    """A stored result as hooks see it."""
+    ticket = next((t for t in reversed(task.tickets) if t.state in ("accepted", "rejected")), None)
+    files = {o.name: folder / o.file for o in task.outputs if o.file}
+    if ticket is None:
+        return ResultView(task.outputs, files)
+    stderr = ticket.stderr.decode("utf-8", "replace")
+    return ResultView(task.outputs, files, ticket.exit_code or 0, stderr, ticket.host, ticket.seconds or 0.0)

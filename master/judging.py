@@ -1,0 +1,55 @@
+"""From what arrived to a verdict: judge.py here or in the hook process, then the user's validate functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .evidence import exit_code_of, tail_of
+from .extract import Part
+from .hooks import Hooks, ResultView, TaskView, VerdictKind
+from .judge import hooks_of, judge, needs_process
+from .model import Output, ResultSpec, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outputs to be stored; `reason` says why they are not valid; `fault`: only the judging went wrong."""
+
+    outputs: tuple[Output, ...]
+    reason: str | None = None
+    fault: bool = False
+
+
+class Judges:
+    """Judges the results of one sweep."""
+
+    def __init__(self, specs: Sequence[ResultSpec], validators: Sequence[str], hooks: Hooks) -> None:
+        self._specs, self._validators, self._hooks = specs, validators, hooks
+        self._in_process = needs_process(specs)
+        self._has_checks = bool(hooks_of(validators))
+
+    async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
+        """The verdict about one report. The files still lie where they were received."""
+        exit_code, folder = exit_code_of(parts), f"files/{task.number}"
+        if self._in_process:
+            judgement = await self._hooks.judge(parts, exit_code, folder)
+        else:
+            judgement = judge(self._specs, self._validators, parts, exit_code, folder)
+        if judgement.reason is not None:
+            # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt is rejected.
+            return Verdict(judgement.outputs, judgement.reason)
+        if self._has_checks:
+            return await self._ask(task, host, seconds, parts, judgement.outputs)
+        return Verdict(judgement.outputs)
+
+    async def _ask(
+        self, task: Task, host: str, seconds: float, parts: Mapping[str, Part], outputs: tuple[Output, ...]
+    ) -> Verdict:
+        files = {o.name: path for o in outputs if o.file and (path := parts[o.name].path)}
+        stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
+        view = ResultView(outputs, files, exit_code_of(parts), stderr, host, seconds)
+        verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
+        if verdict.kind is VerdictKind.ACCEPTED:
+            return Verdict(outputs)
+        return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)

@@ -1,0 +1,45 @@
+"""Result files on their way from the spool to files/<number>/, synced before anybody is told that they are kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from .extract import Part
+from .model import Output
+
+
+def keep_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part]) -> None:
+    """Move (or write) each output that is a file to its place below `folder`, and sync file and directory."""
+    touched: set[Path] = set()
+    for output in outputs:
+        if output.file is None:
+            continue
+        target = folder / output.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _place(parts[output.name], target)
+        touched.update((target.parent, target.parent.parent))
+    for directory in touched:
+        sync_folder(directory)
+
+
+def _place(part: Part, target: Path) -> None:
+    temporary = target.with_name(target.name + ".part")
+    if part.path is not None:
+        os.replace(part.path, target)  # synced when it was received
+        return
+    with temporary.open("wb") as file:
+        file.write(part.read())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, target)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in this folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

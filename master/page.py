@@ -1,0 +1,79 @@
+"""The page for people: a listener of its own on 127.0.0.1 that always needs a token, live by Server-Sent Events.
+
+It shows what the store says. Everything that acts on a sweep is for a later, fuller page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from itertools import islice
+from pathlib import Path
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader
+
+from .desk import Desk
+from .keys import Listen
+from .reader import Reader
+from .session import Secrets, Session
+from .web import Server
+
+LOOPBACK = "127.0.0.1"
+PAUSE = 1.0  # seconds between two looks at the store
+MOST_FAILED = 50
+HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+
+
+class Page:
+    """Serves the page of one sweep."""
+
+    def __init__(self, desk: Desk, folder: Path, secrets: Secrets, name: str) -> None:
+        self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
+        self.url = ""
+        self._templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
+        app = web.Application()
+        app.router.add_get("/", self.show)
+        app.router.add_get("/events", self.events)
+        self._server = Server(app)
+
+    async def start(self, listen: Listen | None, session: Session) -> None:
+        """Listen; on the network only where `listen_page` says so, and then with HTTPS."""
+        address = (listen.address or "0.0.0.0") if listen else LOOPBACK
+        tls = session.tls()[0] if listen and address != LOOPBACK else None
+        await self._server.start(address, listen.port if listen else 0, tls)
+        self.url = f"{'https' if tls else 'http'}://{address}:{self._server.port}/?token={self.secrets.read}"
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._server.stop()
+
+    def _allowed(self, request: web.Request) -> None:
+        given = request.query.get("token", "").encode("utf-8", "replace")
+        if not any(hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)):
+            raise web.HTTPForbidden(text="This page needs its token: open the address that `spe run` printed.\n")
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The whole page."""
+        self._allowed(request)
+        html = await asyncio.to_thread(self._render, "page.html")
+        return web.Response(text=html, content_type="text/html", headers=HEADERS)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """What changes, as it changes: each event is the new inside of the page."""
+        self._allowed(request)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
+        await response.prepare(request)
+        shown = ""
+        while True:
+            html = await asyncio.to_thread(self._render, "now.html")
+            if html != shown:
+                shown = html
+                await response.write(f"data: {json.dumps(html)}\n\n".encode())
+            await asyncio.sleep(PAUSE)
+
+    def _render(self, template: str) -> str:
+        with Reader(self.folder) as reader:
+            statistics, failed = reader.statistics(), list(islice(reader.failed(), MOST_FAILED))
+        return self._templates.get_template(template).render(name=self.name, s=statistics, failed=failed)

@@ -1,0 +1,125 @@
+"""What `spe run` shows while it runs: plain lines, and on a terminal one line for the sweep with a bar."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from .errors import LaunchError
+from .farm import Farm
+from .model import TaskState
+from .workerfiles import WorkerChange
+
+PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
+
+
+class Progress:
+    """Shows one run. `quiet`: warnings and faults only; nothing is printed to stdout but what is to be pasted."""
+
+    def __init__(self, quiet: bool = False, by_terminal: bool | None = None) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self.live = (sys.stderr.isatty() if by_terminal is None else by_terminal) and not quiet
+        self._bar: Bar | None = None
+        self._planned: tuple[int, int, int] | None = None  # total, done and failed before this run
+        self._next_line = 0.0
+        self._shown = ""
+
+    def line(self, text: str) -> None:
+        """One line for the user."""
+        if not self.quiet:
+            self._print(text)
+
+    def warn(self, text: str) -> None:
+        """One line that stays even when quiet."""
+        self._print(f"warning: {text}")
+
+    def _print(self, text: str) -> None:
+        console = self._bar.console if self._bar else self.console
+        console.print(text, markup=False)
+
+    def begin(self, page: str) -> None:
+        """The server is up."""
+        self.line(f"page: {page}")
+        self._next_line = time.monotonic() + PLAIN_PAUSE
+        if self.live:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=self.console, transient=True)
+            self._bar.add_task("starting", total=None)
+            self._bar.start()
+
+    def by_hand(self, text: str) -> None:
+        """How to start a client, for pasting: on stdout, unwrapped."""
+        self.line("Start a client on any machine that reaches this one by these lines:")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def plan(self, total: int, done: int, failed: int) -> None:
+        """All sets are known."""
+        self._planned = (total, done, failed)
+        new = total - done - failed
+        if done or failed:
+            self.line(f"{total} sets: {done} done before, {failed} failed before, {new} to do")
+        else:
+            self.line(f"{total} sets")
+
+    def update(self, farm: Farm) -> None:
+        """The farm has moved."""
+        text, finished = self._numbers(farm)
+        if self._bar:
+            total = self._planned[0] if self._planned else None
+            self._bar.update(self._bar.task_ids[0], description=text, completed=finished, total=total)
+        elif time.monotonic() >= self._next_line and text != self._shown:
+            self._next_line = time.monotonic() + PLAIN_PAUSE
+            self._shown = text
+            self.line(text)
+
+    def _numbers(self, farm: Farm) -> tuple[str, int]:
+        total, done, failed = self._planned or (0, 0, 0)
+        done += farm.in_state[TaskState.DONE]
+        failed += farm.in_state[TaskState.FAILED]
+        hosts = len({c.host for c in farm.clients.values() if not c.gone})
+        text = f"{done} done, {farm.running} running"
+        text += f", {failed} failed" if failed else ""
+        text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"
+        return (f"{text}, of {total}" if total and not self._bar else text), done + failed
+
+    def host_up(self, host: str, note: str) -> None:
+        """A host's client has registered."""
+        self.line(f"{host}: up{f' ({note})' if note else ''}")
+
+    def host_fault(self, host: str, error: LaunchError) -> None:
+        """A host did not come up."""
+        self._print(str(error) if host in str(error) else f"{host}: {error}")
+
+    def interrupted(self, times: int, running: int) -> None:
+        """Ctrl-C."""
+        if times == 1:
+            self._print(f"interrupted: {running} running tasks finish, nothing more is begun (once more stops them)")
+        else:
+            self._print("stopping the running tasks; nothing that was accepted is lost")
+
+    def ask_about_worker(self, changed: Sequence[str]) -> WorkerChange:
+        """On a terminal, ask what to do about a changed worker; elsewhere ASK comes back."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return WorkerChange.ASK
+        self._print(f"The worker has changed since the finished sets were computed ({', '.join(changed)}).")
+        while True:
+            answer = self.console.input("Keep them as they are [k], run all afresh [f], or do nothing [n]? ").strip().lower()
+            if answer in ("k", "keep"):
+                return WorkerChange.KEEP
+            if answer in ("f", "fresh"):
+                return WorkerChange.FRESH
+            if answer in ("n", "", "no"):
+                return WorkerChange.ASK
+
+    def end(self) -> None:
+        """The run is over; the terminal is as before."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

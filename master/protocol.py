@@ -1,0 +1,107 @@
+"""The wire as text: what the replies of docs/protocol.md look like. No HTTP here, only their bodies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .model import Input, ResultSpec, Work, WorkerFile
+
+BY_DIGEST = 64 * 1024  # inputs over this size are given by their SHA-256 to clients that ask for it
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The part of the configuration that is the same for every client of a sweep."""
+
+    delete_worker: bool
+    delete_client: bool
+    ping: float
+    grace: float
+    cores: int
+    nice: int
+    max_result: int
+    worker: str | None
+
+
+def _yes(flag: bool) -> str:
+    return "Yes" if flag else "No"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g}"
+
+
+def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None) -> str:
+    """The reply to /config: lines of Key=Value. A client ignores keys that it does not know."""
+    lines = [
+        f"DeleteWorker={_yes(setup.delete_worker)}",
+        f"DeleteClient={_yes(setup.delete_client)}",
+        f"Ping={_seconds(setup.ping)}",
+        f"Grace={_seconds(setup.grace)}",
+        f"Client={client}",
+        f"Cores={setup.cores}",
+        f"Nice={setup.nice}",
+        f"MaxResult={setup.max_result}",
+    ]
+    if setup.worker:
+        lines.append(f"Worker={setup.worker}")
+    if file:
+        lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
+    if shell:
+        lines.append(f"Setup={json.dumps(shell)}")
+    return "\n".join(lines) + "\n"
+
+
+def digest(content: bytes) -> str:
+    """The name under which /file gives an input."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _input(item: Input, by_digest: bool) -> bytes:
+    head = f"[Input]\nFile={item.name}\nLength={len(item.content)}\n"
+    if by_digest and len(item.content) > BY_DIGEST:
+        return f"{head}SHA256={digest(item.content)}\n".encode()
+    return head.encode() + b"--begin content--\n" + item.content + b"\n--end content--\n"
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The words quoted as a POSIX shell reads them."""
+    return shlex.join(words)
+
+
+def _portable(work: Work) -> Sequence[str]:
+    """The command for a client that knows no Env lines: `env` sets the sweep's variables."""
+    if not work.env:
+        return work.words
+    return ("env", *(f"{name}={value}" for name, value in work.env.items()), *work.words)
+
+
+def task_record(
+    ticket: int,
+    task: int,
+    timeout: float,
+    work: Work,
+    results: Iterable[ResultSpec],
+    *,
+    extra: bool = False,
+    by_digest: bool = False,
+) -> bytes:
+    """One record of /task. `extra`: with Task and Env lines; `by_digest`: large inputs by their SHA-256."""
+    lines = [f"Ticket={ticket}", f"Timeout={_seconds(timeout)}"]
+    lines.append(f"CommandLine={command_line(work.words if extra else _portable(work))}")
+    if extra:
+        lines.append(f"Task={task}")
+        lines += [f"Env={name}={shlex.quote(value)}" for name, value in work.env.items()]
+    parts = ["\n".join(lines).encode() + b"\n"]
+    parts += [_input(item, by_digest) for item in work.inputs]
+    parts += [f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results]
+    return b"".join(parts)
+
+
+def reason(failed: Mapping[str, str]) -> str:
+    """One line for people out of the query of /failed."""
+    return " ".join(failed.get("reason", "").split())[:1000]

@@ -1,0 +1,226 @@
+"""The store read for people: counts, rows of the tables, one set in full, who did what. Never writes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, func, select, text
+from sqlalchemy.exc import DatabaseError
+
+from . import schema
+from .collect import FailedRow, ResultRow
+from .errors import StoreError, UsageError
+from .model import Output, TaskState
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class HostWork:
+    """What one host did: attempts that were accepted, seconds of work, attempts that went wrong or were lost."""
+
+    host: str
+    tasks: int
+    seconds: float
+    cpu: float
+    failures: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The sweep in numbers. `efficiency` is worker time by slot time, None where no slot was there."""
+
+    total: int
+    done: int
+    failed: int
+    running: int
+    waiting: int
+    retries: int
+    cpu: float
+    efficiency: float | None
+    hosts: tuple[HostWork, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    """One attempt, with what is kept of its output."""
+
+    id: int
+    host: str
+    state: str
+    issued: float
+    seconds: float | None
+    cpu: float | None
+    memory: int | None
+    exit_code: int | None
+    reason: str | None
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """Everything about one set."""
+
+    number: int
+    values: dict[str, str]
+    state: TaskState
+    attempts: int
+    lost: int
+    reason: str | None
+    tickets: tuple[TicketRow, ...]
+    outputs: tuple[Output, ...]
+    in_plan: bool
+
+
+class Reader:
+    """Reads runs/<name>/sweep.db while a master may be writing it."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is runs/<name>/. Raises UsageError when nothing ran there yet, StoreError for a newer schema."""
+        self.folder = folder
+        path = folder / "sweep.db"
+        if not path.exists():
+            raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")
+        self._engine = create_engine(f"sqlite:///{path}")
+        try:
+            self._connection: Connection = self._engine.connect()
+            self._connection.exec_driver_sql("PRAGMA query_only=1")
+            found = int(self.meta("schema", "0"))
+        except DatabaseError as error:
+            raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
+        if found > schema.VERSION:
+            raise StoreError(
+                f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
+                where=str(path),
+                todo="Update spe.",
+            )
+        self.plan = int(self.meta("plan", "0"))
+        self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
+        self.results: list[str] = json.loads(self.meta("results", "[]"))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def meta(self, key: str, default: str = "") -> str:
+        """A stored setting."""
+        row = self._connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
+        return str(row[0]) if row else default
+
+    # -- tables
+
+    def counts(self) -> dict[TaskState, int]:
+        """How many of today's sets are in which state; every state is there."""
+        table = schema.tasks
+        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        found = {TaskState(state): n for state, n in self._connection.execute(query)}
+        return {state: found.get(state, 0) for state in TaskState}
+
+    def rows(self) -> Iterator[ResultRow]:
+        """Finished sets in the order of the parameters."""
+        t, k = schema.tasks, schema.tickets
+        query = (
+            select(t.c.number, t.c.parameters, t.c.attempts, k.c.host, k.c.seconds)
+            .join(k, k.c.id == t.c.ticket)
+            .where(t.c.plan == self.plan, t.c.state == TaskState.DONE.value)
+            .order_by(t.c.position)
+        )
+        for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
+            outputs = self._outputs([row.number for row in page])
+            for row in page:
+                values = json.loads(row.parameters)
+                found = outputs.get(row.number, {})
+                yield ResultRow(row.number, values, found, row.host, row.seconds or 0.0, row.attempts)
+
+    def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
+        table = schema.outputs
+        found: dict[int, dict[str, Output]] = {}
+        for row in self._connection.execute(select(table).where(table.c.task.in_(numbers))):
+            found.setdefault(row.task, {})[row.name] = Output(row.name, row.value, row.raw, row.file, row.size)
+        return found
+
+    def failed(self) -> Iterator[FailedRow]:
+        """Failed sets in the order of the parameters."""
+        t = schema.tasks
+        query = (
+            select(t.c.number, t.c.parameters, t.c.reason)
+            .where(t.c.plan == self.plan, t.c.state == TaskState.FAILED.value)
+            .order_by(t.c.position)
+        )
+        for row in self._connection.execute(query):
+            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "")
+
+    # -- one set
+
+    def task(self, number: int) -> TaskDetail:
+        """Everything about one set. Raises UsageError when there is no such number."""
+        t = schema.tasks
+        row = self._connection.execute(select(t).where(t.c.number == number)).first()
+        if row is None:
+            last = self._connection.execute(select(func.max(t.c.number))).scalar()
+            raise UsageError(f"there is no task {number}", todo=f"The numbers go from 1 to {last or 0}.")
+        outputs = tuple(self._outputs([number]).get(number, {}).values())
+        return TaskDetail(
+            number, json.loads(row.parameters), TaskState(row.state), row.attempts, row.lost, row.reason,
+            tuple(self._tickets(number)), outputs, row.plan == self.plan,
+        )  # fmt: skip
+
+    def _tickets(self, number: int) -> Iterator[TicketRow]:
+        k, logs = schema.tickets, schema.logs
+        query = (
+            select(k, logs.c.stdout, logs.c.stderr)
+            .outerjoin(logs, logs.c.ticket == k.c.id)
+            .where(k.c.task == number)
+            .order_by(k.c.id)
+        )
+        for row in self._connection.execute(query):
+            cpu = None if row.user is None else row.user + row.system
+            yield TicketRow(
+                row.id, row.host, row.state, row.issued, row.seconds, cpu, row.memory, row.exit_code, row.reason,
+                row.stdout or b"", row.stderr or b"",
+            )  # fmt: skip
+
+    # -- who did what
+
+    def statistics(self) -> Statistics:
+        """The sweep in numbers, over all its runs."""
+        counts = self.counts()
+        hosts = tuple(self._hosts())
+        again = text("SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM tickets GROUP BY task)")
+        retries = int(self._connection.execute(again).scalar_one())
+        worked, there = sum(h.seconds for h in hosts), self._slot_seconds()
+        return Statistics(
+            sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
+            counts[TaskState.WAITING], retries, sum(h.cpu for h in hosts),
+            min(1.0, worked / there) if there > 0 else None, hosts,
+        )  # fmt: skip
+
+    def _hosts(self) -> Iterator[HostWork]:
+        query = text(
+            "SELECT host, sum(state = 'accepted') AS done, coalesce(sum(seconds), 0.0) AS seconds, "
+            "coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu, "
+            "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost "
+            "FROM tickets GROUP BY host ORDER BY done DESC, host"
+        )
+        for row in self._connection.execute(query):
+            yield HostWork(row.host, row.done, row.seconds, row.cpu, row.failures, row.lost)
+
+    def _slot_seconds(self) -> float:
+        """Seconds that slots were there; a client that is still here counts until now."""
+        query = text("SELECT sum(slots * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients")
+        found: Any = self._connection.execute(query, {"now": time.time()}).scalar()
+        return float(found or 0.0)

@@ -1,0 +1,368 @@
+"""One sweep from start to end: store, session, server, launch, hand out, collect, tidy up.
+
+`Run.run` is the table of contents. What a client may do is desk.py's, what is shown meanwhile progress.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import signal
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from . import bundle, byhand, protocol
+from .collect import write_all
+from .desk import Brief, Desk
+from .errors import NothingRuns, UsageError
+from .farm import Farm, Rules
+from .fleet import Fleet
+from .gathering import Gathering
+from .hooks import Hooks
+from .judging import Judges
+from .keys import Times
+from .launch import Offer, Options
+from .listening import Address, listen_address
+from .model import Client, Host, TaskState, Worker
+from .page import Page
+from .progress import Progress
+from .reader import Reader, Statistics
+from .session import Lock, Session
+from .store import NewSet, Store
+from .sweep import Sweep
+from .web import Door, Server
+from .workerfiles import WorkerChange, changed_workers, remember_workers, snapshot
+
+log = logging.getLogger("spe.run")
+FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
+LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and how many
+TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
+BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
+TICK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line decides about a run."""
+
+    hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
+    by_hand: bool = False  # `--hosts none`
+    change: WorkerChange = WorkerChange.ASK
+    retry: bool = False  # put failed sets back first
+    retry_numbers: tuple[int, ...] = ()
+    ssh_config: Path | None = None
+    accept_new_host_keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    statistics: Statistics
+    interrupted: bool
+    began: int  # sets that this run had to do
+    gather_faults: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
+
+    @property
+    def exit_code(self) -> int:
+        """0 all sets done, 1 some failed, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return 0 if self.statistics.done == self.statistics.total else 1
+
+
+@dataclass
+class Durations:
+    """How long accepted attempts took, for `timeout: 3x`."""
+
+    seen: deque[float] = field(default_factory=lambda: deque(maxlen=501))
+
+    def median(self) -> float:
+        """Seconds; 0 while fewer than five are known."""
+        return statistics.median(self.seen) if len(self.seen) >= 5 else 0.0
+
+
+def run_folder(sweep: Sweep) -> Path:
+    """runs/<name>/ of a sweep."""
+    return sweep.folder / "runs" / sweep.name
+
+
+class Run:
+    """One `spe run`."""
+
+    def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress) -> None:
+        self.sweep, self.options, self.progress = sweep, options, progress
+        self.folder = run_folder(sweep)
+        self.durations = Durations()
+        self.interrupts = 0
+        self._streamed = False
+        self._fed = -1  # the last position that went into the farm
+        self.began = 0
+
+    async def run(self) -> Outcome:
+        """Do the sweep. Raises SpeError for what keeps it from being done at all."""
+        hooks = Hooks(self.sweep.folder, self.sweep.results, self.sweep.validate, self.sweep.collect, log=log.info)
+        await hooks.check_import()
+        lock = Lock(self.folder)
+        lock.acquire()
+        store: Store | None = None
+        try:
+            store = Store(self.folder / "sweep.db")
+            return await self._with_store(store, hooks)
+        finally:
+            await hooks.close()
+            if store:
+                store.close()
+            lock.release()
+
+    async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
+        await self._decide_about_worker(store)
+        if self.options.retry:
+            await self._put_back(store)
+        session = Session(self.folder)
+        if not session.resumed:
+            await store.close_session()
+        shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+        worker = snapshot(self.sweep.worker, session.folder)
+        address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
+        tls, fingerprint = session.tls() if address.tls else (None, "")
+        farm = await self._farm(store)
+        judges = Judges(self.sweep.results, self.sweep.validate, hooks)
+        desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.durations.seen.append)
+        client = bundle.client_pyz()
+        server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
+        page = Page(desk, self.folder, session.secrets, self.sweep.name)
+        ended = False
+        try:
+            await address.listen(server, tls, session.secrets.port if session.resumed else 0)
+            session.served_on(server.port)
+            await page.start(self.sweep.config.listen_page, session)
+            session.announce(address.url(server.port), page.url, fingerprint)
+            offer = Offer(
+                server.port, address.fixed, address.tls, fingerprint, session.secrets.session, client,
+                keep_client=not self.sweep.config.delete_client,
+            )  # fmt: skip
+            outcome = await self._serve(desk, hooks, offer, address, page.url)
+            ended = True
+            return outcome
+        except NothingRuns:
+            ended = True
+            raise
+        finally:
+            await page.stop()
+            await server.stop()
+            if ended:
+                await store.close_session()
+                session.end()
+                shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+
+    # -- before
+
+    async def _decide_about_worker(self, store: Store) -> None:
+        changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)
+        if changed:
+            change = self.options.change
+            if change is WorkerChange.ASK:
+                change = await asyncio.to_thread(self.progress.ask_about_worker, changed)
+            if change is WorkerChange.ASK:
+                raise UsageError(
+                    f"the worker has changed since the finished sets were computed ({', '.join(changed)}); nothing was run",
+                    where=str(self.folder),
+                    todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
+                )
+            if change is WorkerChange.FRESH:
+                await store.reset([TaskState.DONE, TaskState.FAILED])
+        elif self.options.change is WorkerChange.FRESH:
+            await store.reset([TaskState.DONE, TaskState.FAILED])
+        await store.set_meta("workers", remember_workers(self.sweep.worker))
+
+    async def _put_back(self, store: Store) -> None:
+        numbers = self.options.retry_numbers or None
+        count = await store.reset([TaskState.FAILED], numbers)
+        self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+
+    def _hosts(self) -> tuple[Host, ...]:
+        if self.options.by_hand:
+            return ()
+        chosen = self.options.hosts if self.options.hosts is not None else self.sweep.hosts
+        return chosen or (Host("localhost"),)
+
+    async def _farm(self, store: Store) -> Farm:
+        config = self.sweep.config
+        rules = Rules(config.attempts, config.retry.attempts, config.ping)
+        farm = Farm(rules, *await store.next_ids())
+        now = time.monotonic()
+        for row in await store.known_clients():
+            farm.clients[row.id] = Client(row.id, row.host, row.platform, row.slots, now, now, bool(row.pings))
+        for ticket, task in await store.live():
+            ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
+            farm.restore(task, ticket)
+        return farm
+
+    def _brief(self, worker: Worker | None) -> Brief:
+        config = self.sweep.config
+        setup = protocol.Setup(
+            config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
+            config.max_result, worker.name if worker else None,
+        )  # fmt: skip
+        return Brief(
+            setup, self.sweep.results, self._timeout, self.sweep.work, self.sweep.setup_for,
+            lambda platform: worker.for_platform(platform) if worker else None,
+        )  # fmt: skip
+
+    def _timeout(self) -> float:
+        timeout = self.sweep.config.timeout
+        return timeout.factor * self.durations.median() if isinstance(timeout, Times) else timeout
+
+    # -- while it runs
+
+    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: str) -> Outcome:
+        gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
+        fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
+        self.progress.begin(page)
+        if self.options.by_hand:
+            pin = byhand.key_pin(self.folder / "session" / "certificate.pem") if offer.tls else ""
+            self.progress.by_hand(byhand.lines(address.url(offer.port), offer, pin))
+        with self._signals(desk):
+            streaming = asyncio.create_task(self._stream(desk))
+            ticking = asyncio.create_task(self._tick(desk))
+            try:
+                await gathering.begin()
+                await self._until_over(desk, fleet, gathering, streaming)
+                await self._say_goodbye(desk, fleet)
+                await gathering.finish()
+            finally:
+                for task in (streaming, ticking):
+                    task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.gather(streaming, ticking, return_exceptions=True)
+                await fleet.close()
+                self.progress.end()
+        statistics = await asyncio.to_thread(self.write_tables)
+        return Outcome(
+            self.folder, statistics, self.interrupts > 0 and self._unfinished(statistics), self.began,
+            tuple(gathering.faults), tuple(fleet.unheard),
+        )  # fmt: skip
+
+    @staticmethod
+    def _unfinished(statistics: Statistics) -> bool:
+        return statistics.done + statistics.failed < statistics.total
+
+    def _launch_options(self) -> Options:
+        return Options(
+            self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys, self.sweep.config.grace
+        )
+
+    async def _stream(self, desk: Desk) -> None:
+        """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
+        names = self.sweep.parameters.names
+        await desk.store.begin_plan(names, [spec.name for spec in self.sweep.results])
+        sets = self._new_sets()
+        size = FIRST_CHUNK
+        while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
+            await desk.store.add_sets(chunk)
+            size = CHUNK
+            desk.moved.set()
+        self._streamed = True
+        counts = await desk.store.count()
+        self.progress.plan(sum(counts.values()), counts.get(TaskState.DONE, 0), counts.get(TaskState.FAILED, 0))
+        desk.moved.set()
+
+    def _new_sets(self) -> Iterator[NewSet]:
+        for position, one in enumerate(self.sweep.parameters):
+            yield NewSet(self.sweep.key(one.values), position, one.values)
+
+    async def _until_over(self, desk: Desk, fleet: Fleet, gathering: Gathering, streaming: asyncio.Task[None]) -> None:
+        while True:
+            desk.moved.clear()
+            if streaming.done():
+                streaming.result()  # an error in the parameters ends the run
+            await self._feed(desk)
+            if desk.farm.waiting and not desk.farm.draining:
+                fleet.start()
+            gathering.add(desk.take_accepted())
+            self.progress.update(desk.farm)
+            if desk.farm.over:
+                desk.wake_idle()
+                return
+            fleet.check()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(desk.moved.wait(), TICK)
+
+    async def _feed(self, desk: Desk) -> None:
+        """Keep enough waiting tasks in the farm, and not many more."""
+        if not desk.farm.more or len(desk.farm.waiting) >= LOW:
+            return
+        all_stored = self._streamed
+        rows = await desk.store.waiting(self._fed, WINDOW)
+        if rows:
+            self._fed = rows[-1][0]
+            self.began += len(rows)
+            desk.farm.add(task for _, task in rows)
+            desk.wake_idle()
+        elif all_stored:
+            desk.farm.more = False
+
+    async def _tick(self, desk: Desk) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            await desk.tick()
+
+    @contextlib.contextmanager
+    def _signals(self, desk: Desk) -> Iterator[None]:
+        """Ctrl-C and SIGTERM drain; a second one stops."""
+        loop = asyncio.get_running_loop()
+        pending: set[asyncio.Task[None]] = set()
+
+        def interrupted() -> None:
+            self.interrupts += 1
+            self.progress.interrupted(self.interrupts, desk.farm.running)
+            task = asyncio.ensure_future(desk.drain() if self.interrupts == 1 else desk.stop())
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupted)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    # -- after
+
+    async def _say_goodbye(self, desk: Desk, fleet: Fleet) -> None:
+        """Go on answering until all have heard the end, then wait for those that we started to be gone."""
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < BYE_MOST:
+            clients = list(desk.farm.clients.values())
+            told = passed >= TOLD_MOST or (passed >= TOLD_LEAST and all(c.told or c.gone for c in clients))
+            if fleet.all_gone() and (told or fleet.alone()):
+                break
+            with contextlib.suppress(TimeoutError):
+                desk.moved.clear()
+                await asyncio.wait_for(desk.moved.wait(), 0.1)
+        fleet.note_unheard()
+
+    def write_tables(self) -> Statistics:
+        """results.csv and its companions, from the store."""
+        return write_tables(self.folder, self.sweep)
+
+
+def write_tables(folder: Path, sweep: Sweep) -> Statistics:
+    """Write the tables of a sweep from its store; the sweep in numbers."""
+    with Reader(folder) as reader:
+        write_all(folder, reader.parameters, sweep.results, sweep.collect, reader.rows, reader.failed())
+        return reader.statistics()
+
+
+__all__ = ["NothingRuns", "Outcome", "Run", "RunOptions", "run_folder", "write_tables"]

@@ -1,0 +1,178 @@
+"""A session's secrets and its place on disk: ID, certificate, port, page tokens, and who runs the sweep now.
+
+They lie in runs/<name>/session/ (0700, files 0600) from the start of a run to its end, and a master that comes back after
+a crash takes them up again. master.json is what programs read while the sweep runs.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import ssl
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from .errors import BusyError, StoreError
+
+LIFETIME = datetime.timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What one session is known by. Each token has 128 random bits or more and is safe in a URL."""
+
+    session: str
+    read: str  # the page's token for reading
+    act: str  # the page's token for acting
+    port: int  # the port it was last served on, 0 = none yet
+
+
+def private_write(path: Path, text: str) -> None:
+    """Write `text` to `path` so that nobody else can read it at any moment, and no half file is ever seen."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+class Lock:
+    """One spe at a time works on a sweep; the second is told who does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Raises BusyError naming the process that holds it; StoreError when the folder can't be written."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write here: {error.strerror}",
+                where=str(self.path.parent),
+                todo="Give yourself write permission on that folder, or run in a folder of your own.",
+            ) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another spe"
+            file.close()
+            raise BusyError(
+                f"this sweep is being run by {holder}",
+                where=str(self.path.parent),
+                todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Let the next one in."""
+        if self._file:
+            self.path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+
+class Session:
+    """One session's folder. `resumed` tells that a master that died left it, so its clients may still be alive."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self.run_folder = run_folder
+        self.folder = run_folder / "session"
+        self.resumed = (self.folder / "secrets.json").exists()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.secrets = self._load() if self.resumed else self._make()
+
+    def _make(self) -> Secrets:
+        made = Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24), 0)
+        private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
+        return made
+
+    def _load(self) -> Secrets:
+        path = self.folder / "secrets.json"
+        try:
+            return Secrets(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"the session of an interrupted run cannot be read: {error}",
+                where=str(path),
+                todo=f"Remove the folder {self.folder} to begin a new session; finished sets are kept.",
+            ) from error
+
+    def served_on(self, port: int) -> None:
+        """Remember the port, for the clients that look for us after a crash."""
+        held = self.secrets
+        self.secrets = Secrets(held.session, held.read, held.act, port)
+        private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
+
+    def tls(self) -> tuple[ssl.SSLContext, str]:
+        """The server's TLS context and the SHA-256 fingerprint of its certificate, made when there is none."""
+        certificate, key = self.folder / "certificate.pem", self.folder / "key.pem"
+        if not (certificate.exists() and key.exists()):
+            pem, key_pem = make_certificate()
+            private_write(key, key_pem)
+            private_write(certificate, pem)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+        return context, hashlib.sha256(der).hexdigest()
+
+    def announce(self, url: str, page: str, fingerprint: str) -> None:
+        """Write master.json, for programs on this machine."""
+        facts = {
+            "url": url,
+            "page": page,
+            "session": self.secrets.session,
+            "fingerprint": fingerprint,
+            "pid": os.getpid(),
+        }
+        private_write(self.run_folder / "master.json", json.dumps(facts, indent=1) + "\n")
+
+    def end(self) -> None:
+        """The run has ended: its secrets are worth nothing any more."""
+        (self.run_folder / "master.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def make_certificate() -> tuple[str, str]:
+    """A self-signed certificate and its key, as PEM. Clients know it by its fingerprint, not by its name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "spe master")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # Hosts' clocks may be off by days; a pinned certificate needs no narrow bounds.
+        .not_valid_before(now - datetime.timedelta(days=365))
+        .not_valid_after(now + LIFETIME)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode("ascii"),
+    )

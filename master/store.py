@@ -1,0 +1,442 @@
+"""The store: runs/<name>/sweep.db, the truth about a sweep. The only place that knows SQL.
+
+One thread owns the writing connection. It commits all that came in since its last commit in one transaction (group
+commit, WAL, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk.
+Reading for people (status, show, tables) is in reader.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, case, create_engine, event, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from . import schema
+from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued
+from .errors import StoreError
+from .model import Task, TaskState, Ticket, TicketState
+
+log = logging.getLogger("spe.store")
+T = TypeVar("T")
+FULL_DISK_PAUSE = 1.0  # seconds between tries while the disk is full; nothing is answered meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class NewSet:
+    """One parameter set on its way into the store."""
+
+    key: bytes
+    position: int
+    parameters: Mapping[str, str]
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.isolation_level = None  # BEGIN and COMMIT are ours
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine on `path` that keeps what it committed through a power cut."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _pragmas)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+class Store:
+    """The writing side. All methods but `commit` and `call` are for the writer thread or before it runs."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the database. Raises StoreError when it can't be written or is of a newer spe."""
+        self.path = path
+        self.plan = 0
+        self._engine = open_engine(path)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._stalled: Callable[[str], None] = log.error
+        try:
+            self._connection = self._engine.connect()
+            self._prepare()
+        except (OperationalError, DatabaseError) as error:
+            self._engine.dispose()
+            raise StoreError(
+                f"the database cannot be used: {error.orig}",
+                where=str(path),
+                todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
+            ) from error
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    def _prepare(self) -> None:
+        with self._connection.begin():
+            known = self._connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").first()
+            found = int(self._meta("schema", "0")) if known else 0
+            if found > schema.VERSION:
+                raise StoreError(
+                    f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
+                    where=str(self.path),
+                    todo="Update spe, or choose another sweep name.",
+                )
+            schema.metadata.create_all(self._connection)
+            self._set_meta("schema", str(schema.VERSION))
+        self.plan = int(self._meta("plan", "0"))
+
+    # -- the writer thread
+
+    def _work(self) -> None:
+        while True:
+            jobs = [self._jobs.get()]
+            while not self._jobs.empty():
+                jobs.append(self._jobs.get())
+            todo = [job for job in jobs if job is not None]
+            if todo:
+                self._transaction(todo)
+            if len(todo) < len(jobs):
+                return
+
+    def _transaction(self, jobs: list[_Job]) -> None:
+        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
+        while True:
+            try:
+                with self._connection.begin():
+                    results = [job.run(self._connection) for job in jobs]
+                break
+            except OperationalError as error:
+                self._stalled(f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on.")
+                time.sleep(FULL_DISK_PAUSE)
+            except Exception as error:
+                if len(jobs) > 1:  # one bad job must not take the others with it
+                    for job in jobs:
+                        self._transaction([job])
+                else:
+                    jobs[0].settle(None, error)
+                return
+        for job, result in zip(jobs, results, strict=True):
+            job.settle(result, None)
+
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(work, loop, future))
+        return await future
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Remember these changes; returns when they are on disk."""
+        if changes:
+            now = time.time()
+            await self.call(lambda connection: _apply(connection, changes, now))
+
+    def close(self) -> None:
+        """Finish what was handed in, then close the file."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+        self._engine.dispose()
+
+    # -- meta
+
+    def _meta(self, key: str, default: str = "") -> str:
+        row = self._connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
+        return row[0] if row else default
+
+    def _set_meta(self, key: str, value: str) -> None:
+        statement = upsert(schema.meta).values(key=key, value=value)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    async def meta(self, key: str, default: str = "") -> str:
+        """A stored setting of this sweep."""
+        return await self.call(lambda _: self._meta(key, default))
+
+    async def set_meta(self, key: str, value: str) -> None:
+        """Store a setting of this sweep."""
+        await self.call(lambda _: self._set_meta(key, value))
+
+    # -- the plan: which sets there are
+
+    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str]) -> None:
+        """A new reading of the parameters begins; sets that it does not name are left out of the table."""
+
+        def work(connection: Connection) -> None:
+            self.plan += 1
+            self._set_meta("plan", str(self.plan))
+            self._set_meta("parameters", json.dumps(list(parameters)))
+            self._set_meta("results", json.dumps(list(results)))
+            for statement in schema.results_view(parameters, results):
+                connection.exec_driver_sql(statement)
+
+        await self.call(work)
+
+    async def add_sets(self, sets: Sequence[NewSet]) -> None:
+        """Sets of the current reading, in order; known ones keep their number, state and results."""
+        rows = [
+            {
+                "key": s.key,
+                "plan": self.plan,
+                "position": s.position,
+                "parameters": json.dumps(s.parameters, ensure_ascii=False, separators=(",", ":")),
+                "state": TaskState.WAITING.value,
+                "attempts": 0,
+                "lost": 0,
+            }
+            for s in sets
+        ]
+        if not rows:
+            return
+        table = schema.tasks
+        statement = upsert(table)
+        statement = statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "plan": statement.excluded.plan,
+                "position": case(
+                    (table.c.plan == statement.excluded.plan, table.c.position), else_=statement.excluded.position
+                ),
+                "parameters": statement.excluded.parameters,
+            },
+        )
+        await self.call(lambda connection: connection.execute(statement, rows) and None)
+
+    async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
+        """(position, task) of up to `limit` waiting tasks of this reading beyond position `after`, in order."""
+        table = schema.tasks
+        query = (
+            select(table.c.position, table.c.number, table.c.parameters, table.c.attempts, table.c.lost, table.c.faults)
+            .where(text("state = 'waiting'"), table.c.plan == self.plan, table.c.position > after)
+            .order_by(table.c.position)
+            .limit(limit)
+        )
+        rows = await self.call(lambda connection: connection.execute(query).all())
+        return [(row.position, _task(row, TaskState.WAITING)) for row in rows]
+
+    async def count(self) -> dict[TaskState, int]:
+        """How many sets of today's parameters are in which state."""
+        table = schema.tasks
+        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        rows = await self.call(lambda connection: connection.execute(query).all())
+        return {TaskState(state): n for state, n in rows}
+
+    async def reset(self, states: Iterable[TaskState], numbers: Sequence[int] | None = None) -> int:
+        """Put sets back to waiting with all attempts (`spe retry`, `--fresh`); how many there were."""
+        table = schema.tasks
+        statement = (
+            update(table)
+            .where(table.c.state.in_([s.value for s in states]))
+            .values(state=TaskState.WAITING.value, attempts=0, lost=0, faults=None, reason=None, ticket=None, collected=None)
+        )
+        if numbers is not None:
+            statement = statement.where(table.c.number.in_(numbers))
+        return await self.call(lambda connection: connection.execute(statement).rowcount)
+
+    # -- tickets of before a restart
+
+    async def next_ids(self) -> tuple[int, int]:
+        """The next ticket and the next client, never used before in this sweep."""
+        ticket = select(func.coalesce(func.max(schema.tickets.c.id), 0) + 1)
+        client = text("SELECT coalesce(max(CAST(id AS INTEGER)), 0) + 1 FROM clients")
+        return await self.call(lambda c: (int(c.execute(ticket).scalar_one()), int(c.execute(client).scalar_one())))
+
+    async def find(self, ticket_id: int) -> tuple[Ticket, Task] | None:
+        """A ticket that the farm does not hold, with its task as it is now."""
+        query = _tickets_with_tasks().where(schema.tickets.c.id == ticket_id)
+        row = await self.call(lambda connection: connection.execute(query).first())
+        return _pair(row) if row else None
+
+    async def live(self) -> list[tuple[Ticket, Task]]:
+        """Tickets that were out when the master went away, with their tasks."""
+        query = _tickets_with_tasks().where(schema.tickets.c.state == TicketState.ISSUED.value)
+        rows = await self.call(lambda connection: connection.execute(query).all())
+        return [_pair(row) for row in rows]
+
+    async def known_clients(self) -> list[Any]:
+        """Clients that have not left: rows (id, host, platform, slots)."""
+        query = select(schema.clients).where(schema.clients.c.seconds.is_(None))
+        return list(await self.call(lambda connection: connection.execute(query).all()))
+
+    async def close_session(self) -> None:
+        """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
+
+        def work(connection: Connection) -> None:
+            out = {"state": TicketState.LOST.value}
+            connection.execute(update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out))
+            running = schema.tasks.c.state == TaskState.RUNNING.value
+            connection.execute(update(schema.tasks).where(running).values(state=TaskState.WAITING.value))
+            connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
+
+        await self.call(work)
+
+    # -- the gather hooks
+
+    async def uncollected(self, again: bool, limit: int, after: int) -> list[int]:
+        """Numbers of done tasks whose gather hooks were not called (`again`: of all), beyond number `after`."""
+        table = schema.tasks
+        query = select(table.c.number).where(
+            table.c.state == TaskState.DONE.value, table.c.plan == self.plan, table.c.number > after
+        )
+        if not again:
+            query = query.where(table.c.collected.is_(None))
+        rows = await self.call(lambda c: c.execute(query.order_by(table.c.number).limit(limit)).all())
+        return [row[0] for row in rows]
+
+    async def mark_collected(self, number: int, well: bool) -> None:
+        """The gather hooks were called for this task."""
+        statement = update(schema.tasks).where(schema.tasks.c.number == number).values(collected=1 if well else 2)
+        await self.call(lambda connection: connection.execute(statement) and None)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One piece of work for the writer thread, and who waits for it."""
+
+    work: Callable[[Connection], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+    def run(self, connection: Connection) -> Any:
+        return self.work(connection)
+
+    def settle(self, result: Any, error: Exception | None) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._resolve, result, error)
+        except RuntimeError:
+            log.debug("the loop was closed before an answer from the store")
+
+    def _resolve(self, result: Any, error: Exception | None) -> None:
+        if self.future.cancelled():
+            return
+        if error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+def _task(row: Any, state: TaskState) -> Task:
+    faults = json.loads(row.faults) if row.faults else {}
+    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, faults)
+
+
+def _tickets_with_tasks() -> Any:
+    k, t = schema.tickets, schema.tasks
+    return select(
+        k.c.id, k.c.client, k.c.host, k.c.state.label("ticket_state"),
+        t.c.number, t.c.parameters, t.c.state, t.c.attempts, t.c.lost, t.c.faults,
+    ).join(t, t.c.number == k.c.task)  # fmt: skip
+
+
+def _pair(row: Any) -> tuple[Ticket, Task]:
+    state = TaskState(row.state)
+    # The farm moves a task to running itself when it takes a live ticket back.
+    task = _task(row, TaskState.WAITING if state is TaskState.RUNNING else state)
+    return Ticket(row.id, row.number, row.client, row.host, 0.0, TicketState(row.ticket_state)), task
+
+
+# -- changes, each kind in one statement a transaction
+
+
+def _apply(connection: Connection, changes: Sequence[Change], now: float) -> None:
+    """Write the changes, in their order; runs of one kind go in one statement."""
+    start = 0
+    while start < len(changes):
+        kind = type(changes[start])
+        end = start
+        while end < len(changes) and type(changes[end]) is kind:
+            end += 1
+        _WRITERS[kind](connection, changes[start:end], now)
+        start = end
+
+
+def _client_came(connection: Connection, changes: Sequence[ClientCame], now: float) -> None:
+    rows = [{"id": c.id, "host": c.host, "platform": c.platform, "slots": c.slots, "pings": c.pings, "since": now} for c in changes]
+    connection.execute(insert(schema.clients), rows)
+
+
+def _client_left(connection: Connection, changes: Sequence[ClientLeft], now: float) -> None:
+    statement = update(schema.clients).where(schema.clients.c.id == bindparam("b_id")).values(seconds=bindparam("b_s"))
+    connection.execute(statement, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
+
+
+def _ticket_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
+    issued = TicketState.ISSUED.value
+    rows = [
+        {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now} for c in changes
+    ]
+    connection.execute(insert(schema.tickets), rows)
+    running = update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task"))
+    connection.execute(running.values(state=TaskState.RUNNING.value), [{"b_task": c.task} for c in changes])
+
+
+_TICKET_ENDED = (
+    update(schema.tickets)
+    .where(schema.tickets.c.id == bindparam("b_id"))
+    .values({name: bindparam(f"b_{name}") for name in ("state", "seconds", "user", "system", "memory", "exit_code", "reason")})
+)
+
+
+def _ticket_ended(connection: Connection, changes: Sequence[TicketEnded], now: float) -> None:
+    rows = [
+        {
+            "b_id": c.id,
+            "b_state": c.state.value,
+            "b_seconds": round(c.usage.wall, 6),
+            "b_user": round(c.usage.user, 6),
+            "b_system": round(c.usage.system, 6),
+            "b_memory": c.usage.memory,
+            "b_exit_code": c.failure.exit_code if c.failure else None,
+            "b_reason": c.failure.reason if c.failure else None,
+        }
+        for c in changes
+    ]
+    connection.execute(_TICKET_ENDED, rows)
+    kept = [{"ticket": c.id, "stdout": c.stdout, "stderr": c.stderr} for c in changes if c.stdout or c.stderr]
+    if kept:
+        connection.execute(insert(schema.logs).prefix_with("OR REPLACE"), kept)
+
+
+_TASK_MOVED = (
+    update(schema.tasks)
+    .where(schema.tasks.c.number == bindparam("b_number"))
+    .values({name: bindparam(f"b_{name}") for name in ("state", "attempts", "lost", "reason", "faults", "ticket")})
+)
+
+
+def _task_moved(connection: Connection, changes: Sequence[TaskMoved], now: float) -> None:
+    rows = [
+        {
+            "b_number": c.number,
+            "b_state": c.state.value,
+            "b_attempts": c.attempts,
+            "b_lost": c.lost,
+            "b_reason": c.reason or None,
+            "b_faults": json.dumps(c.faults) if c.faults else None,
+            "b_ticket": c.ticket,
+        }
+        for c in changes
+    ]
+    connection.execute(_TASK_MOVED, rows)
+    outputs = [
+        {"task": c.number, "name": o.name, "value": o.value, "raw": o.raw, "file": o.file, "size": o.size}
+        for c in changes
+        for o in c.outputs
+    ]
+    if outputs:
+        connection.execute(insert(schema.outputs).prefix_with("OR REPLACE"), outputs)
+
+
+_WRITERS: dict[type, Callable[[Connection, Any, float], None]] = {
+    ClientCame: _client_came,
+    ClientLeft: _client_left,
+    TicketIssued: _ticket_issued,
+    TicketEnded: _ticket_ended,
+    TaskMoved: _task_moved,
+}

@@ -1,0 +1,265 @@
+"""The protocol's door: aiohttp routes that read a request, ask the desk and write the answer of docs/protocol.md.
+
+Every path needs the session ID, and without it says nothing but 403. What a request means is the desk's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from . import protocol
+from .desk import Desk
+from .extract import Part
+from .model import Kind, Worker
+from .receive import BodyRefused, receive, spool
+
+log = logging.getLogger("spe.web")
+RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
+MAX_WAIT = 60.0
+MAX_COUNT = 1000
+MAX_TICKETS = 4096
+MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Door:
+    """The routes of one session."""
+
+    def __init__(self, desk: Desk, session: str, worker: Worker | None, client: bytes, spool_folder: Path) -> None:
+        self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
+        self._session = session.encode()
+        self._inputs: dict[str, bytes] = {}  # by SHA-256, those that clients were told to fetch
+        self.turned_away = 0
+
+    def application(self) -> web.Application:
+        """The application to be served."""
+        app = web.Application(middlewares=[self._guard], client_max_size=2**62)
+        app.router.add_get("/config", self.config, allow_head=False)
+        app.router.add_get("/ping", self.ping, allow_head=False)
+        app.router.add_get("/worker", self.get_worker)
+        app.router.add_get("/task", self.task, allow_head=False)
+        app.router.add_post("/complete", self.complete)
+        app.router.add_get("/failed", self.failed, allow_head=False)
+        app.router.add_post("/failed", self.failed)
+        app.router.add_get("/client", self.get_client)
+        app.router.add_get("/bye", self.bye, allow_head=False)
+        app.router.add_get("/file", self.file)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before anything else: who has not the session ID learns nothing."""
+        given = request.query.getall("sessionID", [])
+        if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "replace"), self._session):
+            self.turned_away += 1
+            if self.turned_away == 1 or self.turned_away % 1000 == 0:
+                log.warning("%d requests with a wrong session ID, the last one from %s", self.turned_away, request.remote)
+            return _text(403, "wrong session ID")
+        try:
+            return await handler(request)
+        except BodyRefused as refused:
+            return _text(refused.status, refused.what)
+        except web.HTTPException as error:
+            return _text(error.status, error.text or error.reason)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("%s %s went wrong", request.method, request.path)
+            return _text(500, "the master has a fault here; see its log")
+
+    # -- who is there
+
+    async def config(self, request: web.Request) -> web.Response:
+        """Register and be configured."""
+        platform = _short(request, "platform")
+        host = _short(request, "host") or request.remote or "unknown"
+        slots = _number(request, "slots", 1)
+        if not 1 <= slots <= 100_000:
+            return _text(400, "slots must be from 1 to 100000")
+        text = await self.desk.register(host, platform, slots, request.query.get("pings") == "1")
+        return web.Response(text=text)
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """204 keep on, 205 with the tickets that have expired."""
+        tickets = _tickets(request)
+        wait = _wait(request) or 0.0
+        expired = await self.desk.ping(_short(request, "client"), tickets, wait)
+        if expired:
+            return web.Response(status=205, headers={"Expired": ", ".join(map(str, expired))})
+        return web.Response(status=204)
+
+    async def bye(self, request: web.Request) -> web.Response:
+        """A client's last word."""
+        await self.desk.bye(_short(request, "client"))
+        return web.Response(text="bye\n")
+
+    # -- what it needs
+
+    async def get_worker(self, request: web.Request) -> web.StreamResponse:
+        """The worker for a platform."""
+        platform = _short(request, "platform")
+        if self.worker is None or request.query.get("name", "") != self.worker.name:
+            return _text(403, "wrong worker name")
+        file = self.worker.for_platform(platform)
+        if file is None:
+            there = ", ".join(sorted(self.worker.files))
+            return _text(415, f"no worker for platform {platform or '(none given)'}; there are: {there}")
+        headers = {"Content-Type": "application/octet-stream", "ETag": f'"{file.sha256}"'}
+        return web.FileResponse(file.path, headers=headers, chunk_size=1024 * 1024)
+
+    async def get_client(self, request: web.Request) -> web.Response:
+        """The client program."""
+        return web.Response(body=self.client, content_type="application/octet-stream")
+
+    async def file(self, request: web.Request) -> web.Response:
+        """An input file by its content."""
+        content = self._inputs.get(_short(request, "sha256").lower())
+        return _text(404, "no input file with this SHA-256") if content is None else web.Response(body=content)
+
+    async def task(self, request: web.Request) -> web.Response:
+        """Up to `count` records, or 503."""
+        name = request.query.get("worker")
+        if name and (self.worker is None or name != self.worker.name):
+            return _text(403, "wrong worker name")
+        count = _number(request, "count", 1)
+        if not 1 <= count <= MAX_COUNT:
+            return _text(400, f"count must be from 1 to {MAX_COUNT}")
+        client = _short(request, "client")
+        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request))
+        if not records:
+            return self._none_left(client)
+        extra = request.query.get("extra") == "1"
+        by_digest = request.query.get("files") == "sha256"
+        timeout = self.desk.brief.timeout()
+        bodies = []
+        for record in records:
+            if by_digest:
+                self._remember_inputs(record.work.inputs)
+            bodies.append(
+                protocol.task_record(
+                    record.ticket.id, record.task.number, timeout, record.work, self.desk.brief.results,
+                    extra=extra, by_digest=by_digest,
+                )  # fmt: skip
+            )
+        return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
+
+    def _none_left(self, client: str) -> web.Response:
+        farm = self.desk.farm
+        if farm.closed:
+            if client in farm.clients:
+                farm.clients[client].told = True
+            self.desk.moved.set()
+            return _text(503, "the sweep is over")
+        return _text(503, "no task now, there may be one later", {"Retry-After": RETRY_AFTER})
+
+    def _remember_inputs(self, inputs: tuple[protocol.Input, ...]) -> None:
+        for item in inputs:
+            if len(item.content) > protocol.BY_DIGEST:
+                self._inputs[protocol.digest(item.content)] = item.content
+
+    # -- what it brings
+
+    async def complete(self, request: web.Request) -> web.Response:
+        """A result."""
+        ticket = _ticket(request)
+        wanted = {spec.name: spec.kind is Kind.FILE for spec in self.desk.brief.results}
+        with spool(self.spool_folder) as into:
+            parts = await receive(request, wanted, self.desk.brief.setup.max_result, into)
+            line = await self.desk.complete(_short(request, "client"), ticket, parts)
+        return web.Response(text=line + "\n")
+
+    async def failed(self, request: web.Request) -> web.Response:
+        """An attempt that went wrong."""
+        ticket = _ticket(request)
+        parts: dict[str, Part] = {}
+        reason = protocol.reason(request.query)
+        with spool(self.spool_folder) as into:
+            if request.method == "POST" and request.body_exists and request.content_type.startswith("multipart/"):
+                parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
+            await self.desk.failed(_short(request, "client"), ticket, parts, reason)
+        return web.Response(text="noted\n")
+
+
+def _text(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=text.splitlines()[0] + "\n" if text else "\n", headers=headers)
+
+
+def _alive(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _short(request: web.Request, name: str) -> str:
+    value = request.query.get(name, "")
+    if len(value) > MAX_TEXT or not value.isprintable():
+        raise web.HTTPBadRequest(text=f"{name} is too long or not printable")
+    return value
+
+
+def _number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number")
+    return int(text) if text else default
+
+
+def _ticket(request: web.Request) -> int:
+    if not request.query.get("ticket"):
+        raise web.HTTPBadRequest(text="ticket is missing")
+    return _number(request, "ticket", 0)
+
+
+def _tickets(request: web.Request) -> list[int]:
+    texts = request.query.getall("ticket", [])
+    if len(texts) > MAX_TICKETS or not all(t.isascii() and t.isdigit() and len(t) < 19 for t in texts):
+        raise web.HTTPBadRequest(text=f"ticket must be a whole number, at most {MAX_TICKETS} of them")
+    return [int(t) for t in texts]
+
+
+def _wait(request: web.Request) -> float | None:
+    text = request.query.get("wait")
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise web.HTTPBadRequest(text="wait must be a number of seconds")
+    return min(seconds, MAX_WAIT)
+
+
+class Server:
+    """One listening aiohttp application."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=120, shutdown_timeout=1.0)
+        self.port = 0
+
+    async def start(self, address: str | None, port: int, tls: ssl.SSLContext | None) -> None:
+        """Listen; `port` 0 takes a free one. OSError when the port is in use."""
+        await self._runner.setup()
+        site = web.SockSite(self._runner, _listening(address, port), ssl_context=tls, backlog=1024)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._runner.cleanup()
+
+
+def _listening(address: str | None, port: int) -> socket.socket:
+    """A listening socket on `address`, or on all of this machine, IPv4 and IPv6 with the same port."""
+    if address is not None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, port), family=family, backlog=1024)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("::", port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
+    return socket.create_server(("0.0.0.0", port), backlog=1024)
