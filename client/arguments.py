@@ -1,0 +1,79 @@
+"""The client's command line and where its session ID comes from. Leaves all doing to start.py."""
+
+import argparse
+import os
+import sys
+from typing import List, NamedTuple, Optional
+
+from . import VERSION, ends, facts, wire
+
+EPILOG = """The session ID is read from the first line of standard input, or from SPE_SESSION; never from the
+command line, where other users of the machine could read it. Example:
+  echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach"""
+
+
+class Options(NamedTuple):
+    """What the command line says, with its defaults filled in."""
+
+    address: wire.Address
+    host: str
+    slots: int
+    workdir: str
+    detach: bool
+    log: str
+
+
+def parse(argv: Optional[List[str]] = None) -> Options:
+    """The options; wrong usage ends with exit code 2 and a line that says what is wrong."""
+    given = _parser().parse_args(argv)
+    try:
+        address = wire.parse_address(given.master, given.fingerprint)
+    except ValueError as fault:
+        raise ends.Ending(ends.USAGE, str(fault))
+    return Options(
+        address=address,
+        host=given.host or facts.host_name(),
+        slots=given.slots or facts.cores(),
+        workdir=os.path.abspath(os.path.expanduser(given.workdir or os.environ.get("TMPDIR") or "/tmp")),
+        detach=given.detach,
+        log=os.path.abspath(given.log) if given.log else "",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spe-client",
+        description="Works for a master of spe: asks for tasks, runs them, brings the results.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--master", metavar="URL", required=True, help="http://HOST:PORT or https://HOST:PORT")
+    parser.add_argument("--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate")
+    parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")
+    parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")
+    parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR or /tmp)")
+    parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
+    parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
+    parser.add_argument("--version", action="version", version="spe-client " + VERSION)
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def read_session() -> str:
+    """The session ID, taken out of the environment at once so that no program started here inherits it."""
+    session = os.environ.pop("SPE_SESSION", "")
+    if not session:
+        if sys.stdin is not None and sys.stdin.isatty():
+            sys.stderr.write("session ID: ")
+            sys.stderr.flush()
+        session = sys.stdin.readline() if sys.stdin is not None else ""
+    session = session.strip()
+    if not session:
+        raise ends.Ending(ends.USAGE, "no session ID: give it on standard input or in SPE_SESSION")
+    return session

@@ -1,0 +1,169 @@
+"""The client's own folder on a host: whose it is, the address file in it, and what dead clients left beside it."""
+
+import fcntl
+import hashlib
+import os
+import re
+import time
+from typing import Callable, List, Optional
+
+from . import ends, facts, folders, log, tree
+from .wire import Address, parse_address
+
+
+def label(session: str) -> str:
+    """What a session may be called in public."""
+    return hashlib.sha256(session.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+class AlreadyRuns(Exception):
+    """A living client has this folder."""
+
+
+class Base:
+    """`<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client."""
+
+    def __init__(self, workdir: str, session: str, host: str) -> None:
+        self.workdir = workdir
+        self.path = os.path.join(workdir, "spe-%s-%s" % (label(session), re.sub(r"[^\w.-]", "_", host)))
+        self.lock = os.path.join(self.path, "client.lock")
+        self.address = os.path.join(self.path, "address")
+        self._held = -1
+
+    def claim(self) -> None:
+        """Make it ours. Raises AlreadyRuns; what a dead client left there is removed first."""
+        try:
+            folders.make(self.workdir)
+            while not self._claimed():
+                if is_held(self.path):
+                    raise AlreadyRuns()
+                clear(self.path)
+        except OSError as fault:
+            what = fault.strerror or str(fault)
+            raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
+
+    def _claimed(self) -> bool:
+        try:
+            os.mkdir(self.path, 0o700)
+        except FileExistsError:
+            return False
+        pid = os.getpid()
+        self._held = os.open(self.lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        _flock(self._held)
+        os.write(self._held, ("%s\n%d\n%s\n" % (facts.here(), pid, facts.start_of(pid))).encode())
+        return True
+
+    def is_of(self, pid: int) -> bool:
+        """Is this the folder of that process, dead or alive?"""
+        return _holder(self.path)[1:2] == [str(pid)]
+
+    def hand_over(self, address: Address) -> None:
+        """Tell the living client where the master is now."""
+        temporary = "%s.%d" % (self.address, os.getpid())
+        with open(temporary, "w") as file:
+            file.write("%s\n%s\n" % (address.url, address.fingerprint))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.address)
+
+    def reread(self) -> Optional[Address]:
+        """The address that was handed over, if any."""
+        try:
+            with open(self.address) as file:
+                lines = file.read().split("\n")
+        except OSError:
+            return None
+        try:
+            return parse_address(lines[0], lines[1] if len(lines) > 1 else "")
+        except ValueError as fault:
+            log.say("the address file holds no address: %s" % fault)
+            return None
+
+    def remove(self) -> None:
+        """All that is in it, and the workdir if it was us who made it."""
+        folders.remove_tree(self.path)
+        if os.path.exists(self.path):
+            log.say("could not remove %s" % self.path)
+        folders.unmake(self.workdir)
+
+    def clear_leftovers(self) -> None:
+        """What clients of any session that died on this host left in our workdir."""
+        for name in sorted(os.listdir(self.workdir)):
+            path = os.path.join(self.workdir, name)
+            if name.startswith("spe-") and path != self.path and _is_left_over(path):
+                clear(path)
+
+
+def _is_left_over(path: str) -> bool:
+    try:
+        info = os.lstat(path)
+    except OSError:
+        return False
+    if info.st_uid != os.getuid() or not os.path.isdir(path) or os.path.islink(path):
+        return False
+    holder = _holder(path)
+    return len(holder) >= 3 and holder[0].split()[:1] == facts.here().split()[:1] and not is_held(path)
+
+
+def is_held(path: str, patience: float = 2.0) -> bool:
+    """Does a living client have this folder? One whose lock is not yet written gets a moment to write it."""
+    if not _until(lambda: len(_holder(path)) >= 3, patience):
+        return False
+    where, pid, start = (_holder(path) + ["", "0", ""])[:3]
+    if where == facts.here():
+        return facts.start_of(int(pid)) == start != ""
+    return _is_flocked(os.path.join(path, "client.lock"))  # another container, or a host of before its restart
+
+
+def _flock(file: int) -> bool:
+    """Take the kernel's own lock, which goes when the process dies; False when another has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without such locks
+        return True
+    return True
+
+
+def _is_flocked(path: str) -> bool:
+    try:
+        file = os.open(path, os.O_WRONLY)
+    except OSError:
+        return False
+    try:
+        return not _flock(file)
+    finally:
+        os.close(file)
+
+
+def _holder(path: str) -> List[str]:
+    try:
+        with open(os.path.join(path, "client.lock")) as file:
+            return file.read().split("\n")[:-1]
+    except OSError:
+        return []
+
+
+def _until(condition: Callable[[], bool], patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def clear(path: str) -> None:
+    """Remove a dead client's folder, and end what still runs in it."""
+    aside = "%s.dead-%d" % (path, os.getpid())
+    killed = tree.kill_inside(path)
+    try:
+        os.rename(path, aside)
+    except OSError:  # somebody else is clearing it
+        return
+    if is_held(aside, patience=0):  # in between it got a new, living owner
+        os.rename(aside, path)
+        return
+    folders.remove_tree(aside)
+    log.say("cleared what a dead client left in %s (%d processes)" % (path, killed))

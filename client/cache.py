@@ -1,0 +1,186 @@
+"""The worker on this host: found in the user's cache folder and checked, or fetched; then a copy of our own.
+
+The cache folder may be shared by many hosts: one of them fetches while the others wait for its lock file, and
+what lies under its final name is always whole. Our own copy is safe from others' cleaning up.
+"""
+
+import hashlib
+import os
+from typing import Any, Dict, List, Optional
+
+from . import ends, folders, lock, log
+from .wire import Line
+
+BLOCK = 1 << 20
+TRIES = 3
+
+
+def cache_folder() -> str:
+    """Where workers and clients stay between runs: the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(os.path.abspath(home), "spe")
+
+
+class Worker:
+    """One worker as /config names it. `path` is our own copy once it was had."""
+
+    def __init__(self, config: Dict[str, str], platform: str, target: str) -> None:
+        self.name, self.platform = config["Worker"], platform
+        self.path = os.path.join(target, self.name)
+        self.sums = {kind: config[key].lower() for kind, key in _KINDS if config.get(key)}
+        self.fetched = ""  # the file in the cache folder, if it was us who fetched it
+        if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
+            raise ends.Ending(ends.WORKER, "the worker's name %r is not a file name" % self.name)
+
+    def have(self, line: Line) -> None:
+        """Make sure of our copy: from the cache, or from the master."""
+        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        if not self.sums:
+            return self._fetch(line, self.path)  # a master that names no checksum: nothing could be found again
+        try:
+            self._have_through_cache(line, self._place())
+        except OSError as fault:
+            log.say("the cache folder cannot be used (%s); fetching the worker without it" % fault)
+            self._fetch(line, self.path)
+        return None
+
+    def _place(self) -> str:
+        key = self.sums.get("sha256") or self.sums["md5"]
+        return os.path.join(cache_folder(), "workers", key, self.name)
+
+    def _have_through_cache(self, line: Line, place: str) -> None:
+        for _ in range(TRIES):  # another client's cleaning up may come between the two steps
+            if self._copy(place):
+                return
+            self._put_into_cache(line, place)
+        self._fetch(line, self.path)
+
+    def _put_into_cache(self, line: Line, place: str) -> None:
+        folder = os.path.dirname(place)
+        folders.make(os.path.dirname(folder))
+        with lock.LockFile(folder + ".lock"):
+            if self._is_right(place):
+                return
+            folders.make(folder)
+            self._fetch(line, place)
+            self.fetched = place
+
+    def _copy(self, place: str) -> bool:
+        """Copy and check in one reading; False when it is absent or not the right one."""
+        sums = _sums(self.sums)
+        try:
+            with open(place, "rb") as source, open(self.path, "wb") as target:
+                for block in iter(lambda: source.read(BLOCK), b""):
+                    target.write(block)
+                    _feed(sums, block)
+        except FileNotFoundError:
+            return False
+        os.chmod(self.path, 0o755)
+        return self._agree(sums)
+
+    def _is_right(self, path: str) -> bool:
+        sums = _sums(self.sums)
+        try:
+            with open(path, "rb") as file:
+                for block in iter(lambda: file.read(BLOCK), b""):
+                    _feed(sums, block)
+        except FileNotFoundError:
+            return False
+        return self._agree(sums)
+
+    def _agree(self, sums: List[Any]) -> bool:
+        return all(one.hexdigest() == self.sums[one.name] for one in sums)
+
+    def _fetch(self, line: Line, path: str) -> None:
+        """Under a name of our own, checked, on disk; then renamed into place."""
+        temporary = "%s.%d.part" % (path, os.getpid())
+        try:
+            for _ in range(TRIES):
+                self._download(line, temporary)
+                if self._is_right(temporary):
+                    os.chmod(temporary, 0o755)
+                    os.replace(temporary, path)
+                    return
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+        raise ends.Ending(ends.WORKER, "the worker %s came %d times with a wrong checksum" % (self.name, TRIES))
+
+    def _download(self, line: Line, path: str) -> None:
+        log.say("fetching the worker %s for %s" % (self.name, self.platform))
+        try:
+            reply = line.ask("/worker", [("name", self.name), ("platform", self.platform)], into=path, timeout=60.0)
+        except ends.SessionRefused as fault:
+            raise ends.Ending(ends.WORKER, "the worker %s cannot be had: %s" % (self.name, fault))
+        if reply.status != 200:
+            raise ends.Ending(ends.WORKER, "the worker %s cannot be had: %d %s" % (self.name, reply.status, reply.text))
+
+    def forget(self) -> None:
+        """DeleteWorker: what we fetched goes, and the folders that were made for it."""
+        if self.fetched and os.path.exists(self.fetched):
+            os.unlink(self.fetched)
+            folders.unmake(os.path.dirname(self.fetched))
+
+
+_KINDS = (("md5", "MD5"), ("sha256", "SHA256"))
+
+
+def _sums(wanted: Dict[str, str]) -> List[Any]:
+    return [one for one in map(_sum, sorted(wanted)) if one is not None]
+
+
+def _sum(kind: str) -> Optional[Any]:
+    try:
+        return hashlib.new(kind)
+    except ValueError:  # MD5 is switched off on hosts with certain security rules; SHA-256 stands
+        return None
+
+
+def _feed(sums: List[Any], block: bytes) -> None:
+    for one in sums:
+        one.update(block)
+
+
+class Files:
+    """Input files that many tasks share: each is fetched once and kept for the session, within a limit."""
+
+    def __init__(self, folder: str, limit: int = 1 << 30) -> None:
+        self.folder, self.limit = folder, limit
+        self._kept: Dict[str, int] = {}  # by checksum, the one used last at the end
+
+    def have(self, line: Line, sha256: str) -> str:
+        """The path of the content with this checksum."""
+        path = os.path.join(self.folder, sha256)
+        if sha256 not in self._kept:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            self._fetch(line, sha256, path)
+        self._kept[sha256] = self._kept.pop(sha256, 0) or os.path.getsize(path)
+        self._make_room()
+        return path
+
+    def _fetch(self, line: Line, sha256: str, path: str) -> None:
+        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+            raise OSError("%r is not a SHA-256" % sha256)
+        for _ in range(TRIES):
+            reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
+            if reply.status != 200:
+                raise OSError("the master does not give out the file %s: %d %s" % (sha256, reply.status, reply.text))
+            if _sha256_of(path) == sha256:
+                return
+        raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))
+
+    def _make_room(self) -> None:
+        while sum(self._kept.values()) > self.limit and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            os.unlink(os.path.join(self.folder, oldest))
+
+
+def _sha256_of(path: str) -> str:
+    one = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(BLOCK), b""):
+            one.update(block)
+    return one.hexdigest()
+
+

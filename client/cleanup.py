@@ -1,0 +1,55 @@
+"""Leaving a host as it was found: the client's folder, the worker it fetched, the client program; then goodbye."""
+
+import http.client
+import os
+import sys
+from typing import Callable, Dict, Optional
+
+from . import folders, log
+from .base import Base
+from .cache import Worker
+from .ends import Ending
+from .wire import Master, describe
+
+BYE_TIME = 3.0
+
+
+def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
+    """All of it, whatever of it fails; the master hears of it last."""
+    if worker is not None and _is_yes(config, "DeleteWorker"):
+        _try(worker.forget)
+    if _is_yes(config, "DeleteClient"):
+        _try(_delete_client)
+    _try(base.remove)
+    if config:
+        _say_bye(master)
+
+
+def _is_yes(config: Dict[str, str], key: str) -> bool:
+    return config.get(key, "").lower() == "yes"
+
+
+def _try(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except OSError as fault:
+        log.say("cleaning up: %s: %s" % (fault.filename, fault.strerror))
+
+
+def _delete_client() -> None:
+    """The one file that we are; not a checkout that somebody runs with `python -m`."""
+    archive = getattr(sys.modules["__main__"].__loader__, "archive", "")
+    if archive and os.path.isfile(sys.argv[0]) and os.path.samefile(archive, sys.argv[0]):
+        os.unlink(sys.argv[0])
+        folders.unmake(os.path.dirname(sys.argv[0]))
+
+
+def _say_bye(master: Master) -> None:
+    line = master.line()
+    try:
+        line.once("/bye", [], timeout=BYE_TIME, connect=BYE_TIME)
+    except (OSError, http.client.HTTPException) as fault:
+        log.say("could not say bye: %s" % describe(fault))
+    except Ending as ending:
+        log.say(ending.text)
+    line.close()

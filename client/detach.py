@@ -1,0 +1,51 @@
+"""Going into the background: the parent stays until the client is ready or has failed, and ends with its code."""
+
+import os
+import sys
+from typing import Callable
+
+from . import ends, log
+
+Ready = Callable[[int, str], None]
+
+
+def detached(work: Callable[[Ready], int]) -> int:
+    """Run work(ready) in the background; returns in the foreground, with what it said by ready(code, text)."""
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        return _hear(reader)
+    os.close(reader)
+    os.setsid()
+    os.chdir("/")
+    _close_standard_streams()
+    code = work(lambda code, text: _tell(writer, code, text))
+    os._exit(code)
+
+
+def _hear(reader: int) -> int:
+    with os.fdopen(reader, "rb") as file:
+        code, _, text = file.read().decode("utf-8", "replace").partition(" ")
+    if text:
+        log.say(text)
+    elif not code:
+        log.say("it died before it had registered")
+    return int(code or ends.OTHER)
+
+
+def _tell(writer: int, code: int, text: str) -> None:
+    """Once; closing the pipe is what the parent waits for."""
+    try:
+        os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace"))
+        os.close(writer)
+    except OSError:  # told already, or the parent was killed: nobody to tell
+        return
+
+
+def _close_standard_streams() -> None:
+    """An SSH session ends only when nobody holds its streams any more."""
+    sys.stdout.flush()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)

@@ -1,0 +1,72 @@
+"""Making folders so that they can be unmade: a marker lies in each folder that was not there before us."""
+
+import os
+import shutil
+import stat
+from typing import Any
+
+MARKER = ".spe-made"
+TRIES = 20
+
+
+def make(path: str, mode: int = 0o777) -> None:
+    """Make a folder and its missing parents, each with the marker in it. One that is there stays unmarked."""
+    for _ in range(TRIES):
+        try:
+            return _make(path, mode)
+        except FileNotFoundError:  # another client just removed an empty parent
+            continue
+    return _make(path, mode)
+
+
+def _make(path: str, mode: int) -> None:
+    if os.path.isdir(path):
+        return
+    make(os.path.dirname(path), mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return
+    os.close(os.open(os.path.join(path, MARKER), os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def unmake(path: str) -> None:
+    """Remove a folder that we made and that holds nothing any more, then the one above it, and so on."""
+    while _is_ours_and_empty(path):
+        marker = os.path.join(path, MARKER)
+        try:
+            os.unlink(marker)
+            os.rmdir(path)
+        except FileNotFoundError:  # another client was quicker
+            pass
+        except OSError:  # something came in just now: it is in use again, and still ours
+            os.close(os.open(marker, os.O_CREAT | os.O_WRONLY, 0o600))
+            return
+        path = os.path.dirname(path)
+
+
+def _is_ours_and_empty(path: str) -> bool:
+    try:
+        return os.listdir(path) == [MARKER]
+    except OSError:
+        return False
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all in it, also what a program made unwritable."""
+    shutil.rmtree(path, onerror=_open_and_try_again)
+
+
+def _open_and_try_again(function: Any, path: str, _: Any) -> None:
+    parent = os.path.dirname(path)
+    try:
+        os.chmod(parent, stat.S_IRWXU)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, stat.S_IRWXU)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+    except OSError:  # what can't be removed is reported by whoever looks whether the folder is gone
+        return

@@ -1,0 +1,76 @@
+"""A process above the client that does nothing but wait for it.
+
+When the client is killed (also by SIGKILL), its programs become children of this one, which ends them and
+removes the client's folder: so nothing stays on the host, whatever happens to the client.
+"""
+
+import os
+import signal
+import time
+import traceback
+from typing import Any, Callable
+
+from . import ends, log, tree
+from .base import Base
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+KILL_TIME = 5.0
+
+
+def guarded(work: Callable[[], int], base: Base) -> int:
+    """Run work() in a child; its exit code."""
+    tree.adopt_orphans()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    client = os.fork()
+    if not client:
+        os._exit(_work(work))
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: tree.send(client, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    status = _wait_for(client)
+    if os.WIFEXITED(status):
+        return os.WEXITSTATUS(status)
+    log.say("the client was killed by signal %d; clearing up after it" % os.WTERMSIG(status))
+    _end_all()
+    if base.is_of(client):
+        base.remove()
+    return ends.OTHER
+
+
+def _work(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except BaseException:
+        log.say("a fault of spe's own:\n" + traceback.format_exc())
+        return ends.OTHER
+    finally:
+        log.flush()
+
+
+def _wait_for(client: int) -> int:
+    while True:
+        pid, status = os.wait()
+        if pid == client:
+            return status
+
+
+def _end_all() -> None:
+    end = time.monotonic() + KILL_TIME
+    while time.monotonic() < end:
+        for pid in tree.own_children():
+            tree.send_tree(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            return
+        time.sleep(0.02)
+
+
+def release_signals(handler: Any) -> None:
+    """In the client: these signals were blocked over the fork; now they have a handler."""
+    for number in SIGNALS:
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+

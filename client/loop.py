@@ -1,0 +1,237 @@
+"""THE CLIENT'S LOOP: the table of contents of what a client does once it has registered.
+
+The main thread alone starts programs, waits for them and ends them. The threads of talk.py bring tasks in and
+results out; they post what happened, and the loop acts on it.
+"""
+
+import os
+import select
+import signal
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+
+from . import ends
+from .children import Strays, ended_children
+from .slot import TERM_TIME, Attempt, CannotRun
+from .talk import Asker, Pinger, Senders
+from .wire import Master
+
+LONGEST_WAIT = 2.0
+OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
+
+
+class Room:
+    """Free slots, and who waits for one."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots, self.taken, self.held = slots, 0, 0
+        self.nothing_held = threading.Event()
+        self._changed = threading.Condition()
+
+    def wait(self) -> int:
+        """Wait for room; how much there is. Results that can't be brought away take room too, in the end."""
+        with self._changed:
+            while self._free() <= 0:
+                self._changed.wait()
+            return self._free()
+
+    def change(self, taken: int, held: int) -> None:
+        """So many more (or less) slots are taken, tickets held."""
+        with self._changed:
+            self.taken, self.held = self.taken + taken, self.held + held
+            if self.held:
+                self.nothing_held.clear()
+            else:
+                self.nothing_held.set()
+            self._changed.notify_all()
+
+    def _free(self) -> int:
+        return min(self.slots - self.taken, 3 * self.slots - self.held)
+
+
+class Loop:
+    """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
+
+    def __init__(self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str) -> None:
+        self.master, self.base, self.environment = master, base, environment
+        self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
+        self.room = Room(slots)
+        self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
+        self.running: Dict[int, Attempt] = {}  # by process
+        self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
+        self.strays = Strays(base)
+        self.over: Optional[ends.Ending] = None
+        self._numbers = list(range(slots, 0, -1))
+        self._posted: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self._bell, self._ring = os.pipe()
+        self._parent = os.getppid()
+
+    def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
+        """Until there is a reason to end; that reason."""
+        self.asker, self.senders, self.pinger = asker, senders, pinger
+        self._listen()
+        asker.start()
+        pinger.start()
+        while self.over is None:
+            self.wait()
+            self.take_posts()
+            self.reap()
+            self.settle()
+            self.enforce_times()
+        self.stop()
+        return self.over
+
+    # -- the steps -------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Until a program ends, something is posted, a signal comes, or a time is due."""
+        times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
+        times += [attempt.give_up for attempt in self.ending]
+        due = min([one for one in times if one] or [float("inf")]) - time.monotonic()
+        ready, _, _ = select.select([self._bell], [], [], max(0.0, min(LONGEST_WAIT, due)))
+        if ready:
+            os.read(self._bell, 4096)
+        if os.getppid() != self._parent and self.over is None:
+            self.over = ends.Ending(ends.OTHER, "the process that guards the client was killed")
+
+    def take_posts(self) -> None:
+        """Do what the other threads asked for."""
+        while self._posted:
+            function, arguments = self._posted.popleft()
+            function(*arguments)
+
+    def reap(self) -> None:
+        """Programs that have ended; all that is left of their groups goes with them."""
+        for pid, status, usage in ended_children():
+            attempt = self.running.pop(pid, None)
+            self.strays.forget(pid)
+            if attempt is not None:
+                attempt.ended(status, usage)
+                self.ending.append(attempt)
+
+    def settle(self) -> None:
+        """Those whose whole tree is gone are done: their slot is free, their result is on its way."""
+        if not self.ending:
+            return
+        alive = self.strays.kill(self.running, self.ending)
+        for attempt in list(self.ending):
+            if attempt.task.ticket not in alive or time.monotonic() > attempt.give_up:
+                self.ending.remove(attempt)
+                self._done(attempt)
+
+    def enforce_times(self) -> None:
+        """TERM at the timeout, KILL a while after TERM."""
+        now = time.monotonic()
+        for attempt in self.running.values():
+            if attempt.kill_at:
+                if now >= attempt.kill_at:
+                    attempt.kill()
+                    attempt.kill_at = now + 1.0
+            elif attempt.deadline and now >= attempt.deadline:
+                attempt.timed_out = True
+                attempt.stop()
+
+    def stop(self) -> None:
+        """End all programs; give results that are ready a moment to reach the master."""
+        for attempt in self.running.values():
+            attempt.dropped = True
+            attempt.stop()
+        self._until_gone(TERM_TIME)
+        for attempt in self.running.values():
+            attempt.kill()
+        self._until_gone(TERM_TIME)
+        self.strays.kill_all(self.running)
+        if not isinstance(self.over, ends.SessionRefused) and self.over and self.over.code != ends.NOT_REACHED:
+            self._until(lambda: not any(not one.dropped for one in self.held.values()), 5.0)
+        self.master.stopping.set()
+        self.asker.line.close()
+
+    def _until_gone(self, seconds: float) -> None:
+        self._until(lambda: not self.running and not self.ending, seconds)
+
+    def _until(self, condition: Callable[[], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            select.select([self._bell], [], [], 0.05)
+            self.take_posts()
+            self.reap()
+            self.settle()
+
+    # -- posted by the other threads -------------------------------------------------------------------
+
+    def post(self, function: Callable[..., None], *arguments: Any) -> None:
+        """From any thread: have this done by the loop."""
+        self._posted.append((function, arguments))
+        self._wake()
+
+    def begin(self, attempt: Attempt) -> None:
+        """A task is prepared: start it, or hand on why it can't be."""
+        if self.over is not None or attempt.dropped or attempt.reason:
+            attempt.dropped = attempt.dropped or self.over is not None
+            return self._done(attempt)
+        attempt.slot = self._numbers.pop()
+        try:
+            attempt.start(self.environment, attempt.slot)
+        except CannotRun as fault:
+            attempt.reason = str(fault)
+            return self._done(attempt)
+        self.running[attempt.pid] = attempt
+        return None
+
+    def drop(self, ticket: int) -> None:
+        """205: somebody else has done it. Its program ends, its result is of no use."""
+        attempt = self.held.get(ticket)
+        if attempt is not None and not attempt.dropped:
+            attempt.dropped = True
+            if attempt.pid in self.running:
+                attempt.stop()
+
+    def end(self, ending: ends.Ending) -> None:
+        """There is a reason to end the client; the first one counts."""
+        self.over = self.over or ending
+
+    # -- called by the other threads, in theirs ---------------------------------------------------------
+
+    def hold(self, attempts: List[Attempt]) -> None:
+        """These tickets are ours from now on."""
+        self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
+        self.room.change(len(attempts), len(attempts))
+        self.pinger.now.set()
+
+    def release(self, attempt: Attempt) -> None:
+        """This one is delivered, or dropped, and cleared away."""
+        self.held.pop(attempt.task.ticket, None)
+        self.room.change(0, -1)
+
+    def told_over(self) -> None:
+        """The master said that the sweep is over, while we still have tickets: ask which are of use."""
+        self.master.grace = min(self.master.grace, OVER_GRACE)
+        self.pinger.now.set()
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _done(self, attempt: Attempt) -> None:
+        if attempt.slot:
+            self._numbers.append(attempt.slot)
+        self.room.change(-1, 0)
+        self.senders.put(attempt)
+
+    def _listen(self) -> None:
+        os.set_blocking(self._ring, False)
+        signal.set_wakeup_fd(self._ring)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of ours, or else the bell would not ring
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _: Any) -> None:
+        self.end(ends.Ending(128 + number, "ended by signal %d" % number))
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._ring, b"\0")
+        except BlockingIOError:  # full: the bell rings already
+            return
+
+

@@ -1,0 +1,200 @@
+"""One ticket being worked on: its own directory, its program in a process group of its own, what came of it.
+
+Starts the program without a shell and ends it with all that it started; waiting for it is the loop's,
+bringing its results to the master is delivery.py's.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import time
+from typing import Any, Dict, List, Optional
+
+from . import facts, folders, tree
+from .record import Input, Task
+
+TERM_TIME = 5.0  # seconds between TERM and KILL
+GIVE_UP = 3.0  # seconds for what a task left behind to die
+OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+class CannotRun(Exception):
+    """Why this task can't be run on this host, in one sentence."""
+
+
+class Attempt:
+    """One ticket, from the moment it was taken until its result is delivered or dropped."""
+
+    def __init__(self, task: Task, base: str) -> None:
+        self.task = task
+        self.folder = os.path.join(base, str(task.ticket))
+        self.stdout, self.stderr, self.stdin = self.folder + ".stdout", self.folder + ".stderr", self.folder + ".stdin"
+        self.slot = 0
+        self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
+        self.timed_out = self.dropped = False
+        self.reason = ""  # why it failed
+        self.exit_code: Optional[int] = None  # -N: killed by signal N
+        self.usage: Dict[str, Any] = {}
+        self.process: Optional["subprocess.Popen[bytes]"] = None
+
+    @property
+    def pid(self) -> int:
+        """The process of the program, whose group and session have the same number."""
+        return self.process.pid if self.process else 0
+
+    # -- its directory ---------------------------------------------------------------------------------
+
+    def prepare(self, worker: str, shared: Dict[str, str]) -> None:
+        """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
+        for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
+            check_name(name)
+        try:
+            os.mkdir(self.folder, 0o700)
+            for one in self.task.inputs:
+                self._write(one, shared)
+            for two in self.task.results:
+                self._make_parents(two.file)
+            if worker:
+                os.symlink(worker, os.path.join(self.folder, os.path.basename(worker)))
+        except OSError as fault:
+            name = os.path.basename(str(fault.filename2 or fault.filename or self.folder))
+            raise CannotRun("cannot make %r in the task's directory: %s" % (name, fault.strerror))
+
+    def _write(self, one: Input, shared: Dict[str, str]) -> None:
+        path = self.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
+        self._make_parents(one.name)
+        if one.sha256:  # a copy, not a link: the program may write into it
+            os.close(os.open(path, INPUT, 0o666))
+            shutil.copyfile(shared[one.sha256], path)
+            return
+        file = os.open(path, INPUT, 0o666)
+        with os.fdopen(file, "wb", buffering=0) as target:
+            target.write(one.content)
+
+    def _make_parents(self, name: str) -> None:
+        if "/" in name:
+            os.makedirs(os.path.join(self.folder, os.path.dirname(name)), exist_ok=True)
+
+    def path_of(self, name: str) -> str:
+        """Where a result's file is."""
+        return self.stdout if name == "stdout" else os.path.join(self.folder, name)
+
+    def clear(self) -> None:
+        """Nothing of it stays on the host."""
+        for path in [self.stdout, self.stderr, self.stdin]:
+            _unlink(path)
+        if os.path.lexists(self.folder):
+            folders.remove_tree(self.folder)
+
+    # -- its program -----------------------------------------------------------------------------------
+
+    def start(self, environment: Dict[Any, Any], slot: int) -> None:
+        """Start the program. Raises CannotRun when there is none that can be started."""
+        self.slot = slot
+        variables = dict(environment, SPE_TICKET=str(self.task.ticket), SPE_SLOT=str(slot))
+        variables["SPE_TASK"] = self.task.number or str(self.task.ticket)
+        variables.update((os.fsdecode(name), os.fsdecode(value)) for name, value in self.task.env.items())
+        self.began = time.monotonic()
+        try:
+            self.process = self._spawn(variables)
+        except (OSError, ValueError) as fault:
+            raise CannotRun(self._why_not(fault, variables))
+        if self.task.timeout > 0:
+            self.deadline = self.began + self.task.timeout
+
+    def _spawn(self, variables: Dict[str, str]) -> "subprocess.Popen[bytes]":
+        files: List[int] = []
+        try:
+            files.append(os.open(self.stdin if self._has_stdin() else os.devnull, os.O_RDONLY))
+            files.append(os.open(self.stdout, OUTPUT, 0o600))
+            files.append(os.open(self.stderr, OUTPUT, 0o600))
+            return self._popen(variables, files)
+        finally:
+            for one in files:
+                os.close(one)
+
+    def _popen(self, variables: Dict[str, str], files: List[int]) -> "subprocess.Popen[bytes]":
+        for pause in (0.01, 0.05, 0.2, None):
+            try:
+                return subprocess.Popen(
+                    self.task.words,
+                    cwd=self.folder,
+                    env=variables,
+                    stdin=files[0],
+                    stdout=files[1],
+                    stderr=files[2],
+                    start_new_session=True,
+                )
+            except OSError as fault:  # an input that is a program may still be open in a process just being started
+                if fault.errno != errno.ETXTBSY or pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _has_stdin(self) -> bool:
+        return any(one.name == "stdin" for one in self.task.inputs)
+
+    def _why_not(self, fault: Exception, variables: Dict[str, str]) -> str:
+        name, host = os.fsdecode(self.task.words[0]) if self.task.words else "", facts.host_name()
+        if not self.task.words:
+            return "the command line is empty"
+        if isinstance(fault, FileNotFoundError):
+            if os.path.exists(os.path.join(self.folder, name)) and "/" in name:
+                return "program '%s': the interpreter that its first line names is not found on host %s" % (name, host)
+            return "program '%s' not found on host %s" % (name, host)
+        if isinstance(fault, PermissionError):
+            return "program '%s' is not executable on host %s (its mode, or a noexec file system)" % (name, host)
+        return "program '%s' cannot be started on host %s: %s" % (name, host, getattr(fault, "strerror", None) or fault)
+
+    def stop(self) -> None:
+        """Ask the whole tree to end; the loop kills it when it has not after a while."""
+        if not self.kill_at:
+            self.kill_at = time.monotonic() + TERM_TIME
+            tree.send_tree(self.pid, signal.SIGTERM)
+            tree.send_tree(self.pid, signal.SIGCONT)  # a stopped program could not even hear it
+
+    def kill(self) -> None:
+        """End the whole tree now."""
+        tree.send_tree(self.pid, signal.SIGKILL)
+
+    def ended(self, status: int, usage: Any) -> None:
+        """The program is no more: what came of it."""
+        assert self.process is not None
+        wall = time.monotonic() - self.began
+        signaled = os.WIFSIGNALED(status)
+        self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
+        self.process.returncode = self.exit_code  # so that subprocess does not wait for it as well
+        self.give_up = time.monotonic() + GIVE_UP
+        memory = usage.ru_maxrss * (1 if facts.platform_name().startswith("darwin") else 1024)
+        self.usage = {"wall": round(wall, 6), "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
+        if self.timed_out:
+            self.reason = "timeout after %g s" % self.task.timeout
+        elif signaled:
+            self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
+        elif self.exit_code:
+            self.reason = "exit code %d" % self.exit_code
+
+
+def check_name(name: str) -> None:
+    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
+    parts = name.split("/")
+    if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
+        raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "SIG%d" % number
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

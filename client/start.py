@@ -1,0 +1,162 @@
+"""A client from its command line to its end: folder, registration, setup, worker, the loop, cleaning up."""
+
+import json
+import os
+import sys
+import traceback
+from typing import Any, Dict, List, Optional
+
+from . import arguments, ends, facts, guard, log, login
+from .arguments import Options
+from .base import AlreadyRuns, Base
+from .cache import Files, Worker
+from .cleanup import clean_up
+from .detach import Ready, detached
+from .loop import Loop
+from .talk import Asker, Pinger, Senders
+from .wire import FIRST_CONNECT, Line, Master, NotTheMaster, Query, describe
+
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "JULIA_NUM_THREADS",
+)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """The exit code, after one line on stderr that says why."""
+    try:
+        options = arguments.parse(argv)
+        session = arguments.read_session()
+    except ends.Ending as ending:
+        log.say(ending.text)
+        return ending.code
+    base = Base(options.workdir, session, options.host)
+    client = Client(options, session, base)
+    sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
+    if options.detach:
+        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base))
+    return guard.guarded(lambda: client.work(_in_foreground), base)
+
+
+def _in_foreground(code: int, text: str) -> None:
+    if text:
+        log.say(text)
+
+
+class Client:
+    """One client, in the process that works."""
+
+    def __init__(self, options: Options, session: str, base: Base) -> None:
+        self.options, self.session, self.base = options, session, base
+        self.master = Master(options.address, session, base.reread)
+        self.config: Dict[str, str] = {}
+        self.worker: Optional[Worker] = None
+
+    def work(self, ready: Ready) -> int:
+        """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
+        try:
+            guard.release_signals(_end_by_signal)
+            self.base.claim()
+        except AlreadyRuns:
+            self.base.hand_over(self.options.address)
+            ready(ends.OK, "already running here; told it the master's address")
+            return ends.OK
+        except ends.Ending as ending:
+            ready(ending.code, ending.text)
+            return ending.code
+        return self._work_in_folder(ready)
+
+    def _work_in_folder(self, ready: Ready) -> int:
+        try:
+            ending = self._session(ready)
+        except ends.Ending as fault:
+            ending = fault
+        except Exception:
+            ending = ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+        log.say(ending.text)
+        ready(ending.code, ending.text)
+        clean_up(self.master, self.base, self.config, self.worker)
+        return ending.code
+
+    def _session(self, ready: Ready) -> ends.Ending:
+        self._begin_log()
+        self.base.clear_leftovers()
+        line = self.master.line()
+        self.config = register(line, self.options)
+        self._take_settings()
+        environment = self._environment()
+        self._have_worker(line)
+        line.close()
+        ready(ends.OK, "")
+        return self._loop(environment)
+
+    def _begin_log(self) -> None:
+        if self.options.log or self.options.detach:
+            log.to_file(self.options.log or os.path.join(self.base.path, "log"))
+
+    def _take_settings(self) -> None:
+        self.master.client = self.config.get("Client", "")
+        self.master.grace = _number(self.config, "Grace", self.master.grace)
+        nice = int(_number(self.config, "Nice", 0))
+        if nice:
+            os.nice(nice)
+
+    def _environment(self) -> Dict[str, str]:
+        setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
+        variables = login.environment(setup, self.base.path)
+        if "Cores" in self.config:
+            for name in THREADS:
+                variables.setdefault(name, self.config["Cores"])
+        return variables
+
+    def _have_worker(self, line: Line) -> None:
+        if self.config.get("Worker"):
+            self.worker = Worker(self.config, facts.platform_name(), os.path.join(self.base.path, "worker"))
+            self.worker.have(line)
+
+    def _loop(self, environment: Dict[str, str]) -> ends.Ending:
+        cores = max(1, int(_number(self.config, "Cores", 1)))
+        slots = max(1, self.options.slots // cores)
+        loop = Loop(self.master, self.base.path, slots, environment, self.worker.path if self.worker else "")
+        files = Files(os.path.join(self.base.path, "files"))
+        log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
+        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
+        return loop.run(Asker(loop, files), senders, Pinger(loop, _number(self.config, "Ping", 0)))
+
+
+def register(line: Line, options: Options) -> Dict[str, str]:
+    """GET /config. One try: who started us wants to know at once."""
+    query: Query = [("platform", facts.platform_name()), ("host", options.host), ("slots", options.slots), ("pings", 1)]
+    where = options.address.url
+    try:
+        reply = line.once("/config", query, connect=FIRST_CONNECT)
+    except NotTheMaster as fault:
+        raise ends.Ending(ends.CERTIFICATE, "%s: %s" % (where, fault))
+    except Exception as fault:
+        if isinstance(fault, ends.Ending):
+            raise
+        raise ends.Ending(ends.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault)))
+    if reply.status != 200:
+        raise ends.Ending(ends.OTHER, "the master at %s answers %d to /config: %s" % (where, reply.status, reply.text))
+    lines = reply.body.decode("utf-8", "replace").split("\n")
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _number(config: Dict[str, str], key: str, otherwise: float) -> float:
+    text = config.get(key, "")
+    try:
+        return float(text) if text else otherwise
+    except ValueError:
+        raise ends.Ending(ends.OTHER, "the master's %s=%s is not a number" % (key, text))
+
+
+def _end_by_signal(number: int, _: Any) -> None:
+    """Before the loop runs, a signal ends whatever is going on."""
+    raise ends.Ending(128 + number, "ended by signal %d" % number)
+
+

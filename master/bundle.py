@@ -1,0 +1,57 @@
+"""The client as one file: a zip of client/ that Python runs. Knows nothing of what is in it but file names.
+
+The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (so that no
+version of zlib shows, and a Python without zlib can run it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGE = "spe_client"
+SHEBANG = b"#!/usr/bin/env python3\n"
+DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@cache
+def client_pyz() -> bytes:
+    """The client program, as it is copied to hosts and answered to `GET /client`."""
+    target = io.BytesIO()
+    target.write(SHEBANG)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in _members():
+            archive.writestr(_entry(name), content)
+    return target.getvalue()
+
+
+def client_name() -> str:
+    """Its name on a host, made from its content: who finds the name finds these bytes."""
+    return f"client-{hashlib.sha256(client_pyz()).hexdigest()[:16]}.pyz"
+
+
+def _members() -> list[tuple[str, bytes]]:
+    """`__main__.py` stands alone at the top, where Python looks for it; the rest is a package beside it."""
+    members = []
+    for path in sorted(_folder().glob("*.py")):
+        name = path.name if path.name == "__main__.py" else f"{PACKAGE}/{path.name}"
+        members.append((name, path.read_bytes()))
+    return members
+
+
+def _folder() -> Path:
+    spec = find_spec("spe.client")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("spe is installed without its client")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, DATE)
+    entry.external_attr = 0o644 << 16
+    entry.create_system = 3  # "made on Unix", wherever it was made
+    return entry
