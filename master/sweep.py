@@ -55,6 +55,20 @@ class Sweep:
         """The identity of a set, 16 bytes; the worker's content is not in it."""
         return self.identity.key(values)
 
+    @property
+    def validate(self) -> tuple[str, ...]:
+        """The validations beside exit_zero, in the order of spe.yaml."""
+        return self.config.validation
+
+    @property
+    def collect(self) -> tuple[str, ...]:
+        """What is made of the results beside the table."""
+        return self.config.collect
+
+    def setup_for(self, platform: str) -> str | None:
+        """The setup of spe.yaml for a platform; a host's own line stands above it."""
+        return self.config.setup_for(platform)
+
 
 def load(path: Path, settings: Mapping[str, Any] | None = None) -> Sweep:
     """The sweep of a spe.yaml, or of the folder that has one.
