@@ -20,6 +20,7 @@ from .errors import ConfigError, StoreError
 from .extract import CHUNK, is_verbatim
 from .model import Kind, Output, ResultSpec
 
+SPECIAL = re.compile(r'[,"\r\n]')
 PLAIN = re.compile(r"""[^\s"'\\=\x00-\x1f\x7f]+""")
 
 
@@ -68,8 +69,8 @@ def text_results(specs: Iterable[ResultSpec]) -> list[ResultSpec]:
 
 def write_results_csv(path: Path, parameters: Sequence[str], results: Sequence[str], rows: Iterable[ResultRow]) -> int:
     """results.csv; gives the number of rows."""
-    head = ["number", *parameters, *results, "host", "seconds", "attempts"]
-    return _write_csv(path, head, (_result_cells(row, parameters, results) for row in rows))
+    head = result_head(parameters, results)
+    return _write_csv(path, head, (result_cells(row, parameters, results) for row in rows))
 
 
 def write_failed_csv(path: Path, parameters: Sequence[str], rows: Iterable[FailedRow]) -> int:
@@ -107,7 +108,7 @@ def csv_line(cells: Iterable[str]) -> bytes:
 
     Not the csv module: up to Python 3.12 it leaves a carriage return inside a cell unquoted.
     """
-    quoted = ('"' + c.replace('"', '""') + '"' if set(c) & set(',"\r\n') else c for c in cells)
+    quoted = ('"' + cell.replace('"', '""') + '"' if SPECIAL.search(cell) else cell for cell in cells)
     return (",".join(quoted) + "\n").encode("utf-8", "replace")
 
 
@@ -121,7 +122,13 @@ def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Iterable[str]]) -
     return count
 
 
-def _result_cells(row: ResultRow, parameters: Sequence[str], results: Sequence[str]) -> list[str]:
+def result_head(parameters: Sequence[str], results: Sequence[str]) -> list[str]:
+    """The columns of the table."""
+    return ["number", *parameters, *results, "host", "seconds", "attempts"]
+
+
+def result_cells(row: ResultRow, parameters: Sequence[str], results: Sequence[str]) -> list[str]:
+    """One line of the table, in the order of its columns."""
     outputs = [row.outputs[name].value if name in row.outputs else "" for name in results]
     seconds = f"{row.seconds:.3f}"
     return [str(row.number), *_values(row.values, parameters), *outputs, row.host, seconds, str(row.attempts)]

@@ -142,7 +142,7 @@ def _found(text: str, spec: ResultSpec) -> str:
     """Regex first, path second: a JSON text may stand in the middle of other output."""
     if spec.regex is not None:
         text = _match(text, spec)
-    return text if spec.path is None else _at(_parsed(text, spec), spec)
+    return text if spec.path is None else _at(text, spec)
 
 
 def _match(text: str, spec: ResultSpec) -> str:
@@ -183,24 +183,32 @@ class _Token(str):
     """A number of a JSON text, spelled as it came."""
 
 
-def _parsed(text: str, spec: ResultSpec) -> Any:
+def _parsed(text: str, spec: ResultSpec, number: type[str] = str) -> Any:
+    """The document; its numbers stay texts, spelled as they came (and Python reads no integer of 5000 digits)."""
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_int=_Token, parse_float=_Token, parse_constant=_Token)
+        text = text.removeprefix("\ufeff")
+        return json.loads(text, parse_int=number, parse_float=number, parse_constant=number)
     except RecursionError:
         raise Refused(f"{spec.source} is nested too deep to be read as JSON") from None
     except ValueError as fault:
         raise Refused(f"{spec.source} is not JSON: {fault}") from None
 
 
-def _at(document: Any, spec: ResultSpec) -> str:
+def _at(text: str, spec: ResultSpec) -> str:
     """The value at a dotted path: strings as their text, everything else as JSON."""
-    value = document
-    for step in (spec.path or "").split("."):
-        value = _step(value, step, spec)
+    value = _follow(_parsed(text, spec), spec)
     try:
+        if isinstance(value, (dict, list)):  # only now numbers must be told from strings, which costs time
+            value = _dump(_follow(_parsed(text, spec, _Token), spec))
         return _whole_characters(value if isinstance(value, str) else _dump(value))
     except RecursionError:
         raise Refused(f"the value at {spec.path} in {spec.source} is nested too deep") from None
+
+
+def _follow(value: Any, spec: ResultSpec) -> Any:
+    for step in (spec.path or "").split("."):
+        value = _step(value, step, spec)
+    return value
 
 
 def _step(value: Any, step: str, spec: ResultSpec) -> Any:

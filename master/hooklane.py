@@ -1,4 +1,4 @@
-"""One hook process as the master sees it: calls go in, answers come out in the same order, a hang is killed.
+"""Calls go in, answers come out in the same order, a hang is killed: a hook process that is there when needed.
 
 Calls are sent ahead of their answers, so that the process never waits for the master; it works on them one at a
 time, so the oldest call without an answer is the one that runs, and the one to blame when the process dies.
@@ -8,138 +8,11 @@ The calls behind it were not begun and go to a fresh process.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import pickle
-import shutil
-import signal
-import sys
-import tempfile
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO
+from dataclasses import dataclass
 
-from .hookwire import LENGTH, Answer, Setup, Trouble, pack
-
-Log = Callable[[str], None]
-PRINTS = 64 * 1024  # bytes that one call may print to the log; the rest is dropped
-GOODBYE = 3.0  # seconds for the process to flush its files and end
-
-
-class HookProcess:
-    """One life of the process. Made by `start`, over when `answer` gives None."""
-
-    def __init__(self, process: asyncio.subprocess.Process, setup: Setup, trace: IO[bytes], log: Log) -> None:
-        self._process, self._setup, self._trace, self._log = process, setup, trace, log
-        self._printed = 0
-        self._last_words: deque[str] = deque(maxlen=5)
-        self._prints = asyncio.create_task(self._read_prints())
-
-    @classmethod
-    async def start(cls, setup: Setup, log: Log) -> HookProcess:
-        """A process that was given its setup and has not answered it yet."""
-        trace = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
-        setup = replace(setup, scratch=Path(tempfile.mkdtemp(prefix="spe-hooks-")))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "spe.hookhost", str(trace.fileno())),  # -P: nothing of the folder, yet
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=(trace.fileno(),),
-            start_new_session=True,  # so that all it starts dies with it, and Ctrl-C does not reach it
-        )
-        new = cls(process, setup, trace, log)
-        new.send(pack(setup))
-        return new
-
-    def send(self, frame: bytes) -> None:
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(frame)
-
-    async def answer(self) -> Answer | None:
-        """The next answer; None when the process is gone."""
-        assert self._process.stdout is not None
-        try:
-            (length,) = LENGTH.unpack(await self._process.stdout.readexactly(LENGTH.size))
-            answer: Answer = pickle.loads(await self._process.stdout.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-        self._printed = 0
-        return answer
-
-    async def kill_hanging(self) -> None:
-        """Kill it, after it has written down where it hangs."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGUSR1)
-            await asyncio.sleep(0.2)  # faulthandler writes from C at once, whatever the code does; there is no answer
-        self._kill()
-
-    async def end(self) -> None:
-        """Let it go in peace, or without; nothing of it stays."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), GOODBYE)
-        self._kill()
-        await self._process.wait()
-        await asyncio.wait([self._prints], timeout=1)  # what it started elsewhere may hold the pipe open
-        self._prints.cancel()
-        self._trace.close()
-        shutil.rmtree(self._setup.scratch, ignore_errors=True)
-
-    async def last_words(self) -> tuple[str, str, str, int]:
-        """How it ended, the stack of that moment, and the last place in the user's files. After its death."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), 1)
-        self._kill()  # it may have closed its pipes and live on
-        await self._process.wait()
-        await asyncio.wait([self._prints], timeout=1)
-        self._trace.seek(0)
-        frames = [line.strip() for line in self._trace.read().decode(errors="replace").splitlines()]
-        frames = [line for line in frames if line.startswith('File "')]
-        ours = next((i for i, line in enumerate(frames) if "hookhost.py" in line), len(frames))
-        stack = frames[:ours][::-1] or list(self._last_words)
-        file, line = self._place(frames)
-        return _how(self._process.returncode or 0), "\n".join(f"  {line}" for line in stack), file, line
-
-    def _place(self, frames: list[str]) -> tuple[str, int]:
-        inside = f'File "{self._setup.folder}{os.sep}'
-        for frame in frames:  # the innermost first
-            if frame.startswith(inside):
-                file, _, rest = frame.removeprefix(inside).partition('", line ')
-                if os.sep not in file:  # not an environment that lies in the folder
-                    return file, int(rest.split()[0])
-        return "", 0
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    async def _read_prints(self) -> None:
-        """What the user's code prints goes to the log; endless prints fill neither the disk nor this loop."""
-        assert self._process.stderr is not None
-        while chunk := await self._process.stderr.read(16 * 1024):
-            if self._printed < PRINTS:
-                lines = chunk.decode("utf-8", "replace").splitlines()
-                self._last_words.extend(lines)
-                for line in lines:
-                    self._log(line)
-                if self._printed + len(chunk) >= PRINTS:
-                    self._log(f"… more was printed in one call than {PRINTS // 1024} kB: dropped")
-            else:
-                await asyncio.sleep(0.01)
-            self._printed += len(chunk)
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"ended its process with exit code {code}"
-    with contextlib.suppress(ValueError):
-        return f"died of signal {-code} ({signal.Signals(-code).name})"
-    return f"died of signal {-code}"
+from .hookprocess import GOODBYE, HookProcess, Log
+from .hookwire import Answer, Setup, Trouble, pack
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from .errors import ConfigError, HookError
 from .extract import is_verbatim
-from .hooklane import Lane, Log
+from .hooklane import Lane
+from .hookprocess import Log
 from .hookwire import Answer, Call, Given, Judge, Setup, Trouble
 from .judge import Judgement, Part, file_names, hooks_of
 from .model import Kind, Output, ResultSpec
@@ -153,11 +154,11 @@ class Hooks:
 
     def _given(self, output: Output, result: ResultView) -> Given:
         """A cell may be cut short or be a path: what the function reads then is the bytes themselves."""
-        name, file_name = output.name, self._file_names[output.name]
+        name, spec = output.name, self._specs.get(output.name)  # none: stored before spe.yaml was changed
+        file_name = self._file_names.get(name) or Path(output.file or name).name
         if output.file is None:
             return Given(name, output.value, output.raw, None, file_name)
-        spec = self._specs[name]
-        whole = spec.kind is Kind.FILE or (is_verbatim(spec) and spec.kind in (Kind.TEXT, Kind.JSON))
+        whole = spec is None or spec.kind is Kind.FILE or (is_verbatim(spec) and spec.kind in (Kind.TEXT, Kind.JSON))
         value = None if whole else output.value
         if name in result.data:
             return Given(name, value, result.data[name], None, file_name)

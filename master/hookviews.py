@@ -52,6 +52,7 @@ class ResultForHook(Mapping[str, str]):
         path = self._scratch / given.file_name
         if path in self._made:
             return path
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._made.append(path)
         if given.file is not None:  # libraries go by the ending, and an upload has none yet
             path.symlink_to(given.file)

@@ -28,7 +28,7 @@ class Setup:
     functions: tuple[str, ...]  # FILE.py:FUNCTION
     specs: tuple[ResultSpec, ...]
     validators: tuple[str, ...]
-    scratch: Path  # for files that are made on demand; exists
+    scratch: Path  # for files that are made on demand, and made with the first one
     limit: float  # seconds, after which a call is killed by the kernel even when the master is gone
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from spe.judge import Part, hooks_of, judge, needs_process
 from spe.model import Kind, ResultSpec
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from spe.extract import HEAD, Part, Refused, extract, human
 from spe.judge import file_names, judge
 from spe.model import Kind, Output, ResultSpec
