@@ -7,6 +7,7 @@ from typing import Callable
 from . import ends, log
 
 Ready = Callable[[int, str], None]
+END = b"\0"
 
 
 def detached(work: Callable[[Ready], int]) -> int:
@@ -24,8 +25,14 @@ def detached(work: Callable[[Ready], int]) -> int:
 
 
 def _hear(reader: int) -> int:
-    with os.fdopen(reader, "rb") as file:
-        code, _, text = file.read().decode("utf-8", "replace").partition(" ")
+    heard = b""
+    with os.fdopen(reader, "rb", 0) as file:
+        while not heard.endswith(END):  # not only to the pipe's end: the guard has it open too
+            part = file.read(4096)
+            if not part:
+                break
+            heard += part
+    code, _, text = heard.rstrip(END).decode("utf-8", "replace").partition(" ")
     if text:
         log.say(text)
     elif not code:
@@ -34,9 +41,9 @@ def _hear(reader: int) -> int:
 
 
 def _tell(writer: int, code: int, text: str) -> None:
-    """Once; closing the pipe is what the parent waits for."""
+    """Once; the mark at its end is what the parent waits for."""
     try:
-        os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace"))
+        os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace") + END)
         os.close(writer)
     except OSError:  # told already, or the parent was killed: nobody to tell
         return
