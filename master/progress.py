@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from .errors import LaunchError
 from .farm import Farm
 from .model import TaskState
-from .workerfiles import WorkerChange
+from .workerchange import WorkerChange
 
 PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
 

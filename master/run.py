@@ -38,7 +38,7 @@ from .session import Lock, Session
 from .store import NewSet, Store
 from .sweep import Sweep
 from .web import Door, Server
-from .workerfiles import WorkerChange, changed_workers, remember_workers, snapshot
+from .workerchange import WorkerChange, changed_workers, remember_workers, snapshot
 
 log = logging.getLogger("spe.run")
 FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
@@ -215,9 +215,14 @@ class Run:
             config.max_result, worker.name if worker else None,
         )  # fmt: skip
         return Brief(
-            setup, self.sweep.results, self._timeout, self.sweep.work, self.sweep.setup_for,
+            setup, self.sweep.results, self._timeout, self.sweep.work, self._shell,
             lambda platform: worker.for_platform(platform) if worker else None,
         )  # fmt: skip
+
+    def _shell(self, host: str, platform: str) -> str | None:
+        """The set-up of a client: its host's own, else the sweep's."""
+        own = next((h.setup for h in self._hosts() if h.name == host), None)
+        return own or self.sweep.setup_for(platform)
 
     def _timeout(self) -> float:
         timeout = self.sweep.config.timeout

@@ -51,6 +51,20 @@ def private_write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def make_run_folder(folder: Path) -> None:
+    """Make runs/<name>/. Raises StoreError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(0, "permission denied")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write here: {error.strerror}",
+            where=str(folder),
+            todo="Give yourself write permission on that folder, or run in a folder of your own.",
+        ) from error
+
+
 class Lock:
     """One spe at a time works on a sweep; the second is told who does."""
 
@@ -59,16 +73,8 @@ class Lock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Raises BusyError naming the process that holds it; StoreError when the folder can't be written."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise StoreError(
-                f"cannot write here: {error.strerror}",
-                where=str(self.path.parent),
-                todo="Give yourself write permission on that folder, or run in a folder of your own.",
-            ) from error
+        """Raises BusyError naming the process that holds it."""
+        file = self.path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -90,7 +90,7 @@ class Store:
                 )
             schema.metadata.create_all(self._connection)
             self._set_meta("schema", str(schema.VERSION))
-        self.plan = int(self._meta("plan", "0"))
+            self.plan = int(self._meta("plan", "0"))
 
     # -- the writer thread
 

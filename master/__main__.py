@@ -1,0 +1,5 @@
+"""`python -m spe` is the command `spe`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,86 @@
+"""The command line: argv to calls, errors to exit codes. Each command has a file of its own, loaded when it is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..errors import SpeError
+
+FIRST = ("init", "check", "run", "status", "results", "retry")
+MORE = ("show", "log", "collect")
+
+
+class Commands(click.Group):
+    """Loads a command's module only when it is asked for: `spe --help` waits for none of the heavy libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*FIRST, *MORE]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in (*FIRST, *MORE):
+            return None
+        command: click.Command = import_module(f".{name}", __package__).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            error.message = f"there is no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "")
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in (("Commands", FIRST), ("More", MORE)):
+            with formatter.section(title):
+                formatter.write_dl([(name, SUMMARY[name]) for name in names])
+
+
+SUMMARY = {
+    "init": "Write spe.yaml and its companions, commented, that run as they are.",
+    "check": "Show the plan and run one set; nothing of it is kept.",
+    "run": "Run what is new of the sweep.",
+    "status": "Show how far it is, who did what, and what failed.",
+    "results": "Print the table of results.",
+    "retry": "Put failed sets back and run them.",
+    "show": "Show everything about one set.",
+    "log": "Print what a set's program wrote.",
+    "collect": "Collect again from what is stored.",
+}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="spe")
+def spe() -> None:
+    """Run one program over many parameter sets, on every machine you can reach, and get one table of results.
+
+    \b
+    Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
+    """
+
+
+def main() -> None:
+    """The entry point: exit codes 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130 interrupted."""
+    try:
+        code = spe.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except SpeError as error:
+        print(f"spe: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

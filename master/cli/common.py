@@ -1,0 +1,134 @@
+"""What the commands share: their options, where the sweep is, logging, and tables as text."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..reader import Reader
+    from ..sweep import Sweep
+
+F = TypeVar("F", bound=Callable[..., Any])
+CLIP = 48  # characters of a cell on the screen
+
+
+def volume(command: F) -> F:
+    """-q, -v, -vv."""
+    command = click.option("-v", "--verbose", count=True, help="Say more; twice: everything.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")(command)
+
+
+def sweep_file(command: F) -> F:
+    """-f FILE."""
+    return click.option(
+        "-f", "--file", "file", type=click.Path(path_type=Path), default=Path("spe.yaml"), show_default=True,
+        help="The sweep.",
+    )(command)  # fmt: skip
+
+
+def sweep_name(command: F) -> F:
+    """-n NAME."""
+    return click.option("-n", "--name", "name", help="The folder below runs/, where there is more than one.")(command)
+
+
+def as_json(command: F) -> F:
+    """--json."""
+    return click.option("--json", "json_", is_flag=True, help="Print it for programs.")(command)
+
+
+def load(file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), name: str | None = None) -> Sweep:
+    """The sweep of a file, or of a command line."""
+    from .. import sweep
+
+    if words:
+        return sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
+    if parameters:
+        raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
+    return sweep.load(file)
+
+
+def open_reader(file: Path, name: str | None) -> Reader:
+    """The store of a sweep: as named, or that of the file, or the only one there is."""
+    from ..reader import Reader
+
+    return Reader(folder_of(file, name))
+
+
+def folder_of(file: Path, name: str | None) -> Path:
+    """runs/<name>/ for the reading commands, which need no valid spe.yaml."""
+    runs = file.parent / "runs"
+    if name:
+        return runs / name
+    if file.exists():
+        from ..keys import clean_name
+        from ..yamlfile import read
+
+        given = read(file).data.get("name")
+        return runs / (given if isinstance(given, str) else clean_name(file.absolute().parent.name))
+    there = sorted(p.parent.name for p in runs.glob("*/sweep.db"))
+    if len(there) == 1:
+        return runs / there[0]
+    if there:
+        raise UsageError(f"there are several sweeps here: {', '.join(there)}", todo="Name one: -n NAME")
+    raise UsageError(f"there is no {file} and nothing has run here", todo="Begin with `spe init`.")
+
+
+def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
+    """The log of the master: runs/<name>/master.log, and with -v the terminal."""
+    root = logging.getLogger("spe")
+    root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    root.propagate = False
+    layout = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if folder:
+        handler: logging.Handler = logging.FileHandler(folder / "master.log", encoding="utf-8")
+        handler.setFormatter(layout)
+        root.addHandler(handler)
+    screen = logging.StreamHandler()
+    screen.setLevel(logging.ERROR if quiet or not verbose else logging.INFO if verbose == 1 else logging.DEBUG)
+    screen.setFormatter(logging.Formatter("spe: %(message)s"))
+    root.addHandler(screen)
+
+
+def print_json(value: object) -> None:
+    """For programs, on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Aligned columns for people; long cells are clipped, control characters made visible."""
+    cells = [[_cell(c) for c in row] for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    numeric = [len(cells) > 1 and all(_is_number(row[i]) for row in cells[1:]) for i in range(len(head))]
+    return "".join(_line(row, widths, numeric) for row in cells)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    padded = (c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True))
+    return "  ".join(padded).rstrip() + "\n"
+
+
+def _cell(value: object) -> str:
+    text = "".join(c if c.isprintable() else {"\n": "⏎", "\t": "→"}.get(c, "·") for c in str(value))
+    return text if len(text) <= CLIP else text[: CLIP - 1] + "…"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == ""
+    return True
+
+
+def shown(values: Mapping[str, str]) -> str:
+    """`x=1 y=a`."""
+    return " ".join(f"{name}={value}" for name, value in values.items())

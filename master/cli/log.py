@@ -1,0 +1,73 @@
+"""spe log."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from .common import as_json, open_reader, print_json, shown, sweep_file, sweep_name, volume
+
+if TYPE_CHECKING:
+    from ..reader import Reader, TaskDetail
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
+@click.option("--failed", is_flag=True, help="Of all failed sets, one after another.")
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(number: int | None, failed: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+    """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end).
+
+    \b
+    Example: spe log 17
+    Example: spe log --failed
+    """
+    if (number is None) != failed:
+        raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
+    with open_reader(file, name) as reader:
+        numbers = [row.number for row in reader.failed()] if number is None else [number]
+        tasks = (reader.task(n) for n in numbers)
+        if json_:
+            print_json([record(task) for task in tasks])
+            return
+        for task in tasks:
+            _print(reader, task)
+
+
+def record(task: TaskDetail) -> dict[str, object]:
+    """The attempts' output, for programs."""
+    return {
+        "number": task.number,
+        "reason": task.reason,
+        "tickets": [
+            {"ticket": t.id, "host": t.host, "state": t.state, "reason": t.reason,
+             "stdout": t.stdout.decode("utf-8", "replace"), "stderr": t.stderr.decode("utf-8", "replace")}
+            for t in task.tickets
+        ],
+    }  # fmt: skip
+
+
+def _print(reader: Reader, task: TaskDetail) -> None:
+    for ticket in task.tickets:
+        head = f"== task {task.number} ({shown(task.values)}), ticket {ticket.id} on {ticket.host}: {ticket.state}"
+        click.echo(head + (f": {ticket.reason}" if ticket.reason else ""))
+        for name, data in (("stdout", ticket.stdout), ("stderr", ticket.stderr)):
+            if data:
+                click.echo(f"-- {name}")
+                _raw(data)
+    for output in task.outputs:
+        click.echo(f"-- result {output.name}" + (f" ({reader.folder / output.file})" if output.file else ""))
+        _raw(output.raw if output.raw is not None else output.value.encode() + b"\n")
+
+
+def _raw(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,95 @@
+"""What `spe run` says at its end: the table of results on stdout, the statistics on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import islice
+
+import click
+
+from ..reader import HostWork, Reader, Statistics
+from ..run import Outcome
+from .common import print_json, shown, table
+
+ROWS, FAILED = 10, 5
+
+
+def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
+    """Print how a run ended."""
+    if json_:
+        print_json(record(outcome))
+        return
+    with Reader(outcome.folder) as reader:
+        _results(reader, outcome.statistics, quiet)
+        if not quiet:
+            click.echo(summary(outcome.statistics), err=True, nl=False)
+        _failures(reader, outcome.statistics)
+    _rest(outcome)
+    click.echo(str(outcome.folder / "results.csv"))
+
+
+def record(outcome: Outcome) -> dict[str, object]:
+    """The end of a run for programs."""
+    return {
+        "results": str(outcome.folder / "results.csv"),
+        "exit_code": outcome.exit_code,
+        "interrupted": outcome.interrupted,
+        "collect_faults": list(outcome.gather_faults),
+        "hosts_not_heard_from": list(outcome.unheard),
+        **statistics_record(outcome.statistics),
+    }
+
+
+def statistics_record(statistics: Statistics) -> dict[str, object]:
+    """The sweep in numbers, for programs."""
+    return dataclasses.asdict(statistics)
+
+
+def _results(reader: Reader, statistics: Statistics, quiet: bool) -> None:
+    if quiet or not statistics.done:
+        return
+    head = ["number", *reader.parameters, *reader.results, "host", "seconds", "attempts"]
+    rows = [
+        [r.number, *(r.values.get(p, "") for p in reader.parameters),
+         *(r.outputs[n].value if n in r.outputs else "" for n in reader.results),
+         r.host, f"{r.seconds:.3f}", r.attempts]
+        for r in islice(reader.rows(), ROWS)
+    ]  # fmt: skip
+    click.echo(table(head, rows), nl=False)
+    if statistics.done > ROWS:
+        click.echo(f"… and {statistics.done - ROWS} more")
+
+
+def summary(s: Statistics) -> str:
+    """Who did what, for people."""
+    text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
+    text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
+    text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
+    text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
+    return text + "\n" + (hosts_table(s.hosts) if s.hosts else "")
+
+
+def hosts_table(hosts: tuple[HostWork, ...]) -> str:
+    """One line a host."""
+    head = ["host", "tasks", "seconds", "failures", "lost"]
+    return table(head, [[h.host, h.tasks, f"{h.seconds:.1f}", h.failures, h.lost] for h in hosts])
+
+
+def _failures(reader: Reader, statistics: Statistics) -> None:
+    for row in islice(reader.failed(), FAILED):
+        click.echo(f"task {row.number} ({shown(row.values)}) failed: {row.reason.splitlines()[0] if row.reason else ''}", err=True)
+    if statistics.failed > FAILED:
+        click.echo(f"… and {statistics.failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
+    if statistics.failed:
+        click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
+
+
+def _rest(outcome: Outcome) -> None:
+    for fault in outcome.gather_faults[:FAILED]:
+        click.echo(f"spe: {fault}", err=True)
+    if len(outcome.gather_faults) > FAILED:
+        click.echo(f"… and {len(outcome.gather_faults) - FAILED} more calls of a collect hook went wrong", err=True)
+    for host in outcome.unheard:
+        click.echo(f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True)
+    if outcome.interrupted:
+        click.echo("interrupted; `spe run` goes on where it stopped", err=True)

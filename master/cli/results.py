@@ -1,0 +1,53 @@
+"""spe results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .common import as_json, open_reader, sweep_file, sweep_name, volume
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write them to a file.")
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int) -> None:
+    """Print the table of results as CSV (or JSON), also while the sweep runs.
+
+    \b
+    Example: spe results --json > results.json
+    """
+    with open_reader(file, name) as reader:
+        stream = output.open("wb") if output else sys.stdout.buffer
+        try:
+            _write(reader, stream, json_)
+        finally:
+            stream.flush()
+            if output:
+                stream.close()
+
+
+def _write(reader: object, stream: object, json_: bool) -> None:
+    import json
+    from typing import BinaryIO, cast
+
+    from ..collect import csv_line, result_cells, result_head
+    from ..reader import Reader
+
+    reader, out = cast(Reader, reader), cast(BinaryIO, stream)
+    head = result_head(reader.parameters, reader.results)
+    rows = (result_cells(row, reader.parameters, reader.results) for row in reader.rows())
+    if not json_:
+        out.write(csv_line(head))
+        out.writelines(csv_line(cells) for cells in rows)
+        return
+    separator = b"[\n"
+    for cells in rows:
+        out.write(separator + json.dumps(dict(zip(head, cells, strict=True)), ensure_ascii=False).encode())
+        separator = b",\n"
+    out.write(b"\n]\n" if separator == b",\n" else b"[]\n")

@@ -1,0 +1,101 @@
+"""spe run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
+
+if TYPE_CHECKING:
+    from ..model import Host
+    from ..run import RunOptions
+    from ..sweep import Sweep
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all commands that run something."""
+    for option in (
+        click.option("--hosts", "hosts", help="A hosts file or hosts separated by commas; `none`: start none, clients come by hand."),
+        click.option("-F", "ssh_config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another file than ~/.ssh/config."),
+        click.option("--accept-new-host-keys", is_flag=True, help="Trust hosts that are not in known_hosts; changed keys never."),
+        click.option("--keep", is_flag=True, help="The worker has changed: finished sets stay as they are."),
+        click.option("--fresh", is_flag=True, help="All sets run again."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="x=1:10 (last included), x=0:1:0.1, y=a,b; several: all combinations.")
+@run_options
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(
+    words: tuple[str, ...], parameters: tuple[str, ...], file: Path, name: str | None, json_: bool,
+    quiet: bool, verbose: int, **options: Any,
+) -> int:  # fmt: skip
+    """Run what is new of the sweep in spe.yaml, or a command over parameters without any file.
+
+    Finished sets stay, new ones run; failed ones are tried again on `spe retry`. Ctrl-C lets running tasks finish, a
+    second one stops them. Exit codes: 0 all sets done, 1 some failed, 2 nothing was run because of a mistake,
+    3 no host came up, 130 interrupted.
+
+    \b
+    Example: spe run
+    Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
+    """
+    sweep = load(file, words, parameters, name)
+    return execute(sweep, make_options(**options), json_, quiet, verbose)
+
+
+def make_options(
+    hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool, fresh: bool,
+    retry: bool = False, retry_numbers: Sequence[int] = (),
+) -> RunOptions:  # fmt: skip
+    """The options of the command line, as the run knows them."""
+    from ..errors import UsageError
+    from ..run import RunOptions
+    from ..workerchange import WorkerChange
+
+    if keep and fresh:
+        raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
+    change = WorkerChange.KEEP if keep else WorkerChange.FRESH if fresh else WorkerChange.ASK
+    return RunOptions(
+        _hosts(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config, accept_new_host_keys
+    )
+
+
+def _hosts(given: str | None) -> tuple[Host, ...] | None:
+    if given is None or given == "none":
+        return None
+    from .. import hostfile
+
+    path = Path(given)
+    found = hostfile.read_hosts(path) if path.is_file() else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
+    return found.hosts
+
+
+def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose: int) -> int:
+    """Run it, and print what came of it."""
+    from ..progress import Progress
+    from ..run import Run, run_folder
+    from ..session import make_run_folder
+    from .report import report
+
+    progress = Progress(quiet)
+    for warning in (*sweep.warnings, *sweep.parameters.check().warnings):
+        progress.warn(warning)
+    folder = run_folder(sweep)
+    make_run_folder(folder)
+    start_logging(folder, quiet, verbose)
+    outcome = asyncio.run(Run(sweep, options, progress).run())
+    report(outcome, json_, quiet)
+    return outcome.exit_code

@@ -1,0 +1,72 @@
+"""spe show."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import as_json, open_reader, print_json, sweep_file, sweep_name, table, volume
+
+if TYPE_CHECKING:
+    from ..reader import TaskDetail
+
+
+@click.command()
+@click.argument("number", type=click.IntRange(1), metavar="TASK")
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+    """Show everything about one set: parameters, state, attempts with host, times and reason, results.
+
+    \b
+    Example: spe show 17
+    """
+    with open_reader(file, name) as reader:
+        task = reader.task(number)
+    if json_:
+        print_json(record(task))
+    else:
+        click.echo(text(task), nl=False)
+
+
+def record(task: TaskDetail) -> dict[str, object]:
+    """One set, for programs."""
+    return {
+        "number": task.number,
+        "parameters": task.values,
+        "state": task.state.value,
+        "attempts": task.attempts,
+        "lost": task.lost,
+        "reason": task.reason,
+        "in_todays_parameters": task.in_plan,
+        "results": {o.name: o.value for o in task.outputs},
+        "files": {o.name: o.file for o in task.outputs if o.file},
+        "tickets": [
+            {"ticket": t.id, "host": t.host, "state": t.state, "issued": t.issued, "seconds": t.seconds, "cpu": t.cpu,
+             "memory": t.memory, "exit_code": t.exit_code, "reason": t.reason}
+            for t in task.tickets
+        ],
+    }  # fmt: skip
+
+
+def text(task: TaskDetail) -> str:
+    """One set, for people."""
+    gone = "" if task.in_plan else " (no longer among the parameters)"
+    out = f"task {task.number}: {task.state}{gone}\n"
+    out += f"reason: {task.reason}\n" if task.reason else ""
+    out += "\nparameters\n" + table(["name", "value"], task.values.items()) if task.values else ""
+    if task.outputs:
+        out += "\nresults\n" + table(["name", "value", "bytes", "file"], ((o.name, o.value, o.size, o.file or "") for o in task.outputs))
+    if task.tickets:
+        rows = (
+            (t.id, t.host, t.state, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(t.issued)),
+             "" if t.seconds is None else f"{t.seconds:.3f}", "" if t.exit_code is None else t.exit_code, t.reason or "")
+            for t in task.tickets
+        )  # fmt: skip
+        out += "\nattempts\n" + table(["ticket", "host", "state", "began", "seconds", "exit", "reason"], rows)
+    return out
