@@ -1,7 +1,7 @@
 """spe.yaml as a documented type: each key, its default, and what may stand there.
 
 `read` gives the checked Config of a file; every complaint names file, line, key, what was found and what is
-wanted. Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a value is keys.py;
+wanted. Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a value is keys.py and its kin;
 what the keys mean together, and the files that they name, is sweep.py. Importing pydantic takes a while, so
 only commands that need the configuration import this module.
 """
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
-from . import keys, yamlfile
+from . import blockkeys, keys, namekeys, resultkeys, yamlfile
 from .errors import ConfigError
 from .keys import Listen, StopAfter, Times
 from .model import Kind, ResultSpec
@@ -34,24 +34,24 @@ class _Model(BaseModel):
 class WorkerSpec(_Model):
     """The user's executable: one path, or one per platform, and its name where that is not clear."""
 
-    name: Annotated[str | None, PlainValidator(keys.file_name)] = None
+    name: Annotated[str | None, PlainValidator(namekeys.file_name)] = None
     files: dict[str, str]
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return keys.worker(value)
+        return namekeys.worker(value)
 
 
 class ParametersSpec(_Model):
     """Where the parameter sets come from: blocks, combined as a product."""
 
-    rows: Annotated[str | tuple[dict[str, str], ...] | None, PlainValidator(keys.rows)] = None
-    grid: Annotated[dict[str, Sequence[str]], PlainValidator(keys.grid)] = {}
-    zip: Annotated[dict[str, Sequence[str]], PlainValidator(keys.zipped)] = {}
+    rows: Annotated[str | tuple[dict[str, str], ...] | None, PlainValidator(blockkeys.rows)] = None
+    grid: Annotated[dict[str, Sequence[str]], PlainValidator(blockkeys.grid)] = {}
+    zip: Annotated[dict[str, Sequence[str]], PlainValidator(blockkeys.zipped)] = {}
     where: Annotated[str | None, PlainValidator(keys.text)] = None
     repeat: Annotated[int | None, PlainValidator(keys.count)] = None
-    sample: Annotated[None, PlainValidator(keys.later)] = None
+    sample: Annotated[None, PlainValidator(blockkeys.later)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +63,7 @@ class InputSpec(_Model):
     """One file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
 
     text: Annotated[str | None, PlainValidator(keys.text)] = None
-    file: Annotated[str | None, PlainValidator(keys.path)] = None
+    file: Annotated[str | None, PlainValidator(namekeys.path)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -74,9 +74,9 @@ class InputSpec(_Model):
 class ResultEntry(_Model):
     """One named result: where it comes from and how it is read."""
 
-    source: Annotated[str, PlainValidator(keys.source)] = Field("stdout", alias="from")
-    kind: Annotated[Kind, PlainValidator(keys.kind)] = Field(Kind.TEXT, alias="as")
-    regex: Annotated[str | None, PlainValidator(keys.regex)] = None
+    source: Annotated[str, PlainValidator(resultkeys.source)] = Field("stdout", alias="from")
+    kind: Annotated[Kind, PlainValidator(resultkeys.kind)] = Field(Kind.TEXT, alias="as")
+    regex: Annotated[str | None, PlainValidator(resultkeys.regex)] = None
     path: Annotated[str | None, PlainValidator(keys.text)] = None
     minimum: Annotated[float | None, PlainValidator(keys.real)] = Field(None, alias="min")
     maximum: Annotated[float | None, PlainValidator(keys.real)] = Field(None, alias="max")
@@ -84,11 +84,11 @@ class ResultEntry(_Model):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        return keys.result(value)
+        return resultkeys.result(value)
 
     @model_validator(mode="after")
     def _sensible(self) -> ResultEntry:
-        keys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
+        resultkeys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
         return self
 
     def spec(self, name: str) -> ResultSpec:
@@ -119,17 +119,17 @@ class RetrySpec(_Model):
 class Config(_Model):
     """spe.yaml. The names are its keys, but for `validate`, which is `validation` here."""
 
-    name: Annotated[str | None, PlainValidator(keys.folder_name)] = None
+    name: Annotated[str | None, PlainValidator(namekeys.folder_name)] = None
     command: Annotated[str, PlainValidator(keys.command)]
     shell: Flag = False
     worker: WorkerSpec | None = None
     parameters: ParametersSpec = ParametersSpec()
-    inputs: Annotated[dict[str, InputSpec], keys.names(keys.file_path)] = {}
-    results: Annotated[dict[str, ResultEntry], keys.names(keys.result_name)] = {
+    inputs: Annotated[dict[str, InputSpec], namekeys.names(namekeys.file_path)] = {}
+    results: Annotated[dict[str, ResultEntry], namekeys.names(resultkeys.result_name)] = {
         "stdout": ResultEntry.model_validate({})
     }
-    validation: Annotated[tuple[str, ...], PlainValidator(keys.validators)] = Field((), alias="validate")
-    collect: Annotated[tuple[str, ...], PlainValidator(keys.collectors)] = ("table",)
+    validation: Annotated[tuple[str, ...], PlainValidator(resultkeys.validators)] = Field((), alias="validate")
+    collect: Annotated[tuple[str, ...], PlainValidator(resultkeys.collectors)] = ("table",)
     timeout: Annotated[float | Times, PlainValidator(keys.timeout)] = 0.0
     attempts: Count = 3
     retry: RetrySpec = RetrySpec()
@@ -140,11 +140,11 @@ class Config(_Model):
     max_load: Annotated[float | None, PlainValidator(keys.positive)] = None
     tls: Flag = True
     ask: Annotated[tuple[str, ...], PlainValidator(keys.words)] = ("ls", "ps", "du", "cat", "tail", "head")
-    hosts: Annotated[str | tuple[str, ...] | None, PlainValidator(keys.hosts)] = None
+    hosts: Annotated[str | tuple[str, ...] | None, PlainValidator(namekeys.hosts)] = None
     cores: Count = 1
     nice: Annotated[int, PlainValidator(keys.nice)] = 10
-    env: Annotated[dict[str, str], PlainValidator(keys.env)] = {}
-    setup: Annotated[dict[str, str], PlainValidator(keys.by_platform)] = {}
+    env: Annotated[dict[str, str], PlainValidator(namekeys.env)] = {}
+    setup: Annotated[dict[str, str], PlainValidator(namekeys.by_platform)] = {}
     listen: Annotated[Listen, PlainValidator(keys.listen)] = Listen(None, 0)
     listen_page: Annotated[Listen | None, PlainValidator(keys.listen)] = None
     max_result: Annotated[int, PlainValidator(keys.size)] = 10_000_000_000
@@ -153,7 +153,7 @@ class Config(_Model):
 
     def setup_for(self, platform: str) -> str | None:
         """The setup of a platform, looked up as `linux-x86_64`, then `linux`, then `any`."""
-        return keys.for_platform(self.setup, platform)
+        return namekeys.for_platform(self.setup, platform)
 
     def result_specs(self) -> tuple[ResultSpec, ...]:
         """The results in the order of the file."""

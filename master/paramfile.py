@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import ConfigError
-from .pattern import RESERVED
+from .segments import RESERVED
 
 Cells = tuple[str, ...]
 

@@ -18,6 +18,7 @@ from .errors import ConfigError, UsageError
 from .hostfile import HostList, parse_hosts, read_hosts
 from .keys import clean_name
 from .model import Host, ResultSpec, Work, Worker
+from .naming import at, check_known, check_names
 from .parameters import Block, Grid, Inspector, Listed, Parameters
 from .paramfile import ParameterFile, name_fault
 from .pattern import Condition, Pattern, split
@@ -27,9 +28,6 @@ from .workerfile import find_worker
 from .yamlfile import Document
 
 __all__ = ["Sweep", "from_command_line", "load"]
-
-#: Columns of the tables that are there always.
-COLUMNS = ("number", "host", "seconds", "attempts", "reason")
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class _Builder:
 
     def __init__(self, config: Config, document: Document, folder: Path, words: Sequence[str] | None = None) -> None:
         self.config, self.document, self.folder, self.shell_words = config, document, folder, words
-        self.name = config.name or clean_name(folder.resolve().name)
+        self.name = config.name or clean_name(folder.name)
         self.warnings: list[str] = []
 
     def sweep(self) -> Sweep:
@@ -131,7 +129,7 @@ class _Builder:
         words = self._words()
         worker, words = self._worker(words)
         recipe = self._recipe(words, worker, tuple(name for block in blocks for name in block.names))
-        self._check_names(recipe)
+        check_names(recipe, self.config, self.document)
         parameters = self._parameters(blocks, recipe)
         self.warnings += advice.about(recipe, parameters, self.config, self.document)
         hosts = self._hosts()
@@ -168,9 +166,9 @@ class _Builder:
         spec = self.config.parameters
         where = None
         if spec.where is not None:
-            with self._at("parameters", "where"):
+            with at(self.document, "parameters", "where"):
                 where = Condition(spec.where)
-                self._check_known(where.names, recipe.names)
+                check_known(where.names, recipe.names)
         inspector = Inspector(
             recipe.examine, lambda values: advice.about_first(values, recipe, self.config, self.document),
             recipe.every, recipe.characters,
@@ -179,7 +177,7 @@ class _Builder:
         return Parameters(blocks, where, source, inspector)
 
     def _words(self) -> list[Pattern]:
-        with self._at("command"):
+        with at(self.document, "command"):
             if self.shell_words is not None:
                 words = [Pattern.parse(word) for word in self.shell_words]
                 return [Pattern.parse(" ".join(self.shell_words))] if self.config.shell else words
@@ -200,17 +198,17 @@ class _Builder:
         inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())
         env = {}
         for name, text in self.config.env.items():
-            with self._at("env", name):
+            with at(self.document, "env", name):
                 env[name] = Pattern.parse(text)
         shown = worker.name if worker else None
         recipe = Recipe(tuple(words), inputs, env, self.folder, names, self.config.shell, shown)
         for one in inputs:
-            with self._at("inputs", one.name):
+            with at(self.document, "inputs", one.name):
                 self._check_input(one, recipe)
         return recipe
 
     def _input(self, name: str, spec: InputSpec) -> InputPattern:
-        with self._at("inputs", name):
+        with at(self.document, "inputs", name):
             text = spec.file if spec.file is not None else spec.text
             return InputPattern(name, Pattern.parse(text or ""), spec.file is not None)
 
@@ -220,46 +218,6 @@ class _Builder:
         if one.is_file and one.pattern.literal is not None:
             recipe.files.check(self.folder / one.pattern.literal, one.name)
 
-    def _check_names(self, recipe: Recipe) -> None:
-        """Every name is known, and no two things have the same one."""
-        known = (*recipe.names, "worker") if recipe.worker else recipe.names
-        for path, pattern in recipe.patterns():
-            with self._at(*path):
-                self._check_known(pattern.names, known)
-        for name in recipe.names:
-            self._check_parameter(name, recipe.names.count(name))
-        for name in self.config.results:
-            if name in recipe.names or name in COLUMNS:
-                what = f"{name} is " + (
-                    "a parameter too" if name in recipe.names else "a column of its own in the table"
-                )
-                raise ConfigError(what, where=self.document.where("results", name), todo="Rename the result.")
-            if name == "stdout" and self.config.results[name].source != "stdout":
-                what = "a result called stdout can only come from there"
-                raise ConfigError(what, where=self.document.where("results", name), todo="Rename the result.")
-
-    def _check_parameter(self, name: str, times: int) -> None:
-        what = ""
-        if times > 1:
-            what = f"the parameter {name} comes from two places" + (" (repeat makes rep)" if name == "rep" else "")
-        elif name in COLUMNS:
-            what = f"a parameter can't be called {name}: the table has a column of that name"
-        elif name == "worker":
-            what = "a parameter can't be called worker: {{ worker }} is the name of the executable"
-        if what:
-            raise ConfigError(what, where=self._parameter_place(name), todo="Rename the parameter.")
-
-    def _parameter_place(self, name: str) -> str:
-        spec = self.config.parameters
-        for block in ("grid", "zip"):
-            if name in getattr(spec, block):
-                return self.document.where("parameters", block, name)
-        return f"{spec.rows}:1" if isinstance(spec.rows, str) else self.document.where("parameters", "rows")
-
-    def _check_known(self, names: frozenset[str], known: Sequence[str]) -> None:
-        for name in sorted(names - set(known)):
-            raise ConfigError(f"{{{{ {name} }}}} is not defined", todo=advice.there_are(name, known))
-
     def _hosts(self) -> HostList:
         hosts = self.config.hosts
         if hosts is None:
@@ -268,20 +226,3 @@ class _Builder:
             base = Path() if "hosts" in self.document.overridden else self.folder
             return read_hosts(base / hosts, hosts)
         return parse_hosts((self.document.where("hosts", number), line) for number, line in enumerate(hosts))
-
-    def _at(self, *path: str) -> _At:
-        return _At(self.document.where(*path))
-
-
-class _At:
-    """Says where: gives a ConfigError of its block the place, unless it has one."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConfigError) and not error.where:
-            raise ConfigError(error.what, where=self.where, todo=error.todo) from error
