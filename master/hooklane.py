@@ -29,8 +29,10 @@ class _Pending:
 class Lane:
     """A hook process that is there when there are calls: started by the first one, again after each death."""
 
-    def __init__(self, setup: Setup, limit: float, log: Log) -> None:
-        self._setup, self._limit, self._log = setup, limit, log
+    def __init__(self, setup: Setup, limit: float, log: Log, patience: int) -> None:
+        """`patience`: hangs without an answer in between after which nothing is called any more."""
+        self._setup, self._limit, self._log, self._patience = setup, limit, log, patience
+        self._hangs = 0
         self._pending: deque[_Pending] = deque()
         self._process: HookProcess | None = None
         self._ready = False
@@ -40,6 +42,8 @@ class Lane:
 
     async def call(self, message: object, label: str) -> Answer:
         """The answer, which tells the trouble where there was one. Never raises for what the user's code does."""
+        if self._hangs >= self._patience:
+            return Answer(self._no_more())
         loop = asyncio.get_running_loop()
         call = _Pending(pack(message), label, loop.create_future())
         if not self._pending:
@@ -73,6 +77,8 @@ class Lane:
         """From the first pending call to the death of the process; once more while calls are left."""
         try:
             while self._pending:
+                if self._hangs >= self._patience:
+                    return self._fail_all(self._no_more())
                 answer = await self.start()
                 if answer.trouble is not None:
                     self._fail_all(answer.trouble)
@@ -88,7 +94,7 @@ class Lane:
             process.send(call.frame)
         self._since = asyncio.get_running_loop().time()
         while (answer := await self._watched(process)) is not None:
-            self._since = asyncio.get_running_loop().time()
+            self._since, self._hangs = asyncio.get_running_loop().time(), 0
             self._pending.popleft().settle(answer)
         self._ready = False
         if self._pending:
@@ -117,8 +123,13 @@ class Lane:
         how, stack, file, line = await process.last_words()
         if self._hung:
             how = f"did not return within {self._limit:g} s and was killed"
+            self._hangs += 1
         self._hung = False
         return Answer(Trouble(f"{label} {how}", stack, file, line))
+
+    def _no_more(self) -> Trouble:
+        """With a minute for each, a function that always hangs would hold up the sweep for days."""
+        return Trouble(f"not called: {', '.join(self._setup.functions)} hung {self._hangs} times in a row")
 
     def _importing(self) -> str:
         return "importing " + ", ".join(dict.fromkeys(entry.partition(":")[0] for entry in self._setup.functions))

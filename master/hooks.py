@@ -7,6 +7,7 @@ Each kind has a process of its own (hooklane.py), so that a slow gather does not
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,7 @@ from .model import Kind, Output, ResultSpec
 LOGGER = logging.getLogger("spe.hooks")
 LIMIT = 60.0  # seconds that one call may take
 REGEX_LIMIT = 10.0
+PATIENCE = 3  # a regex may hang at some texts only, and costs less
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Hooks:
 
         def lane(functions: tuple[str, ...], seconds: float = limit) -> Lane:
             setup = Setup(nothing.folder, functions, nothing.specs, nothing.validators, Path(), seconds)
-            return Lane(setup, seconds, log)
+            return Lane(setup, seconds, log, PATIENCE if functions else sys.maxsize)
 
         self._import = lane(tuple(dict.fromkeys(self._checks + self._gathers)))
         self._validate, self._gather, self._judge = lane(self._checks), lane(self._gathers), lane((), regex_limit)

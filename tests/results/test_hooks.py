@@ -318,6 +318,25 @@ def test_a_limit_is_for_one_call_not_for_all_that_wait(folder: Path) -> None:
     assert asyncio.run(ask()) == [VerdictKind.ACCEPTED] * 6
 
 
+def test_a_function_that_always_hangs_is_called_three_times_and_no_more(folder: Path) -> None:
+    source = """
+def check(task, result):
+    with open("calls", "a") as f: f.write(f"{task.number} ")
+    while task.number not in (2, 3): pass
+    return True
+"""
+
+    async def ask() -> list[Verdict]:
+        async with hooks(folder, source, limit=0.3) as made:
+            at_once = await asyncio.gather(*(made.validate(TaskView(n, {}), VIEW) for n in range(10)))
+            return [*at_once, await made.validate(TaskView(10, {}), VIEW)]
+
+    said = asyncio.run(ask())
+    assert (folder / "calls").read_text().split() == ["0", "1", "2", "3", "4", "5", "6"]
+    assert [n for n, v in enumerate(said) if v.kind is VerdictKind.ACCEPTED] == [2, 3]
+    assert said[10].reason.startswith("not called: hooks.py:check hung 3 times in a row")
+
+
 def test_an_import_that_breaks_later_is_reported_for_every_call(folder: Path) -> None:
     async def ask() -> list[Verdict]:
         async with hooks(folder, "def check(task, result): return True") as made:

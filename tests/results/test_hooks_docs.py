@@ -1,0 +1,48 @@
+"""docs/hooks.md tells what is true: its examples run, its names and figures are those of the program."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from spe import extract, hookprocess, hooks
+from spe.collect import Mode
+from spe.judge import BUILT_IN
+from spe.model import Kind, Output, ResultSpec
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", [*BUILT_IN, *Mode, *Kind, "task.number", "result.path(", "result.seconds", "spe collect"]
+)
+def test_every_name_is_on_the_page(name: str) -> None:
+    assert f"`{name}" in PAGE or f"    {name}\n" in PAGE
+
+
+def test_the_figures_of_the_page_are_those_of_the_program() -> None:
+    assert f"A call has {hooks.LIMIT:g} seconds" in PAGE
+    assert f"longer than {hooks.REGEX_LIMIT:g} seconds" in PAGE
+    assert f"at most {extract.HEAD // 1024} kB" in PAGE
+    assert f"most {extract.SEARCHED // 1024**2} MB" in PAGE
+    assert f"{hookprocess.PRINTS // 1024} kB a call" in PAGE
+    assert hooks.PATIENCE == 3 and "after three in a row" in PAGE
+
+
+def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
+    (tmp_path / "hooks.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)))
+
+    async def run() -> list[str]:
+        made = hooks.Hooks(tmp_path, [ResultSpec("energy", kind=Kind.FLOAT)], ["hooks.py:check"], ["hooks.py:gather"])
+        await made.check_import()
+        task = hooks.TaskView(17, {})
+        views = [hooks.ResultView([Output("energy", value)]) for value in ("1.5", "-1.5")]
+        await made.gather(task, views[1])
+        said = [(await made.validate(task, view)).reason for view in views]
+        await made.close()
+        return said
+
+    assert asyncio.run(run()) == ["the energy is positive", ""]
+    assert (tmp_path / "energies.txt").read_text() == "17 -1.5\n"
