@@ -89,6 +89,10 @@ class Fleet:
                 todo="Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them.",
             )
 
+    def all_tried(self) -> bool:
+        """Whether every host has come up or has not."""
+        return len(self._up | set(self.faults)) == len(self.hosts)
+
     def alone(self) -> bool:
         """Whether only clients that we started here took part: then nobody else waits for a last word."""
         names = {host.name for host in self.hosts}

@@ -66,7 +66,7 @@ class Progress:
         if done or failed:
             self.line(f"{total} sets: {done} done before, {failed} failed before, {new} to do")
         else:
-            self.line(f"{total} sets")
+            self.line("1 set" if total == 1 else f"{total} sets")
 
     def update(self, farm: Farm) -> None:
         """The farm has moved."""

@@ -77,6 +77,7 @@ class TaskDetail:
     tickets: tuple[TicketRow, ...]
     outputs: tuple[Output, ...]
     in_plan: bool
+    accepted_ticket: int | None  # the one whose result is kept
 
 
 class Reader:
@@ -164,6 +165,12 @@ class Reader:
         for row in self._connection.execute(query):
             yield FailedRow(row.number, json.loads(row.parameters), row.reason or "")
 
+    def suspended(self) -> Iterator[int]:
+        """Failed sets whose result is kept, because a hook could not judge it."""
+        t = schema.tasks
+        query = select(t.c.number).where(t.c.state == TaskState.FAILED.value, t.c.ticket.is_not(None))
+        return (row.number for row in self._connection.execute(query.order_by(t.c.number)).all())
+
     # -- one set
 
     def task(self, number: int) -> TaskDetail:
@@ -176,7 +183,7 @@ class Reader:
         outputs = tuple(self._outputs([number]).get(number, {}).values())
         return TaskDetail(
             number, json.loads(row.parameters), TaskState(row.state), row.attempts, row.lost, row.reason,
-            tuple(self._tickets(number)), outputs, row.plan == self.plan,
+            tuple(self._tickets(number)), outputs, row.plan == self.plan, row.ticket,
         )  # fmt: skip
 
     def _tickets(self, number: int) -> Iterator[TicketRow]:

@@ -59,6 +59,7 @@ class RunOptions:
     retry_numbers: tuple[int, ...] = ()
     ssh_config: Path | None = None
     accept_new_host_keys: bool = False
+    try_all_hosts: bool = False  # go on until every host has come up or has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,10 @@ def run_folder(sweep: Sweep) -> Path:
 class Run:
     """One `spe run`."""
 
-    def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress) -> None:
+    def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress, folder: Path | None = None) -> None:
+        """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
-        self.folder = run_folder(sweep)
+        self.folder = folder or run_folder(sweep)
         self.durations = Durations()
         self.interrupts = 0
         self._streamed = False
@@ -296,7 +298,7 @@ class Run:
                 fleet.start()
             gathering.add(desk.take_accepted())
             self.progress.update(desk.farm)
-            if desk.farm.over:
+            if desk.farm.over and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
                 return
             fleet.check()

@@ -73,7 +73,9 @@ def main() -> None:
         code = spe.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        print(f"spe: {error.format_message()}", file=sys.stderr)
+        if isinstance(error, click.UsageError) and error.ctx:
+            print(f"  `{error.ctx.command_path} --help` tells what there is.", file=sys.stderr)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -84,3 +86,11 @@ def main() -> None:
         # The reader of our output (`| head`) has seen enough.
         sys.stderr.close()
         sys.exit(0)
+    except Exception:
+        import logging
+        import traceback
+
+        logging.getLogger("spe").exception("a fault of spe's own")
+        traceback.print_exc()
+        print("spe: this is a fault of spe's own, not yours; please report it with the lines above", file=sys.stderr)
+        sys.exit(2)

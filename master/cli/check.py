@@ -1,0 +1,119 @@
+"""spe check."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
+from .run import make_options, run_options
+
+if TYPE_CHECKING:
+    from ..parameters import Census
+    from ..reader import TaskDetail
+    from ..run import RunOptions
+    from ..sweep import Sweep
+
+FIRST = 3
+
+
+@click.command()
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="As for `spe run`.")
+@click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
+@run_options
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(
+    words: tuple[str, ...], parameters: tuple[str, ...], dry: bool, file: Path, name: str | None, json_: bool,
+    quiet: bool, verbose: int, **options: Any,
+) -> int:  # fmt: skip
+    """Show how many sets there are and the first and last command lines; start every host; run one set.
+
+    Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called. What this cannot
+    find: sets other than the first may still fail.
+
+    \b
+    Example: spe check
+    Example: spe check --dry
+    """
+    sweep = load(file, words, parameters, name)
+    census = sweep.parameters.check()
+    for warning in (*sweep.warnings, *census.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    lines = _lines(sweep, census)
+    if not json_:
+        click.echo(f"{census.count} {'set' if census.count == 1 else 'sets'} of {sweep.name}")
+        click.echo("".join(f"{number:>{len(str(census.count))}}  {line}\n" for number, line in lines), nl=False)
+    task = None if dry else _run_one(sweep, census, make_options(**options), quiet, verbose)
+    if json_:
+        print_json(_record(sweep, census, lines, task))
+    elif task:
+        click.echo(_told(task), nl=False)
+    return 0 if task is None or task.state == "done" else 1
+
+
+def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
+    """The first three command lines and the last, with their places."""
+    from ..protocol import command_line
+
+    found: list[tuple[int, str]] = []
+    for place, one in enumerate(islice(sweep.parameters, FIRST), 1):
+        found.append((place, command_line(sweep.work(one.values).words)))
+    if census.count > FIRST:
+        found.append((census.count, command_line(sweep.work(census.last.values).words)))
+    return found
+
+
+def _run_one(sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int) -> TaskDetail:
+    from ..parameters import Listed, Parameters
+    from ..progress import Progress
+    from ..reader import Reader
+    from ..run import Run
+
+    names = sweep.parameters.names
+    one = Parameters([Listed(names, [tuple(census.first.values[n] for n in names)])])
+    config = sweep.config.model_copy(update={"collect": ("table",)})
+    only = dataclasses.replace(sweep, parameters=one, config=config)
+    with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
+        folder = Path(scratch)
+        start_logging(None, quiet, verbose)
+        asyncio.run(Run(only, dataclasses.replace(options, try_all_hosts=True), Progress(quiet), folder).run())
+        with Reader(folder) as reader:
+            return reader.task(1)
+
+
+def _told(task: TaskDetail) -> str:
+    ticket = task.tickets[-1] if task.tickets else None
+    if task.state == "done" and ticket:
+        cells = ((o.name, o.value, o.size) for o in task.outputs)
+        return f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n" + table(["result", "value", "bytes"], cells)
+    text = f"set 1 failed: {task.reason or 'it was not run'}\n"
+    if ticket and ticket.stderr:
+        text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"
+    return text
+
+
+def _record(sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None) -> dict[str, object]:
+    from .show import record
+
+    return {
+        "name": sweep.name,
+        "sets": census.count,
+        "command_lines": dict(_texts(lines)),
+        "warnings": [*sweep.warnings, *census.warnings],
+        "set": record(task) if task else None,
+    }
+
+
+def _texts(lines: list[tuple[int, str]]) -> Iterator[tuple[str, str]]:
+    return ((str(number), line) for number, line in lines)

@@ -1,0 +1,43 @@
+"""spe collect."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from .common import as_json, load, print_json, start_logging, sweep_file, volume
+
+
+@click.command()
+@sweep_file
+@as_json
+@volume
+def command(file: Path, json_: bool, quiet: bool, verbose: int) -> int:
+    """Collect again from what is stored: the tables, the texts, and one call of each gather hook per accepted set.
+
+    Results that a broken validate hook could not judge are judged now. Nothing runs on any host.
+
+    \b
+    Example: spe collect
+    """
+    from ..recollect import recollect
+    from .report import statistics_record
+
+    sweep = load(file)
+    start_logging(None, quiet, verbose)
+    done = asyncio.run(recollect(sweep))
+    if json_:
+        print_json({
+            "results": str(done.folder / "results.csv"), "judged": done.judged, "accepted": done.accepted,
+            "calls": done.calls, "faults": list(done.faults), **statistics_record(done.statistics),
+        })  # fmt: skip
+    else:
+        if done.judged:
+            click.echo(f"{done.judged} kept results judged again, {done.accepted} accepted", err=True)
+        click.echo(f"{done.statistics.done} sets collected", err=True)
+        for fault in done.faults[:5]:
+            click.echo(f"spe: {fault}", err=True)
+        click.echo(str(done.folder / "results.csv"))
+    return 1 if done.faults else 0
