@@ -21,7 +21,7 @@ from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
 from .keep import keep_files
-from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work
+from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work, WorkerFile
 from .store import Store
 
 log = logging.getLogger("spe.desk")
@@ -37,7 +37,7 @@ class Brief:
     timeout: Callable[[], float]
     work: Callable[[Mapping[str, str]], Work]
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
-    platform_file: Callable[[str], protocol.WorkerFile | None]
+    platform_file: Callable[[str], WorkerFile | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,7 @@ class Fleet:
         self.hosts, self.desk, self.progress = hosts, desk, progress
         self.unheard: list[str] = []
         self.faults: dict[str, LaunchError] = {}
-        self._launchers: list[Launcher] = []
-        self._make = lambda host: launcher(host, offer, options)
+        self._offer, self._options = offer, options
         self._tasks: list[asyncio.Task[None]] = []
         self._up: set[str] = set()
 
@@ -35,47 +34,38 @@ class Fleet:
             self._tasks = [asyncio.create_task(self._look_after(host)) for host in self.hosts]
 
     async def _look_after(self, host: Host) -> None:
+        """Bring one host up; one that came up and vanished while there is work is brought up again."""
         pause = AGAIN_FIRST
-        while True:
-            one = self._make(host)
-            self._launchers.append(one)
-            try:
-                await one.start()
-                self._came_up(host, one)
-                pause = AGAIN_FIRST
-                await one.watch()
-                if not self._vanished(host):
-                    return
-                self.progress.line(f"{host.name}: its client is gone, it is started again")
-            except LaunchError as error:
-                self._did_not(host, error)
-                if host.name not in self._up:
-                    return
-            finally:
-                self.desk.moved.set()
-                await self._drop(one)
+        while await self._once(host) and not self.desk.farm.closed:
+            self.progress.line(f"{host.name}: its client is gone, it is started again")
             await asyncio.sleep(pause)
             pause = min(2 * pause, AGAIN_MOST)
 
-    async def _drop(self, one: Launcher) -> None:
-        if not one.note and one in self._launchers and not one.host.is_here:
-            return
-        if self.desk.farm.closed:
-            return
-        self._launchers.remove(one)
-        await one.close()
-
-    def _vanished(self, host: Host) -> bool:
-        """A local client that ended while there is work left; of others the leases tell."""
-        return host.is_here and not self.desk.farm.closed
+    async def _once(self, host: Host) -> bool:
+        """One start of a host, until nothing is left to look after; whether to start it again."""
+        one = launcher(host, self._offer, self._options)
+        try:
+            await one.start()
+            self._came_up(host, one)
+            await one.watch()
+            return host.is_here  # a child that ended; of other hosts the leases tell
+        except LaunchError as error:
+            self._did_not(host, error)
+            return host.name in self._up
+        finally:
+            self.desk.moved.set()
+            await one.close()
 
     def _came_up(self, host: Host, one: Launcher) -> None:
         self._up.add(host.name)
         self.faults.pop(host.name, None)
-        self.progress.host_up(host.name, one.note)
+        if not host.is_here:
+            self.progress.host_up(host.name, one.note)
         log.info("host %s is up%s", host.name, f": {one.note}" if one.note else "")
 
     def _did_not(self, host: Host, error: LaunchError) -> None:
+        if not any(client.host == host.name for client in self.desk.farm.clients.values()):
+            self._up.discard(host.name)  # a child on this machine that ended before it registered
         self.faults[host.name] = error
         self.progress.host_fault(host.name, error)
         log.warning("host %s: %s", host.name, error)
@@ -116,4 +106,3 @@ class Fleet:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(one.close() for one in self._launchers), return_exceptions=True)

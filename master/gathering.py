@@ -82,4 +82,6 @@ def view(task: TaskDetail, folder: Path) -> ResultView:
     if ticket is None:
         return ResultView(task.outputs, files)
     stderr = ticket.stderr.decode("utf-8", "replace")
-    return ResultView(task.outputs, files, ticket.exit_code or 0, stderr, ticket.host, ticket.seconds or 0.0)
+    return ResultView(
+        task.outputs, files, exit_code=ticket.exit_code or 0, stderr=stderr, host=ticket.host, seconds=ticket.seconds or 0.0
+    )

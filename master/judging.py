@@ -48,7 +48,9 @@ class Judges:
     ) -> Verdict:
         files = {o.name: path for o in outputs if o.file and (path := parts[o.name].path)}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
-        view = ResultView(outputs, files, exit_code_of(parts), stderr, host, seconds)
+        view = ResultView(
+            outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
+        )
         verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)

@@ -18,7 +18,7 @@ from aiohttp import web
 from . import protocol
 from .desk import Desk
 from .extract import Part
-from .model import Kind, Worker
+from .model import Input, Kind, Worker
 from .receive import BodyRefused, receive, spool
 
 log = logging.getLogger("spe.web")
@@ -160,7 +160,7 @@ class Door:
             return _text(503, "the sweep is over")
         return _text(503, "no task now, there may be one later", {"Retry-After": RETRY_AFTER})
 
-    def _remember_inputs(self, inputs: tuple[protocol.Input, ...]) -> None:
+    def _remember_inputs(self, inputs: tuple[Input, ...]) -> None:
         for item in inputs:
             if len(item.content) > protocol.BY_DIGEST:
                 self._inputs[protocol.digest(item.content)] = item.content

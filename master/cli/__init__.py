@@ -35,8 +35,8 @@ class Commands(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
-            error.message = f"there is no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else "")
-            raise
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in (("Commands", FIRST), ("More", MORE)):
