@@ -82,15 +82,16 @@ Inspect = Callable[[Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class Inspector:
-    """What is to be checked of the sets: each of them, or only those with many characters in their cells.
+    """What is to be checked of the sets. Both checks raise ConfigError without `where`.
 
-    `inspect` raises ConfigError without `where`; `first` gives warnings about the first set.
+    `whole` is for sets with a NUL or more than `characters` in their cells, `quick` for all others, if there
+    is one; `first` gives warnings about the first set.
     """
 
-    inspect: Inspect = lambda values: None
-    first: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
-    every: bool = False
+    whole: Inspect = lambda values: None
+    quick: Inspect | None = None
     characters: int = 1 << 62
+    first: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
 
 
 @dataclass
@@ -156,7 +157,8 @@ class _FirstPass:
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters, self.inspector = parameters, parameters.inspector
-        self.every = self.inspector.every or any(block.has_nul() for block in parameters.blocks)
+        nul = any(block.has_nul() for block in parameters.blocks)
+        self.quick = self.inspector.whole if nul else self.inspector.quick
         self.buckets = [array("q") for _ in range(_BUCKETS)]  # 8 bytes a set, whatever the set
         self.count = 0
         self.first: tuple[Cells, int] | None = None
@@ -176,22 +178,24 @@ class _FirstPass:
 
     def _read(self) -> None:
         appends = [bucket.append for bucket in self.buckets]
-        limit, every, count = self.inspector.characters, self.every, 0
+        limit, quick, count = self.inspector.characters, self.quick, 0
         item: tuple[Cells, int] = ((), 0)
         for item in self.parameters.kept():
             cells = item[0]
             digest = hash(cells)
             appends[digest & 255](digest)
-            if every or sum(map(len, cells)) > limit:
-                self._inspect(*item)
+            if sum(map(len, cells)) > limit:
+                self._inspect(self.inspector.whole, *item)
+            elif quick:
+                self._inspect(quick, *item)
             if not count:
                 self.first = item
             count += 1
         self.count, self.last = count, item
 
-    def _inspect(self, cells: Cells, line: int) -> None:
+    def _inspect(self, inspect: Inspect, cells: Cells, line: int) -> None:
         try:
-            self.inspector.inspect(dict(zip(self.parameters.names, cells, strict=True)))
+            inspect(dict(zip(self.parameters.names, cells, strict=True)))
         except ConfigError as error:
             place = self.parameters.place(line)
             where = place if line or not cells else f"{place}: the set {shown(self.parameters.set(cells, 0).values)}"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,11 +46,14 @@ class Recipe:
     names: tuple[str, ...]  # of the parameters
     shell: bool = False
     worker: str | None = None
-    files: Files = field(default_factory=lambda: Files())
+    files: Files = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", Files(self.folder))
 
     def work(self, values: Values) -> Work:
         """What a client runs for these values; raises ConfigError when an input file is gone or changed."""
-        scope = self._scope(values)
+        scope = self.scope(values)
         words = tuple(self.work_words(values))
         inputs = tuple([Input(one.name, self._content(one, scope)) for one in self.inputs])
         env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
@@ -58,7 +61,7 @@ class Recipe:
 
     def work_words(self, values: Values) -> list[str]:
         """The words of the command alone, as `spe check` shows them."""
-        scope = self._scope(values)
+        scope = self.scope(values)
         return [word.fill(scope) for word in self.words]
 
     def identity(self) -> Identity:
@@ -73,22 +76,27 @@ class Recipe:
 
     def examine(self, values: Values) -> None:
         """Raise ConfigError when these values can't be run: an argument too long, an input file not there."""
-        scope = self._scope(values)
+        scope = self.scope(values)
         for word in self.words:
             _check_argument(word.fill(scope), f"the argument {word}")
         for name, pattern in self.env.items():
             _check_argument(f"{name}={pattern.fill(scope)}", f"the variable {name}")
         for one in self.inputs:
-            if one.is_file:
-                self.files.check(self.folder / one.pattern.fill(scope), one.name)
-            elif not one.pattern.simple:
-                one.pattern.fill(scope)
+            self._examine_input(one, scope)
 
-    @property
-    def every(self) -> bool:
-        """Whether each set has to be examined, not only those with long values."""
-        files = any(one.is_file and one.pattern.names for one in self.inputs)
-        return files or not all(pattern.simple for _, pattern in self.patterns())
+    def quick_examination(self) -> Callable[[Values], None] | None:
+        """The same for values that are short and without NUL, where most patterns can't fail; None: none can."""
+        words = [word for word in self.words if not word.simple]
+        env = [(name, pattern) for name, pattern in self.env.items() if not pattern.simple]
+        inputs = [one for one in self.inputs if not one.pattern.simple or (one.is_file and one.pattern.names)]
+        if not (words or env or inputs):
+            return None
+        return replace(self, words=tuple(words), env=dict(env), inputs=tuple(inputs)).examine
+
+    def _examine_input(self, one: InputPattern, scope: Values) -> None:
+        text = one.pattern.fill(scope)
+        if one.is_file and text not in self.files.good:
+            self.files.check(text, one.name)
 
     @property
     def characters(self) -> int:
@@ -98,12 +106,13 @@ class Recipe:
         often = max((pattern.weight(name) for pattern in patterns for name in pattern.names), default=1)
         return max(0, (LONGEST_ARGUMENT - literal - 256) // (4 * max(1, often)))  # 4: UTF-8 needs no more
 
-    def _scope(self, values: Values) -> Values:
+    def scope(self, values: Values) -> Values:
+        """What patterns are filled with: the parameters, and the name of the worker."""
         return values if self.worker is None else {**values, "worker": self.worker}
 
     def _content(self, one: InputPattern, scope: Values) -> bytes:
         text = one.pattern.fill(scope)
-        return self.files.content(self.folder / text) if one.is_file else text.encode(errors="surrogateescape")
+        return self.files.content(text) if one.is_file else text.encode(errors="surrogateescape")
 
 
 class Identity:
@@ -120,9 +129,9 @@ class Identity:
         """The same for the same set, in any process, on any machine."""
         digest = self.shared.copy()
         digest.update(self.encode([values[name] for name in self.names]).encode())
+        files = self.recipe.files
         for one in self.paths:
-            path = self.recipe.folder / one.pattern.fill(self.recipe._scope(values))
-            digest.update(self.recipe.files.digest(path))
+            digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
         return digest.digest()
 
     def _common(self) -> list[object]:
@@ -134,48 +143,48 @@ class Identity:
 
 
 class Files:
-    """The input files of a sweep: each is digested once, and must then stay as it is."""
+    """The input files of a sweep by their paths as written: each is digested once, and must then stay as it is."""
 
-    def __init__(self) -> None:
-        self._good: set[Path] = set()
-        self._digests: dict[Path, bytes] = {}
-        self._stamps: dict[Path, tuple[int, int]] = {}
-        self._contents: dict[Path, bytes] = {}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.good: set[str] = set()
+        self._digests: dict[str, bytes] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
+        self._contents: dict[str, bytes] = {}
 
-    def check(self, path: Path, name: str) -> None:
+    def check(self, path: str, name: str) -> None:
         """Raise ConfigError unless there is such a file; asked once a path."""
-        if path in self._good:
-            return
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "is not there"
+        whole = self.folder / path
+        if not whole.is_file():
+            what = "is not a file" if whole.exists() else "is not there"
             raise ConfigError(f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path.")
-        if not os.access(path, os.R_OK):
+        if not os.access(whole, os.R_OK):
             raise ConfigError(f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}")
-        self._good.add(path)
+        self.good.add(path)
 
-    def digest(self, path: Path) -> bytes:
+    def digest(self, path: str) -> bytes:
         """SHA-256 of the content."""
         if path not in self._digests:
             digest = hashlib.sha256()
-            self._stamps[path] = _stamp(path)
-            with _opened(path) as file:
+            self._stamps[path] = _stamp(self.folder / path)
+            with _opened(self.folder / path) as file:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
             self._digests[path] = digest.digest()
         return self._digests[path]
 
-    def content(self, path: Path) -> bytes:
+    def content(self, path: str) -> bytes:
         """The bytes; raises ConfigError if they are not those that were first seen in this run."""
-        if self._stamps.setdefault(path, stamp := _stamp(path)) != stamp:
+        if self._stamps.setdefault(path, stamp := _stamp(self.folder / path)) != stamp:
             todo = "Put it back, or interrupt and start `spe run` again: its sets will then run anew."
-            raise ConfigError("this input file was changed while the sweep runs", where=str(path), todo=todo)
+            raise ConfigError("this input file was changed while the sweep runs", where=path, todo=todo)
         if path not in self._contents:
-            with _opened(path) as file:
+            with _opened(self.folder / path) as file:
                 self._keep(path, content := file.read())
             return content
         return self._contents[path]
 
-    def _keep(self, path: Path, content: bytes) -> None:
+    def _keep(self, path: str, content: bytes) -> None:
         """The last few contents are kept, because sets near each other often share a file."""
         if len(content) > _KEPT_BYTES // 4:
             return

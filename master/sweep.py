@@ -170,9 +170,11 @@ class _Builder:
                 where = Condition(spec.where)
                 check_known(where.names, recipe.names)
         inspector = Inspector(
-            recipe.examine, lambda values: advice.about_first(values, recipe, self.config, self.document),
-            recipe.every, recipe.characters,
-        )  # fmt: skip
+            whole=recipe.examine,
+            quick=recipe.quick_examination(),
+            characters=recipe.characters,
+            first=lambda values: advice.about_first(values, recipe, self.config, self.document),
+        )
         source = spec.rows if isinstance(spec.rows, str) else self.document.name
         return Parameters(blocks, where, source, inspector)
 
@@ -216,7 +218,7 @@ class _Builder:
         if one.name == recipe.worker:
             raise ConfigError("an input has the name of the worker", todo="Give it another name.")
         if one.is_file and one.pattern.literal is not None:
-            recipe.files.check(self.folder / one.pattern.literal, one.name)
+            recipe.files.check(one.pattern.literal, one.name)
 
     def _hosts(self) -> HostList:
         hosts = self.config.hosts
