@@ -189,7 +189,9 @@ class Farm:
         move_ticket(ticket, TicketEvent.ACCEPT)
         self._move(task, TaskEvent.ACCEPT)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
-        self.changes.append(TaskMoved(task.number, task.state, task.attempts + 1, task.lost, "", ticket.id, {}, outputs))
+        self.changes.append(
+            TaskMoved(task.number, task.state, task.attempts + 1, task.lost, "", ticket.id, {}, outputs)
+        )
         self._leave(task)
         return True
 

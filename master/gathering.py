@@ -83,5 +83,10 @@ def view(task: TaskDetail, folder: Path) -> ResultView:
         return ResultView(task.outputs, files)
     stderr = ticket.stderr.decode("utf-8", "replace")
     return ResultView(
-        task.outputs, files, exit_code=ticket.exit_code or 0, stderr=stderr, host=ticket.host, seconds=ticket.seconds or 0.0
+        task.outputs,
+        files,
+        exit_code=ticket.exit_code or 0,
+        stderr=stderr,
+        host=ticket.host,
+        seconds=ticket.seconds or 0.0,
     )

@@ -48,7 +48,13 @@ class Progress:
         self.line(f"page: {page}")
         self._next_line = time.monotonic() + PLAIN_PAUSE
         if self.live:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
             self._bar = Bar(*columns, console=self.console, transient=True)
             self._bar.add_task("starting", total=None)
             self._bar.start()
@@ -110,7 +116,9 @@ class Progress:
             return WorkerChange.ASK
         self._print(f"The worker has changed since the finished sets were computed ({', '.join(changed)}).")
         while True:
-            answer = self.console.input("Keep them as they are [k], run all afresh [f], or do nothing [n]? ").strip().lower()
+            answer = (
+                self.console.input("Keep them as they are [k], run all afresh [f], or do nothing [n]? ").strip().lower()
+            )
             if answer in ("k", "keep"):
                 return WorkerChange.KEEP
             if answer in ("f", "fresh"):

@@ -228,6 +228,8 @@ class Reader:
 
     def _slot_seconds(self) -> float:
         """Seconds that slots were there; a client that is still here counts until now."""
-        query = text("SELECT sum(slots * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients")
+        query = text(
+            "SELECT sum(slots * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients"
+        )
         found: Any = self._connection.execute(query, {"now": time.time()}).scalar()
         return float(found or 0.0)

@@ -1,4 +1,4 @@
-"""A multipart body on its way to disk: small parts stay in memory, larger ones go to a file, none is ever whole in memory."""
+"""A multipart body on its way to disk: small parts stay in memory, larger ones go to a file as they come."""
 
 from __future__ import annotations
 

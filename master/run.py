@@ -177,7 +177,7 @@ class Run:
                 change = await asyncio.to_thread(self.progress.ask_about_worker, changed)
             if change is WorkerChange.ASK:
                 raise UsageError(
-                    f"the worker has changed since the finished sets were computed ({', '.join(changed)}); nothing was run",
+                    f"the worker has changed since sets were finished ({', '.join(changed)}); nothing was run",
                     where=str(self.folder),
                     todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
                 )

@@ -111,7 +111,9 @@ def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]
         f"(SELECT value FROM outputs WHERE task = t.number AND name = {_literal(name)}) AS {_quoted(name)}"
         for name in results
     ]
-    columns = ", ".join(["t.number AS number", *cells, "k.host AS host", "k.seconds AS seconds", "t.attempts AS attempts"])
+    columns = ", ".join(
+        ["t.number AS number", *cells, "k.host AS host", "k.seconds AS seconds", "t.attempts AS attempts"]
+    )
     return [
         "DROP VIEW IF EXISTS results",
         f"CREATE VIEW results AS SELECT {columns} FROM tasks t JOIN tickets k ON k.id = t.ticket "

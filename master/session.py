@@ -1,7 +1,7 @@
 """A session's secrets and its place on disk: ID, certificate, port, page tokens, and who runs the sweep now.
 
-They lie in runs/<name>/session/ (0700, files 0600) from the start of a run to its end, and a master that comes back after
-a crash takes them up again. master.json is what programs read while the sweep runs.
+They lie in runs/<name>/session/ (0700, files 0600) from the start of a run to its end, and a master that comes
+back after a crash takes them up again. master.json is what programs read while the sweep runs.
 """
 
 from __future__ import annotations

@@ -113,7 +113,9 @@ class Store:
                     results = [job.run(self._connection) for job in jobs]
                 break
             except OperationalError as error:
-                self._stalled(f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on.")
+                self._stalled(
+                    f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
+                )
                 time.sleep(FULL_DISK_PAUSE)
             except Exception as error:
                 if len(jobs) > 1:  # one bad job must not take the others with it
@@ -233,7 +235,9 @@ class Store:
         statement = (
             update(table)
             .where(table.c.state.in_([s.value for s in states]))
-            .values(state=TaskState.WAITING.value, attempts=0, lost=0, faults=None, reason=None, ticket=None, collected=None)
+            .values(
+                state=TaskState.WAITING.value, attempts=0, lost=0, faults=None, reason=None, ticket=None, collected=None
+            )
         )
         if numbers is not None:
             statement = statement.where(table.c.number.in_(numbers))
@@ -269,7 +273,9 @@ class Store:
 
         def work(connection: Connection) -> None:
             out = {"state": TicketState.LOST.value}
-            connection.execute(update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out))
+            connection.execute(
+                update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out)
+            )
             running = schema.tasks.c.state == TaskState.RUNNING.value
             connection.execute(update(schema.tasks).where(running).values(state=TaskState.WAITING.value))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
@@ -357,7 +363,10 @@ def _apply(connection: Connection, changes: Sequence[Change], now: float) -> Non
 
 
 def _client_came(connection: Connection, changes: Sequence[ClientCame], now: float) -> None:
-    rows = [{"id": c.id, "host": c.host, "platform": c.platform, "slots": c.slots, "pings": c.pings, "since": now} for c in changes]
+    rows = [
+        {"id": c.id, "host": c.host, "platform": c.platform, "slots": c.slots, "pings": c.pings, "since": now}
+        for c in changes
+    ]
     connection.execute(insert(schema.clients), rows)
 
 
@@ -369,7 +378,8 @@ def _client_left(connection: Connection, changes: Sequence[ClientLeft], now: flo
 def _ticket_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
     issued = TicketState.ISSUED.value
     rows = [
-        {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now} for c in changes
+        {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now}
+        for c in changes
     ]
     connection.execute(insert(schema.tickets), rows)
     running = update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task"))
@@ -379,7 +389,12 @@ def _ticket_issued(connection: Connection, changes: Sequence[TicketIssued], now:
 _TICKET_ENDED = (
     update(schema.tickets)
     .where(schema.tickets.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in ("state", "seconds", "user", "system", "memory", "exit_code", "reason")})
+    .values(
+        {
+            name: bindparam(f"b_{name}")
+            for name in ("state", "seconds", "user", "system", "memory", "exit_code", "reason")
+        }
+    )
 )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from . import protocol
-from .desk import Desk
+from .desk import Desk, Record
 from .extract import Part
 from .model import Input, Kind, Worker
 from .receive import BodyRefused, receive, spool
@@ -61,7 +61,9 @@ class Door:
         if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "replace"), self._session):
             self.turned_away += 1
             if self.turned_away == 1 or self.turned_away % 1000 == 0:
-                log.warning("%d requests with a wrong session ID, the last one from %s", self.turned_away, request.remote)
+                log.warning(
+                    "%d requests with a wrong session ID, the last one from %s", self.turned_away, request.remote
+                )
             return _text(403, "wrong session ID")
         try:
             return await handler(request)
@@ -143,13 +145,13 @@ class Door:
         for record in records:
             if by_digest:
                 self._remember_inputs(record.work.inputs)
-            bodies.append(
-                protocol.task_record(
-                    record.ticket.id, record.task.number, timeout, record.work, self.desk.brief.results,
-                    extra=extra, by_digest=by_digest,
-                )  # fmt: skip
-            )
+            bodies.append(self._text_of(record, timeout, extra, by_digest))
         return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
+
+    def _text_of(self, record: Record, timeout: float, extra: bool, by_digest: bool) -> bytes:
+        results = self.desk.brief.results
+        ticket, task = record.ticket.id, record.task.number
+        return protocol.task_record(ticket, task, timeout, record.work, results, extra=extra, by_digest=by_digest)
 
     def _none_left(self, client: str) -> web.Response:
         farm = self.desk.farm

@@ -96,7 +96,9 @@ def _told(task: TaskDetail) -> str:
     ticket = task.tickets[-1] if task.tickets else None
     if task.state == "done" and ticket:
         cells = ((o.name, o.value, o.size) for o in task.outputs)
-        return f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n" + table(["result", "value", "bytes"], cells)
+        return f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n" + table(
+            ["result", "value", "bytes"], cells
+        )
     text = f"set 1 failed: {task.reason or 'it was not run'}\n"
     if ticket and ticket.stderr:
         text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"

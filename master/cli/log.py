@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
-def command(number: int | None, failed: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    number: int | None, failed: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end).
 
     \b

@@ -77,7 +77,10 @@ def hosts_table(hosts: tuple[HostWork, ...]) -> str:
 
 def _failures(reader: Reader, statistics: Statistics) -> None:
     for row in islice(reader.failed(), FAILED):
-        click.echo(f"task {row.number} ({shown(row.values)}) failed: {row.reason.splitlines()[0] if row.reason else ''}", err=True)
+        click.echo(
+            f"task {row.number} ({shown(row.values)}) failed: {row.reason.splitlines()[0] if row.reason else ''}",
+            err=True,
+        )
     if statistics.failed > FAILED:
         click.echo(f"… and {statistics.failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
     if statistics.failed:
@@ -90,6 +93,8 @@ def _rest(outcome: Outcome) -> None:
     if len(outcome.gather_faults) > FAILED:
         click.echo(f"… and {len(outcome.gather_faults) - FAILED} more calls of a collect hook went wrong", err=True)
     for host in outcome.unheard:
-        click.echo(f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True)
+        click.echo(
+            f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
+        )
     if outcome.interrupted:
         click.echo("interrupted; `spe run` goes on where it stopped", err=True)

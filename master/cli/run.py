@@ -17,22 +17,31 @@ if TYPE_CHECKING:
     from ..sweep import Sweep
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of all commands that run something."""
     for option in (
-        click.option("--hosts", "hosts", help="A hosts file or hosts separated by commas; `none`: start none, clients come by hand."),
-        click.option("-F", "ssh_config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another file than ~/.ssh/config."),
-        click.option("--accept-new-host-keys", is_flag=True, help="Trust hosts that are not in known_hosts; changed keys never."),
+        click.option("--hosts", "hosts", help="A hosts file, or hosts with commas; `none`: clients come by hand."),
+        click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config."),
+        click.option("--accept-new-host-keys", is_flag=True, help="Trust unknown hosts; changed keys never."),
         click.option("--keep", is_flag=True, help="The worker has changed: finished sets stay as they are."),
         click.option("--fresh", is_flag=True, help="All sets run again."),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
 
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="x=1:10 (last included), x=0:1:0.1, y=a,b; several: all combinations.")
+@click.option(
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="x=1:10 (last included), x=0:1:0.1, y=a,b; several: all combinations.",
+)
 @run_options
 @sweep_file
 @sweep_name
@@ -79,7 +88,9 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
     from .. import hostfile
 
     path = Path(given)
-    found = hostfile.read_hosts(path) if path.is_file() else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
+    found = (
+        hostfile.read_hosts(path) if path.is_file() else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
+    )
     return found.hosts
 
 

@@ -11,7 +11,7 @@ import click
 from .common import as_json, open_reader, print_json, sweep_file, sweep_name, table, volume
 
 if TYPE_CHECKING:
-    from ..reader import TaskDetail
+    from ..reader import TaskDetail, TicketRow
 
 
 @click.command()
@@ -61,12 +61,17 @@ def text(task: TaskDetail) -> str:
     out += f"reason: {task.reason}\n" if task.reason else ""
     out += "\nparameters\n" + table(["name", "value"], task.values.items()) if task.values else ""
     if task.outputs:
-        out += "\nresults\n" + table(["name", "value", "bytes", "file"], ((o.name, o.value, o.size, o.file or "") for o in task.outputs))
+        out += "\nresults\n" + table(
+            ["name", "value", "bytes", "file"], ((o.name, o.value, o.size, o.file or "") for o in task.outputs)
+        )
     if task.tickets:
-        rows = (
-            (t.id, t.host, t.state, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(t.issued)),
-             "" if t.seconds is None else f"{t.seconds:.3f}", "" if t.exit_code is None else t.exit_code, t.reason or "")
-            for t in task.tickets
-        )  # fmt: skip
+        rows = map(_attempt, task.tickets)
         out += "\nattempts\n" + table(["ticket", "host", "state", "began", "seconds", "exit", "reason"], rows)
     return out
+
+
+def _attempt(ticket: TicketRow) -> list[object]:
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
+    seconds = "" if ticket.seconds is None else f"{ticket.seconds:.3f}"
+    code = "" if ticket.exit_code is None else ticket.exit_code
+    return [ticket.id, ticket.host, ticket.state, began, seconds, code, ticket.reason or ""]
