@@ -84,11 +84,13 @@ class Connection:
 
 def connect(host: Host, options: Options) -> Connection:
     """A connection to the host by the way that ~/.ssh/config names."""
-    config = SshConfig(options.ssh_config)
     try:
+        config = SshConfig(options.ssh_config)
         return _connect(config, config.target(host), options, ())
     except LaunchError as error:
         raise _told(error, host) from error
+    except ConfigError as error:  # the other hosts may need nothing of it
+        raise LaunchError(Fault.START, f"{error.where}: {error.what}", where=host.name, todo=error.todo) from error
     except paramiko.SSHException as error:
         raise LaunchError(Fault.LOST, str(error) or type(error).__name__, where=host.name) from error
 

@@ -55,9 +55,8 @@ def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float)
         try:
             SCPClient(transport, socket_timeout=limit).putfo(io.BytesIO(content), path, mode="0600", size=len(content))
         except SCPException as error:
-            if "No response" not in str(error):
-                raise _Failed(str(error).strip()) from error
-            log.info("no scp program there (%s), copying through cat", error)
+            # No scp program there, or a login script that prints into its protocol; a full disk fails in both ways.
+            log.info("%s: scp failed (%s), copying through cat", path, error)
             _put_with_cat(transport, path, content, limit)
     except (paramiko.SSHException, OSError, EOFError) as error:
         if time.monotonic() >= end - 0.5:
