@@ -28,10 +28,10 @@ def guarded(work: Callable[[], int], base: Base) -> int:
         signal.signal(number, lambda number, _: tree.send(client, number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     status = _wait_for(client)
+    _end_all()
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
-    log.say("the client was killed by signal %d; clearing up after it" % os.WTERMSIG(status))
-    _end_all()
+    log.say("the client was killed by signal %d; cleared up after it" % os.WTERMSIG(status))
     if base.is_of(client):
         base.remove()
     return ends.OTHER

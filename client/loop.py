@@ -74,13 +74,15 @@ class Loop:
         self._listen()
         asker.start()
         pinger.start()
-        while self.over is None:
-            self.wait()
-            self.take_posts()
-            self.reap()
-            self.settle()
-            self.enforce_times()
-        self.stop()
+        try:
+            while self.over is None:
+                self.wait()
+                self.take_posts()
+                self.reap()
+                self.settle()
+                self.enforce_times()
+        finally:
+            self.stop()
         return self.over
 
     # -- the steps -------------------------------------------------------------------------------------
@@ -143,7 +145,7 @@ class Loop:
             attempt.kill()
         self._until_gone(TERM_TIME)
         self.strays.kill_all(self.running)
-        if not isinstance(self.over, ends.SessionRefused) and self.over and self.over.code != ends.NOT_REACHED:
+        if self.over is not None and self.over.code not in (ends.REFUSED, ends.NOT_REACHED):
             self._until(lambda: not any(not one.dropped for one in self.held.values()), 5.0)
         self.master.stopping.set()
         self.asker.line.close()

@@ -49,6 +49,8 @@ class Attempt:
 
     def prepare(self, worker: str, shared: Dict[str, str]) -> None:
         """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
+        if not self.task.words:
+            raise CannotRun("the command line is empty")
         for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
             check_name(name)
         try:
@@ -101,7 +103,7 @@ class Attempt:
         try:
             self.process = self._spawn(variables)
         except (OSError, ValueError) as fault:
-            raise CannotRun(self._why_not(fault, variables))
+            raise CannotRun(self._why_not(fault))
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
@@ -137,10 +139,8 @@ class Attempt:
     def _has_stdin(self) -> bool:
         return any(one.name == "stdin" for one in self.task.inputs)
 
-    def _why_not(self, fault: Exception, variables: Dict[str, str]) -> str:
-        name, host = os.fsdecode(self.task.words[0]) if self.task.words else "", facts.host_name()
-        if not self.task.words:
-            return "the command line is empty"
+    def _why_not(self, fault: Exception) -> str:
+        name, host = os.fsdecode(self.task.words[0]), facts.host_name()
         if isinstance(fault, FileNotFoundError):
             if os.path.exists(os.path.join(self.folder, name)) and "/" in name:
                 return "program '%s': the interpreter that its first line names is not found on host %s" % (name, host)

@@ -6,7 +6,7 @@ import sys
 import traceback
 from typing import Any, Dict, List, Optional
 
-from . import arguments, ends, facts, guard, log, login
+from . import arguments, ends, facts, guard, log, login, tree
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
@@ -39,12 +39,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
         return detached(lambda ready: guard.guarded(lambda: client.work(ready), base))
-    return guard.guarded(lambda: client.work(_in_foreground), base)
-
-
-def _in_foreground(code: int, text: str) -> None:
-    if text:
-        log.say(text)
+    return guard.guarded(lambda: client.work(lambda code, text: None), base)
 
 
 class Client:
@@ -60,14 +55,13 @@ class Client:
         """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
         try:
             guard.release_signals(_end_by_signal)
+            tree.adopt_orphans()
             self.base.claim()
         except AlreadyRuns:
             self.base.hand_over(self.options.address)
-            ready(ends.OK, "already running here; told it the master's address")
-            return ends.OK
+            return _told(ready, ends.Ending(ends.OK, "already running here; told it the master's address"))
         except ends.Ending as ending:
-            ready(ending.code, ending.text)
-            return ending.code
+            return _told(ready, ending)
         return self._work_in_folder(ready)
 
     def _work_in_folder(self, ready: Ready) -> int:
@@ -77,10 +71,9 @@ class Client:
             ending = fault
         except Exception:
             ending = ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc())
-        log.say(ending.text)
-        ready(ending.code, ending.text)
+        code = _told(ready, ending)
         clean_up(self.master, self.base, self.config, self.worker)
-        return ending.code
+        return code
 
     def _session(self, ready: Ready) -> ends.Ending:
         self._begin_log()
@@ -126,6 +119,13 @@ class Client:
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
         return loop.run(Asker(loop, files), senders, Pinger(loop, _number(self.config, "Ping", 0)))
+
+
+def _told(ready: Ready, ending: ends.Ending) -> int:
+    """Say it here, and to who waits for us to be ready (who listens to the first word only)."""
+    log.say(ending.text)
+    ready(ending.code, ending.text)
+    return ending.code
 
 
 def register(line: Line, options: Options) -> Dict[str, str]:

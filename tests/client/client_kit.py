@@ -57,9 +57,10 @@ class Started:
         return self.start(*arguments, **more).end()
 
     def base(self) -> Path:
-        """The client's folder."""
-        (found,) = [path for path in self.workdir.iterdir() if path.name.startswith("spe-")]
-        return found
+        """The client's folder, once it is there."""
+        wait_until(lambda: any(self.workdir.glob("spe-*/client.lock")))
+        (found,) = self.workdir.glob("spe-*/client.lock")
+        return found.parent
 
 
 def is_alive(pid: int) -> bool:

@@ -19,6 +19,13 @@ def farm() -> Iterator[Farm]:
 
 
 @pytest.fixture
+def other_farm() -> Iterator[Farm]:
+    made = Farm()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def make_client(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     made: list[Started] = []
 

@@ -139,7 +139,8 @@ class Farm:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f"not so after {seconds} s; requests: {[(r.path, r.query) for r in self.requests]}")
+                asked = [(one.path, one.query) for one in self.requests]
+                raise AssertionError(f"not so after {seconds} s; requests: {asked}")
             time.sleep(0.01)
 
     def close(self) -> None:

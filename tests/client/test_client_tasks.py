@@ -2,14 +2,228 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
 from client_kit import Started
-from pretend_farm import Farm, task
+from pretend_farm import SESSION, Farm, task
 
 SH = ("/bin/sh", "-c")
+HOST = socket.gethostname()
+
+
+def run_one(farm: Farm, client: Started, record: bytes, *arguments: str) -> None:
+    farm.add(record)
+    code, said = client.run(*arguments)
+    assert code == 0, said
 
 
 def test_a_task_runs_and_its_result_arrives(farm: Farm, client: Started) -> None:
-    farm.add(task(1, "echo", "hello"))
+    run_one(farm, client, task(1, "echo", "hello"))
+    assert farm.completed[1].parts["stdout"] == b"hello\n"
+
+
+def test_words_arrive_as_they_were_quoted_and_no_shell_reads_them(farm: Farm, client: Started) -> None:
+    words = ["a b", "", "it's", 'say "x"', "$(touch /tmp/never)", "two\nlines", "ümlaut", "-x", "b\\s", "x" * 100_000]
+    run_one(farm, client, task(1, "printf", "%s\\0", *words))
+    assert farm.completed[1].parts["stdout"] == b"".join(word.encode() + b"\0" for word in words)
+
+
+def test_inputs_are_taken_by_their_length_whatever_is_in_them(farm: Farm, client: Started) -> None:
+    nasty = b"\0\xff--end content--\n[Result]\nName=x\n\n" + bytes(range(256))
+    record = task(1, "cat", "a.bin", "sub/deep/b.bin", inputs={"a.bin": nasty, "sub/deep/b.bin": b""})
+    run_one(farm, client, record)
+    assert farm.completed[1].parts["stdout"] == nasty
+
+
+def test_stdin_is_fed_and_empty_without_one(farm: Farm, client: Started) -> None:
+    farm.add(task(1, "cat", inputs={"stdin": b"in\0put"}), task(2, "cat"))
+    assert client.run()[0] == 0
+    assert farm.completed[1].parts["stdout"] == b"in\0put"
+    assert farm.completed[2].parts["stdout"] == b""
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "", "a/", "..", "a\0b"])
+def test_a_file_name_that_leaves_the_directory_is_refused(farm: Farm, client: Started, name: str) -> None:
+    farm.add(task(1, "true", inputs={name: b"evil"}), task(2, "true", results={"r": name}))
+    assert client.run()[0] == 0
+    assert "refused" in farm.failed[1].reason
+    assert "refused" in farm.failed[2].reason
+    assert not farm.completed
+
+
+def test_an_input_that_has_the_name_of_the_worker_does_not_overwrite_it(farm: Farm, client: Started) -> None:
+    farm.worker("prog", b"#!/bin/sh\necho worker\n", "linux-" + os.uname().machine)
+    farm.add(task(1, "./prog", inputs={"prog": b"#!/bin/sh\necho other\n"}), task(2, "./prog"))
+    assert client.run("--slots", "1")[0] == 0
+    assert "'prog'" in farm.failed[1].reason
+    assert farm.completed[2].parts["stdout"] == b"worker\n"
+
+
+def test_each_task_has_its_own_directory_and_nothing_of_it_stays(farm: Farm, client: Started) -> None:
+    farm.add(*(task(n, *SH, "pwd; ls | wc -l; echo x > same; mkdir d; chmod 0 d") for n in range(1, 6)))
+    assert client.run("--slots", "2")[0] == 0
+    seen = [farm.completed[n].parts["stdout"].split() for n in range(1, 6)]
+    assert len({one[0] for one in seen}) == 5
+    assert all(one[1] == b"0" for one in seen)
+    assert not client.workdir.exists()
+
+
+def test_named_results_come_from_their_files(farm: Farm, client: Started) -> None:
+    script = "echo out; echo A > a.txt; printf '\\000\\377' > sub/b.bin; echo err >&2"
+    record = task(1, *SH, script, results={"first": "a.txt", "second": "sub/b.bin", "printed": "stdout"})
+    run_one(farm, client, record)
+    parts = farm.completed[1].parts
+    assert (parts["first"], parts["second"], parts["printed"]) == (b"A\n", b"\0\xff", b"out\n")
+    assert (parts["stderr"], parts["exit-code"]) == (b"err\n", b"0")
+
+
+def test_usage_tells_time_and_memory(farm: Farm, client: Started) -> None:
+    hungry = "x = bytearray(200_000_000); s = sum(range(3_000_000))"
+    run_one(farm, client, task(1, "python3", "-c", hungry))
+    usage = json.loads(farm.completed[1].parts["usage"])
+    assert usage["wall"] > 0
+    assert usage["user"] + usage["system"] > 0.02
+    assert 150e6 < usage["memory"] < 1e9
+
+
+def test_of_stderr_the_end_is_brought(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1, "python3", "-c", "import sys; sys.stderr.write('x' * 300_000 + 'the end')"))
+    stderr = farm.completed[1].parts["stderr"]
+    assert len(stderr) == 65536
+    assert stderr.endswith(b"the end")
+
+
+def test_a_missing_result_file_is_a_failure_that_names_it(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1, *SH, "echo o; echo e >&2", results={"r": "out.txt"}))
+    request = farm.failed[1]
+    assert request.reason == "result file out.txt was not written"
+    assert (request.parts["stdout"], request.parts["stderr"], request.parts["exit-code"]) == (b"o\n", b"e\n", b"0")
+
+
+@pytest.mark.parametrize("make", ["mkdir r", "mkfifo r"])
+def test_a_result_that_is_no_file_is_a_failure(farm: Farm, client: Started, make: str) -> None:
+    run_one(farm, client, task(1, *SH, make, results={"r": "r"}))
+    assert farm.failed[1].reason == "result file r is not a regular file"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "code"),
+    [
+        ("echo why >&2; exit 3", "exit code 3", b"3"),
+        ("kill -9 $$", "killed by signal 9 (SIGKILL)", b"-9"),
+        ("kill -SEGV $$", "killed by signal 11 (SIGSEGV)", b"-11"),
+    ],
+)
+def test_how_a_program_failed_is_said(farm: Farm, client: Started, script: str, reason: str, code: bytes) -> None:
+    run_one(farm, client, task(1, *SH, script))
+    assert farm.failed[1].method == "POST"
+    assert (farm.failed[1].reason, farm.failed[1].parts["exit-code"]) == (reason, code)
+
+
+def test_a_program_that_is_not_there_is_named_with_the_host(farm: Farm, client: Started) -> None:
+    farm.add(task(1, "no-such-program"), task(2, "./nor-this"), task(3, ""))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == f"program 'no-such-program' not found on host {HOST}"
+    assert farm.failed[2].reason == f"program './nor-this' not found on host {HOST}"
+    assert "not found" in farm.failed[3].reason or "not executable" in farm.failed[3].reason
+
+
+def test_a_program_that_cannot_be_run_is_told_from_one_that_is_not_there(farm: Farm, client: Started) -> None:
+    farm.add(
+        task(1, "./data", inputs={"data": b"#!/bin/sh\n"}),
+        task(2, *SH, "printf '#!/no/such/shell\\n' > s; chmod +x s; exec ./s"),
+        task(3, "./odd", inputs={"odd": b""}),
+    )
+    farm.worker("tool", b"#!/no/such/interpreter\n", "linux-" + os.uname().machine)
+    farm.add(task(4, "./tool"))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason.startswith(f"program './data' is not executable on host {HOST}")
+    assert "exit code 12" in farm.failed[2].reason
+    assert "not executable" in farm.failed[3].reason
+    assert "interpreter" in farm.failed[4].reason
+
+
+def test_an_empty_command_line_is_a_failure(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1))
+    assert farm.failed[1].reason == "the command line is empty"
+
+
+def test_the_environment_says_which_task_it_is_and_never_the_session(farm: Farm, client: Started) -> None:
+    farm.config["Cores"] = "2"
+    farm.add(task(17, "env", "-0", extra="Task=5\nEnv='MY_VAR=two words\nand a line'\nEnv=SHORT=1\n"))
+    assert client.run("--slots", "2", SPE_SESSION=SESSION, MKL_NUM_THREADS="9")[0] == 0
+    text = farm.completed[17].parts["stdout"].decode()
+    variables = dict(entry.split("=", 1) for entry in text.split("\0") if entry)
+    assert (variables["SPE_TASK"], variables["SPE_TICKET"], variables["SPE_SLOT"]) == ("5", "17", "1")
+    assert (variables["MY_VAR"], variables["SHORT"]) == ("two words\nand a line", "1")
+    assert (variables["OMP_NUM_THREADS"], variables["MKL_NUM_THREADS"]) == ("2", "9")
+    assert "SPE_SESSION" not in variables
+    assert SESSION not in text
+
+
+def test_as_many_tasks_run_at_once_as_there_are_slots(farm: Farm, client: Started) -> None:
+    farm.config["Cores"] = "2"
+    farm.over = False
+    farm.add(*(task(n, "sleep", "60") for n in range(1, 6)))
+    client.start("--slots", "4")
+    farm.wait_for(lambda: len(list(client.base().glob("*.stdout"))) == 2)
+    assert len(farm.tasks) == 3
+
+
+def test_setup_runs_once_in_the_login_shell_and_its_environment_goes_to_the_tasks(farm: Farm, client: Started) -> None:
+    farm.config["Setup"] = json.dumps(f"echo noise\nexport FROM_SETUP='a\nb'; echo x >> {client.folder}/ran # comment")
+    farm.add(*(task(n, *SH, 'printf "%s" "$FROM_SETUP"') for n in (1, 2)))
     code, said = client.run()
     assert code == 0, said
-    assert farm.completed[1].parts["stdout"] == b"hello\n"
+    assert farm.completed[1].parts["stdout"] == farm.completed[2].parts["stdout"] == b"a\nb"
+    assert (client.folder / "ran").read_text() == "x\n"
+
+
+def test_a_setup_that_fails_ends_the_client_and_says_why(farm: Farm, client: Started) -> None:
+    farm.config["Setup"] = json.dumps("echo no such module >&2; false")
+    farm.add(task(1, "true"))
+    code, said = client.run()
+    assert code == 8
+    assert "setup failed (exit code 3): no such module" in said
+    assert farm.of("/bye")
+    assert not client.workdir.exists()
+
+
+def test_nice_is_honoured(farm: Farm, client: Started) -> None:
+    farm.config["Nice"] = "7"
+    run_one(farm, client, task(1, "nice"))
+    assert farm.completed[1].parts["stdout"] == str(min(19, os.nice(0) + 7)).encode() + b"\n"
+
+
+def test_a_shared_input_is_fetched_once_and_each_task_has_its_own_copy(farm: Farm, client: Started) -> None:
+    import hashlib
+
+    mesh = os.urandom(200_000)
+    farm.files[hashlib.sha256(mesh).hexdigest()] = mesh
+    farm.add(*(task(n, *SH, "sha256sum < mesh; echo x > mesh", shared={"mesh": mesh}) for n in range(1, 5)))
+    assert client.run("--slots", "1")[0] == 0
+    assert {one.parts["stdout"].split()[0].decode() for one in farm.completed.values()} == {*farm.files}
+    assert (len(farm.completed), len(farm.of("/file"))) == (4, 1)
+    assert farm.of("/task")[0].query["files"] == ["sha256"]
+
+
+def test_a_shared_input_that_cannot_be_had_fails_the_task(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1, "true", shared={"mesh": b"gone"}))
+    assert "an input file cannot be had" in farm.failed[1].reason
+
+
+def test_what_an_old_program_leaves_open_is_not_inherited(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1, "ls", "/proc/self/fd"))
+    assert farm.completed[1].parts["stdout"].split() == [b"0", b"1", b"2", b"3"]  # 3 is ls's own
+
+
+def test_a_task_works_in_the_folder_of_session_and_ticket(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(9, "pwd"))
+    folder = Path(farm.completed[9].parts["stdout"].decode().strip())
+    assert folder.name == "9"
+    assert folder.parent.name.startswith("spe-") and folder.parent.name.endswith("-h")
+    assert SESSION not in str(folder)

@@ -1,0 +1,114 @@
+"""The client's source: what it may use, so that it runs on every host; and the one file that it is shipped as."""
+
+from __future__ import annotations
+
+import ast
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from spe import bundle
+
+FOLDER = Path(__file__).parents[2] / "client"
+SOURCES = sorted(FOLDER.glob("*.py"))
+
+# What only some systems have, and how each use of it is made safe: by a try, by hasattr, or by asking first.
+NOT_EVERYWHERE = {
+    "sched_getaffinity": "hasattr",
+    "waitid": "hasattr",
+    "P_ALL": "hasattr",
+    "WEXITED": "hasattr",
+    "WNOWAIT": "hasattr",
+}
+FORBIDDEN = {
+    "pidfd_open", "memfd_create", "posix_spawn", "sendfile", "splice", "copy_file_range", "eventfd", "getrandom",
+    "sched_setaffinity", "setns", "unshare", "epoll", "inotify", "preadv", "pwritev", "O_TMPFILE", "O_PATH",
+    "preexec_fn", "sigtimedwait", "signalfd", "setresuid", "PRIO_PROCESS", "O_DIRECT", "fork_exec",
+}  # fmt: skip
+
+
+def trees() -> list[tuple[str, ast.Module]]:
+    return [(path.name, ast.parse(path.read_text())) for path in SOURCES]
+
+
+def test_only_the_standard_library_is_imported() -> None:
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            for module in modules:
+                assert module.split(".")[0] in sys.stdlib_module_names, f"{name}:{node.lineno} imports {module}"
+
+
+def test_nothing_is_used_that_only_linux_has_without_asking_first() -> None:
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in FORBIDDEN, f"{name}:{node.lineno}: {node.attr}"
+            if isinstance(node, ast.FunctionDef):
+                used = {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+                if used & set(NOT_EVERYWHERE):
+                    assert "hasattr(os" in ast.unparse(node), f"{name}: {node.name} does not ask hasattr"
+
+
+def test_what_proc_tells_is_read_where_its_absence_is_expected() -> None:
+    for name, tree in trees():
+        for function in ast.walk(tree):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            text = ast.unparse(function)
+            if "'/proc" in text or "_CHILDREN %" in text:
+                assert "except OSError" in text, f"{name}: {function.name} relies on /proc"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_it_is_python_3_6(path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=(3, 6))
+
+
+def test_vermin_finds_nothing_newer_than_3_6() -> None:
+    vermin = shutil.which("vermin") or shutil.which("vermin", path=str(Path(sys.executable).parent))
+    if vermin is None:
+        pytest.skip("needs vermin: pip install vermin")
+    words = [vermin, "-q", "--no-tips", "-t=3.6-", *map(str, SOURCES)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_functions_and_files_are_small() -> None:
+    for name, tree in trees():
+        functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+        too_long = [one.name for one in functions if (one.end_lineno or 0) - one.lineno > 40]
+        assert not too_long, f"{name}: {too_long}"
+    assert max(len(path.read_text().split("\n")) for path in SOURCES) < 300
+
+
+def test_the_one_file_is_the_same_each_time_and_holds_the_client_alone() -> None:
+    bundle.client_pyz.cache_clear()
+    first = bundle.client_pyz()
+    bundle.client_pyz.cache_clear()
+    assert bundle.client_pyz() == first
+    assert first.startswith(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        names = archive.namelist()
+    expected = {f"spe_client/{path.name}" for path in SOURCES if path.name != "__main__.py"} | {"__main__.py"}
+    assert set(names) == expected
+    assert len(first) < 120_000
+
+
+def test_its_name_is_made_of_its_content() -> None:
+    assert bundle.client_name().startswith("client-")
+    assert len(bundle.client_name()) == len("client-0123456789abcdef.pyz")
+
+
+def test_the_client_imports_nothing_of_the_master() -> None:
+    for name, tree in trees():
+        text = ast.unparse(tree)
+        assert "import spe" not in text and "from spe" not in text, name

@@ -1,0 +1,177 @@
+"""Starting: the command line, detaching, a second start, a workdir that can't be; every exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from client_kit import Started, is_alive, wait_until
+from pretend_farm import SESSION, Farm, task
+from spe.client import VERSION
+
+TOP = Path(__file__).parents[2]
+
+
+def call(client: Started, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, str(client.pyz), *arguments]
+    environment = client.environment(**more)
+    return subprocess.run(words, capture_output=True, text=True, env=environment, input="", timeout=30, check=False)
+
+
+def test_version_is_that_of_the_project(client: Started) -> None:
+    setup = ConfigParser()
+    setup.read(TOP / "setup.cfg")
+    done = call(client, "--version")
+    assert (done.returncode, done.stdout) == (0, f"spe-client {setup['metadata']['version']}\n")
+    assert setup["metadata"]["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--master"),
+        (["--master", "ftp://x"], "must look like http://HOST:PORT"),
+        (["--master", "http://x:99999"], "ort"),
+        (["--master", "https://x", "--fingerprint", "abc"], "64 hexadecimal digits"),
+        (["--master", "http://x", "--slots", "0"], "must be 1 or more"),
+        (["--master", "http://x"], "no session ID"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_what_is_wrong(client: Started, arguments: list[str], says: str) -> None:
+    done = call(client, *arguments)
+    assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_has_an_example(client: Started) -> None:
+    assert "Example:" in call(client, "--help").stdout
+
+
+def test_the_session_may_come_in_the_environment(farm: Farm, client: Started) -> None:
+    done = call(client, "--master", farm.url, "--workdir", str(client.workdir), SPE_SESSION=SESSION)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_workdir_that_cannot_be_made_is_6(farm: Farm, client: Started) -> None:
+    client.workdir.write_text("a file")
+    code, said = client.run()
+    assert code == 6
+    assert str(client.workdir) in said
+    assert not farm.requests
+
+
+def test_a_workdir_of_others_stays_with_what_is_in_it(farm: Farm, client: Started) -> None:
+    client.workdir.mkdir()
+    (client.workdir / "theirs").write_text("x")
+    (client.workdir / "spe-theirs").mkdir()
+    assert client.run()[0] == 0
+    assert sorted(one.name for one in client.workdir.iterdir()) == ["spe-theirs", "theirs"]
+
+
+def test_its_folder_is_private(farm: Farm, client: Started) -> None:
+    farm.over = False
+    client.start()
+    farm.wait_for(lambda: farm.of("/task"))
+    assert client.base().stat().st_mode & 0o777 == 0o700
+
+
+def detached(client: Started, *arguments: str) -> int:
+    """The daemon's own process, after its parent ended well."""
+    code, said = client.run("--detach", *arguments)
+    assert code == 0, said
+    return int((client.base() / "client.lock").read_text().split("\n")[1])
+
+
+def test_detached_it_goes_on_after_its_parent_ended_and_holds_none_of_its_streams(farm: Farm, client: Started) -> None:
+    farm.over = False
+    pid = detached(client)  # `end` has read stdout and stderr to their ends: nobody holds them
+    assert os.getsid(pid) != os.getsid(0)
+    assert not any(os.readlink(f"/proc/{pid}/fd/{n}").startswith("pipe") for n in (0, 1, 2))
+    assert Path(f"/proc/{pid}/cwd").resolve() == Path("/")
+    farm.add(task(1, "echo", "on"))
+    farm.wait_for(lambda: 1 in farm.completed)
+    assert "registered with" in (client.base() / "log").read_text()
+    farm.finish()
+    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not client.workdir.exists())
+
+
+def test_detached_it_ends_at_sigterm_and_cleans_up(farm: Farm, client: Started) -> None:
+    farm.over = False
+    pid = detached(client)
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_alive(pid) and not client.workdir.exists())
+    farm.wait_for(lambda: farm.of("/bye"))
+
+
+def test_detached_a_failure_is_told_by_the_parent(farm: Farm, client: Started) -> None:
+    code, said = client.run("--detach", session="wrong")
+    assert (code, said) == (4, "spe-client: the master refuses: 403 no such session\n")
+    assert not client.workdir.exists()
+
+
+def test_detached_and_already_running_is_0(farm: Farm, client: Started) -> None:
+    farm.over = False
+    pid = detached(client)
+    code, said = client.run("--detach")
+    assert (code, said) == (0, "spe-client: already running here; told it the master's address\n")
+    assert len(farm.of("/config")) == 1
+    assert (client.base() / "address").read_text() == f"{farm.url}\n\n"
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_alive(pid))
+
+
+def test_a_log_file_may_be_named(farm: Farm, client: Started) -> None:
+    log = client.folder / "it.log"
+    assert client.run("--log", str(log)) == (0, "")
+    assert "the sweep is over" in log.read_text()
+
+
+def test_it_works_on_when_its_own_file_is_gone(farm: Farm, client: Started) -> None:
+    farm.over = False
+    client.start()
+    farm.wait_for(lambda: farm.of("/task"))
+    client.pyz.unlink()
+    farm.add(task(1, "echo", "on"), task(2, "no-such-program"))
+    farm.wait_for(lambda: 1 in farm.completed and 2 in farm.failed)
+    farm.finish()
+    assert client.end()[0] == 0
+
+
+PYENV = Path.home() / ".pyenv" / "versions"
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13"])
+def test_it_runs_under_old_and_new_pythons(farm: Farm, client: Started, version: str) -> None:
+    python = next(iter(sorted(PYENV.glob(f"{version}.*/bin/python3"))), None) or shutil.which(f"python{version}")
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    farm.worker("prog", b"#!/bin/sh\ncat; echo $1; sleep 600 & \n", f"linux-{os.uname().machine}")
+    farm.config.update(Ping="1", Setup='"A=1; export A"', Cores="1", Nice="1", DeleteClient="Yes")
+    farm.add(task(1, "./prog", "ü", inputs={"stdin": b"in "}), task(2, "sleep", "600", timeout=1), task(3, "nope"))
+    code, said = client.run("--detach" if version == "3.6" else "--slots=2", python=str(python))
+    assert code == 0, said
+    farm.wait_for(lambda: farm.of("/bye"))
+    assert farm.completed[1].parts["stdout"] == "in ü\n".encode()
+    assert farm.failed[2].reason == "timeout after 1 s"
+    assert "not found" in farm.failed[3].reason
+    assert "Warning" not in said
+    assert not client.workdir.exists()
+    assert not client.cache.exists()
+    assert not client.pyz.exists()
+
+
+def test_a_python_that_is_too_old_is_told_so(client: Started) -> None:
+    python = next(iter(sorted(PYENV.glob("2.7.*/bin/python2.7"))), None) or shutil.which("python2.7")
+    if python is None:
+        pytest.skip("no Python 2.7 here")
+    done = subprocess.run([python, client.pyz, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 7
+    assert done.stderr.startswith("spe-client: needs Python 3.6 or newer, this is 2.7")
+    assert done.stderr.count("\n") == 1

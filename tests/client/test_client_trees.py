@@ -1,0 +1,192 @@
+"""A task's whole tree of processes ends: at its end, at its timeout, when it has expired, when the client ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from client_kit import Started, is_alive, wait_until
+from pretend_farm import Farm, task
+
+SH = ("/bin/sh", "-c")
+# A program whose grandchild left group and session, lost its parents, cleared its environment and changed its folder.
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    {left}
+    if os.fork() == 0:
+        open({pids!r}, "a").write("%d\\n" % os.getpid())
+        print("from the grandchild", flush=True)
+        {then}
+    os._exit(0)
+while not os.path.exists({pids!r}) or not open({pids!r}).read(): time.sleep(0.01)
+print("from the program", flush=True)
+{last}
+"""
+STAY = "time.sleep(600)"
+BARE = f"os.chdir('/'); os.execve({'/usr/bin/env'!r}, ['env', '-i', 'sleep', '600'], {{}})"
+
+
+def forking(pids: Path, left: str = "os.setsid()", then: str = STAY, last: str = "") -> list[str]:
+    return ["python3", "-c", DAEMON.format(left=left, then=then, pids=str(pids), last=last)]
+
+
+def pids_in(file: Path) -> list[int]:
+    return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+@pytest.mark.parametrize("left", ["pass", "os.setpgid(0, 0)", "os.setsid()"])
+@pytest.mark.parametrize("then", [STAY, BARE])
+def test_a_grandchild_is_killed_with_its_task_and_what_was_written_counts(
+    farm: Farm, client: Started, tmp_path: Path, left: str, then: str
+) -> None:
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, left, then)))
+    began = time.monotonic()
+    code, said = client.run()
+    assert code == 0, said
+    assert farm.completed[1].parts["stdout"].split(b"\n")[:2] == [b"from the grandchild", b"from the program"]
+    assert time.monotonic() - began < 10
+    assert pids_in(pids) and not any(map(is_alive, pids_in(pids)))
+
+
+def test_the_grandchild_of_one_task_dies_while_another_task_and_its_helpers_run_on(
+    farm: Farm, client: Started, tmp_path: Path
+) -> None:
+    farm.over = False
+    farm.add(task(1, *forking(tmp_path / "long", last="time.sleep(600)")), task(2, *forking(tmp_path / "short")))
+    client.start("--slots", "2")
+    farm.wait_for(lambda: 2 in farm.completed)
+    wait_until(lambda: pids_in(tmp_path / "long"))
+    assert not is_alive(pids_in(tmp_path / "short")[0])
+    assert is_alive(pids_in(tmp_path / "long")[0])
+
+
+def test_at_the_timeout_the_whole_tree_ends(farm: Farm, client: Started, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)"), timeout=1))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "timeout after 1 s"
+    assert farm.failed[1].parts["stdout"] == b"from the grandchild\nfrom the program\n"
+    assert not any(map(is_alive, pids_in(pids)))
+
+
+def test_a_program_that_is_deaf_to_term_is_killed(farm: Farm, client: Started) -> None:
+    farm.add(task(1, *SH, "trap '' TERM; while :; do sleep 0.1; done", timeout=0.5))
+    began = time.monotonic()
+    assert client.run()[0] == 0
+    assert 5 < time.monotonic() - began < 15
+    assert farm.failed[1].reason == "timeout after 0.5 s"
+
+
+def test_a_program_may_tidy_up_at_term_and_it_is_a_timeout_all_the_same(farm: Farm, client: Started) -> None:
+    farm.add(task(1, *SH, "trap 'echo tidy; exit 0' TERM; while :; do sleep 0.05; done", timeout=0.5))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "timeout after 0.5 s"
+    assert farm.failed[1].parts["stdout"] == b"tidy\n"
+
+
+def test_a_stopped_program_ends_at_its_timeout_too(farm: Farm, client: Started) -> None:
+    farm.add(task(1, *SH, "kill -STOP $$; sleep 600", timeout=0.5))
+    began = time.monotonic()
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "timeout after 0.5 s"
+    assert time.monotonic() - began < 12
+
+
+def test_an_expired_ticket_is_stopped_dropped_and_its_slot_is_free(farm: Farm, client: Started, tmp_path: Path) -> None:
+    farm.config["Ping"] = "0.3"
+    farm.over = False
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)")), task(2, "echo", "next"))
+    client.start("--slots", "1")
+    wait_until(lambda: pids_in(pids))
+    farm.expired.add(1)
+    farm.wait_for(lambda: 2 in farm.completed)
+    wait_until(lambda: not is_alive(pids_in(pids)[0]))
+    farm.finish()
+    assert client.end()[0] == 0
+    assert 1 not in farm.completed
+    assert 1 not in farm.failed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_tasks_cleans_up_and_says_bye(
+    farm: Farm, client: Started, tmp_path: Path, number: signal.Signals
+) -> None:
+    farm.over = False
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)")))
+    client.start()
+    wait_until(lambda: pids_in(pids))
+    assert client.process
+    client.process.send_signal(number)
+    assert client.end()[0] == 128 + number
+    assert not any(map(is_alive, pids_in(pids)))
+    assert not client.workdir.exists()
+    assert farm.of("/bye")[0].query["client"] == ["7"]
+    assert not farm.failed, "a task that was stopped has not failed"
+
+
+def the_client_itself(client: Started) -> int:
+    return int((client.base() / "client.lock").read_text().split("\n")[1])
+
+
+def test_when_the_client_is_killed_its_guard_leaves_nothing(farm: Farm, client: Started, tmp_path: Path) -> None:
+    farm.over = False
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)")))
+    client.start()
+    wait_until(lambda: pids_in(pids))
+    os.kill(the_client_itself(client), signal.SIGKILL)
+    code, said = client.end()
+    assert code == 1
+    assert "killed by signal 9" in said
+    assert not any(map(is_alive, pids_in(pids)))
+    assert not client.workdir.exists()
+
+
+def test_when_the_guard_is_killed_the_client_ends_and_leaves_nothing(
+    farm: Farm, client: Started, tmp_path: Path
+) -> None:
+    farm.over = False
+    pids = tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)")))
+    client.start()
+    wait_until(lambda: pids_in(pids))
+    inner = the_client_itself(client)
+    assert client.process
+    client.process.kill()
+    wait_until(lambda: not is_alive(inner))
+    assert not any(map(is_alive, pids_in(pids)))
+    assert not client.workdir.exists()
+
+
+def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_killed(
+    farm: Farm, other_farm: Farm, make_client: Callable[..., Started], tmp_path: Path
+) -> None:
+    farm.over = False
+    dead, pids = make_client(farm.url, "dead"), tmp_path / "pids"
+    farm.add(task(1, *forking(pids, last="time.sleep(600)")))
+    dead.start()
+    wait_until(lambda: pids_in(pids))
+    inner = the_client_itself(dead)
+    assert dead.process
+    os.kill(dead.process.pid, signal.SIGSTOP)  # so that the guard can't act when the client is killed
+    os.kill(inner, signal.SIGKILL)
+    dead.process.kill()
+    dead.end()
+    left = dead.base().rename(dead.base().with_name("spe-0123456789ab-other"))  # as of another session
+    assert is_alive(pids_in(pids)[0])
+    following = make_client(other_farm.url, "next")
+    following.workdir = dead.workdir
+    other_farm.add(task(2, "echo", "works"))
+    code, said = following.run()
+    assert code == 0, said
+    assert 2 in other_farm.completed
+    wait_until(lambda: not is_alive(pids_in(pids)[0]))
+    assert not left.exists()

@@ -1,0 +1,372 @@
+"""How the client talks with its master: registration, refusals, patience, pings, results of any size, TLS."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client_kit import Started, wait_until
+from pretend_farm import SESSION, Farm, certificate, task
+
+SH = ("/bin/sh", "-c")
+
+
+def test_it_registers_with_what_the_master_needs_to_know(farm: Farm, client: Started) -> None:
+    assert client.run("--slots", "3")[0] == 0
+    query = farm.of("/config")[0].query
+    system = f"{os.uname().sysname}-{os.uname().machine}".lower()
+    assert (query["platform"], query["host"], query["slots"], query["pings"]) == ([system], ["h"], ["3"], ["1"])
+    asked = farm.of("/task")[0].query
+    assert (asked["client"], asked["count"], asked["wait"], asked["extra"]) == (["7"], ["3"], ["20"], ["1"])
+
+
+def test_a_session_that_is_refused_ends_it_with_4(farm: Farm, client: Started) -> None:
+    code, said = client.run(session="wrong-session-id")
+    assert code == 4
+    assert said == "spe-client: the master refuses: 403 no such session\n"
+    assert len(farm.requests) == 1
+    assert not client.workdir.exists()
+
+
+def test_a_session_refused_in_the_middle_ends_it_too(farm: Farm, client: Started) -> None:
+    farm.script["/task"].append((403, {}, b"no such session"))
+    code, said = client.run()
+    assert code == 4
+    assert "403" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:{closed}", "connection refused"),
+        ("http://no-such-host.invalid:80", "name not found"),
+        ("https://127.0.0.1:{farm}", "TLS"),
+    ],
+)
+def test_a_master_that_cannot_be_reached_ends_it_with_3_and_one_line(
+    farm: Farm, make_client: Callable[..., Started], url: str, why: str
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        client = make_client(url.format(closed=closed.getsockname()[1], farm=farm.port))
+        code, said = client.run("--fingerprint", "ab" * 32) if "https" in url else client.run()
+    assert code == 3
+    assert why in said
+    assert said.count("\n") == 1
+    assert not client.workdir.exists()
+
+
+def test_a_master_that_takes_the_connection_and_says_nothing_is_a_timeout(
+    make_client: Callable[..., Started],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = make_client(f"https://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        code, said = client.run("--fingerprint", "ab" * 32)
+    assert (code, "timeout" in said) == (3, True), said
+    assert time.monotonic() - began < 8
+
+
+def test_the_session_id_is_never_where_others_can_read_it(farm: Farm, client: Started) -> None:
+    farm.over = False
+    client.start("--log", str(client.folder / "log"), "--slots", "1")
+    farm.add(task(1, "sleep", "60"), task(2, "no-such"))
+    wait_until(lambda: any(client.base().glob("1.stdout")))
+    assert client.process
+    for pid in [client.process.pid, *_below(client.process.pid)]:
+        assert SESSION not in Path(f"/proc/{pid}/cmdline").read_text()
+        assert SESSION not in Path(f"/proc/{pid}/environ").read_text()
+    for path in client.folder.rglob("*"):
+        assert SESSION not in str(path)
+        assert not path.is_file() or SESSION.encode() not in path.read_bytes()
+
+
+def _below(pid: int) -> list[int]:
+    found = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found + [deeper for one in found for deeper in _below(one)]
+
+
+@pytest.fixture
+def tls_farm(tmp_path: Path) -> Iterator[tuple[Farm, str]]:
+    context, fingerprint = certificate(tmp_path)
+    made = Farm(context)
+    yield made, fingerprint
+    made.close()
+
+
+def test_it_works_over_tls_with_the_pinned_certificate(
+    tls_farm: tuple[Farm, str], make_client: Callable[..., Started]
+) -> None:
+    farm, fingerprint = tls_farm
+    farm.add(task(1, *SH, "head -c 3000000 /dev/zero"))
+    shown = ":".join(fingerprint[at : at + 2] for at in range(0, 64, 2)).upper()
+    assert make_client(farm.url).run("--fingerprint", shown) == (0, _any_text)
+    assert farm.completed[1].sizes["stdout"] == 3_000_000
+
+
+class _AnyText(str):
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str)
+
+    __hash__ = str.__hash__
+
+
+_any_text = _AnyText()
+
+
+def test_another_certificate_is_refused_before_anything_is_sent(
+    tls_farm: tuple[Farm, str], make_client: Callable[..., Started]
+) -> None:
+    farm, _ = tls_farm
+    code, said = make_client(farm.url).run("--fingerprint", "ab" * 32)
+    assert code == 5
+    assert "certificate" in said
+    assert not farm.requests
+
+
+def test_a_connection_is_kept_for_many_requests(farm: Farm, client: Started) -> None:
+    farm.add(*(task(n, "true") for n in range(1, 31)))
+    before = len(farm.server.open)
+    seen: set[int] = set()
+    original = farm.server.process_request
+
+    def count(request: Any, address: Any) -> None:
+        seen.add(address[1])
+        original(request, address)
+
+    farm.server.process_request = count  # type: ignore[method-assign]
+    assert client.run("--slots", "1")[0] == 0
+    assert len(farm.completed) == 30
+    assert len(seen) <= 6, "connections: registration, asker, senders, bye"
+    assert before == 0
+
+
+def test_retry_after_is_obeyed(farm: Farm, client: Started) -> None:
+    farm.script["/task"].extend([(503, {"Retry-After": "1"}, b"later"), (503, {"Retry-After": "1"}, b"later")])
+    assert client.run()[0] == 0
+    times = [one.at for one in farm.of("/task")]
+    assert all(1.0 <= after - before < 1.6 for before, after in zip(times, times[1:], strict=False))
+    assert len(times) == 3
+
+
+def test_503_without_retry_after_is_the_end(farm: Farm, client: Started) -> None:
+    assert client.run()[0] == 0
+    assert len(farm.of("/task")) == 1
+    assert [one.path for one in farm.requests][-1] == "/bye"
+
+
+def test_when_the_sweep_is_over_what_is_still_running_is_finished_or_heard_to_be_expired(
+    farm: Farm, client: Started
+) -> None:
+    farm.config["Ping"] = "30"
+    farm.add(task(1, "sleep", "1.5"), task(2, "sleep", "600"))
+    farm.expired.add(2)
+    began = time.monotonic()
+    assert client.run("--slots", "3")[0] == 0
+    assert list(farm.completed) == [1]
+    assert time.monotonic() - began < 10
+
+
+def test_pings_come_at_once_and_then_every_ping_seconds_with_all_tickets(farm: Farm, client: Started) -> None:
+    farm.config["Ping"] = "1"
+    farm.over = False
+    farm.add(task(1, "sleep", "600"), task(2, "sleep", "600"))
+    client.start("--slots", "2")
+    farm.wait_for(lambda: len(farm.of("/ping")) == 3)
+    taken, pings = farm.of("/task")[0].at, farm.of("/ping")
+    assert pings[0].at - taken < 0.8
+    assert 0.8 < pings[2].at - pings[1].at < 1.5
+    assert all(sorted(one.query["ticket"]) == ["1", "2"] and one.query["client"] == ["7"] for one in pings)
+
+
+def test_without_ping_there_is_none(farm: Farm, client: Started) -> None:
+    farm.add(task(1, "sleep", "1"))
+    assert client.run()[0] == 0
+    assert not farm.of("/ping")
+
+
+def test_205_without_the_header_is_asked_ticket_by_ticket(farm: Farm, client: Started) -> None:
+    farm.config["Ping"] = "0.5"
+    farm.add(task(1, "sleep", "2"), task(2, "sleep", "600"))
+    farm.script["/ping"].extend([(205, {}, b""), (204, {}, b""), (205, {}, b"")])
+    farm.expired.add(2)
+    assert client.run("--slots", "2")[0] == 0
+    assert list(farm.completed) == [1]
+    assert [one.query["ticket"] for one in farm.of("/ping")[:3]] == [["1", "2"], ["1"], ["2"]]
+
+
+def test_a_result_larger_than_memory_is_streamed(farm: Farm, client: Started) -> None:
+    farm.add(task(1, *SH, "head -c 600M /dev/zero"), task(2, *SH, "head -c 10M /dev/urandom > r", results={"r": "r"}))
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, before[1]))  # what the client inherits
+    try:
+        client.start("--slots", "2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    assert client.end(90)[0] == 0
+    assert farm.completed[1].sizes["stdout"] == 600 << 20
+    assert farm.completed[2].sizes["r"] == 10 << 20
+
+
+def test_a_large_result_holds_up_no_small_one(farm: Farm, client: Started) -> None:
+    go_on = threading.Event()
+
+    def slow(handler: Any) -> None:
+        go_on.wait(20)
+        handler.reply(200, {}, b"accepted")
+
+    farm.over = False
+    farm.script["/complete"].append(slow)
+    farm.add(task(1, "echo", "first"))
+    client.start("--slots", "1")
+    farm.wait_for(lambda: farm.of("/complete"))
+    farm.add(task(2, "echo", "second"))
+    farm.wait_for(lambda: 2 in farm.completed)
+    go_on.set()
+    farm.finish()
+    assert client.end()[0] == 0
+
+
+def cut_off(handler: Any) -> None:
+    """Read a little of the body, then reset the connection, as a cable would."""
+    handler.rfile.read(100)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def test_an_upload_that_broke_off_is_sent_again_whole(farm: Farm, client: Started, tmp_path: Path) -> None:
+    content = random.Random(1).randbytes(5_000_000)
+    (tmp_path / "data").write_bytes(content)
+    farm.script["/complete"].extend([cut_off, cut_off])
+    farm.add(task(1, "cat", str(tmp_path / "data")))
+    assert client.run()[0] == 0
+    assert len(farm.of("/complete")) == 3
+    assert farm.completed[1].parts["stdout"] == content[: 1 << 20]
+    assert farm.completed[1].sizes["stdout"] == len(content)
+
+
+def test_413_is_heard_while_the_body_is_still_being_sent_and_is_a_failure(farm: Farm, client: Started) -> None:
+    farm.script["/complete"].append(lambda handler: handler.reply(413, {}, b"result stdout is over max_result"))
+    farm.add(task(1, *SH, "head -c 50M /dev/zero"))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "a result is too large for the master: result stdout is over max_result"
+    assert farm.failed[1].parts["exit-code"] == b"0"
+
+
+def test_400_is_a_failure_with_the_masters_reason(farm: Farm, client: Started) -> None:
+    farm.script["/complete"].append((400, {}, b"not multipart"))
+    farm.add(task(1, "true"))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "the master could not take the result: 400 not multipart"
+
+
+def test_a_result_over_max_result_is_not_even_sent(farm: Farm, client: Started) -> None:
+    farm.config["MaxResult"] = "1000"
+    farm.add(task(1, *SH, "head -c 1001 /dev/zero"), task(2, *SH, "head -c 1000 /dev/zero"))
+    assert client.run()[0] == 0
+    assert farm.failed[1].reason == "result stdout is 1001 bytes, more than max_result (1000 bytes)"
+    assert [one.ticket for one in farm.of("/complete")] == [2]
+
+
+def test_a_server_error_is_tried_again(farm: Farm, client: Started) -> None:
+    farm.script["/complete"].extend([(500, {}, b"oops"), (502, {}, b"oops")])
+    farm.script["/task"].append((500, {}, b"oops"))
+    farm.add(task(1, "true"))
+    assert client.run()[0] == 0
+    assert len(farm.of("/complete")) == 3
+    assert not farm.failed
+
+
+@pytest.mark.parametrize("answer", [b"accepted", b"rejected: not one line", b"expired", b"unknown"])
+def test_whatever_200_says_the_copy_is_deleted_and_it_goes_on(farm: Farm, client: Started, answer: bytes) -> None:
+    farm.script["/complete"].append((200, {}, answer))
+    farm.add(task(1, "true"), task(2, "true"))
+    assert client.run("--slots", "1")[0] == 0
+    assert sorted(farm.completed) == [1, 2]
+    assert not farm.failed
+
+
+def test_a_result_is_kept_on_disk_until_the_master_has_it(farm: Farm, client: Started) -> None:
+    go_on = threading.Event()
+
+    def slow(handler: Any) -> None:
+        go_on.wait(20)
+        handler.reply(200, {}, b"accepted")
+
+    farm.over = False
+    farm.script["/complete"].append(slow)
+    farm.add(task(1, *SH, "echo kept > r", results={"r": "r"}))
+    client.start()
+    farm.wait_for(lambda: farm.of("/complete"))
+    assert (client.base() / "1" / "r").read_text() == "kept\n"
+    go_on.set()
+    wait_until(lambda: not (client.base() / "1").exists())
+
+
+def test_when_the_master_comes_back_the_result_is_brought(make_client: Callable[..., Started], tmp_path: Path) -> None:
+    farm = Farm()
+    farm.config["Grace"] = "20"
+    farm.over = False
+    farm.add(task(1, *SH, f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo done"))
+    client = make_client(farm.url).start()
+    wait_until(lambda: any(client.base().glob("1.stdout")))
+    farm.close()
+    (tmp_path / "go").touch()
+    wait_until(lambda: (client.base() / "1.stdout").read_text() == "done\n")
+    again = Farm(port=farm.port)
+    try:
+        again.wait_for(lambda: 1 in again.completed)
+        code, said = client.end()
+    finally:
+        again.close()
+    assert code == 0, said
+    assert not again.of("/config"), "it goes on as who it was"
+
+
+@pytest.mark.parametrize("ping", ["0", "0.5"])
+def test_when_the_master_stays_away_it_ends_after_the_grace_time(
+    make_client: Callable[..., Started], tmp_path: Path, ping: str
+) -> None:
+    farm = Farm()
+    farm.config.update(Grace="2", Ping=ping)
+    farm.over = False
+    farm.add(task(1, "echo", "undelivered"), task(2, "sleep", "600"))
+    farm.script["/complete"].append(cut_off)
+    client = make_client(farm.url).start("--slots", "2")
+    farm.wait_for(lambda: farm.of("/complete") and any(client.base().glob("2.stdout")))
+    farm.close()
+    began = time.monotonic()
+    code, said = client.end()
+    assert code == 3
+    assert 1.5 < time.monotonic() - began < 12
+    assert "has not answered for 2 s" in said
+    assert not client.workdir.exists()
+
+
+def test_a_new_address_that_was_handed_over_is_used_when_the_old_one_is_silent(
+    make_client: Callable[..., Started], other_farm: Farm
+) -> None:
+    farm = Farm()
+    farm.over = False
+    farm.config["Grace"] = "20"
+    farm.add(task(1, "sleep", "600"))
+    client = make_client(farm.url).start("--slots", "2")
+    wait_until(lambda: any(client.base().glob("1.stdout")))
+    second = make_client(other_farm.url, "second")
+    second.workdir = client.workdir
+    code, said = second.run()
+    assert (code, "already running" in said) == (0, True)
+    assert not other_farm.requests, "the second one does not register"
+    farm.close()
+    other_farm.add(task(5, "echo", "moved"))
+    other_farm.over = False
+    other_farm.wait_for(lambda: 5 in other_farm.completed)

@@ -1,0 +1,241 @@
+"""The worker on a host: checked, fetched once, kept or deleted; lock files of the living and the dead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from client_kit import Started, wait_until
+from pretend_farm import Farm, task
+from spe.client.cache import Files
+from spe.client.folders import MARKER, make, unmake
+from spe.client.lock import LockFile
+
+PLATFORM = f"linux-{os.uname().machine}"
+PROGRAM = b"#!/bin/sh\necho I am the worker: $1\n"
+
+
+@pytest.fixture
+def worker_farm(farm: Farm) -> Farm:
+    farm.worker("prog", PROGRAM, PLATFORM)
+    farm.add(task(1, "./prog", "x"))
+    return farm
+
+
+def cached(client: Started, farm: Farm) -> Path:
+    return client.cache / "spe" / "workers" / farm.config["SHA256"] / "prog"
+
+
+def test_the_worker_is_fetched_for_our_platform_and_run(worker_farm: Farm, client: Started) -> None:
+    assert client.run()[0] == 0
+    assert worker_farm.completed[1].parts["stdout"] == b"I am the worker: x\n"
+    (asked,) = worker_farm.of("/worker")
+    assert (asked.query["name"], asked.query["platform"]) == (["prog"], [PLATFORM])
+    assert worker_farm.of("/task")[0].query["worker"] == ["prog"]
+
+
+def test_delete_worker_removes_what_was_fetched_and_every_folder_made_for_it(
+    worker_farm: Farm, client: Started
+) -> None:
+    assert client.run()[0] == 0
+    assert not client.cache.exists()
+    assert not client.workdir.exists()
+
+
+def test_a_kept_worker_is_found_by_the_next_run_and_not_fetched(
+    worker_farm: Farm, client: Started, make_client: Callable[..., Started]
+) -> None:
+    worker_farm.config["DeleteWorker"] = "No"
+    assert client.run()[0] == 0
+    assert cached(client, worker_farm).read_bytes() == PROGRAM
+    following = make_client(worker_farm.url, "next")
+    following.cache = client.cache
+    worker_farm.config["DeleteWorker"] = "Yes"
+    worker_farm.add(task(2, "./prog", "y"))
+    assert following.run()[0] == 0
+    assert len(worker_farm.of("/worker")) == 1
+    assert worker_farm.completed[2].parts["stdout"] == b"I am the worker: y\n"
+    assert cached(client, worker_farm).exists(), "it was not this client that fetched it"
+
+
+@pytest.mark.parametrize("found", [b"#!/bin/sh\necho wrong\n", b""])
+def test_a_wrong_file_in_the_cache_is_replaced(worker_farm: Farm, client: Started, found: bytes) -> None:
+    cached(client, worker_farm).parent.mkdir(parents=True)
+    cached(client, worker_farm).write_bytes(found)
+    assert client.run()[0] == 0
+    assert worker_farm.completed[1].parts["stdout"] == b"I am the worker: x\n"
+
+
+@pytest.mark.parametrize("missing", ["SHA256", "MD5"])
+def test_either_checksum_alone_will_do(worker_farm: Farm, client: Started, missing: str) -> None:
+    del worker_farm.config[missing]
+    assert client.run()[0] == 0
+    assert worker_farm.completed[1].parts["stdout"] == b"I am the worker: x\n"
+
+
+@pytest.mark.parametrize("key", ["SHA256", "MD5"])
+def test_a_worker_that_comes_with_a_wrong_checksum_is_not_run(worker_farm: Farm, client: Started, key: str) -> None:
+    worker_farm.config[key] = "0" * len(worker_farm.config[key])
+    code, said = client.run()
+    assert code == 9
+    assert "the worker prog came 3 times with a wrong checksum" in said
+    assert not worker_farm.of("/task")
+    assert not client.cache.exists()
+
+
+def test_no_worker_for_this_platform_is_said_with_the_masters_reason(worker_farm: Farm, client: Started) -> None:
+    worker_farm.workers = {"vax-780": b""}
+    code, said = client.run()
+    assert code == 9
+    assert "415 no worker for this platform; there are: vax-780" in said
+    assert worker_farm.of("/bye")
+
+
+def test_a_worker_name_that_is_a_path_is_refused(worker_farm: Farm, client: Started) -> None:
+    worker_farm.config["Worker"] = "../../evil"
+    assert client.run()[0] == 9
+
+
+def test_without_a_usable_cache_folder_it_is_fetched_all_the_same(worker_farm: Farm, client: Started) -> None:
+    client.cache.write_text("a file where a folder should be")
+    assert client.run()[0] == 0
+    assert worker_farm.completed[1].parts["stdout"] == b"I am the worker: x\n"
+
+
+def test_of_many_clients_that_share_a_home_one_fetches(
+    worker_farm: Farm, make_client: Callable[..., Started], tmp_path: Path
+) -> None:
+    worker_farm.config["DeleteWorker"] = "No"
+    clients = [make_client(worker_farm.url, f"c{n}") for n in range(4)]
+    for one in clients:
+        one.cache = tmp_path / "home"
+        one.start("--host", one.folder.name)
+    assert [one.end()[0] for one in clients] == [0] * 4
+    assert len(worker_farm.of("/worker")) == 1
+
+
+def test_a_lock_of_a_dead_process_of_this_host_expires_at_once(worker_farm: Farm, client: Started) -> None:
+    place = cached(client, worker_farm)
+    place.parent.parent.mkdir(parents=True)
+    code = f"from spe.client.lock import LockFile; import os; LockFile({str(place.parent) + '.lock'!r}).__enter__(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert Path(f"{place.parent}.lock").exists()
+    began = time.monotonic()
+    assert client.run()[0] == 0
+    assert time.monotonic() - began < 5
+    assert 1 in worker_farm.completed
+
+
+def test_a_lock_of_another_host_expires_when_it_was_not_refreshed(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    path.write_text("far-away pid:[1]\n12\n345\n           0\n")
+    os.utime(path, (2e9, 2e9))  # its times say nothing: another machine's clock
+    began = time.monotonic()
+    with LockFile(str(path), stale_after=1):
+        assert "far-away" not in path.read_text()
+    assert 1 <= time.monotonic() - began < 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_refreshed_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    order, inside = [], threading.Event()
+
+    def hold() -> None:
+        with LockFile(str(path), refresh=0.1):
+            inside.set()
+            time.sleep(1.5)
+            order.append("first")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait()
+    with LockFile(str(path), stale_after=0.7):
+        order.append("second")
+    holder.join()
+    assert order == ["first", "second"]
+
+
+def test_two_that_find_a_stale_lock_do_not_both_get_it(tmp_path: Path) -> None:
+    path, counter = tmp_path / "x.lock", tmp_path / "counter"
+    counter.write_text("0")
+    path.write_text("far-away\n1\n2\n0\n")
+    code = f"""
+import sys
+from spe.client.lock import LockFile
+for _ in range(20):
+    with LockFile({str(path)!r}, stale_after=0.5):
+        number = int(open({str(counter)!r}).read())
+        open({str(counter)!r}, "w").write(str(number + 1))
+"""
+    made = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+    assert [one.wait(60) for one in made] == [0, 0, 0]
+    assert counter.read_text() == "60"
+
+
+def test_folders_that_were_there_before_stay(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    make(str(tmp_path / "theirs" / "a" / "b"))
+    assert (tmp_path / "theirs" / "a" / "b" / MARKER).exists()
+    unmake(str(tmp_path / "theirs" / "a" / "b"))
+    assert list((tmp_path / "theirs").iterdir()) == []
+
+
+def test_a_folder_that_somebody_uses_stays_and_is_still_known_as_ours(tmp_path: Path) -> None:
+    make(str(tmp_path / "a" / "b"))
+    (tmp_path / "a" / "other").touch()
+    unmake(str(tmp_path / "a" / "b"))
+    assert sorted(one.name for one in (tmp_path / "a").iterdir()) == [MARKER, "other"]
+    (tmp_path / "a" / "other").unlink()
+    unmake(str(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
+
+
+def test_shared_files_are_kept_within_a_limit(tmp_path: Path, farm: Farm) -> None:
+    import hashlib
+
+    from pretend_farm import SESSION
+    from spe.client.wire import Master, parse_address
+
+    line = Master(parse_address(farm.url, ""), SESSION, lambda: None).line()
+    contents = [bytes([n]) * 1000 for n in range(5)]
+    sums = [hashlib.sha256(one).hexdigest() for one in contents]
+    farm.files = dict(zip(sums, contents, strict=True))
+    files = Files(str(tmp_path / "files"), limit=2500)
+    for one in [*sums, sums[4], sums[0]]:
+        assert Path(files.have(line, one)).read_bytes() == farm.files[one]
+    assert sorted(one.name for one in (tmp_path / "files").iterdir()) == sorted([sums[4], sums[0]])
+    assert len(farm.of("/file")) == 6
+
+
+def test_delete_client_removes_the_one_file_and_the_folder_made_for_it(farm: Farm, client: Started) -> None:
+    farm.config["DeleteClient"] = "Yes"
+    make(str(client.folder / "made"))
+    client.pyz = client.pyz.rename(client.folder / "made" / "spe-client.pyz")
+    assert client.run()[0] == 0
+    assert not (client.folder / "made").exists()
+
+
+def test_without_delete_client_it_stays(farm: Farm, client: Started) -> None:
+    assert client.run()[0] == 0
+    assert client.pyz.exists()
+
+
+def test_clean_up_comes_before_bye(farm: Farm, client: Started) -> None:
+    farm.config["DeleteClient"] = "Yes"
+    seen: list[bool] = []
+
+    def bye(handler: object) -> None:
+        seen.append(client.pyz.exists() or client.workdir.exists())
+        handler.reply(200, {}, b"")  # type: ignore[attr-defined]
+
+    farm.script["/bye"].append(bye)
+    assert client.run()[0] == 0
+    wait_until(lambda: seen)
+    assert seen == [False]
