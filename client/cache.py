@@ -57,13 +57,20 @@ class Worker:
 
     def _put_into_cache(self, line: Line, place: str) -> None:
         folder = os.path.dirname(place)
+        try:
+            self._fetch_once(line, place, folder)
+        finally:  # nothing to remove, when all went well
+            folders.unmake(folder)
+            folders.unmake(os.path.dirname(folder))
+
+    def _fetch_once(self, line: Line, place: str, folder: str) -> None:
+        """One of all clients fetches; those who waited for it find that it is there."""
         folders.make(os.path.dirname(folder))
         with lock.LockFile(folder + ".lock"):
-            if self._is_right(place):
-                return
-            folders.make(folder)
-            self._fetch(line, place)
-            self.fetched = place
+            if not self._is_right(place):
+                folders.make(folder)
+                self._fetch(line, place)
+                self.fetched = place
 
     def _copy(self, place: str) -> bool:
         """Copy and check in one reading; False when it is absent or not the right one."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Callable
+from typing import Callable, Optional
 
 from . import ends, log
 
@@ -20,7 +20,7 @@ def detached(work: Callable[[Ready], int]) -> int:
     os.setsid()
     os.chdir("/")
     _close_standard_streams()
-    code = work(lambda code, text: _tell(writer, code, text))
+    code = work(_Teller(writer).tell)
     os._exit(code)
 
 
@@ -40,13 +40,22 @@ def _hear(reader: int) -> int:
     return int(code or ends.OTHER)
 
 
-def _tell(writer: int, code: int, text: str) -> None:
-    """Once; the mark at its end is what the parent waits for."""
-    try:
-        os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace") + END)
+class _Teller:
+    """Tells the parent; the mark at the end of a word is what it waits for."""
+
+    def __init__(self, writer: int) -> None:
+        self._writer: Optional[int] = writer
+
+    def tell(self, code: int, text: str) -> None:
+        """The first word counts; there is no second, as the number of the pipe may be another file's by then."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace") + END)
+        except OSError:  # the parent was killed: nobody to tell
+            pass
         os.close(writer)
-    except OSError:  # told already, or the parent was killed: nobody to tell
-        return
 
 
 def _close_standard_streams() -> None:

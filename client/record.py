@@ -12,11 +12,7 @@ _IN_DOUBLE = re.compile(rb'\\([$`"\\\n])')
 
 
 class BadRecord(Exception):
-    """What came is not a task record; `ticket` if that much could be read, else 0."""
-
-    def __init__(self, text: str, ticket: int = 0) -> None:
-        super().__init__(text)
-        self.ticket = ticket
+    """What came is not a task record."""
 
 
 class Input(NamedTuple):
@@ -105,9 +101,9 @@ def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
             two, at = _parse_result(data, after)
             results.append(two)
         elif line.startswith(b"CommandLine="):
-            words, at = _words_at(data, at + 12, head)
+            words, at = _words_at(data, at + 12)
         elif line.startswith(b"Env="):
-            pairs, at = _words_at(data, at + 4, head)
+            pairs, at = _words_at(data, at + 4)
             env.update(pair.partition(b"=")[::2] for pair in pairs)
         else:
             key, _, value = line.partition(b"=")
@@ -124,17 +120,14 @@ def _ticket_and_timeout(head: Dict[bytes, bytes]) -> Tuple[int, float]:
         raise BadRecord("a task record without a good Ticket= or Timeout=")
 
 
-def _words_at(data: bytes, at: int, head: Dict[bytes, bytes]) -> Tuple[List[bytes], int]:
-    try:
-        words, at = parse_words(data, at)
-    except BadRecord as fault:
-        raise BadRecord(str(fault), int(head.get(b"Ticket", b"0")))
+def _words_at(data: bytes, at: int) -> Tuple[List[bytes], int]:
+    words, at = parse_words(data, at)
     return words, at + 1
 
 
 def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
     keys, at = _keys(data, at, (b"File", b"Length", b"SHA256"))
-    length = int(keys.get(b"Length", b"-1"))
+    length = int(keys[b"Length"]) if keys.get(b"Length", b"").isdigit() else -1
     sha256 = keys.get(b"SHA256", b"").decode("ascii", "replace")
     content = b""
     if data[at : at + len(BEGIN)] == BEGIN:

@@ -283,7 +283,7 @@ def describe(fault: Exception) -> str:
     if isinstance(fault, socket.gaierror):
         return "name not found"
     if ssl is not None and isinstance(fault, ssl.SSLError):
-        return "TLS: %s" % (fault.reason or fault.strerror or "error")
+        return "TLS: %s (does the master speak HTTPS there?)" % (fault.reason or fault.strerror or "error")
     if isinstance(fault, OSError):
         return fault.strerror or type(fault).__name__
     return "what answers there is not a master of spe, or wants HTTPS"

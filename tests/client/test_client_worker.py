@@ -123,9 +123,10 @@ def test_of_many_clients_that_share_a_home_one_fetches(
 def test_a_lock_of_a_dead_process_of_this_host_expires_at_once(worker_farm: Farm, client: Started) -> None:
     place = cached(client, worker_farm)
     place.parent.parent.mkdir(parents=True)
-    code = f"from spe.client.lock import LockFile; import os; LockFile({str(place.parent) + '.lock'!r}).__enter__(); os._exit(0)"
+    path = f"{place.parent}.lock"
+    code = f"from spe.client.lock import LockFile; import os; LockFile({path!r}).__enter__(); os._exit(0)"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert Path(f"{place.parent}.lock").exists()
+    assert Path(path).exists()
     began = time.monotonic()
     assert client.run()[0] == 0
     assert time.monotonic() - began < 5
