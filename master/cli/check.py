@@ -48,6 +48,7 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
+    asyncio.run(_import_hooks(sweep))
     for warning in (*sweep.warnings, *census.warnings):
         click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
@@ -60,6 +61,17 @@ def command(
     elif task:
         click.echo(_told(task), nl=False)
     return 0 if task is None or task.state == "done" else 1
+
+
+async def _import_hooks(sweep: Sweep) -> None:
+    """Those of `collect` too, which the one set does not call."""
+    from ..hooks import Hooks
+
+    hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
+    try:
+        await hooks.check_import()
+    finally:
+        await hooks.close()
 
 
 def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
