@@ -189,8 +189,17 @@ class Run:
 
     async def _put_back(self, store: Store) -> None:
         numbers = self.options.retry_numbers or None
+        if numbers:
+            self._check_failed(numbers)
         count = await store.reset([TaskState.FAILED], numbers)
         self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+
+    def _check_failed(self, numbers: tuple[int, ...]) -> None:
+        with Reader(self.folder) as reader:
+            failed = {row.number for row in reader.failed()}
+        if others := sorted(set(numbers) - failed):
+            todo = "`spe status` names those that have failed." if failed else "No set has failed."
+            raise UsageError(f"not a failed set of today's parameters: {', '.join(map(str, others))}", todo=todo)
 
     def _hosts(self) -> tuple[Host, ...]:
         if self.options.by_hand:
