@@ -74,6 +74,15 @@ class Lock:
 
     def acquire(self) -> None:
         """Raises BusyError naming the process that holds it."""
+        while (file := self._locked()) is None:
+            continue
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        self._file = file
+
+    def _locked(self) -> IO[str] | None:
+        """The file, locked; None when its last holder removed it in between."""
         file = self.path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,10 +95,10 @@ class Lock:
                 where=str(self.path.parent),
                 todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
             ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        self._file = file
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()
+        return None
 
     def release(self) -> None:
         """Let the next one in."""
