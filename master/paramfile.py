@@ -43,10 +43,10 @@ class ParameterFile:
         for row, line in lines:
             if len(row) == width and not empty:
                 yield tuple(row), line
-            elif row or empty:
+            elif row:
                 raise self._miscounted(len(row), line, empty)
             else:
-                empty = line
+                empty = empty or line
 
     def has_nul(self) -> bool:
         """Whether a NUL byte is anywhere in the file: then each set has to be looked at."""

@@ -26,6 +26,9 @@ ENVIRONMENT.globals.clear()  # lipsum, range and the like would be "names there 
 ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
 
 
+_MEND = "Mend the expression, or the value."
+
+
 class Pattern:
     """One pattern: which names it uses, and its text for given values."""
 
@@ -90,7 +93,7 @@ class Condition:
         try:
             return bool(self._holds({name: number(values[name]) for name in self.names}))
         except Exception as error:  # the expression is the user's code: anything can come out of it
-            raise ConfigError(f"{self.text!r} can't be told: {error}") from error
+            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=_MEND) from error
 
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")
@@ -143,7 +146,7 @@ def _template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[
         try:
             return template.render(values)
         except Exception as error:  # the expression is the user's code: anything can come out of it
-            raise ConfigError(f"{_short(shown)} can't be filled in: {_message(error)}") from error
+            raise ConfigError(f"{_short(shown)} can't be filled in: {_message(error)}", todo=_MEND) from error
 
     return names, fill
 

@@ -1,0 +1,154 @@
+"""Words, expressions and conditions."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spe.errors import ConfigError
+from spe.pattern import Condition, Pattern, number, split
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+PLAIN = TEXT.filter(lambda text: not any(opener in text for opener in ("{{", "{%", "{#")))
+EXPRESSIONS = st.sampled_from(
+    [
+        "{{ x }}",
+        "{{x}}",
+        "{{ '}}' }}",
+        '{{ "a b\\"}}" }}',
+        "{{ {'a': {'b': 1}}['a'] }}",
+        "{{ x ~ ' ' ~ y }}",
+        "{# a 'note #}",
+        "{% raw %}{{ ' }}{% endraw %}",
+        "{% if x == 'a b' %}a{% endif %}",
+    ]
+)
+
+
+def filled(command: str, **values: str) -> list[str]:
+    return [word.fill(values) for word in split(command)]
+
+
+@given(st.lists(PLAIN.filter(lambda text: not text.endswith("{"))))
+def test_quoted_words_come_back(words: list[str]) -> None:
+    assert [word.literal for word in split(" ".join(map(shlex.quote, words)))] == words
+
+
+@given(st.text(st.sampled_from("ab '\"\\\n\t$`"), max_size=15))
+def test_words_are_those_of_a_shell(text: str) -> None:
+    try:
+        expected = shlex.split(text.replace("\\\n", ""))  # shlex keeps the newline of a continued line, sh doesn't
+    except ValueError:
+        with pytest.raises(ConfigError):
+            split(text)
+        return
+    if "\\\n" not in text and "\\`" not in text and "\\$" not in text:
+        assert [word.literal for word in split(text)] == expected
+
+
+@given(st.lists(st.tuples(PLAIN, EXPRESSIONS), min_size=1, max_size=4))
+def test_expressions_stay_whole_within_their_word(parts: list[tuple[str, str]]) -> None:
+    parts = [(text.replace("{", ""), code) for text, code in parts]
+    command = " ".join(shlex.quote("(" + text) + code for text, code in parts)
+    words = split(command)
+    assert [str(word) for word in words] == ["(" + text + code for text, code in parts]
+
+
+@given(TEXT, TEXT)
+def test_a_value_is_one_unchanged_argument_whatever_it_holds(x: str, y: str) -> None:
+    assert filled("./p {{ x }} '{{ y }}' --x={{ x }},{{y}}", x=x, y=y) == ["./p", x, y, f"--x={x},{y}"]
+
+
+@given(PLAIN, TEXT)
+def test_literal_text_goes_unchanged_through_jinja(text: str, x: str) -> None:
+    text = text.rstrip("{")
+    assert Pattern.parse(text + "{{ x ~ '' }}").fill({"x": x}) == text + x
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("a '' b", ["a", "", "b"]),
+        ("a {{ e }} b", ["a", "", "b"]),
+        ("a 'b c'd\"e f\"", ["a", "b cde f"]),
+        ('"a\\"b\\$\\n"', ['a"b$\\n']),
+        ("a \\\n b", ["a", "b"]),
+        ("a\n  b", ["a", "b"]),
+        ("awk '{ print $1 }'", ["awk", "{ print $1 }"]),
+        ("{{ x | int + 1 }}", ["8"]),
+        ("{{ '{{' }}", ["{{"]),
+        ("{% if x == '7' %}-v{% endif %}", ["-v"]),
+        ("100%s {{ x }}% %d", ["100%s", "7%", "%d"]),
+        ("'{{ x }}'\"{{ x }}\"", ["77"]),
+        ("{{ s | quote }}", ["'a b'"]),
+        ("", []),
+    ],
+)
+def test_commands_are_split_and_filled(command: str, words: list[str]) -> None:
+    assert filled(command, x="7", e="", s="a b") == words
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ("a 'b", "a quote ' is not closed"),
+        ('a "b', 'a quote " is not closed'),
+        ("a \\", "ends with a backslash"),
+        ("a {{ x", "'{{ x' is not closed"),
+        ("a {{ 'x }}", "is not closed"),
+        ("a {# x", "is not closed"),
+        ("a {% raw %}", "is not closed"),
+        ("a {{ x + }}", "is not a pattern"),
+        ("a {{ x | nofilter }}", "nofilter"),
+        ("{% if x %}a b{% endif %}", "is not a pattern"),
+    ],
+)
+def test_a_command_that_is_none_is_refused(command: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint.replace("(", r"\(").replace("|", r"\|")) as caught:
+        split(command)
+    assert caught.value.todo
+
+
+def test_names_are_those_that_have_to_be_given() -> None:
+    assert Pattern.parse("{{ a }} {{ b|int + c }} {% for d in e %}{{ d }}{% endfor %}").names == {"a", "b", "c", "e"}
+    assert Pattern.parse("{{ true }} {{ none }}").names == set()
+
+
+def test_spaces_in_braces_make_no_other_pattern() -> None:
+    assert Pattern.parse("a{{x}}b").canonical() == Pattern.parse("a{{  x }}b").canonical() == ["a", ["x"], "b"]
+    assert Pattern.parse("a{{ x }}").canonical() != Pattern.parse("ax").canonical()
+
+
+def test_an_expression_that_fails_says_which() -> None:
+    with pytest.raises(ConfigError, match=r"'\{\{ 1 // \(x\|int\) \}\}' can't be filled in: .*zero"):
+        filled("'{{ 1 // (x|int) }}'", x="0")
+
+
+def test_patterns_reach_no_internals() -> None:
+    with pytest.raises(ConfigError, match="can't be filled in"):
+        filled("{{ x.__class__.__mro__ }}", x="0")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5", 5), ("-5", -5), ("012", 12), ("1e3", 1000.0), (".5", 0.5), ("5.", 5.0), ("a", "a"), ("", ""), ("nan", "nan"),
+     ("1:30", "1:30"), ("١", "١"), ("1_0", "1_0"), (" 1", " 1")],
+)  # fmt: skip
+def test_where_reads_what_looks_like_a_number_as_one(text: str, value: object) -> None:
+    assert number(text) == value and type(number(text)) is type(value)
+
+
+def test_a_condition_compares_numbers() -> None:
+    condition = Condition("x <= 10 and y == 'a'")
+    assert condition.names == {"x", "y"}
+    assert condition.holds({"x": "9", "y": "a"}) and not condition.holds({"x": "9", "y": "b"})
+    assert not condition.holds({"x": "100", "y": "a"})
+
+
+def test_a_condition_that_cannot_be_told_says_so() -> None:
+    with pytest.raises(ConfigError, match="can't be told"):
+        Condition("x < 3").holds({"x": "a"})
+    with pytest.raises(ConfigError, match="is not an expression"):
+        Condition("x <")

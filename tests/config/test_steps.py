@@ -1,0 +1,101 @@
+"""range, linspace, logspace and -p."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spe.steps import parse_parameter_option, shortest, stepped
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "values"),
+    [
+        ("range", "1 4", "1 2 3 4"),
+        ("range", "1 10 3", "1 4 7 10"),
+        ("range", "1 9 3", "1 4 7"),
+        ("range", "0 0.5 0.1", "0 0.1 0.2 0.3 0.4 0.5"),
+        ("range", "5 1 -2", "5 3 1"),
+        ("range", "3 3", "3"),
+        ("range", "1e3 3e3 1e3", "1000 2000 3000"),
+        ("range", "-1 1 0.5", "-1 -0.5 0 0.5 1"),
+        ("linspace", "0 1 5", "0 0.25 0.5 0.75 1"),
+        ("linspace", "0 1 4", "0 0.3333333333333333 0.6666666666666666 1"),
+        ("linspace", "2 2 1", "2"),
+        ("linspace", "1 0 3", "1 0.5 0"),
+        ("logspace", "0.001 1 7", "0.001 0.0031622776601683794 0.01 0.03162277660168379 0.1 0.31622776601683794 1"),
+        ("logspace", "1 1e6 4", "1 100 10000 1000000"),
+        ("logspace", "1e-9 1e-7 3", "1e-9 1e-8 1e-7"),
+    ],
+)
+def test_steps_are_exact_and_short(kind: str, arguments: str, values: str) -> None:
+    assert list(stepped(kind, arguments.split())) == values.split()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "complaint"),
+    [
+        ("range", "1 2 0", "the step is 0"),
+        ("range", "5 1", "needs a step of the other sign"),
+        ("range", "1", "wanted .first, last."),
+        ("range", "1 a", "'a' is not a number"),
+        ("range", "1 inf", "'inf' is not a number"),
+        ("range", "0 1e12", "too many"),
+        ("linspace", "0 1", "how many"),
+        ("linspace", "0 1 0", "whole number from 1"),
+        ("linspace", "0 1 2.5", "whole number from 1"),
+        ("logspace", "0 1 5", "greater than 0"),
+    ],
+)
+def test_steps_that_lead_nowhere_are_refused(kind: str, arguments: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        stepped(kind, arguments.split())
+
+
+def test_a_million_steps_are_not_held_in_memory() -> None:
+    steps = stepped("range", ["1", "50000000"])
+    assert len(steps) == 50_000_000 and steps[-1] == "50000000" and list(steps[:2]) == ["1", "2"]
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 50), st.integers(0, 6), st.integers(0, 30))
+def test_the_last_value_is_in_a_range_that_hits_it(first: int, step: int, places: int, count: int) -> None:
+    unit = Decimal(1).scaleb(-places)
+    numbers = [first * unit, (first + step * count) * unit, step * unit]
+    values = list(stepped("range", [str(number) for number in numbers]))
+    assert [Decimal(value) for value in values] == [numbers[0] + i * numbers[2] for i in range(count + 1)]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300))
+def test_the_shortest_form_is_the_same_number(value: float) -> None:
+    assert float(shortest(Fraction(value))) == value
+    assert float(shortest(Decimal(repr(value)))) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "values"),
+    [
+        ("x=1:3", "x", ["1", "2", "3"]),
+        ("x=1:10:4", "x", ["1", "5", "9"]),
+        ("x=0:0.2:0.1", "x", ["0", "0.1", "0.2"]),
+        ("x=5:1:-2", "x", ["5", "3", "1"]),
+        ("y=a,b", "y", ["a", "b"]),
+        ("y=a", "y", ["a"]),
+        ("y=", "y", [""]),
+        ('y="a,b",c', "y", ["a,b", "c"]),
+        ('t="12:30"', "t", ["12:30"]),
+        ("f=a:b", "f", ["a:b"]),
+        ("e=x=1,y=2", "e", ["x=1", "y=2"]),
+    ],
+)
+def test_options_of_the_command_line(option: str, name: str, values: list[str]) -> None:
+    found, steps = parse_parameter_option(option)
+    assert (found, list(steps)) == (name, values)
+
+
+@pytest.mark.parametrize("option", ["x", "=1", "1x=3", "a b=1", "x=1:2:0", "x=5:1"])
+def test_options_that_are_none_are_refused(option: str) -> None:
+    with pytest.raises(ValueError):
+        parse_parameter_option(option)
