@@ -22,8 +22,9 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from ..errors import ConfigError, Fault, LaunchError
 from ..model import Host
-from . import Options, known_hosts
+from . import known_hosts
 from .login import log_in
+from .offer import Options
 from .target import SshConfig, Target
 
 log = logging.getLogger("spe.launch")

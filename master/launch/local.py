@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import Offer, Options
+from .offer import Offer, Options
 
 log = logging.getLogger("spe.launch")
 

@@ -20,7 +20,7 @@ import paramiko
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import Offer
+from .offer import Offer
 
 _END = "#end of the script"
 _BOOTSTRAP = (

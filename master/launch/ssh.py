@@ -14,8 +14,9 @@ import time
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import Offer, Options, forward, remote, transfer
+from . import forward, remote, transfer
 from .connect import Connection, connect
+from .offer import Offer, Options
 from .remote import Code, Said
 from .threads import in_thread
 

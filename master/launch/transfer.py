@@ -16,7 +16,8 @@ import paramiko
 from scp import SCPClient, SCPException
 
 from ..errors import Fault, LaunchError
-from . import Offer, remote
+from . import remote
+from .offer import Offer
 
 log = logging.getLogger("spe.launch")
 

@@ -13,29 +13,53 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from needs import missing, need
 
 _CACHE = Path("/var/cache/spe-tests")
+_LOCKS = Path("/run/spe-tests")
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 
 
 @contextlib.contextmanager
 def emulation(machine: str) -> Iterator[None]:
-    """The kernel runs this machine's programs through qemu; switched off afterwards if we switched it on."""
+    """The kernel runs this machine's programs through qemu; the last test run that needs it switches it off again."""
     entry, rule = _BINFMT / f"qemu-{machine}", Path(f"/usr/lib/binfmt.d/qemu-{machine}.conf")
     need(rule.exists(), f"needs {rule}: apt-get install qemu-user-static")
+    _LOCKS.mkdir(parents=True, exist_ok=True)
+    with (_LOCKS / f"qemu-{machine}.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _switch_on(entry, rule, lock)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):  # another test run needs it still
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _switch_off(entry, lock)
+
+
+def _switch_on(entry: Path, rule: Path, lock: IO[str]) -> None:
+    """The lock's file says what we changed, for whoever is the last."""
     if not (_BINFMT / "register").exists():
         done = subprocess.run(["mount", "-t", "binfmt_misc", "none", str(_BINFMT)], capture_output=True, text=True)
         need(done.returncode == 0, f"needs binfmt_misc in the kernel: {done.stderr}")
-    ours = not entry.exists()
-    if ours:
+        lock.write("mounted\n")
+    if not entry.exists():
         (_BINFMT / "register").write_text(rule.read_text().strip())
-    try:
-        yield
-    finally:
-        if ours and entry.exists():
-            entry.write_text("-1")
+        lock.write("registered\n")
+    lock.flush()
+
+
+def _switch_off(entry: Path, lock: IO[str]) -> None:
+    lock.seek(0)
+    changed = lock.read().split()
+    lock.truncate(0)
+    if "registered" in changed and entry.exists():
+        entry.write_text("-1")
+    if "mounted" in changed:
+        subprocess.run(["umount", str(_BINFMT)], check=False)  # busy: somebody else uses it now
 
 
 def tree(architecture: str) -> Path:

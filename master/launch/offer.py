@@ -1,0 +1,94 @@
+"""What all ways of starting share: what a client is offered, the settings of a run, and what a launcher is."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..model import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What every client is given."""
+
+    port: int  # the master's port
+    address: str | None  # `listen:` names one; None: the master's own end of each connection
+    tls: bool  # whether the master's port speaks HTTPS
+    fingerprint: str  # SHA-256 of its certificate, "" without TLS
+    session: str = field(repr=False)  # never in a log, never on a command line
+    client: bytes = field(repr=False)  # the .pyz
+    keep_client: bool = False
+
+    @property
+    def client_name(self) -> str:
+        """Named by its content: what has the name has the content, and two versions never meet."""
+        return f"client-{self.client_sha256[:16]}.pyz"
+
+    @property
+    def client_sha256(self) -> str:
+        return hashlib.sha256(self.client).hexdigest()
+
+    def url(self, address: str, port: int | None = None) -> str:
+        """The master's URL as seen from a host; an IPv6 address gets its brackets."""
+        shown = f"[{address}]" if ":" in address else address
+        return f"{'https' if self.tls else 'http'}://{shown}:{port or self.port}"
+
+    def arguments(self, url: str, host: Host) -> list[str]:
+        """The client's arguments. All of them may be read by anybody on the host; the session is not among them."""
+        words = ["--master", url, "--host", host.name]
+        words += ["--fingerprint", self.fingerprint] if self.tls else []
+        words += ["--slots", str(host.slots)] if host.slots else []
+        words += ["--workdir", host.workdir] if host.workdir else []
+        return words
+
+
+class CopyTurn:
+    """One host copies at a time, so that hosts sharing a home copy once; a host that stalls is not waited for.
+
+    Going on without the turn is safe (a copy is written under a temporary name and renamed), only wasteful.
+    """
+
+    def __init__(self, patience: float = 15.0) -> None:
+        self._lock, self._patience, self._mine = threading.Lock(), patience, threading.local()
+
+    def __enter__(self) -> None:
+        self._mine.held = self._lock.acquire(timeout=self._patience)
+
+    def __exit__(self, *_: object) -> None:
+        if self._mine.held:
+            self._lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings of one run that all its launchers share: make it once per run, `copy_turn` is shared through it."""
+
+    folder: Path  # where a local client's file is written
+    ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
+    accept_new_host_keys: bool = False
+    grace: float = 180.0  # how long a lost forwarding connection is worth making again
+    connect_limit: float = 10.0  # one TCP connection; ConnectTimeout of ssh_config wins
+    login_limit: float = 30.0  # key exchange and authentication
+    start_limit: float = 120.0  # from the start of the client to its registration, its `setup` included
+    copy_limit: float = 120.0  # one copy of the client
+    copy_turn: CopyTurn = field(default_factory=CopyTurn, repr=False)
+
+
+class Launcher(Protocol):
+    """One host's way up. A fault is a LaunchError, which is this host's alone."""
+
+    host: Host
+    note: str  # what the user should know about this host's way, "" if it is the plain one
+
+    async def start(self) -> None:
+        """Returns when the client has registered."""
+
+    async def watch(self) -> None:
+        """Keeps what must be kept; returns when there is nothing (more) to keep, raises when the host is lost."""
+
+    async def close(self) -> None:
+        """Lets go of everything. May be called at any time, twice too."""
