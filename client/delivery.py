@@ -30,7 +30,7 @@ def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
     """None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
-        body = Body(_results(attempt, max_result) + _remarks(attempt))
+        body = Body(_results(attempt, max_result) + _printed(attempt) + _remarks(attempt))
         reply = line.ask("/complete", [("ticket", ticket)], body, timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
@@ -62,6 +62,13 @@ def _results(attempt: Attempt, max_result: int) -> List[Part]:
             text = "result %s is %d bytes, more than max_result (%d bytes)"
             raise NoResult(text % (one.name, sizes[one.file], max_result))
     return [(one.name, FilePart(attempt.path_of(one.file), sizes[one.file])) for one in attempt.task.results]
+
+
+def _printed(attempt: Attempt) -> List[Part]:
+    """What the program printed, for `spe log`, where no result has it anyway."""
+    if any(one.file == "stdout" or one.name == "stdout" for one in attempt.task.results):
+        return []
+    return [("stdout", _tail(attempt.stdout))]
 
 
 def _size(path: str, name: str) -> int:

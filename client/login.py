@@ -5,7 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
-from typing import Dict, List
+from typing import Dict
 
 from . import ends, tree
 
@@ -24,9 +24,9 @@ def _after(setup: str, base: str) -> Dict[str, str]:
     shell = _login_shell()
     target, complaints = os.path.join(base, "setup.env"), os.path.join(base, "setup.err")
     command = "exec %s -c %s > %s" % (_quoted(sys.executable), _quoted(PRINT), _quoted(target))
-    words = ["-" + os.path.basename(shell), "-c", "\n".join([setup, _unless_well(shell), command])]
+    script = "\n".join([setup, _unless_well(shell), command])
     with open(complaints, "wb") as errors:
-        code = _run(shell, words, errors.fileno())
+        code = _run(shell, script.encode("utf-8", "surrogateescape"), errors.fileno())
     if code != 0:
         raise ends.Ending(ends.SETUP, "setup failed (%s): %s" % (_how(code), _last_line(complaints)))
     with open(target, "rb") as file:
@@ -34,10 +34,10 @@ def _after(setup: str, base: str) -> Dict[str, str]:
     return {name: value for name, _, value in pairs if name}
 
 
-def _run(shell: str, words: List[str], errors: int) -> int:
+def _run(shell: str, script: bytes, errors: int) -> int:
     try:
         process = subprocess.Popen(
-            words,
+            [b"-" + os.fsencode(os.path.basename(shell)), b"-c", script],
             executable=shell,  # a name that starts with "-" makes a login shell of every kind of shell
             stdin=subprocess.DEVNULL,
             stdout=errors,

@@ -14,11 +14,12 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends
 from .children import Strays, ended_children
-from .slot import TERM_TIME, Attempt, CannotRun
+from .slot import Attempt, CannotRun
 from .talk import Asker, Pinger, Senders
 from .wire import Master
 
 LONGEST_WAIT = 2.0
+STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
 OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
 
 
@@ -140,10 +141,10 @@ class Loop:
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
-        self._until_gone(TERM_TIME)
+        self._until_gone(STOP_TIME)
         for attempt in self.running.values():
             attempt.kill()
-        self._until_gone(TERM_TIME)
+        self._until_gone(STOP_TIME)
         self.strays.kill_all(self.running)
         if self.over is not None and self.over.code not in (ends.REFUSED, ends.NOT_REACHED):
             self._until(lambda: not any(not one.dropped for one in self.held.values()), 5.0)

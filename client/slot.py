@@ -168,6 +168,7 @@ class Attempt:
         self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
         self.process.returncode = self.exit_code  # so that subprocess does not wait for it as well
         self.give_up = time.monotonic() + GIVE_UP
+        # The peak is never less than our own size: the kernel counts the moment before the program replaced us.
         memory = usage.ru_maxrss * (1 if facts.platform_name().startswith("darwin") else 1024)
         self.usage = {"wall": round(wall, 6), "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
         if self.timed_out:

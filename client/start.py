@@ -69,6 +69,9 @@ class Client:
             ending = self._session(ready)
         except ends.Ending as fault:
             ending = fault
+        except OSError as trouble:
+            what = "%s: %s" % (trouble.filename or self.base.path, trouble.strerror or trouble)
+            ending = ends.Ending(ends.OTHER, what)
         except Exception:
             ending = ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc())
         code = _told(ready, ending)
@@ -142,7 +145,7 @@ def register(line: Line, options: Options) -> Dict[str, str]:
         raise ends.Ending(ends.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault)))
     if reply.status != 200:
         raise ends.Ending(ends.OTHER, "the master at %s answers %d to /config: %s" % (where, reply.status, reply.text))
-    lines = reply.body.decode("utf-8", "replace").split("\n")
+    lines = os.fsdecode(reply.body).split("\n")  # as file names are: a worker may have an umlaut, a host no locale
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}
 

@@ -166,7 +166,7 @@ class Line:
         whole = self._send(connection, path, query, body)
         response = connection.getresponse()
         content = _read(response, into if response.status == 200 else None)
-        if not whole or response.will_close:
+        if not whole or response.will_close or _has_no_length(response):
             self.close()
         self.master.heard()
         reply = Reply(response.status, response.headers, content)
@@ -204,7 +204,8 @@ class Line:
         known: Query = [("sessionID", self.master.session)]
         if self.master.client:
             known.append(("client", self.master.client))
-        target = "%s%s?%s" % (self._address.prefix if self._address else "", path, urlencode(known + query))
+        asked = urlencode(known + query, errors="surrogateescape")
+        target = "%s%s?%s" % (self._address.prefix if self._address else "", path, asked)
         try:
             if body is None:
                 connection.request("GET", target)
@@ -253,7 +254,14 @@ def _watch_for_death(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def _has_no_length(response: http.client.HTTPResponse) -> bool:
+    """205 has no body by its meaning, but only some masters say so by a length."""
+    return response.status == 205 and response.getheader("Content-Length") is None
+
+
 def _read(response: http.client.HTTPResponse, into: Optional[str]) -> bytes:
+    if _has_no_length(response):
+        return b""
     if into is None:
         return response.read()
     with open(into, "wb") as file:

@@ -175,3 +175,27 @@ def test_a_python_that_is_too_old_is_told_so(client: Started) -> None:
     assert done.returncode == 7
     assert done.stderr.startswith("spe-client: needs Python 3.6 or newer, this is 2.7")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.13"])
+def test_names_that_are_not_ascii_work_without_a_locale(farm: Farm, client: Started, version: str) -> None:
+    python = next(iter(sorted(PYENV.glob(f"{version}.*/bin/python3"))), None) or shutil.which(f"python{version}")
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    farm.worker("prüf", "#!/bin/sh\necho $Ä_ $B; cat süß.txt\n".encode(), f"linux-{os.uname().machine}")
+    farm.config["Setup"] = '"B=gr\\u00fcn; export B # ü"'
+    record = task(1, "./prüf", inputs={"süß.txt": "ö".encode()}, results={"r": "stdout", "q": "nö.txt"})
+    farm.add(record, task(2, "./prüf", inputs={"süß.txt": "ö".encode()}), task(3, "nüll"))
+    code, said = client.run("--host", "hößt", python=str(python), LC_ALL="C", LANG="C", PYTHONCOERCECLOCALE="0")
+    assert code == 0, said
+    assert farm.failed[1].reason == "result file nö.txt was not written"
+    assert farm.failed[3].reason.startswith("program 'nüll' not found")
+    assert farm.completed[2].parts["stdout"].endswith("grün\nö".encode())
+    assert farm.of("/config")[0].query["host"] == ["hößt"]
+
+
+def test_a_log_that_cannot_be_written_is_said_in_one_line(farm: Farm, client: Started) -> None:
+    code, said = client.run("--log", str(client.folder / "none" / "log"))
+    assert (code, said.count("\n")) == (1, 1)
+    assert "No such file or directory" in said
+    assert not client.workdir.exists()

@@ -371,3 +371,17 @@ def test_a_new_address_that_was_handed_over_is_used_when_the_old_one_is_silent(
     other_farm.add(task(5, "echo", "moved"))
     other_farm.over = False
     other_farm.wait_for(lambda: 5 in other_farm.completed)
+
+
+def test_205_without_a_length_holds_nothing_up(farm: Farm, client: Started) -> None:
+    def bare(handler: Any) -> None:
+        handler.wfile.write(b"HTTP/1.1 205 Reset Content\r\nExpired: 1\r\n\r\n")
+        handler.wfile.flush()
+        time.sleep(20)
+
+    farm.config["Ping"] = "30"
+    farm.script["/ping"].append(bare)
+    farm.add(task(1, "sleep", "600"))
+    began = time.monotonic()
+    assert client.run()[0] == 0
+    assert time.monotonic() - began < 8
