@@ -44,11 +44,11 @@ class ResultView:
 
     outputs: Sequence[Output]
     files: Mapping[str, Path] = field(default_factory=dict)
-    data: Mapping[str, bytes] = field(default_factory=dict)
     exit_code: int | None = None
     stderr: str = ""
     host: str = ""
     seconds: float = 0.0
+    data: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class VerdictKind(StrEnum):

@@ -21,7 +21,7 @@ from spe.model import Kind, Output, ResultSpec
 
 SPECS = (ResultSpec("estimate", kind=Kind.FLOAT), ResultSpec("stdout"), ResultSpec("trace", "out/trace.csv", Kind.FILE))
 VIEW = ResultView(
-    (Output("estimate", "3.5"), Output("stdout", "a\n\ufffd", raw=b"a\n\xff")), {}, {}, 0, "warn", "lab01", 2.5
+    (Output("estimate", "3.5"), Output("stdout", "a\n\ufffd", raw=b"a\n\xff")), {}, 0, "warn", "lab01", 2.5
 )
 TASK = TaskView(17, {"x": "1", "name": " a b "})
 
@@ -130,7 +130,7 @@ def check(task, result):
 """
     view = ResultView(outputs, {"stdout": long, "trace": folder / "upload2"})
     assert verdict(folder, source, view=view).reason == ""
-    in_memory = ResultView(outputs, {"stdout": long}, {"trace": b"1,2\n"})
+    in_memory = ResultView(outputs, {"stdout": long}, data={"trace": b"1,2\n"})
     assert verdict(folder, source, view=in_memory).reason == ""
 
 
