@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from .errors import ConfigError
 from .model import Host
+from .server import Server
 from .sweep import Sweep
-from .web import Server
 
 LOOPBACK = "127.0.0.1"
 

@@ -17,8 +17,8 @@ from jinja2 import Environment, PackageLoader
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader
+from .server import Server
 from .session import Secrets, Session
-from .web import Server
 
 LOOPBACK = "127.0.0.1"
 PAUSE = 1.0  # seconds between two looks at the store

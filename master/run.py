@@ -34,10 +34,11 @@ from .model import Client, Host, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Reader, Statistics
+from .server import Server
 from .session import Lock, Session
 from .store import NewSet, Store
 from .sweep import Sweep
-from .web import Door, Server
+from .web import Door
 from .workerchange import WorkerChange, changed_workers, remember_workers, snapshot
 
 log = logging.getLogger("spe.run")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import socket
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from .desk import Desk, Record
 from .extract import Part
 from .model import Input, Kind, Worker
 from .receive import BodyRefused, receive, spool
+from .server import NO_SESSION
 
 log = logging.getLogger("spe.web")
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
@@ -42,29 +41,54 @@ class Door:
     def application(self) -> web.Application:
         """The application to be served."""
         app = web.Application(middlewares=[self._guard], client_max_size=2**62)
-        app.router.add_get("/config", self.config, allow_head=False)
-        app.router.add_get("/ping", self.ping, allow_head=False)
-        app.router.add_get("/worker", self.get_worker)
-        app.router.add_get("/task", self.task, allow_head=False)
-        app.router.add_post("/complete", self.complete)
-        app.router.add_get("/failed", self.failed, allow_head=False)
-        app.router.add_post("/failed", self.failed)
-        app.router.add_get("/client", self.get_client)
-        app.router.add_get("/bye", self.bye, allow_head=False)
-        app.router.add_get("/file", self.file)
+        for path, methods in self.routes().items():
+            for method, handler in methods.items():
+                app.router.add_route(method, path, handler, expect_handler=self._expect)
+        app.router.add_route("*", "/{rest:.*}", self._nothing_there, expect_handler=self._expect)
         return app
+
+    def routes(self) -> dict[str, dict[str, Handler]]:
+        """What there is to be asked: path, method, who answers."""
+        return {
+            "/config": {"GET": self.config},
+            "/ping": {"GET": self.ping},
+            "/worker": {"GET": self.get_worker, "HEAD": self.get_worker},
+            "/task": {"GET": self.task},
+            "/complete": {"POST": self.complete},
+            "/failed": {"GET": self.failed, "POST": self.failed},
+            "/client": {"GET": self.get_client, "HEAD": self.get_client},
+            "/bye": {"GET": self.bye},
+            "/file": {"GET": self.file, "HEAD": self.file},
+        }
+
+    async def _nothing_there(self, request: web.Request) -> web.Response:
+        known = request.path in self.routes()
+        return _text(405, "not with this method") if known else _text(404, "there is no such request")
+
+    async def _expect(self, request: web.Request) -> web.Response | None:
+        """Runs before the guard, and must not say more: `Expect: 100-continue` of a client with a large body."""
+        if not self._knows(request):
+            return _text(403, NO_SESSION)
+        if request.headers["Expect"].lower() != "100-continue":
+            return _text(417, "expect 100-continue or nothing")
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
+        return None
+
+    def _knows(self, request: web.Request) -> bool:
+        given = request.query.getall("sessionID", [])
+        return len(given) == 1 and hmac.compare_digest(given[0].encode("utf-8", "replace"), self._session)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Before anything else: who has not the session ID learns nothing."""
-        given = request.query.getall("sessionID", [])
-        if len(given) != 1 or not hmac.compare_digest(given[0].encode("utf-8", "replace"), self._session):
+        if not self._knows(request):
             self.turned_away += 1
             if self.turned_away == 1 or self.turned_away % 1000 == 0:
                 log.warning(
                     "%d requests with a wrong session ID, the last one from %s", self.turned_away, request.remote
                 )
-            return _text(403, "wrong session ID")
+            return _text(403, NO_SESSION)
         try:
             return await handler(request)
         except BodyRefused as refused:
@@ -95,7 +119,7 @@ class Door:
         wait = _wait(request) or 0.0
         expired = await self.desk.ping(_short(request, "client"), tickets, wait)
         if expired:
-            return web.Response(status=205, headers={"Expired": ", ".join(map(str, expired))})
+            return web.Response(status=205, headers={"Expired": ", ".join(str(t) for t in expired if t)})
         return web.Response(status=204)
 
     async def bye(self, request: web.Request) -> web.Response:
@@ -213,16 +237,22 @@ def _number(request: web.Request, name: str, default: int) -> int:
 
 
 def _ticket(request: web.Request) -> int:
-    if not request.query.get("ticket"):
+    text = request.query.get("ticket", "")
+    if not text:
         raise web.HTTPBadRequest(text="ticket is missing")
-    return _number(request, "ticket", 0)
+    return _ticket_id(text)
 
 
 def _tickets(request: web.Request) -> list[int]:
     texts = request.query.getall("ticket", [])
-    if len(texts) > MAX_TICKETS or not all(t.isascii() and t.isdigit() and len(t) < 19 for t in texts):
-        raise web.HTTPBadRequest(text=f"ticket must be a whole number, at most {MAX_TICKETS} of them")
-    return [int(t) for t in texts]
+    if len(texts) > MAX_TICKETS:
+        raise web.HTTPBadRequest(text=f"at most {MAX_TICKETS} tickets")
+    return [_ticket_id(text) for text in texts]
+
+
+def _ticket_id(text: str) -> int:
+    """0, which no ticket ever has, for what cannot be one: that is an unknown ticket like others."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _wait(request: web.Request) -> float | None:
@@ -236,32 +266,3 @@ def _wait(request: web.Request) -> float | None:
     if not 0 <= seconds < 1e9:
         raise web.HTTPBadRequest(text="wait must be a number of seconds")
     return min(seconds, MAX_WAIT)
-
-
-class Server:
-    """One listening aiohttp application."""
-
-    def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=120, shutdown_timeout=1.0)
-        self.port = 0
-
-    async def start(self, address: str | None, port: int, tls: ssl.SSLContext | None) -> None:
-        """Listen; `port` 0 takes a free one. OSError when the port is in use."""
-        await self._runner.setup()
-        site = web.SockSite(self._runner, _listening(address, port), ssl_context=tls, backlog=1024)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
-
-    async def stop(self) -> None:
-        """Close all connections."""
-        await self._runner.cleanup()
-
-
-def _listening(address: str | None, port: int) -> socket.socket:
-    """A listening socket on `address`, or on all of this machine, IPv4 and IPv6 with the same port."""
-    if address is not None:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return socket.create_server((address, port), family=family, backlog=1024)
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
-    return socket.create_server(("0.0.0.0", port), backlog=1024)
