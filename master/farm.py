@@ -56,19 +56,25 @@ class Farm:
         self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
+        self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
 
     # -- tasks in and out
 
     def add(self, tasks: Iterable[Task]) -> None:
         """Waiting tasks come in from the store, in their order."""
         for task in tasks:
-            if task.number not in self.tasks:
+            known = self.tasks.get(task.number)
+            if known is None and task.number not in self._left:
                 self._enter(task)
                 self.waiting.append(task.number)
+            elif known and known.state is TaskState.WAITING and known.number not in self.waiting:
+                self.waiting.append(known.number)  # it came before its turn, with a late word of an old ticket
+        self._left.clear()
 
     def _enter(self, task: Task) -> None:
         self.tasks[task.number] = task
-        self.in_state[task.state] += 1
+        if task.state is not TaskState.FAILED:  # one that had left as failed was counted then
+            self.in_state[task.state] += 1
 
     def _move(self, task: Task, event: TaskEvent) -> None:
         self.in_state[task.state] -= 1
@@ -153,7 +159,7 @@ class Farm:
 
     def _renew(self, now: float, ticket_id: int) -> bool:
         ticket = self.tickets.get(ticket_id)
-        if ticket is None or ticket.state not in (*LIVE, TicketState.LOST):
+        if ticket is None or self.has_ended(ticket_id):
             return False
         ticket.word, ticket.leased = now, True
         if ticket.state is TicketState.LOST:
@@ -166,6 +172,7 @@ class Farm:
         self._attach(task, ticket)
         self._unqueue(task)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
+        self._moved(task, "")
 
     def arrive(self, now: float, ticket_id: int, client_id: str = "") -> Task | None:
         """A result is here: its task, to be validated; None when the task is done or the ticket unknown."""
@@ -181,43 +188,45 @@ class Farm:
 
     def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
         """The result is valid: the task is done, its other attempts expire. False when another one was faster."""
-        ticket = self.tickets[ticket_id]
-        task = self.tasks.get(ticket.task)
-        if task is None or ticket.state is not TicketState.CHECKING:
-            self.tickets.pop(ticket_id, None)
+        ticket = self._checked(ticket_id)
+        if ticket is None:
             return False
+        task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.ACCEPT)
         self._move(task, TaskEvent.ACCEPT)
+        attempts = task.attempts + (not ticket.charged)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
-        self.changes.append(
-            TaskMoved(task.number, task.state, task.attempts + 1, task.lost, "", ticket.id, {}, outputs)
-        )
+        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
         return True
+
+    def _checked(self, ticket_id: int) -> Ticket | None:
+        """The ticket, if its result is still being looked at: another attempt may have ended the task meanwhile."""
+        ticket = self.tickets.get(ticket_id)
+        return ticket if ticket and ticket.state is TicketState.CHECKING else None
 
     def suspend(
         self, ticket_id: int, reason: str, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b""
     ) -> bool:
         """A hook could not judge the result: it is kept, and the task counts as failed until the hook is mended."""
-        ticket = self.tickets[ticket_id]
-        task = self.tasks.get(ticket.task)
-        if task is None or ticket.state is not TicketState.CHECKING:
+        ticket = self._checked(ticket_id)
+        if ticket is None:
             return False
+        task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.REJECT)
         if task.state is not TaskState.FAILED:
             self._move(task, TaskEvent.GIVE_UP)
         failure = Failure("hook", reason)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
-        self.changes.append(
-            TaskMoved(task.number, task.state, task.attempts + 1, task.lost, reason, ticket.id, {}, outputs)
-        )
+        attempts = task.attempts + (not ticket.charged)
+        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs))
         self._leave(task)
         return True
 
     def reject(self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"") -> None:
         """The validation said no: an attempt is used up."""
-        ticket = self.tickets.get(ticket_id)
-        if ticket and ticket.state is TicketState.CHECKING:
+        ticket = self._checked(ticket_id)
+        if ticket:
             self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
 
     def fail(
@@ -263,7 +272,7 @@ class Farm:
         """Its host went silent: the host's fault, no attempt is used up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.LOSE)
-        task.lost += 1
+        task.lost += ticket.leased  # of a client that never pinged, silence proves nothing about the task
         task.shunned.add(ticket.host)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
         self._detach(task, ticket)
@@ -295,19 +304,28 @@ class Farm:
         """The ticket is no longer live, but its late result would be taken while the task is undone."""
         if ticket.id in task.tickets:
             task.tickets.remove(ticket.id)
-        task.past.append(ticket.id)
+        if ticket.id not in task.past:
+            task.past.append(ticket.id)
 
     def _leave(self, task: Task) -> None:
         """A finished task leaves the farm, and its other live attempts expire."""
         for ticket_id in task.tickets:
             ticket = self.tickets.pop(ticket_id)
             if ticket.state in LIVE:
-                move_ticket(ticket, TicketEvent.EXPIRE)
-                self._expired.setdefault(ticket.client, set()).add(ticket.id)
-                self.changes.append(TicketEnded(ticket.id, ticket.state))
+                self._expire(ticket)
         for ticket_id in task.past:
             self.tickets.pop(ticket_id, None)
         del self.tasks[task.number]
+        if self.more:
+            self._left.add(task.number)
+
+    def _expire(self, ticket: Ticket) -> None:
+        """Nobody needs this attempt any more; who pings is told."""
+        move_ticket(ticket, TicketEvent.EXPIRE)
+        self.changes.append(TicketEnded(ticket.id, ticket.state))
+        holder = self.clients.get(ticket.client)
+        if ticket.leased and holder and not holder.gone:
+            self._expired.setdefault(ticket.client, set()).add(ticket.id)
 
     # -- clients and time
 
@@ -322,6 +340,11 @@ class Farm:
         """Whether a client should go on with this ticket."""
         ticket = self.tickets.get(ticket_id)
         return ticket is not None and ticket.state in LIVE
+
+    def has_ended(self, ticket_id: int) -> bool:
+        """Whether this attempt is worth nothing any more; one that is lost would still be taken."""
+        ticket = self.tickets.get(ticket_id)
+        return ticket is None or ticket.state not in (*LIVE, TicketState.LOST)
 
     def has_expired(self, client_id: str) -> bool:
         """Whether this client has tickets to be told about."""
@@ -341,17 +364,18 @@ class Farm:
         if client is None or client.gone:
             return
         client.gone = client.told = True
+        self._expired.pop(client_id, None)
         self.changes.append(ClientLeft(client_id, now - client.since))
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
             self.lose(ticket)
 
     def tick(self, now: float) -> list[Ticket]:
-        """Silence has consequences: the tickets lost by now."""
+        """Silence has consequences, also of a client that never pinged as it was told to: the tickets lost by now."""
         lease = scheduler.lease(self.rules.ping)
         if not lease:
             return []
         silent = [
-            t for t in self.tickets.values() if t.leased and t.state is TicketState.ISSUED and now - t.word > lease
+            t for t in self.tickets.values() if t.state is TicketState.ISSUED and now - t.word > lease
         ]
         for ticket in silent:
             self.lose(ticket)
@@ -361,11 +385,9 @@ class Farm:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""
         self.draining = True
         for ticket in list(self.tickets.values()):
-            if ticket.state is TicketState.ISSUED:
+            if ticket.state in (TicketState.ISSUED, TicketState.LOST):  # a lost host that comes back must not go on
                 task = self.tasks[ticket.task]
-                move_ticket(ticket, TicketEvent.EXPIRE)
-                self._expired.setdefault(ticket.client, set()).add(ticket.id)
-                self.changes.append(TicketEnded(ticket.id, ticket.state))
+                self._expire(ticket)
                 self._detach(task, ticket)
                 self._settle(task, "")
 

@@ -147,7 +147,7 @@ class Ticket:
     issued: float  # monotonic seconds of this master
     state: TicketState = TicketState.ISSUED
     word: float = 0.0  # the last sign of life, monotonic seconds
-    leased: bool = False  # its client pings, so silence means loss
+    leased: bool = False  # its client pings, so silence means that it is gone
     charged: bool = False  # has used up an attempt
 
 

@@ -32,7 +32,8 @@ def _yes(flag: bool) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:g}"
+    """As a shell reads it: 1209600, 0.5; never 1.2096e+06."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None) -> str:
