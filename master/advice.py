@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -49,7 +50,8 @@ def there_are(name: str, known: Sequence[str]) -> str:
     hint = f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
     if name == "worker" and "worker" not in known:
         hint = "There is no worker: in the file. "
-    return hint + (f"There are {', '.join(known)}." if known else "There are no parameters.")
+    names = "There are no parameters." if not known else f"There {'are' if known[1:] else 'is'} {', '.join(known)}."
+    return hint + names
 
 
 def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str]:
@@ -95,5 +97,5 @@ def _hooks_text(config: Config, folder: Path) -> str:
 def _files(word: str, folder: Path) -> Iterator[str]:
     """The paths in an argument (`mesh.dat`, `--mesh=mesh.dat`) that are files here."""
     for path in dict.fromkeys((word, word.rpartition("=")[2])):
-        if 0 < len(path) < 1000 and not path.startswith("/") and "\0" not in path and (folder / path).is_file():
+        if 0 < len(path) < 1000 and not path.startswith("/") and os.path.isfile(folder / path):
             yield path

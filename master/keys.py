@@ -205,4 +205,4 @@ def mapping(value: Any, wanted: str) -> Mapping[str, Any]:
 
 def clean_name(name: str) -> str:
     """A text made into the name of a folder."""
-    return re.sub(r"[^\w .+=-]", "-", name).strip().lstrip(".-")[:100].rstrip(". ") or "sweep"
+    return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"

@@ -155,8 +155,8 @@ class Files:
     def check(self, path: str, name: str) -> None:
         """Raise ConfigError unless there is such a file; asked once a path."""
         whole = self.folder / path
-        if not whole.is_file():
-            what = "is not a file" if whole.exists() else "is not there"
+        if not os.path.isfile(whole):  # not Path.is_file, which raises for a path that is too long
+            what = "is not a file" if os.path.exists(whole) else "is not there"
             raise ConfigError(f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path.")
         if not os.access(whole, os.R_OK):
             raise ConfigError(f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}")

@@ -102,6 +102,9 @@ def _range(numbers: list[Decimal]) -> Steps:
     count = (last - first) // step + 1
     if count > _MOST:
         raise ValueError(f"{count} values are too many")
+    if first.denominator == step.denominator == 1 and max(abs(first), abs(last)) < 10**16:
+        whole = range(int(first), int(first) + int(step) * count, int(step))
+        return Steps(count, lambda i: str(whole[i]))
     start, stride = numbers[0], [*numbers, Decimal(1)][2]
     return Steps(count, lambda i: shortest(_EXACT.add(start, _EXACT.multiply(stride, i))))
 

@@ -7,6 +7,7 @@ wrong before anything runs is a ConfigError from here, or from the first pass ov
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,7 @@ class _Builder:
     def _blocks(self) -> list[Block]:
         spec, blocks = self.config.parameters, list[Block]()
         if isinstance(spec.rows, str):
+            self._check_there(self.folder / spec.rows, spec.rows, "parameters")
             blocks.append(ParameterFile(self.folder / spec.rows, spec.rows))
         elif spec.rows:
             lines = [self.document.line("parameters", "rows", i) for i in range(len(spec.rows))]
@@ -180,10 +182,16 @@ class _Builder:
 
     def _words(self) -> list[Pattern]:
         with at(self.document, "command"):
-            if self.shell_words is not None:
-                words = [Pattern.parse(word) for word in self.shell_words]
-                return [Pattern.parse(" ".join(self.shell_words))] if self.config.shell else words
-            return [Pattern.parse(self.config.command)] if self.config.shell else split(self.config.command)
+            words = self._split()
+            if not words or words[0].literal == "":
+                raise ConfigError("the command has no program", todo="Write it like ./simulate --seed {{ seed }}.")
+            return words
+
+    def _split(self) -> list[Pattern]:
+        given = [self.config.command] if self.shell_words is None else list(self.shell_words)
+        if self.config.shell:
+            return [Pattern.parse(" ".join(given))]
+        return split(given[0]) if self.shell_words is None else [Pattern.parse(word) for word in given]
 
     def _worker(self, words: list[Pattern]) -> tuple[Worker | None, list[Pattern]]:
         if spec := self.config.worker:
@@ -226,5 +234,11 @@ class _Builder:
             return HostList(())
         if isinstance(hosts, str):
             base = Path() if "hosts" in self.document.overridden else self.folder
+            self._check_there(base / hosts, hosts, "hosts")
             return read_hosts(base / hosts, hosts)
         return parse_hosts((self.document.where("hosts", number), line) for number, line in enumerate(hosts))
+
+    def _check_there(self, path: Path, written: str, key: str) -> None:
+        if not os.path.exists(path):
+            todo = "Mend the path; a list of hosts is written [lab1, lab2]." if key == "hosts" else "Mend the path."
+            raise ConfigError(f"the file {written} is not there", where=self.document.where(key), todo=todo)

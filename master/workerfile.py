@@ -32,10 +32,10 @@ def _digested(written: str, folder: Path, where: str) -> WorkerFile:
 
 
 def _check(path: Path, written: str, where: str) -> None:
-    if not path.exists():
+    if not os.path.exists(path):  # not Path.exists, which raises for a path that is too long
         todo = "Give the path of the executable, relative to the sweep's folder."
         raise ConfigError(f"the worker {written} is not there", where=where, todo=todo)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ConfigError(f"the worker {written} is not a file", where=where, todo="Give the path of the executable.")
     if not os.access(path, os.R_OK):
         raise ConfigError(f"the worker {written} can't be read", where=where, todo=f"chmod +r {shlex.quote(written)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from spe import config, yamlfile
+from spe import config, keys, yamlfile
 from spe.errors import ConfigError
 
 
@@ -180,19 +180,19 @@ def test_a_key_without_a_value_has_its_default() -> None:
         ("timeout", "10min", 600.0),
         ("timeout", "1.5 h", 5400.0),
         ("timeout", "90s", 90.0),
-        ("timeout", "3x", config.Times(3.0)),
+        ("timeout", "3x", keys.Times(3.0)),
         ("grace", "2h", 7200.0),
         ("grace", "1 day", 86400.0),
         ("ping", "0", 0.0),
         ("max_result", "64 kB", 64_000),
         ("max_result", "2 GiB", 2 << 30),
         ("max_result", "1.5MB", 1_500_000),
-        ("stop_after", "5% failed", config.StopAfter(share=0.05)),
-        ("stop_after", "20 failed", config.StopAfter(count=20)),
-        ("stop_after", "7", config.StopAfter(count=7)),
-        ("listen", "8080", config.Listen(None, 8080)),
-        ("listen", "10.0.0.1:80", config.Listen("10.0.0.1", 80)),
-        ("listen", '"[::1]:80"', config.Listen("::1", 80)),
+        ("stop_after", "5% failed", keys.StopAfter(share=0.05)),
+        ("stop_after", "20 failed", keys.StopAfter(count=20)),
+        ("stop_after", "7", keys.StopAfter(count=7)),
+        ("listen", "8080", keys.Listen(None, 8080)),
+        ("listen", "10.0.0.1:80", keys.Listen("10.0.0.1", 80)),
+        ("listen", '"[::1]:80"', keys.Listen("::1", 80)),
         ("setup", "module load gcc", {"any": "module load gcc"}),
         ("ask", "any", ("any",)),
         ("collect", "concat", ("concat",)),

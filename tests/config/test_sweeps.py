@@ -153,7 +153,8 @@ def test_hosts_are_a_file_or_a_list_or_given(sweep: Write, tmp_path: Path) -> No
     (tmp_path / "other.txt").write_text("lab9\n")
     assert [h.name for h in load(tmp_path, {"hosts": str(tmp_path / "other.txt")}).hosts] == ["lab9"]
     assert fault(lambda: sweep("command: ./sim\nhosts: [a b]\n")).where == "spe.yaml:2: hosts.0"
-    assert "can't be read" in fault(lambda: sweep("command: ./sim\nhosts: lab7\n")).what
+    error = fault(lambda: sweep("command: ./sim\nhosts: lab7\n"))
+    assert error.where == "spe.yaml:2: hosts" and "the file lab7 is not there" in error.what and "[lab1" in error.todo
 
 
 def test_a_setting_of_the_command_line_stands_above_the_file(sweep: Write, tmp_path: Path) -> None:
@@ -236,6 +237,7 @@ def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path:
         ("command: ./sim\ninputs:\n  a: '{{ z }}'\n", "spe.yaml:3: inputs.a", "{{ z }} is not defined", ""),
         ("command: ./sim\ninputs:\n  a: {file: '{{ z }}'}\n", "spe.yaml:3: inputs.a", "{{ z }} is not defined", ""),
         ("command: ./sim {{ x +\n", "spe.yaml:1: command", "is not closed", "Write }}"),
+        ("command: \"''\"\n", "spe.yaml:1: command", "the command has no program", ""),
         ("command: ./sim 'a\n", "spe.yaml:1: command", "a quote ' is not closed", ""),
         ("command: ./{{ worker }}\nworker: w/none\n", "spe.yaml:2: worker", "the worker w/none is not there", "path"),
         ("command: ./gone {{ x }}\n", "spe.yaml:1: command", "the worker ./gone is not there", ""),
@@ -286,7 +288,7 @@ def test_a_plan_that_cannot_work_is_refused(
         ("seconds.txt", "seconds.txt:1", "the table has a column of that name"),
         ("{grid: {a: [1]}, where: b < 1}", "spe.yaml:2: parameters.where", "{{ b }} is not defined"),
         ("{grid: {a: [1]}, where: a <}", "spe.yaml:2: parameters.where", "is not an expression"),
-        ("none.csv", "none.csv", "can't be read: No such file"),
+        ("none.csv", "spe.yaml:2: parameters", "the file none.csv is not there"),
         ("empty.csv", "empty.csv:1", "the file is empty"),
     ],
 )
