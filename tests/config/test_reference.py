@@ -12,7 +12,7 @@ from spe import config, yamlfile
 
 PAGE = Path(__file__).parents[2] / "docs" / "spe.yaml.md"
 SECTIONS = dict(re.findall(r"(?ms)^### `([^`]+)`\n(.*?)(?=^##|\Z)", PAGE.read_text()))
-PARTS = {
+PARTS: dict[str, type[BaseModel]] = {
     "parameters.": config.ParametersSpec,
     "inputs.NAME.": config.InputSpec,
     "results.NAME.": config.ResultEntry,
