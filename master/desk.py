@@ -6,6 +6,7 @@ No HTTP (web.py) and no decisions (farm.py): this is where what is decided becom
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import protocol
+from . import protocol, scheduler
 from .changes import Usage
 from .errors import SpeError
 from .evidence import exit_code_of, failure_of, tail_of, usage_of
@@ -22,9 +23,10 @@ from .farm import Farm
 from .judging import Judges, Verdict
 from .keep import keep_files
 from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work, WorkerFile
-from .store import Store
+from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.desk")
+SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
 HOLD = 10.0  # seconds that a /task without `wait` is held while tasks run elsewhere
 
 
@@ -112,9 +114,12 @@ class Desk:
         """Up to `count` records; empty when none comes within `wait` seconds or none ever will."""
         deadline = self.clock() + (HOLD if wait is None else wait)
         while True:
-            records = await self._take(client, count) if alive() else []
+            if not alive():
+                self.wake_idle()  # what this one was woken for goes to another
+                return []
+            records = await self._take(client, count)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed or not alive():
+            if records or left <= 0 or self.farm.closed:
                 return records
             await self._idle_for(left)
 
@@ -154,8 +159,9 @@ class Desk:
         """
         expired = self.farm.ping(self.clock(), client, tickets)
         if not expired and wait > 0 and client:
-            await self._hold_ping(client, wait)
-            expired = [t for t in tickets if not self.farm.is_live(t)]
+            await self._store()
+            await self._hold_ping(client, min(wait, 2 * self.farm.rules.ping or wait))  # the lease outlives the hold
+            expired = [t for t in tickets if self.farm.has_ended(t)]
         expired = sorted({*expired, *(self.farm.expired_of(client) if client else ())})
         await self._store()
         return expired
@@ -172,6 +178,8 @@ class Desk:
             pass
         finally:
             held.discard(future)
+            if not held and self._held_pings.get(client) is held:
+                del self._held_pings[client]
 
     # -- complete and failed
 
@@ -186,14 +194,19 @@ class Desk:
         return await asyncio.shield(running)
 
     async def _complete(self, client: str, ticket_id: int, parts: Mapping[str, Part]) -> str:
+        task = await self._arrive(client, ticket_id)
+        if isinstance(task, str):
+            return task
+        return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
+
+    async def _arrive(self, client: str, ticket_id: int) -> Task | str:
+        """The task whose result is to be looked at; or the answer, when nobody needs it."""
         task = self.farm.arrive(self.clock(), ticket_id, client)
         if task is None and ticket_id not in self.farm.tickets:
             if not await self._recall(ticket_id):
                 return "unknown"
             task = self.farm.arrive(self.clock(), ticket_id, client)
-        if task is None:
-            return "expired"
-        return await self._judge(self.farm.tickets[ticket_id], task, parts)
+        return task or "expired"
 
     async def _recall(self, ticket_id: int) -> bool:
         """Bring back a ticket that the farm does not hold, if its task is undone. False: there is no such ticket."""
@@ -206,9 +219,14 @@ class Desk:
             self.farm.restore(task, ticket)
         return True
 
-    async def _judge(self, ticket: Ticket, task: Task, parts: Mapping[str, Part]) -> str:
+    async def _judge(self, client: str, ticket: Ticket, task: Task, parts: Mapping[str, Part]) -> str:
         usage = usage_of(parts, self.clock() - ticket.issued if ticket.issued else 0.0)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, parts)
+        if not self.farm.is_live(ticket.id):  # done meanwhile, or given up: then this is still work done
+            again = await self._arrive(client, ticket.id)
+            if isinstance(again, str):
+                return again
+            ticket, task = self.farm.tickets[ticket.id], again
         if verdict.reason is not None and not verdict.fault:
             self.farm.reject(ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
             await self._store()
@@ -234,14 +252,25 @@ class Desk:
         changes = self.farm.take_changes()
         self._finishing.add(number)
         try:
-            if any(output.file for output in verdict.outputs):
-                await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
+            await self._keep_files(verdict, parts)
             await self.store.commit(changes)
         finally:
             self._finishing.discard(number)
         if verdict.reason is None:
             self._accepted.append(number)
         self._spread()
+
+    async def _keep_files(self, verdict: Verdict, parts: Mapping[str, Part]) -> None:
+        """Like the store, wait while the disk is full: the farm has this task as done already."""
+        while any(output.file for output in verdict.outputs):
+            try:
+                await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                log.error("a result waits: %s (%s). Nothing is lost; make room and it goes on.", error, self.folder)
+                await asyncio.sleep(FULL_DISK_PAUSE)
 
     async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
         """The program of this ticket ended without success."""
@@ -261,6 +290,12 @@ class Desk:
         """A client is gone."""
         self.farm.bye(self.clock(), client)
         await self._store()
+
+    def present(self, host: str) -> bool:
+        """Whether a client on this host has been heard lately."""
+        limit = max(scheduler.lease(self.farm.rules.ping), SILENCE)
+        now = self.clock()
+        return any(c.host == host and not c.gone and now - c.word < limit for c in self.farm.clients.values())
 
     # -- time and the end
 

@@ -15,6 +15,7 @@ from .progress import Progress
 
 log = logging.getLogger("spe.fleet")
 AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host that came up once and vanished is started again
+PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
 
 
 class Fleet:
@@ -48,13 +49,22 @@ class Fleet:
             await one.start()
             self._came_up(host, one)
             await one.watch()
-            return host.is_here  # a child that ended; of other hosts the leases tell
+            await self._until_vanished(host, one)
+            return True
         except LaunchError as error:
             self._did_not(host, error)
             return host.name in self._up
         finally:
             self.desk.moved.set()
             await one.close()
+
+    async def _until_vanished(self, host: Host, one: Launcher) -> None:
+        """A child that has ended is gone; any other client is when it has been silent for too long."""
+        if host.is_here and not one.handed_over:
+            for client in [c for c in self.desk.farm.clients.values() if c.host == host.name]:
+                await self.desk.bye(client.id)
+        while not self.desk.farm.closed and self.desk.present(host.name):
+            await asyncio.sleep(PRESENT_PAUSE)
 
     def _came_up(self, host: Host, one: Launcher) -> None:
         self._up.add(host.name)

@@ -25,7 +25,7 @@ class LocalLauncher:
     """The way to `localhost`."""
 
     def __init__(self, host: Host, offer: Offer, options: Options) -> None:
-        self.host, self.note = host, ""
+        self.host, self.note, self.handed_over = host, "", False
         self._offer, self._options = offer, options
         self._process: asyncio.subprocess.Process | None = None
         self._file: Path | None = None
@@ -72,6 +72,7 @@ class LocalLauncher:
         assert self._process is not None and self._process.stderr is not None
         while line := await self._process.stderr.readline():
             self._words = line
+            self.handed_over = self.handed_over or b"already running here" in line
             log.info("client: %s", line.decode(errors="replace").rstrip())
         code = await self._process.wait()
         if code > 0:

@@ -82,6 +82,7 @@ class Launcher(Protocol):
     """One host's way up. A fault is a LaunchError, which is this host's alone."""
 
     host: Host
+    handed_over: bool  # a client of this session was running there already and was told our address
     note: str  # what the user should know about this host's way, "" if it is the plain one
 
     async def start(self) -> None:

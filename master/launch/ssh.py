@@ -30,7 +30,7 @@ class SshLauncher:
     """One host's way up over SSH."""
 
     def __init__(self, host: Host, offer: Offer, options: Options) -> None:
-        self.host, self.note = host, ""
+        self.host, self.note, self.handed_over = host, "", False
         self._offer, self._options = offer, options
         self._connection: Connection | None = None
         self._port = 0  # on the host, when the master's port is forwarded
