@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,16 @@ def test_a_wrong_line_at_the_end_of_many_is_found_before_any_set_is_given(tmp_pa
     parameters = Parameters([ParameterFile(tmp_path / "p.txt", "p.txt")], source="p.txt")
     with pytest.raises(ConfigError, match=r"p\.txt:50002: this line has 3 cells"):
         next(iter(parameters))
+
+
+def test_a_long_file_is_streamed_and_never_held_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("x|y\n" + "".join(f"{i}|some text of thirty characters\n" for i in range(100_000)))
+    parameters = Parameters([ParameterFile(tmp_path / "p.txt", "p.txt")], source="p.txt")
+    tracemalloc.start()
+    try:
+        assert parameters.check().count == 100_000
+        assert sum(1 for _ in parameters) == 100_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3_000_000, peak  # the sets as Python objects would be more than 20 MB
