@@ -36,9 +36,10 @@ def exit_code_of(parts: Mapping[str, Part]) -> int | None:
     if part is None or part.size > 20:
         return None
     try:
-        return int(part.read())
+        code = int(part.read())
     except ValueError:
         return None
+    return code if abs(code) < 2**32 else None  # Windows has codes of 32 bits; what is more fits no column
 
 
 def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
@@ -49,7 +50,7 @@ def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
     try:
         told = json.loads(part.read())
         numbers = [_number(told.get(key, 0)) for key in ("wall", "user", "system", "memory")]
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return Usage(wall=wall)
     return Usage(numbers[0] or wall, numbers[1], numbers[2], int(numbers[3]))
 
