@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -127,6 +128,7 @@ async def _result(name: str, part: BodyPartReader, as_file: bool, limit: int, in
 
 async def _to_file(name: str, part: BodyPartReader, head: bytes, limit: int, into: Spool) -> Part:
     size = len(head)
+    _within(name, size, limit)
     with into.new() as file:
         file.write(head)
         while chunk := await part.read_chunk(CHUNK):
@@ -134,7 +136,7 @@ async def _to_file(name: str, part: BodyPartReader, head: bytes, limit: int, int
             _within(name, size, limit)
             file.write(chunk)
         file.flush()
-        os.fsync(file.fileno())
+        await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
         return Part(name, None, Path(file.name), size)
 
 
