@@ -104,9 +104,7 @@ def _literal(value: str) -> str:
 
 def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]:
     """SQL that makes the view `results`: the columns of results.csv, for any SQLite tool."""
-    cells = [
-        f"json_extract(t.parameters, {_literal('$.' + _json_key(name))}) AS {_quoted(name)}" for name in parameters
-    ]
+    cells = [f"{_cell(name)} AS {_quoted(name)}" for name in parameters]
     cells += [
         f"(SELECT value FROM outputs WHERE task = t.number AND name = {_literal(name)}) AS {_quoted(name)}"
         for name in results
@@ -122,5 +120,8 @@ def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]
     ]
 
 
-def _json_key(name: str) -> str:
-    return '"' + name + '"'
+def _cell(name: str) -> str:
+    if '"' in name or "\\" in name:  # a path can't spell these; json_each is slower, and right for every name
+        return f"(SELECT value FROM json_each(t.parameters) WHERE key = {_literal(name)})"
+    path = f'$."{name}"'
+    return f"json_extract(t.parameters, {_literal(path)})"
