@@ -19,7 +19,7 @@ def keep_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part
         target = folder / output.file
         target.parent.mkdir(parents=True, exist_ok=True)
         _place(parts[output.name], target)
-        touched.update((target.parent, target.parent.parent))
+        touched.update((target.parent, target.parent.parent, folder))
     for directory in touched:
         sync_folder(directory)
 
@@ -27,7 +27,8 @@ def keep_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part
 def _place(part: Part, target: Path) -> None:
     temporary = target.with_name(target.name + ".part")
     if part.path is not None:
-        os.replace(part.path, target)  # synced when it was received
+        if part.path.exists() or not target.exists():  # else: moved by an earlier try, which the disk had no room for
+            os.replace(part.path, target)  # synced when it was received
         return
     with temporary.open("wb") as file:
         file.write(part.read())
