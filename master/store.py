@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, case, create_engine, event, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    case,
+    create_engine,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -39,6 +54,18 @@ class NewSet:
     key: bytes
     position: int
     parameters: Mapping[str, str]
+
+
+_PASSING = {
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
+}  # fmt: skip
+
+
+def _may_pass(error: OperationalError) -> bool:
+    """Whether waiting helps: a full or sick disk, a lock; never a fault in a statement."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _PASSING  # the rest of the code is detail
 
 
 def _pragmas(connection: Any, _record: Any) -> None:
@@ -112,12 +139,13 @@ class Store:
                 with self._connection.begin():
                     results = [job.run(self._connection) for job in jobs]
                 break
-            except OperationalError as error:
-                self._stalled(
-                    f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
-                )
-                time.sleep(FULL_DISK_PAUSE)
             except Exception as error:
+                if isinstance(error, OperationalError) and _may_pass(error):
+                    self._stalled(
+                        f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
+                    )
+                    time.sleep(FULL_DISK_PAUSE)
+                    continue
                 if len(jobs) > 1:  # one bad job must not take the others with it
                     for job in jobs:
                         self._transaction([job])
@@ -258,8 +286,14 @@ class Store:
         return _pair(row) if row else None
 
     async def live(self) -> list[tuple[Ticket, Task]]:
-        """Tickets that were out when the master went away, with their tasks."""
-        query = _tickets_with_tasks().where(schema.tickets.c.state == TicketState.ISSUED.value)
+        """Tickets that were out when the master went away, with their tasks; and lost ones of clients that may come
+        back, as long as their tasks are undone."""
+        here = select(schema.clients.c.id).where(schema.clients.c.seconds.is_(None))
+        state, undone = schema.tickets.c.state, (TaskState.WAITING.value, TaskState.RUNNING.value)
+        lost = and_(
+            state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
+        )
+        query = _tickets_with_tasks().where(or_(state == TicketState.ISSUED.value, lost))
         rows = await self.call(lambda connection: connection.execute(query).all())
         return [_pair(row) for row in rows]
 
