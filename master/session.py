@@ -39,6 +39,14 @@ class Secrets:
     port: int  # the port it was last served on, 0 = none yet
 
 
+def _checked(held: Secrets) -> Secrets:
+    """An empty or short token would let everybody in."""
+    tokens = (held.session, held.read, held.act)
+    if not all(isinstance(token, str) and len(token) >= 22 for token in tokens) or not isinstance(held.port, int):
+        raise ValueError("a token in it is too short, or the port is no number")
+    return held
+
+
 def private_write(path: Path, text: str) -> None:
     """Write `text` to `path` so that nobody else can read it at any moment, and no half file is ever seen."""
     temporary = path.with_name(path.name + ".new")
@@ -76,6 +84,10 @@ class Lock:
         """Raises BusyError naming the process that holds it."""
         while (file := self._locked()) is None:
             continue
+        if not _is_at(file, self.path):  # its holder left and took the file away between our two steps
+            file.close()
+            self.acquire()
+            return
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -108,6 +120,14 @@ class Lock:
             self._file = None
 
 
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether this open file is the one that others find at `path`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 class Session:
     """One session's folder. `resumed` tells that a master that died left it, so its clients may still be alive."""
 
@@ -116,6 +136,7 @@ class Session:
         self.folder = run_folder / "session"
         self.resumed = (self.folder / "secrets.json").exists()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         self.secrets = self._load() if self.resumed else self._make()
 
     def _make(self) -> Secrets:
@@ -126,13 +147,16 @@ class Session:
     def _load(self) -> Secrets:
         path = self.folder / "secrets.json"
         try:
-            return Secrets(**json.loads(path.read_text(encoding="utf-8")))
+            return _checked(Secrets(**json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"the session of an interrupted run cannot be read: {error}",
-                where=str(path),
-                todo=f"Remove the folder {self.folder} to begin a new session; finished sets are kept.",
-            ) from error
+            raise self._damaged(path, error) from error
+
+    def _damaged(self, path: Path, error: Exception) -> StoreError:
+        return StoreError(
+            f"the session of an interrupted run cannot be read: {error}",
+            where=str(path),
+            todo=f"Remove the folder {self.folder} to begin a new session; finished sets are kept.",
+        )
 
     def served_on(self, port: int) -> None:
         """Remember the port, for the clients that look for us after a crash."""
@@ -148,8 +172,11 @@ class Session:
             private_write(key, key_pem)
             private_write(certificate, pem)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificate, key)
-        der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+        try:
+            context.load_cert_chain(certificate, key)
+            der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+        except (ssl.SSLError, ValueError) as error:
+            raise self._damaged(certificate, error) from error
         return context, hashlib.sha256(der).hexdigest()
 
     def announce(self, url: str, page: str, fingerprint: str) -> None:
