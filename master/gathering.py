@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from .errors import HookError
@@ -30,14 +30,20 @@ class Gathering:
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, again: bool = False) -> None:
-        """First those that an earlier run accepted and did not come to (`again`: all accepted ones)."""
+        """From now on what is added is called. `again`: first all accepted ones, called before or not."""
         if not self.wanted:
             return
+        if again:
+            async for number in self._due(again=True):
+                self._queue.put_nowait(number)
+        self._task = asyncio.create_task(self._work())
+
+    async def _due(self, again: bool) -> AsyncIterator[int]:
         after = 0
         while numbers := await self.store.uncollected(again, PAGE, after):
-            self.add(numbers)
+            for number in numbers:
+                yield number
             after = numbers[-1]
-        self._task = asyncio.create_task(self._work())
 
     def add(self, numbers: Iterable[int]) -> None:
         """These were accepted."""
@@ -46,10 +52,16 @@ class Gathering:
                 self._queue.put_nowait(number)
 
     async def finish(self) -> None:
-        """All calls that are due have been made."""
+        """All calls that are due have been made; last, those that an earlier run accepted and did not come to.
+
+        Those come now because only now today's parameters are all known, and which calls have been made.
+        """
         if self._task:
             self._queue.put_nowait(None)
             await self._task
+            with Reader(self.folder) as reader:
+                async for number in self._due(again=False):
+                    await self._call(reader.task(number))
 
     async def cancel(self) -> None:
         """Leave the rest to the next run."""
@@ -77,7 +89,7 @@ class Gathering:
 
 def view(task: TaskDetail, folder: Path) -> ResultView:
     """A stored result as hooks see it."""
-    ticket = next((t for t in reversed(task.tickets) if t.state in ("accepted", "rejected")), None)
+    ticket = next((t for t in task.tickets if t.id == task.accepted_ticket), None)
     files = {o.name: folder / o.file for o in task.outputs if o.file}
     if ticket is None:
         return ResultView(task.outputs, files)
