@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import shutil
@@ -10,10 +11,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
+from subprocess import PIPE
 
 ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 120  # seconds: below the limit of pytest
 NOT_IN_A_CLONE = ("runs", "build", "__pycache__")
 
 
@@ -25,8 +26,18 @@ class Copy:
     name: str
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """To the end. One that does not end is interrupted twice, so that its clients go too, and tells what it said."""
         command = [sys.executable, "-m", "spe", "run", *words]
-        return subprocess.run(command, cwd=self.folder, text=True, capture_output=True, timeout=150)
+        process = subprocess.Popen(command, cwd=self.folder, text=True, stdout=PIPE, stderr=PIPE)
+        try:
+            out, err = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            for way in (process.terminate, process.terminate, process.kill):
+                way()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(10)
+            raise AssertionError(f"not over after {LONGEST} s; it said:\n{process.communicate()[1][-3000:]}") from None
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def rows(self, table: str = "results.csv") -> list[dict[str, str]]:
         with open(self.folder / "runs" / self.name / table, newline="", encoding="utf-8") as lines:
@@ -59,9 +70,3 @@ def program(path: Path, *words: object) -> subprocess.CompletedProcess[str]:
     """Runs a worker as a user would by hand, without spe."""
     command = [os.fspath(path), *map(str, words)]
     return subprocess.run(command, text=True, capture_output=True, timeout=60)
-
-
-def require(*programs: str) -> None:
-    missing = [name for name in programs if not shutil.which(name)]
-    if missing:
-        pytest.skip("not installed: " + ", ".join(missing))

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from clean_copy import Copier, program, require
+from clean_copy import Copier, program
+from needs import need_program
 
 HERE = f"{platform.system()}-{platform.machine()}".lower()
 
@@ -19,8 +20,13 @@ def make(folder: Path, *targets: str) -> None:
     assert "warning" not in done.stderr
 
 
+def need_compiler() -> None:
+    need_program("gcc", "gcc libc6-dev")
+    need_program("make", "make")
+
+
 def compiled(example: Copier) -> Path:
-    require("gcc", "make")
+    need_compiler()
     folder = example("ising").folder
     make(folder)
     return folder / "build" / f"ising-{HERE}"
@@ -54,7 +60,8 @@ def test_a_wrong_command_line_ends_with_2_and_a_reason(example: Copier, words: l
 
 
 def test_it_compiles_for_arm_hosts_too(example: Copier) -> None:
-    require("gcc", "make", "aarch64-linux-gnu-gcc")
+    need_program("make", "make")
+    need_program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")
     folder = example("ising").folder
     make(folder, "linux-aarch64")
     header = (folder / "build" / "ising-linux-aarch64").read_bytes()[:20]
@@ -65,7 +72,7 @@ def test_it_compiles_for_arm_hosts_too(example: Copier) -> None:
 def test_every_energy_is_onsagers_and_every_lattice_is_kept(example: Copier) -> None:
     if HERE != "linux-x86_64":
         pytest.skip("spe.yaml as shipped names the x86_64 worker")
-    require("gcc", "make")
+    need_compiler()
     copy = example("ising")
     make(copy.folder)
     done = copy.run()
