@@ -26,7 +26,7 @@ class Copy:
     name: str
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """To the end. One that does not end is interrupted twice, so that its clients go too, and tells what it said."""
+        """To the end. One that hangs is interrupted twice, so that its clients go too, and tells what it said."""
         command = [sys.executable, "-m", "spe", "run", *words]
         process = subprocess.Popen(command, cwd=self.folder, text=True, stdout=PIPE, stderr=PIPE)
         try:
