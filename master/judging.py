@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,8 @@ from .extract import Part
 from .hooks import Hooks, ResultView, TaskView, VerdictKind
 from .judge import hooks_of, judge, needs_process
 from .model import Output, ResultSpec, Task
+
+log = logging.getLogger("spe.judging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,22 @@ class Judges:
         self._has_checks = bool(hooks_of(validators))
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
+        """The verdict about one report; a fault of ours while judging is a reason too, and never a hang."""
+        try:
+            return await self._judge(task, host, seconds, parts)
+        except Exception as error:
+            log.exception("task %d: judging its result went wrong", task.number)
+            return Verdict((), f"a fault of spe's own while judging: {type(error).__name__}: {error}")
+
+    async def _judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         """The verdict about one report. The files still lie where they were received."""
         exit_code, folder = exit_code_of(parts), f"files/{task.number}"
         if self._in_process:
             judgement = await self._hooks.judge(parts, exit_code, folder)
+        elif any(part.path for part in parts.values()):  # what lies in files may take a while to read
+            judgement = await asyncio.to_thread(
+                judge, self._specs, self._validators, parts, exit_code, folder
+            )
         else:
             judgement = judge(self._specs, self._validators, parts, exit_code, folder)
         if judgement.reason is not None:
