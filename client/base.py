@@ -110,8 +110,8 @@ def is_held(path: str, patience: float = 2.0) -> bool:
     if not _until(lambda: len(_holder(path)) >= 3, patience):
         return False
     where, pid, start = (_holder(path) + ["", "0", ""])[:3]
-    if where == facts.here():
-        return facts.start_of(int(pid)) == start != ""
+    if where == facts.here() and start:
+        return facts.start_of(int(pid)) == start
     return _is_flocked(os.path.join(path, "client.lock"))  # another container, or a host of before its restart
 
 

@@ -7,7 +7,7 @@ environment or directory it has, and goes when that task has ended.
 import os
 import signal
 import time
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Container, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import tree
 from .slot import Attempt
@@ -15,28 +15,33 @@ from .slot import Attempt
 KILL_TIME = 2.0
 
 
-def ended_children() -> Iterator[Tuple[int, int, Any]]:
-    """(pid, status, resource usage) of each child that has ended, its process group killed while its number holds."""
+def ended_children(programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
+    """(pid, status, resource usage) of each child that has ended.
+
+    What is left of the process group of one of our programs is killed while its number still holds.
+    """
     while True:
         try:
-            pid = _next_ended()
-            if not pid:
-                return
-            tree.send_group(pid, signal.SIGKILL)
-            yield os.wait4(pid, 0)
-        except ChildProcessError:
+            ended = _wait_for_one(programs)
+        except ChildProcessError:  # no children at all
             return
+        if not ended[0]:
+            return
+        yield ended
 
 
-def _next_ended() -> int:
-    """A child that has ended; not yet waited for, so that nobody else can get its number."""
+def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
     if hasattr(os, "waitid"):
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        return found.si_pid if found else 0
-    for pid in tree.own_children():
-        if tree.is_zombie(pid):
-            return pid
-    return 0
+        if not found:
+            return 0, 0, None
+        if found.si_pid in programs:
+            tree.send_group(found.si_pid, signal.SIGKILL)
+        return os.wait4(found.si_pid, 0)
+    ended = os.wait4(-1, os.WNOHANG)  # some Pythons of macOS: the number is free a moment before its group is killed
+    if ended[0] in programs:
+        tree.send_group(ended[0], signal.SIGKILL)
+    return ended
 
 
 class Strays:
@@ -73,7 +78,7 @@ class Strays:
                 return
             for pid in left:
                 tree.send(pid, signal.SIGKILL)
-            for pid, _, _ in ended_children():
+            for pid, _, _ in ended_children(running):
                 running.pop(pid, None)
             time.sleep(0.01)
 

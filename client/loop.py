@@ -20,6 +20,7 @@ from .wire import Master
 
 LONGEST_WAIT = 2.0
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
+MOST_UNDELIVERED = 32  # results that wait to be brought away, before no new task is taken
 OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
 
 
@@ -49,7 +50,7 @@ class Room:
             self._changed.notify_all()
 
     def _free(self) -> int:
-        return min(self.slots - self.taken, 3 * self.slots - self.held)
+        return min(self.slots - self.taken, self.slots + MOST_UNDELIVERED - self.held)
 
 
 class Loop:
@@ -107,7 +108,7 @@ class Loop:
 
     def reap(self) -> None:
         """Programs that have ended; all that is left of their groups goes with them."""
-        for pid, status, usage in ended_children():
+        for pid, status, usage in ended_children(self.running):
             attempt = self.running.pop(pid, None)
             self.strays.forget(pid)
             if attempt is not None:

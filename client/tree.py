@@ -94,7 +94,9 @@ def send(pid: int, number: int) -> bool:
 
 
 def send_group(group: int, number: int) -> None:
-    """A signal to a group of processes, if there is one."""
+    """A signal to a group of processes, if there is one. Never to ours, nor (0, -1) to everybody."""
+    if group <= 1 or group == os.getpgrp():
+        return
     try:
         os.killpg(group, number)
     except OSError:  # nobody is left in it
@@ -149,8 +151,3 @@ def kill_inside(folder: str) -> int:
     inside = folder.rstrip("/") + "/"
     found = [pid for pid in all_processes() if (folder_of(pid) + "/").startswith(inside) and pid != os.getpid()]
     return sum(send(pid, signal.SIGKILL) for pid in found)
-
-
-def is_zombie(pid: int) -> bool:
-    """Dead, and not yet waited for."""
-    return not facts.start_of(pid)

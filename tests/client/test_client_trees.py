@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -190,3 +191,54 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     assert 2 in other_farm.completed
     wait_until(lambda: not is_alive(pids_in(pids)[0]))
     assert not left.exists()
+
+
+def test_a_helper_group_of_a_running_task_survives_its_leader(farm: Farm, client: Started, tmp_path: Path) -> None:
+    """The helper left session and group, and its leader ends; the task still needs the rest."""
+    script = f"""
+import os, subprocess, sys, time
+subprocess.run(["setsid", "sh", "-c", "(sleep 1.5; echo written > {tmp_path}/late) & exit 0"])
+time.sleep(2.5)
+print(os.path.exists("{tmp_path}/late"))
+"""
+    farm.add(task(1, "python3", "-c", script), task(2, "sleep", "0.5"), task(3, "sleep", "0.7"))
+    assert client.run("--slots", "3")[0] == 0
+    assert farm.completed[1].parts["stdout"] == b"True\n"
+
+
+# A Python that has nothing which only Linux has: no /proc, no prctl, no waitid, no affinity.
+ELSEWHERE = """
+import builtins, os, runpy, sys, ctypes
+def hidden(function):
+    def call(path, *more, **named):
+        if str(path).startswith("/proc"):
+            raise FileNotFoundError(2, "no such file", path)
+        return function(path, *more, **named)
+    return call
+builtins.open, os.listdir, os.readlink, os.stat = map(hidden, (builtins.open, os.listdir, os.readlink, os.stat))
+def nothing(*_, **__): raise OSError("no libc here")
+ctypes.CDLL = nothing
+del os.waitid, os.sched_getaffinity
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_it_works_where_there_is_nothing_that_only_linux_has(farm: Farm, client: Started, tmp_path: Path) -> None:
+    wrapper = tmp_path / "python"
+    (tmp_path / "elsewhere.py").write_text(ELSEWHERE)
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path}/elsewhere.py "$@"\n')
+    wrapper.chmod(0o755)
+    farm.worker("prog", b"#!/bin/sh\necho w; sleep 600 & echo $! > pid; cat pid\n", f"linux-{os.uname().machine}")
+    farm.add(task(1, "./prog"), *(task(n, "echo", str(n)) for n in range(2, 20)))
+    pids = tmp_path / "pids"
+    farm.add(task(20, *forking(pids, left="os.setsid()", last="time.sleep(600)"), timeout=1))
+    code, said = client.run("--slots", "2", python=str(wrapper))
+    assert code == 0, said
+    assert len(farm.completed) == 19
+    assert not is_alive(int(farm.completed[1].parts["stdout"].split()[1]))
+    assert farm.failed[20].reason == "timeout after 1 s"
+    assert not client.workdir.exists()
+    for pid in pids_in(pids):  # left its group and lost its parents before the timeout: not found without /proc
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
