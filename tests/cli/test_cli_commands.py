@@ -16,13 +16,15 @@ from cli_kit import Bench, wait_until
 
 COMMANDS = ("init", "check", "run", "status", "results", "retry", "show", "log", "collect")
 SQUARE = 'echo "$1" >> "$LOG"; [ "$1" != 13 ] || { echo "an unlucky number" >&2; exit 7; }; echo $(($1 * $1))\n'
+SQUARES = [(1, "3", "9"), (2, "1", "1"), (4, "2", "4"), (5, "5", "25")]  # number, parameter, result
 
 
 @pytest.fixture
 def squares(bench: Bench) -> Bench:
     """Five sets, of which one fails."""
     bench.worker(SQUARE)
-    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\nresults: {y: {from: stdout, as: int}}\nattempts: 2\n")
+    results = "results: {y: {from: stdout, as: int}}\nattempts: 2\n"
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\n" + results)
     bench.write("params.csv", "x\n3\n1\n13\n2\n5\n")
     return bench
 
@@ -118,9 +120,8 @@ def test_results_csv_has_the_sets_in_the_order_of_the_parameters(squares: Bench)
     squares.spe("run")
     text = (squares.runs() / "results.csv").read_text()
     assert text.splitlines()[0] == "number,x,y,host,seconds,attempts"
-    assert [(row["number"], row["x"], row["y"], row["attempts"]) for row in squares.rows()] == [
-        ("1", "3", "9", "1"), ("2", "1", "1", "1"), ("4", "2", "4", "1"), ("5", "5", "25", "1"),
-    ]  # fmt: skip
+    found = [(int(row["number"]), row["x"], row["y"], row["attempts"]) for row in squares.rows()]
+    assert found == [(number, x, y, "1") for number, x, y in SQUARES]
     (failed,) = squares.rows(file="failed.csv")
     assert failed == {"number": "3", "x": "13", "reason": "exit code 7: an unlucky number"}
     assert squares.logged().count("13") == 2
@@ -135,9 +136,8 @@ def test_sweep_db_is_read_by_any_sqlite_tool_through_the_view(squares: Bench) ->
     squares.spe("run")
     connection = sqlite3.connect(squares.runs() / "sweep.db")
     connection.row_factory = sqlite3.Row
-    assert [(row["number"], row["x"], row["y"], row["host"]) for row in connection.execute("SELECT * FROM results")] == [
-        (1, "3", "9", "localhost"), (2, "1", "1", "localhost"), (4, "2", "4", "localhost"), (5, "5", "25", "localhost"),
-    ]  # fmt: skip
+    found = [(row["number"], row["x"], row["y"], row["host"]) for row in connection.execute("SELECT * FROM results")]
+    assert found == [(number, x, y, "localhost") for number, x, y in SQUARES]
     connection.close()
 
 
@@ -151,7 +151,8 @@ def test_while_it_runs_master_json_is_private_and_tells_where_it_is(squares: Ben
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", facts["url"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for one in (squares.runs() / "session").iterdir():
-        assert stat.S_IMODE(one.stat().st_mode) & 0o077 == 0 or one.suffix == ".pyz" or one.name.startswith("worker-"), one
+        no_secret = one.suffix == ".pyz" or one.name.startswith("worker-")
+        assert no_secret or stat.S_IMODE(one.stat().st_mode) & 0o077 == 0, one
     assert stat.S_IMODE((squares.runs() / "session").stat().st_mode) == 0o700
     wait_until(lambda: squares.ok("status", "--json").json["running"] > 0, "status tells of running tasks")
     squares.open_gate()
@@ -218,7 +219,8 @@ def test_reading_commands_tell_programs_the_same_as_the_table(squares: Bench) ->
 
     status = squares.ok("status", "--json").json
     assert (status["total"], status["done"], status["failed"]) == (5, 4, 1)
-    assert status["failed_sets"] == [{"number": 3, "parameters": {"x": "13"}, "reason": "exit code 7: an unlucky number"}]
+    reason = "exit code 7: an unlucky number"
+    assert status["failed_sets"] == [{"number": 3, "parameters": {"x": "13"}, "reason": reason}]
 
 
 def test_status_show_and_log_tell_people_what_failed_and_why(squares: Bench) -> None:
@@ -252,7 +254,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(squares: Bench) -> None:
     squares.write("params.csv", "x\n3\n")
     squares.ok("run")
     shell = f"{sys.executable} -m spe results | true; {sys.executable} -m spe show 1 | head -1"
-    done = subprocess.run(["sh", "-c", shell], cwd=squares.folder, env=squares.environment, capture_output=True, text=True)
+    words, here = ["sh", "-c", shell], squares.folder
+    done = subprocess.run(words, cwd=here, env=squares.environment, capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout == "task 1: done\n"
 
