@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import advice, config, yamlfile
+from .collect import text_mode
 from .config import Config, InputSpec
 from .errors import ConfigError, UsageError
 from .hostfile import HostList, parse_hosts, read_hosts
@@ -133,6 +134,7 @@ class _Builder:
         check_names(recipe, self.config, self.document)
         parameters = self._parameters(blocks, recipe)
         self.warnings += advice.about(recipe, parameters, self.config, self.document)
+        text_mode(self.config.collect)  # at most one of them
         hosts = self._hosts()
         return Sweep(
             name=self.name,
