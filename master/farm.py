@@ -135,6 +135,8 @@ class Farm:
         """Up to `count` tickets for this client; none when nothing waits or no more is handed out."""
         client = self.heard(now, client_id)
         host = client.host if client else ""
+        if client:
+            client.asked = True
         if self.draining:
             return []
         tickets: list[Ticket] = []
@@ -161,14 +163,15 @@ class Farm:
         ticket = self.tickets.get(ticket_id)
         if ticket is None or self.has_ended(ticket_id):
             return False
-        ticket.word, ticket.leased = now, True
         if ticket.state is TicketState.LOST:
             self._revive(ticket)
+        ticket.word, ticket.leased = now, True
         return True
 
     def _revive(self, ticket: Ticket) -> None:
         task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.RENEW)
+        task.lost = max(0, task.lost - ticket.leased)  # its host was slow, not killed
         self._attach(task, ticket)
         self._unqueue(task)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
@@ -268,18 +271,19 @@ class Farm:
             self.waiting.remove(task.number)
         self._leave(task)
 
-    def lose(self, ticket: Ticket) -> None:
-        """Its host went silent: the host's fault, no attempt is used up."""
+    def lose(self, ticket: Ticket, silent: bool = True) -> None:
+        """Its host went silent, or left: the host's fault, no attempt is used up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.LOSE)
-        task.lost += ticket.leased  # of a client that never pinged, silence proves nothing about the task
+        # Who says goodbye was not killed by the task; of a client that never pinged, silence proves nothing about it.
+        task.lost += silent and ticket.leased
         task.shunned.add(ticket.host)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
         self._detach(task, ticket)
         if task.lost >= MAX_LOST:
             self.give_up(task, f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}")
         else:
-            self._settle(task, f"host {ticket.host} was lost")
+            self._settle(task, f"host {ticket.host} {'was lost' if silent else 'left'}")
 
     def _settle(self, task: Task, reason: str) -> None:
         if task.state is TaskState.RUNNING and not task.tickets:
@@ -367,7 +371,7 @@ class Farm:
         self._expired.pop(client_id, None)
         self.changes.append(ClientLeft(client_id, now - client.since))
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
-            self.lose(ticket)
+            self.lose(ticket, silent=False)
 
     def tick(self, now: float) -> list[Ticket]:
         """Silence has consequences, also of a client that never pinged as it was told to: the tickets lost by now."""

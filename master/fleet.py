@@ -74,8 +74,8 @@ class Fleet:
         log.info("host %s is up%s", host.name, f": {one.note}" if one.note else "")
 
     def _did_not(self, host: Host, error: LaunchError) -> None:
-        if not any(client.host == host.name for client in self.desk.farm.clients.values()):
-            self._up.discard(host.name)  # a child on this machine that ended before it registered
+        if not any(client.host == host.name and client.asked for client in self.desk.farm.clients.values()):
+            self._up.discard(host.name)  # a child on this machine that ended before it could work
         self.faults[host.name] = error
         self.progress.host_fault(host.name, error)
         log.warning("host %s: %s", host.name, error)

@@ -162,6 +162,7 @@ class Client:
     since: float  # when it registered, monotonic seconds
     word: float  # its last sign of life, monotonic seconds
     pings: bool = False
+    asked: bool = False  # has asked for tasks, so that its set-up went well
     told: bool = False  # has heard that the sweep is over
     gone: bool = False  # has said bye
 
