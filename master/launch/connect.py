@@ -28,7 +28,8 @@ from .offer import Options
 from .target import SshConfig, Target
 
 log = logging.getLogger("spe.launch")
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # its tracebacks are told by our messages; -vv may lower it
+if logging.getLogger("paramiko").level == logging.NOTSET:
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is told by our messages
 
 _SILENCE_LIMIT_MS = 45_000  # unacknowledged data for so long: the connection is dead
 _HANDSHAKES_AT_ONCE = 4  # to one address: sshd's MaxStartups drops more than 10, and a jump host gets them all
@@ -44,7 +45,7 @@ class Connection:
         self.target, self.options = target, options
         self.transport: paramiko.Transport
         self.own_address: str | None = None  # this machine's end, as the first hop sees it
-        self._below: list[Connection] = []
+        self.below: list[Connection] = []
         self._proxy: subprocess.Popen[bytes] | None = None
         self._proxy_words: IO[bytes] | None = None
 
@@ -57,7 +58,7 @@ class Connection:
             self._proxy.wait()
         if self._proxy_words is not None:
             self._proxy_words.close()
-        for connection in self._below:
+        for connection in self.below:
             connection.close()
 
     def through(self, command: str) -> socket.socket:
@@ -126,21 +127,26 @@ def _connect(config: SshConfig, target: Target, options: Options, seen: tuple[st
 
 def _patiently(target: Target, options: Options, below: list[Connection]) -> Connection:
     """Tries again when sshd hung up before its banner: it does so at random when many come at once."""
-    with _gate(target):
+    gate = _gate(target)
+    mine = gate.acquire(timeout=options.login_limit)  # behind one that hangs nobody waits longer than for itself
+    try:
         for attempt in range(1, _TRIES + 1):
             connection = Connection(target, options)
             try:
                 _open(connection, below)
-                connection._below = below
+                connection.below = below
                 return connection
             except _HungUp:
                 words = connection.last_words()
                 connection.close()
-                log.debug("%s hung up before its banner, try %d %s", target.alias, attempt, words)
+                log.debug("%s hung up before its banner, try %d%s", target.alias, attempt, words)
                 time.sleep(random.uniform(0.2, 0.6) * attempt)
             except BaseException:
                 connection.close()
                 raise
+    finally:
+        if mine:
+            gate.release()
     raise LaunchError(
         Fault.REFUSED,
         f"it closed the connection before saying anything{words}",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from .offer import Offer, Options
+from .offer import ALREADY_RUNS, Offer, Options
 
 log = logging.getLogger("spe.launch")
 
@@ -29,7 +29,8 @@ class LocalLauncher:
         self._offer, self._options = offer, options
         self._process: asyncio.subprocess.Process | None = None
         self._file: Path | None = None
-        self._words = b""
+        self._words = ""
+        self._closing = False
 
     async def start(self) -> None:
         """Starts the client. It stays our child, so watch() tells if it could not begin."""
@@ -71,16 +72,18 @@ class LocalLauncher:
         """Returns when the client has ended well; raises with its last words if not."""
         assert self._process is not None and self._process.stderr is not None
         while line := await self._process.stderr.readline():
-            self._words = line
-            self.handed_over = self.handed_over or b"already running here" in line
-            log.info("client: %s", line.decode(errors="replace").rstrip())
+            self._words = line.decode(errors="replace").strip()
+            log.info("client: %s", self._words)
         code = await self._process.wait()
+        self.handed_over = code == 0 and ALREADY_RUNS in self._words
         if code > 0:
-            words = self._words.decode(errors="replace").strip() or "no word"
-            raise LaunchError(Fault.START, f"exit {code}: {words}", where=self.host.name)
+            raise LaunchError(Fault.START, f"exit {code}: {self._words or 'no word'}", where=self.host.name)
+        if code < 0 and not self._closing:
+            raise LaunchError(Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name)
 
     async def close(self) -> None:
         """TERM, time to clean up, KILL; then its file goes."""
+        self._closing = True
         process = self._process
         if process is not None and process.returncode is None:
             process.terminate()

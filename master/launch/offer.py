@@ -10,6 +10,8 @@ from typing import Protocol
 
 from ..model import Host
 
+ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:

@@ -75,11 +75,13 @@ folder=$parent/spe
 client=$folder/$name
 made() { # a folder that we had to make is marked, so that the last one to leave may remove it
     [ -d "$1" ] && return 0
-    if why=$(mkdir "$1" 2>&1); then
+    if why=$(LC_ALL=C mkdir "$1" 2>&1); then
         why=$( (: >"$1/.spe-made") 2>&1) && return 0
         rmdir "$1"
     fi
-    [ -d "$1" ] && return 0 # another host of the same home was quicker
+    case $why in *exists*) # another host of the same home was quicker; NFS may show it only seconds later
+        for second in 1 2 3 4 5 6 7 8 9 10; do [ -d "$1" ] && return 0; sleep 1; done ;;
+    esac
     say "${why:-cannot make $1}"
     return 1
 }

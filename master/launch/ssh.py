@@ -16,13 +16,14 @@ from ..errors import Fault, LaunchError
 from ..model import Host
 from . import forward, remote, transfer
 from .connect import Connection, connect
-from .offer import Offer, Options
+from .offer import ALREADY_RUNS, Offer, Options
 from .remote import Code, Said
 from .threads import in_thread
 
 log = logging.getLogger("spe.launch")
 
 _ROUNDS = 3  # of copy and start: on a shared home somebody who leaves may take the file away in between
+_TIDY_LIMIT = 10.0  # seconds for leaving a host as it was found
 _ALIVE_EVERY = 15.0  # seconds between questions whether the forwarding connection lives
 
 
@@ -35,10 +36,12 @@ class SshLauncher:
         self._connection: Connection | None = None
         self._port = 0  # on the host, when the master's port is forwarded
         self._copied = False
-        self._closed = threading.Event()
+        self._closed, self._idle = threading.Event(), threading.Event()
+        self._idle.set()
 
     async def start(self) -> None:
         """Returns when the client has registered; then the connection is closed unless it carries the port."""
+        self._idle.clear()
         await in_thread(self._start, f"spe-start-{self.host.name}")
 
     async def watch(self) -> None:
@@ -47,15 +50,26 @@ class SshLauncher:
             await in_thread(self._keep, f"spe-keep-{self.host.name}")
 
     async def close(self) -> None:
-        """Closes the connection, and with it the forwarded port."""
+        """Closes the connection, and with it the forwarded port. A start on its way gets time to tidy up."""
         self._closed.set()
         if self._connection is not None:
-            await in_thread(self._connection.close, f"spe-close-{self.host.name}")
+            await in_thread(self._end, f"spe-close-{self.host.name}")
+
+    def _end(self) -> None:
+        self._idle.wait(_TIDY_LIMIT)
+        if self._connection is not None:
+            self._connection.close()
 
     # -- starting ----------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._connection = connection = connect(self.host, self._options)
+        try:
+            self._connection = connect(self.host, self._options)
+            self._start_through(self._connection)
+        finally:
+            self._idle.set()
+
+    def _start_through(self, connection: Connection) -> None:
         try:
             self._bring_up(connection)
         except LaunchError:
@@ -114,6 +128,7 @@ class SshLauncher:
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
             if said.code != Code.NO_CLIENT:
+                self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last
                 return said
             self._copy(connection)
         return said
@@ -131,6 +146,8 @@ class SshLauncher:
             transfer.copy(connection.transport, said.folder, self._offer, self.host.name, self._options.copy_limit)
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
+        if self._closed.is_set():  # the run is over: nothing is to be started any more
+            raise LaunchError(Fault.LOST, "given up, as the run has ended", where=self.host.name)
         said = remote.run(connection.transport, script, self.host.name, self._options.start_limit, stdin)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
         return said
@@ -138,10 +155,9 @@ class SshLauncher:
     def _leave_as_found(self, connection: Connection) -> None:
         """What was copied to a host that does not work is removed; the fault itself goes its own way."""
         unwanted = [self._offer.client_name] if self._copied and not self._offer.keep_client else []
-        if not connection.transport.is_active():
-            return
-        with contextlib.suppress(LaunchError):  # told already: this host has failed
-            self._run(connection, remote.clean_script(*unwanted))
+        if connection.transport.is_active():
+            with contextlib.suppress(LaunchError):  # told already: this host has failed
+                remote.run(connection.transport, remote.clean_script(*unwanted), self.host.name, _TIDY_LIMIT)
 
     def _fault(self, said: Said) -> LaunchError:
         fault, what, todo = _meaning(said, self.host)

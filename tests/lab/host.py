@@ -371,6 +371,7 @@ def _owner(pid: int) -> int:
 
 def _hidden() -> Sequence[str]:
     """This machine's own things that no host has: the project and the environment that runs the tests."""
+    bad = ("/usr", "/bin", "/root", "/tmp", "/home", "/run")  # the system's, or private to each host anyway
     places = {PROJECT, Path(sys.prefix).resolve()}
-    bad = ("/usr", "/bin", "/root", "/tmp", "/home", "/run")
-    return [shlex.quote(str(p)) for p in sorted(places) if not str(p).startswith(bad) and p != Path("/")]
+    outer = [p for p in sorted(places) if not any(p.is_relative_to(other) for other in places - {p})]
+    return [shlex.quote(str(p)) for p in outer if not str(p).startswith(bad) and p != Path("/")]
