@@ -1,0 +1,92 @@
+"""A farm in memory with a replay of what it told the store; waiting for a condition."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from spe.changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.farm import Farm, Rules
+from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState
+
+BROKEN = Failure("exit:1", "exit code 1", 1)
+OUT = (Output("x", "1"),)
+NO_USAGE = Usage()
+
+
+def make_farm(tasks: int = 1, **rules: object) -> Farm:
+    """A farm of which the store has no more tasks than these."""
+    farm = Farm(Rules(**rules))  # type: ignore[arg-type]
+    farm.add(Task(number, {}) for number in range(1, tasks + 1))
+    farm.more = False
+    return farm
+
+
+def reasons(farm: Farm) -> list[str]:
+    """Why tasks have failed, of the changes that were not taken yet."""
+    return [c.reason for c in farm.changes if isinstance(c, TaskMoved) and c.state is TaskState.FAILED]
+
+
+def outcomes(farm: Farm) -> dict[int, TaskMoved]:
+    """The last that the store was told of each task."""
+    return {c.number: c for c in farm.changes if isinstance(c, TaskMoved)}
+
+
+class Replay:
+    """What a store knows that applied the changes in their order, and nothing else."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, TaskState] = {}
+        self.attempts: dict[int, int] = {}
+        self.reasons: dict[int, str] = {}
+        self.tickets: dict[int, TicketState] = {}
+        self.accepted: dict[int, int] = {}  # task -> how often
+        self.clients: set[str] = set()
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """In order, as store.py does it."""
+        for change in changes:
+            if isinstance(change, ClientCame):
+                self.clients.add(change.id)
+            elif isinstance(change, ClientLeft):
+                self.clients.remove(change.id)
+            elif isinstance(change, TicketIssued):
+                assert change.id not in self.tickets, "a ticket was issued twice"
+                self.tickets[change.id] = TicketState.ISSUED
+                self.tasks[change.task] = TaskState.RUNNING
+            elif isinstance(change, TicketEnded):
+                assert change.id in self.tickets, "a ticket ended that was never issued"
+                self.tickets[change.id] = change.state
+            else:
+                self._moved(change)
+
+    def _moved(self, change: TaskMoved) -> None:
+        self.tasks[change.number] = change.state
+        self.attempts[change.number] = change.attempts
+        self.reasons[change.number] = change.reason
+        if change.state is TaskState.DONE:
+            self.accepted[change.number] = self.accepted.get(change.number, 0) + 1
+            assert change.ticket is not None
+            assert self.tickets[change.ticket] is TicketState.ACCEPTED
+
+
+def take(farm: Farm, client: str, count: int = 1, now: float = 0.0) -> list[Ticket]:
+    """Tickets for this client."""
+    return farm.take(now, client, count)
+
+
+async def until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
+    """Wait, in the event loop, until it is so."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
+        await asyncio.sleep(0.005)
+
+
+def wait_until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
+    """Wait, without a loop, until it is so."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
+        time.sleep(0.005)

@@ -1,0 +1,244 @@
+"""A farm in virtual time under hosts that do everything hosts do: what must hold, holds after each step."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from core_kit import NO_USAGE, OUT, Replay
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from spe.farm import MAX_LOST, Farm, Rules
+from spe.lifecycle import LIVE
+from spe.model import Failure, Task, TaskState, Ticket, TicketState
+from spe.scheduler import lease
+
+LIMITS = {"timeout": 1, "exit:75": 4}
+ENDED = (TaskState.DONE, TaskState.FAILED)
+chance = st.integers(0, 2**16)
+
+
+class Storm(RuleBasedStateMachine):
+    """Clients hold what they were given, and do with it what they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.farm = Farm(Rules(attempts=3, retry=LIMITS.get, ping=10.0))
+        self.replay = Replay()
+        self.held: dict[str, set[int]] = {}  # client -> tickets that it thinks it has
+        self.known: dict[int, int] = {}  # ticket -> task, all that were ever issued
+        self.dead: set[str] = set()
+        self.checking: list[int] = []
+        self.ended: dict[int, TaskState] = {}
+        self.tasks = 0
+        self.fed = 0
+
+    @initialize(tasks=st.integers(1, 12))
+    def begin(self, tasks: int) -> None:
+        self.tasks = tasks
+        self.feed(count=tasks // 2)
+
+    # -- what happens
+
+    @rule(count=st.integers(1, 5))
+    def feed(self, count: int) -> None:
+        """Tasks come in from the store; those that the store knows to wait."""
+        numbers = range(self.fed + 1, min(self.tasks, self.fed + count) + 1)
+        waiting = [n for n in numbers if self.replay.tasks.get(n, TaskState.WAITING) is TaskState.WAITING]
+        self.farm.add(Task(n, {}) for n in waiting)
+        self.fed = min(self.tasks, self.fed + count)
+        self.farm.more = self.fed < self.tasks
+
+    @rule(host=st.sampled_from(["a", "b", "c"]), pings=st.booleans())
+    def register(self, host: str, pings: bool) -> None:
+        client = self.farm.register(self.now, host, "linux-x86_64", 2, pings)
+        assert client.id not in self.held
+        self.held[client.id] = set()
+
+    @precondition(lambda self: self.alive())
+    @rule(which=chance, count=st.integers(1, 4))
+    def take(self, which: int, count: int) -> None:
+        client = self.alive()[which % len(self.alive())]
+        for ticket in self.farm.take(self.now, client, count):
+            assert ticket.id not in self.known, "a number was given twice"
+            assert self.ended.get(ticket.task) is None, "what is finished was handed out"
+            self.known[ticket.id] = ticket.task
+            self.held[client].add(ticket.id)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=chance)
+    def ping(self, which: int) -> None:
+        client = self.alive()[which % len(self.alive())]
+        told = {*self.farm.ping(self.now, client, sorted(self.held[client])), *self.farm.expired_of(client)}
+        for ticket in sorted(self.held[client]):
+            if ticket not in told:
+                assert self.farm.is_live(ticket), "a client goes on with a ticket that is not live"
+        self.held[client] -= told
+        assert self.farm.expired_of(client) == []
+
+    @precondition(lambda self: self.known)
+    @rule(which=chance)
+    def bring(self, which: int) -> None:
+        """A result of any ticket there ever was: first, twice, late, of one already written off."""
+        ticket_id = sorted(self.known)[which % len(self.known)]
+        task = self.farm.arrive(self.now, ticket_id)
+        if task is not None:
+            assert self.ended.get(task.number) is not TaskState.DONE, "a result of what is done was taken"
+            self.checking.append(ticket_id)
+
+    @precondition(lambda self: self.checking)
+    @rule(which=chance, verdict=st.sampled_from(["valid", "valid", "invalid", "hook"]))
+    def judged(self, which: int, verdict: str) -> None:
+        ticket_id = self.checking.pop(which % len(self.checking))
+        if verdict == "valid":
+            self.farm.accept(ticket_id, OUT, NO_USAGE)
+        elif verdict == "hook":
+            self.farm.suspend(ticket_id, "the hook raised", OUT, NO_USAGE)
+        else:
+            self.farm.reject(ticket_id, "not valid", NO_USAGE)
+        assert not self.farm.is_live(ticket_id)
+
+    @precondition(lambda self: self.known)
+    @rule(which=chance, kind=st.sampled_from(["exit:1", "exit:75", "timeout", "signal:9"]))
+    def fail(self, which: int, kind: str) -> None:
+        ticket_id = sorted(self.known)[which % len(self.known)]
+        self.farm.fail(self.now, ticket_id, Failure(kind, f"because of {kind}"), NO_USAGE)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=chance)
+    def die(self, which: int) -> None:
+        """Without a word."""
+        self.dead.add(self.alive()[which % len(self.alive())])
+
+    @precondition(lambda self: self.dead)
+    @rule(which=chance)
+    def come_back(self, which: int) -> None:
+        """A network that was away: the client still has what it had."""
+        self.dead.discard(sorted(self.dead)[which % len(self.dead)])
+
+    @precondition(lambda self: self.alive())
+    @rule(which=chance)
+    def bye(self, which: int) -> None:
+        client = self.alive()[which % len(self.alive())]
+        self.farm.bye(self.now, client)
+        for ticket_id in self.held.pop(client):
+            ticket = self.farm.tickets.get(ticket_id)
+            assert ticket is None or ticket.state is not TicketState.ISSUED
+
+    @rule(seconds=st.sampled_from([1.0, 20.0, 40.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        for ticket in self.farm.tick(self.now):
+            assert self.now - ticket.word > lease(10.0)
+
+    @precondition(lambda self: self.known)
+    @rule(which=chance)
+    def late_word_about_a_task_that_left(self, which: int) -> None:
+        """As desk.py does it: a ticket that the farm does not hold comes back from the store while its task is undone."""
+        ticket_id = sorted(self.known)[which % len(self.known)]
+        number = self.known[ticket_id]
+        if ticket_id in self.farm.tickets or self.replay.tasks[number] is TaskState.DONE:
+            return
+        task = Task(number, {}, self.replay.tasks[number], self.replay.attempts.get(number, 0))
+        self.farm.restore(task, Ticket(ticket_id, number, "", "z", 0.0, self.replay.tickets[ticket_id]))
+        if self.ended.pop(number, None):
+            self.replay.accepted.pop(number, None)
+
+    # -- what holds
+
+    def alive(self) -> list[str]:
+        """Clients that can act."""
+        return sorted(set(self.held) - self.dead)
+
+    @invariant()
+    def changes_tell_the_store_what_happened(self) -> None:
+        changes = self.farm.take_changes()
+        self.replay.apply(changes)
+        for number, state in self.replay.tasks.items():
+            if state in ENDED and number not in self.farm.tasks:
+                self.ended.setdefault(number, state)
+        for number, task in self.farm.tasks.items():
+            told = self.replay.tasks.get(number, TaskState.WAITING)
+            looked_at = any(self.farm.tickets[t].state is TicketState.CHECKING for t in task.tickets)
+            # A late result that is being looked at is news for the store only when the verdict is there.
+            assert told is task.state or (looked_at and told in (TaskState.WAITING, TaskState.FAILED))
+            assert self.replay.attempts.get(number, 0) == task.attempts
+        for ticket in self.farm.tickets.values():
+            told_ticket = self.replay.tickets[ticket.id]
+            assert ticket.state in (told_ticket, TicketState.CHECKING)
+
+    @invariant()
+    def every_task_is_in_exactly_one_place(self) -> None:
+        farm = self.farm
+        assert max(Counter(farm.waiting).values(), default=1) == 1, "twice in the queue"
+        for number in range(1, self.fed + 1):
+            places = [number in farm.tasks, number in self.ended]
+            assert sum(places) == 1, f"task {number} is in {sum(places)} places"
+        for number, task in farm.tasks.items():
+            live = [t for t in task.tickets if farm.tickets[t].state in LIVE]
+            assert live == task.tickets and not set(task.tickets) & set(task.past)
+            assert len(set(task.past)) == len(task.past)
+            assert bool(live) == (task.state is TaskState.RUNNING) or task.state is TaskState.FAILED
+            if number <= self.fed:
+                assert (number in farm.waiting) == (task.state is TaskState.WAITING)
+        assert set(farm.waiting) <= set(farm.tasks)
+
+    @invariant()
+    def tickets_belong_to_tasks_that_are_here(self) -> None:
+        listed = [t for task in self.farm.tasks.values() for t in (*task.tickets, *task.past)]
+        assert sorted(listed) == sorted(self.farm.tickets)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        here = Counter(task.state for task in self.farm.tasks.values())
+        for state in (TaskState.WAITING, TaskState.RUNNING):
+            assert self.farm.in_state[state] == here[state], state
+        gone = Counter(self.ended.values())
+        assert self.farm.in_state[TaskState.DONE] == gone[TaskState.DONE]
+        assert self.farm.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
+
+    @invariant()
+    def no_task_is_accepted_twice(self) -> None:
+        assert all(n == 1 for n in self.replay.accepted.values())
+
+    @invariant()
+    def nobody_who_is_gone_is_to_be_called(self) -> None:
+        assert set(self.farm.clients_to_call()) <= set(self.held)
+
+    # -- the end
+
+    def teardown(self) -> None:
+        """Whatever was before: with one healthy host everything is done, or failed with a reason."""
+        if not self.tasks:
+            return
+        for ticket_id in self.checking:
+            self.farm.reject(ticket_id, "not valid", NO_USAGE)
+        self.checking = []
+        self.feed(count=self.tasks)
+        healthy = self.farm.register(self.now, "healthy", "linux-x86_64", 1, True).id
+        for _ in range(self.tasks * (MAX_LOST + 2) + 2):
+            self.now += lease(10.0) + 1
+            self.farm.tick(self.now)
+            for ticket in self.farm.take(self.now, healthy, 1):
+                self.known[ticket.id] = ticket.task
+                assert self.farm.arrive(self.now, ticket.id) and self.farm.accept(ticket.id, OUT, NO_USAGE)
+            self.check()
+        assert self.farm.over
+        for number in range(1, self.tasks + 1):
+            state = self.replay.tasks[number]
+            assert state is TaskState.DONE or (state is TaskState.FAILED and self.replay.reasons[number])
+
+    def check(self) -> None:
+        """All invariants."""
+        self.changes_tell_the_store_what_happened()
+        self.every_task_is_in_exactly_one_place()
+        self.tickets_belong_to_tasks_that_are_here()
+        self.counts_agree()
+        self.no_task_is_accepted_twice()
+
+
+TestStorm = Storm.TestCase
+TestStorm.settings = settings(
+    max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
