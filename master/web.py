@@ -16,7 +16,8 @@ from aiohttp import web
 from . import protocol
 from .desk import Desk, Record
 from .extract import Part
-from .model import Input, Kind, Worker
+from .largeinputs import LargeInputs
+from .model import Kind, Worker
 from .receive import BodyRefused, receive, spool
 from .server import NO_SESSION
 
@@ -35,7 +36,7 @@ class Door:
     def __init__(self, desk: Desk, session: str, worker: Worker | None, client: bytes, spool_folder: Path) -> None:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
-        self._inputs: dict[str, bytes] = {}  # by SHA-256, those that clients were told to fetch
+        self._inputs = LargeInputs(desk.farm.tasks, desk.brief.work)
         self.turned_away = 0
 
     def application(self) -> web.Application:
@@ -147,7 +148,7 @@ class Door:
 
     async def file(self, request: web.Request) -> web.Response:
         """An input file by its content."""
-        content = self._inputs.get(_short(request, "sha256").lower())
+        content = await self._inputs.find(_short(request, "sha256").lower())
         return _text(404, "no input file with this SHA-256") if content is None else web.Response(body=content)
 
     async def task(self, request: web.Request) -> web.Response:
@@ -168,7 +169,7 @@ class Door:
         bodies = []
         for record in records:
             if by_digest:
-                self._remember_inputs(record.work.inputs)
+                self._inputs.remember(record.task.number, record.work.inputs)
             bodies.append(self._text_of(record, timeout, extra, by_digest))
         return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
 
@@ -185,11 +186,6 @@ class Door:
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         return _text(503, "no task now, there may be one later", {"Retry-After": RETRY_AFTER})
-
-    def _remember_inputs(self, inputs: tuple[Input, ...]) -> None:
-        for item in inputs:
-            if len(item.content) > protocol.BY_DIGEST:
-                self._inputs[protocol.digest(item.content)] = item.content
 
     # -- what it brings
 

@@ -1,0 +1,74 @@
+"""Input files that are fetched by their SHA-256: found again from the tasks that have them, not hoarded.
+
+A sweep may have a million large inputs. Only the last ones stay in memory (many tasks share a file); any other is
+made again from its task, as long as that is undone, also by a master that was restarted meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+
+from . import protocol
+from .errors import SpeError
+from .model import Input, Task, Work
+
+KEPT = 64 * 1024 * 1024  # bytes of contents that stay in memory
+KNOWN = 10_000  # digests whose task is remembered before those of finished tasks are forgotten
+
+
+class LargeInputs:
+    """The inputs over protocol.BY_DIGEST of the tasks that are out."""
+
+    def __init__(self, tasks: Mapping[int, Task], work: Callable[[Mapping[str, str]], Work]) -> None:
+        """`tasks`: those that are undone, by number, as they come and go."""
+        self._tasks, self._work = tasks, work
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._size = 0
+        self._task_of: dict[str, int] = {}
+
+    def remember(self, task: int, inputs: Iterable[Input]) -> None:
+        """A client was told to fetch these."""
+        for item in inputs:
+            if len(item.content) > protocol.BY_DIGEST:
+                digest = protocol.digest(item.content)
+                self._task_of[digest] = task
+                self._keep(digest, item.content)
+        if len(self._task_of) > KNOWN + 2 * len(self._tasks):
+            self._task_of = {digest: task for digest, task in self._task_of.items() if task in self._tasks}
+
+    def _keep(self, digest: str, content: bytes) -> None:
+        if digest not in self._contents:
+            self._contents[digest] = content
+            self._size += len(content)
+        self._contents.move_to_end(digest)
+        while self._size > KEPT and len(self._contents) > 1:
+            _, dropped = self._contents.popitem(last=False)
+            self._size -= len(dropped)
+
+    async def find(self, digest: str) -> bytes | None:
+        """The content, None when no task that is out has it."""
+        content = self._contents.get(digest)
+        if content is None:
+            content = await asyncio.to_thread(self._made_again, digest, self._likely(digest))
+            if content is not None:
+                self._keep(digest, content)
+        return content
+
+    def _likely(self, digest: str) -> list[Task]:
+        """The task that is known to have it first, then all that are out (a restarted master knows none)."""
+        known = self._tasks.get(self._task_of.get(digest, 0))
+        out = [task for task in self._tasks.values() if task.tickets or task.past]
+        return [known, *out] if known else out
+
+    def _made_again(self, digest: str, tasks: Iterable[Task]) -> bytes | None:
+        for task in tasks:
+            try:
+                inputs = self._work(task.values).inputs
+            except SpeError:
+                continue  # its file is gone meanwhile; another task may have the same content
+            for item in inputs:
+                if len(item.content) > protocol.BY_DIGEST and protocol.digest(item.content) == digest:
+                    return item.content
+        return None
