@@ -5,17 +5,21 @@ import os
 import sys
 from typing import List, NamedTuple, Optional
 
-from . import VERSION, ends, facts, wire
+from . import VERSION, ends, facts
+from .connection import Address, parse_address
 
 EPILOG = """The session ID is read from the first line of standard input, or from SPE_SESSION; never from the
 command line, where other users of the machine could read it. Example:
-  echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach"""
+  echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach
+Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 master not reached, 4 session refused,
+5 not the master's certificate, 6 workdir not usable, 7 Python too old, 8 setup failed, 9 no worker to be had,
+128+N ended by signal N."""
 
 
 class Options(NamedTuple):
     """What the command line says, with its defaults filled in."""
 
-    address: wire.Address
+    address: Address
     host: str
     slots: int
     workdir: str
@@ -27,7 +31,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
     """The options; wrong usage ends with exit code 2 and a line that says what is wrong."""
     given = _parser().parse_args(argv)
     try:
-        address = wire.parse_address(given.master, given.fingerprint)
+        address = parse_address(given.master, given.fingerprint)
     except ValueError as fault:
         raise ends.Ending(ends.USAGE, str(fault))
     return Options(

@@ -8,7 +8,7 @@ import time
 from typing import Callable, List, Optional
 
 from . import ends, facts, folders, log, tree
-from .wire import Address, parse_address
+from .connection import Address, parse_address
 
 
 def label(session: str) -> str:

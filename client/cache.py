@@ -189,5 +189,3 @@ def _sha256_of(path: str) -> str:
         for block in iter(lambda: file.read(BLOCK), b""):
             one.update(block)
     return one.hexdigest()
-
-

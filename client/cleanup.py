@@ -8,8 +8,9 @@ from typing import Callable, Dict, Optional
 from . import folders, log
 from .base import Base
 from .cache import Worker
+from .connection import describe
 from .ends import Ending
-from .wire import Master, describe
+from .wire import Master
 
 BYE_TIME = 3.0
 

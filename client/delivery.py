@@ -8,7 +8,7 @@ from typing import Dict, List, Optional
 from . import log
 from .multipart import Body, BodyGone, FilePart, Part
 from .slot import Attempt
-from .wire import PATIENT, Line, Query
+from .wire import PATIENT, BrokenOff, Line, Query
 
 TAIL = 64 * 1024
 MOST_REASON = 1000
@@ -36,6 +36,8 @@ def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
         return str(fault)
     except BodyGone as fault:
         return "a result changed while it was brought to the master: %s" % fault
+    except BrokenOff as fault:
+        return "the result could not be brought to the master: %s" % fault
     if reply.status == 200:
         if not reply.text.startswith("accepted"):
             log.say("ticket %d: %s" % (ticket, reply.text))

@@ -72,5 +72,3 @@ def release_signals(handler: Any) -> None:
     for number in SIGNALS:
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-
-

@@ -237,5 +237,3 @@ class Loop:
             os.write(self._ring, b"\0")
         except BlockingIOError:  # full: the bell rings already
             return
-
-

@@ -53,17 +53,21 @@ class Attempt:
             raise CannotRun("the command line is empty")
         for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
             check_name(name)
+        name = "."
         try:
             os.mkdir(self.folder, 0o700)
             for one in self.task.inputs:
+                name = one.name
                 self._write(one, shared)
             for two in self.task.results:
-                self._make_parents(two.file)
+                name = two.file
+                self._make_parents(name)
             if worker:
-                os.symlink(worker, os.path.join(self.folder, os.path.basename(worker)))
+                name = os.path.basename(worker)
+                os.symlink(worker, os.path.join(self.folder, name))
         except OSError as fault:
-            name = os.path.basename(str(fault.filename2 or fault.filename or self.folder))
-            raise CannotRun("cannot make %r in the task's directory: %s" % (name, fault.strerror))
+            text = "cannot make '%s' in the task's directory on host %s: %s"
+            raise CannotRun(text % (name, facts.host_name(), fault.strerror))
 
     def _write(self, one: Input, shared: Dict[str, str]) -> None:
         path = self.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
@@ -73,7 +77,7 @@ class Attempt:
             shutil.copyfile(shared[one.sha256], path)
             return
         file = os.open(path, INPUT, 0o666)
-        with os.fdopen(file, "wb", buffering=0) as target:
+        with os.fdopen(file, "wb") as target:
             target.write(one.content)
 
     def _make_parents(self, name: str) -> None:

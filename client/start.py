@@ -11,10 +11,11 @@ from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
 from .cleanup import clean_up
+from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
 from .talk import Asker, Pinger, Senders
-from .wire import FIRST_CONNECT, Line, Master, NotTheMaster, Query, describe
+from .wire import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -161,5 +162,3 @@ def _number(config: Dict[str, str], key: str, otherwise: float) -> float:
 def _end_by_signal(number: int, _: Any) -> None:
     """Before the loop runs, a signal ends whatever is going on."""
     raise ends.Ending(128 + number, "ended by signal %d" % number)
-
-

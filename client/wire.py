@@ -1,11 +1,9 @@
-"""The way to the master: HTTP with keep-alive, pinned TLS, and patience with a master that does not answer.
+"""The way to the master: HTTP with keep-alive, and patience with a master that does not answer.
 
 Every request may be repeated safely, so one that got no answer is asked again until the grace time is over.
 What the requests mean is left to those who ask.
 """
 
-import hashlib
-import hmac
 import http.client
 import os
 import random
@@ -13,33 +11,19 @@ import socket
 import threading
 import time
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from . import ends, log
+from .connection import Address, connection_to, describe, watch_for_death
 from .multipart import Body, BodyGone
-
-try:
-    import ssl
-except ImportError:  # a Python built without it can still talk plain HTTP
-    ssl = None  # type: ignore[assignment]
 
 FIRST_CONNECT, CONNECT = 5.0, 15.0
 PATIENT, SOON = 600.0, 30.0
 MOST_SERVER_ERRORS = 8
+MOST_BROKEN = 50
 BLOCK = 1 << 18
 
 Query = List[Tuple[str, Union[str, int]]]
-
-
-class Address(NamedTuple):
-    """Where the master is, and by which certificate it is known."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str
-    fingerprint: str
-    url: str
 
 
 class Reply(NamedTuple):
@@ -55,28 +39,24 @@ class Reply(NamedTuple):
         return " ".join(self.body[:2000].decode("utf-8", "replace").split())
 
 
-class NotTheMaster(OSError):
-    """The certificate is not the one that we were told: whoever answers there is not our master."""
-
-
 class MasterGone(ends.Ending):
     """The grace time is over."""
 
 
+class BrokenOff(Exception):
+    """Something can't be brought to a master that is there: each time the connection breaks while it is sent."""
+
+
+class CannotKeep(Exception):
+    """What came could not be written to a file here."""
+
+    def __init__(self, why: OSError) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 class Stopping(Exception):
     """The client is ending: whoever still wants an answer gets none."""
-
-
-def parse_address(url: str, fingerprint: str) -> Address:
-    """A URL such as https://10.0.0.1:8040; raises ValueError with a sentence when it is none."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("--master %s: must look like http://HOST:PORT or https://HOST:PORT" % url)
-    digest = fingerprint.replace(":", "").strip().lower()
-    if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
-        raise ValueError("--fingerprint: must be the 64 hexadecimal digits of a SHA-256")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), digest, url.strip())
 
 
 class Master:
@@ -129,26 +109,37 @@ class Line:
     ) -> Reply:
         """Ask until there is an answer. 403 ends the client; a server error is repeated a few times.
 
-        into: a file that takes the body of a 200.
+        into: a file that takes the body of a 200; raises OSError when it can't.
         """
-        errors = 0
+        errors = broken = 0
         for delay in _delays():
             began, reused = time.monotonic(), self._connection is not None
             try:
                 reply = self.once(path, query, body, timeout, into)
-            except (OSError, http.client.HTTPException) as fault:
+            except CannotKeep as fault:
                 self.close()
-                if self.master.stopping.is_set():
-                    raise Stopping()
-                if reused and not isinstance(fault, socket.timeout):  # it was idle and closed: a new one, at once
+                raise fault.why
+            except (OSError, http.client.HTTPException) as fault:
+                broken += int(body is not None and self._connection is not None)
+                self.close()
+                self._go_on_after(fault, began, broken, reused)
+                if reused:
                     continue
-                self.master.unheard(began, fault)
             else:
                 errors += 1
                 if reply.status < 500 or reply.status == 503 or errors >= MOST_SERVER_ERRORS:
                     return reply
             self.master.stopping.wait(delay)
         raise AssertionError("unreachable")
+
+    def _go_on_after(self, fault: Exception, began: float, broken: int, reused: bool) -> None:
+        """There was no answer. Raises what says that there is no use in trying again."""
+        if self.master.stopping.is_set():
+            raise Stopping()
+        if broken >= MOST_BROKEN:
+            raise BrokenOff("it broke off %d times (%s)" % (broken, describe(fault)))
+        if not reused or isinstance(fault, socket.timeout):  # a kept connection may just have been closed as idle
+            self.master.unheard(began, fault)
 
     def once(
         self,
@@ -192,14 +183,12 @@ class Line:
             self.close()
         if self._connection is None:
             self._address = self.master.address
-            self._connection = _connection(self._address, connect)
+            self._connection = connection_to(self._address, connect)
             self._connection.connect()
-            _watch_for_death(self._connection.sock)
+            watch_for_death(self._connection.sock)
         return self._connection
 
-    def _send(
-        self, connection: http.client.HTTPConnection, path: str, query: Query, body: Optional[Body]
-    ) -> bool:
+    def _send(self, connection: http.client.HTTPConnection, path: str, query: Query, body: Optional[Body]) -> bool:
         """False: the master stopped reading; it may have said why, so the answer is read all the same."""
         known: Query = [("sessionID", self.master.session)]
         if self.master.client:
@@ -211,47 +200,14 @@ class Line:
                 connection.request("GET", target)
             else:
                 connection.request("POST", target, body=body.content(), headers=body.headers)
-        except (BrokenPipeError, ConnectionResetError):
+        except socket.timeout:
+            raise
+        except OSError:
             return False
         except BodyGone:
             self.close()
             raise
         return True
-
-
-def _connection(address: Address, connect: float) -> http.client.HTTPConnection:
-    if address.scheme == "http":
-        return http.client.HTTPConnection(address.host, address.port, timeout=connect)
-    if ssl is None:
-        raise ends.Ending(ends.NOT_REACHED, "this Python has no ssl module, so it cannot speak HTTPS")
-    if not address.fingerprint:
-        return http.client.HTTPSConnection(address.host, address.port, timeout=connect)
-    return _Pinned(address, connect)
-
-
-class _Pinned(http.client.HTTPSConnection):
-    """HTTPS that accepts one certificate, whoever signed it; nothing is sent to any other."""
-
-    def __init__(self, address: Address, connect: float) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._pin = address.fingerprint
-        super().__init__(address.host, address.port, timeout=connect, context=context)
-
-    def connect(self) -> None:
-        super().connect()
-        found = hashlib.sha256(self.sock.getpeercert(True) or b"").hexdigest()
-        if not hmac.compare_digest(found, self._pin):
-            self.close()
-            raise NotTheMaster("the certificate there is not the master's: its SHA-256 is %s" % found)
-
-
-def _watch_for_death(sock: socket.socket) -> None:
-    """A master whose machine lost power sends nothing: let the kernel find out within half a minute."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30000)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _has_no_length(response: http.client.HTTPResponse) -> bool:
@@ -264,12 +220,23 @@ def _read(response: http.client.HTTPResponse, into: Optional[str]) -> bytes:
         return b""
     if into is None:
         return response.read()
-    with open(into, "wb") as file:
+    try:
+        file = open(into, "wb", buffering=0)
+    except OSError as fault:
+        raise CannotKeep(fault)
+    with file:
         for block in iter(lambda: response.read(BLOCK), b""):
-            file.write(block)
-        file.flush()
+            _keep(file.fileno(), block)
         os.fsync(file.fileno())
     return b""
+
+
+def _keep(file: int, block: bytes) -> None:
+    try:
+        while block:
+            block = block[os.write(file, block) :]
+    except OSError as fault:
+        raise CannotKeep(fault)
 
 
 def _delays() -> Iterator[float]:
@@ -278,20 +245,3 @@ def _delays() -> Iterator[float]:
     while True:
         yield delay * random.uniform(0.7, 1.3)
         delay = min(2.0, delay * 1.6)
-
-
-def describe(fault: Exception) -> str:
-    """Why there was no answer, in a few words that hold no secret."""
-    if isinstance(fault, NotTheMaster):
-        return str(fault)
-    if isinstance(fault, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(fault, socket.timeout):
-        return "timeout"
-    if isinstance(fault, socket.gaierror):
-        return "name not found"
-    if ssl is not None and isinstance(fault, ssl.SSLError):
-        return "TLS: %s (does the master speak HTTPS there?)" % (fault.reason or fault.strerror or "error")
-    if isinstance(fault, OSError):
-        return fault.strerror or type(fault).__name__
-    return "what answers there is not a master of spe, or wants HTTPS"

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from needs import need
 from spe import bundle
 
 FOLDER = Path(__file__).parents[2] / "client"
@@ -75,8 +76,8 @@ def test_it_is_python_3_6(path: Path) -> None:
 
 def test_vermin_finds_nothing_newer_than_3_6() -> None:
     vermin = shutil.which("vermin") or shutil.which("vermin", path=str(Path(sys.executable).parent))
-    if vermin is None:
-        pytest.skip("needs vermin: pip install vermin")
+    need(vermin, "needs vermin: pip install vermin")
+    assert vermin
     words = [vermin, "-q", "--no-tips", "-t=3.6-", *map(str, SOURCES)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from client_kit import Started, is_alive, wait_until
+from needs import need
 from pretend_farm import SESSION, Farm, task
 from spe.client import VERSION
 
@@ -150,8 +151,7 @@ PYENV = Path.home() / ".pyenv" / "versions"
 @pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13"])
 def test_it_runs_under_old_and_new_pythons(farm: Farm, client: Started, version: str) -> None:
     python = next(iter(sorted(PYENV.glob(f"{version}.*/bin/python3"))), None) or shutil.which(f"python{version}")
-    if python is None:
-        pytest.skip(f"no Python {version} here")
+    need(python, f"needs Python {version}, from pyenv or in PATH")
     farm.worker("prog", b"#!/bin/sh\ncat; echo $1; sleep 600 & \n", f"linux-{os.uname().machine}")
     farm.config.update(Ping="1", Setup='"A=1; export A"', Cores="1", Nice="1", DeleteClient="Yes")
     farm.add(task(1, "./prog", "ü", inputs={"stdin": b"in "}), task(2, "sleep", "600", timeout=1), task(3, "nope"))
@@ -169,8 +169,8 @@ def test_it_runs_under_old_and_new_pythons(farm: Farm, client: Started, version:
 
 def test_a_python_that_is_too_old_is_told_so(client: Started) -> None:
     python = next(iter(sorted(PYENV.glob("2.7.*/bin/python2.7"))), None) or shutil.which("python2.7")
-    if python is None:
-        pytest.skip("no Python 2.7 here")
+    need(python, "needs Python 2.7, from pyenv or in PATH")
+    assert python
     done = subprocess.run([python, client.pyz, "--version"], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 7
     assert done.stderr.startswith("spe-client: needs Python 3.6 or newer, this is 2.7")
@@ -180,8 +180,7 @@ def test_a_python_that_is_too_old_is_told_so(client: Started) -> None:
 @pytest.mark.parametrize("version", ["3.6", "3.13"])
 def test_names_that_are_not_ascii_work_without_a_locale(farm: Farm, client: Started, version: str) -> None:
     python = next(iter(sorted(PYENV.glob(f"{version}.*/bin/python3"))), None) or shutil.which(f"python{version}")
-    if python is None:
-        pytest.skip(f"no Python {version} here")
+    need(python, f"needs Python {version}, from pyenv or in PATH")
     farm.worker("prüf", "#!/bin/sh\necho $Ä_ $B; cat süß.txt\n".encode(), f"linux-{os.uname().machine}")
     farm.config["Setup"] = '"B=gr\\u00fcn; export B # ü"'
     record = task(1, "./prüf", inputs={"süß.txt": "ö".encode()}, results={"r": "stdout", "q": "nö.txt"})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from client_kit import Started
+from needs import need_root
 from pretend_farm import SESSION, Farm, task
 
 SH = ("/bin/sh", "-c")
@@ -200,8 +203,6 @@ def test_nice_is_honoured(farm: Farm, client: Started) -> None:
 
 
 def test_a_shared_input_is_fetched_once_and_each_task_has_its_own_copy(farm: Farm, client: Started) -> None:
-    import hashlib
-
     mesh = os.urandom(200_000)
     farm.files[hashlib.sha256(mesh).hexdigest()] = mesh
     farm.add(*(task(n, *SH, "sha256sum < mesh; echo x > mesh", shared={"mesh": mesh}) for n in range(1, 5)))
@@ -227,3 +228,34 @@ def test_a_task_works_in_the_folder_of_session_and_ticket(farm: Farm, client: St
     assert folder.name == "9"
     assert folder.parent.name.startswith("spe-") and folder.parent.name.endswith("-h")
     assert SESSION not in str(folder)
+
+
+def test_a_program_leads_a_session_and_a_group_of_its_own(farm: Farm, client: Started) -> None:
+    run_one(farm, client, task(1, "python3", "-c", "import os; print(os.getpid() == os.getsid(0) == os.getpgid(0))"))
+    assert farm.completed[1].parts["stdout"] == b"True\n"
+
+
+def test_no_two_tasks_have_the_same_slot_at_a_time(farm: Farm, client: Started, tmp_path: Path) -> None:
+    farm.add(*(task(n, *SH, f"mkdir {tmp_path}/$SPE_SLOT && sleep 0.03 && rmdir {tmp_path}/$SPE_SLOT && echo $SPE_SLOT")
+               for n in range(1, 31)))  # fmt: skip
+    assert client.run("--slots", "3")[0] == 0
+    assert not farm.failed
+    assert {one.parts["stdout"] for one in farm.completed.values()} == {b"1\n", b"2\n", b"3\n"}
+
+
+def test_a_full_disk_is_said_as_such(farm: Farm, client: Started, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    need_root()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", small], check=True)
+    try:
+        client.workdir = small
+        mesh = b"x" * 400_000
+        farm.files[hashlib.sha256(mesh).hexdigest()] = mesh
+        farm.add(task(1, "true", inputs={"big": mesh}), task(2, "true", shared={"m": mesh}), task(3, "echo", "on"))
+        assert client.run("--slots", "1")[0] == 0
+        assert "'big'" in farm.failed[1].reason and "No space left on device" in farm.failed[1].reason
+        assert "No space left on device" in farm.failed[2].reason
+        assert farm.completed[3].parts["stdout"] == b"on\n"
+    finally:
+        subprocess.run(["umount", small], check=True)

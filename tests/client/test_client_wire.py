@@ -74,7 +74,7 @@ def test_a_master_that_takes_the_connection_and_says_nothing_is_a_timeout(
         began = time.monotonic()
         code, said = client.run("--fingerprint", "ab" * 32)
     assert (code, "timeout" in said) == (3, True), said
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
 
 
 def test_the_session_id_is_never_where_others_can_read_it(farm: Farm, client: Started) -> None:
@@ -155,7 +155,7 @@ def test_retry_after_is_obeyed(farm: Farm, client: Started) -> None:
     farm.script["/task"].extend([(503, {"Retry-After": "1"}, b"later"), (503, {"Retry-After": "1"}, b"later")])
     assert client.run()[0] == 0
     times = [one.at for one in farm.of("/task")]
-    assert all(1.0 <= after - before < 1.6 for before, after in itertools.pairwise(times))
+    assert all(1.0 <= after - before < 3 for before, after in itertools.pairwise(times))
     assert len(times) == 3
 
 
@@ -178,14 +178,14 @@ def test_when_the_sweep_is_over_what_is_still_running_is_finished_or_heard_to_be
 
 
 def test_pings_come_at_once_and_then_every_ping_seconds_with_all_tickets(farm: Farm, client: Started) -> None:
-    farm.config["Ping"] = "1"
+    farm.config["Ping"] = "2"
     farm.over = False
     farm.add(task(1, "sleep", "600"), task(2, "sleep", "600"))
     client.start("--slots", "2")
     farm.wait_for(lambda: len(farm.of("/ping")) == 3)
     taken, pings = farm.of("/task")[0].at, farm.of("/ping")
-    assert pings[0].at - taken < 0.8
-    assert 0.8 < pings[2].at - pings[1].at < 1.5
+    assert pings[0].at - taken < 1.5
+    assert 1.8 < pings[2].at - pings[1].at < 3.5
     assert all(sorted(one.query["ticket"]) == ["1", "2"] and one.query["client"] == ["7"] for one in pings)
 
 
@@ -385,3 +385,43 @@ def test_205_without_a_length_holds_nothing_up(farm: Farm, client: Started) -> N
     began = time.monotonic()
     assert client.run()[0] == 0
     assert time.monotonic() - began < 8
+
+
+def test_an_upload_that_breaks_off_for_ever_is_a_failure_in_the_end(farm: Farm, client: Started) -> None:
+    farm.script["/complete"].extend([cut_off] * 8)
+    farm.over = False
+    farm.add(task(1, *SH, "head -c 3M /dev/zero"))
+    patched = client.folder / "patched.py"
+    patched.write_text(f"""
+import sys
+sys.path.insert(0, {str(client.pyz)!r})
+from spe_client import start, wire
+wire.MOST_BROKEN = 5
+sys.exit(start.main())
+""")
+    client.pyz = patched
+    client.start()
+    farm.wait_for(lambda: 1 in farm.failed)
+    assert "could not be brought to the master: it broke off 5 times" in farm.failed[1].reason
+    farm.finish()
+    assert client.end()[0] == 0
+
+
+def test_413_is_heard_over_tls_too(tls_farm: tuple[Farm, str], make_client: Callable[..., Started]) -> None:
+    farm, fingerprint = tls_farm
+
+    def too_large(handler: Any) -> None:
+        handler.reply(413, {}, b"too large")
+        handler.rfile.read(20 << 20)  # a master drains for a while before it closes
+
+    farm.script["/complete"].append(too_large)
+    farm.add(task(1, *SH, "head -c 20M /dev/zero"))
+    assert make_client(farm.url).run("--fingerprint", fingerprint)[0] == 0
+    assert farm.failed[1].reason == "a result is too large for the master: too large"
+
+
+def test_an_address_with_a_path_and_ipv6_is_understood(tmp_path: Path) -> None:
+    from spe.client.connection import parse_address
+
+    found = parse_address("https://[fd77::1]:8443/spe/", "AB:" * 31 + "AB")
+    assert (found.host, found.port, found.prefix, found.fingerprint) == ("fd77::1", 8443, "/spe", "ab" * 32)

@@ -202,7 +202,8 @@ def test_shared_files_are_kept_within_a_limit(tmp_path: Path, farm: Farm) -> Non
     import hashlib
 
     from pretend_farm import SESSION
-    from spe.client.wire import Master, parse_address
+    from spe.client.connection import parse_address
+    from spe.client.wire import Master
 
     line = Master(parse_address(farm.url, ""), SESSION, lambda: None).line()
     contents = [bytes([n]) * 1000 for n in range(5)]
