@@ -69,10 +69,11 @@ class Progress:
         """All sets are known."""
         self._planned = (total, done, failed)
         new = total - done - failed
+        sets = "1 set" if total == 1 else f"{total} sets"
         if done or failed:
-            self.line(f"{total} sets: {done} done before, {failed} failed before, {new} to do")
+            self.line(f"{sets}: {done} done before, {failed} failed before, {new} to do")
         else:
-            self.line("1 set" if total == 1 else f"{total} sets")
+            self.line(sets)
 
     def update(self, farm: Farm) -> None:
         """The farm has moved."""

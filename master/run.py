@@ -172,7 +172,7 @@ class Run:
 
     async def _decide_about_worker(self, store: Store) -> None:
         changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)
-        if changed:
+        if changed and await store.anything_done():
             change = self.options.change
             if change is WorkerChange.ASK:
                 change = await asyncio.to_thread(self.progress.ask_about_worker, changed)
@@ -183,9 +183,9 @@ class Run:
                     todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
                 )
             if change is WorkerChange.FRESH:
-                await store.reset([TaskState.DONE, TaskState.FAILED])
+                await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
         elif self.options.change is WorkerChange.FRESH:
-            await store.reset([TaskState.DONE, TaskState.FAILED])
+            await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
 
     async def _put_back(self, store: Store) -> None:

@@ -257,8 +257,13 @@ class Store:
         rows = await self.call(lambda connection: connection.execute(query).all())
         return {TaskState(state): n for state, n in rows}
 
-    async def reset(self, states: Iterable[TaskState], numbers: Sequence[int] | None = None) -> int:
-        """Put sets back to waiting with all attempts (`spe retry`, `--fresh`); how many there were."""
+    async def reset(
+        self, states: Iterable[TaskState], numbers: Sequence[int] | None = None, *, all_plans: bool = False
+    ) -> int:
+        """Put sets back to waiting with all attempts (`spe retry`, `--fresh`); how many there were.
+
+        `all_plans`: also those that are no longer among the parameters.
+        """
         table = schema.tasks
         statement = (
             update(table)
@@ -267,9 +272,16 @@ class Store:
                 state=TaskState.WAITING.value, attempts=0, lost=0, faults=None, reason=None, ticket=None, collected=None
             )
         )
+        if not all_plans:
+            statement = statement.where(table.c.plan == self.plan)
         if numbers is not None:
             statement = statement.where(table.c.number.in_(numbers))
         return await self.call(lambda connection: connection.execute(statement).rowcount)
+
+    async def anything_done(self) -> bool:
+        """Whether any set was ever finished here."""
+        query = select(schema.tasks.c.number).where(schema.tasks.c.state == TaskState.DONE.value).limit(1)
+        return await self.call(lambda connection: connection.execute(query).first() is not None)
 
     # -- tickets of before a restart
 
