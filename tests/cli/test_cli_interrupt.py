@@ -9,13 +9,14 @@ import pytest
 from cli_kit import Bench, Started, is_alive, wait_until
 
 WAITING = """echo "$1 $$" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo "$1"\n"""
+COMMAND = "command: ./work {{ x }}\n"
 STUBBORN = """trap '' TERM INT HUP\n(trap '' TERM INT HUP; echo "child $$" >> "$LOG"; while :; do sleep 1; done) &\n"""
 
 
 def begin(bench: Bench, worker: str = WAITING) -> Started:
     """Two of four sets run, as two slots allow."""
     bench.worker(worker)
-    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: {grid: {x: {range: [1, 4]}}}\nhosts: [localhost slots=2]\n")
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: {range: [1, 4]}}}\nhosts: [localhost slots=2]\n")
     running = bench.start("run")
     wait_until(lambda: len(pids(bench)) == 2, "two programs run")
     return running
@@ -23,7 +24,8 @@ def begin(bench: Bench, worker: str = WAITING) -> Started:
 
 def pids(bench: Bench) -> dict[str, int]:
     """Set -> process of its program."""
-    return {words[0]: int(words[1]) for line in bench.logged() if len(words := line.split()) == 2 and words[0].isdigit()}
+    found = (line.split() for line in bench.logged())
+    return {words[0]: int(words[1]) for words in found if len(words) == 2 and words[0].isdigit()}
 
 
 def log_of(bench: Bench) -> str:
@@ -76,7 +78,7 @@ def test_a_second_interrupt_stops_the_programs_at_once_and_nothing_is_lost(bench
 
 def test_an_interrupt_while_hosts_start_ends_the_run(bench: Bench) -> None:
     bench.worker(WAITING)
-    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: {grid: {x: [1]}}\nsetup: 'echo begun >> \"$LOG\"; sleep 60'\n")
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1]}}\nsetup: 'echo begun >> \"$LOG\"; sleep 60'\n")
     running = bench.start("run")
     wait_until(bench.logged, "the setup runs")
     running.signal(signal.SIGINT)
@@ -97,7 +99,7 @@ def test_an_interrupt_after_all_is_done_changes_nothing(bench: Bench) -> None:
 
 def test_exit_3_when_no_host_comes_up_and_the_reasons_are_printed(bench: Bench) -> None:
     bench.worker(WAITING)
-    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: {grid: {x: [1]}}\nhosts: [nowhere.invalid, nor-here.invalid]\n")
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1]}}\nhosts: [nowhere.invalid, nor-here.invalid]\n")
     done = bench.spe("run")
     assert done.code == 3, done
     assert "nowhere.invalid: name not found" in done.err
@@ -112,7 +114,7 @@ def test_exit_3_when_no_host_comes_up_and_the_reasons_are_printed(bench: Bench) 
 def test_one_host_that_does_not_come_up_costs_nothing_but_itself(bench: Bench) -> None:
     bench.worker(WAITING)
     bench.open_gate()
-    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\nhosts: [localhost, nowhere.invalid]\n")
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1, 2]}}\nhosts: [localhost, nowhere.invalid]\n")
     done = bench.ok("run")
     assert bench.column("host") == ["localhost", "localhost"]
     assert "nowhere.invalid" in done.err or "nowhere.invalid" in log_of(bench)
