@@ -80,8 +80,8 @@ def test_inputs_of_many_tasks_are_not_all_kept_in_memory(sweep: Callable[..., Ma
         assert hashlib.sha256(content).hexdigest() == one[1].decode()
 
 
-VALUES = ["a b", "", "it's", '"', "two\nlines", "a;b|c&d>e", "$(x) `y` $z", "\\", "äöü €", "-n", "*", "#", "=", "\t", "~"]
-VALUES += ["'\n'", "\n", "end\n"]
+VALUES = ["a b", "", "~", '"', "two\nlines", "a;b|c&d>e", "$(x) `y` $z", "\\", "äöü €", "-n", "*", "#", "=", "\t"]
+VALUES += ["it's", "'\n'", "\n", "end\n"]
 
 
 def words_by_sh(command_line: str) -> list[str]:
