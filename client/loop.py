@@ -15,7 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 from . import ends
 from .children import Strays, ended_children
 from .slot import Attempt, CannotRun
-from .talk import Asker, Pinger, Senders
+from .talk import Asker, Listener, Pinger, Senders
 from .wire import Master
 
 LONGEST_WAIT = 2.0
@@ -76,6 +76,7 @@ class Loop:
         self._listen()
         asker.start()
         pinger.start()
+        Listener(self, pinger.every).start()
         try:
             while self.over is None:
                 self.wait()

@@ -1,4 +1,4 @@
-"""The threads that talk with the master: one asks for tasks, a few bring results, one pings.
+"""The threads that talk with the master: one asks for tasks, a few bring results, one pings, one listens.
 
 Each has a connection of its own. They decide nothing about programs: they tell the loop, in its own thread.
 """
@@ -6,6 +6,7 @@ Each has a connection of its own. They decide nothing about programs: they tell 
 import queue
 import random
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Dict, List, Optional
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 WAIT = 20  # seconds that the master may hold a request for tasks
+HOLD = 30  # seconds that the master may hold a request to be called back by
 ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
 GATHER = 0.2  # seconds in which new tickets gather for one ping
 MOST_SENDERS = 8
@@ -185,6 +187,23 @@ class Pinger(Talker):
             return
         for one in tickets if expired is None else expired:
             self.loop.post(self.loop.drop, one)
+
+
+class Listener(Talker):
+    """Holds one request open, so that a ticket called back is heard of at once and not with the next ping."""
+
+    def __init__(self, loop: "Loop", every: float) -> None:
+        super().__init__(loop)
+        self.every = every
+
+    def talk(self) -> None:
+        while self.every > 0:
+            began = time.monotonic()
+            reply = self.line.ask("/ping", [("wait", HOLD)], timeout=HOLD + 30.0)
+            for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
+                self.loop.post(self.loop.drop, ticket)
+            if reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
+                self.loop.master.stopping.wait(self.every)
 
 
 def _tickets(header: Optional[str]) -> Optional[List[int]]:

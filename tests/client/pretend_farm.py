@@ -86,6 +86,7 @@ class Farm:
         self.workers: dict[str, bytes] = {}
         self.files: dict[str, bytes] = {}
         self.expired: set[int] = set()
+        self.called: set[int] = set()  # expired, to be told by the held request
         self.script: dict[str, deque[Answer | Callable[[Any], None]]] = defaultdict(deque)
         self.requests: list[Request] = []
         self.out: set[int] = set()  # given out and not heard of
@@ -114,6 +115,12 @@ class Farm:
         """From now on there is nothing more to do."""
         with self.changed:
             self.over = True
+            self.changed.notify_all()
+
+    def call_back(self, ticket: int) -> None:
+        """Let the client know at once that nobody needs this ticket any more."""
+        with self.changed:
+            self.called.add(ticket)
             self.changed.notify_all()
 
     def worker(self, name: str, content: bytes, platform: str) -> None:
@@ -194,8 +201,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_one(self) -> None:
         farm, parts = self.server.farm, urlsplit(self.path)
-        request = Request(self.command, parts.path, parse_qs(parts.query), dict(self.headers.items()), time.monotonic())
-        scripted = farm.script[parts.path].popleft() if farm.script[parts.path] else None
+        query = parse_qs(parts.query)
+        path = "/held" if parts.path == "/ping" and "wait" in query else parts.path
+        request = Request(self.command, path, query, dict(self.headers.items()), time.monotonic())
+        scripted = farm.script[path].popleft() if farm.script[path] else None
         if callable(scripted):
             with farm.changed:
                 farm.requests.append(request)
@@ -231,6 +240,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _ping(self, farm: Farm, request: Request) -> Answer:
         expired = [one for one in request.query["ticket"] if int(one) in farm.expired]
         return (205, {"Expired": ", ".join(expired)}, b"") if expired else (204, {}, b"")
+
+    def _held(self, farm: Farm, request: Request) -> Answer:
+        """A ping without tickets that is held until one is called back."""
+        with farm.changed:
+            farm.changed.wait_for(lambda: farm.called, float(request.query["wait"][0]))
+            called, farm.called = farm.called, set()
+        return (205, {"Expired": ", ".join(map(str, called))}, b"") if called else (204, {}, b"")
 
     def _worker(self, farm: Farm, request: Request) -> Answer:
         if request.query["name"] != [farm.config.get("Worker")]:

@@ -205,6 +205,17 @@ def test_205_without_the_header_is_asked_ticket_by_ticket(farm: Farm, client: St
     assert [one.query["ticket"] for one in farm.of("/ping")[:3]] == [["1", "2"], ["1"], ["2"]]
 
 
+def test_a_ticket_called_back_ends_at_once_however_rarely_the_client_pings(farm: Farm, client: Started) -> None:
+    farm.config["Ping"] = "3600"
+    farm.add(task(1, "sleep", "600"))
+    client.start()
+    farm.wait_for(lambda: farm.of("/ping"))
+    farm.call_back(1)
+    assert client.end(10)[0] == 0
+    assert not farm.completed
+    assert not farm.failed
+
+
 def test_a_result_larger_than_memory_is_streamed(farm: Farm, client: Started) -> None:
     farm.add(task(1, *SH, "head -c 600M /dev/zero"), task(2, *SH, "head -c 10M /dev/urandom > r", results={"r": "r"}))
     before = resource.getrlimit(resource.RLIMIT_DATA)
