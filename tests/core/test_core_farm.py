@@ -480,3 +480,17 @@ def test_changes_are_given_once_and_in_order() -> None:
     replay = Replay()
     replay.apply(changes)
     assert replay.accepted == {1: 1}
+
+
+def test_a_lease_lasts_three_pings_and_a_little() -> None:
+    assert (lease(30), lease(1), lease(0)) == (95, 8, 0)
+
+
+def test_who_says_goodbye_is_not_called_any_more() -> None:
+    farm = make_farm()
+    slow = host(farm)
+    (first,) = take(farm, slow)
+    farm.give_up(farm.tasks[1], "enough")
+    assert farm.clients_to_call() == [slow]
+    farm.bye(1, slow)
+    assert not farm.clients_to_call() and first.id not in farm.tickets

@@ -1,0 +1,112 @@
+"""What clients report beside results is read with suspicion; and result files on their way to their place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spe.changes import Usage
+from spe.evidence import KEPT, exit_code_of, failure_of, tail_of, usage_of
+from spe.extract import Part
+from spe.keep import keep_files
+from spe.model import Output
+
+
+def parts(**given: bytes) -> dict[str, Part]:
+    return {name.replace("_", "-"): Part.of(name, data) for name, data in given.items()}
+
+
+def test_usage_is_read() -> None:
+    told = b'{"wall": 2.5, "user": 1, "system": 0.25, "memory": 1048576}'
+    assert usage_of(parts(usage=told), 9.0) == Usage(2.5, 1.0, 0.25, 1048576)
+
+
+def test_without_word_the_masters_own_measure_counts() -> None:
+    assert usage_of({}, 9.0) == Usage(9.0)
+    assert usage_of(parts(usage=b'{"user": 1}'), 9.0) == Usage(9.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"", b"{", b"null", b"[]", b"[1,2]", b"7", b'"x"', b"\xff", b'{"wall": NaN}', b'{"wall": -1}', b'{"wall": Infinity}',
+     b'{"wall": [1]}', b'{"wall": {}}', b'{"wall": "soon"}', b'{"wall": null}', b'{"memory": 1e300}', b'{"user": 1e19}',
+     b'{"wall": ' + b"9" * 4000 + b"}", b"[" * 4000, b'{"wall": ' + b"[" * 4000, b" " * 5000 + b'{"wall": 1}'],
+)  # fmt: skip
+def test_nonsense_about_usage_is_as_if_nothing_had_been_said(nonsense: bytes) -> None:
+    assert usage_of(parts(usage=nonsense), 9.0) == Usage(9.0)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_are_a_fault_of_the_masters(data: bytes) -> None:
+    usage = usage_of(parts(usage=data), 1.0)
+    assert usage.wall >= 0
+    code = exit_code_of(parts(exit_code=data))
+    assert code is None or abs(code) < 2**32
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(b"0", 0), (b"75\n", 75), (b"-9", -9), (b"", None), (b"zero", None), (b"1.5", None), (b"9" * 20, None), (b"9" * 99, None),
+     (b"3221225477", 3221225477)],
+)  # fmt: skip
+def test_an_exit_code_is_a_number_that_fits(text: bytes, code: int | None) -> None:
+    assert exit_code_of(parts(exit_code=text)) == code
+
+
+def test_of_long_output_the_end_is_kept(tmp_path: Path) -> None:
+    data = b"begin" + b"x" * KEPT + b"end"
+    (tmp_path / "f").write_bytes(data)
+    there = {"a": Part.of("a", data), "b": Part("b", None, tmp_path / "f", len(data))}
+    assert tail_of(there, "a") == tail_of(there, "b") == data[-KEPT:]
+    assert tail_of(there, "c") == b""
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "kind"),
+    [("timeout after 5 s", None, "timeout"), ("timeout", 143, "timeout"), ("", 75, "exit:75"), ("exit code 3", None, "exit:3"),
+     ("killed by signal 9 (SIGKILL)", None, "signal:9"), ("no file out.txt", 0, "other"), ("", None, "other")],
+)  # fmt: skip
+def test_a_failure_has_a_class_for_retry(reason: str, code: int | None, kind: str) -> None:
+    assert failure_of(reason, code, b"").kind == kind
+
+
+def test_a_failure_is_told_with_the_last_line_of_stderr() -> None:
+    failure = failure_of("", 1, b"Traceback\n  ...\nValueError: caf\xff\n\n")
+    assert failure.reason == "exit code 1: ValueError: caf\ufffd"
+    assert len(failure_of("exit code 1", 1, b"x" * 10_000).reason) < 400
+    assert failure_of("", None, b"").reason == "the client gave no reason"
+
+
+# -- keep
+
+
+def test_files_go_to_their_place_and_nothing_else_stays(tmp_path: Path) -> None:
+    spooled = tmp_path / "incoming"
+    spooled.write_bytes(b"large")
+    outputs = [Output("a", "", file="files/7/a.bin"), Output("b", "", file="files/7/b.bin"), Output("c", "text")]
+    keep_files(tmp_path, outputs, {"a": Part("a", None, spooled, 5), "b": Part.of("b", b"small")})
+    found = {str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == {"files/7/a.bin": b"large", "files/7/b.bin": b"small"}
+
+
+def test_keeping_files_can_be_tried_again_after_half_of_it(tmp_path: Path) -> None:
+    first = tmp_path / "incoming"
+    first.write_bytes(b"A")
+    given = {"a": Part("a", None, first, 1), "b": Part("b", None, tmp_path / "not there yet", 1)}
+    outputs = [Output("a", "", file="files/1/a"), Output("b", "", file="files/1/b")]
+    with pytest.raises(OSError):
+        keep_files(tmp_path, outputs, given)
+    (tmp_path / "not there yet").write_bytes(b"B")
+    keep_files(tmp_path, outputs, given)
+    assert [(tmp_path / "files/1" / n).read_bytes() for n in "ab"] == [b"A", b"B"]
+
+
+def test_a_result_file_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "files/1").mkdir(parents=True)
+    (tmp_path / "files/1/a").write_bytes(b"old and longer")
+    keep_files(tmp_path, [Output("a", "", file="files/1/a")], {"a": Part.of("a", b"new")})
+    assert os.listdir(tmp_path / "files/1") == ["a"]
+    assert (tmp_path / "files/1/a").read_bytes() == b"new"

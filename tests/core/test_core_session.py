@@ -1,0 +1,174 @@
+"""A session's secrets: who can read them, that they come back, what is said when they are damaged; and the lock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import ssl
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from spe.errors import BusyError, StoreError
+from spe.session import Lock, Session, private_write
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def filled(folder: Path) -> Session:
+    session = Session(folder)
+    session.served_on(4711)
+    session.tls()
+    session.announce("https://10.0.0.1:4711", "http://127.0.0.1:1/", "ff")
+    return session
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_nobody_else_reads_a_session_whatever_the_umask(tmp_path: Path) -> None:
+    session = filled(tmp_path)
+    assert mode(session.folder) == 0o700
+    files = [*session.folder.iterdir(), tmp_path / "master.json"]
+    assert sorted(f.name for f in files) == ["certificate.pem", "key.pem", "master.json", "secrets.json"]
+    assert {mode(file) for file in files} == {0o600}
+
+
+def test_a_folder_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "session").mkdir()
+    (tmp_path / "session").chmod(0o755)
+    assert mode(Session(tmp_path).folder) == 0o700
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_a_private_file_replaces_an_open_one_and_leaves_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("old")
+    path.with_name("secret.new").write_text("of a crash, for all to read")
+    private_write(path, "new")
+    assert (path.read_text(), mode(path), os.listdir(tmp_path)) == ("new", 0o600, ["secret"])
+
+
+def test_tokens_have_128_bits_and_are_all_different(tmp_path: Path) -> None:
+    tokens: list[str] = []
+    for number in range(50):
+        held = Session(tmp_path / str(number)).secrets
+        tokens += (held.session, held.read, held.act)
+    assert len(set(tokens)) == 150
+    for token in tokens:
+        assert len(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))) * 8 >= 128
+        assert token.replace("-", "").replace("_", "").isalnum()
+
+
+def test_a_master_that_comes_back_has_the_same_id_port_and_certificate(tmp_path: Path) -> None:
+    first = filled(tmp_path)
+    again = Session(tmp_path)
+    assert again.resumed and not first.resumed
+    assert again.secrets == first.secrets
+    assert again.secrets.port == 4711
+    assert again.tls()[1] == first.tls()[1]
+
+
+def test_the_fingerprint_is_that_of_the_certificate(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    _, fingerprint = session.tls()
+    pem = (session.folder / "certificate.pem").read_text()
+    assert hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() == fingerprint
+
+
+def test_an_ended_session_leaves_nothing_and_the_next_is_another(tmp_path: Path) -> None:
+    first = filled(tmp_path)
+    first.end()
+    assert os.listdir(tmp_path) == []
+    again = Session(tmp_path)
+    assert not again.resumed
+    assert again.secrets.session != first.secrets.session
+
+
+GOOD = {"session": "s" * 32, "read": "r" * 32, "act": "a" * 32, "port": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"session": "x"}', json.dumps({**GOOD, "more": 1}).encode(),
+     json.dumps({**GOOD, "session": ""}).encode(), json.dumps({**GOOD, "read": 7}).encode(),
+     json.dumps({**GOOD, "port": "1"}).encode()],
+)  # fmt: skip
+def test_damaged_secrets_say_which_file_and_what_to_do(tmp_path: Path, content: bytes) -> None:
+    path = Session(tmp_path).folder / "secrets.json"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        Session(tmp_path)
+    assert str(path) in str(caught.value)
+    assert f"Remove the folder {path.parent}" in caught.value.todo
+
+
+@pytest.mark.parametrize("name", ["certificate.pem", "key.pem"])
+def test_a_damaged_certificate_says_what_to_do(tmp_path: Path, name: str) -> None:
+    session = filled(tmp_path)
+    (session.folder / name).write_text("-----BEGIN nonsense")
+    with pytest.raises(StoreError, match="Remove the folder"):
+        Session(tmp_path).tls()
+
+
+# -- the lock
+
+HOLD = "import sys; from pathlib import Path; from spe.session import Lock; lock = Lock(Path(sys.argv[1])); lock.acquire(); "
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock until its stdin ends."""
+    code = HOLD + "print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_the_second_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        with pytest.raises(BusyError, match=f"is being run by process {process.pid} on "):
+            Lock(tmp_path).acquire()
+        process.kill()
+
+
+def test_a_lock_goes_with_its_process_however_it_ends(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        process.kill()
+    lock = Lock(tmp_path)
+    lock.acquire()
+    assert lock.path.read_text().startswith(f"process {os.getpid()} on ")
+    lock.release()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_file_that_is_just_being_removed_locks_nobody_in(tmp_path: Path) -> None:
+    first, second, third = Lock(tmp_path), Lock(tmp_path), Lock(tmp_path)
+    first.acquire()
+
+    class LateOpen(type(first.path)):  # type: ignore[misc]
+        """The first one leaves between our opening the file and our locking it."""
+
+        def open(self, *words: str, **more: str):  # type: ignore[no-untyped-def, override]
+            opened = super().open(*words, **more)
+            first.release()
+            return opened
+
+    second.path = LateOpen(second.path)
+    second.acquire()
+    with pytest.raises(BusyError):
+        third.acquire()
+    second.release()
