@@ -241,7 +241,7 @@ class Desk:
         if verdict.reason is not None:
             taken = self.farm.suspend(ticket.id, verdict.reason, verdict.outputs, usage, stderr)
         else:
-            taken = self.farm.accept(ticket.id, verdict.outputs, usage, stderr)
+            taken = self.farm.accept(self.clock(), ticket.id, verdict.outputs, usage, stderr)
         if taken:
             self.took(usage.wall)
             await self._finish(task.number, parts, verdict)

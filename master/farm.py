@@ -6,14 +6,17 @@ and what must be remembered as `changes`, which the caller stores before it answ
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from . import scheduler
 from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from .keys import Times
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
 from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
+from .trust import Benched, Guard
 
 MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
 
@@ -25,6 +28,9 @@ class Rules:
     attempts: int = 3
     retry: Callable[[str], int | None] = lambda kind: None  # a reason's own limit, e.g. of "timeout" or "exit:75"
     ping: float = 30.0
+    copies: int = 1  # of a running task, at the end, on other hosts; 0: `once: true`
+    stop_after: Callable[[int, int], bool] = lambda failed, total: False  # of failed sets, of all: give the sweep up
+    timeout: float | Times = 0.0  # of an attempt, in seconds or so many times the median; 0: none
 
     def spent(self, faults: Mapping[str, int], kind: str) -> bool:
         """Whether a task that failed so often, by reason, and now by `kind`, may not be tried again.
@@ -56,6 +62,15 @@ class Farm:
         self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
+        self.guard = Guard()
+        self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
+        self.total = 0  # all sets of the sweep, 0 while they are being counted
+        self.failed_before = 0  # sets that failed in earlier runs and stay so
+        self._walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
+        self._given_up: dict[int, Task] = {}  # failed on a host that is doubted: it may be innocent
+        self.gave_up = False  # by stop_after
+        self._copied = False
+        self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
 
     # -- tasks in and out
@@ -139,11 +154,46 @@ class Farm:
             client.asked = True
         if self.draining:
             return []
+        hosts = self.hosts()
+        room = self.guard.room(now, host, hosts)
+        count = count if room is None else min(count, room)
+        leased = bool(client and client.pings)
         tickets: list[Ticket] = []
-        others = any(c.host != host for c in self.clients.values() if not c.gone)
-        while len(tickets) < count and (task := scheduler.pick(self.waiting, self.tasks, host, others)):
-            tickets.append(self._issue(now, task, client_id, host, bool(client and client.pings)))
+        while len(tickets) < count and (task := self._next(host, hosts)):
+            tickets.append(self._issue(now, task, client_id, host, leased))
+        if room is not None and tickets:
+            self.guard.probing(now, host)
         return tickets
+
+    def hosts(self) -> set[str]:
+        """The hosts with a client."""
+        return {c.host for c in self.clients.values() if not c.gone}
+
+    def _next(self, host: str, hosts: set[str]) -> Task | None:
+        """The next waiting task for a host, or when none waits a running one worth a copy."""
+        if self.waiting:
+            return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts - {host}) > 0)
+        for _ in range(len(self._stragglers)):
+            task = self.tasks.get(self._stragglers.popleft())
+            if task and self._may_copy(task):
+                if host not in {self.tickets[t].host for t in task.tickets}:
+                    self._note_copy(task)
+                    return task
+                self._stragglers.append(task.number)
+        return None
+
+    def _may_copy(self, task: Task) -> bool:
+        """Whether one more copy may be handed out: it runs, and nowhere is a result of it looked at."""
+        states = [self.tickets[t].state for t in task.tickets]
+        return 0 < len(states) <= self.rules.copies and all(s is TicketState.ISSUED for s in states)
+
+    def _note_copy(self, task: Task) -> None:
+        if not self._copied:
+            self._copied = True
+            self.notes.append(
+                f"no task is waiting, so idle hosts run copies of long ones (the first is task {task.number}); "
+                "the first valid result counts. `once: true` forbids it"
+            )
 
     def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
         ticket = Ticket(self._next_ticket, task.number, client_id, host, now, word=now, leased=leased)
@@ -189,7 +239,7 @@ class Farm:
         move_ticket(ticket, TicketEvent.ARRIVE)
         return task
 
-    def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
+    def accept(self, now: float, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
         """The result is valid: the task is done, its other attempts expire. False when another one was faster."""
         ticket = self._checked(ticket_id)
         if ticket is None:
@@ -201,7 +251,41 @@ class Farm:
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
         self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
+        self._walls.append(usage.wall)
+        for benched in self.guard.succeeded(now, ticket.host, task.number):
+            self._bench(benched)
         return True
+
+    def median(self) -> float:
+        """Seconds that accepted attempts took; 0 while fewer than five are known."""
+        return statistics.median(self._walls) if len(self._walls) >= 5 else 0.0
+
+    def timeout(self) -> float:
+        """Seconds that an attempt may take now; 0: as long as it likes."""
+        timeout = self.rules.timeout
+        return timeout.factor * self.median() if isinstance(timeout, Times) else timeout
+
+    def _bench(self, benched: Benched) -> None:
+        """A host fails what succeeds elsewhere: its failures are not charged to the tasks."""
+        self.notes.append(
+            f"{benched.host} is benched: what fails there succeeds elsewhere ({benched.reason}). "
+            "Its failures are not charged; it is tried again later with one task"
+        )
+        for number, failure in benched.failures.items():
+            task = self.tasks.get(number) or self._take_back(number)
+            if task and task.faults.get(failure.kind):
+                task.attempts -= 1
+                task.faults[failure.kind] -= 1
+                self._moved(task, "")
+
+    def _take_back(self, number: int) -> Task | None:
+        """A task that was given up for the fault of a host waits again."""
+        task = self._given_up.pop(number, None)
+        if task:
+            self.tasks[number] = task
+            self._move(task, TaskEvent.RETRY)
+            self.waiting.append(number)
+        return task
 
     def _checked(self, ticket_id: int) -> Ticket | None:
         """The ticket, if its result is still being looked at: another attempt may have ended the task meanwhile."""
@@ -226,11 +310,13 @@ class Farm:
         self._leave(task)
         return True
 
-    def reject(self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"") -> None:
+    def reject(
+        self, now: float, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b""
+    ) -> None:
         """The validation said no: an attempt is used up."""
         ticket = self._checked(ticket_id)
         if ticket:
-            self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
+            self._end(now, ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
 
     def fail(
         self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
@@ -240,16 +326,19 @@ class Farm:
         ticket = self.tickets.get(ticket_id)
         if ticket is None or ticket.state not in (TicketState.ISSUED, TicketState.LOST):
             return False
-        self._end(ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
+        self._end(now, ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
         return True
 
     def _end(
-        self, ticket: Ticket, event: TicketEvent, failure: Failure, usage: Usage, stdout: bytes, stderr: bytes
-    ) -> None:
-        """One attempt is used up: back to the queue, or given up."""
+        self, now: float, ticket: Ticket, event: TicketEvent, failure: Failure, usage: Usage, stdout: bytes,
+        stderr: bytes,
+    ) -> None:  # fmt: skip
+        """One attempt is used up (unless its host is in doubt): back to the queue, or given up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
-        if not ticket.charged:  # a result that is sent twice uses up one attempt
+        self.guard.failed(now, ticket.host, task.number, failure)
+        free = self.guard.doubted(ticket.host, self.hosts())
+        if not ticket.charged and not free:  # a result that is sent twice uses up one attempt
             ticket.charged = True
             task.attempts += 1
             task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
@@ -258,8 +347,10 @@ class Farm:
         self._detach(task, ticket)
         if task.state is TaskState.FAILED:
             self._leave(task)
-        elif self.rules.spent(task.faults, failure.kind):
+        elif not free and self.rules.spent(task.faults, failure.kind):
             self.give_up(task, failure.reason)
+            if len(self.hosts()) > 1 and self.guard.blamed(ticket.host, task.number):
+                self._given_up[task.number] = task
         else:
             self._settle(task, failure.reason)
 
@@ -270,6 +361,11 @@ class Farm:
         if task.number in self.waiting:
             self.waiting.remove(task.number)
         self._leave(task)
+        failed = self.in_state[TaskState.FAILED] + self.failed_before
+        if not self.draining and self.rules.stop_after(failed, self.total):
+            self.notes.append(f"the sweep is given up (stop_after): {failed} sets have failed")
+            self.gave_up = True
+            self.stop()
 
     def lose(self, ticket: Ticket, silent: bool = True) -> None:
         """Its host went silent, or left: the host's fault, no attempt is used up."""
@@ -374,16 +470,21 @@ class Farm:
             self.lose(ticket, silent=False)
 
     def tick(self, now: float) -> list[Ticket]:
-        """Silence has consequences, also of a client that never pinged as it was told to: the tickets lost by now."""
-        lease = scheduler.lease(self.rules.ping)
-        if not lease:
-            return []
-        silent = [
-            t for t in self.tickets.values() if t.state is TicketState.ISSUED and now - t.word > lease
-        ]
+        """Time has consequences: the tickets lost by now, for silence or, where no client pings, by their timeout."""
+        lease, timeout = scheduler.lease(self.rules.ping), self.timeout()
+        silent = [t for t in self.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
         for ticket in silent:
             self.lose(ticket)
+        self._stragglers.clear()
+        if self.rules.copies and not self.waiting and not self.more and not self.draining:
+            live = (t for t in self.tickets.values() if t.state is TicketState.ISSUED)
+            self._stragglers.extend(scheduler.stragglers(live, now, self.median()))
         return silent
+
+    @property
+    def offers(self) -> int:
+        """How many idle requests may find something: waiting tasks, and running ones worth a copy."""
+        return len(self.waiting) or len(self._stragglers)
 
     def stop(self) -> None:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""

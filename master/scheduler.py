@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from .model import Task
+from .model import Task, Ticket, TicketState
 
+COPY_LEAST, COPY_FACTOR = 1.0, 1.5  # an attempt is long after so many seconds, after so many times the median
+COPY_UNKNOWN = 30.0  # or after so many seconds, while no median is known
+AFTER_TIMEOUT = 30.0  # seconds for the client to end the program and say so
 LOOK_AHEAD = 64  # how far a task that shuns this host may be passed over: bounds the cost of one pick
 
 
@@ -27,6 +30,26 @@ def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool
     number = waiting[chosen]
     del waiting[chosen]
     return tasks[number]
+
+
+def is_lost(ticket: Ticket, now: float, lease: float, timeout: float) -> bool:
+    """Whether this attempt is given up: its client pinged and is silent, or never pings and its time is over."""
+    if ticket.state is not TicketState.ISSUED:
+        return False
+    if lease and ticket.leased:
+        return now - ticket.word > lease
+    return timeout > 0 and now - ticket.issued > timeout + AFTER_TIMEOUT
+
+
+def stragglers(tickets: Iterable[Ticket], now: float, median: float) -> list[int]:
+    """Tasks that run so long that a copy elsewhere is likely to be faster, the longest first.
+
+    Of lengths nothing more is known than that who has run longest will run longest (a heavy tail); so the task
+    with the longest expected rest is the oldest.
+    """
+    patience = max(COPY_LEAST, COPY_FACTOR * median) if median else COPY_UNKNOWN
+    old = sorted((t for t in tickets if now - t.issued >= patience), key=lambda t: t.issued)
+    return list(dict.fromkeys(t.task for t in old))
 
 
 def lease(ping: float) -> float:

@@ -1,0 +1,142 @@
+"""The black-hole guard: which hosts fail what succeeds elsewhere, and when they are tried again.
+
+Pure; time is an argument. A host that fails several tasks in a row is *suspected* and waits until other hosts
+have shown whether the tasks were at fault; it is *benched* when two of them succeed elsewhere. What fails on two
+hosts is the task's own fault and speaks against nobody, so a bad region of the parameters benches no host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .model import Failure
+
+SUSPECT_AFTER = 3  # tasks failed in a row
+PROOF = 2  # of them that succeeded elsewhere
+REMEMBERED = 100  # failures of one host
+PROBE_FIRST, PROBE_MOST = 60.0, 960.0  # seconds until a benched host gets one task to try
+
+
+class Trust(StrEnum):
+    """What is thought of a host."""
+
+    TRUSTED = "trusted"
+    SUSPECTED = "suspected"
+    BENCHED = "benched"
+
+
+@dataclass(slots=True)
+class Record:
+    """One host's standing. `streak`: tasks that failed here since its last success, and nowhere else."""
+
+    trust: Trust = Trust.TRUSTED
+    streak: dict[int, Failure] = field(default_factory=dict)  # the newest ones, by task
+    proved: set[int] = field(default_factory=set)  # of these, those that succeeded elsewhere
+    probe_at: float = 0.0
+    pause: float = PROBE_FIRST
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Benched:
+    """A host was just benched: why, and the tasks whose failures there are not theirs."""
+
+    host: str
+    reason: str
+    failures: dict[int, Failure]  # by task: none of theirs
+
+
+class Guard:
+    """The records of all hosts."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self._failed_on: dict[int, set[str]] = {}
+
+    def record(self, host: str) -> Record:
+        """The standing of one host."""
+        return self.records.setdefault(host, Record())
+
+    def failed(self, now: float, host: str, task: int, failure: Failure) -> None:
+        """A task failed there."""
+        hosts = self._failed_on.setdefault(task, set())
+        hosts.add(host)
+        if len(hosts) > 1:
+            self._acquit(task)
+            return
+        record = self.record(host)
+        record.streak[task] = failure
+        if len(record.streak) > REMEMBERED:
+            record.streak.pop(next(iter(record.streak)))
+        if record.trust is not Trust.TRUSTED:
+            self._next_probe(now, record)
+        elif len(record.streak) >= SUSPECT_AFTER:
+            record.trust = Trust.SUSPECTED
+            record.probe_at = now + record.pause
+
+    def _acquit(self, task: int) -> None:
+        """It fails on several hosts: none of them is to blame."""
+        for record in self.records.values():
+            record.streak.pop(task, None)
+            record.proved.discard(task)
+            if record.trust is Trust.SUSPECTED and len(record.streak) < SUSPECT_AFTER:
+                record.trust = Trust.TRUSTED
+
+    @staticmethod
+    def _next_probe(now: float, record: Record) -> None:
+        record.pause = min(2 * record.pause, PROBE_MOST)
+        record.probe_at = now + record.pause
+
+    def succeeded(self, now: float, host: str, task: int) -> list[Benched]:
+        """A task succeeded there: the host is trusted, and those where it failed may be benched."""
+        self.records[host] = Record()
+        found = []
+        for other in self._failed_on.pop(task, ()):
+            benched = self._prove(now, other, task) if other != host else None
+            if benched:
+                found.append(benched)
+        return found
+
+    def _prove(self, now: float, host: str, task: int) -> Benched | None:
+        record = self.record(host)
+        if task in record.streak:
+            record.proved.add(task)
+        if record.trust is not Trust.SUSPECTED or len(record.proved) < PROOF:
+            return None
+        record.trust = Trust.BENCHED
+        record.probe_at = now + record.pause
+        record.reason = next(record.streak[t].reason for t in record.streak if t in record.proved)
+        return Benched(host, record.reason, dict(record.streak))
+
+    def forget(self, task: int) -> None:
+        """The task has left the sweep."""
+        self._failed_on.pop(task, None)
+
+    def blamed(self, host: str, task: int) -> bool:
+        """Whether this failure may turn out to be the host's."""
+        return task in self.record(host).streak
+
+    def doubted(self, host: str, others: Collection[str]) -> bool:
+        """Whether a failure there says nothing about the task, because others are there to try it."""
+        return self.record(host).trust is not Trust.TRUSTED and self._trusted_other(host, others)
+
+    def _trusted_other(self, host: str, others: Collection[str]) -> bool:
+        return any(self.record(other).trust is Trust.TRUSTED for other in others if other != host)
+
+    def room(self, now: float, host: str, others: Collection[str]) -> int | None:
+        """How many tasks may go there: None as many as it likes, 0 none now, 1 a probe.
+
+        While no other host is trusted, nobody is held back: a sweep must not wait for a proof that cannot come.
+        """
+        record = self.record(host)
+        if record.trust is Trust.TRUSTED:
+            return None
+        if not self._trusted_other(host, others):
+            return None
+        return 1 if now >= record.probe_at else 0
+
+    def probing(self, now: float, host: str) -> None:
+        """A probe was handed out: the next one later."""
+        self._next_probe(now, self.record(host))
