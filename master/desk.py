@@ -36,7 +36,6 @@ class Brief:
 
     setup: protocol.Setup
     results: tuple[ResultSpec, ...]
-    timeout: Callable[[], float]
     work: Callable[[Mapping[str, str]], Work]
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]
@@ -61,12 +60,12 @@ class Desk:
         store: Store,
         judges: Judges,
         folder: Path,
-        took: Callable[[float], None] = lambda seconds: None,
+        tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`folder` is runs/<name>/; `took` is told how long each accepted attempt took, in seconds."""
+        """`folder` is runs/<name>/; `tell` shows the user a sentence."""
         self.brief, self.farm, self.store, self.judges, self.folder = brief, farm, store, judges, folder
-        self.took, self.clock = took, clock
+        self.tell, self.clock = tell, clock
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -85,6 +84,9 @@ class Desk:
         self._spread()
 
     def _spread(self) -> None:
+        for note in self.farm.take_notes():
+            log.warning("%s", note)
+            self.tell(note)
         self.moved.set()
         self.wake_idle()
         for client in self.farm.clients_to_call():
@@ -93,7 +95,7 @@ class Desk:
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        count = len(self._idle) if self.farm.closed else len(self.farm.waiting)
+        count = len(self._idle) if self.farm.closed else self.farm.offers
         while count > 0 and self._idle:
             _settle(self._idle.popleft())
             count -= 1
@@ -228,7 +230,7 @@ class Desk:
                 return again
             ticket, task = self.farm.tickets[ticket.id], again
         if verdict.reason is not None and not verdict.fault:
-            self.farm.reject(ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
+            self.farm.reject(self.clock(), ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
             await self._store()
             log.info("task %d, ticket %d on %s: rejected: %s", task.number, ticket.id, ticket.host, verdict.reason)
             return f"rejected: {verdict.reason}"
@@ -243,7 +245,6 @@ class Desk:
         else:
             taken = self.farm.accept(self.clock(), ticket.id, verdict.outputs, usage, stderr)
         if taken:
-            self.took(usage.wall)
             await self._finish(task.number, parts, verdict)
         return "accepted" if taken else "expired"
 

@@ -496,6 +496,11 @@ class Farm:
                 self._detach(task, ticket)
                 self._settle(task, "")
 
+    def take_notes(self) -> list[str]:
+        """What the user should know, since the last call."""
+        notes, self.notes = self.notes, []
+        return notes
+
     def take_changes(self) -> list[Change]:
         """What must be stored before the next reply leaves."""
         changes, self.changes = self.changes, []

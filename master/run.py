@@ -10,11 +10,9 @@ import contextlib
 import logging
 import shutil
 import signal
-import statistics
 import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -27,7 +25,6 @@ from .fleet import Fleet
 from .gathering import Gathering
 from .hooks import Hooks
 from .judging import Judges
-from .keys import Times
 from .launch import Offer, Options
 from .listening import Address, listen_address
 from .model import Client, Host, TaskState, Worker
@@ -82,17 +79,6 @@ class Outcome:
         return 0 if self.statistics.done == self.statistics.total else 1
 
 
-@dataclass
-class Durations:
-    """How long accepted attempts took, for `timeout: 3x`."""
-
-    seen: deque[float] = field(default_factory=lambda: deque(maxlen=501))
-
-    def median(self) -> float:
-        """Seconds; 0 while fewer than five are known."""
-        return statistics.median(self.seen) if len(self.seen) >= 5 else 0.0
-
-
 def run_folder(sweep: Sweep) -> Path:
     """runs/<name>/ of a sweep."""
     return sweep.folder / "runs" / sweep.name
@@ -105,7 +91,6 @@ class Run:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
         self.folder = folder or run_folder(sweep)
-        self.durations = Durations()
         self.interrupts = 0
         self._streamed = False
         self._fed = -1  # the last position that went into the farm
@@ -140,7 +125,7 @@ class Run:
         tls, fingerprint = session.tls() if address.tls else (None, "")
         farm = await self._farm(store)
         judges = Judges(self.sweep.results, self.sweep.validate, hooks)
-        desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.durations.seen.append)
+        desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
@@ -210,7 +195,10 @@ class Run:
 
     async def _farm(self, store: Store) -> Farm:
         config = self.sweep.config
-        rules = Rules(config.attempts, config.retry.attempts, config.ping)
+        rules = Rules(
+            config.attempts, config.retry.attempts, config.ping, 0 if config.once else 1, self._stop_after,
+            config.timeout,
+        )  # fmt: skip
         farm = Farm(rules, *await store.next_ids())
         now = time.monotonic()
         for row in await store.known_clients():
@@ -220,6 +208,15 @@ class Run:
             farm.restore(task, ticket)
         return farm
 
+    def _stop_after(self, failed: int, total: int) -> bool:
+        """Whether so many failed sets end the sweep; a share counts once all sets are known."""
+        limit = self.sweep.config.stop_after
+        if limit is None:
+            return False
+        if limit.count is not None:
+            return failed >= limit.count
+        return limit.share is not None and total > 0 and failed >= limit.share * total
+
     def _brief(self, worker: Worker | None) -> Brief:
         config = self.sweep.config
         setup = protocol.Setup(
@@ -227,7 +224,7 @@ class Run:
             config.max_result, worker.name if worker else None,
         )  # fmt: skip
         return Brief(
-            setup, self.sweep.results, self._timeout, self.sweep.work, self._shell,
+            setup, self.sweep.results, self.sweep.work, self._shell,
             lambda platform: worker.for_platform(platform) if worker else None,
         )  # fmt: skip
 
@@ -235,10 +232,6 @@ class Run:
         """The set-up of a client: its host's own, else the sweep's."""
         own = next((h.setup for h in self._hosts() if h.name == host), None)
         return own or self.sweep.setup_for(platform)
-
-    def _timeout(self) -> float:
-        timeout = self.sweep.config.timeout
-        return timeout.factor * self.durations.median() if isinstance(timeout, Times) else timeout
 
     # -- while it runs
 
@@ -291,6 +284,8 @@ class Run:
             desk.moved.set()
         self._streamed = True
         counts = await desk.store.count()
+        desk.farm.total = sum(counts.values())
+        desk.farm.failed_before = counts.get(TaskState.FAILED, 0) - desk.farm.in_state[TaskState.FAILED]
         self.progress.plan(sum(counts.values()), counts.get(TaskState.DONE, 0), counts.get(TaskState.FAILED, 0))
         desk.moved.set()
 

@@ -165,7 +165,7 @@ class Door:
             return self._none_left(client)
         extra = request.query.get("extra") == "1"
         by_digest = request.query.get("files") == "sha256"
-        timeout = self.desk.brief.timeout()
+        timeout = self.desk.farm.timeout()
         bodies = []
         for record in records:
             if by_digest:
