@@ -230,7 +230,7 @@ class Desk:
                 return again
             ticket, task = self.farm.tickets[ticket.id], again
         if verdict.reason is not None and not verdict.fault:
-            self.farm.reject(self.clock(), ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
+            self.farm.reject(ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
             await self._store()
             log.info("task %d, ticket %d on %s: rejected: %s", task.number, ticket.id, ticket.host, verdict.reason)
             return f"rejected: {verdict.reason}"
@@ -243,7 +243,7 @@ class Desk:
         if verdict.reason is not None:
             taken = self.farm.suspend(ticket.id, verdict.reason, verdict.outputs, usage, stderr)
         else:
-            taken = self.farm.accept(self.clock(), ticket.id, verdict.outputs, usage, stderr)
+            taken = self.farm.accept(ticket.id, verdict.outputs, usage, stderr)
         if taken:
             await self._finish(task.number, parts, verdict)
         return "accepted" if taken else "expired"

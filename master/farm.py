@@ -20,6 +20,9 @@ from .trust import Benched, Guard
 
 MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
 
+MOST_GIVEN_UP = 1000
+UNHEARD = 600.0  # seconds of silence of a client that never pings
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -63,6 +66,7 @@ class Farm:
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
         self.guard = Guard()
+        self._now = 0.0  # the latest time that an event brought
         self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
         self.total = 0  # all sets of the sweep, 0 while they are being counted
         self.failed_before = 0  # sets that failed in earlier runs and stay so
@@ -159,7 +163,7 @@ class Farm:
         count = count if room is None else min(count, room)
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
-        while len(tickets) < count and (task := self._next(host, hosts)):
+        while len(tickets) < count and (task := self._next(client_id, host, hosts)):
             tickets.append(self._issue(now, task, client_id, host, leased))
         if room is not None and tickets:
             self.guard.probing(now, host)
@@ -169,23 +173,30 @@ class Farm:
         """The hosts with a client."""
         return {c.host for c in self.clients.values() if not c.gone}
 
-    def _next(self, host: str, hosts: set[str]) -> Task | None:
+    def _next(self, client_id: str, host: str, hosts: set[str]) -> Task | None:
         """The next waiting task for a host, or when none waits a running one worth a copy."""
         if self.waiting:
             return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts - {host}) > 0)
         for _ in range(len(self._stragglers)):
             task = self.tasks.get(self._stragglers.popleft())
             if task and self._may_copy(task):
-                if host not in {self.tickets[t].host for t in task.tickets}:
+                live = [self.tickets[t] for t in task.tickets]
+                alone = hosts <= {host}  # then another client on the same host must do
+                if all(t.client != client_id and (t.host != host or alone) for t in live):
                     self._note_copy(task)
                     return task
                 self._stragglers.append(task.number)
         return None
 
     def _may_copy(self, task: Task) -> bool:
-        """Whether one more copy may be handed out: it runs, and nowhere is a result of it looked at."""
-        states = [self.tickets[t].state for t in task.tickets]
-        return 0 < len(states) <= self.rules.copies and all(s is TicketState.ISSUED for s in states)
+        """Whether one more copy may be handed out: it runs, and nowhere is a result of it looked at.
+
+        An attempt of a client that never pings and has been silent for long does not count as one: nothing else
+        than a copy ever brings such a task back.
+        """
+        live = [self.tickets[t] for t in task.tickets]
+        heard = sum(t.leased or self._now - t.word <= UNHEARD for t in live)
+        return bool(live) and heard <= self.rules.copies and all(t.state is TicketState.ISSUED for t in live)
 
     def _note_copy(self, task: Task) -> None:
         if not self._copied:
@@ -239,7 +250,7 @@ class Farm:
         move_ticket(ticket, TicketEvent.ARRIVE)
         return task
 
-    def accept(self, now: float, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
+    def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
         """The result is valid: the task is done, its other attempts expire. False when another one was faster."""
         ticket = self._checked(ticket_id)
         if ticket is None:
@@ -252,7 +263,7 @@ class Farm:
         self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
         self._walls.append(usage.wall)
-        for benched in self.guard.succeeded(now, ticket.host, task.number):
+        for benched in self.guard.succeeded(self._now, ticket.host, task.number):
             self._bench(benched)
         return True
 
@@ -271,12 +282,15 @@ class Farm:
             f"{benched.host} is benched: what fails there succeeds elsewhere ({benched.reason}). "
             "Its failures are not charged; it is tried again later with one task"
         )
-        for number, failure in benched.failures.items():
+
+    def _believe_not(self, host: str, but: int) -> None:
+        """A host is suspected: others shall try what failed there, and until then it is not charged."""
+        for number, failure in self.guard.record(host).streak.items():
             task = self.tasks.get(number) or self._take_back(number)
-            if task and task.faults.get(failure.kind):
+            if task and number != but and task.faults.get(failure.kind):
                 task.attempts -= 1
                 task.faults[failure.kind] -= 1
-                self._moved(task, "")
+                self._moved(task, failure.reason)
 
     def _take_back(self, number: int) -> Task | None:
         """A task that was given up for the fault of a host waits again."""
@@ -310,13 +324,11 @@ class Farm:
         self._leave(task)
         return True
 
-    def reject(
-        self, now: float, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b""
-    ) -> None:
+    def reject(self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"") -> None:
         """The validation said no: an attempt is used up."""
         ticket = self._checked(ticket_id)
         if ticket:
-            self._end(now, ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
+            self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
 
     def fail(
         self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
@@ -326,18 +338,19 @@ class Farm:
         ticket = self.tickets.get(ticket_id)
         if ticket is None or ticket.state not in (TicketState.ISSUED, TicketState.LOST):
             return False
-        self._end(now, ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
+        self._end(ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
         return True
 
     def _end(
-        self, now: float, ticket: Ticket, event: TicketEvent, failure: Failure, usage: Usage, stdout: bytes,
-        stderr: bytes,
-    ) -> None:  # fmt: skip
+        self, ticket: Ticket, event: TicketEvent, failure: Failure, usage: Usage, stdout: bytes, stderr: bytes
+    ) -> None:
         """One attempt is used up (unless its host is in doubt): back to the queue, or given up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
-        self.guard.failed(now, ticket.host, task.number, failure)
+        suspected = self.guard.failed(self._now, ticket.host, task.number, failure)
         free = self.guard.doubted(ticket.host, self.hosts())
+        if suspected and free:
+            self._believe_not(ticket.host, task.number)
         if not ticket.charged and not free:  # a result that is sent twice uses up one attempt
             ticket.charged = True
             task.attempts += 1
@@ -349,10 +362,21 @@ class Farm:
             self._leave(task)
         elif not free and self.rules.spent(task.faults, failure.kind):
             self.give_up(task, failure.reason)
-            if len(self.hosts()) > 1 and self.guard.blamed(ticket.host, task.number):
-                self._given_up[task.number] = task
+            self._remember_given_up(task, ticket.host)
         else:
             self._settle(task, failure.reason)
+
+    def _remember_given_up(self, task: Task, host: str) -> None:
+        """Its host may turn out to be at fault; of those that no host can be blamed for nothing is remembered."""
+        if task.number in self.guard.record(host).streak:
+            self._given_up[task.number] = task
+        else:
+            self.guard.forget(task.number)
+        if len(self._given_up) > MOST_GIVEN_UP:
+            blamed = self.guard.blamed()
+            for number in [n for n in self._given_up if n not in blamed]:
+                del self._given_up[number]
+                self.guard.forget(number)
 
     def give_up(self, task: Task, reason: str) -> None:
         """The task has failed; its other attempts, if any, expire."""
@@ -431,6 +455,7 @@ class Farm:
 
     def heard(self, now: float, client_id: str) -> Client | None:
         """Any word of a client is a sign of life."""
+        self._now = max(self._now, now)
         client = self.clients.get(client_id)
         if client:
             client.word = now

@@ -41,11 +41,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Benched:
-    """A host was just benched: why, and the tasks whose failures there are not theirs."""
+    """A host was just benched, and why."""
 
     host: str
     reason: str
-    failures: dict[int, Failure]  # by task: none of theirs
 
 
 class Guard:
@@ -59,22 +58,22 @@ class Guard:
         """The standing of one host."""
         return self.records.setdefault(host, Record())
 
-    def failed(self, now: float, host: str, task: int, failure: Failure) -> None:
-        """A task failed there."""
+    def failed(self, now: float, host: str, task: int, failure: Failure) -> bool:
+        """A task failed there; whether the host is suspected from now on."""
         hosts = self._failed_on.setdefault(task, set())
         hosts.add(host)
         if len(hosts) > 1:
             self._acquit(task)
-            return
+            return False
         record = self.record(host)
         record.streak[task] = failure
         if len(record.streak) > REMEMBERED:
             record.streak.pop(next(iter(record.streak)))
-        if record.trust is not Trust.TRUSTED:
-            self._next_probe(now, record)
-        elif len(record.streak) >= SUSPECT_AFTER:
-            record.trust = Trust.SUSPECTED
-            record.probe_at = now + record.pause
+        if record.trust is not Trust.TRUSTED or len(record.streak) < SUSPECT_AFTER:
+            return False
+        record.trust = Trust.SUSPECTED
+        record.probe_at = now + record.pause
+        return True
 
     def _acquit(self, task: int) -> None:
         """It fails on several hosts: none of them is to blame."""
@@ -108,15 +107,15 @@ class Guard:
         record.trust = Trust.BENCHED
         record.probe_at = now + record.pause
         record.reason = next(record.streak[t].reason for t in record.streak if t in record.proved)
-        return Benched(host, record.reason, dict(record.streak))
+        return Benched(host, record.reason)
+
+    def blamed(self) -> set[int]:
+        """The tasks whose failure may turn out to be a host's."""
+        return {task for record in self.records.values() for task in record.streak}
 
     def forget(self, task: int) -> None:
         """The task has left the sweep."""
         self._failed_on.pop(task, None)
-
-    def blamed(self, host: str, task: int) -> bool:
-        """Whether this failure may turn out to be the host's."""
-        return task in self.record(host).streak
 
     def doubted(self, host: str, others: Collection[str]) -> bool:
         """Whether a failure there says nothing about the task, because others are there to try it."""

@@ -7,7 +7,8 @@ from core_kit import BROKEN, NO_USAGE, OUT, Replay, make_farm, outcomes, reasons
 from spe.changes import ClientLeft, TaskMoved, TicketEnded
 from spe.farm import MAX_LOST, Farm, Rules
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
-from spe.scheduler import LOOK_AHEAD, lease
+from spe.scheduler import AFTER_TIMEOUT, lease
+from spe.trust import SUSPECT_AFTER
 
 
 def fail(farm: Farm, ticket: Ticket, kind: str = "exit:1", now: float = 0.0) -> bool:
@@ -117,12 +118,13 @@ def test_clients_that_leave_politely_cannot_make_a_task_fail() -> None:
     assert list(farm.waiting) == [1]
 
 
-def test_a_client_that_never_pings_gives_its_task_back_without_harm_to_it() -> None:
-    farm = make_farm(attempts=1)
+def test_a_client_that_never_pings_has_no_lease_and_gives_its_task_back_by_its_timeout_without_harm() -> None:
+    farm = make_farm(attempts=1, timeout=600.0)
     client = host(farm, pings=False)
     for _ in range(MAX_LOST + 2):
         (ticket,) = take(farm, client)
-        assert farm.tick(silence(farm)) == [ticket]
+        assert not farm.tick(600.0 + AFTER_TIMEOUT)
+        assert farm.tick(600.1 + AFTER_TIMEOUT) == [ticket]
     assert not reasons(farm)
     assert finish(farm, ticket), "what it brings late is taken"
 
@@ -461,10 +463,10 @@ def test_a_host_that_is_alone_gets_its_failed_task_again() -> None:
 
 
 def test_a_host_shunned_by_all_in_sight_does_not_stand_idle() -> None:
-    farm = make_farm(LOOK_AHEAD + 5, attempts=9)
+    farm = make_farm(SUSPECT_AFTER - 1, attempts=9)
     bad = host(farm, "bad")
     host(farm, "good")
-    for ticket in take(farm, bad, LOOK_AHEAD + 5):
+    for ticket in take(farm, bad, SUSPECT_AFTER - 1):
         fail(farm, ticket)
     assert [t.task for t in take(farm, bad)] == [1]
 

@@ -8,7 +8,7 @@ from core_kit import NO_USAGE, OUT, Replay
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from spe.farm import MAX_LOST, Farm, Rules
+from spe.farm import MAX_LOST, UNHEARD, Farm, Rules
 from spe.lifecycle import LIVE
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
 from spe.scheduler import lease
@@ -158,6 +158,8 @@ class Storm(RuleBasedStateMachine):
         for number, state in self.replay.tasks.items():
             if state in ENDED and number not in self.farm.tasks:
                 self.ended.setdefault(number, state)
+            elif state is TaskState.WAITING and self.ended.get(number) is TaskState.FAILED:
+                del self.ended[number]  # its host was benched: the failure was not its own
         for number, task in self.farm.tasks.items():
             told = self.replay.tasks.get(number, TaskState.WAITING)
             looked_at = any(self.farm.tickets[t].state is TicketState.CHECKING for t in task.tickets)
@@ -218,7 +220,7 @@ class Storm(RuleBasedStateMachine):
         self.feed(count=self.tasks)
         healthy = self.farm.register(self.now, "healthy", "linux-x86_64", 1, True).id
         for _ in range(self.tasks * (MAX_LOST + 2) + 2):
-            self.now += lease(10.0) + 1
+            self.now += max(lease(10.0), UNHEARD) + 1
             self.farm.tick(self.now)
             for ticket in self.farm.take(self.now, healthy, 1):
                 self.known[ticket.id] = ticket.task

@@ -1,0 +1,192 @@
+"""Black holes, copies of long tasks, and giving a sweep up: the farm's judgement of hosts and of time."""
+
+from __future__ import annotations
+
+from core_kit import NO_USAGE, OUT, make_farm, outcomes, reasons, take
+from spe.changes import Usage
+from spe.farm import Farm
+from spe.model import Failure, TaskState, Ticket
+from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
+from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
+
+
+def host(farm: Farm, name: str, pings: bool = True) -> str:
+    return farm.register(0, name, "linux-x86_64", 4, pings).id
+
+
+def fail(farm: Farm, ticket: Ticket, now: float = 0.0) -> None:
+    farm.fail(now, ticket.id, Failure("exit:127", "libfoo.so is missing"), NO_USAGE)
+
+
+def finish(farm: Farm, ticket: Ticket, now: float = 0.0, wall: float = 1.0) -> bool:
+    return farm.arrive(now, ticket.id, ticket.client) is not None and farm.accept(ticket.id, OUT, Usage(wall))
+
+
+def black_hole(attempts: int = 3) -> tuple[Farm, str, str]:
+    """A farm whose host `bad` has failed enough tasks to be suspected, all of which succeed on `good`."""
+    farm = make_farm(40, attempts=attempts)
+    good, bad = host(farm, "good"), host(farm, "bad")
+    finish(farm, take(farm, good)[0])
+    for _ in range(SUSPECT_AFTER):
+        fail(farm, take(farm, bad)[0])
+    return farm, good, bad
+
+
+# -- black holes
+
+
+def test_a_host_that_fails_several_tasks_in_a_row_gets_no_more_until_others_have_tried_them() -> None:
+    farm, _, bad = black_hole()
+    assert farm.guard.record("bad").trust is Trust.SUSPECTED
+    assert take(farm, bad) == []
+
+
+def test_a_host_whose_failures_succeed_elsewhere_is_benched_and_the_user_is_told_why() -> None:
+    farm, good, bad = black_hole()
+    while farm.waiting:
+        finish(farm, take(farm, good)[0])
+    assert farm.guard.record("bad").trust is Trust.BENCHED
+    (note,) = farm.take_notes()
+    assert note.startswith("bad is benched")
+    assert "libfoo.so is missing" in note
+    assert take(farm, bad) == []
+    assert not reasons(farm)
+
+
+def test_failures_on_a_benched_host_are_not_charged_even_where_there_is_one_attempt() -> None:
+    farm, good, _ = black_hole(attempts=1)
+    assert len(reasons(farm)) == SUSPECT_AFTER - 1, "the first ones were believed"
+    while farm.waiting:
+        finish(farm, take(farm, good)[0])
+    assert {c.state for c in outcomes(farm).values()} == {TaskState.DONE}
+    assert farm.in_state[TaskState.FAILED] == 0
+    assert farm.in_state[TaskState.DONE] == 40
+
+
+def test_a_bad_region_of_the_parameters_benches_nobody_and_fails_with_its_own_reason() -> None:
+    farm = make_farm(30, attempts=2)
+    clients = [host(farm, name) for name in "abc"]
+    for _ in range(200):
+        for client in clients:
+            for ticket in take(farm, client):
+                fail(farm, ticket)
+    assert farm.over
+    assert len(reasons(farm)) == 30
+    assert not farm.take_notes()
+
+
+def test_a_single_host_is_never_held_back() -> None:
+    farm = make_farm(10, attempts=1)
+    only = host(farm, "only")
+    for _ in range(10):
+        fail(farm, take(farm, only)[0])
+    assert farm.over
+
+
+def test_a_benched_host_is_probed_with_one_task_and_trusted_again_when_that_succeeds() -> None:
+    farm, good, bad = black_hole()
+    for _ in range(10):
+        finish(farm, take(farm, good)[0])
+    for ticket in take(farm, good, 4):
+        farm.lose(ticket)  # something to wait for
+    later = PROBE_FIRST + 1
+    probe = farm.take(later, bad, 4)
+    assert len(probe) == 1
+    assert farm.take(later, bad, 4) == []
+    finish(farm, probe[0], later)
+    assert len(farm.take(later, bad, 3)) == 3
+
+
+def test_a_probe_that_fails_is_not_charged_and_the_next_one_comes_later() -> None:
+    farm, good, bad = black_hole(attempts=1)
+    for _ in range(10):
+        finish(farm, take(farm, good)[0])
+    before = len(reasons(farm))
+    (probe,) = farm.take(PROBE_FIRST + 1, bad, 4)
+    fail(farm, probe, PROBE_FIRST + 1)
+    assert len(reasons(farm)) == before
+    assert farm.take(2 * PROBE_FIRST + 2, bad, 4) == []
+    assert farm.take(4 * PROBE_FIRST + 10, bad, 4)
+
+
+# -- copies
+
+
+def with_median(farm: Farm, client: str, tasks: int, wall: float) -> None:
+    for _ in range(tasks):
+        finish(farm, take(farm, client)[0], wall=wall)
+
+
+def test_at_the_end_the_task_that_runs_longest_is_copied_to_an_idle_host_and_the_first_result_wins() -> None:
+    farm = make_farm(12)
+    fast, slow = host(farm, "fast"), host(farm, "slow")
+    with_median(farm, fast, 10, wall=10.0)
+    (old,) = farm.take(0, slow, 1)
+    (young,) = farm.take(5, slow, 1)
+    farm.tick(10 * COPY_FACTOR + 1)
+    (copy,) = farm.take(10 * COPY_FACTOR + 1, fast, 4)
+    assert copy.task == old.task != young.task
+    (note,) = farm.take_notes()
+    assert "once: true" in note
+    assert finish(farm, copy, 20)
+    assert farm.ping(20, slow, [old.id, young.id]) == [old.id]
+    assert not finish(farm, old, 30), "the other copy is dropped"
+
+
+def test_no_copy_is_made_while_tasks_wait_or_more_may_come_or_the_sweep_drains() -> None:
+    for spoil in ("waiting", "more", "draining", "once"):
+        farm = make_farm(2 if spoil == "waiting" else 1, copies=0 if spoil == "once" else 1)
+        a, b = host(farm, "a"), host(farm, "b")
+        farm.take(0, a, 1)
+        farm.more, farm.draining = spoil == "more", spoil == "draining"
+        farm.tick(COPY_UNKNOWN + 1)
+        tasks = [t.task for t in farm.take(COPY_UNKNOWN + 1, b, 4)]
+        assert tasks == ([2] if spoil == "waiting" else []), spoil
+
+
+def test_a_task_is_copied_only_so_often_and_never_on_a_host_that_has_it() -> None:
+    farm = make_farm(1)
+    clients = [host(farm, name) for name in "abc"]
+    farm.take(0, clients[0], 1)
+    now = COPY_UNKNOWN + 1
+    farm.tick(now)
+    assert farm.take(now, clients[0], 1) == []
+    assert len(farm.take(now, clients[1], 1)) == 1
+    farm.tick(2 * now)
+    assert farm.take(2 * now, clients[2], 1) == []
+
+
+def test_a_task_held_by_a_client_that_never_pings_comes_back_by_a_copy_also_on_the_same_host() -> None:
+    farm = make_farm(1)
+    farm.take(0, host(farm, "a", pings=False), 1)
+    another = host(farm, "a")
+    farm.tick(COPY_UNKNOWN + 1)
+    (copy,) = farm.take(COPY_UNKNOWN + 1, another, 1)
+    assert finish(farm, copy)
+    assert farm.over
+
+
+# -- giving up
+
+
+def test_a_sweep_is_given_up_when_as_many_sets_have_failed_as_stop_after_says() -> None:
+    farm = make_farm(10, attempts=1, stop_after=lambda failed, total: failed >= 3)
+    client = host(farm, "only")
+    tickets = take(farm, client, 4)
+    for ticket in tickets[:3]:
+        fail(farm, ticket)
+    assert farm.gave_up and farm.over
+    assert farm.expired_of(client) == [tickets[3].id]
+    assert "stop_after" in farm.take_notes()[0]
+    assert take(farm, client) == []
+
+
+def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> None:
+    from spe.keys import Times
+
+    farm = make_farm(6, timeout=Times(3))
+    client = host(farm, "only")
+    with_median(farm, client, 4, wall=2.0)
+    assert farm.timeout() == 0
+    with_median(farm, client, 1, wall=2.0)
+    assert farm.timeout() == 6.0
