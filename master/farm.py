@@ -92,6 +92,7 @@ class Farm:
 
     def _enter(self, task: Task) -> None:
         self.tasks[task.number] = task
+        self._given_up.pop(task.number, None)
         if task.state is not TaskState.FAILED:  # one that had left as failed was counted then
             self.in_state[task.state] += 1
 
@@ -297,6 +298,8 @@ class Farm:
         task = self._given_up.pop(number, None)
         if task:
             self.tasks[number] = task
+            task.tickets.clear()
+            task.past.clear()
             self._move(task, TaskEvent.RETRY)
             self.waiting.append(number)
         return task

@@ -157,9 +157,10 @@ class Storm(RuleBasedStateMachine):
         self.replay.apply(changes)
         for number, state in self.replay.tasks.items():
             if state in ENDED and number not in self.farm.tasks:
-                self.ended.setdefault(number, state)
-            elif state is TaskState.WAITING and self.ended.get(number) is TaskState.FAILED:
-                del self.ended[number]  # its host was benched: the failure was not its own
+                assert self.ended.get(number, state) in (state, TaskState.FAILED)
+                self.ended[number] = state
+            elif number in self.farm.tasks and self.ended.get(number) is TaskState.FAILED:
+                del self.ended[number]  # its host is suspected: others shall try it
         for number, task in self.farm.tasks.items():
             told = self.replay.tasks.get(number, TaskState.WAITING)
             looked_at = any(self.farm.tickets[t].state is TicketState.CHECKING for t in task.tickets)
