@@ -14,6 +14,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends
 from .children import Strays, ended_children
+from .load import Load
 from .slot import Attempt, CannotRun
 from .talk import Asker, Listener, Pinger, Senders
 from .wire import Master
@@ -60,6 +61,7 @@ class Loop:
         self.master, self.base, self.environment = master, base, environment
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
         self.room = Room(slots)
+        self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
@@ -92,6 +94,7 @@ class Loop:
 
     def wait(self) -> None:
         """Until a program ends, something is posted, a signal comes, or a time is due."""
+        self.load.note(len(self.running))
         times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
         times += [attempt.give_up for attempt in self.ending]
         due = min([one for one in times if one] or [float("inf")]) - time.monotonic()

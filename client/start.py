@@ -135,6 +135,7 @@ def _told(ready: Ready, ending: ends.Ending) -> int:
 def register(line: Line, options: Options) -> Dict[str, str]:
     """GET /config. One try: who started us wants to know at once."""
     query: Query = [("platform", facts.platform_name()), ("host", options.host), ("slots", options.slots), ("pings", 1)]
+    query.append(("cores", facts.cores()))
     where = options.address.url
     try:
         reply = line.once("/config", query, connect=FIRST_CONNECT)

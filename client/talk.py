@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 from . import ends, log, record
 from .cache import Files
 from .delivery import deliver
+from .load import system_load
 from .slot import Attempt, CannotRun
 from .wire import Query, Reply, Stopping
 
@@ -74,6 +75,9 @@ class Asker(Talker):
 
     def _query(self, count: int, wait: int) -> Query:
         query: Query = [("count", count), ("wait", wait), ("extra", 1), ("files", "sha256")]
+        load = self.loop.load.of_others(system_load())
+        if load is not None:
+            query.append(("load", "%.2f" % load))
         return [("worker", self.loop.worker_name), *query] if self.loop.worker_name else query
 
     def _rest(self, reply: Reply) -> None:

@@ -102,9 +102,9 @@ class Desk:
 
     # -- register
 
-    async def register(self, host: str, platform: str, slots: int, pings: bool) -> str:
+    async def register(self, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> str:
         """A client came: its configuration."""
-        client = self.farm.register(self.clock(), host, platform, slots, pings)
+        client = self.farm.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
         file = self.brief.platform_file(platform) if platform else None
@@ -112,21 +112,26 @@ class Desk:
 
     # -- task
 
-    async def tasks(self, client: str, count: int, wait: float | None, alive: Callable[[], bool]) -> list[Record]:
-        """Up to `count` records; empty when none comes within `wait` seconds or none ever will."""
+    async def tasks(
+        self, client: str, count: int, wait: float | None, alive: Callable[[], bool], load: float | None = None
+    ) -> list[Record]:
+        """Up to `count` records; empty when none comes within `wait` seconds or none ever will.
+
+        `load`: of the client's host, by others.
+        """
         deadline = self.clock() + (HOLD if wait is None else wait)
         while True:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
-            records = await self._take(client, count)
+            records = await self._take(client, count, load)
             left = deadline - self.clock()
             if records or left <= 0 or self.farm.closed:
                 return records
             await self._idle_for(left)
 
-    async def _take(self, client: str, count: int) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count)
+    async def _take(self, client: str, count: int, load: float | None) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count, load)
         records = [record for ticket in tickets if (record := self._record(ticket))]
         if tickets:
             await self._store()

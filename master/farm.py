@@ -33,6 +33,8 @@ class Rules:
     ping: float = 30.0
     copies: int = 1  # of a running task, at the end, on other hosts; 0: `once: true`
     stop_after: Callable[[int, int], bool] = lambda failed, total: False  # of failed sets, of all: give the sweep up
+    max_load: float = 0.0  # of a host's cores, by others and us together; 0: no such rule
+    cores: int = 1  # that one task takes
     timeout: float | Times = 0.0  # of an attempt, in seconds or so many times the median; 0: none
 
     def spent(self, faults: Mapping[str, int], kind: str) -> bool:
@@ -72,6 +74,7 @@ class Farm:
         self.failed_before = 0  # sets that failed in earlier runs and stay so
         self._walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._given_up: dict[int, Task] = {}  # failed on a host that is doubted: it may be innocent
+        self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.gave_up = False  # by stop_after
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
@@ -143,16 +146,19 @@ class Farm:
 
     # -- the verbs of the protocol
 
-    def register(self, now: float, host: str, platform: str, slots: int, pings: bool) -> Client:
-        """A client came; it gets its ID."""
-        client = Client(str(self._next_client), host, platform, slots, now, now, pings)
+    def register(self, now: float, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Client:
+        """A client came; it gets its ID. `cores`: of its host, 0 when it does not say."""
+        client = Client(str(self._next_client), host, platform, slots, cores or slots, now, now, pings)
         self._next_client += 1
         self.clients[client.id] = client
         self.changes.append(ClientCame(client.id, host, platform, slots, pings))
         return client
 
-    def take(self, now: float, client_id: str, count: int) -> list[Ticket]:
-        """Up to `count` tickets for this client; none when nothing waits or no more is handed out."""
+    def take(self, now: float, client_id: str, count: int, load: float | None = None) -> list[Ticket]:
+        """Up to `count` tickets for this client; none when nothing waits or no more is handed out.
+
+        `load`: of its host, by others than us; None when the client does not tell.
+        """
         client = self.heard(now, client_id)
         host = client.host if client else ""
         if client:
@@ -162,6 +168,8 @@ class Farm:
         hosts = self.hosts()
         room = self.guard.room(now, host, hosts)
         count = count if room is None else min(count, room)
+        if client and load is not None and self.rules.max_load:
+            count = min(count, self._room_beside(client, load))
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
         while len(tickets) < count and (task := self._next(client_id, host, hosts)):
@@ -169,6 +177,15 @@ class Farm:
         if room is not None and tickets:
             self.guard.probing(now, host)
         return tickets
+
+    def _room_beside(self, client: Client, load: float) -> int:
+        """How many more tasks fit beside what others do on this host."""
+        mine = sum(t.host == client.host and t.state is TicketState.ISSUED for t in self.tickets.values())
+        room = scheduler.room_beside(load, client.cores * self.rules.max_load, self.rules.cores, mine)
+        if room <= 0 and client.host not in self.loaded:
+            self.notes.append(f"{client.host}: loaded by others ({load:.1f} of {client.cores} cores), it gets no work now")
+        self.loaded = self.loaded | {client.host} if room <= 0 else self.loaded - {client.host}
+        return room
 
     def hosts(self) -> set[str]:
         """The hosts with a client."""

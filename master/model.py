@@ -159,6 +159,7 @@ class Client:
     host: str
     platform: str
     slots: int
+    cores: int  # of its host
     since: float  # when it registered, monotonic seconds
     word: float  # its last sign of life, monotonic seconds
     pings: bool = False

@@ -197,12 +197,12 @@ class Run:
         config = self.sweep.config
         rules = Rules(
             config.attempts, config.retry.attempts, config.ping, 0 if config.once else 1, self._stop_after,
-            config.timeout,
+            config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
         farm = Farm(rules, *await store.next_ids())
         now = time.monotonic()
         for row in await store.known_clients():
-            farm.clients[row.id] = Client(row.id, row.host, row.platform, row.slots, now, now, bool(row.pings))
+            farm.clients[row.id] = Client(row.id, row.host, row.platform, row.slots, row.slots, now, now, bool(row.pings))
         for ticket, task in await store.live():
             ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
             farm.restore(task, ticket)

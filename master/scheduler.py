@@ -32,6 +32,11 @@ def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool
     return tasks[number]
 
 
+def room_beside(load: float, cores: float, task_cores: int, running: int) -> int:
+    """How many more tasks of `task_cores` fit into `cores` beside the load of others and those that run."""
+    return max(0, int((cores - load) / task_cores + 1e-9) - running)
+
+
 def is_lost(ticket: Ticket, now: float, lease: float, timeout: float) -> bool:
     """Whether this attempt is given up: its client pinged and is silent, or never pings and its time is over."""
     if ticket.state is not TicketState.ISSUED:

@@ -111,7 +111,8 @@ class Door:
         slots = _number(request, "slots", 1)
         if not 1 <= slots <= 100_000:
             return _text(400, "slots must be from 1 to 100000")
-        text = await self.desk.register(host, platform, slots, request.query.get("pings") == "1")
+        cores = _number(request, "cores", 0)
+        text = await self.desk.register(host, platform, slots, request.query.get("pings") == "1", cores)
         return web.Response(text=text)
 
     async def ping(self, request: web.Request) -> web.Response:
@@ -160,7 +161,7 @@ class Door:
         if not 1 <= count <= MAX_COUNT:
             return _text(400, f"count must be from 1 to {MAX_COUNT}")
         client = _short(request, "client")
-        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request))
+        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request), _load(request))
         if not records:
             return self._none_left(client)
         extra = request.query.get("extra") == "1"
@@ -262,3 +263,12 @@ def _wait(request: web.Request) -> float | None:
     if not 0 <= seconds < 1e9:
         raise web.HTTPBadRequest(text="wait must be a number of seconds")
     return min(seconds, MAX_WAIT)
+
+
+def _load(request: web.Request) -> float | None:
+    """The load of a client's host by others; nonsense counts as not told."""
+    try:
+        load = float(request.query.get("load", ""))
+    except ValueError:
+        return None
+    return load if 0 <= load < 1e6 else None

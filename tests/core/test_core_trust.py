@@ -190,3 +190,23 @@ def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> N
     assert farm.timeout() == 0
     with_median(farm, client, 1, wall=2.0)
     assert farm.timeout() == 6.0
+
+
+# -- hosts that others use
+
+
+def test_with_max_load_a_host_gets_only_what_fits_beside_what_others_do() -> None:
+    farm = make_farm(10, max_load=1.0, cores=2)
+    client = farm.register(0, "desk", "linux-x86_64", 8, True, cores=8).id
+    assert len(farm.take(0, client, 8, load=3.5)) == 2, "2 x 2 cores of the 4.5 that are free"
+    assert farm.take(0, client, 8, load=4.5) == []
+    assert len(farm.take(0, client, 8, load=0.0)) == 2
+    (note,) = farm.take_notes()
+    assert note.startswith("desk: loaded by others (4.5 of 8 cores)")
+
+
+def test_without_max_load_or_from_a_client_that_does_not_tell_the_load_is_no_matter() -> None:
+    silent = make_farm(4, max_load=1.0)
+    assert len(take(silent, host(silent, "a"), 4)) == 4
+    farm = make_farm(4)
+    assert len(farm.take(0, host(farm, "a"), 4, load=99.0)) == 4
