@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import shutil
 import signal
@@ -187,6 +188,7 @@ class Run:
         elif self.options.change is WorkerChange.FRESH:
             await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
+        await store.set_meta("line", json.dumps(self.sweep.line))
 
     async def _put_back(self, store: Store) -> None:
         numbers = self.options.retry_numbers or None

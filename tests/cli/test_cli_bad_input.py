@@ -251,7 +251,7 @@ def test_a_run_that_was_killed_does_not_hold_the_sweep(good: Bench) -> None:
         (("run", "--keep", "--fresh"), ["--keep and --fresh exclude each other"]),
         (("run", "-p", "x=1:3"), ["-p needs a command"]),
         (("run", "-p", "x", "--", "echo", "{{ x }}"), ["x", "NAME=VALUES"]),
-        (("run", "-p", "x=1:3", "--", "echo", "{{ y }}"), ["{{ y }} is not defined", "There are x"]),
+        (("run", "-p", "x=1:3", "--", "echo", "{{ y }}"), ["{{ y }} is not defined", "There is x"]),
         (("run", "-f", "nowhere.yaml"), ["nowhere.yaml"]),
         (("show",), ["TASK"]),
         (("show", "x"), ["'x'"]),

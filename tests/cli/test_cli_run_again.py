@@ -220,3 +220,27 @@ def test_retry_of_a_number_runs_that_set_alone(failing: Bench) -> None:
     failing.ok("retry", "2")
 
 
+
+
+def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored_line(bench: Bench) -> None:
+    bench.worker('echo "$1" >> "$LOG"; [ -e "$GATE" ] || [ "$1" = 1 ] || exit 3; echo "$1$2"')
+    assert bench.spe("run", "-p", "x=1:2", "--", "./work", "{{ x }}", "it's a {{ x }}").code == 1
+    ran(bench)
+    assert bench.spe("run").code == 1  # the old failure counts
+    assert ran(bench) == []
+    bench.open_gate()
+    bench.ok("retry")
+    assert ran(bench) == ["2"]
+    assert bench.column("stdout", "work") == ["1it's a 1", "2it's a 2"]
+    bench.ok("run", "-n", "other", "-p", "x=7", "--", "./work", "{{ x }}")
+    assert "other, work" in bench.refused("retry")
+    bench.ok("collect", "-n", "work")
+    assert bench.column("x", "other") == ["7"]
+
+
+def test_a_name_on_the_command_line_is_another_sweep_of_the_same_file(squares: Bench) -> None:
+    squares.ok("run", "-n", "again")
+    assert ran(squares) == ["1", "2", "3"]
+    assert squares.column("y", "again") == ["1", "4", "9"]
+    squares.ok("collect", "-n", "again")
+    assert len(table(squares)) == 3
