@@ -155,14 +155,16 @@ class Desk:
     async def ping(self, client: str, tickets: list[int], wait: float) -> list[int]:
         """The tickets among these (held: also among the client's others) that have expired.
 
-        With `wait`, the answer comes when one expires, or after that many seconds.
+        With `wait`, the answer comes when one expires, or after that many seconds, and well before the lease runs out.
         """
         expired = self.farm.ping(self.clock(), client, tickets)
-        if not expired and wait > 0 and client:
-            await self._store()
-            await self._hold_ping(client, min(wait, 2 * self.farm.rules.ping or wait))  # the lease outlives the hold
-            expired = [t for t in tickets if self.farm.has_ended(t)]
-        expired = sorted({*expired, *(self.farm.expired_of(client) if client else ())})
+        if wait > 0 and client:
+            if not expired:
+                await self._hold_ping(client, min(wait, scheduler.lease(self.farm.rules.ping) / 2 or wait))
+                expired = self.farm.ping(self.clock(), client, tickets)
+            expired = sorted({*expired, *self.farm.expired_of(client)})
+        else:
+            self.farm.told_expired(client, expired)
         await self._store()
         return expired
 

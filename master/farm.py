@@ -362,6 +362,11 @@ class Farm:
         """The tickets of this client that expired since it was last told."""
         return sorted(self._expired.pop(client_id, ()))
 
+    def told_expired(self, client_id: str, tickets: Iterable[int]) -> None:
+        """This client has just heard that these expired."""
+        if client_id in self._expired:
+            self._expired[client_id].difference_update(tickets)
+
     def bye(self, now: float, client_id: str) -> None:
         """A client is gone; what it still had goes back to the queue."""
         client = self.heard(now, client_id)
