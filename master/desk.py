@@ -199,7 +199,12 @@ class Desk:
         task = await self._arrive(client, ticket_id)
         if isinstance(task, str):
             return task
-        return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
+        try:
+            return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
+        except Exception:
+            self.farm.release(ticket_id)  # it must not be out for ever; the client sends its result again
+            await self._store()
+            raise
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
         """The task whose result is to be looked at; or the answer, when nobody needs it."""

@@ -232,6 +232,19 @@ class Farm:
         if ticket:
             self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
 
+    def release(self, ticket_id: int) -> None:
+        """Looking at its result broke off, by a fault of ours: the task waits, and the result may come again."""
+        ticket = self._checked(ticket_id)
+        if ticket is None:
+            return
+        task = self.tasks[ticket.task]
+        self._expire(ticket)
+        self._detach(task, ticket)
+        if task.state is TaskState.FAILED:
+            self._leave(task)
+        else:
+            self._settle(task, "")
+
     def fail(
         self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
     ) -> bool:
