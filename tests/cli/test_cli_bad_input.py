@@ -29,7 +29,7 @@ FAULTS: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "a name twice in the header": (
         {"params.csv": "x,y,x\n1,2,3\n"}, ["params.csv:1:", "x is there twice", "1 and 3", "Rename"]),
     "a parameter file that is not there": (
-        {"spe.yaml": "command: ./work {{ x }}\nparameters: nowhere.csv\n"}, ["nowhere.csv", "No such file"]),
+        {"spe.yaml": "command: ./work {{ x }}\nparameters: nowhere.csv\n"}, ["spe.yaml:2:", "nowhere.csv", "not there"]),
     "a parameter file that is not UTF-8": (
         {"params.csv": b"x,y\n1,2\nm\xfcll,3\n"}, ["params.csv:3:", "UTF-8"]),
     "an undefined name in the command": (
