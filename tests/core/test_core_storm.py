@@ -135,7 +135,7 @@ class Storm(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(which=chance)
     def late_word_about_a_task_that_left(self, which: int) -> None:
-        """As desk.py does it: a ticket that the farm does not hold comes back from the store while its task is undone."""
+        """As desk.py does it: a ticket that the farm does not hold comes back while its task is undone."""
         ticket_id = sorted(self.known)[which % len(self.known)]
         number = self.known[ticket_id]
         if ticket_id in self.farm.tickets or self.replay.tasks[number] is TaskState.DONE:
