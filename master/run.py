@@ -152,7 +152,7 @@ class Run:
             await page.start(self.sweep.config.listen_page, session)
             session.announce(address.url(server.port), page.url, fingerprint)
             offer = Offer(
-                server.port, address.fixed, address.tls, fingerprint, session.secrets.session, client,
+                server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
             outcome = await self._serve(desk, hooks, offer, address, page.url)
