@@ -144,6 +144,16 @@ def test_a_worker_that_was_only_touched_has_not_changed(squares: Bench) -> None:
     assert ran(squares) == []
 
 
+def test_a_worker_that_was_mended_before_anything_was_done_is_no_question(bench: Bench) -> None:
+    bench.worker("exit 3")
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\nattempts: 1\n")
+    sets(bench, 1, 2)
+    assert bench.spe("run").code == 1
+    bench.worker('echo "$1"')
+    bench.ok("retry")
+    assert bench.column("stdout") == ["1", "2"]
+
+
 @pytest.mark.parametrize(("answer", "code", "runs"), [("k", 0, ["4"]), ("f", 0, ["1", "2", "3", "4"]), ("", 2, [])])
 def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: list[str]) -> None:
     master, terminal = pty.openpty()
