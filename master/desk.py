@@ -22,7 +22,7 @@ from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
 from .keep import keep_files
-from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work, WorkerFile
+from .model import Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.desk")
@@ -157,6 +157,8 @@ class Desk:
 
         With `wait`, the answer comes when one expires, or after that many seconds, and well before the lease runs out.
         """
+        for ticket in tickets:
+            await self._recall_lost(ticket)
         expired = self.farm.ping(self.clock(), client, tickets)
         if wait > 0 and client:
             if not expired:
@@ -167,6 +169,15 @@ class Desk:
             self.farm.told_expired(client, expired)
         await self._store()
         return expired
+
+    async def _recall_lost(self, ticket_id: int) -> None:
+        """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
+        if not 0 < ticket_id < self.farm.first_ticket or ticket_id in self.farm.tickets:
+            return
+        found = await self.store.find(ticket_id)
+        if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
+            return
+        await self._recall(ticket_id)
 
     async def _hold_ping(self, client: str, wait: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

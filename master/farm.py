@@ -54,6 +54,7 @@ class Farm:
         self.more = True  # the store may have tasks that are not here yet
         self.draining = False
         self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
+        self.first_ticket = next_ticket  # those below were given out by an earlier master
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
@@ -361,7 +362,9 @@ class Farm:
     def has_ended(self, ticket_id: int) -> bool:
         """Whether this attempt is worth nothing any more; one that is lost would still be taken."""
         ticket = self.tickets.get(ticket_id)
-        return ticket is None or ticket.state not in (*LIVE, TicketState.LOST)
+        if ticket is None or ticket.state not in (*LIVE, TicketState.LOST):
+            return True
+        return ticket.state is TicketState.LOST and self.tasks[ticket.task].state is TaskState.FAILED
 
     def has_expired(self, client_id: str) -> bool:
         """Whether this client has tickets to be told about."""
