@@ -63,6 +63,7 @@ def test_recompiling_during_the_sweep_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "source-any").write_text("new")
     assert copies.files["any"].path.read_text() == "old"
     assert snapshot(source, tmp_path / "session") == copies, "a master that comes back has the same"
+    assert copies.files["any"].path.read_text() == "old"
     assert not list((tmp_path / "session").glob("*.part"))
     assert snapshot(None, tmp_path) is None
 
