@@ -6,7 +6,6 @@ No HTTP (web.py) and no decisions (farm.py): this is where what is decided becom
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import time
 from collections import deque
@@ -22,7 +21,8 @@ from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
 from .keep import keep_files
-from .model import Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .nagging import Nagging
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.desk")
@@ -72,6 +72,7 @@ class Desk:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
         self._checking: dict[int, asyncio.Future[str]] = {}
+        self._nagging = Nagging(log)
         self._finishing: set[int] = set()  # tasks that are done here and not yet in the store
 
     def take_accepted(self) -> list[int]:
@@ -87,7 +88,7 @@ class Desk:
     def _spread(self) -> None:
         self.moved.set()
         self.wake_idle()
-        for client in self.farm.clients_to_call():
+        for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
             for held in self._held_pings.get(client, ()):
                 _settle(held)
 
@@ -118,6 +119,8 @@ class Desk:
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
             records = await self._take(client, count)
+            if records and not alive():  # it hung up meanwhile: these never reached it
+                return await self._give_back(records)
             left = deadline - self.clock()
             if records or left <= 0 or self.farm.closed:
                 return records
@@ -129,6 +132,12 @@ class Desk:
         if tickets:
             await self._store()
         return records
+
+    async def _give_back(self, records: list[Record]) -> list[Record]:
+        for record in records:
+            self.farm.give_back(record.ticket.id)
+        await self._store()
+        return []
 
     def _record(self, ticket: Ticket) -> Record | None:
         task = self.farm.tasks[ticket.task]
@@ -279,15 +288,13 @@ class Desk:
         self._spread()
 
     async def _keep_files(self, verdict: Verdict, parts: Mapping[str, Part]) -> None:
-        """Like the store, wait while the disk is full: the farm has this task as done already."""
+        """Like the store, wait while the disk is full or refuses: the farm has this task as done already."""
         while any(output.file for output in verdict.outputs):
             try:
                 await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
                 return
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                log.error("a result waits: %s (%s). Nothing is lost; make room and it goes on.", error, self.folder)
+                self._nagging.say(f"a result waits: {error} ({self.folder}). Nothing is lost; make room, or mend what it says, and it goes on.")
                 await asyncio.sleep(FULL_DISK_PAUSE)
 
     async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
@@ -311,9 +318,12 @@ class Desk:
 
     def present(self, host: str) -> bool:
         """Whether a client on this host has been heard lately."""
+        return any(c.host == host and self.is_there(c) for c in self.farm.clients.values())
+
+    def is_there(self, client: Client) -> bool:
+        """Whether this client has not left and has been heard lately."""
         limit = max(scheduler.lease(self.farm.rules.ping), SILENCE)
-        now = self.clock()
-        return any(c.host == host and not c.gone and now - c.word < limit for c in self.farm.clients.values())
+        return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end
 

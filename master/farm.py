@@ -406,6 +406,16 @@ class Farm:
             self.lose(ticket)
         return silent
 
+    def give_back(self, ticket_id: int) -> None:
+        """A ticket that never reached its client: as if it had not been issued."""
+        ticket = self.tickets.get(ticket_id)
+        if ticket and ticket.state is TicketState.ISSUED:
+            task = self.tasks[ticket.task]
+            ticket.leased = False  # nobody has it, so nobody is to be told
+            self._expire(ticket)
+            self._detach(task, ticket)
+            self._settle(task, "")
+
     def stop(self) -> None:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""
         self.draining = True

@@ -293,7 +293,8 @@ class Run:
             desk.moved.set()
         self._streamed = True
         counts = await desk.store.count()
-        self.progress.plan(sum(counts.values()), counts.get(TaskState.DONE, 0), counts.get(TaskState.FAILED, 0))
+        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
+        self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 
     def _new_sets(self) -> Iterator[NewSet]:
