@@ -294,7 +294,8 @@ class Desk:
                 await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
                 return
             except OSError as error:
-                self._nagging.say(f"a result waits: {error} ({self.folder}). Nothing is lost; make room, or mend what it says, and it goes on.")
+                todo = "Nothing is lost; make room, or mend what it says, and it goes on."
+                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
 
     async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
