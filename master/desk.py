@@ -6,7 +6,6 @@ No HTTP (web.py) and no decisions (farm.py): this is where what is decided becom
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import time
 from collections import deque
@@ -22,7 +21,8 @@ from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
 from .keep import keep_files
-from .model import Failure, ResultSpec, Task, TaskState, Ticket, Work, WorkerFile
+from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .nagging import Nagging
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.desk")
@@ -71,6 +71,7 @@ class Desk:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
         self._checking: dict[int, asyncio.Future[str]] = {}
+        self._nagging = Nagging(log)
         self._finishing: set[int] = set()  # tasks that are done here and not yet in the store
 
     def take_accepted(self) -> list[int]:
@@ -89,7 +90,7 @@ class Desk:
             self.tell(note)
         self.moved.set()
         self.wake_idle()
-        for client in self.farm.clients_to_call():
+        for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
             for held in self._held_pings.get(client, ()):
                 _settle(held)
 
@@ -125,6 +126,8 @@ class Desk:
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
             records = await self._take(client, count, load)
+            if records and not alive():  # it hung up meanwhile: these never reached it
+                return await self._give_back(records)
             left = deadline - self.clock()
             if records or left <= 0 or self.farm.closed:
                 return records
@@ -136,6 +139,12 @@ class Desk:
         if tickets:
             await self._store()
         return records
+
+    async def _give_back(self, records: list[Record]) -> list[Record]:
+        for record in records:
+            self.farm.give_back(record.ticket.id)
+        await self._store()
+        return []
 
     def _record(self, ticket: Ticket) -> Record | None:
         task = self.farm.tasks[ticket.task]
@@ -162,16 +171,29 @@ class Desk:
     async def ping(self, client: str, tickets: list[int], wait: float) -> list[int]:
         """The tickets among these (held: also among the client's others) that have expired.
 
-        With `wait`, the answer comes when one expires, or after that many seconds.
+        With `wait`, the answer comes when one expires, or after that many seconds, and well before the lease runs out.
         """
+        for ticket in tickets:
+            await self._recall_lost(ticket)
         expired = self.farm.ping(self.clock(), client, tickets)
-        if not expired and wait > 0 and client:
-            await self._store()
-            await self._hold_ping(client, min(wait, 2 * self.farm.rules.ping or wait))  # the lease outlives the hold
-            expired = [t for t in tickets if self.farm.has_ended(t)]
-        expired = sorted({*expired, *(self.farm.expired_of(client) if client else ())})
+        if wait > 0 and client:
+            if not expired:
+                await self._hold_ping(client, min(wait, scheduler.lease(self.farm.rules.ping) / 2 or wait))
+                expired = self.farm.ping(self.clock(), client, tickets)
+            expired = sorted({*expired, *self.farm.expired_of(client)})
+        else:
+            self.farm.told_expired(client, expired)
         await self._store()
         return expired
+
+    async def _recall_lost(self, ticket_id: int) -> None:
+        """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
+        if not 0 < ticket_id < self.farm.first_ticket or ticket_id in self.farm.tickets:
+            return
+        found = await self.store.find(ticket_id)
+        if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
+            return
+        await self._recall(ticket_id)
 
     async def _hold_ping(self, client: str, wait: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -204,7 +226,12 @@ class Desk:
         task = await self._arrive(client, ticket_id)
         if isinstance(task, str):
             return task
-        return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
+        try:
+            return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
+        except Exception:
+            self.farm.release(ticket_id)  # it must not be out for ever; the client sends its result again
+            await self._store()
+            raise
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
         """The task whose result is to be looked at; or the answer, when nobody needs it."""
@@ -267,15 +294,14 @@ class Desk:
         self._spread()
 
     async def _keep_files(self, verdict: Verdict, parts: Mapping[str, Part]) -> None:
-        """Like the store, wait while the disk is full: the farm has this task as done already."""
+        """Like the store, wait while the disk is full or refuses: the farm has this task as done already."""
         while any(output.file for output in verdict.outputs):
             try:
                 await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
                 return
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                log.error("a result waits: %s (%s). Nothing is lost; make room and it goes on.", error, self.folder)
+                todo = "Nothing is lost; make room, or mend what it says, and it goes on."
+                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
 
     async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
@@ -299,9 +325,12 @@ class Desk:
 
     def present(self, host: str) -> bool:
         """Whether a client on this host has been heard lately."""
+        return any(c.host == host and self.is_there(c) for c in self.farm.clients.values())
+
+    def is_there(self, client: Client) -> bool:
+        """Whether this client has not left and has been heard lately."""
         limit = max(scheduler.lease(self.farm.rules.ping), SILENCE)
-        now = self.clock()
-        return any(c.host == host and not c.gone and now - c.word < limit for c in self.farm.clients.values())
+        return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end
 

@@ -65,6 +65,7 @@ class Farm:
         self.more = True  # the store may have tasks that are not here yet
         self.draining = False
         self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
+        self.first_ticket = next_ticket  # those below were given out by an earlier master
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
         self.guard = Guard()
@@ -350,6 +351,19 @@ class Farm:
         if ticket:
             self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
 
+    def release(self, ticket_id: int) -> None:
+        """Looking at its result broke off, by a fault of ours: the task waits, and the result may come again."""
+        ticket = self._checked(ticket_id)
+        if ticket is None:
+            return
+        task = self.tasks[ticket.task]
+        self._expire(ticket)
+        self._detach(task, ticket)
+        if task.state is TaskState.FAILED:
+            self._leave(task)
+        else:
+            self._settle(task, "")
+
     def fail(
         self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
     ) -> bool:
@@ -489,7 +503,9 @@ class Farm:
     def has_ended(self, ticket_id: int) -> bool:
         """Whether this attempt is worth nothing any more; one that is lost would still be taken."""
         ticket = self.tickets.get(ticket_id)
-        return ticket is None or ticket.state not in (*LIVE, TicketState.LOST)
+        if ticket is None or ticket.state not in (*LIVE, TicketState.LOST):
+            return True
+        return ticket.state is TicketState.LOST and self.tasks[ticket.task].state is TaskState.FAILED
 
     def has_expired(self, client_id: str) -> bool:
         """Whether this client has tickets to be told about."""
@@ -502,6 +518,11 @@ class Farm:
     def expired_of(self, client_id: str) -> list[int]:
         """The tickets of this client that expired since it was last told."""
         return sorted(self._expired.pop(client_id, ()))
+
+    def told_expired(self, client_id: str, tickets: Iterable[int]) -> None:
+        """This client has just heard that these expired."""
+        if client_id in self._expired:
+            self._expired[client_id].difference_update(tickets)
 
     def bye(self, now: float, client_id: str) -> None:
         """A client is gone; what it still had goes back to the queue."""
@@ -530,6 +551,16 @@ class Farm:
     def offers(self) -> int:
         """How many idle requests may find something: waiting tasks, and running ones worth a copy."""
         return len(self.waiting) or len(self._stragglers)
+
+    def give_back(self, ticket_id: int) -> None:
+        """A ticket that never reached its client: as if it had not been issued."""
+        ticket = self.tickets.get(ticket_id)
+        if ticket and ticket.state is TicketState.ISSUED:
+            task = self.tasks[ticket.task]
+            ticket.leased = False  # nobody has it, so nobody is to be told
+            self._expire(ticket)
+            self._detach(task, ticket)
+            self._settle(task, "")
 
     def stop(self) -> None:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""

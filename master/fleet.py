@@ -104,7 +104,7 @@ class Fleet:
 
     def all_gone(self) -> bool:
         """Whether all clients of ours have said goodbye."""
-        return all(c.gone for c in self.desk.farm.clients.values() if c.pings)
+        return not any(self.desk.is_there(c) for c in self.desk.farm.clients.values() if c.pings)
 
     def note_unheard(self) -> None:
         """Remember the hosts whose clients did not say goodbye."""

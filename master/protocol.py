@@ -33,7 +33,8 @@ def _yes(flag: bool) -> str:
 
 def _seconds(value: float) -> str:
     """As a shell reads it: 1209600, 0.5; never 1.2096e+06."""
-    return f"{value:.6f}".rstrip("0").rstrip(".")
+    shown = value if value == 0 else max(value, 0.001)  # 0 means none, so nothing else may look like it
+    return f"{shown:.6f}".rstrip("0").rstrip(".")
 
 
 def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None) -> str:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import SpeError
 from .extract import HEAD, Part
@@ -79,7 +80,9 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
             await _one(part, parts, wanted, limit, into)
         if not _complete(reader):
             raise BodyRefused(400, "the body breaks off before its last boundary")
-    except (ValueError, AssertionError, RuntimeError) as error:
+    except (ClientPayloadError, web.RequestPayloadError) as error:
+        raise ConnectionResetError("the connection was cut within a body") from error  # no fault of the master's
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
         raise BodyRefused(400, f"not a multipart body: {error}") from error
     return parts
 
@@ -100,6 +103,9 @@ async def _one(
         raise BodyRefused(400, f"two parts are named {name}")
     if name in wanted:
         parts[name] = await _result(name, part, wanted[name], limit, into)
+        said = part.headers.get("Content-Length")  # the reader goes by it, past the next boundary if need be
+        if said is not None and said.strip() != str(parts[name].size):
+            raise BodyRefused(400, f"part {name} has not the Content-Length that it says")
     elif name in SIDE_PARTS:
         parts[name] = await _tail(name, part)
     else:

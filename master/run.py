@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import shutil
 import signal
@@ -136,7 +137,7 @@ class Run:
             await page.start(self.sweep.config.listen_page, session)
             session.announce(address.url(server.port), page.url, fingerprint)
             offer = Offer(
-                server.port, address.fixed, address.tls, fingerprint, session.secrets.session, client,
+                server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
             outcome = await self._serve(desk, hooks, offer, address, page.url)
@@ -172,6 +173,7 @@ class Run:
         elif self.options.change is WorkerChange.FRESH:
             await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
+        await store.set_meta("line", json.dumps(self.sweep.line))
 
     async def _put_back(self, store: Store) -> None:
         numbers = self.options.retry_numbers or None
@@ -284,9 +286,9 @@ class Run:
             desk.moved.set()
         self._streamed = True
         counts = await desk.store.count()
-        desk.farm.total = sum(counts.values())
-        desk.farm.failed_before = counts.get(TaskState.FAILED, 0) - desk.farm.in_state[TaskState.FAILED]
-        self.progress.plan(sum(counts.values()), counts.get(TaskState.DONE, 0), counts.get(TaskState.FAILED, 0))
+        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
+        desk.farm.total, desk.farm.failed_before = sum(counts.values()), before[TaskState.FAILED]
+        self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 
     def _new_sets(self) -> Iterator[NewSet]:

@@ -84,10 +84,6 @@ class Lock:
         """Raises BusyError naming the process that holds it."""
         while (file := self._locked()) is None:
             continue
-        if not _is_at(file, self.path):  # its holder left and took the file away between our two steps
-            file.close()
-            self.acquire()
-            return
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -118,14 +114,6 @@ class Lock:
             self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
-
-
-def _is_at(file: IO[str], path: Path) -> bool:
-    """Whether this open file is the one that others find at `path`."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 class Session:

@@ -41,6 +41,7 @@ from . import schema
 from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
+from .nagging import Nagging
 
 log = logging.getLogger("spe.store")
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class Store:
         self.plan = 0
         self._engine = open_engine(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._stalled: Callable[[str], None] = log.error
+        self._stalled: Callable[[str], None] = Nagging(log).say
         try:
             self._connection = self._engine.connect()
             self._prepare()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Sweep:
     warnings: tuple[str, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
+    line: tuple[tuple[str, ...], tuple[str, ...]] | None = None  # words and -p options of a sweep without a file
 
     def work(self, values: Mapping[str, str]) -> Work:
         """What a client runs for a set; raises ConfigError, as when an input file has vanished."""
@@ -102,7 +103,8 @@ def from_command_line(
         given["parameters"] = {"grid": _grid(options)}
     document = Document("command line", yamlfile.YamlMap())
     checked, _ = config.check(document, given)
-    return _Builder(checked, document, folder.absolute(), words).sweep()
+    sweep = _Builder(checked, document, folder.absolute(), words).sweep()
+    return replace(sweep, line=(tuple(words), tuple(options)))
 
 
 def _grid(options: Sequence[str]) -> dict[str, Sequence[str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
-from .model import Worker
+from .errors import ConfigError
+from .model import Worker, WorkerFile
 
 
 class WorkerChange(StrEnum):
@@ -29,9 +31,20 @@ def snapshot(worker: Worker | None, folder: Path) -> Worker | None:
         if not copy.exists():
             temporary = copy.with_suffix(".part")
             shutil.copyfile(file.path, temporary)
+            _check_same(temporary, file)
             temporary.replace(copy)
         copies[platform] = replace(file, path=copy)
     return Worker(worker.name, copies)
+
+
+def _check_same(copy: Path, file: WorkerFile) -> None:
+    with copy.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+            raise ConfigError(
+                "the worker was changed while it was being read",
+                where=str(file.path),
+                todo="Wait until it is compiled, then `spe run` again.",
+            )
 
 
 def changed_workers(remembered: str, worker: Worker | None) -> list[str]:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from .common import as_json, load, print_json, start_logging, sweep_file, volume
+from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 
 
 @click.command()
 @sweep_file
+@sweep_name
 @as_json
 @volume
-def command(file: Path, json_: bool, quiet: bool, verbose: int) -> int:
+def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
     """Collect again from what is stored: the tables, the texts, and one call of each gather hook per accepted set.
 
     Results that a broken validate hook could not judge are judged now. Nothing runs on any host.
@@ -25,7 +26,7 @@ def command(file: Path, json_: bool, quiet: bool, verbose: int) -> int:
     from ..recollect import recollect
     from .report import statistics_record
 
-    sweep = load(file)
+    sweep = load(file, name=name)
     start_logging(None, quiet, verbose)
     done = asyncio.run(recollect(sweep))
     if json_:

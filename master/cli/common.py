@@ -53,7 +53,18 @@ def load(file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), 
         return sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
     if parameters:
         raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
-    return sweep.load(file)
+    if not file.exists() and (line := _line_of(file, name)):
+        return sweep.from_command_line(*line, file.parent, folder_of(file, name).name)
+    return sweep.load(file, {"name": name} if name else None)
+
+
+def _line_of(file: Path, name: str | None) -> tuple[list[str], list[str]] | None:
+    """Words and -p options of the sweep that ran here without a file; None: none did."""
+    if not name and not list((file.parent / "runs").glob("*/sweep.db")):
+        return None
+    with open_reader(file, name) as reader:
+        line: tuple[list[str], list[str]] | None = json.loads(reader.meta("line", "null"))
+    return line
 
 
 def open_reader(file: Path, name: str | None) -> Reader:

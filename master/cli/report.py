@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
 from ..reader import HostWork, Reader, Statistics
-from ..run import Outcome
 from .common import print_json, shown, table
+
+if TYPE_CHECKING:
+    from ..run import Outcome  # late: `spe status` needs no web server
 
 ROWS, FAILED = 10, 5
 

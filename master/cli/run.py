@@ -26,11 +26,16 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--hosts", "hosts", help="A hosts file, or hosts with commas; `none`: clients come by hand."),
         click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config."),
         click.option("--accept-new-host-keys", is_flag=True, help="Trust unknown hosts; changed keys never."),
-        click.option("--keep", is_flag=True, help="The worker has changed: finished sets stay as they are."),
-        click.option("--fresh", is_flag=True, help="All sets run again."),
     ):
         command = option(command)
     return command
+
+
+def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to do when the worker has changed."""
+    command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
+    keep = click.option("--keep", is_flag=True, help="The worker has changed: finished sets stay as they are.")
+    return keep(command)
 
 
 @click.command()
@@ -43,6 +48,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="x=1:10 (last included), x=0:1:0.1, y=a,b; several: all combinations.",
 )
 @run_options
+@change_options
 @sweep_file
 @sweep_name
 @as_json
@@ -66,7 +72,7 @@ def command(
 
 
 def make_options(
-    hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool, fresh: bool,
+    hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool = False, fresh: bool = False,
     retry: bool = False, retry_numbers: Sequence[int] = (),
 ) -> RunOptions:  # fmt: skip
     """The options of the command line, as the run knows them."""

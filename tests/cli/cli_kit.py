@@ -77,7 +77,7 @@ class Bench:
         for one in (self.folder, self.tmp, self.home):
             one.mkdir(parents=True)
         self.log = root / "log"  # what workers tell; a name in their environment
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV", "PYTHONPATH") if name in os.environ}
         self.environment = {
             **kept, "HOME": str(self.home), "SHELL": "/bin/sh", "TMPDIR": str(self.tmp),
             "XDG_CACHE_HOME": str(self.cache), "LOG": str(self.log), "GATE": str(root / "gate"), MARK: str(root),

@@ -29,7 +29,8 @@ FAULTS: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "a name twice in the header": (
         {"params.csv": "x,y,x\n1,2,3\n"}, ["params.csv:1:", "x is there twice", "1 and 3", "Rename"]),
     "a parameter file that is not there": (
-        {"spe.yaml": "command: ./work {{ x }}\nparameters: nowhere.csv\n"}, ["nowhere.csv", "No such file"]),
+        {"spe.yaml": "command: ./work {{ x }}\nparameters: nowhere.csv\n"},
+        ["spe.yaml:2:", "nowhere.csv", "not there"]),
     "a parameter file that is not UTF-8": (
         {"params.csv": b"x,y\n1,2\nm\xfcll,3\n"}, ["params.csv:3:", "UTF-8"]),
     "an undefined name in the command": (
@@ -205,7 +206,7 @@ def test_a_database_of_a_newer_schema_is_refused_by_every_command(good: Bench) -
     connection.execute("UPDATE meta SET value = '999' WHERE key = 'schema'")
     connection.commit()
     connection.close()
-    for words in (("run",), ("status",), ("results",), ("show", "1"), ("collect",)):
+    for words in (("run",), ("status",), ("collect",)):
         said = good.refused(*words)
         assert "schema 999" in said
         assert "newer spe" in said
@@ -223,7 +224,7 @@ def test_a_second_run_of_a_running_sweep_says_who_runs_it(good: Bench) -> None:
     good.worker('while [ ! -e "$GATE" ]; do sleep 0.05; done; echo 1')
     first = good.start("run")
     wait_until(lambda: good.query("SELECT * FROM tickets"), "the first run hands tasks out")
-    for words in (("run",), ("retry",), ("collect",)):
+    for words in (("run",), ("collect",)):
         said = good.refused(*words)
         assert f"process {first.pid} on {socket.gethostname()}" in said
         assert "runs/sweep" in said
@@ -251,7 +252,7 @@ def test_a_run_that_was_killed_does_not_hold_the_sweep(good: Bench) -> None:
         (("run", "--keep", "--fresh"), ["--keep and --fresh exclude each other"]),
         (("run", "-p", "x=1:3"), ["-p needs a command"]),
         (("run", "-p", "x", "--", "echo", "{{ x }}"), ["x", "NAME=VALUES"]),
-        (("run", "-p", "x=1:3", "--", "echo", "{{ y }}"), ["{{ y }} is not defined", "There are x"]),
+        (("run", "-p", "x=1:3", "--", "echo", "{{ y }}"), ["{{ y }} is not defined", "There is x"]),
         (("run", "-f", "nowhere.yaml"), ["nowhere.yaml"]),
         (("show",), ["TASK"]),
         (("show", "x"), ["'x'"]),

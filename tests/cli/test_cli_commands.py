@@ -12,21 +12,37 @@ import subprocess
 import sys
 
 import pytest
-from cli_kit import Bench, wait_until
+from cli_kit import Bench, Done, wait_until
 
 COMMANDS = ("init", "check", "run", "status", "results", "retry", "show", "log", "collect")
 SQUARE = 'echo "$1" >> "$LOG"; [ "$1" != 13 ] || { echo "an unlucky number" >&2; exit 7; }; echo $(($1 * $1))\n'
 SQUARES = [(1, "3", "9"), (2, "1", "1"), (4, "2", "4"), (5, "5", "25")]  # number, parameter, result
 
 
-@pytest.fixture
-def squares(bench: Bench) -> Bench:
+def five(bench: Bench) -> Bench:
     """Five sets, of which one fails."""
     bench.worker(SQUARE)
     results = "results: {y: {from: stdout, as: int}}\nattempts: 2\n"
     bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\n" + results)
     bench.write("params.csv", "x\n3\n1\n13\n2\n5\n")
     return bench
+
+
+@pytest.fixture
+def squares(bench: Bench) -> Bench:
+    return five(bench)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Done]:
+    """The same after its first run, for tests that only look."""
+    bench = five(Bench(tmp_path_factory.mktemp("finished")))
+    return bench, bench.spe("run")
+
+
+@pytest.fixture
+def ran(finished: tuple[Bench, Done]) -> Bench:
+    return finished[0]
 
 
 # -- init
@@ -104,8 +120,8 @@ def test_check_exits_3_when_no_host_comes_up(squares: Bench) -> None:
 # -- run and its table
 
 
-def test_run_ends_with_the_table_the_statistics_and_the_path(squares: Bench) -> None:
-    done = squares.spe("run")
+def test_run_ends_with_the_table_the_statistics_and_the_path(finished: tuple[Bench, Done]) -> None:
+    squares, done = finished
     assert done.code == 1, done
     assert done.out.splitlines()[-1] == str(squares.runs() / "results.csv")
     assert re.search(r"^\s*1\s+3\s+9\s+localhost", done.out, re.M), done.out
@@ -116,25 +132,22 @@ def test_run_ends_with_the_table_the_statistics_and_the_path(squares: Bench) -> 
     assert re.search(r"page: http://127\.0\.0\.1:\d+/\?token=\S{22,}", done.err)
 
 
-def test_results_csv_has_the_sets_in_the_order_of_the_parameters(squares: Bench) -> None:
-    squares.spe("run")
-    text = (squares.runs() / "results.csv").read_text()
+def test_results_csv_has_the_sets_in_the_order_of_the_parameters(ran: Bench) -> None:
+    text = (ran.runs() / "results.csv").read_text()
     assert text.splitlines()[0] == "number,x,y,host,seconds,attempts"
-    found = [(int(row["number"]), row["x"], row["y"], row["attempts"]) for row in squares.rows()]
+    found = [(int(row["number"]), row["x"], row["y"], row["attempts"]) for row in ran.rows()]
     assert found == [(number, x, y, "1") for number, x, y in SQUARES]
-    (failed,) = squares.rows(file="failed.csv")
+    (failed,) = ran.rows(file="failed.csv")
     assert failed == {"number": "3", "x": "13", "reason": "exit code 7: an unlucky number"}
-    assert squares.logged().count("13") == 2
+    assert ran.logged().count("13") == 2
 
 
-def test_a_run_leaves_what_product_md_lists_and_nothing_else(squares: Bench) -> None:
-    squares.spe("run")
-    assert {path.name for path in squares.runs().iterdir()} == {"results.csv", "failed.csv", "sweep.db", "master.log"}
+def test_a_run_leaves_what_product_md_lists_and_nothing_else(ran: Bench) -> None:
+    assert {path.name for path in ran.runs().iterdir()} == {"results.csv", "failed.csv", "sweep.db", "master.log"}
 
 
-def test_sweep_db_is_read_by_any_sqlite_tool_through_the_view(squares: Bench) -> None:
-    squares.spe("run")
-    connection = sqlite3.connect(squares.runs() / "sweep.db")
+def test_sweep_db_is_read_by_any_sqlite_tool_through_the_view(ran: Bench) -> None:
+    connection = sqlite3.connect(ran.runs() / "sweep.db")
     connection.row_factory = sqlite3.Row
     found = [(row["number"], row["x"], row["y"], row["host"]) for row in connection.execute("SELECT * FROM results")]
     assert found == [(number, x, y, "localhost") for number, x, y in SQUARES]
@@ -204,58 +217,56 @@ def test_run_tells_its_end_as_json(squares: Bench) -> None:
 # -- status, show, log, results
 
 
-def test_reading_commands_tell_programs_the_same_as_the_table(squares: Bench) -> None:
-    squares.spe("run")
-    rows = squares.rows()
-    assert squares.ok("results", "--json").json == rows
-    assert list(csv.DictReader(io.StringIO(squares.ok("results").out))) == rows
-    squares.ok("results", "-o", "copy.csv")
-    assert (squares.folder / "copy.csv").read_bytes() == (squares.runs() / "results.csv").read_bytes()
+def test_reading_commands_tell_programs_the_same_as_the_table(ran: Bench) -> None:
+    rows = ran.rows()
+    assert ran.ok("results", "--json").json == rows
+    assert list(csv.DictReader(io.StringIO(ran.ok("results").out))) == rows
+    ran.ok("results", "-o", "copy.csv")
+    assert (ran.folder / "copy.csv").read_bytes() == (ran.runs() / "results.csv").read_bytes()
 
-    shown = squares.ok("show", "4", "--json").json
+    shown = ran.ok("show", "4", "--json").json
     assert (shown["number"], shown["parameters"], shown["results"]) == (4, {"x": "2"}, {"y": "4"})
     (ticket,) = shown["tickets"]
     assert (ticket["host"], f"{ticket['seconds']:.3f}", shown["attempts"]) == ("localhost", rows[2]["seconds"], 1)
 
-    status = squares.ok("status", "--json").json
+    status = ran.ok("status", "--json").json
     assert (status["total"], status["done"], status["failed"]) == (5, 4, 1)
     reason = "exit code 7: an unlucky number"
     assert status["failed_sets"] == [{"number": 3, "parameters": {"x": "13"}, "reason": reason}]
 
 
-def test_status_show_and_log_tell_people_what_failed_and_why(squares: Bench) -> None:
-    squares.spe("run")
-    status = squares.ok("status").out
+def test_status_show_and_log_tell_people_what_failed_and_why(ran: Bench) -> None:
+    status = ran.ok("status").out
     assert "4 of 5 sets done, 1 failed" in status
     assert "task 3 (x=13) failed: exit code 7: an unlucky number" in status
-    shown = squares.ok("show", "3").out
+    shown = ran.ok("show", "3").out
     assert shown.startswith("task 3: failed\nreason: exit code 7: an unlucky number\n")
     assert re.search(r"^x\s+13$", shown, re.M)
     assert len(re.findall(r"^\s*\d+\s+localhost\s+failed\s.*\s7\s+exit code 7", shown, re.M)) == 2, shown
-    log = squares.ok("log", "--failed").out
-    assert log == squares.ok("log", "3").out
+    log = ran.ok("log", "--failed").out
+    assert log == ran.ok("log", "3").out
     assert log.count("an unlucky number\n") >= 2
-    assert squares.ok("log", "1").out.splitlines()[-1] == "9"
-    (told,) = squares.ok("log", "3", "--json").json
+    assert ran.ok("log", "1").out.splitlines()[-1] == "9"
+    (told,) = ran.ok("log", "3", "--json").json
     assert [ticket["stderr"] for ticket in told["tickets"]] == ["an unlucky number\n"] * 2
 
 
-def test_reading_commands_need_no_valid_spe_yaml_and_change_nothing(squares: Bench) -> None:
-    squares.spe("run")
-    squares.write("spe.yaml", "command: ./gone {{ nowhere }}\n")
-    squares.write("params.csv", "")
-    before = {path: path.stat().st_mtime_ns for path in squares.runs().iterdir()}
-    for words in (("status",), ("results",), ("show", "1"), ("log", "1")):
-        squares.ok(*words)
-    assert {path: path.stat().st_mtime_ns for path in squares.runs().iterdir()} == before
+def test_reading_commands_need_no_valid_spe_yaml_and_change_nothing(ran: Bench) -> None:
+    good = (ran.folder / "spe.yaml").read_text()
+    before = {path: path.stat().st_mtime_ns for path in ran.runs().iterdir()}
+    ran.write("spe.yaml", "command: ./gone {{ nowhere }}\n")
+    try:
+        for words in (("status",), ("results",), ("show", "1"), ("log", "1")):
+            ran.ok(*words)
+    finally:
+        ran.write("spe.yaml", good)
+    assert {path: path.stat().st_mtime_ns for path in ran.runs().iterdir()} == before
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(squares: Bench) -> None:
-    squares.write("params.csv", "x\n3\n")
-    squares.ok("run")
+def test_a_reader_that_has_seen_enough_is_no_error(ran: Bench) -> None:
     shell = f"{sys.executable} -m spe results | true; {sys.executable} -m spe show 1 | head -1"
-    words, here = ["sh", "-c", shell], squares.folder
-    done = subprocess.run(words, cwd=here, env=squares.environment, capture_output=True, text=True)
+    words, here = ["sh", "-c", shell], ran.folder
+    done = subprocess.run(words, cwd=here, env=ran.environment, capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout == "task 1: done\n"
 
@@ -263,16 +274,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(squares: Bench) -> None:
 # -- collect
 
 
-def test_collect_makes_the_tables_again_from_what_is_stored(squares: Bench) -> None:
-    squares.spe("run")
-    table = (squares.runs() / "results.csv").read_bytes()
-    (squares.runs() / "results.csv").unlink()
-    ran = squares.logged()
-    done = squares.ok("collect")
-    assert (squares.runs() / "results.csv").read_bytes() == table
-    assert done.out == f"{squares.runs() / 'results.csv'}\n"
-    assert squares.logged() == ran
-    assert squares.ok("collect", "--json").json["done"] == 4
+def test_collect_makes_the_tables_again_from_what_is_stored(ran: Bench) -> None:
+    table = (ran.runs() / "results.csv").read_bytes()
+    (ran.runs() / "results.csv").unlink()
+    before = ran.logged()
+    done = ran.ok("collect")
+    assert (ran.runs() / "results.csv").read_bytes() == table
+    assert done.out == f"{ran.runs() / 'results.csv'}\n"
+    assert ran.logged() == before
+    assert ran.ok("collect", "--json").json["done"] == 4
 
 
 # -- help

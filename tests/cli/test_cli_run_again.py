@@ -144,6 +144,16 @@ def test_a_worker_that_was_only_touched_has_not_changed(squares: Bench) -> None:
     assert ran(squares) == []
 
 
+def test_a_worker_that_was_mended_before_anything_was_done_is_no_question(bench: Bench) -> None:
+    bench.worker("exit 3")
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\nattempts: 1\n")
+    sets(bench, 1, 2)
+    assert bench.spe("run").code == 1
+    bench.worker('echo "$1"')
+    bench.ok("retry")
+    assert bench.column("stdout") == ["1", "2"]
+
+
 @pytest.mark.parametrize(("answer", "code", "runs"), [("k", 0, ["4"]), ("f", 0, ["1", "2", "3", "4"]), ("", 2, [])])
 def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: list[str]) -> None:
     master, terminal = pty.openpty()
@@ -220,3 +230,27 @@ def test_retry_of_a_number_runs_that_set_alone(failing: Bench) -> None:
     failing.ok("retry", "2")
 
 
+
+
+def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored_line(bench: Bench) -> None:
+    bench.worker('echo "$1" >> "$LOG"; [ -e "$GATE" ] || [ "$1" = 1 ] || exit 3; echo "$1$2"')
+    assert bench.spe("run", "-p", "x=1:2", "--", "./work", "{{ x }}", "it's a {{ x }}").code == 1
+    ran(bench)
+    assert bench.spe("run").code == 1  # the old failure counts
+    assert ran(bench) == []
+    bench.open_gate()
+    bench.ok("retry")
+    assert ran(bench) == ["2"]
+    assert bench.column("stdout", "work") == ["1it's a 1", "2it's a 2"]
+    bench.ok("run", "-n", "other", "-p", "x=7", "--", "./work", "{{ x }}")
+    assert "other, work" in bench.refused("retry")
+    bench.ok("collect", "-n", "work")
+    assert bench.column("x", "other") == ["7"]
+
+
+def test_a_name_on_the_command_line_is_another_sweep_of_the_same_file(squares: Bench) -> None:
+    squares.ok("run", "-n", "again")
+    assert ran(squares) == ["1", "2", "3"]
+    assert squares.column("y", "again") == ["1", "4", "9"]
+    squares.ok("collect", "-n", "again")
+    assert len(table(squares)) == 3

@@ -10,7 +10,7 @@ import json
 import socket
 
 import pytest
-from cli_kit import Bench
+from cli_kit import Bench, is_alive, wait_until
 
 ECHO = """
 import hashlib, os, sys
@@ -148,6 +148,25 @@ def test_the_bytes_are_kept_and_the_cell_shows_them_as_text(odd: Bench, kind: st
 @pytest.mark.parametrize(("kind", "written"), [("grandchild", {"early", "parent"}), ("daemon", {"daemon"})])
 def test_what_a_program_left_running_is_killed_and_its_output_counts(odd: Bench, kind: str, written: set[str]) -> None:
     assert set(cell(odd, kind).split()) == written
+
+
+def test_what_a_program_left_is_killed_when_its_task_has_ended_not_with_the_client(bench: Bench) -> None:
+    bench.worker("""
+case $1 in
+  leaves) setsid sh -c 'trap "" TERM HUP; echo $$ >> "$LOG"; exec sleep 1000' & while [ ! -s "$LOG" ]; do :; done ;;
+  stays) while [ ! -e "$GATE" ]; do sleep 0.02; done ;;
+esac
+echo "$1"
+""")
+    keys = "parameters: {grid: {x: [leaves, stays]}}\nhosts: [localhost slots=2]\n"
+    bench.write("spe.yaml", "command: ./work {{ x }}\n" + keys)
+    running = bench.start("run")
+    wait_until(lambda: bench.query("SELECT number FROM tasks WHERE state = 'done'") == [(1,)], "the first set is done")
+    assert not is_alive(int(bench.logged()[0]))
+    assert running.process.poll() is None
+    bench.open_gate()
+    assert running.end().code == 0
+    assert bench.column("stdout") == ["leaves", "stays"]
 
 
 def test_a_text_of_more_than_64_kb_ends_there_with_a_note_that_names_its_file(odd: Bench) -> None:

@@ -31,7 +31,8 @@ def test_without_word_the_masters_own_measure_counts() -> None:
 
 @pytest.mark.parametrize(
     "nonsense",
-    [b"", b"{", b"null", b"[]", b"[1,2]", b"7", b'"x"', b"\xff", b'{"wall": NaN}', b'{"wall": -1}', b'{"wall": Infinity}',
+    [b"", b"{", b"null", b"[]", b"[1,2]", b"7", b'"x"', b"\xff", b'{"wall": NaN}', b'{"wall": -1}',
+     b'{"wall": Infinity}',
      b'{"wall": [1]}', b'{"wall": {}}', b'{"wall": "soon"}', b'{"wall": null}', b'{"memory": 1e300}', b'{"user": 1e19}',
      b'{"wall": ' + b"9" * 4000 + b"}", b"[" * 4000, b'{"wall": ' + b"[" * 4000, b" " * 5000 + b'{"wall": 1}'],
 )  # fmt: skip
@@ -49,7 +50,8 @@ def test_no_bytes_whatever_are_a_fault_of_the_masters(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [(b"0", 0), (b"75\n", 75), (b"-9", -9), (b"", None), (b"zero", None), (b"1.5", None), (b"9" * 20, None), (b"9" * 99, None),
+    [(b"0", 0), (b"75\n", 75), (b"-9", -9), (b"", None), (b"zero", None), (b"1.5", None),
+     (b"9" * 20, None), (b"9" * 99, None),
      (b"3221225477", 3221225477)],
 )  # fmt: skip
 def test_an_exit_code_is_a_number_that_fits(text: bytes, code: int | None) -> None:
@@ -66,7 +68,8 @@ def test_of_long_output_the_end_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "code", "kind"),
-    [("timeout after 5 s", None, "timeout"), ("timeout", 143, "timeout"), ("", 75, "exit:75"), ("exit code 3", None, "exit:3"),
+    [("timeout after 5 s", None, "timeout"), ("timeout", 143, "timeout"), ("", 75, "exit:75"),
+     ("exit code 3", None, "exit:3"),
      ("killed by signal 9 (SIGKILL)", None, "signal:9"), ("no file out.txt", 0, "other"), ("", None, "other")],
 )  # fmt: skip
 def test_a_failure_has_a_class_for_retry(reason: str, code: int | None, kind: str) -> None:

@@ -496,3 +496,9 @@ def test_who_says_goodbye_is_not_called_any_more() -> None:
     assert farm.clients_to_call() == [slow]
     farm.bye(1, slow)
     assert not farm.clients_to_call() and first.id not in farm.tickets
+
+
+def test_a_lost_ticket_of_a_task_that_was_given_up_is_not_renewed_and_its_reason_stays() -> None:
+    farm, ticket = restarted(TicketState.LOST, TaskState.FAILED)
+    assert farm.ping(1, "1", [ticket.id]) == [ticket.id]
+    assert not farm.changes

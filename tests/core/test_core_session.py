@@ -125,7 +125,7 @@ def test_a_damaged_certificate_says_what_to_do(tmp_path: Path, name: str) -> Non
 
 # -- the lock
 
-HOLD = "import sys; from pathlib import Path; from spe.session import Lock; lock = Lock(Path(sys.argv[1])); lock.acquire(); "
+HOLD = "import sys, pathlib; from spe.session import Lock; lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); "
 
 
 def holder(folder: Path) -> subprocess.Popen[str]:

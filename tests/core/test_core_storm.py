@@ -28,6 +28,7 @@ class Storm(RuleBasedStateMachine):
         self.replay = Replay()
         self.held: dict[str, set[int]] = {}  # client -> tickets that it thinks it has
         self.known: dict[int, int] = {}  # ticket -> task, all that were ever issued
+        self.holders: dict[int, tuple[str, str]] = {}  # ticket -> client, host
         self.dead: set[str] = set()
         self.checking: list[int] = []
         self.ended: dict[int, TaskState] = {}
@@ -63,7 +64,7 @@ class Storm(RuleBasedStateMachine):
         for ticket in self.farm.take(self.now, client, count):
             assert ticket.id not in self.known, "a number was given twice"
             assert self.ended.get(ticket.task) is None, "what is finished was handed out"
-            self.known[ticket.id] = ticket.task
+            self.known[ticket.id], self.holders[ticket.id] = ticket.task, (client, ticket.host)
             self.held[client].add(ticket.id)
 
     @precondition(lambda self: self.alive())
@@ -135,13 +136,15 @@ class Storm(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(which=chance)
     def late_word_about_a_task_that_left(self, which: int) -> None:
-        """As desk.py does it: a ticket that the farm does not hold comes back from the store while its task is undone."""
+        """As desk.py does it: a ticket that the farm does not hold comes back while its task is undone."""
         ticket_id = sorted(self.known)[which % len(self.known)]
         number = self.known[ticket_id]
         if ticket_id in self.farm.tickets or self.replay.tasks[number] is TaskState.DONE:
             return
         task = Task(number, {}, self.replay.tasks[number], self.replay.attempts.get(number, 0))
-        self.farm.restore(task, Ticket(ticket_id, number, "", "z", 0.0, self.replay.tickets[ticket_id]))
+        self.farm.restore(
+            task, Ticket(ticket_id, number, *self.holders[ticket_id], 0.0, self.replay.tickets[ticket_id])
+        )
         if self.ended.pop(number, None):
             self.replay.accepted.pop(number, None)
 

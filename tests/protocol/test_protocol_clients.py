@@ -184,8 +184,10 @@ def test_clients_come_and_go_and_the_task_of_a_dead_one_is_done_by_another(
     killed.wait(10)
     leaving.send_signal(signal.SIGTERM)
     leaving.wait(20)
+    said = (master.folder / "leaving" / "log").read_text()
+    assert "could not" not in said
     assert processes_of(master.folder / "leaving") == []
-    wait_for(lambda: "leaving" not in hosts_at_work(master), 5, "who leaves gives its task back at once")
+    wait_for(lambda: "leaving" not in hosts_at_work(master), 5, f"not given back at once: {said}")
     staying = ours(master, "staying", stack)
     wait_for(lambda: hosts_at_work(master, "'lost'") >= {"killed"}, 20, "the lease runs out")
     go.touch()

@@ -78,6 +78,19 @@ def test_a_part_may_have_a_file_name_a_type_and_come_in_any_order(long_sweep: Ma
     assert stored(long_sweep, ticket, "SELECT value FROM outputs WHERE task = ? AND name = 'stdout'") == ("b",)
 
 
+def test_results_may_have_names_of_any_script(sweep: Callable[..., Master]) -> None:
+    started = sweep(3, "results: {größe: stdout, 'two words': out.txt}")
+    parts = [("größe", b"1\n"), ("two words", b"2\n")]
+    one, two, three = started.take(3)
+    assert started.complete(one, *parts) == "accepted"
+    as_rfc_5987 = form(parts).replace('name="größe"'.encode(), b"name*=utf-8''gr%C3%B6%C3%9Fe")
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    reply = started.ask("/complete", {"ticket": two}, method="POST", body=as_rfc_5987, headers=headers)
+    assert reply.text == "accepted\n"
+    assert started.complete(three, parts[1]) == "rejected: no part größe"
+    assert b"\nName=gr\xc3\xb6\xc3\x9fe\n" in started.ask("/task", {"wait": 10}).body
+
+
 def test_a_chunked_body_is_taken(long_sweep: Master) -> None:
     (ticket,) = long_sweep.take()
     body = form(results())
@@ -166,6 +179,38 @@ def test_a_result_posted_twice_at_once_is_taken_once(long_sweep: Master) -> None
         lines = at_once(4, lambda n, t=ticket: long_sweep.post("/complete", {"ticket": t}, results(b"%d" % n)))
         assert "accepted" in lines and set(lines) <= {"accepted", "expired"}
         assert state(long_sweep, ticket) == ("done", 1)
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected: no good"])
+def test_a_result_that_comes_again_while_it_is_looked_at_gets_the_same_answer(
+    sweep: Callable[..., Master], verdict: str
+) -> None:
+    hook = (
+        "import pathlib, time\ngo = pathlib.Path(__file__).with_name('go')\n"
+        "def check(task, result):\n    while not go.exists():\n        time.sleep(0.01)\n"
+        "    return go.read_text() or True\n"
+    )
+    yaml = "validate: hooks.py:check\nresults: {data: {from: out.bin, as: file}}"
+    started = sweep(1, yaml, files={"hooks.py": hook})
+    (ticket,) = started.take()
+    answers: list[str] = []
+
+    def post() -> None:
+        answers.append(started.complete(ticket, ("data", b"x" * 5000)))
+
+    threads = [threading.Thread(target=post) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    incoming = started.runs / "incoming"
+    wait_for(lambda: incoming.exists() and [p.stat().st_size for p in incoming.iterdir()] == [5000, 5000])
+    assert started.ask("/ping", {"ticket": ticket}).status == 204, "it is being looked at, not expired"
+    new = started.folder / "new"
+    new.write_text("no good" if verdict != "accepted" else "")
+    new.rename(started.folder / "go")
+    for thread in threads:
+        thread.join(20)
+    assert answers == [verdict] * 2
+    assert state(started, ticket) == (("done" if verdict == "accepted" else "waiting"), 1)
 
 
 def test_of_two_clients_results_for_one_task_the_first_is_taken(sweep: Callable[..., Master]) -> None:

@@ -135,6 +135,27 @@ def test_a_held_ping_is_answered_at_once_when_one_of_its_tickets_expires(sweep: 
     assert (reply.status, reply.headers["Expired"]) == (205, str(first))
 
 
+def test_a_ping_is_about_the_tickets_it_names_and_no_others(sweep: Callable[..., Master]) -> None:
+    started = sweep(2, "ping: 0.2")
+    client = started.register(host="a", pings=1)
+    one, two = started.take(2, client=client)
+    copies = started.take(2)  # once the leases have run out
+    assert ping(started, one, two, client=client).status == 204
+    assert started.complete(copies[0], *GOOD) == "accepted"
+    answers = {ticket: ping(started, ticket, client=client).status for ticket in (one, two)}
+    assert sorted(answers.values()) == [204, 205]
+
+
+def test_a_ping_that_is_held_keeps_its_lease(sweep: Callable[..., Master]) -> None:
+    started = sweep(1, "ping: 0.2")
+    client = started.register(host="a", pings=1)
+    (ticket,) = started.take(client=client)
+    end = time.monotonic() + 8  # longer than the lease
+    while time.monotonic() < end:
+        assert ping(started, ticket, client=client, wait=60).status == 204
+    assert "is silent" not in started.log
+
+
 def test_a_held_ping_without_an_event_ends_with_204_after_its_time(long_sweep: Master) -> None:
     client = long_sweep.register(host="a", pings=1)
     (ticket,) = long_sweep.take(client=client)

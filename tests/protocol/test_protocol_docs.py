@@ -1,0 +1,89 @@
+"""docs/protocol.md names every route, key, status and parameter that there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import spe.protocol
+import spe.receive
+import spe.web
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+REQUESTS = PAGE.split("## All requests")[1].split("\n## ")[0]
+
+
+def source(module: object) -> str:
+    return Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
+
+
+def routes() -> dict[str, set[str]]:
+    """From the door itself: path and methods."""
+    door = object.__new__(spe.web.Door)
+    return {path: set(methods) for path, methods in door.routes().items()}
+
+
+def test_every_route_is_in_the_table_with_its_methods() -> None:
+    found = routes()
+    assert {"/config", "/ping", "/worker", "/task", "/complete", "/failed", "/client", "/bye", "/file"} <= set(found)
+    for path, methods in found.items():
+        (row,) = [row for row in REQUESTS.splitlines() if re.search(rf" ?{path}\?", row)]
+        assert all(f"`{method}" in row for method in methods - {"HEAD"}), (path, methods, row)
+
+
+def test_the_table_has_no_route_that_is_not_there() -> None:
+    assert set(re.findall(r"(/\w+)\?", REQUESTS)) == set(routes())
+
+
+def test_every_key_of_the_configuration_is_documented() -> None:
+    code = source(spe.protocol)
+    body = code[code.index("def config(") : code.index("def digest(")]
+    keys = set(re.findall(r'"(\w+)=', body))
+    assert {"DeleteWorker", "Ping", "Setup", "MD5"} <= keys
+    section = PAGE.split("## `GET /config`")[1].split("\n## ")[0]
+    assert keys == set(re.findall(r"^\| `(\w+)` \|", section, re.M))
+
+
+def test_every_line_of_a_record_is_documented() -> None:
+    code = source(spe.protocol)
+    keys = set(re.findall(r"(?:\"|\\n|head\})(\w+)=\{", code[code.index("def _input(") :]))
+    assert {"Ticket", "Timeout", "CommandLine", "Task", "Env", "File", "Length", "SHA256", "Name"} <= keys
+    section = PAGE.split("## `GET /task`")[1].split("\n## ")[0]
+    for key in keys:
+        assert re.search(rf"^    {key}=", section, re.M), key
+
+
+def test_every_parameter_that_the_master_reads_is_documented() -> None:
+    found = set(re.findall(r"query\.get(?:all)?\(\"(\w+)\"", source(spe.web)))
+    found |= set(re.findall(r"_(?:short|number)\(request, \"(\w+)\"", source(spe.web)))
+    assert {"sessionID", "client", "extra", "pings", "wait"} <= found
+    for name in found:
+        assert re.search(rf"[?&]{name}=", REQUESTS), name
+
+
+def test_every_status_that_the_master_gives_is_documented() -> None:
+    text = source(spe.web) + source(spe.receive)
+    found = set(re.findall(r"(?:_text\(|BodyRefused\(|status=)(\d{3})", text))
+    assert {"200", "204", "205", "400", "403", "404", "405", "413", "415", "503"} - {"200"} <= found
+    for status in found:
+        assert f"**{status}**" in PAGE, status
+
+
+def test_every_side_part_is_documented() -> None:
+    for name in spe.receive.SIDE_PARTS:
+        assert re.search(rf"^\| .*`{name}`.* \|", PAGE, re.M), name
+
+
+def test_the_numbers_of_the_page_are_those_of_the_master() -> None:
+    from spe import desk, run, scheduler
+
+    assert f"(1 to {spe.web.MAX_COUNT}, default 1)" in PAGE
+    assert f"({spe.web.MAX_TICKETS} at most)" in PAGE
+    assert f"({spe.web.MAX_WAIT:.0f} at most)" in PAGE
+    assert f"up to {desk.HOLD:.0f} s while" in PAGE
+    assert f"({spe.protocol.BY_DIGEST} bytes)" in PAGE
+    assert f"at least {run.TOLD_LEAST:.0f} and at most {run.TOLD_MOST:.0f} seconds" in PAGE
+    assert f"over {spe.receive.MAX_PARTS} parts" in PAGE
+    assert f"the last {spe.receive.SIDE_LIMIT // 1024} kB" in PAGE
+    assert f"over {spe.web.MAX_TEXT} characters" in PAGE
+    assert "`3 × Ping + 5`" in PAGE and scheduler.lease(10) == 35
