@@ -103,8 +103,10 @@ class Fleet:
         )
 
     def all_gone(self) -> bool:
-        """Whether all clients of ours have said goodbye."""
-        return not any(self.desk.is_there(c) for c in self.desk.farm.clients.values() if c.pings)
+        """Whether all clients of ours have said goodbye; a child that never asked for work is ended by `close`."""
+        here = {host.name for host in self.hosts if host.is_here}
+        awaited = (c for c in self.desk.farm.clients.values() if c.pings and (c.asked or c.host not in here))
+        return not any(self.desk.is_there(c) for c in awaited)
 
     def note_unheard(self) -> None:
         """Remember the hosts whose clients did not say goodbye."""
