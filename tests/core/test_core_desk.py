@@ -57,7 +57,7 @@ class Office:
         self.folder, self.store, self.now = folder, store, 1000.0
         self.farm = Farm(Rules(**rules), *next_ids)
         setup = Setup(True, True, 30, 180, 1, 0, 0, None)
-        brief = Brief(setup, SPECS, lambda: 0.0, self.work, lambda host, platform: None, lambda platform: None)
+        brief = Brief(setup, SPECS, self.work, lambda host, platform: None, lambda platform: None)
         self.judging = Judging(Hooks(folder, SPECS))
         self.desk = Desk(brief, self.farm, store, self.judging, folder, clock=lambda: self.now)
         self.spooled = 0
