@@ -184,7 +184,8 @@ class Farm:
         mine = sum(t.host == client.host and t.state is TicketState.ISSUED for t in self.tickets.values())
         room = scheduler.room_beside(load, client.cores * self.rules.max_load, self.rules.cores, mine)
         if room <= 0 and client.host not in self.loaded:
-            self.notes.append(f"{client.host}: loaded by others ({load:.1f} of {client.cores} cores), it gets no work now")
+            beside = f"{load:.1f} of {client.cores} cores"
+            self.notes.append(f"{client.host}: loaded by others ({beside}), it gets no work now")
         self.loaded = self.loaded | {client.host} if room <= 0 else self.loaded - {client.host}
         return room
 

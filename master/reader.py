@@ -201,6 +201,13 @@ class Reader:
                 row.stdout or b"", row.stderr or b"",
             )  # fmt: skip
 
+    def waiting_before(self, number: int) -> int:
+        """How many sets wait that come before this one in the parameters."""
+        t = schema.tasks
+        place = select(t.c.position).where(t.c.number == number).scalar_subquery()
+        query = select(func.count()).where(text("state = 'waiting'"), t.c.plan == self.plan, t.c.position < place)
+        return int(self._connection.execute(query).scalar_one())
+
     # -- who did what
 
     def statistics(self) -> Statistics:

@@ -20,6 +20,7 @@ from pathlib import Path
 from . import bundle, byhand, protocol
 from .collect import write_all
 from .desk import Brief, Desk
+from .detached import LOG, leave_terminal
 from .errors import NothingRuns, UsageError
 from .farm import Farm, Rules
 from .fleet import Fleet
@@ -204,7 +205,8 @@ class Run:
         farm = Farm(rules, *await store.next_ids())
         now = time.monotonic()
         for row in await store.known_clients():
-            farm.clients[row.id] = Client(row.id, row.host, row.platform, row.slots, row.slots, now, now, bool(row.pings))
+            facts = (row.id, row.host, row.platform, row.slots, row.slots)
+            farm.clients[row.id] = Client(*facts, now, now, bool(row.pings))
         for ticket, task in await store.live():
             ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
             farm.restore(task, ticket)
@@ -333,7 +335,7 @@ class Run:
 
     @contextlib.contextmanager
     def _signals(self, desk: Desk) -> Iterator[None]:
-        """Ctrl-C and SIGTERM drain; a second one stops."""
+        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing."""
         loop = asyncio.get_running_loop()
         pending: set[asyncio.Task[None]] = set()
 
@@ -344,12 +346,18 @@ class Run:
             pending.add(task)
             task.add_done_callback(pending.discard)
 
+        def hung_up() -> None:
+            self.progress.end()
+            leave_terminal(self.folder)
+            self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
+
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupted)
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
     # -- after

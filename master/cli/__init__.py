@@ -11,7 +11,7 @@ from .. import __version__
 from ..errors import SpeError
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-MORE = ("show", "log", "collect")
+MORE = ("show", "log", "collect", "attach", "why")
 
 
 class Commands(click.Group):
@@ -54,6 +54,8 @@ SUMMARY = {
     "show": "Show everything about one set.",
     "log": "Print what a set's program wrote.",
     "collect": "Collect again from what is stored.",
+    "attach": "Follow a sweep that runs without this terminal.",
+    "why": "Say why a set is not running now.",
 }
 
 

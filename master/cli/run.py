@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,12 +50,13 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @run_options
 @change_options
+@click.option("--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it.")
 @sweep_file
 @sweep_name
 @as_json
 @volume
 def command(
-    words: tuple[str, ...], parameters: tuple[str, ...], file: Path, name: str | None, json_: bool,
+    words: tuple[str, ...], parameters: tuple[str, ...], detach: bool, file: Path, name: str | None, json_: bool,
     quiet: bool, verbose: int, **options: Any,
 ) -> int:  # fmt: skip
     """Run what is new of the sweep in spe.yaml, or a command over parameters without any file.
@@ -68,7 +70,36 @@ def command(
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
     sweep = load(file, words, parameters, name)
+    if detach:
+        return _detach(sweep, quiet)
     return execute(sweep, make_options(**options), json_, quiet, verbose)
+
+
+def _detach(sweep: Sweep, quiet: bool) -> int:
+    """Start the same command again without --detach, in a session of its own."""
+    from ..detached import LOG, start
+    from ..run import run_folder
+    from ..session import make_run_folder
+
+    folder = run_folder(sweep)
+    make_run_folder(folder)
+    own, dashes, rest = _split(sys.argv[1:])
+    run, code, words = start([*(a for a in own if a != "--detach"), *dashes, *rest], folder)
+    if run is None:
+        sys.stderr.write(words)
+        return code
+    if not quiet:
+        click.echo(f"page: {run.page}\nruns as process {run.pid}; `spe attach` follows it", err=True)
+        click.echo(f"what it says is in {folder / LOG}", err=True)
+    return 0
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """spe's own words, the dashes, and the words of the command."""
+    if "--" not in arguments:
+        return arguments, [], []
+    at = arguments.index("--")
+    return arguments[:at], ["--"], arguments[at + 1 :]
 
 
 def make_options(

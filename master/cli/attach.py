@@ -1,0 +1,65 @@
+"""spe attach."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
+
+if TYPE_CHECKING:
+    from ..reader import Statistics
+
+
+@click.command()
+@sweep_file
+@sweep_name
+@as_json
+@volume
+def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
+    """Follow a sweep that runs without this terminal, until its end. Ctrl-C leaves it running.
+
+    \b
+    Example: spe run --detach && spe attach
+    """
+    from ..detached import follow, living
+    from ..reader import Reader
+    from .report import statistics_record, summary
+
+    folder = folder_of(file, name)
+    run = living(folder)
+    if run is None:
+        raise UsageError("nothing runs here", where=str(folder), todo="`spe run` starts it, `spe status` shows it.")
+    if not quiet and not json_:
+        click.echo(f"page: {run.page}", err=True)
+    shown = ""
+
+    def show() -> None:
+        nonlocal shown
+        with Reader(folder) as reader:
+            counts = reader.counts()
+        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        if text != shown and not quiet and not json_:
+            shown = text
+            click.echo(f"\r\033[K{text}" if sys.stderr.isatty() else text, err=True, nl=not sys.stderr.isatty())
+
+    follow(folder, show)
+    with Reader(folder) as reader:
+        statistics = reader.statistics()
+    if json_:
+        print_json(statistics_record(statistics))
+    else:
+        click.echo(summary(statistics), err=True, nl=False)
+        click.echo(str(folder / "results.csv"))
+    return _code(statistics)
+
+
+def _code(statistics: Statistics) -> int:
+    """As that of the run: 0 all done, 1 some failed, 130 interrupted."""
+    if statistics.done == statistics.total:
+        return 0
+    return 1 if statistics.done + statistics.failed == statistics.total else 130
