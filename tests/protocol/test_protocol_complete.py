@@ -216,6 +216,7 @@ def test_a_result_that_comes_again_while_it_is_looked_at_gets_the_same_answer(
 def test_of_two_clients_results_for_one_task_the_first_is_taken(sweep: Callable[..., Master]) -> None:
     started = sweep(1, "ping: 0.2")
     (one,) = started.take()
+    started.ask("/ping", {"ticket": one})
     (two,) = started.take()  # once the lease of the first has run out
     lines = at_once(2, lambda n: started.post("/complete", {"ticket": (one, two)[n]}, [("stdout", b"%d\n" % n)]))
     assert sorted(lines) == ["accepted", "expired"]

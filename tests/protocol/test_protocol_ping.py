@@ -51,6 +51,7 @@ def test_a_hundred_tickets_fit_in_one_ping(long_sweep: Master) -> None:
 def test_a_given_up_task_expires_its_other_tickets(sweep: Callable[..., Master]) -> None:
     started = sweep(1, "ping: 0.2\nattempts: 1")
     (first,) = started.take()
+    ping(started, first)
     (second,) = started.take()  # once the lease of the first has run out
     assert ping(started, first, second).status == 204
     started.ask("/failed", {"ticket": second, "reason": "no"})
@@ -59,6 +60,7 @@ def test_a_given_up_task_expires_its_other_tickets(sweep: Callable[..., Master])
 
 def test_a_ping_renews_a_lease_that_ran_out_while_the_task_is_undone(leased: Master) -> None:
     first, second = leased.take(2)
+    ping(leased, first, second)
     wait_for(lambda: "is silent" in leased.log)
     assert ping(leased, first, second).status == 204
     assert leased.ask("/task", {"wait": 0}).status == 503, "both are out again"
@@ -68,6 +70,7 @@ def test_a_ping_renews_a_lease_that_ran_out_while_the_task_is_undone(leased: Mas
 
 def test_a_silent_client_loses_its_task_to_another_and_the_first_result_counts(leased: Master) -> None:
     first, second = leased.take(2)
+    ping(leased, first, second)  # whoever has pinged once has a lease
     renewed = threading.Event()
 
     def keep() -> None:
@@ -94,6 +97,7 @@ def test_a_silent_client_loses_its_task_to_another_and_the_first_result_counts(l
 def test_a_client_that_pings_keeps_its_ticket_beyond_the_lease(leased: Master) -> None:
     (ticket,) = leased.take()
     (other,) = leased.take()
+    ping(leased, ticket, other)
     copies, end = 0, time.monotonic() + 7  # longer than the lease: the thing to be tested is time itself
     while time.monotonic() < end:
         assert ping(leased, ticket).status == 204

@@ -74,6 +74,7 @@ def test_a_finished_ticket_of_before_the_restart_has_expired(sweep: Callable[...
 def test_a_ticket_that_was_lost_before_the_restart_is_renewed_after_it(sweep: Callable[..., Master]) -> None:
     started = sweep(1, "ping: 0.2")
     (ticket,) = started.take()
+    started.ask("/ping", {"ticket": ticket})
     wait_for(lambda: "is silent" in started.log)
     again(started)
     assert started.ask("/ping", {"ticket": ticket}).status == 204
