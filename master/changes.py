@@ -42,6 +42,14 @@ class ClientLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientHeard:
+    """A client's last word was `ago` seconds ago."""
+
+    id: str
+    ago: float
+
+
+@dataclass(frozen=True, slots=True)
 class TicketIssued:
     """An attempt began."""
 
@@ -77,4 +85,4 @@ class TaskMoved:
     outputs: tuple[Output, ...] = ()
 
 
-Change = ClientCame | ClientLeft | TicketIssued | TicketEnded | TaskMoved
+Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TicketEnded | TaskMoved

@@ -337,7 +337,10 @@ class Desk:
     async def tick(self) -> None:
         """Let silence have its consequences."""
         for ticket in self.farm.tick(self.clock()):
-            log.warning("host %s is silent: task %d goes back to the queue", ticket.host, ticket.task)
+            silent = self.clock() - ticket.word
+            log.warning(
+                "host %s is silent for %.0f s: task %d goes back to the queue", ticket.host, silent, ticket.task
+            )
         await self._store()
 
     async def drain(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from . import scheduler
-from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
 from .keys import Times
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
 from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
@@ -20,6 +20,7 @@ from .trust import Benched, Guard
 
 MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
 
+WORDS_PAUSE = 30.0  # seconds between notes of when clients were heard last
 MOST_GIVEN_UP = 1000
 UNHEARD = 600.0  # seconds of silence of a client that never pings
 
@@ -69,6 +70,7 @@ class Farm:
         self._next_ticket, self._next_client = next_ticket, next_client
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
         self.guard = Guard()
+        self._words_noted = 0.0
         self._now = 0.0  # the latest time that an event brought
         self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
         self.total = 0  # all sets of the sweep, 0 while they are being counted
@@ -532,7 +534,7 @@ class Farm:
             return
         client.gone = client.told = True
         self._expired.pop(client_id, None)
-        self.changes.append(ClientLeft(client_id, now - client.since))
+        self.changes += [ClientLeft(client_id, now - client.since), ClientHeard(client_id, 0.0)]
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
             self.lose(ticket, silent=False)
 
@@ -542,11 +544,21 @@ class Farm:
         silent = [t for t in self.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
         for ticket in silent:
             self.lose(ticket)
+        self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:
             live = (t for t in self.tickets.values() if t.state is TicketState.ISSUED)
             self._stragglers.extend(scheduler.stragglers(live, now, self.median()))
         return silent
+
+    def _note_words(self, now: float) -> None:
+        """Let the store know now and then when each client was heard last."""
+        if now - self._words_noted < WORDS_PAUSE:
+            return
+        for client in self.clients.values():
+            if client.word > self._words_noted and not client.gone:
+                self.changes.append(ClientHeard(client.id, now - client.word))
+        self._words_noted = now
 
     @property
     def offers(self) -> int:

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader
 
 from .desk import Desk
 from .keys import Listen
-from .reader import Reader
+from .reader import Reader, time_of_day
 from .server import Server
 from .session import Secrets, Session
 
@@ -33,6 +33,7 @@ class Page:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
         self._templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
+        self._templates.filters["clock"] = time_of_day
         app = web.Application()
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)

@@ -30,6 +30,7 @@ class HostWork:
     cpu: float
     failures: int
     lost: int
+    heard: float | None  # its last word, seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +228,12 @@ class Reader:
         query = text(
             "SELECT host, sum(state = 'accepted') AS done, coalesce(sum(seconds), 0.0) AS seconds, "
             "coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu, "
-            "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost "
+            "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost, "
+            "(SELECT max(heard) FROM clients WHERE clients.host = tickets.host) AS heard "
             "FROM tickets GROUP BY host ORDER BY done DESC, host"
         )
         for row in self._connection.execute(query):
-            yield HostWork(row.host, row.done, row.seconds, row.cpu, row.failures, row.lost)
+            yield HostWork(row.host, row.done, row.seconds, row.cpu, row.failures, row.lost, row.heard)
 
     def _slot_seconds(self) -> float:
         """Seconds that slots were there; a client that is still here counts until now."""
@@ -240,3 +242,8 @@ class Reader:
         )
         found: Any = self._connection.execute(query, {"now": time.time()}).scalar()
         return float(found or 0.0)
+
+
+def time_of_day(moment: float | None) -> str:
+    """Seconds since 1970 as a local time for people; "" when unknown."""
+    return time.strftime("%H:%M:%S", time.localtime(moment)) if moment else ""

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -91,7 +91,11 @@ clients = Table(
     Column("pings", Integer, nullable=False),  # 1: silence means loss
     Column("since", Float, nullable=False),  # seconds since 1970, for people
     Column("seconds", Float),  # how long it was there
+    Column("heard", Float),  # its last word, seconds since 1970
 )
+
+#: What makes a database of an older schema one of the next: SQL by the version that it comes from.
+MIGRATIONS = {1: ("ALTER TABLE clients ADD COLUMN heard FLOAT",)}
 
 
 def _quoted(name: str) -> str:

@@ -38,7 +38,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from . import schema
-from .changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued
+from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
 from .nagging import Nagging
@@ -116,6 +116,9 @@ class Store:
                     where=str(self.path),
                     todo="Update spe, or choose another sweep name.",
                 )
+            for version in range(found or schema.VERSION, schema.VERSION):
+                for statement in schema.MIGRATIONS[version]:
+                    self._connection.exec_driver_sql(statement)
             schema.metadata.create_all(self._connection)
             self._set_meta("schema", str(schema.VERSION))
             self.plan = int(self._meta("plan", "0"))
@@ -422,6 +425,11 @@ def _client_left(connection: Connection, changes: Sequence[ClientLeft], now: flo
     connection.execute(statement, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
 
 
+def _client_heard(connection: Connection, changes: Sequence[ClientHeard], now: float) -> None:
+    statement = update(schema.clients).where(schema.clients.c.id == bindparam("b_id")).values(heard=bindparam("b_h"))
+    connection.execute(statement, [{"b_id": c.id, "b_h": now - c.ago} for c in changes])
+
+
 def _ticket_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
     issued = TicketState.ISSUED.value
     rows = [
@@ -498,6 +506,7 @@ def _task_moved(connection: Connection, changes: Sequence[TaskMoved], now: float
 _WRITERS: dict[type, Callable[[Connection, Any, float], None]] = {
     ClientCame: _client_came,
     ClientLeft: _client_left,
+    ClientHeard: _client_heard,
     TicketIssued: _ticket_issued,
     TicketEnded: _ticket_ended,
     TaskMoved: _task_moved,

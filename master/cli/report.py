@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..reader import HostWork, Reader, Statistics
+from ..reader import HostWork, Reader, Statistics, time_of_day
 from .common import print_json, shown, table
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def summary(s: Statistics) -> str:
 
 def hosts_table(hosts: tuple[HostWork, ...]) -> str:
     """One line a host."""
-    head = ["host", "tasks", "seconds", "failures", "lost"]
-    return table(head, [[h.host, h.tasks, f"{h.seconds:.1f}", h.failures, h.lost] for h in hosts])
+    head = ["host", "tasks", "seconds", "failures", "lost", "last word"]
+    return table(head, [[h.host, h.tasks, f"{h.seconds:.1f}", h.failures, h.lost, time_of_day(h.heard)] for h in hosts])
 
 
 def _failures(reader: Reader, statistics: Statistics) -> None:

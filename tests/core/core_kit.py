@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from spe.changes import Change, ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.farm import Farm, Rules
 from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState
 
@@ -49,6 +49,8 @@ class Replay:
         for change in changes:
             if isinstance(change, ClientCame):
                 self.clients.add(change.id)
+            elif isinstance(change, ClientHeard):
+                assert change.ago >= 0
             elif isinstance(change, ClientLeft):
                 self.clients.remove(change.id)
             elif isinstance(change, TicketIssued):
