@@ -105,9 +105,9 @@ def send_group(group: int, number: int) -> None:
 
 def send_tree(pid: int, number: int) -> None:
     """A signal to a program, its group, and all below it that left the group."""
-    others = descendants(pid)
+    everyone = [pid] + descendants(pid)  # an orphan that we adopted may lead no group of its own
     send_group(pid, number)
-    for one in others:
+    for one in everyone:
         if _group_of(one) != pid:
             send(one, number)
 

@@ -29,9 +29,11 @@ def emulation(machine: str) -> Iterator[None]:
     need(rule.exists(), f"needs {rule}: apt-get install qemu-user-static")
     _LOCKS.mkdir(parents=True, exist_ok=True)
     with (_LOCKS / f"qemu-{machine}.lock").open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _switch_on(entry, rule, lock)
         fcntl.flock(lock, fcntl.LOCK_SH)
+        while not entry.exists():  # who holds it with others keeps it on; only to switch it on one must be alone
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _switch_on(entry, rule, lock)
+            fcntl.flock(lock, fcntl.LOCK_SH)
         try:
             yield
         finally:

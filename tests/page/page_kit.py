@@ -1,0 +1,31 @@
+"""A sweep whose sets end when the test says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WORKER = """#!/bin/sh
+while [ ! -e "$GATE/$1" ]; do sleep 0.05; done
+[ "$1" != 3 ] || { echo 'no <b>licence</b>' >&2; exit 4; }
+echo "$1"
+"""
+
+
+@dataclass
+class Held:
+    """A sweep of three sets, each of which ends when the test says so; the third one fails."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "runs" / "held" / "master.json").read_text(encoding="utf-8")))
+
+    def let(self, *numbers: int) -> None:
+        for number in numbers:
+            (self.folder / "gate" / str(number)).touch()
