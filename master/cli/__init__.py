@@ -11,7 +11,7 @@ from .. import __version__
 from ..errors import SpeError
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-MORE = ("show", "log", "collect")
+MORE = ("show", "log", "collect", "doctor")
 
 
 class Commands(click.Group):
@@ -54,6 +54,7 @@ SUMMARY = {
     "show": "Show everything about one set.",
     "log": "Print what a set's program wrote.",
     "collect": "Collect again from what is stored.",
+    "doctor": "Look at every host: what is wrong, and what mends it.",
 }
 
 
