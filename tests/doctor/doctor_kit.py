@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import USER, Lab, LabHost
+from lab import USER, LabHost
 
 HOME = f"/home/{USER}"
 
@@ -76,8 +76,3 @@ def mounted(host: LabHost, place: str, options: str) -> None:
     """A file system of its own at this place; it goes with the next boot."""
     host._dirty = True
     host.root("sh", "-c", f"mkdir -p {place}; mount -t tmpfs -o {options} none {place}")
-
-
-def everything(lab: Lab) -> dict[str, set[str]]:
-    """All files of all hosts that are up and answer."""
-    return {host.name: host.files() for host in lab.hosts}
