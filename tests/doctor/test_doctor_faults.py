@@ -125,7 +125,7 @@ def test_every_planted_fault_has_its_own_name_in_one_look_and_nothing_stays(
     assert found.hosts["h12"]["master"] == "no"
     assert found.record["shared_homes"] == [["h16", "h17", "h18"]]
     answers, load = len(set(names.values())), os.getloadavg()[0]
-    print(f"spe doctor: {len(PLANTED)} hosts, {answers} different answers in {found.record['seconds']} s, load {load:.1f}")
+    print(f"{len(PLANTED)} hosts, {answers} different answers in {found.record['seconds']} s, load {load:.1f}")
     assert {host.name: host.files() for host in looked_at(lab)} == before
     assert not [p for host in looked_at(lab) for p in host.processes(user_only=True)]
     assert found.record["seconds"] < 10
