@@ -53,17 +53,31 @@ class HookError(SpeError):
 
 
 class Fault(StrEnum):
-    """Why a host did not come up, each by its own name; `spe run` and `spe doctor` use the same ones."""
+    """What can be wrong with a host, each by its own name; `spe run` and `spe doctor` use the same ones."""
 
     NAME = "name not found"
     REFUSED = "refused"
     TIMEOUT = "timeout"
     LOGIN = "login failed"
-    HOST_KEY = "host key"
+    UNKNOWN_KEY = "host key unknown"
+    CHANGED_KEY = "host key changed"
+    HOST_KEY = "host key"  # what else can be wrong with it
     NO_PYTHON = "no python3"
+    OLD_PYTHON = "python too old"
+    DISK_FULL = "disk full"
+    INODES_FULL = "inodes full"
+    HOME = "home not writable"
+    WORKDIR = "workdir not writable"
+    NO_EXEC = "workdir runs no programs"
     COPY = "copy failed"
+    NO_WORKER = "no worker"
+    UNREACHABLE = "master not reachable"
     START = "start failed"
     LOST = "connection lost"
+    # with these a host works all the same: only `spe doctor` names them
+    CLOCK = "clock off"
+    LOADED = "loaded by others"
+    SLOW = "slow answer"
 
 
 class LaunchError(SpeError):

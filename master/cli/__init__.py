@@ -11,7 +11,7 @@ from .. import __version__
 from ..errors import SpeError
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-MORE = ("show", "log", "collect", "attach", "why")
+MORE = ("show", "log", "collect", "attach", "why", "doctor")
 
 
 class Commands(click.Group):
@@ -56,6 +56,7 @@ SUMMARY = {
     "collect": "Collect again from what is stored.",
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",
+    "doctor": "Look at every host: what is wrong, and what mends it.",
 }
 
 

@@ -8,9 +8,10 @@ host that did not come up is the run's.
 from __future__ import annotations
 
 from ..model import Host
-from .offer import CopyTurn, Launcher, Offer, Options
+from .homes import Homes
+from .offer import Launcher, Offer, Options
 
-__all__ = ["CopyTurn", "Launcher", "Offer", "Options", "launcher"]
+__all__ = ["Homes", "Launcher", "Offer", "Options", "launcher"]
 
 
 def launcher(host: Host, offer: Offer, options: Options) -> Launcher:

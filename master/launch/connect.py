@@ -258,21 +258,21 @@ def _tcp_fault(target: Target, error: OSError, limit: float) -> LaunchError:
             Fault.REFUSED,
             f"nothing listens on {place}",
             where=target.alias,
-            todo="Is its SSH server running, and is this the port?",
+            todo="Is this the port? If so, start its SSH server there: sudo systemctl start ssh",
         )
     if isinstance(error, TimeoutError):
         return LaunchError(
             Fault.TIMEOUT,
             f"{place} did not answer within {limit:g} s",
             where=target.alias,
-            todo="Is the machine switched on, and reachable from here? (ConnectTimeout in ~/.ssh/config)",
+            todo=f"Is it switched on, and no firewall between? Try: ping {target.hostname}",
         )
     if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN):
         return LaunchError(
             Fault.TIMEOUT,
             f"no way to {place} ({error.strerror})",
             where=target.alias,
-            todo="Is the machine switched on, and this network connected?",
+            todo=f"Is the machine switched on, and this network connected? Try: ping {target.hostname}",
         )
     return LaunchError(
         Fault.REFUSED, f"{place}: {error.strerror or error}", where=target.alias, todo=f"Try: ssh -v {target.alias}"

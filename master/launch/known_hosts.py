@@ -83,21 +83,23 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
     if live:
         raise _fault(
             target,
-            f"CHANGED: it showed {_fingerprint(key)}, not the key of {_place(live[0])}",
+            f"it showed {_fingerprint(key)}, not the key of {_place(live[0])}",
             f"If the host was installed anew: ssh-keygen -R '{target.known_name}' -f {live[0].file}; "
             f"then ssh {target.alias} once. If not, somebody may be in between.",
+            Fault.CHANGED_KEY,
         )
     if not (accept_new or target.accept_new):
         raise _fault(
             target,
-            f"unknown; it showed {_fingerprint(key)}",
+            f"it showed {_fingerprint(key)}",
             f"Check it with: ssh {target.alias}    (or give --accept-new-host-keys)",
+            Fault.UNKNOWN_KEY,
         )
     _record(target, key)
 
 
-def _fault(target: Target, what: str, todo: str) -> LaunchError:
-    return LaunchError(Fault.HOST_KEY, what, where=target.alias, todo=todo)
+def _fault(target: Target, what: str, todo: str, fault: Fault = Fault.HOST_KEY) -> LaunchError:
+    return LaunchError(fault, what, where=target.alias, todo=todo)
 
 
 def _place(entry: Entry) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from ..errors import Fault, LaunchError
 from ..model import Host
+from . import meaning
 from .offer import ALREADY_RUNS, Offer, Options
+from .said import Said
 
 log = logging.getLogger("spe.launch")
 
@@ -77,7 +79,7 @@ class LocalLauncher:
         code = await self._process.wait()
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         if code > 0:
-            raise LaunchError(Fault.START, f"exit {code}: {self._words or 'no word'}", where=self.host.name)
+            raise meaning.of(Said(code, (self._words,) if self._words else ()), self.host)
         if code < 0 and not self._closing:
             raise LaunchError(Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name)
 

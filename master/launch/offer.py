@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..model import Host
+from .homes import Homes
 
 ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
 
@@ -39,6 +40,13 @@ class Offer:
         shown = f"[{address}]" if ":" in address else address
         return f"{'https' if self.tls else 'http'}://{shown}:{port or self.port}"
 
+    def address_for(self, own: str | None) -> str | None:
+        """The master as a host may see it to which `own` is our end of the connection; None: only forwarding works."""
+        address = self.address or own
+        if address is None or (is_loopback(address) and not is_loopback(own)):
+            return None
+        return address
+
     def arguments(self, url: str, host: Host) -> list[str]:
         """The client's arguments. All of them may be read by anybody on the host; the session is not among them."""
         words = ["--master", url, "--host", host.name]
@@ -48,26 +56,9 @@ class Offer:
         return words
 
 
-class CopyTurn:
-    """One host copies at a time, so that hosts sharing a home copy once; a host that stalls is not waited for.
-
-    Going on without the turn is safe (a copy is written under a temporary name and renamed), only wasteful.
-    """
-
-    def __init__(self, patience: float = 15.0) -> None:
-        self._lock, self._patience, self._mine = threading.Lock(), patience, threading.local()
-
-    def __enter__(self) -> None:
-        self._mine.held = self._lock.acquire(timeout=self._patience)
-
-    def __exit__(self, *_: object) -> None:
-        if self._mine.held:
-            self._lock.release()
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings of one run that all its launchers share: make it once per run, `copy_turn` is shared through it."""
+    """The settings of one run that all its launchers share: make it once per run, `homes` is shared through it."""
 
     folder: Path  # where a local client's file is written
     ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
@@ -77,7 +68,7 @@ class Options:
     login_limit: float = 30.0  # key exchange and authentication
     start_limit: float = 120.0  # from the start of the client to its registration, its `setup` included
     copy_limit: float = 120.0  # one copy of the client
-    copy_turn: CopyTurn = field(default_factory=CopyTurn, repr=False)
+    homes: Homes = field(default_factory=Homes, repr=False)
 
 
 class Launcher(Protocol):
@@ -95,3 +86,11 @@ class Launcher(Protocol):
 
     async def close(self) -> None:
         """Lets go of everything. May be called at any time, twice too."""
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether this address never leaves a machine."""
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

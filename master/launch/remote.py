@@ -13,42 +13,24 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from dataclasses import dataclass
-from enum import IntEnum
 
 import paramiko
 
 from ..errors import Fault, LaunchError
 from ..model import Host
 from .offer import Offer
+from .said import Said
 
-_END = "#end of the script"
-_BOOTSTRAP = (
+END = "#end of the script"
+BOOTSTRAP = (
     '/bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; s=; '
-    f'while IFS= read -r l && [ "$l" != "{_END}" ]; do s=$s$l$n; done; eval "$s"\''
+    f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
 )
 _OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods us is cut
 
 
-class Code(IntEnum):
-    """The script's exit codes; below 40 they are the client's own (see client/__main__.py)."""
-
-    STARTED = 0
-    UNREACHABLE = 3
-    SESSION = 4
-    CERTIFICATE = 5
-    WORKDIR = 6
-    TOO_OLD = 7
-    SETUP = 8
-    WORKER = 9
-    NO_PYTHON = 41
-    BAD_PYTHON = 42
-    NO_CLIENT = 43
-    NO_FOLDER = 44
-
-
 # Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
-_PROBE = """
+PROBE = """
 import sys
 if sys.version_info < (3, 6):
     sys.exit(7)
@@ -65,28 +47,12 @@ except (IOError, OSError):
 sys.exit(0 if found == sys.argv[2] else 43)
 """
 
-# Set before it: task (look: only see whether all is there, and make the folder to copy to; start), name, sha256,
-# python, and "$@", the client's arguments.
-_SCRIPT = r"""
+# Set before it: sha256, python, probe_text. Finds the best Python ($found); the worst fault met is told.
+FIND_PYTHON = r"""
 umask 077
 say() { printf 'spe: %s\n' "$*"; }
-parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
-folder=$parent/spe
-client=$folder/$name
-made() { # a folder that we had to make is marked, so that the last one to leave may remove it
-    [ -d "$1" ] && return 0
-    if why=$(LC_ALL=C mkdir "$1" 2>&1); then
-        why=$( (: >"$1/.spe-made") 2>&1) && return 0
-        rmdir "$1"
-    fi
-    case $why in *exists*) # another host of the same home was quicker; NFS may show it only seconds later
-        for second in 1 2 3 4 5 6 7 8 9 10; do [ -d "$1" ] && return 0; sleep 1; done ;;
-    esac
-    say "${why:-cannot make $1}"
-    return 1
-}
 probe() { "$1" -c "$probe_text" "$2" "$sha256" </dev/null 2>/dev/null; }
-find_python() { # the best of the faults met is told: a bad one is more than none
+find_python() {
     worst=41
     case $python in "~/"*) python=$HOME/${python#"~/"} ;; esac
     all="python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 python"
@@ -103,10 +69,46 @@ find_python() { # the best of the faults met is told: a bad one is more than non
     done
     return "$worst"
 }
+"""
+
+# Set before it: task (look: make the folder to copy to, see who shares it and whether all is there; start), name,
+# run and nonce (see homes.py), and "$@", the client's arguments.
+_SCRIPT = (
+    FIND_PYTHON
+    + r"""
+parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
+folder=$parent/spe
+client=$folder/$name
+made() { # a folder that we had to make is marked, so that the last one to leave may remove it
+    [ -d "$1" ] && return 0
+    if why=$(LC_ALL=C mkdir "$1" 2>&1); then
+        why=$( (LC_ALL=C; : >"$1/.spe-made") 2>&1) && return 0
+        rmdir "$1"
+    fi
+    case $why in *exists*) # another host of the same home was quicker; NFS may show it only seconds later
+        for second in 1 2 3 4 5 6 7 8 9 10; do [ -d "$1" ] && return 0; sleep 1; done ;;
+    esac
+    why=${why:-cannot make $1}
+    return 1
+}
+meet() { # again, when another host of this home removes the folder in between
+    for try in 1 2 3; do
+        made "$parent" && made "$folder" || return 1
+        why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
+    done
+    return 1
+}
+if [ "$task" = look ]; then
+    meet || { say "${why:-cannot write into $folder}"; exit 44; }
+    for file in "$folder/.home-$run"-*; do say "seen ${file##*/}"; done
+    # what masters that were killed have left here; only tidiness depends on the clock
+    find "$folder" \( -name '.home-*' -o -name '.client-*' \) -mmin +60 -exec rm -f {} + 2>/dev/null
+fi
 find_python
 code=$?
 if [ "$task" = look ]; then
-    [ "$code" = 43 ] && { made "$parent" && made "$folder" || exit 44; } && say "folder $folder"
+    [ "$code" = 0 ] && rm -f "$folder/$nonce"
+    [ "$code" = 43 ] && say "folder $folder"
     exit "$code"
 fi
 [ "$code" = 0 ] || exit "$code"
@@ -115,9 +117,20 @@ code=$?
 [ "$code" = 0 ] || [ -e "$client" ] || exit 43 # another host of this home left, and took the file along
 exit "$code"
 """
+)
 
 _PLACE = r"""
 mv -f "$folder/$incoming" "$folder/$name" || exit 44
+rm -f "$folder/$nonce" # after it: whoever does not see the nonce any more sees the client
+exit 0
+"""
+
+_INODES = r"""
+LC_ALL=C; export LC_ALL
+parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
+while [ ! -d "$parent" ]; do parent=$(dirname "$parent"); done
+case $workdir in "~/"*) workdir=$HOME/${workdir#"~/"} ;; esac
+df -Pi "$parent" "${workdir:-${TMPDIR:-/tmp}}"
 exit 0
 """
 
@@ -132,50 +145,39 @@ exit 0
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """How a command on the host ended and what it said, stdout and stderr as they came."""
-
-    code: int
-    lines: tuple[str, ...]
-
-    @property
-    def folder(self) -> str | None:
-        """The folder to copy to, as the script names it."""
-        return next((line.removeprefix("spe: folder ") for line in self.lines if line.startswith("spe: folder ")), None)
-
-    @property
-    def last(self) -> str:
-        """The last line, which is where programs say why they ended."""
-        return self.lines[-1].removeprefix("spe: ") if self.lines else "no word"
-
-
-def look_script(host: Host, offer: Offer) -> str:
-    """The script that sees whether the client is there; if not, it makes the folder and names it."""
-    return _assigned({**_words(host, offer), "task": "look"}) + _SCRIPT
+def look_script(host: Host, offer: Offer, run: str, nonce: str) -> str:
+    """The script that makes the folder, sees who shares it, and whether the client is there."""
+    return assigned({**basics(host, offer), "task": "look", "run": run, "nonce": nonce}) + _SCRIPT
 
 
 def start_script(host: Host, offer: Offer, url: str) -> str:
     """The script that starts the client, which reads the session ID from standard input."""
     arguments = shlex.join([*offer.arguments(url, host), "--detach"])
-    return _assigned({**_words(host, offer), "task": "start"}) + f"set -- {arguments}\n" + _SCRIPT
+    return assigned({**basics(host, offer), "task": "start"}) + f"set -- {arguments}\n" + _SCRIPT
 
 
-def place_script(folder: str, incoming: str, name: str) -> str:
+def place_script(folder: str, incoming: str, name: str, nonce: str) -> str:
     """The script that gives a whole copy its name: until then nobody starts it."""
-    return _assigned({"folder": folder, "incoming": incoming, "name": name}) + _PLACE
+    return assigned({"folder": folder, "incoming": incoming, "name": name, "nonce": nonce}) + _PLACE
+
+
+def inodes_script(workdir: str | None) -> str:
+    """The script that prints `df -Pi` of the home and of the working folder."""
+    return assigned({"workdir": workdir or ""}) + _INODES
 
 
 def clean_script(*unwanted: str) -> str:
     """The script that removes files of ours from the folder, and the folders that were made for them."""
-    return _assigned({"unwanted": " ".join(unwanted)}) + _CLEAN
+    return assigned({"unwanted": " ".join(unwanted)}) + _CLEAN
 
 
-def _words(host: Host, offer: Offer) -> dict[str, str]:
-    return {"name": offer.client_name, "sha256": offer.client_sha256, "python": host.python or "", "probe_text": _PROBE}
+def basics(host: Host, offer: Offer) -> dict[str, str]:
+    """What the search for a Python and the client has to know."""
+    return {"name": offer.client_name, "sha256": offer.client_sha256, "python": host.python or "", "probe_text": PROBE}
 
 
-def _assigned(words: dict[str, str]) -> str:
+def assigned(words: dict[str, str]) -> str:
+    """Shell variables."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
 
 
@@ -189,9 +191,9 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
         channel = transport.open_session(timeout=limit)
         try:
             channel.set_combine_stderr(True)
-            channel.exec_command(_BOOTSTRAP)
+            channel.exec_command(BOOTSTRAP)
             channel.settimeout(limit)
-            channel.sendall(f"{script}{_END}\n{stdin}".encode())
+            channel.sendall(f"{script}{END}\n{stdin}".encode())
             channel.shutdown_write()
             return _heard(channel, end)
         finally:

@@ -7,17 +7,16 @@ host), transfer (scp), forward. Here is their order, and what each way to fail m
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import threading
 import time
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import forward, remote, transfer
+from . import forward, meaning, remote, transfer
 from .connect import Connection, connect
-from .offer import ALREADY_RUNS, Offer, Options
-from .remote import Code, Said
+from .offer import ALREADY_RUNS, Offer, Options, is_loopback
+from .said import Code, Said
 from .threads import in_thread
 
 log = logging.getLogger("spe.launch")
@@ -35,7 +34,7 @@ class SshLauncher:
         self._offer, self._options = offer, options
         self._connection: Connection | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._copied = False
+        self._copied, self._nonce = False, options.homes.nonce()
         self._closed, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
@@ -72,31 +71,24 @@ class SshLauncher:
     def _start_through(self, connection: Connection) -> None:
         try:
             self._bring_up(connection)
-        except LaunchError:
+        except LaunchError as error:
             self._leave_as_found(connection)
             self._port = 0
-            raise
+            raise self._nearer(connection, error) from error
         finally:
             if not self._port or self._closed.is_set():
                 connection.close()
 
     def _bring_up(self, connection: Connection) -> None:
-        address = self._address(connection)
+        address = self._offer.address_for(connection.own_address)
         if address is not None:
             said = self._start_client(connection, self._offer.url(address))
             if said.code == Code.STARTED:
                 return
             if said.code != Code.UNREACHABLE:
-                raise self._fault(said)
+                raise meaning.of(said, self.host)
             log.info("%s: %s; forwarding the port", self.host.name, said.last)
         self._lend(connection)
-
-    def _address(self, connection: Connection) -> str | None:
-        """The master as this host may see it; None when only forwarding can work."""
-        address = self._offer.address or connection.own_address
-        if address is None or (_is_loopback(address) and not _is_loopback(connection.own_address)):
-            return None
-        return address
 
     def _lend(self, connection: Connection) -> None:
         """The master's port through this connection, and the client started with that."""
@@ -104,15 +96,15 @@ class SshLauncher:
             port = forward.listen(connection.transport, self._master)
         except forward.Denied as error:
             raise LaunchError(
-                Fault.START,
-                "it cannot reach the master, and its SSH server forbids forwarding",
+                Fault.UNREACHABLE,
+                "not from there, and its SSH server forbids forwarding",
                 where=self.host.name,
                 todo=f"Open port {self._offer.port} of this machine to it, or set "
                 "AllowTcpForwarding yes in its sshd_config.",
             ) from error
         said = self._start_client(connection, self._offer.url(forward.LOOPBACK, port))
         if said.code != Code.STARTED:
-            raise self._fault(said)
+            raise meaning.of(said, self.host)
         self._port, self.note = port, f"{self.host.name} reaches the master through its SSH connection"
         log.info("%s (port %d there)", self.note, port)
 
@@ -120,7 +112,7 @@ class SshLauncher:
     def _master(self) -> tuple[str, int]:
         """Where the carried bytes go: the master listens on one address, or on all of them."""
         address = self._offer.address
-        return (address if address and not _is_loopback(address) else forward.LOOPBACK), self._offer.port
+        return (address if address and not is_loopback(address) else forward.LOOPBACK), self._offer.port
 
     def _start_client(self, connection: Connection, url: str) -> Said:
         """Start first; copy only when the client is not there."""
@@ -134,16 +126,28 @@ class SshLauncher:
         return said
 
     def _copy(self, connection: Connection) -> None:
-        """One host at a time, looking again first: another one of this home may have brought it meanwhile."""
-        with self._options.copy_turn:
-            said = self._run(connection, remote.look_script(self.host, self._offer))
-            if said.code == Code.STARTED:
-                return
-            if said.code != Code.NO_CLIENT or said.folder is None:
-                raise self._fault(said)
-            log.info("%s: copying the client to %s", self.host.name, said.folder)
-            self._copied = True
-            transfer.copy(connection.transport, said.folder, self._offer, self.host.name, self._options.copy_limit)
+        """Of the hosts that share a home one at a time; the others look again first: it may be there by then."""
+        folder, seen = self._look(connection)
+        if folder is None:
+            return
+        with self._options.homes.turn(self._nonce, seen) as first:
+            if not first:
+                folder, _ = self._look(connection)
+            if folder is not None:
+                log.info("%s: copying the client to %s", self.host.name, folder)
+                self._copied = True
+                limit = self._options.copy_limit
+                transfer.copy(connection.transport, folder, self._offer, self._nonce, self.host.name, limit)
+
+    def _look(self, connection: Connection) -> tuple[str | None, list[str]]:
+        """Where the client is to be copied to, None: it is there; and the nonces of who shares that folder."""
+        script = remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
+        said = self._run(connection, script)
+        if said.code == Code.STARTED:
+            return None, []
+        if said.code != Code.NO_CLIENT or said.folder is None:
+            raise meaning.of(said, self.host)
+        return said.folder, said.seen
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
         if self._closed.is_set():  # the run is over: nothing is to be started any more
@@ -152,16 +156,24 @@ class SshLauncher:
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
         return said
 
+    def _nearer(self, connection: Connection, error: LaunchError) -> LaunchError:
+        """What says "no space" may mean that there can be no more files: only the host knows."""
+        if error.fault is not Fault.DISK_FULL or not connection.transport.is_active():
+            return error
+        with contextlib.suppress(LaunchError):
+            script = remote.inodes_script(self.host.workdir)
+            said = remote.run(connection.transport, script, self.host.name, _TIDY_LIMIT)
+            if any((room := meaning.room(f"{line} ")) and not room[1] for line in said.lines):
+                return meaning.renamed(error, Fault.INODES_FULL)
+        return error
+
     def _leave_as_found(self, connection: Connection) -> None:
         """What was copied to a host that does not work is removed; the fault itself goes its own way."""
-        unwanted = [self._offer.client_name] if self._copied and not self._offer.keep_client else []
+        unwanted = [self._nonce]
+        unwanted += [self._offer.client_name] if self._copied and not self._offer.keep_client else []
         if connection.transport.is_active():
             with contextlib.suppress(LaunchError):  # told already: this host has failed
                 remote.run(connection.transport, remote.clean_script(*unwanted), self.host.name, _TIDY_LIMIT)
-
-    def _fault(self, said: Said) -> LaunchError:
-        fault, what, todo = _meaning(said, self.host)
-        return LaunchError(fault, what, where=self.host.name, todo=todo)
 
     # -- keeping the forwarded port ------------------------------------------------------------------------
 
@@ -224,60 +236,3 @@ class SshLauncher:
             log.info("%s: port %d is carried again", self.host.name, self._port)
         except forward.Denied:
             self._lend(connection)
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return address is not None and ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
-def _meaning(said: Said, host: Host) -> tuple[Fault, str, str]:
-    """(fault, what, todo) of an exit code."""
-    name = host.name
-    match said.code:
-        case Code.NO_PYTHON:
-            asked = f"{host.python} is not there" if host.python else "none in its PATH"
-            what = said.last if said.lines else asked
-            return Fault.NO_PYTHON, what, f"Install Python 3.6 or newer there, or name it: {name} python=PATH"
-        case Code.TOO_OLD:
-            return (
-                Fault.NO_PYTHON,
-                f"too old: {said.last}",
-                f"Python 3.6 or newer is needed; name it: {name} python=PATH",
-            )
-        case Code.BAD_PYTHON:
-            return (
-                Fault.NO_PYTHON,
-                said.last,
-                f"Install the rest of it (Debian: python3), or name another: {name} python=PATH",
-            )
-        case Code.NO_FOLDER:
-            return Fault.COPY, said.last, f"Look there: ssh {name} 'ls -ld ~ ~/.cache; df -h ~'"
-        case Code.NO_CLIENT:
-            return (
-                Fault.COPY,
-                "the client vanished again and again after it was copied",
-                f"Look there: ssh {name} ls -l ~/.cache/spe",
-            )
-        case Code.UNREACHABLE:
-            return Fault.START, f"it cannot reach the master, not even through its SSH connection: {said.last}", ""
-        case Code.SESSION:
-            return (
-                Fault.START,
-                "the master refused the session",
-                "Another spe may answer on this port; start the sweep again.",
-            )
-        case Code.CERTIFICATE:
-            return (
-                Fault.START,
-                f"somebody else answers in the master's place: {said.last}",
-                "Do not go on before you know who.",
-            )
-        case Code.WORKDIR:
-            return Fault.START, said.last, f"Name a folder that can be written: {name} workdir=PATH"
-        case Code.SETUP:
-            return Fault.START, said.last, f"Try the setup there: ssh {name}"
-        case _:
-            return Fault.START, f"exit {said.code}: {said.last}", f"Try: ssh {name} true"

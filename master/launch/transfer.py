@@ -1,6 +1,7 @@
 """Copying the client to a host with scp: whole under a temporary name, then renamed onto its own.
 
-A host without an `scp` program gets it through `cat`. What fails here is "copy failed", never "login failed".
+A host without an `scp` program gets it through `cat`. What fails here is the disk, the home or
+"copy failed", never "login failed".
 """
 
 from __future__ import annotations
@@ -16,35 +17,30 @@ import paramiko
 from scp import SCPClient, SCPException
 
 from ..errors import Fault, LaunchError
-from . import remote
+from . import meaning, remote
 from .offer import Offer
 
 log = logging.getLogger("spe.launch")
 
 
-def copy(transport: paramiko.Transport, folder: str, offer: Offer, where: str, limit: float) -> None:
+def copy(transport: paramiko.Transport, folder: str, offer: Offer, nonce: str, where: str, limit: float) -> None:
     """Puts the client into the folder. Nothing of a failed copy stays."""
     incoming = f".{offer.client_name}.{secrets.token_hex(6)}"
     try:
         _put(transport, f"{folder}/{incoming}", offer.client, limit)
-        said = remote.run(transport, remote.place_script(folder, incoming, offer.client_name), where, limit)
+        said = remote.run(transport, remote.place_script(folder, incoming, offer.client_name, nonce), where, limit)
         if said.code != 0:
             raise _Failed(said.last)
     except _Failed as error:
         _tidy(transport, incoming, where, limit)
+        fault = meaning.of_words(str(error)) or Fault.COPY
         raise LaunchError(
-            Fault.COPY, f"to {folder}: {error}", where=where, todo=_todo(str(error), where, folder)
+            fault, f"the client cannot be copied to {folder}: {error}", where=where, todo=meaning.todo(fault, where)
         ) from error
 
 
 class _Failed(Exception):
     """What the host said about a copy."""
-
-
-def _todo(why: str, where: str, folder: str) -> str:
-    if "space" in why or "quota" in why.lower():
-        return f"Make room there: ssh {where} df -h {folder}"
-    return f"Look there: ssh {where} ls -ld {folder}"
 
 
 def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:

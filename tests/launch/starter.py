@@ -9,7 +9,7 @@ from pathlib import Path
 from minimal import SESSION, MinimalMaster
 from spe import bundle
 from spe.errors import LaunchError
-from spe.launch import CopyTurn, Launcher, Offer, Options, launcher
+from spe.launch import Homes, Launcher, Offer, Options, launcher
 from spe.model import Host
 
 
@@ -35,7 +35,7 @@ class Starter:
         return launcher(host, self.offer, options or self.options())
 
     def options(self) -> Options:
-        return Options(self.folder, self.ssh_config, self.accept_new_host_keys, self.grace, copy_turn=CopyTurn(5.0),
+        return Options(self.folder, self.ssh_config, self.accept_new_host_keys, self.grace, homes=Homes(5.0),
                        **self.limits)  # fmt: skip
 
     def start(self, *hosts: Host | str) -> list[LaunchError | None]:

@@ -73,7 +73,7 @@ def test_a_client_that_cannot_begin_tells_why(here: Starter) -> None:
         return caught.value
 
     error = asyncio.run(story())
-    assert error.fault is Fault.START
+    assert error.fault is Fault.WORKDIR
     assert "/proc/nowhere" in error.what
 
 

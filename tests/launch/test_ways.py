@@ -203,7 +203,7 @@ def test_a_site_that_forbids_forwarding_is_told_which_line_to_change(hosts: list
     before = hosts[0].files()
     hosts[0].block(starter.master.port, "reject")
     error = starter.fault("h01")
-    assert error.fault is Fault.START
+    assert error.fault is Fault.UNREACHABLE
     assert "AllowTcpForwarding" in error.todo
     assert str(starter.master.port) in error.todo
     assert hosts[0].files() == before
