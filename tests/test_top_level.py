@@ -36,7 +36,7 @@ LAYERS = [
     {"desk"},
     {"farm"},
     {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes"},
     {"model", "changes"},
     {"errors"},
 ]
@@ -45,7 +45,7 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "reader", "schema"),
+    "sqlalchemy": ("store", "writes", "reader", "schema"),
     "aiohttp": ("web", "page", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
