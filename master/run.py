@@ -22,7 +22,7 @@ from .collect import write_all
 from .desk import Brief, Desk
 from .detached import LOG, leave_terminal
 from .errors import NothingRuns, UsageError
-from .farm import Farm, Rules
+from .farm import Farm
 from .fleet import Fleet
 from .gathering import Gathering
 from .hooks import Hooks
@@ -33,6 +33,7 @@ from .model import Client, Host, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Reader, Statistics
+from .rules import Rules
 from .server import Server
 from .session import Lock, Session
 from .store import NewSet, Store

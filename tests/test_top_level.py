@@ -34,10 +34,10 @@ LAYERS = [
     {"run", "fleet", "gathering", "recollect"},
     {"web", "page", "launch", "progress"},
     {"desk"},
-    {"farm"},
+    {"farm", "handout", "board"},
     {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
     {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes"},
-    {"model", "changes"},
+    {"model", "changes", "rules", "trust"},
     {"errors"},
 ]
 

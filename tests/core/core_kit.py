@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 
 from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
-from spe.farm import Farm, Rules
+from spe.farm import Farm
 from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState
+from spe.rules import Rules
 
 BROKEN = Failure("exit:1", "exit code 1", 1)
 OUT = (Output("x", "1"),)

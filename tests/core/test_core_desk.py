@@ -19,12 +19,13 @@ from spe import desk as desk_module
 from spe.desk import Brief, Desk
 from spe.errors import SpeError
 from spe.extract import Part
-from spe.farm import Farm, Rules
+from spe.farm import Farm
 from spe.hooks import Hooks
 from spe.judging import Judges, Verdict
 from spe.model import Kind, ResultSpec, Task, TaskState, TicketState, Work
 from spe.protocol import Setup
 from spe.reader import Reader
+from spe.rules import Rules
 from spe.scheduler import lease
 from spe.store import NewSet, Store
 

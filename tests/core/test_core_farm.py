@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from core_kit import BROKEN, NO_USAGE, OUT, Replay, make_farm, outcomes, reasons, take
 from spe.changes import ClientLeft, TaskMoved, TicketEnded
-from spe.farm import MAX_LOST, Farm, Rules
+from spe.farm import MAX_LOST, Farm
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
+from spe.rules import Rules
 from spe.scheduler import AFTER_TIMEOUT, lease
 from spe.trust import SUSPECT_AFTER
 

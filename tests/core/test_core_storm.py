@@ -8,9 +8,11 @@ from core_kit import NO_USAGE, OUT, Replay
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from spe.farm import MAX_LOST, UNHEARD, Farm, Rules
+from spe.farm import MAX_LOST, Farm
+from spe.handout import UNHEARD
 from spe.lifecycle import LIVE
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
+from spe.rules import Rules
 from spe.scheduler import lease
 
 LIMITS = {"timeout": 1, "exit:75": 4}

@@ -1,0 +1,218 @@
+"""What is in motion, and its bookkeeping: tasks that wait or run, tickets, clients, and what is to be remembered.
+
+Every primitive move is here, so that the queue, the counts and the changes always agree. Which move is made when
+is decided in handout.py and farm.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from .changes import Change, TaskMoved, TicketEnded
+from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
+from .model import Client, Task, TaskState, Ticket, TicketState
+from .rules import Rules
+from .trust import Guard
+
+
+class Board:
+    """Live clients, tickets and the tasks that are waiting or running.
+
+    Finished tasks leave it; those further down the list come in by `add` as room allows, so that its size goes
+    with the hosts and not with the sweep.
+    """
+
+    def __init__(self, rules: Rules, next_ticket: int = 1, next_client: int = 1) -> None:
+        self.rules = rules
+        self.tasks: dict[int, Task] = {}
+        self.tickets: dict[int, Ticket] = {}
+        self.clients: dict[str, Client] = {}
+        self.waiting: deque[int] = deque()
+        self.changes: list[Change] = []
+        self.more = True  # the store may have tasks that are not here yet
+        self.draining = False
+        self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
+        self.first_ticket = next_ticket  # those below were given out by an earlier master
+        self._next_ticket, self._next_client = next_ticket, next_client
+        self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
+        self.guard = Guard()
+        self._words_noted = 0.0
+        self._now = 0.0  # the latest time that an event brought
+        self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
+        self.total = 0  # all sets of the sweep, 0 while they are being counted
+        self.failed_before = 0  # sets that failed in earlier runs and stay so
+        self._walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
+        self._given_up: dict[int, Task] = {}  # failed on a host that is doubted: it may be innocent
+        self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
+        self.gave_up = False  # by stop_after
+        self._copied = False
+        self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
+        self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
+
+    # -- tasks in and out
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Waiting tasks come in from the store, in their order."""
+        for task in tasks:
+            known = self.tasks.get(task.number)
+            if known is None and task.number not in self._left:
+                self._enter(task)
+                self.waiting.append(task.number)
+            elif known and known.state is TaskState.WAITING and known.number not in self.waiting:
+                self.waiting.append(known.number)  # it came before its turn, with a late word of an old ticket
+        self._left.clear()
+
+    def _enter(self, task: Task) -> None:
+        self.tasks[task.number] = task
+        self._given_up.pop(task.number, None)
+        if task.state is not TaskState.FAILED:  # one that had left as failed was counted then
+            self.in_state[task.state] += 1
+
+    def restore(self, task: Task, ticket: Ticket) -> None:
+        """A ticket of before a restart (or of a task that left) counts again, as its task is undone."""
+        if task.number not in self.tasks:
+            self._enter(task)
+        known = self.tasks[task.number]
+        ticket.charged = ticket.state in (TicketState.FAILED, TicketState.REJECTED)
+        self.tickets[ticket.id] = ticket
+        if ticket.state in LIVE:
+            known.tickets.append(ticket.id)
+            self._unqueue(known)
+        else:
+            known.past.append(ticket.id)
+
+    def _unqueue(self, task: Task) -> None:
+        """A task that waits is out again, by a ticket that was thought lost."""
+        if task.state is TaskState.WAITING:
+            if task.number in self.waiting:
+                self.waiting.remove(task.number)
+            self._move(task, TaskEvent.ISSUE)
+
+    def return_to_queue(self, task: Task) -> None:
+        """Its last live attempt is gone: it waits again."""
+        self._move(task, TaskEvent.RETURN)
+        self.waiting.append(task.number)
+
+    # -- what is so now
+
+    @property
+    def running(self) -> int:
+        """How many tasks are out on hosts."""
+        return self.in_state[TaskState.RUNNING]
+
+    @property
+    def over(self) -> bool:
+        """Nothing will ever be handed out again and nothing is out."""
+        return self.running == 0 and (self.draining or (not self.more and not self.waiting))
+
+    @property
+    def closed(self) -> bool:
+        """A client that asks for work now is sent home."""
+        return self.draining or self.over
+
+    def hosts(self) -> set[str]:
+        """The hosts with a client."""
+        return {c.host for c in self.clients.values() if not c.gone}
+
+    def is_live(self, ticket_id: int) -> bool:
+        """Whether a client should go on with this ticket."""
+        ticket = self.tickets.get(ticket_id)
+        return ticket is not None and ticket.state in LIVE
+
+    def has_ended(self, ticket_id: int) -> bool:
+        """Whether this attempt is worth nothing any more; one that is lost would still be taken."""
+        ticket = self.tickets.get(ticket_id)
+        if ticket is None or ticket.state not in (*LIVE, TicketState.LOST):
+            return True
+        return ticket.state is TicketState.LOST and self.tasks[ticket.task].state is TaskState.FAILED
+
+    # -- moves
+
+    def _move(self, task: Task, event: TaskEvent) -> None:
+        self.in_state[task.state] -= 1
+        move_task(task, event)
+        self.in_state[task.state] += 1
+
+    def _moved(self, task: Task, reason: str) -> None:
+        self.changes.append(
+            TaskMoved(task.number, task.state, task.attempts, task.lost, reason, None, dict(task.faults))
+        )
+
+    def _settle(self, task: Task, reason: str) -> None:
+        if task.state is TaskState.RUNNING and not task.tickets:
+            self.return_to_queue(task)
+        self._moved(task, reason)
+
+    @staticmethod
+    def _attach(task: Task, ticket: Ticket) -> None:
+        """The ticket is live again."""
+        if ticket.id not in task.tickets:
+            task.tickets.append(ticket.id)
+        if ticket.id in task.past:
+            task.past.remove(ticket.id)
+
+    @staticmethod
+    def _detach(task: Task, ticket: Ticket) -> None:
+        """The ticket is no longer live, but its late result would be taken while the task is undone."""
+        if ticket.id in task.tickets:
+            task.tickets.remove(ticket.id)
+        if ticket.id not in task.past:
+            task.past.append(ticket.id)
+
+    def _leave(self, task: Task) -> None:
+        """A finished task leaves the farm, and its other live attempts expire."""
+        for ticket_id in task.tickets:
+            ticket = self.tickets.pop(ticket_id)
+            if ticket.state in LIVE:
+                self._expire(ticket)
+        for ticket_id in task.past:
+            self.tickets.pop(ticket_id, None)
+        del self.tasks[task.number]
+        if self.more:
+            self._left.add(task.number)
+
+    def _expire(self, ticket: Ticket) -> None:
+        """Nobody needs this attempt any more; who pings is told."""
+        move_ticket(ticket, TicketEvent.EXPIRE)
+        self.changes.append(TicketEnded(ticket.id, ticket.state))
+        holder = self.clients.get(ticket.client)
+        if ticket.leased and holder and not holder.gone:
+            self._expired.setdefault(ticket.client, set()).add(ticket.id)
+
+    # -- who is told what
+
+    def heard(self, now: float, client_id: str) -> Client | None:
+        """Any word of a client is a sign of life."""
+        self._now = max(self._now, now)
+        client = self.clients.get(client_id)
+        if client:
+            client.word = now
+        return client
+
+    def has_expired(self, client_id: str) -> bool:
+        """Whether this client has tickets to be told about."""
+        return bool(self._expired.get(client_id))
+
+    def clients_to_call(self) -> list[str]:
+        """Clients that hold tickets which have expired and do not know it yet."""
+        return [client for client, tickets in self._expired.items() if tickets]
+
+    def expired_of(self, client_id: str) -> list[int]:
+        """The tickets of this client that expired since it was last told."""
+        return sorted(self._expired.pop(client_id, ()))
+
+    def told_expired(self, client_id: str, tickets: Iterable[int]) -> None:
+        """This client has just heard that these expired."""
+        if client_id in self._expired:
+            self._expired[client_id].difference_update(tickets)
+
+    def take_notes(self) -> list[str]:
+        """What the user should know, since the last call."""
+        notes, self.notes = self.notes, []
+        return notes
+
+    def take_changes(self) -> list[Change]:
+        """What must be stored before the next reply leaves."""
+        changes, self.changes = self.changes, []
+        return changes

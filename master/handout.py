@@ -1,0 +1,120 @@
+"""Handing out: which task a client gets, if any; a waiting one, or at the end a copy of one that takes long."""
+
+from __future__ import annotations
+
+import statistics
+
+from . import scheduler
+from .board import Board
+from .changes import TicketIssued
+from .keys import Times
+from .lifecycle import TaskEvent
+from .model import Client, Task, Ticket, TicketState
+
+UNHEARD = 600.0  # seconds of silence of a client that never pings
+
+
+class Handout(Board):
+    """A board from which clients take."""
+
+    def take(self, now: float, client_id: str, count: int, load: float | None = None) -> list[Ticket]:
+        """Up to `count` tickets for this client; none when nothing waits or no more is handed out.
+
+        `load`: of its host, by others than us; None when the client does not tell.
+        """
+        client = self.heard(now, client_id)
+        host = client.host if client else ""
+        if client:
+            client.asked = True
+        if self.draining:
+            return []
+        hosts = self.hosts()
+        room = self.guard.room(now, host, hosts)
+        count = count if room is None else min(count, room)
+        if client and load is not None and self.rules.max_load:
+            count = min(count, self._room_beside(client, load))
+        leased = bool(client and client.pings)
+        tickets: list[Ticket] = []
+        while len(tickets) < count and (task := self._next(client_id, host, hosts)):
+            tickets.append(self._issue(now, task, client_id, host, leased))
+        if room is not None and tickets:
+            self.guard.probing(now, host)
+        return tickets
+
+    def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
+        ticket = Ticket(self._next_ticket, task.number, client_id, host, now, word=now, leased=leased)
+        self._next_ticket += 1
+        self.tickets[ticket.id] = ticket
+        task.tickets.append(ticket.id)
+        self._move(task, TaskEvent.ISSUE)
+        self.changes.append(TicketIssued(ticket.id, task.number, client_id, host))
+        return ticket
+
+    def give_back(self, ticket_id: int) -> None:
+        """A ticket that never reached its client: as if it had not been issued."""
+        ticket = self.tickets.get(ticket_id)
+        if ticket and ticket.state is TicketState.ISSUED:
+            task = self.tasks[ticket.task]
+            ticket.leased = False  # nobody has it, so nobody is to be told
+            self._expire(ticket)
+            self._detach(task, ticket)
+            self._settle(task, "")
+
+    @property
+    def offers(self) -> int:
+        """How many idle requests may find something: waiting tasks, and running ones worth a copy."""
+        return len(self.waiting) or len(self._stragglers)
+
+    def _room_beside(self, client: Client, load: float) -> int:
+        """How many more tasks fit beside what others do on this host."""
+        mine = sum(t.host == client.host and t.state is TicketState.ISSUED for t in self.tickets.values())
+        room = scheduler.room_beside(load, client.cores * self.rules.max_load, self.rules.cores, mine)
+        if room <= 0 and client.host not in self.loaded:
+            beside = f"{load:.1f} of {client.cores} cores"
+            self.notes.append(f"{client.host}: loaded by others ({beside}), it gets no work now")
+        self.loaded = self.loaded | {client.host} if room <= 0 else self.loaded - {client.host}
+        return room
+
+    # -- which task
+
+    def _next(self, client_id: str, host: str, hosts: set[str]) -> Task | None:
+        """The next waiting task for a host, or when none waits a running one worth a copy."""
+        if self.waiting:
+            return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts - {host}) > 0)
+        for _ in range(len(self._stragglers)):
+            task = self.tasks.get(self._stragglers.popleft())
+            if task and self._may_copy(task):
+                live = [self.tickets[t] for t in task.tickets]
+                alone = hosts <= {host}  # then another client on the same host must do
+                if all(t.client != client_id and (t.host != host or alone) for t in live):
+                    self._note_copy(task)
+                    return task
+                self._stragglers.append(task.number)
+        return None
+
+    def _may_copy(self, task: Task) -> bool:
+        """Whether one more copy may be handed out: it runs, and nowhere is a result of it looked at.
+
+        An attempt of a client that never pings and has been silent for long does not count as one: nothing else
+        than a copy ever brings such a task back.
+        """
+        live = [self.tickets[t] for t in task.tickets]
+        heard = sum(t.leased or self._now - t.word <= UNHEARD for t in live)
+        return bool(live) and heard <= self.rules.copies and all(t.state is TicketState.ISSUED for t in live)
+
+    def _note_copy(self, task: Task) -> None:
+        if not self._copied:
+            self._copied = True
+            self.notes.append(
+                f"no task is waiting, so idle hosts run copies of long ones (the first is task {task.number}); "
+                "the first valid result counts. `once: true` forbids it"
+            )
+
+    def median(self) -> float:
+        """Seconds that accepted attempts took; 0 while fewer than five are known."""
+        return statistics.median(self._walls) if len(self._walls) >= 5 else 0.0
+
+    def timeout(self) -> float:
+        """Seconds that an attempt may take now; 0: as long as it likes."""
+        timeout = self.rules.timeout
+        return timeout.factor * self.median() if isinstance(timeout, Times) else timeout
