@@ -11,6 +11,15 @@ from lab import Boot, Lab, LabHost
 from spe.launch import Homes
 
 LAB_HOSTS = 5
+ALL_UP = """
+import pathlib, time
+
+def check(task, result):
+    log = pathlib.Path("runs/d/master.log")
+    while log.read_text().count(" is up") < 5:
+        time.sleep(0.05)
+    return True
+"""
 
 
 @pytest.mark.lab
@@ -24,6 +33,9 @@ def test_three_hosts_of_one_home_and_two_of_their_own_take_three_copies(
     before = {host.name: host.files() for host in hosts}
     names = ",".join(host.name for host in hosts)
     write_sweep(tmp_path)
+    (tmp_path / "hooks.py").write_text(ALL_UP)  # else a host that is done takes the client away before another begins
+    with (tmp_path / "spe.yaml").open("a") as file:
+        file.write("validate: hooks.py:check\n")
     done = spe("run", "-F", str(lab.ssh_config), "--hosts", names, cwd=tmp_path)
     assert done.code == 0, done.err
     log = (tmp_path / "runs" / "d" / "master.log").read_text()

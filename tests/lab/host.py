@@ -155,12 +155,19 @@ class LabHost:
         """Power off, and nothing of it stays."""
         self.power_off()
         if self.cgroup.exists():
-            self.cgroup.rmdir()
+            until(self._cgroup_gone, 20, f"{self.name}'s cgroup is empty")
         # the namespace dies asynchronously: without the cable first, its name would be taken for a while
         if os.path.exists(f"/sys/class/net/{self.device}"):
             ip(f"link del {self.device}")
         if os.path.exists(f"/run/netns/{self.space}"):
             subprocess.run(["ip", "netns", "del", self.space], check=True)
+
+    def _cgroup_gone(self) -> bool:
+        try:
+            self.cgroup.rmdir()
+        except OSError:  # the last of its processes is dead and not yet reaped
+            return False
+        return True
 
     def refresh(self) -> None:
         """Back to a plain host with a clean home, however a test has left it."""
