@@ -1,0 +1,241 @@
+"""A sweep that something happens to, and the five things that every drill ends with.
+
+    drill = make_drill(sets=40)               # on this machine; make_drill(hosts) on hosts of the lab
+    drill.start()                             # `spe run`
+    ...                                       # kill, stop, cut
+    drill.five_checks("client killed", times=1)
+
+Its worker writes a file that only its set can have written and prints the SHA-256 that it has on the host; it tells a
+log when it begins and ends, and waits while its set is above the number in the gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cli.cli_kit import Bench, wait_until
+from drills.figures import Figures, Line
+from lab import USER, Boot, Lab, LabHost
+
+THERE = "/mnt/drill"  # where hosts of the lab see the folder with log and gate
+OPEN = 10**9
+WORKER = """#!/bin/sh
+echo "begin $1 $$" >> "$LOG"
+seq "$1" $(($1 + 500)) > data
+sleep {each}
+while read -r limit < "$GATE"; [ "$1" -gt "$limit" ]; do sleep 0.1; done
+sha256sum < data | cut -c 1-64
+echo "end $1" >> "$LOG"
+"""
+_undisturbed: dict[tuple[Any, ...], float] = {}  # seconds, by the shape of the sweep
+
+
+def content(x: int) -> bytes:
+    """What the worker writes for x."""
+    return "".join(f"{i}\n" for i in range(x, x + 501)).encode()
+
+
+class Drill(Bench):
+    """One sweep in a folder of its own, on this machine or on hosts of the lab."""
+
+    def __init__(
+        self, root: Path, figures: Figures | None, hosts: Sequence[LabHost] = (), *, lab: Lab | None = None,
+        sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n",
+    ) -> None:  # fmt: skip
+        super().__init__(root)
+        self.figures, self.hosts, self.lab = figures, list(hosts), lab
+        self.sets, self.each, self.slots, self.yaml = sets, each, slots, yaml
+        self.shared = root / "shared"
+        self.shared.mkdir()
+        self.log, self.gate_file = self.shared / "log", self.shared / "gate"
+        self.log.touch(mode=0o666)
+        self.log.chmod(0o666)
+        self.open_gate()
+        self.began = self.took = 0.0
+        self.starts = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._write()
+        self._boot()
+        self.before = {host.name: host.files() for host in self.hosts}
+
+    def _write(self) -> None:
+        self.worker(WORKER.format(each=self.each))
+        place = THERE if self.hosts else str(self.shared)
+        names = "\n".join(f"  - {host.name} slots={self.slots}" for host in self.hosts)
+        self.write(
+            "spe.yaml",
+            "name: drill\ncommand: ./{{ worker }} {{ x }}\nworker: work\n"
+            f"env: {{LOG: {place}/log, GATE: {place}/gate}}\n"
+            f"parameters: {{grid: {{x: {{range: [1, {self.sets}]}}}}}}\n"
+            "results: {sum: stdout, data: {from: data, as: file}}\n"
+            f"hosts:\n{names or f'  - localhost slots={self.slots}'}\n{self.yaml}",
+        )
+
+    def _boot(self) -> None:
+        """All hosts anew, with empty homes, and the folder with log and gate in them."""
+        for host in self.hosts:
+            host.power_on(Boot(binds=((self.shared, THERE),)))
+            for folder in (host.folder / "home" / USER, host.folder / "tmp"):
+                for entry in folder.iterdir() if folder.exists() else ():
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        for host in self.hosts:
+            host.wait_until_up()
+
+    # -- the gate
+
+    def open_gate(self, limit: int = OPEN) -> None:
+        """Sets above the limit wait inside their worker."""
+        new = self.shared / "gate.new"
+        new.write_text(f"{limit}\n")
+        new.chmod(0o644)
+        new.replace(self.gate_file)
+
+    # -- the master
+
+    def start_run(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
+        """`spe run`; what it says goes to files, as a pipe that nobody reads could stop it."""
+        self.starts += 1
+        self.began = self.began or time.monotonic()
+        ssh = ["-F", str(self.lab.ssh_config)] if self.lab and self.hosts else []
+        with self.said.open("wb") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "spe", "run", *ssh, *words],
+                cwd=self.folder, env={**self.environment, **more}, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            )  # fmt: skip
+        return self.process
+
+    @property
+    def said(self) -> Path:
+        return self.root / f"said{self.starts}"
+
+    def kill_master(self) -> None:
+        """kill -9."""
+        assert self.process
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self, code: int = 0, seconds: float = 60) -> None:
+        """It ends by itself, with this exit code."""
+        assert self.process
+        try:
+            found = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {seconds} s\n{self.story()}") from None
+        self.took = time.monotonic() - self.began
+        assert found == code, f"exit {found}\n{self.story()}"
+
+    def story(self) -> str:
+        log = self.runs("drill") / "master.log"
+        told = log.read_text()[-3000:] if log.exists() else ""
+        return f"{self.said.read_text()[-2000:]}\n--- master.log\n{told}"
+
+    @property
+    def done(self) -> int:
+        """Sets that the store has as done."""
+        found = self.query("SELECT count(*) FROM tasks WHERE state = 'done'", "drill")
+        return int(found[0][0]) if found else 0
+
+    def wait_done(self, count: int, seconds: float = 60) -> None:
+        try:
+            wait_until(lambda: self.done >= count, f"{count} sets are done", seconds)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}: {self.done} are\n{self.story()}") from None
+
+    # -- what ran
+
+    def times_begun(self) -> Counter[int]:
+        """Set -> how often its worker began."""
+        lines = [line.split() for line in self.logged()]
+        return Counter(int(words[1]) for words in lines if words[0] == "begin")
+
+    def times_ended(self) -> Counter[int]:
+        """Set -> how often its worker came to its end."""
+        lines = [line.split() for line in self.logged()]
+        return Counter(int(words[1]) for words in lines if words[0] == "end")
+
+    def clients(self) -> dict[int, str]:
+        """The processes of the client on this machine: its guard and itself."""
+        return {pid: line for pid, line in self.processes().items() if "spe-client" in line or "client-" in line}
+
+    # -- the end
+
+    def undisturbed(self) -> float:
+        """Seconds that such a sweep takes when nothing happens; measured once for each shape."""
+        shape = (len(self.hosts), self.sets, self.each, self.slots)
+        if shape not in _undisturbed:
+            plain = Drill(
+                self.root / "plain", None, self.hosts, lab=self.lab, sets=self.sets, each=self.each, slots=self.slots,
+                yaml=self.yaml,
+            )  # fmt: skip
+            plain.start_run()
+            plain.end()
+            plain.five_checks("nothing")
+            _undisturbed[shape] = plain.took
+        return _undisturbed[shape]
+
+    def five_checks(self, what: str, times: int = 1, compare: bool = True) -> None:
+        """Every set once, all bytes right, no process, no file, a whole store; and the line for the table."""
+        done, failed = self.rows("drill"), self.rows("drill", "failed.csv")
+        seen = Counter(int(row["x"]) for row in [*done, *failed])
+        lost = set(range(1, self.sets + 1)) - set(seen)
+        doubled = sum(seen.values()) - len(seen)
+        processes, files = self._processes_left(), self._files_left()
+        if self.figures:
+            plain = self.undisturbed() if compare else 0.0
+            numbers = (times, self.sets, len(lost), doubled, plain, self.took, len(processes), len(files))
+            self.figures.add(Line(what, *numbers))
+        assert (lost, doubled, failed) == (set(), 0, []), self.story()
+        assert [int(row["x"]) for row in done] == list(range(1, self.sets + 1))
+        self._check_bytes(done)
+        assert not processes, f"{processes}\n{self.story()}"
+        assert not files, f"{files}\n{self.story()}"
+        with sqlite3.connect(self.runs("drill") / "sweep.db") as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+    def _check_bytes(self, rows: list[dict[str, str]]) -> None:
+        for row in rows:
+            here = hashlib.sha256((self.runs("drill") / row["data"]).read_bytes()).hexdigest()
+            assert here == row["sum"] == hashlib.sha256(content(int(row["x"]))).hexdigest(), row
+
+    def _processes_left(self) -> list[str]:
+        def left() -> list[str]:
+            there = [f"{host}: {p.line}" for host in self.hosts for p in host.processes(user_only=True)]
+            return [*self.processes().values(), *there]
+
+        end = time.monotonic() + 5
+        while found := left():
+            if time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        return found
+
+    def _files_left(self) -> list[str]:
+        here = [str(path) for place in (self.tmp, self.home, self.cache) for path in place.rglob("*")]
+        runs = [str(path) for path in (self.runs("drill") / name for name in ("session", "incoming")) if path.exists()]
+        there = [f"{host}: {one}" for host in self.hosts for one in sorted(host.files() ^ self.before[host.name])]
+        return [*here, *runs, *there]
+
+    def close(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        super().close()
+
+
+def signal_to(pids: Sequence[int], number: int) -> None:
+    for pid in pids:
+        os.kill(pid, number)
+
+
+__all__ = ["OPEN", "Drill", "content", "signal_to", "wait_until"]
