@@ -328,8 +328,9 @@ class Desk:
         return any(c.host == host and self.is_there(c) for c in self.farm.clients.values())
 
     def is_there(self, client: Client) -> bool:
-        """Whether this client has not left and has been heard lately."""
-        limit = max(scheduler.lease(self.farm.rules.ping), SILENCE)
+        """Whether this client has not left and has been heard lately; one at work that pings, within a lease."""
+        lease = scheduler.lease(self.farm.rules.ping)
+        limit = lease if client.pings and client.asked and lease else max(lease, SILENCE)
         return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end
