@@ -112,7 +112,8 @@ def test_the_time_of_being_stopped_does_not_count_for_the_timeout_of_a_program(
     farm: Farm, client: Started, tmp_path: Path
 ) -> None:
     farm.config["Ping"] = str(PING)
-    farm.add(task(1, *SH, f"touch {tmp_path}/one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo 1", timeout=4))
+    script = f"touch {tmp_path}/one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo 1"
+    farm.add(task(1, *SH, script, timeout=4))
     client.start()
     wait_until((tmp_path / "one").exists)
     pid = worker_of(client)

@@ -12,6 +12,7 @@ log when it begins and ends, and waits while its set is above the number in the 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cli.cli_kit import Bench, wait_until
 from drills.figures import Figures, Line
@@ -30,6 +32,7 @@ from lab import USER, Boot, Lab, LabHost
 
 THERE = "/mnt/drill"  # where hosts of the lab see the folder with log and gate
 OPEN = 10**9
+LEASE = 3 * 0.3 + 5  # seconds, of the ping that drills have when they do not say otherwise
 WORKER = """#!/bin/sh
 echo "begin $1 $$" >> "$LOG"
 seq "$1" $(($1 + 500)) > data
@@ -164,9 +167,44 @@ class Drill(Bench):
         lines = [line.split() for line in self.logged()]
         return Counter(int(words[1]) for words in lines if words[0] == "end")
 
-    def clients(self) -> dict[int, str]:
+    def local_client(self) -> list[int]:
         """The processes of the client on this machine: its guard and itself."""
-        return {pid: line for pid, line in self.processes().items() if "spe-client" in line or "client-" in line}
+        return sorted(pid for pid, line in self.processes().items() if "-client-" in line and "--master" in line)
+
+    def client_of(self, host: LabHost) -> list[int]:
+        """The same of a host; empty when there is none now."""
+        found = sorted(p.pid for p in host.processes(user_only=True) if "--master" in p.words)
+        return found if len(found) == 2 else []
+
+    def held_by(self, host: str) -> set[int]:
+        """The sets that a host works on now, as the store knows."""
+        return self._sets(f"state = 'issued' AND host = '{host}'")
+
+    def done_by(self, host: str) -> set[int]:
+        return self._sets(f"state = 'accepted' AND host = '{host}'")
+
+    @property
+    def lost(self) -> set[int]:
+        """The sets that have a lost ticket."""
+        return self._sets("state = 'lost'")
+
+    @property
+    def running(self) -> set[int]:
+        return self._sets("state = 'issued'")
+
+    def _sets(self, which: str) -> set[int]:
+        return {int(row[0]) for row in self.query(f"SELECT task FROM tickets WHERE {which}", "drill")}
+
+    def tickets(self, host: str, sets: set[int]) -> set[str]:
+        """The states of this host's tickets for these sets."""
+        rows = self.query(f"SELECT task, state FROM tickets WHERE host = '{host}'", "drill")
+        return {str(state) for task, state in rows if int(task) in sets}
+
+    @property
+    def port(self) -> int:
+        """Where the master listens now."""
+        facts = json.loads((self.runs("drill") / "master.json").read_text())
+        return urlsplit(facts["url"]).port or 0
 
     # -- the end
 
@@ -238,4 +276,4 @@ def signal_to(pids: Sequence[int], number: int) -> None:
         os.kill(pid, number)
 
 
-__all__ = ["OPEN", "Drill", "content", "signal_to", "wait_until"]
+__all__ = ["LEASE", "OPEN", "THERE", "Drill", "content", "signal_to", "wait_until"]
