@@ -10,7 +10,7 @@ from . import arguments, ends, facts, guard, log, login, tree
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
-from .cleanup import clean_up
+from .cleanup import clean_up, is_yes, own_file
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
@@ -85,6 +85,8 @@ class Client:
         line = self.master.line()
         self.config = register(line, self.options)
         self._take_settings()
+        if is_yes(self.config, "DeleteClient") and own_file():
+            self.base.owe(sys.argv[0])
         environment = self._environment()
         self._have_worker(line)
         line.close()
@@ -112,8 +114,13 @@ class Client:
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
-            self.worker = Worker(self.config, facts.platform_name(), os.path.join(self.base.path, "worker"))
+            target = os.path.join(self.base.path, "worker")
+            self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
             self.worker.have(line)
+
+    def _owe_worker(self, path: str) -> None:
+        if is_yes(self.config, "DeleteWorker"):
+            self.base.owe(path)
 
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))

@@ -11,6 +11,7 @@ log when it begins and ends, and waits while its set is above the number in the 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +31,7 @@ from urllib.parse import urlsplit
 from cli.cli_kit import Bench, wait_until
 from drills.figures import Figures, Line
 from lab import USER, Boot, Lab, LabHost
+from spe import bundle
 
 THERE = "/mnt/drill"  # where hosts of the lab see the folder with log and gate
 OPEN = 10**9
@@ -54,9 +57,11 @@ class Drill(Bench):
 
     def __init__(
         self, root: Path, figures: Figures | None, hosts: Sequence[LabHost] = (), *, lab: Lab | None = None,
-        sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n",
+        sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n", by_hand: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(root)
+        self.by_hand: list[subprocess.Popen[bytes]] = []
+        self._clients = 2 if by_hand else 0
         self.figures, self.hosts, self.lab = figures, list(hosts), lab
         self.sets, self.each, self.slots, self.yaml = sets, each, slots, yaml
         self.shared = root / "shared"
@@ -106,17 +111,47 @@ class Drill(Bench):
 
     # -- the master
 
-    def start_run(self, *words: str, **more: str) -> subprocess.Popen[bytes]:
-        """`spe run`; what it says goes to files, as a pipe that nobody reads could stop it."""
+    def start_run(self, *words: str, terminal: int = -1, **more: str) -> subprocess.Popen[bytes]:
+        """`spe run`; what it says goes to files, as a pipe that nobody reads could stop it, or to a terminal."""
         self.starts += 1
         self.began = self.began or time.monotonic()
         ssh = ["-F", str(self.lab.ssh_config)] if self.lab and self.hosts else []
         with self.said.open("wb") as said:
+            out = said if terminal < 0 else terminal
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "spe", "run", *ssh, *words],
-                cwd=self.folder, env={**self.environment, **more}, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                cwd=self.folder, env={**self.environment, **more}, stdout=out, stderr=out,
+                stdin=subprocess.DEVNULL if terminal < 0 else terminal, start_new_session=terminal >= 0,
+                preexec_fn=None if terminal < 0 else _take_terminal,
             )  # fmt: skip
         return self.process
+
+    def start_client(self, name: str, **more: str) -> None:
+        """A client started by hand, with a temporary folder of its own."""
+        facts = wait_until(self._facts, "master.json")
+        pyz, folder = self.root / f"{name}.pyz", self.tmp / name
+        pyz.write_bytes(bundle.client_pyz())
+        folder.mkdir()
+        words = [sys.executable, str(pyz), "--master", facts["url"], "--host", name, "--slots", str(self.slots)]
+        words += ["--fingerprint", facts["fingerprint"]] if facts["fingerprint"] else []
+        environment = {**self.environment, "TMPDIR": str(folder), "SPE_SESSION": facts["session"], **more}
+        self.by_hand.append(
+            subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stderr=(self.root / name).open("wb"))
+        )
+
+    def wait_for_clients(self) -> None:
+        """Those started by hand have ended well; their temporary folders are ours to remove."""
+        for process in self.by_hand:
+            assert process.wait(30) == 0
+        for folder in self.tmp.iterdir():
+            folder.rmdir()
+
+    def _facts(self) -> Any:
+        """master.json of the run that was started last."""
+        assert self.process and self.process.poll() is None, self.story()
+        path = self.runs("drill") / "master.json"
+        facts = json.loads(path.read_text()) if path.exists() else {"pid": 0}
+        return facts if facts["pid"] == self.process.pid else None
 
     @property
     def said(self) -> Path:
@@ -201,23 +236,29 @@ class Drill(Bench):
         return {str(state) for task, state in rows if int(task) in sets}
 
     @property
+    def failed_attempts(self) -> int:
+        return len(self._sets("state IN ('failed', 'rejected')"))
+
+    @property
     def port(self) -> int:
         """Where the master listens now."""
-        facts = json.loads((self.runs("drill") / "master.json").read_text())
-        return urlsplit(facts["url"]).port or 0
+        return urlsplit(wait_until(self._facts, "master.json")["url"]).port or 0
 
     # -- the end
 
     def undisturbed(self) -> float:
         """Seconds that such a sweep takes when nothing happens; measured once for each shape."""
-        shape = (len(self.hosts), self.sets, self.each, self.slots)
+        shape = (len(self.hosts), self._clients, self.sets, self.each, self.slots)
         if shape not in _undisturbed:
             plain = Drill(
                 self.root / "plain", None, self.hosts, lab=self.lab, sets=self.sets, each=self.each, slots=self.slots,
-                yaml=self.yaml,
+                yaml=self.yaml, by_hand=self._clients > 0,
             )  # fmt: skip
-            plain.start_run()
+            plain.start_run(*(["--hosts", "none"] if self._clients else []))
+            for number in range(self._clients):
+                plain.start_client(f"plain{number}")
             plain.end()
+            plain.wait_for_clients()
             plain.five_checks("nothing")
             _undisturbed[shape] = plain.took
         return _undisturbed[shape]
@@ -265,10 +306,16 @@ class Drill(Bench):
         return [*here, *runs, *there]
 
     def close(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in [*([self.process] if self.process else []), *self.by_hand]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         super().close()
+
+
+def _take_terminal() -> None:
+    """In the new process: the terminal is that of our session, so that its end is told to us."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def signal_to(pids: Sequence[int], number: int) -> None:
