@@ -11,7 +11,7 @@ from typing import Callable, List, Optional
 from . import ends, facts, folders, log, tree
 from .connection import Address, parse_address
 
-OWED = "owed"
+OWED, ID = "owed", "id"
 
 
 def label(session: str) -> str:
@@ -59,6 +59,19 @@ class Base:
     def is_of(self, pid: int) -> bool:
         """Is this the folder of that process, dead or alive?"""
         return _holder(self.path)[1:2] == [str(pid)]
+
+    def note_id(self, client: str) -> None:
+        """What the master calls us."""
+        with open(os.path.join(self.path, ID), "w") as file:
+            file.write(client + "\n")
+
+    def client_id(self) -> str:
+        """What the master calls the client of this folder; "" when that is not known."""
+        try:
+            with open(os.path.join(self.path, ID)) as file:
+                return file.read().strip()
+        except OSError:
+            return ""
 
     def hand_over(self, address: Address) -> None:
         """Tell the living client where the master is now."""

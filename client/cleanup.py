@@ -23,7 +23,7 @@ def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optiona
         _try(lambda: _delete(sys.argv[0]))
     _try(base.remove)
     if config:
-        _say_bye(master)
+        say_bye(master)
 
 
 def is_yes(config: Dict[str, str], key: str) -> bool:
@@ -51,10 +51,11 @@ def _delete(path: str) -> None:
     folders.unmake(os.path.dirname(path))
 
 
-def _say_bye(master: Master) -> None:
+def say_bye(master: Master, killed: bool = False) -> None:
+    """The last request; `killed`: somebody else says it for a client that can't."""
     line = master.line()
     try:
-        line.once("/bye", [], timeout=BYE_TIME, connect=BYE_TIME)
+        line.once("/bye", [("killed", 1)] if killed else [], timeout=BYE_TIME, connect=BYE_TIME)
     except (OSError, http.client.HTTPException) as fault:
         log.say("could not say bye: %s" % describe(fault))
     except Ending as ending:

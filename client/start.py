@@ -4,13 +4,13 @@ import json
 import os
 import sys
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, ends, facts, guard, log, login, tree
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
-from .cleanup import clean_up, is_yes, own_file
+from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
@@ -39,8 +39,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
-        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base))
-    return guard.guarded(lambda: client.work(lambda code, text: None), base)
+        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base, client.last_words))
+    return guard.guarded(lambda: client.work(lambda code, text: None), base, client.last_words)
 
 
 class Client:
@@ -64,6 +64,12 @@ class Client:
         except ends.Ending as ending:
             return _told(ready, ending)
         return self._work_in_folder(ready)
+
+    def last_words(self) -> Callable[[], None]:
+        """Said by the guard when the client was killed: what it had need not wait until its lease is over."""
+        self.master.client = self.base.client_id()
+        self.master.address = self.base.reread() or self.master.address
+        return lambda: say_bye(self.master, killed=True) if self.master.client else None
 
     def _work_in_folder(self, ready: Ready) -> int:
         try:
@@ -99,6 +105,7 @@ class Client:
 
     def _take_settings(self) -> None:
         self.master.client = self.config.get("Client", "")
+        self.base.note_id(self.master.client)
         self.master.grace = _number(self.config, "Grace", self.master.grace)
         nice = int(_number(self.config, "Nice", 0))
         if nice:

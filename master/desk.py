@@ -318,9 +318,9 @@ class Desk:
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket_id, ticket.host, failure.reason)
         await self._store()
 
-    async def bye(self, client: str) -> None:
-        """A client is gone."""
-        self.farm.bye(self.clock(), client)
+    async def bye(self, client: str, killed: bool = False) -> None:
+        """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
+        self.farm.bye(self.clock(), client, killed)
         await self._store()
 
     def present(self, host: str) -> bool:

@@ -525,8 +525,8 @@ class Farm:
         if client_id in self._expired:
             self._expired[client_id].difference_update(tickets)
 
-    def bye(self, now: float, client_id: str) -> None:
-        """A client is gone; what it still had goes back to the queue."""
+    def bye(self, now: float, client_id: str, killed: bool = False) -> None:
+        """A client is gone; what it still had goes back to the queue. `killed`: as if it had gone silent."""
         client = self.heard(now, client_id)
         if client is None or client.gone:
             return
@@ -534,7 +534,7 @@ class Farm:
         self._expired.pop(client_id, None)
         self.changes.append(ClientLeft(client_id, now - client.since))
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
-            self.lose(ticket, silent=False)
+            self.lose(ticket, silent=killed)
 
     def tick(self, now: float) -> list[Ticket]:
         """Time has consequences: the tickets lost by now, for silence or, where no client pings, by their timeout."""

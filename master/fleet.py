@@ -49,22 +49,22 @@ class Fleet:
             await one.start()
             self._came_up(host, one)
             await one.watch()
-            await self._child_ended(host, one)
+            await self._child_ended(host, one, killed=False)
             await self._until_vanished(host)
             return True
         except LaunchError as error:
-            await self._child_ended(host, one)
+            await self._child_ended(host, one, killed=True)
             self._did_not(host, error)
             return host.name in self._up
         finally:
             self.desk.moved.set()
             await one.close()
 
-    async def _child_ended(self, host: Host, one: Launcher) -> None:
+    async def _child_ended(self, host: Host, one: Launcher, killed: bool) -> None:
         """A child that has ended, or was killed, is gone: nobody needs to wait until its lease is over."""
         if host.is_here and not one.handed_over:
             for client in [c for c in self.desk.farm.clients.values() if c.host == host.name]:
-                await self.desk.bye(client.id)
+                await self.desk.bye(client.id, killed)
 
     async def _until_vanished(self, host: Host) -> None:
         """Any other client is gone when it has been silent for too long."""

@@ -23,7 +23,7 @@ import sys
 import termios
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,8 +58,11 @@ class Drill(Bench):
     def __init__(
         self, root: Path, figures: Figures | None, hosts: Sequence[LabHost] = (), *, lab: Lab | None = None,
         sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n", by_hand: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(root)
+        self.more = dict(environment or {})
+        self.environment |= self.more
         self.by_hand: list[subprocess.Popen[bytes]] = []
         self._clients = 2 if by_hand else 0
         self.figures, self.hosts, self.lab = figures, list(hosts), lab
@@ -248,11 +251,11 @@ class Drill(Bench):
 
     def undisturbed(self) -> float:
         """Seconds that such a sweep takes when nothing happens; measured once for each shape."""
-        shape = (len(self.hosts), self._clients, self.sets, self.each, self.slots)
+        shape = (len(self.hosts), self._clients, len(self.more), self.sets, self.each, self.slots)
         if shape not in _undisturbed:
             plain = Drill(
                 self.root / "plain", None, self.hosts, lab=self.lab, sets=self.sets, each=self.each, slots=self.slots,
-                yaml=self.yaml, by_hand=self._clients > 0,
+                yaml=self.yaml, by_hand=self._clients > 0, environment=self.more,
             )  # fmt: skip
             plain.start_run(*(["--hosts", "none"] if self._clients else []))
             for number in range(self._clients):
