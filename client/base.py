@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import time
@@ -9,6 +10,8 @@ from typing import Callable, List, Optional
 
 from . import ends, facts, folders, log, tree
 from .connection import Address, parse_address
+
+OWED, ID = "owed", "id"
 
 
 def label(session: str) -> str:
@@ -57,6 +60,19 @@ class Base:
         """Is this the folder of that process, dead or alive?"""
         return _holder(self.path)[1:2] == [str(pid)]
 
+    def note_id(self, client: str) -> None:
+        """What the master calls us."""
+        with open(os.path.join(self.path, ID), "w") as file:
+            file.write(client + "\n")
+
+    def client_id(self) -> str:
+        """What the master calls the client of this folder; "" when that is not known."""
+        try:
+            with open(os.path.join(self.path, ID)) as file:
+                return file.read().strip()
+        except OSError:
+            return ""
+
     def hand_over(self, address: Address) -> None:
         """Tell the living client where the master is now."""
         temporary = "%s.%d" % (self.address, os.getpid())
@@ -79,8 +95,14 @@ class Base:
             log.say("the address file holds no address: %s" % fault)
             return None
 
+    def owe(self, path: str) -> None:
+        """This file, elsewhere on the host, is to go when this folder goes, by whoever removes it."""
+        with open(os.path.join(self.path, OWED), "a") as file:
+            file.write(json.dumps(path) + "\n")
+
     def remove(self) -> None:
-        """All that is in it, and the workdir if it was us who made it."""
+        """All that is in it, what it owes, and the workdir if it was us who made it."""
+        _pay(self.path)
         folders.remove_tree(self.path)
         if os.path.exists(self.path):
             log.say("could not remove %s" % self.path)
@@ -92,6 +114,21 @@ class Base:
             path = os.path.join(self.workdir, name)
             if name.startswith("spe-") and path != self.path and _is_left_over(path):
                 clear(path)
+
+
+def _pay(path: str) -> None:
+    """Delete what a folder says is to go with it, and the folders made for that."""
+    try:
+        with open(os.path.join(path, OWED)) as file:
+            owed = [str(json.loads(line)) for line in file]
+    except (OSError, ValueError):  # it owes nothing, or was killed while it wrote that down
+        return
+    for one in owed:
+        try:
+            os.unlink(one)
+        except OSError:  # gone, by its client's own hand
+            pass
+        folders.unmake(os.path.dirname(one))
 
 
 def _is_left_over(path: str) -> bool:
@@ -165,5 +202,6 @@ def clear(path: str) -> None:
     if is_held(aside, patience=0):  # in between it got a new, living owner
         os.rename(aside, path)
         return
+    _pay(aside)
     folders.remove_tree(aside)
     log.say("cleared what a dead client left in %s (%d processes)" % (path, killed))

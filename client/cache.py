@@ -6,7 +6,7 @@ what lies under its final name is always whole. Our own copy is safe from others
 
 import hashlib
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import ends, folders, lock, log
 from .wire import Line
@@ -24,10 +24,14 @@ def cache_folder() -> str:
 class Worker:
     """One worker as /config names it. `path` is our own copy once it was had."""
 
-    def __init__(self, config: Dict[str, str], platform: str, target: str) -> None:
+    def __init__(
+        self, config: Dict[str, str], platform: str, target: str, owe: Callable[[str], None] = lambda path: None
+    ) -> None:
+        """`owe` is told what is to be deleted, before it is there."""
         self.name, self.platform = config["Worker"], platform
         self.path = os.path.join(target, self.name)
         self.sums = {kind: config[key].lower() for kind, key in _KINDS if config.get(key)}
+        self._owe = owe
         self.fetched = ""  # the file in the cache folder, if it was us who fetched it
         if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
             raise ends.Ending(ends.WORKER, "the worker's name %r is not a file name" % self.name)
@@ -69,6 +73,7 @@ class Worker:
         with lock.LockFile(folder + ".lock"):
             if not self._is_right(place):
                 folders.make(folder)
+                self._owe(place)
                 self._fetch(line, place)
                 self.fetched = place
 

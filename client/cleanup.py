@@ -17,16 +17,17 @@ BYE_TIME = 3.0
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
     """All of it, whatever of it fails; the master hears of it last."""
-    if worker is not None and _is_yes(config, "DeleteWorker"):
+    if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
-    if _is_yes(config, "DeleteClient"):
-        _try(_delete_client)
+    if is_yes(config, "DeleteClient") and own_file():
+        _try(lambda: _delete(sys.argv[0]))
     _try(base.remove)
     if config:
-        _say_bye(master)
+        say_bye(master)
 
 
-def _is_yes(config: Dict[str, str], key: str) -> bool:
+def is_yes(config: Dict[str, str], key: str) -> bool:
+    """An answer of /config."""
     return config.get(key, "").lower() == "yes"
 
 
@@ -37,18 +38,24 @@ def _try(step: Callable[[], None]) -> None:
         log.say("cleaning up: %s: %s" % (fault.filename, fault.strerror))
 
 
-def _delete_client() -> None:
-    """The one file that we are; not a checkout that somebody runs with `python -m`."""
+def own_file() -> str:
+    """The one file that we are; "" for a checkout that somebody runs with `python -m`."""
     archive = getattr(sys.modules["__main__"].__loader__, "archive", "")
     if archive and os.path.isfile(sys.argv[0]) and os.path.samefile(archive, sys.argv[0]):
-        os.unlink(sys.argv[0])
-        folders.unmake(os.path.dirname(sys.argv[0]))
+        return sys.argv[0]
+    return ""
 
 
-def _say_bye(master: Master) -> None:
+def _delete(path: str) -> None:
+    os.unlink(path)
+    folders.unmake(os.path.dirname(path))
+
+
+def say_bye(master: Master, killed: bool = False) -> None:
+    """The last request; `killed`: somebody else says it for a client that can't."""
     line = master.line()
     try:
-        line.once("/bye", [], timeout=BYE_TIME, connect=BYE_TIME)
+        line.once("/bye", [("killed", 1)] if killed else [], timeout=BYE_TIME, connect=BYE_TIME)
     except (OSError, http.client.HTTPException) as fault:
         log.say("could not say bye: %s" % describe(fault))
     except Ending as ending:

@@ -17,8 +17,8 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
 
 
-def guarded(work: Callable[[], int], base: Base) -> int:
-    """Run work() in a child; its exit code."""
+def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callable[[], None]]) -> int:
+    """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up."""
     tree.adopt_orphans()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
@@ -33,7 +33,9 @@ def guarded(work: Callable[[], int], base: Base) -> int:
         return os.WEXITSTATUS(status)
     log.say("the client was killed by signal %d; cleared up after it" % os.WTERMSIG(status))
     if base.is_of(client):
+        say = last_words()
         base.remove()
+        say()
     return ends.OTHER
 
 

@@ -65,6 +65,7 @@ class Loop:
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
+        self.unsure: List[Attempt] = []  # prepared, but perhaps no longer wanted: the master is being asked
         self.strays = Strays(base)
         self.over: Optional[ends.Ending] = None
         self._numbers = list(range(slots, 0, -1))
@@ -97,8 +98,10 @@ class Loop:
         self.load.note(len(self.running))
         times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
         times += [attempt.give_up for attempt in self.ending]
-        due = min([one for one in times if one] or [float("inf")]) - time.monotonic()
-        ready, _, _ = select.select([self._bell], [], [], max(0.0, min(LONGEST_WAIT, due)))
+        began = time.monotonic()
+        patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
+        ready, _, _ = select.select([self._bell], [], [], patience)
+        self._forgive(time.monotonic() - began - patience)
         if ready:
             os.read(self._bell, 4096)
         if os.getppid() != self._parent and self.over is None:
@@ -143,6 +146,7 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
+        self._begin_unsure()  # they are dropped
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
@@ -179,6 +183,8 @@ class Loop:
         if self.over is not None or attempt.dropped or attempt.reason:
             attempt.dropped = attempt.dropped or self.over is not None
             return self._done(attempt)
+        if not self.pinger.trust.holds():
+            return self.unsure.append(attempt)
         attempt.slot = self._numbers.pop()
         try:
             attempt.start(self.environment, attempt.slot)
@@ -195,6 +201,22 @@ class Loop:
             attempt.dropped = True
             if attempt.pid in self.running:
                 attempt.stop()
+
+    def go_on(self, began: float) -> None:
+        """The master has answered for all tickets that we held then; those it called back are dropped by now."""
+        self.pinger.trust.renew(began)
+        self._begin_unsure()
+
+    def _forgive(self, late: float) -> None:
+        """We were stopped for a while, or the whole host was: no program's timeout runs meanwhile."""
+        if late > LONGEST_WAIT:
+            for attempt in self.running.values():
+                attempt.deadline += late if attempt.deadline else 0.0
+
+    def _begin_unsure(self) -> None:
+        unsure, self.unsure = self.unsure, []
+        for attempt in unsure:
+            self.begin(attempt)
 
     def end(self, ending: ends.Ending) -> None:
         """There is a reason to end the client; the first one counts."""

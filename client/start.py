@@ -4,13 +4,13 @@ import json
 import os
 import sys
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, ends, facts, guard, log, login, tree
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
-from .cleanup import clean_up
+from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
@@ -39,8 +39,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
-        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base))
-    return guard.guarded(lambda: client.work(lambda code, text: None), base)
+        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base, client.last_words))
+    return guard.guarded(lambda: client.work(lambda code, text: None), base, client.last_words)
 
 
 class Client:
@@ -65,6 +65,12 @@ class Client:
             return _told(ready, ending)
         return self._work_in_folder(ready)
 
+    def last_words(self) -> Callable[[], None]:
+        """Said by the guard when the client was killed: what it had need not wait until its lease is over."""
+        self.master.client = self.base.client_id()
+        self.master.address = self.base.reread() or self.master.address
+        return lambda: say_bye(self.master, killed=True) if self.master.client else None
+
     def _work_in_folder(self, ready: Ready) -> int:
         try:
             ending = self._session(ready)
@@ -85,6 +91,8 @@ class Client:
         line = self.master.line()
         self.config = register(line, self.options)
         self._take_settings()
+        if is_yes(self.config, "DeleteClient") and own_file():
+            self.base.owe(sys.argv[0])
         environment = self._environment()
         self._have_worker(line)
         line.close()
@@ -97,6 +105,7 @@ class Client:
 
     def _take_settings(self) -> None:
         self.master.client = self.config.get("Client", "")
+        self.base.note_id(self.master.client)
         self.master.grace = _number(self.config, "Grace", self.master.grace)
         nice = int(_number(self.config, "Nice", 0))
         if nice:
@@ -112,8 +121,13 @@ class Client:
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
-            self.worker = Worker(self.config, facts.platform_name(), os.path.join(self.base.path, "worker"))
+            target = os.path.join(self.base.path, "worker")
+            self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
             self.worker.have(line)
+
+    def _owe_worker(self, path: str) -> None:
+        if is_yes(self.config, "DeleteWorker"):
+            self.base.owe(path)
 
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))

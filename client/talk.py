@@ -15,6 +15,7 @@ from .cache import Files
 from .delivery import deliver
 from .load import system_load
 from .slot import Attempt, CannotRun
+from .trust import Trust, clock
 from .wire import Query, Reply, Stopping
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
 GATHER = 0.2  # seconds in which new tickets gather for one ping
 MOST_SENDERS = 8
 TICKETS_A_PING = 100
+
+
+class NotWanted(Exception):
+    """What is being brought to the master was called back."""
 
 
 class Talker(threading.Thread):
@@ -50,6 +55,10 @@ class Talker(threading.Thread):
         """What this thread does until the client ends."""
         raise NotImplementedError
 
+    def wait_for_trust(self) -> None:
+        """Before anything is sent: after a long silence, wait until the master has said what still counts."""
+        self.loop.pinger.trust.wait(self.loop.master.stopping)
+
 
 class Asker(Talker):
     """Asks for as many tasks as there are free slots, and prepares their directories."""
@@ -57,6 +66,7 @@ class Asker(Talker):
     def __init__(self, loop: "Loop", files: Files) -> None:
         super().__init__(loop)
         self.files = files
+        self.line.before = self.wait_for_trust
 
     def talk(self) -> None:
         over = False
@@ -153,14 +163,25 @@ class Sender(Talker):
     def __init__(self, loop: "Loop", senders: Senders) -> None:
         super().__init__(loop)
         self.senders = senders
+        self.attempt: Optional[Attempt] = None
+        self.line.before = self._check
 
     def talk(self) -> None:
         while True:
-            attempt = self.senders.get()
-            if not attempt.dropped:
-                deliver(self.line, attempt, self.senders.max_result)
+            attempt = self.attempt = self.senders.get()
+            try:
+                if not attempt.dropped:
+                    deliver(self.line, attempt, self.senders.max_result)
+            except NotWanted:
+                log.say("ticket %d: called back, dropped" % attempt.task.ticket)
             attempt.clear()
             self.loop.release(attempt)
+
+    def _check(self) -> None:
+        """Before each try, also after one that a cut link or a sleep broke off."""
+        self.wait_for_trust()
+        if self.attempt is not None and self.attempt.dropped:
+            raise NotWanted()
 
 
 class Pinger(Talker):
@@ -170,15 +191,17 @@ class Pinger(Talker):
         super().__init__(loop)
         self.every = every
         self.now = threading.Event()  # set: something changed, do not wait for the next round
+        self.trust = Trust(every, self.now.set)
 
     def talk(self) -> None:
         while self.every > 0:
             if self.now.wait(self.every):
                 self.now.clear()
                 self.loop.master.stopping.wait(min(GATHER, self.every / 2))
-            tickets = sorted(self.loop.held)
+            began, tickets = clock(), sorted(self.loop.held)
             for at in range(0, len(tickets), TICKETS_A_PING):
                 self._ping(tickets[at : at + TICKETS_A_PING])
+            self.loop.post(self.loop.go_on, began)
 
     def _ping(self, tickets: List[int]) -> None:
         reply = self.line.ask("/ping", [("ticket", one) for one in tickets])

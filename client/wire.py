@@ -96,6 +96,7 @@ class Line:
 
     def __init__(self, master: Master) -> None:
         self.master = master
+        self.before: Callable[[], None] = lambda: None  # called before each try; what it raises ends the asking
         self._connection: Optional[http.client.HTTPConnection] = None
         self._address: Optional[Address] = None
 
@@ -113,6 +114,7 @@ class Line:
         """
         errors = broken = 0
         for delay in _delays():
+            self.before()
             began, reused = time.monotonic(), self._connection is not None
             try:
                 reply = self.once(path, query, body, timeout, into)

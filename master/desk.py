@@ -318,9 +318,9 @@ class Desk:
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket_id, ticket.host, failure.reason)
         await self._store()
 
-    async def bye(self, client: str) -> None:
-        """A client is gone."""
-        self.farm.bye(self.clock(), client)
+    async def bye(self, client: str, killed: bool = False) -> None:
+        """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
+        self.farm.bye(self.clock(), client, killed)
         await self._store()
 
     def present(self, host: str) -> bool:
@@ -328,8 +328,9 @@ class Desk:
         return any(c.host == host and self.is_there(c) for c in self.farm.clients.values())
 
     def is_there(self, client: Client) -> bool:
-        """Whether this client has not left and has been heard lately."""
-        limit = max(scheduler.lease(self.farm.rules.ping), SILENCE)
+        """Whether this client has not left and has been heard lately; one at work that pings, within a lease."""
+        lease = scheduler.lease(self.farm.rules.ping)
+        limit = lease if client.pings and client.asked and lease else max(lease, SILENCE)
         return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end

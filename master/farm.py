@@ -236,8 +236,8 @@ class Farm(Handout):
 
     # -- time and goodbyes
 
-    def bye(self, now: float, client_id: str) -> None:
-        """A client is gone; what it still had goes back to the queue."""
+    def bye(self, now: float, client_id: str, killed: bool = False) -> None:
+        """A client is gone; what it still had goes back to the queue. `killed`: as if it had gone silent."""
         client = self.heard(now, client_id)
         if client is None or client.gone:
             return
@@ -245,7 +245,7 @@ class Farm(Handout):
         self._expired.pop(client_id, None)
         self.changes += [ClientLeft(client_id, now - client.since), ClientHeard(client_id, 0.0)]
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
-            self.lose(ticket, silent=False)
+            self.lose(ticket, silent=killed)
 
     def tick(self, now: float) -> list[Ticket]:
         """Time has consequences: the tickets lost by now, for silence or, where no client pings, by their timeout."""

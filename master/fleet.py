@@ -49,20 +49,25 @@ class Fleet:
             await one.start()
             self._came_up(host, one)
             await one.watch()
-            await self._until_vanished(host, one)
+            await self._child_ended(host, one, killed=False)
+            await self._until_vanished(host)
             return True
         except LaunchError as error:
+            await self._child_ended(host, one, killed=True)
             self._did_not(host, error)
             return host.name in self._up
         finally:
             self.desk.moved.set()
             await one.close()
 
-    async def _until_vanished(self, host: Host, one: Launcher) -> None:
-        """A child that has ended is gone; any other client is when it has been silent for too long."""
+    async def _child_ended(self, host: Host, one: Launcher, killed: bool) -> None:
+        """A child that has ended, or was killed, is gone: nobody needs to wait until its lease is over."""
         if host.is_here and not one.handed_over:
             for client in [c for c in self.desk.farm.clients.values() if c.host == host.name]:
-                await self.desk.bye(client.id)
+                await self.desk.bye(client.id, killed)
+
+    async def _until_vanished(self, host: Host) -> None:
+        """Any other client is gone when it has been silent for too long."""
         while not self.desk.farm.closed and self.desk.present(host.name):
             await asyncio.sleep(PRESENT_PAUSE)
 
@@ -109,8 +114,9 @@ class Fleet:
         return not any(self.desk.is_there(c) for c in awaited)
 
     def note_unheard(self) -> None:
-        """Remember the hosts whose clients did not say goodbye."""
-        self.unheard = sorted({c.host for c in self.desk.farm.clients.values() if c.pings and not c.gone})
+        """Remember the hosts whose last client did not say goodbye; it had cleared up after those before it."""
+        last = {c.host: c for c in self.desk.farm.clients.values() if c.pings}
+        self.unheard = sorted(host for host, client in last.items() if not client.gone)
 
     async def close(self) -> None:
         """Let go of all hosts."""

@@ -126,7 +126,7 @@ class Door:
 
     async def bye(self, request: web.Request) -> web.Response:
         """A client's last word."""
-        await self.desk.bye(_short(request, "client"))
+        await self.desk.bye(_short(request, "client"), _short(request, "killed") == "1")
         return web.Response(text="bye\n")
 
     # -- what it needs

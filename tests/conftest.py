@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drills.figures import pytest_terminal_summary
 from lab.fixtures import arm64_root, hosts, lab
 
-__all__ = ["arm64_root", "hosts", "lab"]
+__all__ = ["arm64_root", "hosts", "lab", "pytest_terminal_summary"]

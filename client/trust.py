@@ -1,0 +1,51 @@
+"""How long the master's last word about our tickets holds. After a longer silence it is asked before anything else.
+
+This host may have slept, the client may have been stopped, the link may have been cut: then others may have done
+our tasks, and nothing is sent or started before the master has said which of our tickets still count.
+"""
+
+import threading
+import time
+from typing import Any, Callable, Optional
+
+from .wire import Stopping
+
+LOOK = 0.2  # seconds between looks of those who wait
+
+
+def clock() -> float:
+    """Seconds that also pass while this host sleeps, and that nobody can set."""
+    kind: Optional[int] = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if kind is None else time.clock_gettime(kind)
+
+
+class Trust:
+    """Renewed by each round of pings; it lasts as long as the lease of a ticket. Without pings it lasts for ever."""
+
+    def __init__(self, every: float, ask: Callable[[], Any]) -> None:
+        """`every`: seconds between pings; `ask`: have a ping sent now."""
+        self._lease = 3 * every + 5 if every > 0 else float("inf")
+        self._ask = ask
+        self._word = clock()
+        self._changed = threading.Condition()
+
+    def holds(self) -> bool:
+        """Whether one may act; if not, the master is being asked."""
+        if clock() - self._word < self._lease:
+            return True
+        self._ask()
+        return False
+
+    def renew(self, began: float) -> None:
+        """The master answered a round of pings that began then, and what it called back has been dropped."""
+        with self._changed:
+            self._word = began
+            self._changed.notify_all()
+
+    def wait(self, stopping: threading.Event) -> None:
+        """Until one may act. Raises Stopping when the client ends."""
+        while not self.holds():
+            if stopping.is_set():
+                raise Stopping()
+            with self._changed:
+                self._changed.wait(LOOK)

@@ -1,0 +1,128 @@
+"""A client that was stopped for longer than its lease, as by the sleep of its host, asks before it does anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from client_kit import Started, wait_until
+from pretend_farm import Farm, task
+
+SH = ("/bin/sh", "-c")
+PING = 0.1
+LEASE = 3 * PING + 5
+
+
+def worker_of(client: Started) -> int:
+    """The process below the guard."""
+    assert client.process
+    return int(Path(f"/proc/{client.process.pid}/task/{client.process.pid}/children").read_text().split()[0])
+
+
+@pytest.fixture
+def asleep(farm: Farm, client: Started, tmp_path: Path) -> Iterator[Any]:
+    """Tickets 1 (ends meanwhile) and 2 (runs on); stopped past the lease, while 3 is on its way to it."""
+    farm.config["Ping"], farm.over = str(PING), False
+    farm.add(task(1, *SH, f"touch {tmp_path}/one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo 1"))
+    farm.add(task(2, *SH, f"touch {tmp_path}/two; exec sleep 60"))
+    client.start("--slots", "3")
+    farm.wait_for(lambda: (tmp_path / "one").exists() and (tmp_path / "two").exists())
+    pid = worker_of(client)
+    farm.wait_for(lambda: any(one.query["ticket"] == ["1", "2"] for one in farm.of("/ping")))
+    os.kill(pid, signal.SIGSTOP)
+    (tmp_path / "go").touch()
+    farm.add(task(3, *SH, f"touch {tmp_path}/three; echo 3"))
+    stopped = time.monotonic()
+    wait_until(lambda: time.monotonic() - stopped > LEASE + 0.3)
+    yield pid
+    (tmp_path / "go").touch()
+
+
+def deeds(farm: Farm, since: int) -> list[tuple[str, list[str]]]:
+    """What it sent, beside the held pings that carry nothing."""
+    return [(one.path, one.query.get("ticket", [])) for one in farm.requests[since:] if one.path != "/held"]
+
+
+def test_it_asks_first_and_drops_what_was_called_back(
+    farm: Farm, client: Started, asleep: int, tmp_path: Path
+) -> None:
+    farm.expired = {1, 2, 3}
+    since = len(farm.requests)
+    os.kill(asleep, signal.SIGCONT)
+    farm.wait_for(lambda: any(path == "/task" for path, _ in deeds(farm, since)))
+    farm.finish()
+    assert client.end()[0] == 0
+    done = deeds(farm, since)
+    assert done[0][0] == "/ping" and {"1", "2"} <= set(done[0][1]), done
+    assert not farm.completed and not farm.failed, "nothing of what was called back was sent"
+    assert not (tmp_path / "three").exists(), "nor begun"
+    assert not client.workdir.exists()
+
+
+def test_what_still_counts_is_delivered_after_it_has_asked(
+    farm: Farm, client: Started, asleep: int, tmp_path: Path
+) -> None:
+    farm.expired = {2}
+    since = len(farm.requests)
+    os.kill(asleep, signal.SIGCONT)
+    farm.wait_for(lambda: {1, 3} <= set(farm.completed))
+    farm.finish()
+    assert client.end()[0] == 0
+    assert deeds(farm, since)[0][0] == "/ping"
+    assert farm.completed[1].parts["stdout"] == b"1\n"
+    assert 2 not in farm.completed and 2 not in farm.failed
+
+
+def test_a_result_whose_master_was_away_too_long_is_asked_about_before_it_is_sent_again(
+    farm: Farm, client: Started
+) -> None:
+    """The link was cut in the middle of sending; meanwhile another host has done it."""
+    farm.config.update(Ping=str(PING), Grace="30")
+    gone = threading.Event()
+    healed = threading.Event()
+
+    def cut(handler: Any) -> None:
+        if handler.path.startswith("/complete"):
+            gone.set()
+        healed.wait(20)
+        handler.connection.close()
+
+    farm.add(task(1, *SH, "echo 1"))
+    farm.script["/complete"].append(cut)
+    farm.script["/ping"].extend([])
+    client.start()
+    farm.wait_for(gone.is_set)
+    farm.script["/ping"].append(cut)  # pings get no answer either
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > LEASE + 0.5)
+    farm.expired = {1}
+    seen = len(farm.requests)
+    healed.set()
+    assert client.end()[0] == 0
+    assert ("/complete", ["1"]) not in deeds(farm, seen)
+
+
+def test_the_time_of_being_stopped_does_not_count_for_the_timeout_of_a_program(
+    farm: Farm, client: Started, tmp_path: Path
+) -> None:
+    farm.config["Ping"] = str(PING)
+    script = f"touch {tmp_path}/one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo 1"
+    farm.add(task(1, *SH, script, timeout=4))
+    client.start()
+    wait_until((tmp_path / "one").exists)
+    pid = worker_of(client)
+    os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_until(lambda: time.monotonic() - stopped > 5)
+    since = len(farm.requests)
+    os.kill(pid, signal.SIGCONT)
+    farm.wait_for(lambda: farm.requests[since:])
+    (tmp_path / "go").touch()
+    assert client.end()[0] == 0
+    assert farm.completed[1].parts["stdout"] == b"1\n"

@@ -1,0 +1,94 @@
+"""The client dies, or is stopped for longer than its lease; on this machine and on hosts of the lab."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+from drills.drill_kit import LEASE, OPEN, Drill, signal_to, wait_until
+from lab import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+LAB_HOSTS = 2
+Maker = Callable[..., Drill]
+
+
+def victims(pair: list[int], who: str) -> list[int]:
+    """Of the guard and its client."""
+    return {"the guard": pair[:1], "the client": pair[1:], "both": pair}[who]
+
+
+@pytest.mark.parametrize("who", ["the client", "the guard", "both"])
+def test_killed_on_this_machine(make_drill: Maker, who: str) -> None:
+    drill = make_drill()
+    drill.start_run()
+    drill.wait_done(10)
+    signal_to(victims(drill.local_client(), who), signal.SIGKILL)
+    drill.end()
+    drill.five_checks(f"{who} on this machine killed with -9")
+
+
+@pytest.mark.parametrize("who", ["the client", "the guard", "both"])
+def test_killed_on_a_host(make_drill: Maker, lab: Lab, who: str) -> None:
+    drill = make_drill(lab, 2)
+    drill.open_gate(30)
+    drill.start_run()
+    drill.wait_done(10)
+    pair = drill.client_of(drill.hosts[0])
+    signal_to(victims(pair, who), signal.SIGKILL)
+    # The last sets wait until the host has a client again, which clears what the dead one left.
+    wait_until(lambda: not set(drill.client_of(drill.hosts[0]) or pair) & set(pair), "a new client", 40)
+    drill.open_gate()
+    drill.end()
+    drill.five_checks(f"{who} on a host killed with -9")
+
+
+def test_stopped_past_the_lease_and_continued(make_drill: Maker, lab: Lab) -> None:
+    drill = make_drill(lab, 2)
+    drill.open_gate(10)
+    drill.start_run()
+    drill.wait_done(10)
+    stopped = drill.client_of(drill.hosts[0])[1:]
+    wait_until(lambda: len(drill.held_by("h01")) == 2, "it works on two sets")
+    held = drill.held_by("h01")
+    signal_to(stopped, signal.SIGSTOP)
+    drill.open_gate(OPEN)  # its programs come to their end, its results are ready
+    wait_until(lambda: held <= drill.done_by("h02"), "another host has done what it held", LEASE + 20)
+    signal_to(stopped, signal.SIGCONT)
+    drill.end()
+    assert drill.tickets("h01", held) == {"expired"}, "it was told, and sent nothing"
+    drill.five_checks("client stopped past the lease, then continued")
+
+
+def test_a_whole_host_frozen_past_the_lease_and_thawed(make_drill: Maker, lab: Lab) -> None:
+    drill = make_drill(lab, 2)
+    drill.open_gate(30)
+    drill.start_run()
+    drill.wait_done(10)
+    drill.hosts[0].freeze()
+    wait_until(lambda: drill.lost, "its tickets are lost", LEASE + 20)
+    drill.hosts[0].thaw()
+    begun = time.monotonic()
+    wait_until(lambda: drill.held_by("h01") or time.monotonic() - begun > 20, "it works again")
+    drill.open_gate()
+    drill.end()
+    drill.five_checks("host frozen past the lease, then thawed")
+
+
+def test_the_kit_finds_what_is_wrong(make_drill: Maker) -> None:
+    """A drill that could not fail would prove nothing."""
+    drill = make_drill(sets=4)
+    drill.figures = None
+    drill.start_run()
+    drill.end()
+    (drill.tmp / "left").touch()
+    with pytest.raises(AssertionError, match="left"):
+        drill.five_checks("nothing", compare=False)
+    os.unlink(drill.tmp / "left")
+    file = drill.runs("drill") / drill.rows("drill")[2]["data"]
+    file.write_bytes(file.read_bytes()[:-1] + b"X")
+    with pytest.raises(AssertionError):
+        drill.five_checks("nothing", compare=False)
