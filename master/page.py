@@ -17,12 +17,16 @@ from jinja2 import Environment, PackageLoader
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader
-from .server import Server
+from .server import Server, admit
 from .session import Secrets, Session
 
 LOOPBACK = "127.0.0.1"
 PAUSE = 1.0  # seconds between two looks at the store
 MOST_FAILED = 50
+NO_TOKEN = (
+    "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
+    "It stands as `page` in runs/<name>/master.json, too.\n"
+)
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 
@@ -52,7 +56,8 @@ class Page:
     def _allowed(self, request: web.Request) -> None:
         given = request.query.get("token", "").encode("utf-8", "replace")
         if not any(hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)):
-            raise web.HTTPForbidden(text="This page needs its token: open the address that `spe run` printed.\n")
+            raise web.HTTPForbidden(text=NO_TOKEN)
+        admit(request)
 
     async def show(self, request: web.Request) -> web.Response:
         """The whole page."""

@@ -32,7 +32,7 @@ WORK = f"""#!/bin/sh
 echo "$1 ${{WHO:-?}}" >>"$LOG"
 if [ -n "$BAD" ]; then echo 'libfoo.so.1: cannot open shared object file' >&2; exit 127; fi
 [ -z "$SLEEP" ] || sleep "$SLEEP"
-yes "set $1" | head -c {SIZE} >out.bin
+yes "set $1" | head -c {SIZE} >out.bin || exit 1
 echo "$1"
 """
 YAML = """name: t
