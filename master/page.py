@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .session import Secrets, Session
 LOOPBACK = "127.0.0.1"
 PAUSE = 1.0  # seconds between two looks at the store
 MOST_FAILED = 50
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NO_TOKEN = (
     "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
     "It stands as `page` in runs/<name>/master.json, too.\n"
@@ -37,7 +39,7 @@ class Page:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
         self._templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
-        app = web.Application()
+        app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)
         self._server = Server(app)
@@ -53,21 +55,23 @@ class Page:
         """Close all connections."""
         await self._server.stop()
 
-    def _allowed(self, request: web.Request) -> None:
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before anything else: who has no token learns nothing, whatever is asked."""
         given = request.query.get("token", "").encode("utf-8", "replace")
-        if not any(hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)):
-            raise web.HTTPForbidden(text=NO_TOKEN)
+        right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
+        if not any(right):
+            return web.Response(status=403, text=NO_TOKEN, headers=HEADERS)
         admit(request)
+        return await handler(request)
 
     async def show(self, request: web.Request) -> web.Response:
         """The whole page."""
-        self._allowed(request)
         html = await asyncio.to_thread(self._render, "page.html")
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """What changes, as it changes: each event is the new inside of the page."""
-        self._allowed(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
         await response.prepare(request)
         shown = ""

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
-from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, web
+from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import SpeError
@@ -27,7 +27,8 @@ SIDE_LIMIT = 64 * 1024  # of these only the end is kept
 MAX_PARTS = 1000
 HEADS = 16 * 1024 * 1024  # bytes for all that is not content
 CHUNK = 256 * 1024
-PATIENCE, PROGRESS = 60.0, 6000  # within so many seconds of waiting for a sender at least so many bytes come
+PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sender at least so many bytes come
+MOST_LINES = 150_000  # read as lines: boundaries, heads of parts, and what stands beside the parts
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_PAUSE = 1.0  # seconds
 _nagging = Nagging(log)
@@ -71,8 +72,25 @@ def spool(folder: Path) -> Iterator[Spool]:
         made.clear()
 
 
+class _Lines:
+    """A body whose lines are counted: between its parts there might be no end of them."""
+
+    def __init__(self, stream: StreamReader) -> None:
+        self._stream, self._lines = stream, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def readline(self, **options: Any) -> bytes:
+        """The next one."""
+        self._lines += 1
+        if self._lines > MOST_LINES:
+            raise BodyRefused(413, "too much beside the parts")
+        return await self._stream.readline(**options)
+
+
 class Intake:
-    """The body of one request on its way: how much of it there is, how long it keeps us waiting, and a disk that is full."""
+    """The body of one request on its way: how large it is, how long it keeps us waiting, and a disk that is full."""
 
     def __init__(self, request: web.Request, limit: int, most: int) -> None:
         """`limit`: bytes of one part, `most`: of all; 0: any."""
@@ -146,7 +164,7 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
     most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS if limit else 0
     intake = Intake(request, limit, most)
     try:
-        reader = await request.multipart()
+        reader = MultipartReader(request.headers, cast(StreamReader, _Lines(request.content)))
         count = 0
         while (part := await intake.get(reader.next())) is not None:
             count += 1

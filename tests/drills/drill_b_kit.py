@@ -233,10 +233,10 @@ class Drill:
 
     def left(self) -> list[str]:
         """Files that clients left."""
-        places = [self.root / "hosts", self.root / "master"]
-        found = [p for place in places for p in place.rglob("*") if p.name != "said"]
-        return [str(p.relative_to(self.root)) for p in found if not p.is_dir() or p.name not in ("tmp", "home", "cache")
-                and p.parent.parent not in places and p.parent not in places]  # fmt: skip
+        places = [*(self.root / "hosts").glob("*"), self.root / "master"]
+        expected = {place / name for place in places for name in ("tmp", "home", "cache", "said")}
+        found = [path for place in places for path in place.rglob("*") if path not in expected]
+        return [str(path.relative_to(self.root)) for path in found]
 
     # -- the five things
 
