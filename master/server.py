@@ -15,6 +15,7 @@ from aiohttp import web
 log = logging.getLogger("spe.server")
 KEEP_ALIVE = 120.0  # seconds that an idle connection is kept
 HEAD_TIME = 20.0  # seconds for the greeting of TLS, and for the head of a request
+LINGER = 3.0  # seconds in which the rest of a body that was refused is read, so that the answer is heard
 MOST_STRANGERS = 400  # connections that have not shown a session ID or token yet; one more, and the oldest is closed
 MOST_FILES = 65536  # open files and connections that we ask the system for
 LONGEST_LINE = 64 * 1024  # bytes of a request's first line: many tickets, a long reason
@@ -124,6 +125,7 @@ class _Site(web.SockSite):
         def connection() -> Handler:
             return Handler(
                 manager, self._strangers, loop=loop, keepalive_timeout=KEEP_ALIVE, max_line_size=LONGEST_LINE,
+                lingering_time=LINGER,
                 access_log=None,  # URLs hold the session ID
             )  # fmt: skip
 

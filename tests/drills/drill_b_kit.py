@@ -108,7 +108,8 @@ class Drill:
 
     def sweep(self, sets: int, yaml: str = "", work: str | bytes = WORK) -> Drill:
         self.sets = sets
-        (self.folder / "spe.yaml").write_text(YAML.replace("SETS", str(sets)) + yaml)
+        base = YAML.replace("listen: 127.0.0.1:0\n", "") if "listen:" in yaml else YAML
+        (self.folder / "spe.yaml").write_text(base.replace("SETS", str(sets)) + yaml)
         (self.folder / "work").write_bytes(work if isinstance(work, bytes) else work.encode())
         (self.folder / "work").chmod(0o755)
         return self

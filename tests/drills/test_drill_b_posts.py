@@ -1,4 +1,4 @@
-"""Results that come cut short, again, twice with different content, or from another session: the table does not care."""
+"""Results that come cut short, again, with other content, or from another session: the table does not care."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "drills"))
 
-from drill_b_kit import Drill  # noqa: E402
+from drill_b_kit import Drill
 
 
 @pytest.fixture
