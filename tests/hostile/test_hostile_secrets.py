@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import inspect
 import os
 import re
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from drill_b_kit import WORK, Drill, wait_until
 from hostile_kit import Target, body_of, ends_as_without, status_of
+from needs import need_root
 from spe import page as page_module
 from spe import web as web_module
 from spe.session import make_certificate
@@ -170,3 +172,44 @@ def test_the_session_is_in_no_environment_of_a_client_after_it_has_begun(drill: 
             assert target.session.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
     assert host.process.poll() is None
     ends_as_without(drill, target.session)
+
+
+def test_another_users_folder_of_the_clients_name_is_refused_and_nothing_is_written_through_it(drill: Drill) -> None:
+    need_root()
+    session = drill.sweep(10).start().facts["session"]
+    label = hashlib.sha256(session.encode()).hexdigest()[:12]
+    common, victim = drill.root / "common", drill.root / "victim"
+    folder = common / f"spe-{label}-h1"
+    folder.mkdir(parents=True)
+    common.chmod(0o1777)
+    victim.write_text("mine")
+    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]  # a living process: "already running"
+    here = f"{os.uname().nodename} {os.readlink('/proc/self/ns/pid')}"
+    (folder / "client.lock").write_text(f"{here}\n{os.getpid()}\n{start}\n")
+    (folder / "address").symlink_to(victim)
+    for name in ("", "client.lock"):
+        os.chown(folder / name, 12345, 12345)
+    before = sorted(path.name for path in folder.iterdir())
+    refused = drill.host("h1", "--workdir", str(common))
+    assert refused.process.wait(30) == 6
+    assert f"{folder} belongs to somebody else" in refused.said
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert victim.read_text() == "mine"
+    subprocess.run(["rm", "-r", str(refused.root), str(common)], check=True)
+    drill.hosts.remove(refused)
+    ends_as_without(drill, session)
+
+
+def test_what_a_program_writes_does_not_steer_the_terminal_of_the_master(drill: Drill) -> None:
+    evil = "printf 'bad\\033]0;owned\\007\\033[2J\\n' >&2; exit 3\n"
+    drill.sweep(12, "attempts: 1\n", work=WORK.replace('if [ -n "$BAD" ]', f'[ -z "$BAD" ] || {{ {evil} }}\nif false'))
+    drill.start()
+    drill.host("good", SLEEP="0.3")
+    drill.host("bad", BAD="1")
+    drill.end()
+    assert drill.query("SELECT count(*) FROM tickets WHERE state = 'failed'")[0][0] > 0
+    texts = [drill.said, (drill.runs / "failed.csv").read_text() if (drill.runs / "failed.csv").exists() else ""]
+    for command in ("status", "show"):
+        done = drill.spe(command, *(["1"] if command == "show" else []))
+        texts += [done.stdout, done.stderr]
+    assert not [text for text in texts if "\033" in text]
