@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import time
 from typing import Callable, List, Optional
 
@@ -38,6 +39,7 @@ class Base:
         try:
             folders.make(self.workdir)
             while not self._claimed():
+                self._refuse_others()
                 if is_held(self.path):
                     raise AlreadyRuns()
                 clear(self.path)
@@ -55,6 +57,16 @@ class Base:
         _flock(self._held)
         os.write(self._held, ("%s\n%d\n%s\n" % (facts.here(), pid, facts.start_of(pid))).encode())
         return True
+
+    def _refuse_others(self) -> None:
+        """Where all users may write, one of them may have made a folder of this name: nothing is written into it."""
+        try:
+            info = os.lstat(self.path)
+        except FileNotFoundError:
+            return
+        if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
+            text = "the folder %s belongs to somebody else: remove it, or choose another workdir"
+            raise ends.Ending(ends.WORKDIR, text % self.path)
 
     def is_of(self, pid: int) -> bool:
         """Is this the folder of that process, dead or alive?"""

@@ -181,6 +181,9 @@ class Attempt:
             self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
+        if not self.timed_out and is_full(self.folder):  # then a file may be cut short, though the program did not care
+            full = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
+            self.reason = "%s (%s)" % (self.reason, full) if self.reason else full
 
 
 def check_name(name: str) -> None:
@@ -188,6 +191,15 @@ def check_name(name: str) -> None:
     parts = name.split("/")
     if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
         raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)
+
+
+def is_full(path: str) -> bool:
+    """Whether nothing more can be written there, as far as the system tells."""
+    try:
+        disk = os.statvfs(path)
+    except OSError:
+        return False
+    return disk.f_blocks > 0 and (disk.f_bavail if os.geteuid() else disk.f_bfree) == 0
 
 
 def signal_name(number: int) -> str:

@@ -164,7 +164,7 @@ class Line:
         self.master.heard()
         reply = Reply(response.status, response.headers, content)
         if reply.status == 403:
-            raise ends.SessionRefused("the master refuses: 403 %s" % reply.text)
+            raise ends.SessionRefused("the master refuses: 403 %s%s" % (reply.text, _renewal(reply.text)))
         return reply
 
     def close(self) -> None:
@@ -210,6 +210,14 @@ class Line:
             self.close()
             raise
         return True
+
+
+def _renewal(text: str) -> str:
+    """What helps against a session that has ended, or is another sweep's."""
+    if text != "wrong session ID":
+        return ""
+    where = "`session` in its runs/NAME/master.json, or the lines that `spe run --hosts none` prints"
+    return " (each run has its own: take %s)" % where
 
 
 def _has_no_length(response: http.client.HTTPResponse) -> bool:

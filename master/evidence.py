@@ -66,7 +66,12 @@ def failure_of(reason: str, exit_code: int | None, stderr: bytes) -> Failure:
     """The class of a failure, for `retry`, and its sentence, for people."""
     text = stderr.decode("utf-8", "replace")
     sentence = reason or (f"exit code {exit_code}" if exit_code is not None else "the client gave no reason")
-    return Failure(_kind(sentence, exit_code), _with_last_line(sentence, text), exit_code, text)
+    return Failure(_kind(sentence, exit_code), _shown(_with_last_line(sentence, text)), exit_code, text)
+
+
+def _shown(sentence: str) -> str:
+    """A program's words on a terminal must not steer it."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else "·" for c in sentence)
 
 
 def _kind(reason: str, exit_code: int | None) -> str:

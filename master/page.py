@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from pathlib import Path
 
@@ -17,12 +18,17 @@ from jinja2 import Environment, PackageLoader
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader, time_of_day
-from .server import Server
+from .server import Server, admit
 from .session import Secrets, Session
 
 LOOPBACK = "127.0.0.1"
 PAUSE = 1.0  # seconds between two looks at the store
 MOST_FAILED = 50
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NO_TOKEN = (
+    "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
+    "It stands as `page` in runs/<name>/master.json, too.\n"
+)
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 
@@ -34,7 +40,7 @@ class Page:
         self.url = ""
         self._templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
         self._templates.filters["clock"] = time_of_day
-        app = web.Application()
+        app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)
         self._server = Server(app)
@@ -50,20 +56,23 @@ class Page:
         """Close all connections."""
         await self._server.stop()
 
-    def _allowed(self, request: web.Request) -> None:
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before anything else: who has no token learns nothing, whatever is asked."""
         given = request.query.get("token", "").encode("utf-8", "replace")
-        if not any(hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)):
-            raise web.HTTPForbidden(text="This page needs its token: open the address that `spe run` printed.\n")
+        right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
+        if not any(right):
+            return web.Response(status=403, text=NO_TOKEN, headers=HEADERS)
+        admit(request)
+        return await handler(request)
 
     async def show(self, request: web.Request) -> web.Response:
         """The whole page."""
-        self._allowed(request)
         html = await asyncio.to_thread(self._render, "page.html")
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """What changes, as it changes: each event is the new inside of the page."""
-        self._allowed(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
         await response.prepare(request)
         shown = ""

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import IO
+from typing import Any, NoReturn, TypeVar, cast
 
-from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, web
+from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import SpeError
 from .extract import HEAD, Part
+from .nagging import Nagging
 
+log = logging.getLogger("spe.receive")
+T = TypeVar("T")
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage")  # welcome beside the results
 SIDE_LIMIT = 64 * 1024  # of these only the end is kept
 MAX_PARTS = 1000
+HEADS = 16 * 1024 * 1024  # bytes for all that is not content
 CHUNK = 256 * 1024
+PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sender at least so many bytes come
+MOST_LINES = 150_000  # read as lines: boundaries, heads of parts, and what stands beside the parts
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_DISK_PAUSE = 1.0  # seconds
+_nagging = Nagging(log)
 
 
 class BodyRefused(SpeError):
@@ -37,12 +49,12 @@ class Spool:
         self.folder = folder
         self.made: list[Path] = []
 
-    def new(self) -> IO[bytes]:
+    def new(self) -> FileIO:
         """A fresh file, named by us: names from outside never become paths."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
-        return path.open("xb")
+        return FileIO(path, "x")
 
     def clear(self) -> None:
         """Remove what is left."""
@@ -60,6 +72,85 @@ def spool(folder: Path) -> Iterator[Spool]:
         made.clear()
 
 
+class _Lines:
+    """A body whose lines are counted: between its parts there might be no end of them."""
+
+    def __init__(self, stream: StreamReader) -> None:
+        self._stream, self._lines = stream, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def readline(self, **options: Any) -> bytes:
+        """The next one."""
+        self._lines += 1
+        if self._lines > MOST_LINES:
+            raise BodyRefused(413, "too much beside the parts")
+        return await self._stream.readline(**options)
+
+
+class Intake:
+    """The body of one request on its way: how large it is, how long it keeps us waiting, and a disk that is full."""
+
+    def __init__(self, request: web.Request, limit: int, most: int) -> None:
+        """`limit`: bytes of one part, `most`: of all; 0: any."""
+        self.request, self.limit, self.most = request, limit, most
+        self._waited, self._mark = 0.0, 0
+        if most and (request.content_length or 0) > most:
+            raise self._too_much()
+
+    def _too_much(self) -> BodyRefused:
+        return BodyRefused(413, f"the body is larger than all results of {self.limit} bytes, max_result, together")
+
+    async def get(self, coming: Awaitable[T]) -> T:
+        """What comes next. Who sends too slowly is cut off, as if the connection had broken: it may send again."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(max(0.0, PATIENCE - self._waited)):
+                found = await coming
+        except TimeoutError:
+            log.info("a body from %s came too slowly", self.request.remote)
+            self._cut()
+        self._waited += clock() - began
+        total = self.request.content.total_bytes
+        if total - self._mark >= PROGRESS:
+            self._waited, self._mark = 0.0, total
+        if self.most and total > self.most:
+            raise self._too_much()
+        return found
+
+    def _cut(self) -> NoReturn:
+        self.request.protocol.force_close()
+        raise ConnectionResetError("the body came too slowly")
+
+    async def write(self, file: FileIO, data: bytes) -> None:
+        """To disk, and while that is full wait, as the store does: nobody's result is at fault."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[file.write(rest) or 0 :]
+            except OSError as error:
+                await self.wait_for_room(error)
+
+    async def open(self, into: Spool) -> FileIO:
+        """A new file, when there is room for one."""
+        while True:
+            try:
+                return into.new()
+            except OSError as error:
+                await self.wait_for_room(error)
+
+    async def wait_for_room(self, error: OSError) -> None:
+        """A moment, if it is that the disk is full and the sender is still there."""
+        if error.errno not in FULL:
+            raise error
+        _nagging.say(f"a result waits: {error.strerror}. Nothing is lost; make room and it goes on.")
+        await asyncio.sleep(FULL_DISK_PAUSE)
+        if self.request.transport is None or self.request.transport.is_closing():
+            raise ConnectionResetError("the sender has gone") from error
+
+
 async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool) -> dict[str, Part]:
     """All parts of the body by name: the results in `wanted` whole, of the side parts the last 64 kB.
 
@@ -70,14 +161,16 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
     if not request.content_type.startswith("multipart/form-data"):
         raise BodyRefused(400, f"the body must be multipart/form-data, not {request.content_type}")
     parts: dict[str, Part] = {}
+    most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS if limit else 0
+    intake = Intake(request, limit, most)
     try:
-        reader = await request.multipart()
+        reader = MultipartReader(request.headers, cast(StreamReader, _Lines(request.content)))
         count = 0
-        while (part := await reader.next()) is not None:
+        while (part := await intake.get(reader.next())) is not None:
             count += 1
             if count > MAX_PARTS:
                 raise BodyRefused(413, f"more than {MAX_PARTS} parts")
-            await _one(part, parts, wanted, limit, into)
+            await _one(part, parts, wanted, intake, into)
         if not _complete(reader):
             raise BodyRefused(400, "the body breaks off before its last boundary")
     except (ClientPayloadError, web.RequestPayloadError) as error:
@@ -92,7 +185,11 @@ def _complete(reader: MultipartReader) -> bool:
 
 
 async def _one(
-    part: MultipartReader | BodyPartReader, parts: dict[str, Part], wanted: Mapping[str, bool], limit: int, into: Spool
+    part: MultipartReader | BodyPartReader,
+    parts: dict[str, Part],
+    wanted: Mapping[str, bool],
+    intake: Intake,
+    into: Spool,
 ) -> None:
     if isinstance(part, MultipartReader):
         raise BodyRefused(400, "a part is itself multipart")
@@ -102,48 +199,47 @@ async def _one(
     if name in parts:
         raise BodyRefused(400, f"two parts are named {name}")
     if name in wanted:
-        parts[name] = await _result(name, part, wanted[name], limit, into)
+        parts[name] = await _result(name, part, wanted[name], intake, into)
         said = part.headers.get("Content-Length")  # the reader goes by it, past the next boundary if need be
         if said is not None and said.strip() != str(parts[name].size):
             raise BodyRefused(400, f"part {name} has not the Content-Length that it says")
     elif name in SIDE_PARTS:
-        parts[name] = await _tail(name, part)
+        parts[name] = await _tail(name, part, intake)
     else:
-        await part.release()
+        while await intake.get(part.read_chunk(CHUNK)):
+            continue
 
 
-async def _tail(name: str, part: BodyPartReader) -> Part:
-    data, size = b"", 0
-    while chunk := await part.read_chunk(CHUNK):
-        size += len(chunk)
+async def _tail(name: str, part: BodyPartReader, intake: Intake) -> Part:
+    data = b""
+    while chunk := await intake.get(part.read_chunk(CHUNK)):
         data = (data + chunk)[-SIDE_LIMIT:]
     return Part(name, data, None, len(data))
 
 
-async def _result(name: str, part: BodyPartReader, as_file: bool, limit: int, into: Spool) -> Part:
+async def _result(name: str, part: BodyPartReader, as_file: bool, intake: Intake, into: Spool) -> Part:
     if as_file:
-        return await _to_file(name, part, b"", limit, into)
+        return await _to_file(name, part, b"", intake, into)
     data = b""
-    while chunk := await part.read_chunk(CHUNK):
+    while chunk := await intake.get(part.read_chunk(CHUNK)):
         data += chunk
         if len(data) > HEAD:
-            return await _to_file(name, part, data, limit, into)
-    _within(name, len(data), limit)
+            return await _to_file(name, part, data, intake, into)
+    _within(name, len(data), intake.limit)
     return Part(name, data, None, len(data))
 
 
-async def _to_file(name: str, part: BodyPartReader, head: bytes, limit: int, into: Spool) -> Part:
+async def _to_file(name: str, part: BodyPartReader, head: bytes, intake: Intake, into: Spool) -> Part:
     size = len(head)
-    _within(name, size, limit)
-    with into.new() as file:
-        file.write(head)
-        while chunk := await part.read_chunk(CHUNK):
+    _within(name, size, intake.limit)
+    with await intake.open(into) as file:
+        await intake.write(file, head)
+        while chunk := await intake.get(part.read_chunk(CHUNK)):
             size += len(chunk)
-            _within(name, size, limit)
-            file.write(chunk)
-        file.flush()
+            _within(name, size, intake.limit)
+            await intake.write(file, chunk)
         await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
-        return Part(name, None, Path(file.name), size)
+    return Part(name, None, into.made[-1], size)
 
 
 def _within(name: str, size: int, limit: int) -> None:

@@ -163,6 +163,7 @@ class Session:
         try:
             context.load_cert_chain(certificate, key)
             der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
+            _check_valid(x509.load_der_x509_certificate(der))
         except (ssl.SSLError, ValueError) as error:
             raise self._damaged(certificate, error) from error
         return context, hashlib.sha256(der).hexdigest()
@@ -182,6 +183,13 @@ class Session:
         """The run has ended: its secrets are worth nothing any more."""
         (self.run_folder / "master.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _check_valid(certificate: x509.Certificate) -> None:
+    """Our clients know it by its fingerprint alone; others may look at its dates."""
+    end = certificate.not_valid_after_utc
+    if end < datetime.datetime.now(datetime.UTC):
+        raise ValueError(f"its certificate has expired, on {end:%Y-%m-%d}")
 
 
 def make_certificate() -> tuple[str, str]:

@@ -19,7 +19,7 @@ from .extract import Part
 from .largeinputs import LargeInputs
 from .model import Kind, Worker
 from .receive import BodyRefused, receive, spool
-from .server import NO_SESSION
+from .server import NO_SESSION, admit
 
 log = logging.getLogger("spe.web")
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
@@ -90,6 +90,7 @@ class Door:
                     "%d requests with a wrong session ID, the last one from %s", self.turned_away, request.remote
                 )
             return _text(403, NO_SESSION)
+        admit(request)
         try:
             return await handler(request)
         except BodyRefused as refused:

@@ -1,0 +1,234 @@
+"""Disks that fill, and files that are damaged: nothing is lost, and what fails says why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import socketserver
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from drill_b_kit import WORK, Drill, report, small_disk, wait_until
+from needs import need_program, need_root
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Iterator[Drill]:
+    made = Drill(tmp_path / "d")
+    yield made
+    made.close()
+
+
+def test_a_full_disk_on_the_master_holds_the_sweep_up_until_there_is_room_and_costs_nothing(drill: Drill) -> None:
+    with small_disk(drill.folder / "runs", "1m") as resize:
+        drill.sweep(200).start()
+        filler = drill.folder / "runs" / "filler"
+        drill.host("h1", slots=2)
+        drill.host("h2", slots=2)
+        wait_until(lambda: drill.done() > 5, "some are done")
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                continue
+        wait_until(lambda: "make room" in drill.said or "make room" in (drill.runs / "master.log").read_text(),
+                   "the user is told")  # fmt: skip
+        before = drill.done()
+        full = time.monotonic()
+        wait_until(lambda: time.monotonic() > full + 4, "clients have tried again and again")
+        assert drill.done() <= before + 4
+        assert drill.master and drill.master.poll() is None
+        resize("64m")
+        assert drill.end() == 0
+        failed = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
+        report("the master's disk full for 4 s", drill, f"{failed} attempts lost")
+        assert failed == 0
+        assert "Traceback" not in drill.said
+        drill.checked()
+
+
+def test_large_results_wait_while_the_disk_of_the_master_is_full(drill: Drill) -> None:
+    work = WORK.replace('echo "$1"\n', 'head -c 1500000 /dev/zero >large\necho "$1"\n')
+    yaml = (drill.sweep(6, work=work).folder / "spe.yaml").read_text()
+    large = "large: {from: large, as: file}, data:"
+    (drill.folder / "spe.yaml").write_text(yaml.replace("data:", large))
+    with small_disk(drill.folder / "runs", "3m") as resize:
+        drill.start()
+        drill.host("h1", slots=3)
+        wait_until(lambda: "make room" in drill.said or "make room" in (drill.runs / "master.log").read_text(),
+                   "the user is told")  # fmt: skip
+        full = time.monotonic()
+        wait_until(lambda: time.monotonic() > full + 12, "longer than a client bears a master with a fault")
+        resize("64m")
+        assert drill.end() == 0
+        failed = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
+        report("no room for uploads for 12 s", drill, f"{failed} attempts lost")
+        assert failed == 0
+        drill.checked()
+        for row in drill.rows():
+            assert (drill.runs / row["large"]).stat().st_size == 1_500_000
+
+
+def test_a_host_whose_home_is_full_does_without_the_cache(drill: Drill) -> None:
+    worker = WORK.encode() + b"exit 0\n" + bytes(100_000)
+    with small_disk(drill.root / "full", "16k"):
+        drill.sweep(20, work=worker).start()
+        full = drill.host("h1", XDG_CACHE_HOME=str(drill.root / "full"), HOME=str(drill.root / "full"))
+        assert drill.end() == 0
+        report("a host's home full", drill, "the worker came without the cache")
+        assert "No space left on device" in full.said
+        assert not [path for path in (drill.root / "full").rglob("*") if path.is_file()]
+        drill.checked()
+
+
+def test_tasks_on_a_host_with_a_full_disk_go_to_others_and_it_is_benched(drill: Drill) -> None:
+    with small_disk(drill.root / "full", "64k"):
+        drill.sweep(100).start()
+        (drill.root / "full" / "filler").write_bytes(bytes(44 * 1024))  # the client finds room, a result does not
+        drill.host("h1", SLEEP="0.05")
+        drill.host("h2", SLEEP="0.05")
+        drill.host("full", "--workdir", str(drill.root / "full"), slots=8)
+        assert drill.end() == 0
+        lost = drill.query("SELECT host, count(*) FROM tickets WHERE state IN ('failed', 'rejected') GROUP BY host")
+        report("a task directory full, beside two good hosts", drill, f"attempts lost: {dict(lost)}")
+        assert {host for host, _ in lost} <= {"full"}
+        assert os.listdir(drill.root / "full") == ["filler"]
+        drill.checked()
+
+
+def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(drill: Drill) -> None:
+    with small_disk(drill.root / "full", "64k"):
+        drill.sweep(10).start()
+        filler = drill.root / "full" / "filler"
+        drill.host("h1", "--workdir", str(drill.root / "full"), SLEEP="0.5")
+        wait_until(drill.started, "a program runs")
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(bytes(1024)):
+                continue
+        assert drill.end() == 1
+        failures = drill.rows("failed.csv")
+        assert failures
+        for row in failures:
+            assert "No space left on device" in row["reason"], row
+        filler.unlink()
+        assert drill.spe("retry").returncode in (0, 1)
+        if drill.states().get("done") != 10:
+            drill.start()
+            drill.host("h1", "--workdir", str(drill.root / "full"))
+            assert drill.end() == 0
+        report("the only task directory full, then mended", drill, f"{len(failures)} failed with that reason")
+        drill.checked()
+
+
+def test_a_worker_damaged_in_the_cache_harms_no_run_and_is_replaced_by_the_next(drill: Drill) -> None:
+    cache = {"XDG_CACHE_HOME": str(drill.root / "cache")}
+    drill.sweep(12, "delete_worker: false\n").start()
+    drill.host("h1", SLEEP="0.3", **cache)
+    wait_until(lambda: drill.done() > 2, "it runs")
+    (kept,) = drill.root.glob("cache/spe/workers/*/work")
+    good = kept.read_bytes()
+    kept.write_bytes(b"#!/bin/sh\necho wrong; exit 0\n")
+    second = drill.host("h2", SLEEP="0.3", **cache)  # comes meanwhile, and finds the damaged one
+    wait_until(lambda: kept.exists() and kept.read_bytes() == good, "it is fetched again")
+    assert "fetching the worker" in second.said
+    kept.write_bytes(good[:-1])  # cut short, for the next run
+    assert drill.end() == 0
+    drill.checked(keeps=True)
+    drill.sweep(24, "delete_worker: false\n").start()
+    third = drill.host("h1", **cache)
+    assert drill.end() == 0
+    assert "fetching the worker" in third.said
+    assert kept.read_bytes() == good
+    report("a worker damaged on the host, twice", drill, "fetched again, no wrong result")
+    drill.checked(keeps=True)
+
+
+class Stalling(socketserver.ThreadingTCPServer):
+    """A way to the master on which the answer to `GET /worker` never comes."""
+
+    daemon_threads = allow_reuse_address = True
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.target = (parts.hostname or "", parts.port or 0)
+        self.stalled = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Pass)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Pass(socketserver.BaseRequestHandler):
+    server: Stalling
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.target) as there:
+            threading.Thread(target=self._back, args=(there,), daemon=True).start()
+            with contextlib.suppress(OSError):
+                while data := self.request.recv(65536):
+                    if b"GET /worker" in data:
+                        self.server.stalled.set()
+                        continue
+                    there.sendall(data)
+
+    def _back(self, there: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := there.recv(65536):
+                self.request.sendall(data)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["of this host", "of another host"])
+def test_a_client_that_dies_with_the_lock_of_a_shared_home_holds_up_nobody_for_long(
+    drill: Drill, elsewhere: bool
+) -> None:
+    need_root()
+    need_program("unshare", "util-linux")
+    drill.sweep(30).start()
+    home = {"XDG_CACHE_HOME": str(drill.root / "shared")}
+    lab = ("unshare", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+           'hostname elsewhere; exec "$@"', "sh")  # fmt: skip
+    way = Stalling(drill.facts["url"])
+    victim = drill.host("h1", before=lab if elsewhere else (), url=way.url, **home)
+    wait_until(way.stalled.is_set, "it asks for the worker")
+    (lock,) = drill.root.glob("shared/spe/workers/*.lock")
+    victims = [pid for pid in drill.processes() if host_of(pid) == "h1"]
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    victim.process.wait()
+    assert lock.exists()
+    died = time.monotonic()
+    for name in ("h2", "h3"):
+        drill.host(name, **home)
+    wait_until(drill.started, "the others go on")
+    waited = time.monotonic() - died
+    assert drill.end() == 0
+    way.shutdown()
+    way.server_close()
+    report("a client dies with the lock of a shared home", drill, f"others went on after {waited:.1f} s")
+    assert waited < (50 if elsewhere else 15)
+    left = {path.name for path in (drill.root / "shared").rglob("*") if path.is_file() and path.name != ".spe-made"}
+    assert not {name for name in left if name.endswith(".lock")}
+    for name in ("tmp", "home", "spe-client.pyz"):  # nobody was alive to remove these
+        subprocess.run(["rm", "-r", str(victim.root / name)], check=True)
+    drill.checked()
+
+
+def host_of(pid: int) -> str:
+    """WHO of a process of this drill."""
+    with contextlib.suppress(OSError):
+        for one in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if one.startswith(b"WHO="):
+                return one[4:].decode()
+    return ""
+
+

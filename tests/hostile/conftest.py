@@ -1,0 +1,28 @@
+"""A real running master with a sweep behind it, to be attacked; the drills' kit says what must be so afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "drills"))
+
+from drill_b_kit import Drill
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Iterator[Drill]:
+    made = Drill(tmp_path / "d")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Drill]:
+    """A second sweep, to compare with."""
+    made = Drill(tmp_path / "o")
+    yield made
+    made.close()

@@ -1,0 +1,155 @@
+"""Many wrong session IDs, senders that never finish, connections that say nothing: the sweep goes on beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from drill_b_kit import Drill, report, wait_until
+from hostile_kit import MULTIPART, B, Target, ends_as_without, status_of
+from spe.receive import PATIENCE
+from spe.server import HEAD_TIME, MOST_STRANGERS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+RATE = 1000
+
+
+def test_1000_wrong_session_ids_a_second_cost_the_sweep_less_than_a_quarter_of_its_time(
+    drill: Drill, other: Drill
+) -> None:
+    for one in (drill, other):
+        one.sweep(160).start()
+    target = Target(drill)
+    words = [sys.executable, str(Path(__file__).with_name("flood.py")), *map(str, target.place), str(RATE)]
+    flood = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        for number in range(1, 5):
+            for one in (drill, other):  # side by side, so that what else this machine does burdens both
+                one.host(f"h{number}", SLEEP="0.25")
+        assert drill.end() == 0
+        flood.terminate()
+        sent, refused, rate = map(int, flood.communicate(timeout=20)[0].split())
+    finally:
+        flood.kill()
+        flood.wait()
+    assert other.end() == 0
+    extra = drill.seconds / other.seconds - 1
+    report("a flood of wrong session IDs", drill, f"{sent} sent, {rate} a second, {extra:+.1%} time")
+    assert refused >= sent - 30  # those that were under way in the end
+    assert rate > 0.8 * RATE
+    assert extra < 0.25
+    assert (drill.runs / "master.log").read_text().count("wrong session ID") <= 2 + sent // 1000
+    drill.checked()
+    other.checked()
+
+
+class Loris:
+    """Connections that begin a request and send it in drops; how long each was borne."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.begun = time.monotonic()
+        self.dropped: dict[str, list[float]] = {}
+        self.answers: dict[str, bytes] = {}
+        self.left = 0
+
+    def add(self, what: str, target: Target, begin: bytes, drop: bytes, count: int = 1) -> None:
+        for _ in range(count):
+            sock = target.open()
+            sock.sendall(begin)
+            sock.setblocking(False)
+            self.selector.register(sock, selectors.EVENT_READ, (what, drop))
+            self.left += 1
+
+    def until_all_are_cut_off(self, seconds: float) -> None:
+        next_drop = 0.0
+        while self.left:
+            passed = time.monotonic() - self.begun
+            assert passed < seconds, f"still borne: {[key.data[0] for key in self.selector.get_map().values()]}"
+            for key, _ in self.selector.select(0.2):
+                self._read(key, passed)
+            if time.monotonic() >= next_drop:
+                next_drop = time.monotonic() + 1
+                for key in list(self.selector.get_map().values()):
+                    with contextlib.suppress(OSError):
+                        key.fileobj.send(key.data[1])  # type: ignore[union-attr]
+
+    def _read(self, key: selectors.SelectorKey, passed: float) -> None:
+        sock, what = key.fileobj, key.data[0]
+        assert isinstance(sock, socket.socket)
+        try:
+            data = sock.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        self.answers[what] = self.answers.get(what, b"") + data
+        if not data:
+            self.dropped.setdefault(what, []).append(passed)
+            self.selector.unregister(sock)
+            sock.close()
+            self.left -= 1
+
+
+def test_slow_senders_are_cut_off_after_a_stated_time_and_nobody_waits_for_them(drill: Drill) -> None:
+    drill.sweep(60).start()
+    protocol, page = Target(drill), Target(drill, page=True)
+    loris = Loris()
+    for what, target in (("protocol", protocol), ("page", page)):
+        loris.add(f"{what}: nothing", target, b"", b"", 20)
+        loris.add(f"{what}: slow line", target, b"GET /ta", b"a", 40)
+        loris.add(f"{what}: slow headers", target, target.head("GET", "/task")[:-2] + b"X: ", b"y", 40)
+        loris.add(f"{what}: after a whole request", target, b"GET /x HTTP/1.1\r\nHost: m\r\n\r\nGET /y", b"a", 10)
+    strange = protocol.head("POST", "/complete?ticket=1", f"Content-Type: {MULTIPART}", "Content-Length: 9999",
+                            session="x")  # fmt: skip
+    loris.add("protocol: slow body of a stranger", protocol, strange, b"x", 20)
+    begin = protocol.head("POST", "/complete?ticket=1", f"Content-Type: {MULTIPART}", "Content-Length: 999999")
+    part = f'--{B}\r\nContent-Disposition: form-data; name="data"\r\n\r\n'.encode()
+    loris.add("protocol: slow body", protocol, begin + part, b"x", 20)
+    loris.add("protocol: body that stops", protocol, begin + part + bytes(5000), b"", 20)
+    loris.add("protocol: slow head of a part", protocol, begin + part[:20], b"x", 20)
+    for name in ("h1", "h2"):
+        drill.host(name, SLEEP="1.1")  # until after the last of them
+    began = time.monotonic()
+    status = status_of(protocol.send(protocol.head("GET", "/bye")))
+    assert (status, time.monotonic() - began < 5) == (200, True)
+    loris.until_all_are_cut_off(PATIENCE + 25)
+    for what, times in sorted(loris.dropped.items()):
+        limit = PATIENCE if what.endswith(("body", "stops", "part")) else HEAD_TIME
+        print(f"{what}: {len(times)} cut off after {min(times):.0f} to {max(times):.0f} s")
+        assert max(times) < limit + 12, what
+        assert protocol.session.encode() not in loris.answers[what]
+    assert drill.end() == 0
+    report("slow senders", drill, f"{sum(map(len, loris.dropped.values()))} connections cut off")
+    drill.checked()
+
+
+def test_idle_connections_without_end_keep_no_host_out(drill: Drill) -> None:
+    drill.sweep(30).start()
+    target = Target(drill)
+    silent = []
+    try:
+        for _ in range(3 * MOST_STRANGERS):
+            silent.append(target.open())
+        assert status_of(target.send(target.head("GET", "/nothing"))) == 404
+        wait_until(lambda: is_closed(silent[0]), "the oldest is closed", 5)
+        assert not is_closed(silent[-1])
+        ends_as_without(drill, target.session)
+        report("idle connections", drill, f"{len(silent)} of them")
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def is_closed(sock: socket.socket) -> bool:
+    sock.setblocking(False)
+    try:
+        return sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
