@@ -72,7 +72,7 @@ class Desk:
         self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
         self._checking: dict[int, asyncio.Future[str]] = {}
         self._nagging = Nagging(log)
-        self._finishing: set[int] = set()  # tasks that are done here and not yet in the store
+        self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
 
     def take_accepted(self) -> list[int]:
         """The tasks accepted since the last call."""
@@ -180,10 +180,20 @@ class Desk:
             if not expired:
                 await self._hold_ping(client, min(wait, scheduler.lease(self.farm.rules.ping) / 2 or wait))
                 expired = self.farm.ping(self.clock(), client, tickets)
+            expired = await self._surely(expired)
             expired = sorted({*expired, *self.farm.expired_of(client)})
         else:
+            expired = await self._surely(expired)
             self.farm.told_expired(client, expired)
         await self._store()
+        return expired
+
+    async def _surely(self, expired: list[int]) -> list[int]:
+        """A client drops what is called expired. If its task is done, that must be on disk before: else a crash now
+        would lose the very result that this client is just bringing."""
+        if expired and self._finishing:
+            _, pending = await asyncio.wait(self._finishing.values(), timeout=HOLD)
+            return [] if pending else expired
         return expired
 
     async def _recall_lost(self, ticket_id: int) -> None:
@@ -283,12 +293,13 @@ class Desk:
     async def _finish(self, number: int, parts: Mapping[str, Part], verdict: Verdict) -> None:
         """First the files, then the commit that speaks of them; until then the store does not know that it is done."""
         changes = self.farm.take_changes()
-        self._finishing.add(number)
+        finished = self._finishing[number] = asyncio.get_running_loop().create_future()
         try:
             await self._keep_files(verdict, parts)
             await self.store.commit(changes)
         finally:
-            self._finishing.discard(number)
+            del self._finishing[number]
+            _settle(finished)
         if verdict.reason is None:
             self._accepted.append(number)
         self._spread()

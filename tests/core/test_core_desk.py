@@ -336,6 +336,34 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
     asyncio.run(run())
 
 
+def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client would drop the result that it is just bringing, and a crash now would lose it."""
+    monkeypatch.setattr(desk_module, "HOLD", 0.2)
+
+    async def run() -> None:
+        async with office(tmp_path, "a", "b") as at:
+            client = await at.client("h")
+            one, two = await at.take(client, 2)
+            let, keep = asyncio.Event(), at.desk._keep_files
+
+            async def slowly(*words: Any) -> None:
+                await let.wait()
+                await keep(*words)
+
+            monkeypatch.setattr(at.desk, "_keep_files", slowly)
+            bringing = at.bring(one, client=client)
+            await until(lambda: at.desk._finishing, "its files are being kept")
+            assert await at.desk.ping(client, [one, two], 0) == []
+            asked = asyncio.ensure_future(at.desk.ping(client, [one, two], 0))
+            let.set()
+            assert await asked == [one]
+            assert await bringing == "accepted"
+
+    asyncio.run(run())
+
+
 def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path) -> None:
     async def run() -> None:
         async with office(tmp_path, "a") as at:

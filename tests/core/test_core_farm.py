@@ -299,6 +299,17 @@ def test_bye_returns_what_the_client_had_at_once() -> None:
     assert sum(isinstance(c, ClientLeft) for c in farm.changes) == 1, "a second goodbye says nothing new"
 
 
+def test_a_goodbye_for_a_client_that_was_killed_counts_as_silence() -> None:
+    """A task that has its clients killed, as by want of memory, must come to an end."""
+    farm = make_farm(1)
+    for number in range(MAX_LOST):
+        client = host(farm, f"h{number}")
+        take(farm, client, 1)
+        farm.bye(5.0, client, killed=True)
+    assert farm.in_state[TaskState.FAILED] == 1
+    assert any(isinstance(c, TaskMoved) and "hosts were lost" in c.reason for c in farm.changes)
+
+
 def test_a_goodbye_of_a_stranger_changes_nothing() -> None:
     farm = make_farm()
     farm.bye(0, "77")

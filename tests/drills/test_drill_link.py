@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,21 @@ def test_all_hosts_gone_and_back(make_drill: Maker, lab: Lab, how: str) -> None:
     drill.five_checks(f"all hosts {how} beyond the lease, then back")
 
 
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Some other program listens there; it hangs up on whoever comes."""
+    with closing(socket.create_server(("", port))) as other:
+        threading.Thread(target=_hang_up, args=(other,), daemon=True).start()
+        yield
+        other.shutdown(socket.SHUT_RDWR)
+
+
+def _hang_up(other: socket.socket) -> None:
+    with suppress(OSError):  # it is closed
+        while True:
+            other.accept()[0].close()
+
+
 def test_another_port_after_the_death_of_the_master(make_drill: Maker, lab: Lab) -> None:
     """The port was taken meanwhile: the new start over SSH hands the living clients the new address."""
     drill = make_drill(lab, 2, yaml="ping: 0.5\ngrace: 60\n")
@@ -115,8 +131,7 @@ def test_another_port_after_the_death_of_the_master(make_drill: Maker, lab: Lab)
     before = [drill.client_of(host) for host in drill.hosts]
     port = drill.port
     drill.kill_master()
-    with closing(socket.socket()) as other:
-        other.bind(("", port))
+    with taken(port):
         drill.open_gate()
         drill.start_run()
         drill.wait_done(30)
