@@ -99,13 +99,18 @@ def test_tasks_on_a_host_with_a_full_disk_go_to_others_and_it_is_benched(drill: 
         lost = drill.query("SELECT host, count(*) FROM tickets WHERE state IN ('failed', 'rejected') GROUP BY host")
         report("a task directory full, beside two good hosts", drill, f"attempts lost: {dict(lost)}")
         assert {host for host, _ in lost} <= {"full"}
+        assert "full is benched" in drill.said
         assert os.listdir(drill.root / "full") == ["filler"]
         drill.checked()
 
 
-def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(drill: Drill) -> None:
+@pytest.mark.parametrize("careless", [False, True], ids=["careful program", "program that ignores it"])
+def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(
+    drill: Drill, careless: bool
+) -> None:
+    work = WORK.replace(" || exit 1", "") + "exit 0\n" if careless else WORK
     with small_disk(drill.root / "full", "64k"):
-        drill.sweep(6).start()
+        drill.sweep(6, work=work).start()
         filler = drill.root / "full" / "filler"
         drill.host("h1", "--workdir", str(drill.root / "full"), SLEEP="0.3")
         wait_until(drill.started, "a program runs")
