@@ -99,15 +99,20 @@ def test_tasks_on_a_host_with_a_full_disk_go_to_others_and_it_is_benched(drill: 
         lost = drill.query("SELECT host, count(*) FROM tickets WHERE state IN ('failed', 'rejected') GROUP BY host")
         report("a task directory full, beside two good hosts", drill, f"attempts lost: {dict(lost)}")
         assert {host for host, _ in lost} <= {"full"}
+        assert "full is benched" in drill.said
         assert os.listdir(drill.root / "full") == ["filler"]
         drill.checked()
 
 
-def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(drill: Drill) -> None:
+@pytest.mark.parametrize("careless", [False, True], ids=["careful program", "program that ignores it"])
+def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(
+    drill: Drill, careless: bool
+) -> None:
+    work = WORK.replace(" || exit 1", "") + "exit 0\n" if careless else WORK
     with small_disk(drill.root / "full", "64k"):
-        drill.sweep(10).start()
+        drill.sweep(6, work=work).start()
         filler = drill.root / "full" / "filler"
-        drill.host("h1", "--workdir", str(drill.root / "full"), SLEEP="0.5")
+        drill.host("h1", "--workdir", str(drill.root / "full"), SLEEP="0.3")
         wait_until(drill.started, "a program runs")
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(bytes(1024)):
@@ -119,7 +124,7 @@ def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_m
             assert "No space left on device" in row["reason"], row
         filler.unlink()
         assert drill.spe("retry").returncode in (0, 1)
-        if drill.states().get("done") != 10:
+        if drill.states().get("done") != drill.sets:
             drill.start()
             drill.host("h1", "--workdir", str(drill.root / "full"))
             assert drill.end() == 0

@@ -12,8 +12,13 @@ import signal
 import sys
 import time
 
-CONNECTIONS, A_CONNECTION = 40, 50  # side by side; requests before one is made anew
+CONNECTIONS, A_CONNECTION = 20, 10  # side by side; batches before one is made anew
 PATHS = ("/task", "/config", "/ping", "/complete", "/worker", "/nothing")
+
+
+def wrong(path: str) -> str:
+    """A request with a session ID that looks like one."""
+    return f"GET {path}?sessionID={secrets.token_urlsafe(24)} HTTP/1.1\r\nHost: m\r\n\r\n"
 
 
 class Flood:
@@ -34,14 +39,14 @@ class Flood:
     async def _connection(self) -> None:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
-            for number in range(A_CONNECTION):
+            for _ in range(A_CONNECTION):
                 while self.sent >= self.rate * (time.monotonic() - self.begun):
                     await asyncio.sleep(0.005)
-                self.sent += 1
-                path = PATHS[number % len(PATHS)]
-                writer.write(f"GET {path}?sessionID={secrets.token_urlsafe(24)} HTTP/1.1\r\nHost: m\r\n\r\n".encode())
-                head = await reader.readuntil(b"wrong session ID\n")
-                self.refused += head.startswith(b"HTTP/1.1 403 ")
+                self.sent += len(PATHS)
+                writer.write("".join(map(wrong, PATHS)).encode())
+                for _ in PATHS:
+                    answer = await reader.readuntil(b"wrong session ID\n")
+                    self.refused += answer.startswith(b"HTTP/1.1 403 ")
         finally:
             writer.close()
 

@@ -17,7 +17,7 @@ from spe.receive import PATIENCE
 from spe.server import HEAD_TIME, MOST_STRANGERS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-RATE = 1000
+RATE, LEAST = 1300, 1000  # asked for a second, and what must have been reached on a busy machine
 
 
 def test_1000_wrong_session_ids_a_second_cost_the_sweep_less_than_a_quarter_of_its_time(
@@ -41,8 +41,8 @@ def test_1000_wrong_session_ids_a_second_cost_the_sweep_less_than_a_quarter_of_i
     assert other.end() == 0
     extra = drill.seconds / other.seconds - 1
     report("a flood of wrong session IDs", drill, f"{sent} sent, {rate} a second, {extra:+.1%} time")
-    assert refused >= sent - 30  # those that were under way in the end
-    assert rate > 0.8 * RATE
+    assert refused >= sent - 200  # those that were under way in the end
+    assert rate >= LEAST
     assert extra < 0.25
     assert (drill.runs / "master.log").read_text().count("wrong session ID") <= 2 + sent // 1000
     drill.checked()
