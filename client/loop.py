@@ -17,6 +17,7 @@ from .children import Strays, ended_children
 from .load import Load
 from .slot import Attempt, CannotRun
 from .talk import Asker, Listener, Pinger, Senders
+from .trust import clock
 from .wire import Master
 
 LONGEST_WAIT = 2.0
@@ -91,7 +92,7 @@ class Loop:
             self.stop()
         return self.over
 
-    # -- the steps -------------------------------------------------------------------------------------
+    # -- the steps
 
     def wait(self) -> None:
         """Until a program ends, something is posted, a signal comes, or a time is due."""
@@ -146,7 +147,7 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
-        self._begin_unsure()  # they are dropped
+        self._begin_unsure(clock())  # they are dropped
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
@@ -171,7 +172,7 @@ class Loop:
             self.reap()
             self.settle()
 
-    # -- posted by the other threads -------------------------------------------------------------------
+    # -- posted by the other threads
 
     def post(self, function: Callable[..., None], *arguments: Any) -> None:
         """From any thread: have this done by the loop."""
@@ -183,7 +184,8 @@ class Loop:
         if self.over is not None or attempt.dropped or attempt.reason:
             attempt.dropped = attempt.dropped or self.over is not None
             return self._done(attempt)
-        if not self.pinger.trust.holds():
+        if not (self.pinger.trust.holds() and attempt.sure):
+            self.pinger.now.set()
             return self.unsure.append(attempt)
         attempt.slot = self._numbers.pop()
         try:
@@ -205,7 +207,7 @@ class Loop:
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets that we held then; those it called back are dropped by now."""
         self.pinger.trust.renew(began)
-        self._begin_unsure()
+        self._begin_unsure(began)
 
     def _forgive(self, late: float) -> None:
         """We were stopped for a while, or the whole host was: no program's timeout runs meanwhile."""
@@ -213,19 +215,23 @@ class Loop:
             for attempt in self.running.values():
                 attempt.deadline += late if attempt.deadline else 0.0
 
-    def _begin_unsure(self) -> None:
+    def _begin_unsure(self, began: float) -> None:
+        """Those that the pings since then have named."""
         unsure, self.unsure = self.unsure, []
         for attempt in unsure:
+            attempt.sure = attempt.sure or attempt.held_at <= began
             self.begin(attempt)
 
     def end(self, ending: ends.Ending) -> None:
         """There is a reason to end the client; the first one counts."""
         self.over = self.over or ending
 
-    # -- called by the other threads, in theirs ---------------------------------------------------------
+    # -- called by the other threads, in theirs
 
-    def hold(self, attempts: List[Attempt]) -> None:
-        """These tickets are ours from now on."""
+    def hold(self, attempts: List[Attempt], asked: float) -> None:
+        """These tickets are ours from now on. An answer that was long on its way may have been overtaken by time."""
+        for attempt in attempts:
+            attempt.sure, attempt.held_at = self.pinger.trust.covers(asked), clock()
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
         self.room.change(len(attempts), len(attempts))
         self.pinger.now.set()
@@ -240,7 +246,7 @@ class Loop:
         self.master.grace = min(self.master.grace, OVER_GRACE)
         self.pinger.now.set()
 
-    # -- inside ----------------------------------------------------------------------------------------
+    # -- inside
 
     def _done(self, attempt: Attempt) -> None:
         if attempt.slot:

@@ -35,6 +35,7 @@ class Attempt:
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
         self.timed_out = self.dropped = False
+        self.sure, self.held_at = True, 0.0  # whether it may begin without a ping that names it, held since then
         self.reason = ""  # why it failed
         self.exit_code: Optional[int] = None  # -N: killed by signal N
         self.usage: Dict[str, Any] = {}
@@ -45,7 +46,7 @@ class Attempt:
         """The process of the program, whose group and session have the same number."""
         return self.process.pid if self.process else 0
 
-    # -- its directory ---------------------------------------------------------------------------------
+    # -- its directory
 
     def prepare(self, worker: str, shared: Dict[str, str]) -> None:
         """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
@@ -95,7 +96,7 @@ class Attempt:
         if os.path.lexists(self.folder):
             folders.remove_tree(self.folder)
 
-    # -- its program -----------------------------------------------------------------------------------
+    # -- its program
 
     def start(self, environment: Dict[Any, Any], slot: int) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""

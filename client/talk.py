@@ -71,11 +71,11 @@ class Asker(Talker):
     def talk(self) -> None:
         over = False
         while True:
-            count = self.loop.room.wait()
+            count, asked = self.loop.room.wait(), clock()
             reply = self.line.ask("/task", self._query(count, 0 if over else WAIT), timeout=WAIT + 30.0)
             over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
-                self._take(reply)
+                self._take(reply, asked)
             elif reply.status != 503:
                 raise ends.Ending(ends.OTHER, "the master answers %d to /task: %s" % (reply.status, reply.text))
             elif not over:
@@ -103,13 +103,13 @@ class Asker(Talker):
         self.loop.room.nothing_held.wait(ASK_AGAIN)
         return False
 
-    def _take(self, reply: Reply) -> None:
+    def _take(self, reply: Reply, asked: float) -> None:
         try:
             tasks = record.parse_tasks(reply.body)
         except record.BadRecord as fault:
             raise ends.Ending(ends.OTHER, "the master's task record cannot be read: %s" % fault)
         attempts = [Attempt(task, self.loop.base) for task in tasks if task.ticket not in self.loop.held]
-        self.loop.hold(attempts)
+        self.loop.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
 

@@ -29,9 +29,13 @@ class Trust:
         self._word = clock()
         self._changed = threading.Condition()
 
+    def covers(self, moment: float) -> bool:
+        """Whether what the master said to a question of that moment still holds."""
+        return clock() - moment < self._lease
+
     def holds(self) -> bool:
         """Whether one may act; if not, the master is being asked."""
-        if clock() - self._word < self._lease:
+        if self.covers(self._word):
             return True
         self._ask()
         return False

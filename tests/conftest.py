@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from drills.figures import pytest_terminal_summary
 from lab.fixtures import arm64_root, hosts, lab
 
 __all__ = ["arm64_root", "hosts", "lab", "pytest_terminal_summary"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that in the end no process works alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
