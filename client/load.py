@@ -10,16 +10,14 @@ MINUTE = 60.0
 
 def system_load() -> Optional[float]:
     """The 1-minute load; None where the system does not tell."""
-    if not hasattr(os, "getloadavg"):
-        return None
     try:
         return os.getloadavg()[0]
-    except OSError:
+    except (AttributeError, OSError):
         return None
 
 
 class Load:
-    """The kernel forgets its load over a minute; what our own tasks added to it is forgotten here as slowly."""
+    """The kernel forgets its load over a minute; what our own tasks added is forgotten here as slowly."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._at = clock, clock()
