@@ -252,8 +252,15 @@ def test_a_full_disk_is_said_as_such(farm: Farm, client: Started, tmp_path: Path
         client.workdir = small
         mesh = b"x" * 400_000
         farm.files[hashlib.sha256(mesh).hexdigest()] = mesh
-        farm.add(task(1, "true", inputs={"big": mesh}), task(2, "true", shared={"m": mesh}), task(3, "echo", "on"))
-        assert client.run("--slots", "1")[0] == 0
+        farm.over = False
+        farm.add(task(1, "true", inputs={"big": mesh}), task(2, "true", shared={"m": mesh}))
+        client.start("--slots", "1")
+        farm.wait_for(lambda: {1, 2} <= set(farm.failed))
+        farm.wait_for(lambda: os.statvfs(small).f_bfree > 10)  # what was half written is cleared away
+        farm.add(task(3, "echo", "on"))
+        farm.wait_for(lambda: 3 in farm.completed)
+        farm.finish()
+        assert client.end()[0] == 0
         assert "'big'" in farm.failed[1].reason and "No space left on device" in farm.failed[1].reason
         assert "No space left on device" in farm.failed[2].reason
         assert farm.completed[3].parts["stdout"] == b"on\n"

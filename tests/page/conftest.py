@@ -41,8 +41,9 @@ def held(tmp_path: Path) -> Iterator[Held]:
         process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Not for the session: while it lives its event loop runs in this thread, and no test may start one of its own."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
