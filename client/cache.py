@@ -165,7 +165,12 @@ class Files:
         path = os.path.join(self.folder, sha256)
         if sha256 not in self._kept:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            self._fetch(line, sha256, path)
+            try:
+                self._fetch(line, sha256, path)
+            except OSError:
+                if os.path.exists(path):  # half of it would fill a full disk for good
+                    os.unlink(path)
+                raise
         self._kept[sha256] = self._kept.pop(sha256, 0) or os.path.getsize(path)
         self._make_room()
         return path

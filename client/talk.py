@@ -217,7 +217,7 @@ class Pinger(Talker):
 
 
 class Listener(Talker):
-    """Holds one request open, so that a ticket called back is heard of at once and not with the next ping."""
+    """Holds one request open, so that a ticket called back is heard of at once."""
 
     def __init__(self, loop: "Loop", every: float) -> None:
         super().__init__(loop)
