@@ -205,12 +205,12 @@ class Loop:
                 attempt.stop()
 
     def go_on(self, began: float) -> None:
-        """The master has answered for all tickets that we held then; those it called back are dropped by now."""
+        """The master has answered for all tickets held then; those it called back are dropped."""
         self.pinger.trust.renew(began)
         self._begin_unsure(began)
 
     def _forgive(self, late: float) -> None:
-        """We were stopped for a while, or the whole host was: no program's timeout runs meanwhile."""
+        """We were stopped for a while: no program's timeout runs meanwhile."""
         if late > LONGEST_WAIT:
             for attempt in self.running.values():
                 attempt.deadline += late if attempt.deadline else 0.0
@@ -229,7 +229,7 @@ class Loop:
     # -- called by the other threads, in theirs
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
-        """These tickets are ours from now on. An answer that was long on its way may have been overtaken by time."""
+        """These tickets are ours from now on; an answer that was long on its way may be overtaken."""
         for attempt in attempts:
             attempt.sure, attempt.held_at = self.pinger.trust.covers(asked), clock()
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)

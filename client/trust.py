@@ -1,7 +1,7 @@
 """How long the master's last word about our tickets holds. After a longer silence it is asked before anything else.
 
-This host may have slept, the client may have been stopped, the link may have been cut: then others may have done
-our tasks, and nothing is sent or started before the master has said which of our tickets still count.
+This host may have slept, the client been stopped, the link been cut: then others may have done our tasks, and nothing
+is sent or started before the master has said which of our tickets still count.
 """
 
 import threading
