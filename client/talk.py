@@ -56,7 +56,7 @@ class Talker(threading.Thread):
         raise NotImplementedError
 
     def wait_for_trust(self) -> None:
-        """Before anything is sent: after a long silence, wait until the master has said what still counts."""
+        """After a long silence, wait until the master has said what still counts."""
         self.loop.pinger.trust.wait(self.loop.master.stopping)
 
 

@@ -14,7 +14,7 @@ LOOK = 0.2  # seconds between looks of those who wait
 
 
 def clock() -> float:
-    """Seconds that also pass while this host sleeps, and that nobody can set."""
+    """Seconds that also pass while this host sleeps."""
     kind: Optional[int] = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if kind is None else time.clock_gettime(kind)
 
