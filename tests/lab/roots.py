@@ -122,4 +122,4 @@ def _mirror(codename: str) -> str:
         line = re.search(rf"^deb\s+(?:\[[^]]*]\s+)?(\S+)\s+{codename}\s", text, re.MULTILINE)
         if line:
             return line[1]
-    return "http://deb.debian.org/debian"
+    missing(f"needs a Debian mirror with {codename} in /etc/apt/sources.list or sources.list.d")
