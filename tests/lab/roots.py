@@ -122,4 +122,4 @@ def _mirror(codename: str) -> str:
         line = re.search(rf"^deb\s+(?:\[[^]]*]\s+)?(\S+)\s+{codename}\s", text, re.MULTILINE)
         if line:
             return line[1]
-    missing(f"needs a Debian mirror with {codename} in /etc/apt/sources.list or sources.list.d")
+    return missing(f"needs a Debian mirror with {codename} in /etc/apt/sources.list or sources.list.d")
