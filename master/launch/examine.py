@@ -75,7 +75,8 @@ class Look:
         try:
             self.seen.address = self._address(shell)
             script = self.questions.script(self.host, self.seen.address, self.seen.nonce)
-            shell.say(f"{script}{remote.END}\n".encode())
+            with contextlib.suppress(OSError):  # an account without a shell may be gone already: its words tell
+                shell.say(f"{script}{remote.END}\n".encode())
             self._hear(shell, begun)
             understood(self.seen, self._lines, self.questions.nonce)
             if self.seen.reached is False:
