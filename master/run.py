@@ -307,7 +307,7 @@ class Run:
             await self._feed(desk)
             if desk.farm.waiting and not desk.farm.draining:
                 fleet.start()
-            gathering.add(desk.take_accepted())
+            gathering.add(desk.arrivals.take_accepted())
             self.progress.update(desk.farm)
             if desk.farm.over and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
