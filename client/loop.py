@@ -13,10 +13,13 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends
+from .ahead import Pace
 from .children import Strays, ended_children
 from .load import Load
+from .sending import Senders
 from .slot import Attempt, CannotRun
-from .talk import Asker, Listener, Pinger, Senders
+from .spawn import keep_files_to_ourselves
+from .talk import Asker, Listener, Pinger
 from .trust import clock
 from .wire import Master
 
@@ -27,32 +30,51 @@ OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
 
 
 class Room:
-    """Free slots, and who waits for one."""
+    """Free slots and what may be fetched ahead of them; and who waits for either."""
 
     def __init__(self, slots: int) -> None:
         self.slots, self.taken, self.held = slots, 0, 0
+        self.ahead = 0  # how many beyond the slots are worth having
+        self.refused = False  # nothing is to be had ahead, until a slot is free again
         self.nothing_held = threading.Event()
         self._changed = threading.Condition()
 
-    def wait(self) -> int:
-        """Wait for room; how much there is. Results that can't be brought away take room too, in the end."""
-        with self._changed:
-            while self._free() <= 0:
-                self._changed.wait()
-            return self._free()
+    def wait(self) -> Tuple[int, int]:
+        """Wait until there is something to ask for: how many, and how many of them only ahead of a free slot.
 
-    def change(self, taken: int, held: int) -> None:
-        """So many more (or less) slots are taken, tickets held."""
+        Results that can't be brought away take room too, in the end.
+        """
+        with self._changed:
+            while not self._is_worth_asking():
+                self._changed.wait()
+            free, all_in_all = max(0, self._left(0)), self._left(self.ahead)
+            self.refused = self.refused and not free
+            return max(free, all_in_all), max(0, all_in_all - free)
+
+    def _is_worth_asking(self) -> bool:
+        if self._left(0) > 0:
+            return True
+        return self.ahead > 0 and not self.refused and 2 * self._left(self.ahead) >= self.ahead
+
+    def change(self, taken: int, held: int, ahead: Optional[int] = None) -> None:
+        """So many more (or less) tickets are taken, held; so many are worth fetching ahead."""
         with self._changed:
             self.taken, self.held = self.taken + taken, self.held + held
-            if self.held:
-                self.nothing_held.clear()
-            else:
+            self.ahead = self.ahead if ahead is None else ahead
+            if not self.held:
                 self.nothing_held.set()
-            self._changed.notify_all()
+            elif self.nothing_held.is_set():
+                self.nothing_held.clear()
+            if self._is_worth_asking():  # waking a thread costs as much as a task
+                self._changed.notify()
 
-    def _free(self) -> int:
-        return min(self.slots - self.taken, self.slots + MOST_UNDELIVERED - self.held)
+    def refuse(self) -> None:
+        """Others need it more, or there is nothing: only a free slot is a reason to ask again."""
+        with self._changed:
+            self.refused = True
+
+    def _left(self, ahead: int) -> int:
+        return self.slots + ahead - max(self.taken, self.held - MOST_UNDELIVERED - ahead)
 
 
 class Loop:
@@ -61,11 +83,12 @@ class Loop:
     def __init__(self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str) -> None:
         self.master, self.base, self.environment = master, base, environment
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
-        self.room = Room(slots)
+        self.room, self.pace = Room(slots), Pace(slots)
         self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
+        self.ready: Deque[Attempt] = deque()  # prepared, waiting for a slot
         self.unsure: List[Attempt] = []  # prepared, but perhaps no longer wanted: the master is being asked
         self.strays = Strays(base)
         self.over: Optional[ends.Ending] = None
@@ -73,6 +96,7 @@ class Loop:
         self._posted: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
         self._bell, self._ring = os.pipe()
         self._parent = os.getppid()
+        keep_files_to_ourselves()
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
         """Until there is a reason to end; that reason."""
@@ -87,6 +111,7 @@ class Loop:
                 self.take_posts()
                 self.reap()
                 self.settle()
+                self.fill()
                 self.enforce_times()
         finally:
             self.stop()
@@ -133,6 +158,15 @@ class Loop:
                 self.ending.remove(attempt)
                 self._done(attempt)
 
+    def fill(self) -> None:
+        """No slot stays free while something is ready."""
+        while self._numbers and self.ready:
+            try:
+                attempt = self.ready.popleft()
+            except IndexError:  # it was given back in this moment
+                return
+            self._begin(attempt)
+
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
         now = time.monotonic()
@@ -147,7 +181,9 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
-        self._begin_unsure(clock())  # they are dropped
+        self._begin_unsure(clock())
+        while self.ready:
+            self._begin(self.ready.popleft())  # they are dropped
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
@@ -179,8 +215,12 @@ class Loop:
         self._posted.append((function, arguments))
         self._wake()
 
-    def begin(self, attempt: Attempt) -> None:
-        """A task is prepared: start it, or hand on why it can't be."""
+    def begin(self, attempts: List[Attempt]) -> None:
+        """Each begins when there is a slot."""
+        self.ready.extend(attempts)
+
+    def _begin(self, attempt: Attempt) -> None:
+        """Start it, or hand on why it can't be."""
         if self.over is not None or attempt.dropped or attempt.reason:
             attempt.dropped = attempt.dropped or self.over is not None
             return self._done(attempt)
@@ -189,6 +229,8 @@ class Loop:
             return self.unsure.append(attempt)
         attempt.slot = self._numbers.pop()
         try:
+            if not attempt.prepared:
+                attempt.prepare(self.worker_path, {})
             attempt.start(self.environment, attempt.slot)
         except CannotRun as fault:
             attempt.reason = str(fault)
@@ -220,7 +262,7 @@ class Loop:
         unsure, self.unsure = self.unsure, []
         for attempt in unsure:
             attempt.sure = attempt.sure or attempt.held_at <= began
-            self.begin(attempt)
+        self.ready.extendleft(reversed(unsure))
 
     def end(self, ending: ends.Ending) -> None:
         """There is a reason to end the client; the first one counts."""
@@ -234,12 +276,32 @@ class Loop:
             attempt.sure, attempt.held_at = self.pinger.trust.covers(asked), clock()
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
         self.room.change(len(attempts), len(attempts))
-        self.pinger.now.set()
+        if not all(attempt.sure for attempt in attempts):
+            self.pinger.now.set()
 
-    def release(self, attempt: Attempt) -> None:
-        """This one is delivered, or dropped, and cleared away."""
-        self.held.pop(attempt.task.ticket, None)
-        self.room.change(0, -1)
+    def give_back(self, count: int) -> List[Attempt]:
+        """Others have nothing to do: up to so many that have not begun, the last ones, are ours no more."""
+        self.room.refuse()
+        given: List[Attempt] = []
+        while len(given) < count:
+            try:
+                given.append(self.ready.pop())
+            except IndexError:
+                break
+        for attempt in given:
+            self.held.pop(attempt.task.ticket, None)
+        self.room.change(-len(given), -len(given))
+        return given
+
+    def release(self, attempts: List[Attempt]) -> None:
+        """These are delivered, or dropped, and cleared away."""
+        for attempt in attempts:
+            self.held.pop(attempt.task.ticket, None)
+        self.room.change(0, -len(attempts))
+
+    def is_busy(self) -> bool:
+        """Whether more will end soon."""
+        return bool(self.ready or self.running)
 
     def told_over(self) -> None:
         """The master said that the sweep is over, while we still have tickets: ask which are of use."""
@@ -251,7 +313,13 @@ class Loop:
     def _done(self, attempt: Attempt) -> None:
         if attempt.slot:
             self._numbers.append(attempt.slot)
-        self.room.change(-1, 0)
+        if "wall" in attempt.usage:
+            self.pace.note(attempt.usage["wall"])
+        if not attempt.dropped:
+            self.senders.pack(attempt)
+        if attempt.packed:
+            attempt.clear_quickly()
+        self.room.change(-1, 0, self.pace.ahead())
         self.senders.put(attempt)
 
     def _listen(self) -> None:

@@ -14,7 +14,8 @@ from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
-from .talk import Asker, Pinger, Senders
+from .sending import Senders
+from .talk import Asker, Pinger
 from .wire import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
@@ -135,7 +136,7 @@ class Client:
         loop = Loop(self.master, self.base.path, slots, environment, self.worker.path if self.worker else "")
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
+        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)), is_yes(self.config, "Batch"))
         return loop.run(Asker(loop, files), senders, Pinger(loop, _number(self.config, "Ping", 0)))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from .store import Store
 
 log = logging.getLogger("spe.desk")
 SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
+CALL_PAUSE = 0.02  # seconds between an idle slot and the call for what others have not begun
 HOLD = 10.0  # seconds that a /task without `wait` is held while tasks run elsewhere
 
 
@@ -65,7 +65,9 @@ class Desk:
         self.tell, self.clock = tell, clock
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self._idle: dict[asyncio.Future[None], int] = {}  # held /task requests, the oldest first, and their free slots
+        self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
+        self._calling: asyncio.TimerHandle | None = None
         self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
 
     async def _store(self) -> None:
@@ -87,7 +89,9 @@ class Desk:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
         count = len(self._idle) if self.farm.closed else self.farm.offers
         while count > 0 and self._idle:
-            _settle(self._idle.popleft())
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            _settle(oldest)
             count -= 1
 
     # -- register
@@ -103,27 +107,33 @@ class Desk:
     # -- task
 
     async def tasks(
-        self, client: str, count: int, wait: float | None, alive: Callable[[], bool], load: float | None = None
+        self,
+        client: str,
+        count: int,
+        wait: float | None,
+        alive: Callable[[], bool],
+        load: float | None = None,
+        ahead: int = 0,
     ) -> list[Record]:
         """Up to `count` records; empty when none comes within `wait` seconds or none ever will.
 
-        `load`: of the client's host, by others.
+        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot.
         """
         deadline = self.clock() + (HOLD if wait is None else wait)
         while True:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
-            records = await self._take(client, count, load)
+            records = await self._take(client, count, load, ahead)
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
             if records or left <= 0 or self.farm.closed:
                 return records
-            await self._idle_for(left)
+            await self._idle_for(left, count - ahead)
 
-    async def _take(self, client: str, count: int, load: float | None) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count, load)
+    async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count, load, ahead)
         records = [record for ticket in tickets if (record := self._record(ticket))]
         if tickets:
             await self._store()
@@ -131,7 +141,7 @@ class Desk:
 
     async def _give_back(self, records: list[Record]) -> list[Record]:
         for record in records:
-            self.farm.give_back(record.ticket.id)
+            self.farm.give_back(record.ticket.id, record.ticket.client)
         await self._store()
         return []
 
@@ -144,16 +154,44 @@ class Desk:
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None
 
-    async def _idle_for(self, seconds: float) -> None:
+    async def _idle_for(self, seconds: float, slots: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle.append(future)
+        self._idle[future] = slots
+        self._call_soon()
         try:
             await asyncio.wait_for(future, seconds)
         except TimeoutError:
             pass
         finally:
-            if future in self._idle:
-                self._idle.remove(future)
+            self._idle.pop(future, None)
+
+    # -- what was fetched ahead
+
+    def _call_soon(self) -> None:
+        """A moment later, so that hosts that become idle together are one call."""
+        if self._idle and not self._calling:
+            self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
+
+    def _call_for_unbegun(self) -> None:
+        """Slots are idle and nothing waits: clients that have more than they can begin are asked to give it back."""
+        self._calling = None
+        if self.farm.waiting or self.farm.more or self.farm.closed:
+            return
+        for client, count in self.farm.unbegun(sum(self._idle.values())).items():
+            self._calls[client] = count
+            for held in self._held_pings.get(client, ()):
+                _settle(held)
+
+    def take_call(self, client: str) -> int:
+        """How many tickets this client is asked to give back, since the last call."""
+        return self._calls.pop(client, 0)
+
+    async def give_back(self, client: str, tickets: list[int]) -> None:
+        """These were fetched ahead and will not be begun there."""
+        self.farm.heard(self.clock(), client)
+        for ticket in tickets:
+            self.farm.give_back(ticket, client)
+        await self._store()
 
     # -- ping
 
@@ -195,7 +233,7 @@ class Desk:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
-        if self.farm.has_expired(client):
+        if self.farm.has_expired(client) or client in self._calls:
             _settle(future)
         try:
             await asyncio.wait_for(future, wait)
@@ -232,6 +270,11 @@ class Desk:
         return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end
+
+    def no_more(self) -> None:
+        """The store has no further tasks: what is left is here."""
+        self.farm.more = False
+        self._call_soon()
 
     async def tick(self) -> None:
         """Let silence have its consequences."""

@@ -328,7 +328,7 @@ class Run:
             desk.farm.add(task for _, task in rows)
             desk.wake_idle()
         elif all_stored:
-            desk.farm.more = False
+            desk.no_more()
 
     async def _tick(self, desk: Desk) -> None:
         while True:

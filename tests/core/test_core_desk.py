@@ -398,7 +398,7 @@ def test_result_files_wait_for_room_and_nothing_is_said_before(
 
     async def run() -> None:
         async with office(tmp_path, "a") as at:
-            at.desk.folder = small
+            at.desk.arrivals.folder = small
             (ticket,) = await at.take(await at.client("h"))
             with (small / "filler").open("wb") as filler, pytest.raises(OSError):
                 while True:
