@@ -7,7 +7,6 @@ results out; they post what happened, and the loop acts on it.
 import os
 import select
 import signal
-import threading
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
@@ -16,6 +15,7 @@ from . import ends
 from .ahead import Pace
 from .children import Strays, ended_children
 from .load import Load
+from .room import Room
 from .sending import Senders
 from .slot import Attempt, CannotRun
 from .spawn import keep_files_to_ourselves
@@ -25,65 +25,19 @@ from .wire import Master
 
 LONGEST_WAIT = 2.0
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
-MOST_UNDELIVERED = 32  # results that wait to be brought away, before no new task is taken
 OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
-
-
-class Room:
-    """Free slots and what may be fetched ahead of them; and who waits for either."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots, self.taken, self.held = slots, 0, 0
-        self.ahead = 0  # how many beyond the slots are worth having
-        self.refused = False  # nothing is to be had ahead, until a slot is free again
-        self.nothing_held = threading.Event()
-        self._changed = threading.Condition()
-
-    def wait(self) -> Tuple[int, int]:
-        """Wait until there is something to ask for: how many, and how many of them only ahead of a free slot.
-
-        Results that can't be brought away take room too, in the end.
-        """
-        with self._changed:
-            while not self._is_worth_asking():
-                self._changed.wait()
-            free, all_in_all = max(0, self._left(0)), self._left(self.ahead)
-            self.refused = self.refused and not free
-            return max(free, all_in_all), max(0, all_in_all - free)
-
-    def _is_worth_asking(self) -> bool:
-        if self._left(0) > 0:
-            return True
-        return self.ahead > 0 and not self.refused and 2 * self._left(self.ahead) >= self.ahead
-
-    def change(self, taken: int, held: int, ahead: Optional[int] = None) -> None:
-        """So many more (or less) tickets are taken, held; so many are worth fetching ahead."""
-        with self._changed:
-            self.taken, self.held = self.taken + taken, self.held + held
-            self.ahead = self.ahead if ahead is None else ahead
-            if not self.held:
-                self.nothing_held.set()
-            elif self.nothing_held.is_set():
-                self.nothing_held.clear()
-            if self._is_worth_asking():  # waking a thread costs as much as a task
-                self._changed.notify()
-
-    def refuse(self) -> None:
-        """Others need it more, or there is nothing: only a free slot is a reason to ask again."""
-        with self._changed:
-            self.refused = True
-
-    def _left(self, ahead: int) -> int:
-        return self.slots + ahead - max(self.taken, self.held - MOST_UNDELIVERED - ahead)
 
 
 class Loop:
     """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
 
-    def __init__(self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str) -> None:
+    def __init__(
+        self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str, together: bool
+    ) -> None:
+        """`together`: the master takes several results at once, and calls back what was fetched ahead."""
         self.master, self.base, self.environment = master, base, environment
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
-        self.room, self.pace = Room(slots), Pace(slots)
+        self.room, self.pace, self.together = Room(slots), Pace(slots if together else 0), together
         self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
@@ -276,8 +230,7 @@ class Loop:
             attempt.sure, attempt.held_at = self.pinger.trust.covers(asked), clock()
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
         self.room.change(len(attempts), len(attempts))
-        if not all(attempt.sure for attempt in attempts):
-            self.pinger.now.set()
+        self.pinger.now.set()
 
     def give_back(self, count: int) -> List[Attempt]:
         """Others have nothing to do: up to so many that have not begun, the last ones, are ours no more."""

@@ -29,14 +29,13 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, loop: "Loop", max_result: int, together: bool) -> None:
-        """`together`: the master takes several results in one request."""
+    def __init__(self, loop: "Loop", max_result: int) -> None:
         self.loop, self.max_result = loop, max_result
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(loop, self) if together else None
+        self._batches = Batches(loop, self) if loop.together else None
         if self._batches:
             self._batches.start()
 

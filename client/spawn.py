@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import time
-from typing import Dict, List
+from typing import Any, Dict, List
 
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
 IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
-_has_spawn = hasattr(os, "posix_spawn")
+_posix_spawn: Any = getattr(os, "posix_spawn", None)
+_DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
 
 def spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
@@ -28,20 +29,20 @@ def spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: L
 
 
 def _spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
-    global _has_spawn
-    if _has_spawn:
+    global _posix_spawn
+    if _posix_spawn:
         try:
             return _posix(words, folder, environment, files)
         except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID
-            _has_spawn = False
+            _posix_spawn = None
     return _popen(words, folder, environment, files)
 
 
 def _posix(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
-    actions = [(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)]
+    actions = [(_DUP2, file, number) for number, file in enumerate(files)]
     program = _found(words[0], environment)
-    return os.posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=IGNORED)
+    return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=IGNORED))
 
 
 def _found(name: bytes, environment: Dict[str, str]) -> bytes:

@@ -133,10 +133,11 @@ class Client:
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
-        loop = Loop(self.master, self.base.path, slots, environment, self.worker.path if self.worker else "")
+        worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
+        loop = Loop(self.master, self.base.path, slots, environment, worker, together)
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)), is_yes(self.config, "Batch"))
+        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
         return loop.run(Asker(loop, files), senders, Pinger(loop, _number(self.config, "Ping", 0)))
 
 

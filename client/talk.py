@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WAIT = 20  # seconds that the master may hold a request for tasks
 HOLD = 30  # seconds that the master may hold a request to be called back by
 ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
-GATHER = 0.2  # seconds in which new tickets gather for one ping
+GATHER, PAUSE = 0.2, 1.0  # seconds in which new tickets gather for one ping; between two such pings
 TICKETS_A_PING = 100
 
 
@@ -140,10 +140,11 @@ class Pinger(Talker):
         self.trust = Trust(every, self.now.set)
 
     def talk(self) -> None:
+        began = -PAUSE
         while self.every > 0:
             if self.now.wait(self.every):
                 self.now.clear()
-                self.loop.master.stopping.wait(min(GATHER, self.every / 2))
+                self.loop.master.stopping.wait(min(max(GATHER, began + PAUSE - clock()), self.every / 2))
             began, tickets = clock(), sorted(self.loop.held)
             for at in range(0, len(tickets), TICKETS_A_PING):
                 self._ping(tickets[at : at + TICKETS_A_PING])
