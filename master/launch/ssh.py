@@ -16,7 +16,7 @@ from ..model import Host
 from . import forward, meaning, remote, transfer
 from .connect import Connection, connect
 from .offer import ALREADY_RUNS, Offer, Options, is_loopback
-from .said import Code, Said
+from .said import Code, Place, Said
 from .threads import in_thread
 
 log = logging.getLogger("spe.launch")
@@ -116,38 +116,63 @@ class SshLauncher:
 
     def _start_client(self, connection: Connection, url: str) -> Said:
         """Start first; copy only when the client is not there."""
-        script = remote.start_script(self.host, self._offer, url)
+        script = remote.start_script(self.host, self._offer, url, self._options.homes.run, self._nonce)
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
+            if said.code == Code.NO_CLIENT:
+                said = self._copy_and_start(connection, said, url)
             if said.code != Code.NO_CLIENT:
                 self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last
                 return said
-            self._copy(connection)
         return said
 
-    def _copy(self, connection: Connection) -> None:
-        """Of the hosts that share a home one at a time; the others look again first: it may be there by then."""
-        folder, seen = self._look(connection)
-        if folder is None:
-            return
-        with self._options.homes.turn(self._nonce, seen) as first:
-            if not first:
-                folder, _ = self._look(connection)
-            if folder is not None:
-                log.info("%s: copying the client to %s", self.host.name, folder)
-                self._copied = True
-                limit = self._options.copy_limit
-                transfer.copy(connection.transport, folder, self._offer, self._nonce, self.host.name, limit)
+    def _copy_and_start(self, connection: Connection, said: Said, url: str) -> Said:
+        """Of the hosts that share a home one at a time; the others look again first: it may be there by then.
 
-    def _look(self, connection: Connection) -> tuple[str | None, list[str]]:
-        """Where the client is to be copied to, None: it is there; and the nonces of who shares that folder."""
-        script = remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
-        said = self._run(connection, script)
+        A host that is alone in its home starts the client in the same go. Others do it when they have given the turn
+        away, and this returns that there was none.
+        """
+        place: Place | None = self._place(said)
+        assert place is not None
+        alone = place.seen == (self._nonce,)
+        with self._options.homes.turn(self._nonce, place.seen) as first:
+            if not first:
+                place = self._place(self._run(connection, self._look_script()))
+            if place is not None:
+                incoming = self._copy(connection, place)
+                if alone and first:
+                    words = (self.host, self._offer, url, place, incoming, self._nonce)
+                    return self._placed(connection, place, incoming, remote.place_and_start_script(*words))
+                name = self._offer.client_name
+                self._placed(
+                    connection, place, incoming, remote.place_script(place.folder, incoming, name, self._nonce)
+                )
+        return said
+
+    def _look_script(self) -> str:
+        return remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
+
+    def _place(self, said: Said) -> Place | None:
+        """Where the client is to be copied to, None: it is there."""
         if said.code == Code.STARTED:
-            return None, []
-        if said.code != Code.NO_CLIENT or said.folder is None:
+            return None
+        if said.code != Code.NO_CLIENT or said.place is None:
             raise meaning.of(said, self.host)
-        return said.folder, said.seen
+        return said.place
+
+    def _copy(self, connection: Connection, place: Place) -> str:
+        log.info("%s: copying the client to %s", self.host.name, place.folder)
+        self._copied = True
+        limit = self._options.copy_limit
+        return transfer.copy(connection.transport, place.folder, self._offer, self.host.name, limit)
+
+    def _placed(self, connection: Connection, place: Place, incoming: str, script: str) -> Said:
+        """The copy under its own name, and whatever else the script does."""
+        said = self._run(connection, script, self._offer.session + "\n")
+        if said.code == Code.NOT_PLACED:
+            limit = self._options.copy_limit
+            raise transfer.failed(connection.transport, place.folder, incoming, said.last, self.host.name, limit)
+        return said
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
         if self._closed.is_set():  # the run is over: nothing is to be started any more

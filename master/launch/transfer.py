@@ -1,4 +1,4 @@
-"""Copying the client to a host with scp: whole under a temporary name, then renamed onto its own.
+"""Copying the client to a host with scp, whole, under a temporary name; a script then gives it its own.
 
 A host without an `scp` program gets it through `cat`. What fails here is the disk, the home or
 "copy failed", never "login failed".
@@ -23,20 +23,24 @@ from .offer import Offer
 log = logging.getLogger("spe.launch")
 
 
-def copy(transport: paramiko.Transport, folder: str, offer: Offer, nonce: str, where: str, limit: float) -> None:
-    """Puts the client into the folder. Nothing of a failed copy stays."""
+def copy(transport: paramiko.Transport, folder: str, offer: Offer, where: str, limit: float) -> str:
+    """Puts the client into the folder, and says under what temporary name. Nothing of a failed copy stays."""
     incoming = f".{offer.client_name}.{secrets.token_hex(6)}"
     try:
         _put(transport, f"{folder}/{incoming}", offer.client, limit)
-        said = remote.run(transport, remote.place_script(folder, incoming, offer.client_name, nonce), where, limit)
-        if said.code != 0:
-            raise _Failed(said.last)
     except _Failed as error:
-        _tidy(transport, incoming, where, limit)
-        fault = meaning.of_words(str(error)) or Fault.COPY
-        raise LaunchError(
-            fault, f"the client cannot be copied to {folder}: {error}", where=where, todo=meaning.todo(fault, where)
-        ) from error
+        raise failed(transport, folder, incoming, str(error), where, limit) from error
+    return incoming
+
+
+def failed(
+    transport: paramiko.Transport, folder: str, incoming: str, words: str, where: str, limit: float
+) -> LaunchError:
+    """What came of a copy that is of no use; its rest is removed."""
+    _tidy(transport, incoming, where, limit)
+    fault = meaning.of_words(words) or Fault.COPY
+    what = f"the client cannot be copied to {folder}: {words}"
+    return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
 
 
 class _Failed(Exception):
