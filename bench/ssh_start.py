@@ -4,8 +4,8 @@
 
 The hosts are those of the tests' lab: real sshd's, each in network, process and file name spaces of its own on this
 machine; it needs root and what tests/packages.txt names. Compared is the processor time of one process here: of
-`spe run` until each host has a task of its own, and of a program that connects to each, runs `true`, copies the same bytes
-with scp and closes. What both need before the first connection (imports, a plan, a certificate) is measured apart.
+`spe run` until each host has a task of its own, and of a program that connects to each, runs `true`, copies the same
+bytes with scp and closes. What is needed before the first host (a plan, a certificate) is shown apart.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ PATIENCE = 120.0
 
 def bare(hosts: list[str], user: str, key: str, known_hosts: str, content: bytes) -> None:
     """What paramiko and scp cost by themselves: all at once, as in a run."""
-    import paramiko
-    import scp
-
     print(json.dumps(time.process_time()), flush=True)
+    import paramiko  # from here on, as spe imports it with the first host
+    import scp
 
     def one(host: str) -> None:
         with paramiko.SSHClient() as client:

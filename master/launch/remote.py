@@ -108,8 +108,8 @@ if [ "$code" = 43 ]; then
     [ -e "$client" ] && probe "$found" "$client" # it may have come meanwhile
     code=$?
     [ "$code" = 0 ] || { say "python $found"; say "folder $folder"; exit 43; }
-    rm -f "$folder/$nonce"
 fi
+[ "$code" != 0 ] || [ ! -e "$folder/$nonce" ] || rm -f "$folder/$nonce"
 [ "$code" = 0 ] && [ "$task" = start ] || exit "$code"
 """
 )
@@ -159,19 +159,19 @@ def start_script(host: Host, offer: Offer, url: str, run: str, nonce: str) -> st
     return words + _arguments(host, offer, url) + _SCRIPT + _START
 
 
-def place_script(folder: str, incoming: str, name: str, nonce: str) -> str:
+def place_script(place: Place, copied: str, nonce: str, offer: Offer) -> str:
     """The script that gives a whole copy its name: until then nobody starts it."""
-    return _placed("place", folder, incoming, name, nonce) + _PLACE
+    return _placed("place", place, copied, nonce, offer) + _PLACE
 
 
-def place_and_start_script(host: Host, offer: Offer, url: str, place: Place, incoming: str, nonce: str) -> str:
+def place_and_start_script(place: Place, copied: str, nonce: str, host: Host, offer: Offer, url: str) -> str:
     """The same, and the client is started with the Python that was found before."""
-    words = _placed("start", place.folder, incoming, offer.client_name, nonce) + assigned({"found": place.python})
-    return words + _arguments(host, offer, url) + _PLACE + _START
+    return _placed("start", place, copied, nonce, offer) + _arguments(host, offer, url) + _PLACE + _START
 
 
-def _placed(task: str, folder: str, incoming: str, name: str, nonce: str) -> str:
-    return assigned({"task": task, "folder": folder, "incoming": incoming, "name": name, "nonce": nonce})
+def _placed(task: str, place: Place, copied: str, nonce: str, offer: Offer) -> str:
+    words = {"folder": place.folder, "found": place.python, "incoming": copied, "name": offer.client_name}
+    return assigned({**words, "task": task, "nonce": nonce})
 
 
 def _arguments(host: Host, offer: Offer, url: str) -> str:

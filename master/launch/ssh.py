@@ -34,7 +34,7 @@ class SshLauncher:
         self._offer, self._options = offer, options
         self._connection: Connection | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._copied, self._nonce = False, options.homes.nonce()
+        self._copied, self._nonce = "", options.homes.nonce()  # the copy's temporary name, and that of homes.py
         self._closed, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
@@ -139,14 +139,12 @@ class SshLauncher:
             if not first:
                 place = self._place(self._run(connection, self._look_script()))
             if place is not None:
-                incoming = self._copy(connection, place)
+                self._copy(connection, place)
                 if alone and first:
-                    words = (self.host, self._offer, url, place, incoming, self._nonce)
-                    return self._placed(connection, place, incoming, remote.place_and_start_script(*words))
-                name = self._offer.client_name
-                self._placed(
-                    connection, place, incoming, remote.place_script(place.folder, incoming, name, self._nonce)
-                )
+                    words = (place, self._copied, self._nonce, self.host, self._offer, url)
+                    return self._placed(connection, place, remote.place_and_start_script(*words))
+                script = remote.place_script(place, self._copied, self._nonce, self._offer)
+                self._placed(connection, place, script)
         return said
 
     def _look_script(self) -> str:
@@ -160,19 +158,30 @@ class SshLauncher:
             raise meaning.of(said, self.host)
         return said.place
 
-    def _copy(self, connection: Connection, place: Place) -> str:
+    def _copy(self, connection: Connection, place: Place) -> None:
         log.info("%s: copying the client to %s", self.host.name, place.folder)
-        self._copied = True
-        limit = self._options.copy_limit
-        return transfer.copy(connection.transport, place.folder, self._offer, self.host.name, limit)
+        self._copied = transfer.temporary(self._offer)
+        path, limit = f"{place.folder}/{self._copied}", self._options.copy_limit
+        try:
+            transfer.copy(connection.transport, path, self._offer.client, limit)
+        except transfer.Failed as error:
+            raise self._not_copied(connection, place, str(error)) from error
 
-    def _placed(self, connection: Connection, place: Place, incoming: str, script: str) -> Said:
+    def _placed(self, connection: Connection, place: Place, script: str) -> Said:
         """The copy under its own name, and whatever else the script does."""
         said = self._run(connection, script, self._offer.session + "\n")
         if said.code == Code.NOT_PLACED:
-            limit = self._options.copy_limit
-            raise transfer.failed(connection.transport, place.folder, incoming, said.last, self.host.name, limit)
+            raise self._not_copied(connection, place, said.last)
         return said
+
+    def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
+        """What the host said means; the rest of the copy is removed."""
+        with contextlib.suppress(LaunchError):  # the fault itself is told
+            limit = self._options.copy_limit
+            remote.run(connection.transport, remote.clean_script(self._copied), self.host.name, limit)
+        fault, where = meaning.of_words(words) or Fault.COPY, self.host.name
+        what = f"the client cannot be copied to {place.folder}: {words}"
+        return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
         if self._closed.is_set():  # the run is over: nothing is to be started any more
@@ -194,7 +203,7 @@ class SshLauncher:
 
     def _leave_as_found(self, connection: Connection) -> None:
         """What was copied to a host that does not work is removed; the fault itself goes its own way."""
-        unwanted = [self._nonce]
+        unwanted = [self._nonce, self._copied]
         unwanted += [self._offer.client_name] if self._copied and not self._offer.keep_client else []
         if connection.transport.is_active():
             with contextlib.suppress(LaunchError):  # told already: this host has failed
