@@ -88,6 +88,8 @@ class Parser:
 
     def close(self) -> None:
         """There is no more: was it all?"""
+        if self._read == self._before:
+            raise no_body("its boundary is not in it")
         at_last = self._read == self._after or (self._read == self._line and self._rest.strip(b" \t\r") == b"--")
         if not at_last:
             raise BadParts("the body breaks off before its last boundary")
