@@ -149,6 +149,7 @@ class Run:
             ended = True
             raise
         finally:
+            desk.let_go()
             await page.stop()
             await server.stop()
             if ended:
@@ -246,8 +247,7 @@ class Run:
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         self.progress.begin(page)
         if self.options.by_hand:
-            pin = byhand.key_pin(self.folder / "session" / "certificate.pem") if offer.tls else ""
-            self.progress.by_hand(byhand.lines(address.url(offer.port), offer, pin))
+            self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         with self._signals(desk):
             streaming = asyncio.create_task(self._stream(desk))
             ticking = asyncio.create_task(self._tick(desk))
@@ -268,6 +268,11 @@ class Run:
             self.folder, statistics, self.interrupts > 0 and self._unfinished(statistics), self.began,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
+
+    def _pin(self) -> str:
+        from .certificate import key_pin  # late: most runs start their clients themselves
+
+        return key_pin(self.folder / "session" / "certificate.pem")
 
     @staticmethod
     def _unfinished(statistics: Statistics) -> bool:
