@@ -50,6 +50,9 @@ DOORS = {
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
+    "rich": ("bar",),
+    "jinja2": ("expression", "page"),
+    "cryptography": ("certificate", "launch."),
 }
 
 
