@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -30,6 +32,8 @@ class Bar:
         """How far the sweep is."""
         self._bar.update(self._sweep, description=text, completed=finished, total=total)
 
-    def stop(self) -> None:
-        """The terminal is as before."""
+    def stop(self, terminal: bool = True) -> None:
+        """The terminal is as before; one that is gone cannot be written to."""
+        if not terminal:
+            self._bar.console.file = io.StringIO()
         self._bar.stop()

@@ -121,8 +121,8 @@ class Progress:
             if answer in ("n", "", "no"):
                 return WorkerChange.ASK
 
-    def end(self) -> None:
-        """The run is over; the terminal is as before."""
+    def end(self, terminal: bool = True) -> None:
+        """The run is over, or there is no `terminal` any more, which is otherwise as before."""
         if self._bar:
-            self._bar.stop()
+            self._bar.stop(terminal)
             self._bar = None

@@ -354,7 +354,7 @@ class Run:
             task.add_done_callback(pending.discard)
 
         def hung_up() -> None:
-            self.progress.end()
+            self.progress.end(terminal=False)
             leave_terminal(self.folder)
             self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
 

@@ -64,6 +64,7 @@ class LocalLauncher:
         if self.host.python is None:
             name, content = "client-installed.py", bundle.installed_client().encode()
         file = self._options.folder / f"{os.getpid()}-{name}"
+        file.touch(mode=0o600)
         file.write_bytes(content)
         return file
 
