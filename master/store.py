@@ -25,6 +25,7 @@ from sqlalchemy import (
     and_,
     case,
     create_engine,
+    delete,
     event,
     func,
     or_,
@@ -118,6 +119,8 @@ class Store:
                 for statement in schema.MIGRATIONS[version]:
                     self._connection.exec_driver_sql(statement)
             schema.metadata.create_all(self._connection)
+            for statement in schema.TRIGGERS:
+                self._connection.exec_driver_sql(statement)
             self._set_meta("schema", str(schema.VERSION))
             self.plan = int(self._meta("plan", "0"))
 
@@ -205,6 +208,7 @@ class Store:
             self._set_meta("plan", str(self.plan))
             self._set_meta("parameters", json.dumps(list(parameters)))
             self._set_meta("results", json.dumps(list(results)))
+            connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
 
@@ -254,8 +258,8 @@ class Store:
 
     async def count(self) -> dict[TaskState, int]:
         """How many sets of today's parameters are in which state."""
-        table = schema.tasks
-        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        table = schema.counts
+        query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan, table.c.sets > 0)
         rows = await self.call(lambda connection: connection.execute(query).all())
         return {TaskState(state): n for state, n in rows}
 
@@ -282,7 +286,8 @@ class Store:
 
     async def anything_done(self) -> bool:
         """Whether any set was ever finished here."""
-        query = select(schema.tasks.c.number).where(schema.tasks.c.state == TaskState.DONE.value).limit(1)
+        done = schema.counts.c.state == TaskState.DONE.value
+        query = select(schema.counts.c.plan).where(done, schema.counts.c.sets > 0).limit(1)
         return await self.call(lambda connection: connection.execute(query).first() is not None)
 
     # -- tickets of before a restart
