@@ -135,6 +135,10 @@ class Reader:
         found = {TaskState(state): n for state, n in self._connection.execute(query)}
         return {state: found.get(state, 0) for state in TaskState}
 
+    def last_ticket(self) -> int:
+        """The newest ticket's number, 0 before the first."""
+        return int(self._connection.execute(select(func.coalesce(func.max(schema.tickets.c.id), 0))).scalar_one())
+
     def rows(self) -> Iterator[ResultRow]:
         """Finished sets in the order of the parameters."""
         t, k = schema.tasks, schema.tickets
@@ -228,8 +232,9 @@ class Reader:
 
     def _hosts(self) -> Iterator[HostWork]:
         query = text(
-            "SELECT h.*, c.heard FROM hosts h LEFT JOIN (SELECT host, max(heard) AS heard FROM clients GROUP BY host) c "
-            "ON c.host = h.host ORDER BY accepted DESC, h.host"
+            "SELECT h.*, c.heard FROM hosts h "
+            "LEFT JOIN (SELECT host, max(heard) AS heard FROM clients GROUP BY host) c ON c.host = h.host "
+            "ORDER BY accepted DESC, h.host"
         )
         for row in self._connection.execute(query):
             yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)

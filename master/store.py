@@ -200,19 +200,30 @@ class Store:
 
     # -- the plan: which sets there are
 
-    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str]) -> None:
-        """A new reading of the parameters begins; sets that it does not name are left out of the table."""
+    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str], digest: str = "") -> bool:
+        """A new reading of the parameters begins; sets that it does not name are left out of the table.
 
-        def work(connection: Connection) -> None:
-            self.plan += 1
-            self._set_meta("plan", str(self.plan))
+        False when nothing needs to be read: `digest` is that of the last reading, which came to its end.
+        """
+
+        def work(connection: Connection) -> bool:
+            known = bool(digest) and self._meta("read") == digest
+            if not known:
+                self.plan += 1
+                self._set_meta("plan", str(self.plan))
+                self._set_meta("read", "")
             self._set_meta("parameters", json.dumps(list(parameters)))
             self._set_meta("results", json.dumps(list(results)))
             connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
+            return not known
 
-        await self.call(work)
+        return await self.call(work)
+
+    async def end_plan(self, digest: str) -> None:
+        """The reading has come to its end, and was of this."""
+        await self.set_meta("read", digest)
 
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""

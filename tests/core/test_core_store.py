@@ -444,7 +444,8 @@ def test_what_counts_along_agrees_with_all_rows_whatever_happens_to_them(tmp_pat
         await plan(store, "a", "b", "c", "d", "e")
         await store.commit([*done(1, 1), *done(2, 2)])
         await store.commit([TicketIssued(3, 3, "1", "lab01"), TicketIssued(4, 3, "2", "lab02")])
-        await store.commit([TicketEnded(3, TicketState.LOST), TicketEnded(4, TicketState.FAILED, Usage(2.0, 0.5, 0.25))])
+        failed = TicketEnded(4, TicketState.FAILED, Usage(2.0, 0.5, 0.25))
+        await store.commit([TicketEnded(3, TicketState.LOST), failed])
         await store.commit([TaskMoved(3, TaskState.FAILED, 1, 1, "no")])
         await store.commit([TicketIssued(5, 4, "2", "lab02"), TicketEnded(5, TicketState.LOST)])
         await store.commit([TicketEnded(5, TicketState.ISSUED)])  # it came back
@@ -463,6 +464,32 @@ def test_what_counts_along_agrees_with_all_rows_whatever_happens_to_them(tmp_pat
         with Reader(tmp_path) as reader:
             found = reader.statistics()
             assert (found.total, found.waiting, found.retries) == (3, 3, 2)
-            assert {h.host: (h.tasks, h.failures, h.lost) for h in found.hosts} == {"lab01": (3, 0, 1), "lab02": (0, 1, 1)}
+            hosts = {h.host: (h.tasks, h.failures, h.lost) for h in found.hosts}
+            assert hosts == {"lab01": (3, 0, 1), "lab02": (0, 1, 1)}
     finally:
         store.close()
+
+
+# -- a plan that has been read before
+
+
+def test_only_a_reading_that_came_to_its_end_need_not_be_made_again(store: Store) -> None:
+    async def begun(digest: str) -> bool:
+        return await store.begin_plan(["x"], ["y"], digest)
+
+    async def run() -> None:
+        assert await begun("one")
+        await store.add_sets(sets("a", "b"))
+        assert await begun("one")  # the first reading broke off
+        await store.add_sets(sets("a", "b"))
+        await store.end_plan("one")
+        assert not await begun("one")
+        assert await numbers(store) == {"a": 1, "b": 2}
+        assert await begun("two")
+        assert await begun("one")  # what another reading left half done is not it any more
+        await store.add_sets(sets("a"))
+        await store.end_plan("")  # one that cannot be told again
+        assert await begun("")
+        assert await numbers(store) == {}
+
+    asyncio.run(run())
