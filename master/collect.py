@@ -200,6 +200,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def files_made(root: Path, specs: Sequence[ResultSpec], collect: Sequence[str]) -> list[Path]:
+    """What write_all writes."""
+    texts = text_results(specs) if text_mode(collect) is not None else []
+    return [root / "results.csv", root / "failed.csv", *(root / f"{spec.name}.txt" for spec in texts)]
+
+
 Rows = Callable[[], Iterable[ResultRow]]
 
 

@@ -290,6 +290,11 @@ class Desk:
         self.farm.draining = True
         self._spread()
 
+    def let_go(self) -> None:
+        """Answer the pings still held, whose clients may be gone: a server that stops would wait a second for them."""
+        for held in [one for those in self._held_pings.values() for one in those]:
+            _settle(held)
+
     async def stop(self) -> None:
         """Call back what runs."""
         self.farm.stop()

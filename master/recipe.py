@@ -134,6 +134,15 @@ class Identity:
             digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
         return digest.digest()
 
+    def digest(self) -> bytes | None:
+        """What all keys have in common, files included; None where the sets decide which files these are."""
+        digest = self.shared.copy()
+        for one in self.paths:
+            if one.pattern.literal is None:
+                return None
+            digest.update(self.recipe.files.digest(one.pattern.literal))
+        return digest.digest()
+
     def _common(self) -> list[object]:
         recipe = self.recipe
         inputs = [[one.name, one.is_file, one.pattern.canonical()] for one in recipe.inputs]

@@ -26,6 +26,7 @@ from sqlalchemy import (
     and_,
     case,
     create_engine,
+    delete,
     event,
     func,
     or_,
@@ -119,6 +120,8 @@ class Store:
                 for statement in schema.MIGRATIONS[version]:
                     self._connection.exec_driver_sql(statement)
             schema.metadata.create_all(self._connection)
+            for statement in schema.TRIGGERS:
+                self._connection.exec_driver_sql(statement)
             self._set_meta("schema", str(schema.VERSION))
             self.plan = int(self._meta("plan", "0"))
 
@@ -209,18 +212,30 @@ class Store:
 
     # -- the plan: which sets there are
 
-    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str]) -> None:
-        """A new reading of the parameters begins; sets that it does not name are left out of the table."""
+    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str], digest: str = "") -> bool:
+        """A new reading of the parameters begins; sets that it does not name are left out of the table.
 
-        def work(connection: Connection) -> None:
-            self.plan += 1
-            self._set_meta("plan", str(self.plan))
+        False when nothing needs to be read: `digest` is that of the last reading, which came to its end.
+        """
+
+        def work(connection: Connection) -> bool:
+            known = bool(digest) and self._meta("read") == digest
+            if not known:
+                self.plan += 1
+                self._set_meta("plan", str(self.plan))
+                self._set_meta("read", "")
             self._set_meta("parameters", json.dumps(list(parameters)))
             self._set_meta("results", json.dumps(list(results)))
+            connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
+            return not known
 
-        await self.call(work)
+        return await self.call(work)
+
+    async def end_plan(self, digest: str) -> None:
+        """The reading has come to its end, and was of this."""
+        await self.set_meta("read", digest)
 
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
@@ -266,8 +281,8 @@ class Store:
 
     async def count(self) -> dict[TaskState, int]:
         """How many sets of today's parameters are in which state."""
-        table = schema.tasks
-        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        table = schema.counts
+        query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan, table.c.sets > 0)
         rows = await self.call(lambda connection: connection.execute(query).all())
         return {TaskState(state): n for state, n in rows}
 
@@ -294,7 +309,8 @@ class Store:
 
     async def anything_done(self) -> bool:
         """Whether any set was ever finished here."""
-        query = select(schema.tasks.c.number).where(schema.tasks.c.state == TaskState.DONE.value).limit(1)
+        done = schema.counts.c.state == TaskState.DONE.value
+        query = select(schema.counts.c.plan).where(done, schema.counts.c.sets > 0).limit(1)
         return await self.call(lambda connection: connection.execute(query).first() is not None)
 
     # -- tickets of before a restart

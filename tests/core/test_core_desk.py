@@ -472,3 +472,16 @@ def test_results_that_a_broken_hook_left_are_taken_by_collect_without_running_an
     assert [g for g in gathered if g] == ["1 3 localhost 33", "2 4 localhost 44"]
     third = spe(tmp_path, "run")
     assert third.returncode == 0 and ran.read_text() == times, third.stderr
+
+
+def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            client = await at.client("h")
+            (ticket,) = await at.take(client)
+            held = asyncio.ensure_future(at.desk.ping(client, [ticket], 60))
+            await until(lambda: bool(at.desk._held_pings), "the ping is held")
+            at.desk.let_go()
+            assert await asyncio.wait_for(held, 10) == []
+
+    asyncio.run(run())
