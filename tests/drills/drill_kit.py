@@ -58,7 +58,7 @@ class Drill(Bench):
     def __init__(
         self, root: Path, figures: Figures | None, hosts: Sequence[LabHost] = (), *, lab: Lab | None = None,
         sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n", by_hand: bool = False,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, homes: Sequence[Path] = (),
     ) -> None:  # fmt: skip
         super().__init__(root)
         self.more = dict(environment or {})
@@ -67,6 +67,7 @@ class Drill(Bench):
         self._clients = 2 if by_hand else 0
         self.figures, self.hosts, self.lab = figures, list(hosts), lab
         self.sets, self.each, self.slots, self.yaml = sets, each, slots, yaml
+        self.homes = list(homes) or [None] * len(self.hosts)
         self.shared = root / "shared"
         self.shared.mkdir()
         self.log, self.gate_file = self.shared / "log", self.shared / "gate"
@@ -95,8 +96,8 @@ class Drill(Bench):
 
     def _boot(self) -> None:
         """All hosts anew, with empty homes, and the folder with log and gate in them."""
-        for host in self.hosts:
-            host.power_on(Boot(binds=((self.shared, THERE),)))
+        for host, home in zip(self.hosts, self.homes, strict=True):
+            host.power_on(Boot(home=home, binds=((self.shared, THERE),)))
             for folder in (host.folder / "home" / USER, host.folder / "tmp"):
                 for entry in folder.iterdir() if folder.exists() else ():
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()

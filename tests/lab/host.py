@@ -30,6 +30,7 @@ class Boot:
     """How a host is booted; the default is a plain one."""
 
     shared_home: bool = False  # one home for all hosts booted so
+    home: Path | None = None  # what it sees as /home: a mount of one's own, see mounts.py
     home_size: str = ""  # "64k": a home that is soon full
     no_python: bool = False
     no_sshd: bool = False
@@ -339,7 +340,8 @@ class LabHost:
             yield f"mount -t tmpfs -o size={how.home_size},mode=755 none {top}/home"
             yield f"mkdir {top}/home/{USER}; chown {UID}:{UID} {top}/home/{USER}"
         else:
-            yield f"mount --bind {self.lab.shared_home if how.shared_home else folder / 'home'} {top}/home"
+            home = how.home or (self.lab.shared_home if how.shared_home else folder / "home")
+            yield f"mount --bind {home} {top}/home"
         yield from (f"mount --bind {folder}/root {top}/root", f"mount -t tmpfs none {top}/dev/shm")
         if not how.root:
             yield from (f"mount -t tmpfs -o mode=755 none {path}" for path in _hidden())

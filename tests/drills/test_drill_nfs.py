@@ -1,0 +1,106 @@
+"""A home on NFS: shared by hosts that see each other's changes seconds later, and one whose server is away.
+
+The mounts are lab/stalefs.py's: attributes and names, missing ones too, are up to 3 s old, and locks are each host's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from drills.drill_kit import WORKER, Drill, signal_to, wait_until
+from lab import USER, Lab, LabHost
+from lab.host import UID
+from lab.mounts import Mount, mounts
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+LAB_HOSTS = 4
+LARGE = 3_000_000  # bytes of the worker, so that the network tells who fetched it
+Maker = Callable[..., Drill]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """The folder with the home, on the server."""
+    folder = tmp_path / "export"
+    (folder / USER).mkdir(parents=True)
+    shutil.chown(folder / USER, UID, UID)
+    return folder
+
+
+@pytest.fixture
+def views(lab: Lab, served: Path, tmp_path: Path) -> Iterator[list[Mount]]:
+    """The same folder as each host of the lab sees it."""
+    with mounts(served, [tmp_path / "views" / host.name for host in lab.hosts]) as made:
+        yield made
+        for host in lab.hosts:
+            host.power_off()
+
+
+def enlarge_worker(drill: Drill) -> None:
+    drill.worker(WORKER.format(each=drill.each) + "exit 0\n" + "#" * LARGE)
+
+
+def sent(host: LabHost) -> int:
+    """Bytes that went to it."""
+    return int(Path(f"/sys/class/net/{host.device}/statistics/tx_bytes").read_text())
+
+
+def fetchers(lab: Lab, before: Mapping[str, int]) -> list[LabHost]:
+    """The hosts that the worker was sent to since then."""
+    return [host for host in lab.hosts if sent(host) - before[host.name] > LARGE]
+
+
+def log_of(drill: Drill) -> str:
+    return (drill.runs("drill") / "master.log").read_text()
+
+
+def is_empty(served: Path) -> bool:
+    return not list((served / USER).iterdir())
+
+
+def test_a_shared_home_is_copied_to_once_and_a_client_that_leaves_disturbs_nobody(
+    make_drill: Maker, lab: Lab, served: Path, views: list[Mount]
+) -> None:
+    drill = make_drill(lab, 4, sets=60, homes=[view.path for view in views])
+    enlarge_worker(drill)
+    before = {host.name: sent(host) for host in lab.hosts}
+    drill.open_gate(30)
+    drill.start_run()
+    wait_until(lambda: all(drill.client_of(host) for host in lab.hosts), "all hosts work", 40)
+    drill.wait_done(20)
+    assert log_of(drill).count("copying the client") == 1, log_of(drill)
+    (first,) = fetchers(lab, before)
+    old = drill.client_of(first)
+    signal_to(old[:1], signal.SIGTERM)  # it leaves, and takes worker and client in the home along
+    wait_until(lambda: set(drill.client_of(first) or old) - set(old), "it is started again", 40)
+    drill.open_gate()
+    drill.end()
+    assert not drill.failed_attempts
+    assert all(drill.done_by(host.name) for host in lab.hosts)
+    wait_until(lambda: is_empty(served), "the home is as it was")
+    drill.five_checks("home on NFS (3 s stale) shared by 4 hosts; a client leaves")
+
+
+def test_a_host_that_loses_its_power_with_the_lock_of_a_home_on_nfs_holds_up_the_others_for_half_a_minute(
+    make_drill: Maker, lab: Lab, served: Path, views: list[Mount]
+) -> None:
+    drill = make_drill(lab, 3, homes=[view.path for view in views[:3]])
+    enlarge_worker(drill)
+    drill.start_run()
+    (lock,) = wait_until(lambda: list(served.glob(f"{USER}/.cache/spe/workers/*.lock")), "somebody fetches the worker")
+    name = wait_until(lambda: lock.read_text().split(" ")[0], "the lock is written")
+    lab[name].power_off()
+    assert lock.exists(), "it died while it had the lock"
+    drill.end(seconds=90)
+    assert not drill.done_by(name)
+    wait_until(lambda: is_empty(served), "the home is as it was")
+    drill.hosts.remove(lab[name])
+    drill.five_checks("a host dies with the worker's lock in a home on NFS")
