@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from . import ends, log, tree
 from .base import Base
+from .patience import HOME_TIME, within
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
@@ -34,8 +35,10 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
     log.say("the client was killed by signal %d; cleared up after it" % os.WTERMSIG(status))
     if base.is_of(client):
         say = last_words()
-        base.remove()
-        say()
+        if within(HOME_TIME, base.remove):
+            say()
+        else:
+            base.remove_what_is_here()
     return ends.OTHER
 
 

@@ -77,11 +77,12 @@ class Drill(Bench):
         self.began = self.took = 0.0
         self.starts = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self._write()
+        self.rewrite()
         self._boot()
         self.before = {host.name: host.files() for host in self.hosts}
 
-    def _write(self) -> None:
+    def rewrite(self) -> None:
+        """spe.yaml and the worker, for so many sets as there are now."""
         self.worker(WORKER.format(each=self.each))
         place = THERE if self.hosts else str(self.shared)
         names = "\n".join(f"  - {host.name} slots={self.slots}" for host in self.hosts)
