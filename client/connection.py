@@ -70,10 +70,8 @@ class _Pinned(http.client.HTTPSConnection):
         found = hashlib.sha256(self.sock.getpeercert(True) or b"").hexdigest()
         if not hmac.compare_digest(found, self._pin):
             self.close()
-            text = (
-                "the certificate there is not the master's: its SHA-256 is %s, not %s; a run's own stands as "
-                "`fingerprint` in its runs/NAME/master.json"
-            )
+            text = "the certificate there is not the master's: its SHA-256 is %s, not %s; a run's own stands as " \
+                   "`fingerprint` in its runs/NAME/master.json"
             raise NotTheMaster(text % (found, self._pin))
 
 

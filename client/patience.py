@@ -7,7 +7,7 @@ HOME_TIME = 5.0  # seconds for what is to be removed from a home
 
 
 def within(seconds: float, work: Callable[[], None]) -> bool:
-    """Whether it was done in time. If not, it hangs in a thread of its own, which ends with the process at the latest."""
+    """Whether it was done in time. If not, it hangs on in a thread of its own, until the process ends."""
     done = threading.Event()
 
     def run() -> None:

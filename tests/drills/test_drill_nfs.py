@@ -1,6 +1,6 @@
 """A home on NFS: shared by hosts that see each other's changes seconds later, and one whose server is away.
 
-The mounts are lab/stalefs.py's: attributes and names, missing ones too, are up to 3 s old, and locks are each host's own.
+The mounts are lab/stalefs.py's: attributes and names, missing ones too, are up to 3 s old; locks are each host's own.
 """
 
 from __future__ import annotations

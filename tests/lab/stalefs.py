@@ -2,9 +2,9 @@
 
     python stalefs.py SERVED MOUNT SECONDS [NAME]
 
-One such mount a host, all of the same folder SERVED. Sizes, times, names and *missing* names are SECONDS old at most, as
-the kernel keeps them for each mount; a file that another host has removed is a stale handle (ESTALE) for who has it open;
-locks are known to this mount only; rename, fsync, O_EXCL and a full disk are the server's own. In /proc/mounts it
+One such mount a host, all of the same folder SERVED. Sizes, times, names and *missing* names are SECONDS old at most,
+as the kernel keeps them for each mount; a file that another host has removed is a stale handle (ESTALE) for who has it
+open; locks are known to this mount only; rename, fsync, O_EXCL and a full disk are the server's own. In /proc/mounts it
 is a `fuse.NAME`. Stop the process (SIGSTOP) and the mount hangs as a server that is away: whoever touches it waits,
 and can be killed. SIGTERM unmounts.
 """
