@@ -68,14 +68,14 @@ def _may_pass(error: OperationalError) -> bool:
     return code & 0xFF in _PASSING  # the rest of the code is detail
 
 
-LOCAL = ("journal_mode=WAL",)
+LOCAL = ("journal_mode=WAL", "synchronous=FULL")
 # The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
 # is read before it is given up.
-REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "locking_mode=NORMAL")
+REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
 
 
 def _pragmas(connection: Any, journal: Sequence[str]) -> None:
-    for pragma in ("busy_timeout=10000", *journal, "synchronous=FULL", "cache_size=-16000"):
+    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
     connection.isolation_level = None  # BEGIN and COMMIT are ours
 
