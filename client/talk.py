@@ -7,7 +7,6 @@ import queue
 import random
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
@@ -49,7 +48,7 @@ class Talker(threading.Thread):
         except ends.Ending as ending:
             self.loop.post(self.loop.end, ending)
         except BaseException:
-            self.loop.post(self.loop.end, ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc()))
+            self.loop.post(self.loop.end, ends.unforeseen())
 
     def talk(self) -> None:
         """What this thread does until the client ends."""
@@ -144,8 +143,13 @@ class Senders:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SENDERS:
                 sender = Sender(self.loop, self)
-                self._threads.append(sender)
-                sender.start()
+                try:
+                    sender.start()
+                except RuntimeError:  # no memory for one more: those that there are go on
+                    if not self._threads:
+                        raise
+                else:
+                    self._threads.append(sender)
 
     def get(self) -> Attempt:
         """The next one, when there is one."""

@@ -116,7 +116,9 @@ class Drill(Bench):
 
     # -- the master
 
-    def start_run(self, *words: str, terminal: int = -1, **more: str) -> subprocess.Popen[bytes]:
+    def start_run(
+        self, *words: str, terminal: int = -1, before: Sequence[str] = (), **more: str
+    ) -> subprocess.Popen[bytes]:
         """`spe run`; what it says goes to files, as a pipe that nobody reads could stop it, or to a terminal."""
         self.starts += 1
         self.began = self.began or time.monotonic()
@@ -124,20 +126,20 @@ class Drill(Bench):
         with self.said.open("wb") as said:
             out = said if terminal < 0 else terminal
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "spe", "run", *ssh, *words],
+                [*before, sys.executable, "-m", "spe", "run", *ssh, *words],
                 cwd=self.folder, env={**self.environment, **more}, stdout=out, stderr=out,
                 stdin=subprocess.DEVNULL if terminal < 0 else terminal, start_new_session=terminal >= 0,
                 preexec_fn=None if terminal < 0 else _take_terminal,
             )  # fmt: skip
         return self.process
 
-    def start_client(self, name: str, **more: str) -> None:
+    def start_client(self, name: str, before: Sequence[str] = (), **more: str) -> None:
         """A client started by hand, with a temporary folder of its own."""
         facts = wait_until(self._facts, "master.json")
         pyz, folder = self.root / f"{name}.pyz", self.tmp / name
         pyz.write_bytes(bundle.client_pyz())
         folder.mkdir()
-        words = [sys.executable, str(pyz), "--master", facts["url"], "--host", name, "--slots", str(self.slots)]
+        words = [*before, sys.executable, str(pyz), "--master", facts["url"], "--host", name, "--slots", str(self.slots)]
         words += ["--fingerprint", facts["fingerprint"]] if facts["fingerprint"] else []
         environment = {**self.environment, "TMPDIR": str(folder), "SPE_SESSION": facts["session"], **more}
         self.by_hand.append(
@@ -210,6 +212,10 @@ class Drill(Bench):
     def local_client(self) -> list[int]:
         """The processes of the client on this machine: its guard and itself."""
         return sorted(pid for pid, line in self.processes().items() if "-client-" in line and "--master" in line)
+
+    def client_named(self, name: str) -> list[int]:
+        """The same of a client that was started by hand."""
+        return sorted(pid for pid, line in self.processes().items() if f"--host {name} " in line)
 
     def client_of(self, host: LabHost) -> list[int]:
         """The same of a host; empty when there is none now."""

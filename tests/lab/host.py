@@ -184,13 +184,16 @@ class LabHost:
     # -- the cable -----------------------------------------------------------------------------------------
 
     def cut(self) -> None:
-        """Silence: nothing passes, and nobody is told."""
+        """Silence: nothing passes, and nobody is told.
+
+        Out of the bridge and down: only out of it, this machine would still take in what the host sends.
+        """
         self._dirty = True
-        ip(f"link set {self.device} nomaster")
+        ip(f"link set {self.device} nomaster down")
 
     def heal(self) -> None:
         """The cable is in again."""
-        ip(f"link set {self.device} master {self.lab.bridge}")
+        ip(f"link set {self.device} master {self.lab.bridge} up")
 
     def block(self, port: int, how: str = "drop") -> None:
         """A firewall on the host: its connections to this port of the master are dropped (or `reject`ed)."""
