@@ -56,9 +56,16 @@ class Senders:
         with self._lock:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SINGLE:
-                sender = Sender(self.loop, self)
-                self._threads.append(sender)
-                sender.start()
+                self._one_more(Sender(self.loop, self))
+
+    def _one_more(self, sender: "Sender") -> None:
+        try:
+            sender.start()
+        except RuntimeError:  # no memory for one more: those that there are go on
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(sender)
 
     def get(self) -> Attempt:
         """The next one, when there is one."""

@@ -12,6 +12,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, folders, tree
+from .memory import why_killed
 from .record import Input, Task
 from .spawn import spawn
 
@@ -181,6 +182,8 @@ class Attempt:
             self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
+        if not self.timed_out:
+            self.reason += why_killed(self.exit_code)
         if not self.timed_out and is_full(self.folder):  # then a file may be cut short, though the program did not care
             full = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
             self.reason = "%s (%s)" % (self.reason, full) if self.reason else full

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, ends, facts, guard, log, login, tree
@@ -81,7 +80,7 @@ class Client:
             what = "%s: %s" % (trouble.filename or self.base.path, trouble.strerror or trouble)
             ending = ends.Ending(ends.OTHER, what)
         except Exception:
-            ending = ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+            ending = ends.unforeseen()
         code = _told(ready, ending)
         clean_up(self.master, self.base, self.config, self.worker)
         return code

@@ -6,7 +6,6 @@ Each has a connection of its own. They decide nothing about programs: they tell 
 import random
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
@@ -42,7 +41,7 @@ class Talker(threading.Thread):
         except ends.Ending as ending:
             self.loop.post(self.loop.end, ending)
         except BaseException:
-            self.loop.post(self.loop.end, ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc()))
+            self.loop.post(self.loop.end, ends.unforeseen())
 
     def talk(self) -> None:
         """What this thread does until the client ends."""

@@ -254,6 +254,7 @@ class Run:
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, streaming)
+                fleet.give_up()
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:

@@ -1,7 +1,8 @@
 """The store: runs/<name>/sweep.db, the truth about a sweep. The only place that knows SQL.
 
 One thread owns the writing connection. It commits all that came in since its last commit in one transaction (group
-commit, WAL, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk.
+commit, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk. The journal is a
+write-ahead log, or on NFS and its like, where that is not safe, a rollback journal.
 Reading for people (status, show, tables) is in reader.py.
 """
 
@@ -37,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from . import schema, writes
+from . import filesystem, schema, writes
 from .changes import Change
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
@@ -69,8 +70,14 @@ def _may_pass(error: OperationalError) -> bool:
     return code & 0xFF in _PASSING  # the rest of the code is detail
 
 
-def _pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-16000"):
+LOCAL = ("journal_mode=WAL", "synchronous=FULL")
+# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
+# is read before it is given up.
+REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
+
+
+def _pragmas(connection: Any, journal: Sequence[str]) -> None:
+    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
     connection.isolation_level = None  # BEGIN and COMMIT are ours
 
@@ -78,7 +85,8 @@ def _pragmas(connection: Any, _record: Any) -> None:
 def open_engine(path: Path) -> Engine:
     """An engine on `path` that keeps what it committed through a power cut."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _pragmas)
+    journal = REMOTE if filesystem.remote(path.parent) else LOCAL
+    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
