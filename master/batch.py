@@ -10,49 +10,37 @@ import os
 import re
 from collections.abc import Collection, Mapping
 
-from aiohttp import web
-
 from .arrivals import Report
 from .extract import Part
+from .intake import SIDE_PARTS, BodyRefused, Spool
 from .parthead import BadParts, boundary_of
 from .parts import TooMuch, whole
-from .receive import BodyRefused, Spool
 
 LARGEST = 4 * 1024 * 1024  # bytes of a body; a client that has more to bring uses /complete
 MOST_PARTS = 10_000
-PATIENCE = 60.0  # seconds for the whole body
 NAME = re.compile(r"([1-9][0-9]{0,17})/(.+)", re.DOTALL)
 REASON = "reason"  # the part that tells a failure
+SIDE = tuple(f"/{name}" for name in (*SIDE_PARTS, REASON))
 LONGEST_REASON = 1000
 
 
-async def reports(request: web.Request, files: Collection[str], into: Spool) -> list[Report]:
-    """The reports of a request, in its order. Results named in `files` are put into files.
+async def reports(body: bytes, content_type: str, files: Collection[str], limit: int, into: Spool) -> list[Report]:
+    """The reports of a body, in its order. Results named in `files` are put into files.
 
-    Raises BodyRefused: 400 for what is no such body, 413 for too much of it.
+    Raises BodyRefused: 400 for what is no such body, 413 for too much of it, or a part over `limit` bytes (0: any).
     """
-    body = await _body(request)
     try:
-        parts = whole(body, boundary_of(request.headers.get("Content-Type", "")), MOST_PARTS)
+        parts = whole(body, boundary_of(content_type), MOST_PARTS)
     except TooMuch as error:
         raise BodyRefused(413, str(error)) from error
     except BadParts as error:
         raise BodyRefused(400, str(error)) from error
+    if limit and any(len(content) > limit for name, content in parts.items() if not name.endswith(SIDE)):
+        raise BodyRefused(413, f"a result is larger than max_result, {limit} bytes")
     found = _by_ticket(parts)
     if any(name in files for own in found.values() for name in own):
         await asyncio.to_thread(_to_files, found, files, into)
     return [_report(ticket, own) for ticket, own in found.items()]
-
-
-async def _body(request: web.Request) -> bytes:
-    length = request.content_length
-    if length is None or length > LARGEST:
-        raise BodyRefused(413, f"a batch has a Content-Length, of at most {LARGEST} bytes")
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await request.read()
-    except TimeoutError:
-        raise ConnectionResetError("the body came too slowly") from None
 
 
 def _by_ticket(parts: Mapping[str, bytes]) -> dict[int, dict[str, Part]]:

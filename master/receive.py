@@ -109,6 +109,16 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
     return intake.parts
 
 
+async def read_batch(request: web.Request, most: int) -> bytes:
+    """A body that is taken as a whole. Raises BodyRefused: 413 for one over `most` bytes, or of unknown length."""
+    if request.content_length is None or request.content_length > most:
+        raise BodyRefused(413, f"a batch has a Content-Length, of at most {most} bytes")
+    try:
+        return await Source(request, 0, 0).all()
+    except (ClientPayloadError, web.RequestPayloadError) as error:
+        raise ConnectionResetError("the connection was cut within a body") from error
+
+
 async def _read(source: Source, boundary: bytes, intake: Intake) -> None:
     if source.is_small:
         return await intake.all(whole(await source.all(), boundary, MAX_PARTS))

@@ -18,7 +18,7 @@ from .desk import Desk, Record
 from .extract import Part
 from .largeinputs import LargeInputs
 from .model import Kind, Worker
-from .receive import BodyRefused, receive, spool
+from .receive import BodyRefused, read_batch, receive, spool
 from .server import NO_SESSION, admit
 
 log = logging.getLogger("spe.web")
@@ -209,7 +209,8 @@ class Door:
         """What came of several tickets, all of it small: one line of answer for each."""
         files = [spec.name for spec in self.desk.brief.results if spec.kind is Kind.FILE]
         with spool(self.spool_folder) as into:
-            reports = await batch.reports(request, files, into)
+            body, kind = await read_batch(request, batch.LARGEST), request.headers.get("Content-Type", "")
+            reports = await batch.reports(body, kind, files, self.desk.brief.setup.max_result, into)
             answers = await self.desk.arrivals.take(_short(request, "client"), reports)
         lines = (f"{report.ticket} {answer}\n" for report, answer in zip(reports, answers, strict=True))
         return web.Response(text="".join(lines))
