@@ -55,7 +55,9 @@ class Source:
 
     async def piece(self) -> bytes:
         """What is there of it; nothing at its end."""
-        return await self._get(self.request.content.readany())
+        content = self.request.content
+        there = content.read_nowait()
+        return there if there or content.is_eof() else await self._get(content.readany())
 
     async def _get(self, coming: Awaitable[T]) -> T:
         """What comes next. Who sends too slowly is cut off, as if the connection had broken: it may send again."""
