@@ -32,7 +32,7 @@ def main(count: int = 2000, slots: int = 2) -> None:
         folder = Path(name)
         subprocess.run(["cc", "-O2", "-o", str(folder / "floor"), str(HERE / "floor.c")], check=True)
         sweep = f"name: t\ncommand: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {count}]}}}}}}\n"
-        (folder / "spe.yaml").write_text(f"{sweep}hosts: [localhost slots={slots}]\n", encoding="utf-8")
+        (folder / "spe.yaml").write_text(f"{sweep}hosts: [localhost slots={slots}]\nnice: 0\n", encoding="utf-8")
         floor = measured([str(folder / "floor"), str(count), str(slots), "/bin/true"], folder)
         spe = measured([sys.executable, "-m", "spe", "run", "-q"], folder)
     print(f"{count} x /bin/true, {slots} at a time")

@@ -48,6 +48,7 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
         f"Cores={setup.cores}",
         f"Nice={setup.nice}",
         f"MaxResult={setup.max_result}",
+        "Batch=Yes",
     ]
     if setup.worker:
         lines.append(f"Worker={setup.worker}")

@@ -1,96 +1,34 @@
-"""A multipart body on its way to disk: small parts stay in memory, larger ones go to a file as they come."""
+"""The body of a request: read at once when it is small, else piece by piece; who sends too slowly is cut off.
+
+What its bytes mean is told by parts.py, where the parts go by intake.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
-import secrets
-from collections.abc import Awaitable, Iterator, Mapping
-from contextlib import contextmanager
-from io import FileIO
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Awaitable, Mapping
+from typing import NoReturn, TypeVar
 
-from aiohttp import BodyPartReader, ClientPayloadError, MultipartReader, StreamReader, web
+from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .errors import SpeError
-from .extract import HEAD, Part
-from .nagging import Nagging
+from .extract import Part
+from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Spool, spool
+from .parthead import BadParts, boundary_of
+from .parts import Parser, TooMuch, whole
 
+__all__ = ["MAX_PARTS", "SIDE_LIMIT", "SIDE_PARTS", "BodyRefused", "Spool", "receive", "spool"]
 log = logging.getLogger("spe.receive")
 T = TypeVar("T")
-SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage")  # welcome beside the results
-SIDE_LIMIT = 64 * 1024  # of these only the end is kept
 MAX_PARTS = 1000
 HEADS = 16 * 1024 * 1024  # bytes for all that is not content
-CHUNK = 256 * 1024
+AT_ONCE = 256 * 1024  # bytes of a body that is read as a whole
 PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sender at least so many bytes come
-MOST_LINES = 150_000  # read as lines: boundaries, heads of parts, and what stands beside the parts
-FULL = (errno.ENOSPC, errno.EDQUOT)
-FULL_DISK_PAUSE = 1.0  # seconds
-_nagging = Nagging(log)
 
 
-class BodyRefused(SpeError):
-    """A body that cannot be taken; `status` says how HTTP is told."""
-
-    def __init__(self, status: int, what: str) -> None:
-        super().__init__(what)
-        self.status = status
-
-
-class Spool:
-    """The files of one request, below `folder`; removed with it unless they were moved away."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.made: list[Path] = []
-
-    def new(self) -> FileIO:
-        """A fresh file, named by us: names from outside never become paths."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / secrets.token_hex(8)
-        self.made.append(path)
-        return FileIO(path, "x")
-
-    def clear(self) -> None:
-        """Remove what is left."""
-        for path in self.made:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def spool(folder: Path) -> Iterator[Spool]:
-    """A spool for one request."""
-    made = Spool(folder)
-    try:
-        yield made
-    finally:
-        made.clear()
-
-
-class _Lines:
-    """A body whose lines are counted: between its parts there might be no end of them."""
-
-    def __init__(self, stream: StreamReader) -> None:
-        self._stream, self._lines = stream, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    async def readline(self, **options: Any) -> bytes:
-        """The next one."""
-        self._lines += 1
-        if self._lines > MOST_LINES:
-            raise BodyRefused(413, "too much beside the parts")
-        return await self._stream.readline(**options)
-
-
-class Intake:
-    """The body of one request on its way: how large it is, how long it keeps us waiting, and a disk that is full."""
+class Source:
+    """The body of one request on its way: how large it is, and how long it keeps us waiting."""
 
     def __init__(self, request: web.Request, limit: int, most: int) -> None:
         """`limit`: bytes of one part, `most`: of all; 0: any."""
@@ -102,7 +40,24 @@ class Intake:
     def _too_much(self) -> BodyRefused:
         return BodyRefused(413, f"the body is larger than all results of {self.limit} bytes, max_result, together")
 
-    async def get(self, coming: Awaitable[T]) -> T:
+    @property
+    def is_small(self) -> bool:
+        """And not packed: what comes of that may be large."""
+        length = self.request.content_length
+        return length is not None and length <= AT_ONCE and "Content-Encoding" not in self.request.headers
+
+    async def all(self) -> bytes:
+        """The whole body. Mostly it came together with the request's head, and there is nothing to wait for."""
+        content, pieces = self.request.content, list[bytes]()
+        while not content.is_eof():
+            pieces.append(await self._get(content.readany()))
+        return b"".join([*pieces, content.read_nowait()])
+
+    async def piece(self) -> bytes:
+        """What is there of it; nothing at its end."""
+        return await self._get(self.request.content.readany())
+
+    async def _get(self, coming: Awaitable[T]) -> T:
         """What comes next. Who sends too slowly is cut off, as if the connection had broken: it may send again."""
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -124,31 +79,9 @@ class Intake:
         self.request.protocol.force_close()
         raise ConnectionResetError("the body came too slowly")
 
-    async def write(self, file: FileIO, data: bytes) -> None:
-        """To disk, and while that is full wait, as the store does: nobody's result is at fault."""
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[file.write(rest) or 0 :]
-            except OSError as error:
-                await self.wait_for_room(error)
-
-    async def open(self, into: Spool) -> FileIO:
-        """A new file, when there is room for one."""
-        while True:
-            try:
-                return into.new()
-            except OSError as error:
-                await self.wait_for_room(error)
-
-    async def wait_for_room(self, error: OSError) -> None:
-        """A moment, if it is that the disk is full and the sender is still there."""
-        if error.errno not in FULL:
-            raise error
-        _nagging.say(f"a result waits: {error.strerror}. Nothing is lost; make room and it goes on.")
-        await asyncio.sleep(FULL_DISK_PAUSE)
-        if self.request.transport is None or self.request.transport.is_closing():
-            raise ConnectionResetError("the sender has gone") from error
+    def gone(self) -> bool:
+        """Whether the sender is."""
+        return self.request.transport is None or self.request.transport.is_closing()
 
 
 async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool) -> dict[str, Part]:
@@ -160,88 +93,28 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
     """
     if not request.content_type.startswith("multipart/form-data"):
         raise BodyRefused(400, f"the body must be multipart/form-data, not {request.content_type}")
-    parts: dict[str, Part] = {}
     most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS if limit else 0
-    intake = Intake(request, limit, most)
+    source = Source(request, limit, most)
+    intake = Intake(wanted, limit, into, source.gone)
     try:
-        reader = MultipartReader(request.headers, cast(StreamReader, _Lines(request.content)))
-        count = 0
-        while (part := await intake.get(reader.next())) is not None:
-            count += 1
-            if count > MAX_PARTS:
-                raise BodyRefused(413, f"more than {MAX_PARTS} parts")
-            await _one(part, parts, wanted, intake, into)
-        if not _complete(reader):
-            raise BodyRefused(400, "the body breaks off before its last boundary")
+        await _read(source, boundary_of(request.headers["Content-Type"]), intake)
     except (ClientPayloadError, web.RequestPayloadError) as error:
         raise ConnectionResetError("the connection was cut within a body") from error  # no fault of the master's
-    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
+    except BadParts as error:
+        raise BodyRefused(413 if isinstance(error, TooMuch) else 400, str(error)) from error
+    except HttpProcessingError as error:
         raise BodyRefused(400, f"not a multipart body: {error}") from error
-    return parts
+    finally:
+        intake.close()
+    return intake.parts
 
 
-def _complete(reader: MultipartReader) -> bool:
-    return reader.at_eof()
-
-
-async def _one(
-    part: MultipartReader | BodyPartReader,
-    parts: dict[str, Part],
-    wanted: Mapping[str, bool],
-    intake: Intake,
-    into: Spool,
-) -> None:
-    if isinstance(part, MultipartReader):
-        raise BodyRefused(400, "a part is itself multipart")
-    name = part.name
-    if name is None:
-        raise BodyRefused(400, "a part has no name")
-    if name in parts:
-        raise BodyRefused(400, f"two parts are named {name}")
-    if name in wanted:
-        parts[name] = await _result(name, part, wanted[name], intake, into)
-        said = part.headers.get("Content-Length")  # the reader goes by it, past the next boundary if need be
-        if said is not None and said.strip() != str(parts[name].size):
-            raise BodyRefused(400, f"part {name} has not the Content-Length that it says")
-    elif name in SIDE_PARTS:
-        parts[name] = await _tail(name, part, intake)
-    else:
-        while await intake.get(part.read_chunk(CHUNK)):
-            continue
-
-
-async def _tail(name: str, part: BodyPartReader, intake: Intake) -> Part:
-    data = b""
-    while chunk := await intake.get(part.read_chunk(CHUNK)):
-        data = (data + chunk)[-SIDE_LIMIT:]
-    return Part(name, data, None, len(data))
-
-
-async def _result(name: str, part: BodyPartReader, as_file: bool, intake: Intake, into: Spool) -> Part:
-    if as_file:
-        return await _to_file(name, part, b"", intake, into)
-    data = b""
-    while chunk := await intake.get(part.read_chunk(CHUNK)):
-        data += chunk
-        if len(data) > HEAD:
-            return await _to_file(name, part, data, intake, into)
-    _within(name, len(data), intake.limit)
-    return Part(name, data, None, len(data))
-
-
-async def _to_file(name: str, part: BodyPartReader, head: bytes, intake: Intake, into: Spool) -> Part:
-    size = len(head)
-    _within(name, size, intake.limit)
-    with await intake.open(into) as file:
-        await intake.write(file, head)
-        while chunk := await intake.get(part.read_chunk(CHUNK)):
-            size += len(chunk)
-            _within(name, size, intake.limit)
-            await intake.write(file, chunk)
-        await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
-    return Part(name, None, into.made[-1], size)
-
-
-def _within(name: str, size: int, limit: int) -> None:
-    if limit and size > limit:
-        raise BodyRefused(413, f"result {name} is larger than max_result, {limit} bytes")
+async def _read(source: Source, boundary: bytes, intake: Intake) -> None:
+    if source.is_small:
+        return await intake.all(whole(await source.all(), boundary, MAX_PARTS))
+    parser = Parser(boundary, MAX_PARTS)
+    while piece := await source.piece():
+        for event in parser.feed(piece):
+            await intake.take(event)
+    parser.close()
+    return None

@@ -254,6 +254,7 @@ class Run:
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, streaming)
+                fleet.give_up()
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
@@ -318,7 +319,7 @@ class Run:
             await self._feed(desk)
             if desk.farm.waiting and not desk.farm.draining:
                 fleet.start()
-            gathering.add(desk.take_accepted())
+            gathering.add(desk.arrivals.take_accepted())
             self.progress.update(desk.farm)
             if desk.farm.over and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
@@ -339,7 +340,7 @@ class Run:
             desk.farm.add(task for _, task in rows)
             desk.wake_idle()
         elif all_stored:
-            desk.farm.more = False
+            desk.no_more()
 
     async def _tick(self, desk: Desk) -> None:
         while True:

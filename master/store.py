@@ -1,7 +1,8 @@
 """The store: runs/<name>/sweep.db, the truth about a sweep. The only place that knows SQL.
 
 One thread owns the writing connection. It commits all that came in since its last commit in one transaction (group
-commit, WAL, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk.
+commit, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk. The journal is a
+write-ahead log, or on NFS and its like, where that is not safe, a rollback journal.
 Reading for people (status, show, tables) is in reader.py.
 """
 
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from . import schema, writes
+from . import filesystem, schema, writes
 from .changes import Change
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
@@ -74,8 +76,14 @@ def _may_pass(error: OperationalError) -> bool:
     return code & 0xFF in _PASSING  # the rest of the code is detail
 
 
-def _pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-16000"):
+LOCAL = ("journal_mode=WAL", "synchronous=FULL")
+# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
+# is read before it is given up.
+REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
+
+
+def _pragmas(connection: Any, journal: Sequence[str]) -> None:
+    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
     connection.isolation_level = None  # BEGIN and COMMIT are ours
 
@@ -83,7 +91,8 @@ def _pragmas(connection: Any, _record: Any) -> None:
 def open_engine(path: Path) -> Engine:
     """An engine on `path` that keeps what it committed through a power cut."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _pragmas)
+    journal = REMOTE if filesystem.remote(path.parent) else LOCAL
+    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
@@ -148,7 +157,7 @@ class Store:
         while True:
             try:
                 with self._connection.begin():
-                    results = [job.run(self._connection) for job in jobs]
+                    results = self._results(jobs)
                 break
             except Exception as error:
                 if isinstance(error, OperationalError) and _may_pass(error):
@@ -161,23 +170,34 @@ class Store:
                     for job in jobs:
                         self._transaction([job])
                 else:
-                    jobs[0].settle(None, error)
+                    _settle([(jobs[0], None, error)])
                 return
-        for job, result in zip(jobs, results, strict=True):
-            job.settle(result, None)
+        _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    def _results(self, jobs: list[_Job]) -> list[Any]:
+        """What each job returns; neighbours that only have changes are written as one."""
+        results: list[Any] = []
+        for work, together in groupby(jobs, key=lambda job: job.work):
+            neighbours = list(together)
+            if work is None:
+                writes.apply(self._connection, [c for job in neighbours for c in job.changes], time.time())
+                results += [None] * len(neighbours)
+            else:
+                results += [job.run(self._connection) for job in neighbours]
+        return results
 
     async def call(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(future, work))
         return await future
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Remember these changes; returns when they are on disk."""
         if changes:
-            now = time.time()
-            await self.call(lambda connection: writes.apply(connection, changes, now))
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._jobs.put(_Job(future, None, changes))
+            await future
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
@@ -355,28 +375,36 @@ class Store:
 
 @dataclass(slots=True)
 class _Job:
-    """One piece of work for the writer thread, and who waits for it."""
+    """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
 
-    work: Callable[[Connection], Any]
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    work: Callable[[Connection], Any] | None
+    changes: Sequence[Change] = ()
 
     def run(self, connection: Connection) -> Any:
-        return self.work(connection)
+        return self.work(connection) if self.work else None
 
-    def settle(self, result: Any, error: Exception | None) -> None:
+
+_Settled = tuple[_Job, Any, Exception | None]
+
+
+def _settle(jobs: list[_Settled]) -> None:
+    """Those who wait go on, all of one loop in one go: waking a loop from another thread has its price."""
+    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
         try:
-            self.loop.call_soon_threadsafe(self._resolve, result, error)
+            loop.call_soon_threadsafe(_resolve, list(together))
         except RuntimeError:
             log.debug("the loop was closed before an answer from the store")
 
-    def _resolve(self, result: Any, error: Exception | None) -> None:
-        if self.future.cancelled():
-            return
+
+def _resolve(jobs: list[_Settled]) -> None:
+    for job, result, error in jobs:
+        if job.future.cancelled():
+            continue
         if error:
-            self.future.set_exception(error)
+            job.future.set_exception(error)
         else:
-            self.future.set_result(result)
+            job.future.set_result(result)
 
 
 def _task(row: Any, state: TaskState) -> Task:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, insert, update
 
@@ -12,17 +12,41 @@ from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued
 from .model import TaskState, TicketState
 
+C = TypeVar("C", bound=Change)
+
 
 def apply(connection: Connection, changes: Sequence[Change], now: float) -> None:
-    """Write the changes, in their order; runs of one kind go in one statement."""
-    start = 0
-    while start < len(changes):
-        kind = type(changes[start])
-        end = start
-        while end < len(changes) and type(changes[end]) is kind:
-            end += 1
-        _WRITERS[kind](connection, changes[start:end], now)
-        start = end
+    """Write the changes as if one after the other: of each row the last word counts, so each is written once.
+
+    `now`: seconds since 1970, for people.
+    """
+    _clients(connection, changes, now)
+    issued = _of(TicketIssued, changes)
+    if issued:
+        _tickets_issued(connection, issued, now)
+    ended = _of(TicketEnded, changes)
+    if ended:
+        _tickets_ended(connection, {c.id: c for c in ended}.values())
+        _keep_logs(connection, ended)
+    moved = _of(TaskMoved, changes)
+    if moved:
+        _tasks_moved(connection, {c.number: c for c in moved}.values())
+        _keep_outputs(connection, moved)
+    if issued:
+        _tasks_running(connection, changes)
+
+
+def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
+    return [c for c in changes if type(c) is kind]
+
+
+def _clients(connection: Connection, changes: Sequence[Change], now: float) -> None:
+    if came := _of(ClientCame, changes):
+        _client_came(connection, came, now)
+    if left := _of(ClientLeft, changes):
+        _client_left(connection, left)
+    if heard := _of(ClientHeard, changes):
+        _client_heard(connection, heard, now)
 
 
 def _client_came(connection: Connection, changes: Sequence[ClientCame], now: float) -> None:
@@ -33,7 +57,7 @@ def _client_came(connection: Connection, changes: Sequence[ClientCame], now: flo
     connection.execute(insert(schema.clients), rows)
 
 
-def _client_left(connection: Connection, changes: Sequence[ClientLeft], now: float) -> None:
+def _client_left(connection: Connection, changes: Sequence[ClientLeft]) -> None:
     statement = update(schema.clients).where(schema.clients.c.id == bindparam("b_id")).values(seconds=bindparam("b_s"))
     connection.execute(statement, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
 
@@ -43,15 +67,30 @@ def _client_heard(connection: Connection, changes: Sequence[ClientHeard], now: f
     connection.execute(statement, [{"b_id": c.id, "b_h": now - c.ago} for c in changes])
 
 
-def _ticket_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
+def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
     issued = TicketState.ISSUED.value
     rows = [
         {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now}
         for c in changes
     ]
     connection.execute(insert(schema.tickets), rows)
-    running = update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task"))
-    connection.execute(running.values(state=TaskState.RUNNING.value), [{"b_task": c.task} for c in changes])
+
+
+_TASK_RUNNING = (
+    update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task")).values(state=TaskState.RUNNING.value)
+)
+
+
+def _tasks_running(connection: Connection, changes: Sequence[Change]) -> None:
+    """Those whose last word is that a ticket was issued."""
+    last = {
+        c.task if isinstance(c, TicketIssued) else c.number: type(c) is TicketIssued
+        for c in changes
+        if isinstance(c, TicketIssued | TaskMoved)
+    }
+    running = [{"b_task": number} for number, runs in last.items() if runs]
+    if running:
+        connection.execute(_TASK_RUNNING, running)
 
 
 _TICKET_ENDED = (
@@ -66,7 +105,7 @@ _TICKET_ENDED = (
 )
 
 
-def _ticket_ended(connection: Connection, changes: Sequence[TicketEnded], now: float) -> None:
+def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> None:
     rows = [
         {
             "b_id": c.id,
@@ -81,6 +120,9 @@ def _ticket_ended(connection: Connection, changes: Sequence[TicketEnded], now: f
         for c in changes
     ]
     connection.execute(_TICKET_ENDED, rows)
+
+
+def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
     kept = [{"ticket": c.id, "stdout": c.stdout, "stderr": c.stderr} for c in changes if c.stdout or c.stderr]
     if kept:
         connection.execute(insert(schema.logs).prefix_with("OR REPLACE"), kept)
@@ -93,7 +135,7 @@ _TASK_MOVED = (
 )
 
 
-def _task_moved(connection: Connection, changes: Sequence[TaskMoved], now: float) -> None:
+def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
     rows = [
         {
             "b_number": c.number,
@@ -107,6 +149,9 @@ def _task_moved(connection: Connection, changes: Sequence[TaskMoved], now: float
         for c in changes
     ]
     connection.execute(_TASK_MOVED, rows)
+
+
+def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
     outputs = [
         {"task": c.number, "name": o.name, "value": o.value, "raw": o.raw, "file": o.file, "size": o.size}
         for c in changes
@@ -114,13 +159,3 @@ def _task_moved(connection: Connection, changes: Sequence[TaskMoved], now: float
     ]
     if outputs:
         connection.execute(insert(schema.outputs).prefix_with("OR REPLACE"), outputs)
-
-
-_WRITERS: dict[type, Callable[[Connection, Any, float], None]] = {
-    ClientCame: _client_came,
-    ClientLeft: _client_left,
-    ClientHeard: _client_heard,
-    TicketIssued: _ticket_issued,
-    TicketEnded: _ticket_ended,
-    TaskMoved: _task_moved,
-}

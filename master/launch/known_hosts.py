@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
+import functools
 import hashlib
 import hmac
 import os
@@ -21,8 +22,9 @@ from pathlib import Path
 import paramiko
 
 from ..errors import Fault, LaunchError
-from .target import Target
+from .target import Target, stamp
 
+_reading = threading.Lock()  # the first of many hosts reads for all
 _writing = threading.Lock()  # many hosts are accepted at once; each adds one whole line
 
 
@@ -53,7 +55,8 @@ def entries(target: Target) -> list[Entry]:
     names = [target.known_name]
     if target.port != 22 and not target.key_alias:
         names.append(target.hostname.lower())  # as OpenSSH: a key known without the port is good with it
-    found = [e for file in target.known_hosts + target.system_known_hosts for e in _read(file)]
+    with _reading:
+        found = [e for file in target.known_hosts + target.system_known_hosts for e in _read(file, stamp(file))]
     for name in names:
         mine = [entry for entry in found if entry.is_for(name)]
         if mine:
@@ -111,14 +114,20 @@ def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} SHA256:{digest}"
 
 
-def _read(file: Path) -> Iterator[Entry]:
-    """The lines that are entries; others are skipped as ssh skips them. A file that is not there has none."""
+@functools.lru_cache(maxsize=8)
+def _read(file: Path, _stamp: object) -> list[Entry]:
+    """The entries of a file, read once for many hosts while it is the same. One that is not there has none."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     except OSError as error:
         raise LaunchError(Fault.HOST_KEY, f"{file} cannot be read: {error.strerror}", todo=f"ls -l {file}") from error
+    return list(_entries(file, lines))
+
+
+def _entries(file: Path, lines: list[str]) -> Iterator[Entry]:
+    """The lines that are entries; others are skipped as ssh skips them."""
     for number, line in enumerate(lines, 1):
         words = line.split()
         marker = words.pop(0) if words and words[0].startswith("@") else ""
@@ -133,6 +142,8 @@ def _read(file: Path) -> Iterator[Entry]:
 
 def _matches(pattern: str, name: str) -> bool:
     if not pattern.startswith("|1|"):
+        if "*" not in pattern and "?" not in pattern:
+            return pattern.lower() == name
         # [host]:port has brackets that fnmatch would read as a set
         return fnmatch.fnmatchcase(name, pattern.lower().replace("[", "[[]"))
     try:

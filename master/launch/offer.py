@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Offer:
 
     @property
     def client_sha256(self) -> str:
-        return hashlib.sha256(self.client).hexdigest()
+        return _sha256(self.client)
 
     def url(self, address: str, port: int | None = None) -> str:
         """The master's URL as seen from a host; an IPv6 address gets its brackets."""
@@ -94,3 +95,8 @@ def is_loopback(address: str | None) -> bool:
         return address is not None and ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
+
+
+@functools.lru_cache(maxsize=2)
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -19,7 +19,7 @@ import paramiko
 from ..errors import Fault, LaunchError
 from ..model import Host
 from .offer import Offer
-from .said import Said
+from .said import Place, Said
 
 END = "#end of the script"
 BOOTSTRAP = (
@@ -30,8 +30,9 @@ _OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods 
 
 
 # Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
+# The folder is listed first: on NFS a name that was looked up too early stays missing for seconds, a listing is fresh.
 PROBE = """
-import sys
+import os, sys
 if sys.version_info < (3, 6):
     sys.exit(7)
 try:
@@ -40,6 +41,8 @@ except ImportError:
     sys.stdout.write(str(sys.exc_info()[1]))
     sys.exit(42)
 try:
+    if os.path.basename(sys.argv[1]) not in os.listdir(os.path.dirname(sys.argv[1])):
+        sys.exit(43)
     with open(sys.argv[1], "rb") as file:
         found = hashlib.sha256(file.read()).hexdigest()
 except (IOError, OSError):
@@ -71,8 +74,8 @@ find_python() {
 }
 """
 
-# Set before it: task (look: make the folder to copy to, see who shares it and whether all is there; start), name,
-# run and nonce (see homes.py), and "$@", the client's arguments.
+# Set before it: task (start, or look: only whether it is there), name, run and nonce (see homes.py), and "$@", the
+# client's arguments. A client that is not there: the folder to copy it to is made, and who shares it is seen.
 _SCRIPT = (
     FIND_PYTHON
     + r"""
@@ -98,31 +101,41 @@ meet() { # again, when another host of this home removes the folder in between
     done
     return 1
 }
-if [ "$task" = look ]; then
+find_python
+code=$?
+if [ "$code" = 43 ]; then
     meet || { say "${why:-cannot write into $folder}"; exit 44; }
     for file in "$folder/.home-$run"-*; do say "seen ${file##*/}"; done
     # what masters that were killed have left here; only tidiness depends on the clock
     find "$folder" \( -name '.home-*' -o -name '.client-*' \) -mmin +60 -exec rm -f {} + 2>/dev/null
+    [ -e "$client" ] && probe "$found" "$client" # it may have come meanwhile
+    code=$?
+    [ "$code" = 0 ] || { say "python $found"; say "folder $folder"; exit 43; }
 fi
-find_python
-code=$?
-if [ "$task" = look ]; then
-    [ "$code" = 0 ] && rm -f "$folder/$nonce"
-    [ "$code" = 43 ] && say "folder $folder"
-    exit "$code"
-fi
-[ "$code" = 0 ] || exit "$code"
-"$found" "$client" "$@"
-code=$?
-[ "$code" = 0 ] || [ -e "$client" ] || exit 43 # another host of this home left, and took the file along
-exit "$code"
+[ "$code" != 0 ] || [ ! -e "$folder/$nonce" ] || rm -f "$folder/$nonce"
+[ "$code" = 0 ] && [ "$task" = start ] || exit "$code"
 """
 )
 
+_START = r"""
+"$found" "$client" "$@"
+code=$?
+[ "$code" = 0 ] && exit 0
+for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
+exit 43 # another host of this home left, and took the file along
+"""
+
 _PLACE = r"""
-mv -f "$folder/$incoming" "$folder/$name" || exit 44
+client=$folder/$name
+same=
+for file in "$folder"/*; do [ "$file" = "$client" ] && cmp -s "$file" "$folder/$incoming" && same=yes; done
+if [ "$same" ]; then # replaced, it would be a stale handle for a host of this home that is just reading it
+    rm -f "$folder/$incoming"
+else
+    mv -f "$folder/$incoming" "$client" || exit 45
+fi
 rm -f "$folder/$nonce" # after it: whoever does not see the nonce any more sees the client
-exit 0
+[ "$task" = start ] || exit 0
 """
 
 _INODES = r"""
@@ -146,19 +159,33 @@ exit 0
 
 
 def look_script(host: Host, offer: Offer, run: str, nonce: str) -> str:
-    """The script that makes the folder, sees who shares it, and whether the client is there."""
+    """The script that says whether the client is there, and if not, where to copy it and who shares that folder."""
     return assigned({**basics(host, offer), "task": "look", "run": run, "nonce": nonce}) + _SCRIPT
 
 
-def start_script(host: Host, offer: Offer, url: str) -> str:
-    """The script that starts the client, which reads the session ID from standard input."""
-    arguments = shlex.join([*offer.arguments(url, host), "--detach"])
-    return assigned({**basics(host, offer), "task": "start"}) + f"set -- {arguments}\n" + _SCRIPT
+def start_script(host: Host, offer: Offer, url: str, run: str, nonce: str) -> str:
+    """The same, and when it is there it is started; it reads the session ID from standard input."""
+    words = assigned({**basics(host, offer), "task": "start", "run": run, "nonce": nonce})
+    return words + _arguments(host, offer, url) + _SCRIPT + _START
 
 
-def place_script(folder: str, incoming: str, name: str, nonce: str) -> str:
+def place_script(place: Place, copied: str, nonce: str, offer: Offer) -> str:
     """The script that gives a whole copy its name: until then nobody starts it."""
-    return assigned({"folder": folder, "incoming": incoming, "name": name, "nonce": nonce}) + _PLACE
+    return _placed("place", place, copied, nonce, offer) + _PLACE
+
+
+def place_and_start_script(place: Place, copied: str, nonce: str, host: Host, offer: Offer, url: str) -> str:
+    """The same, and the client is started with the Python that was found before."""
+    return _placed("start", place, copied, nonce, offer) + _arguments(host, offer, url) + _PLACE + _START
+
+
+def _placed(task: str, place: Place, copied: str, nonce: str, offer: Offer) -> str:
+    words = {"folder": place.folder, "found": place.python, "incoming": copied, "name": offer.client_name}
+    return assigned({**words, "task": task, "nonce": nonce})
+
+
+def _arguments(host: Host, offer: Offer, url: str) -> str:
+    return f"set -- {shlex.join([*offer.arguments(url, host), '--detach'])}\n"
 
 
 def inodes_script(workdir: str | None) -> str:

@@ -21,6 +21,16 @@ class Code(IntEnum):
     BAD_PYTHON = 42
     NO_CLIENT = 43
     NO_FOLDER = 44
+    NOT_PLACED = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the client is to be copied to, and what will run it."""
+
+    folder: str
+    python: str
+    seen: tuple[str, ...]  # the nonces of the hosts that share the folder, its own among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +41,14 @@ class Said:
     lines: tuple[str, ...]
 
     @property
-    def folder(self) -> str | None:
-        """The folder to copy to, as the script names it."""
-        return next((line.removeprefix("spe: folder ") for line in self.lines if line.startswith("spe: folder ")), None)
+    def place(self) -> Place | None:
+        """As the script names it when the client is not there."""
+        folder, python = self._words("folder"), self._words("python")
+        return Place(folder[-1], python[-1], self._words("seen")) if folder and python else None
 
-    @property
-    def seen(self) -> list[str]:
-        """The nonces of the hosts that share the folder, its own among them."""
-        return [line.removeprefix("spe: seen ") for line in self.lines if line.startswith("spe: seen ")]
+    def _words(self, key: str) -> tuple[str, ...]:
+        begin = f"spe: {key} "
+        return tuple(line.removeprefix(begin) for line in self.lines if line.startswith(begin))
 
     @property
     def last(self) -> str:

@@ -16,7 +16,7 @@ from ..model import Host
 from . import forward, meaning, remote, transfer
 from .connect import Connection, connect
 from .offer import ALREADY_RUNS, Offer, Options, is_loopback
-from .said import Code, Said
+from .said import Code, Place, Said
 from .threads import in_thread
 
 log = logging.getLogger("spe.launch")
@@ -34,7 +34,7 @@ class SshLauncher:
         self._offer, self._options = offer, options
         self._connection: Connection | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._copied, self._nonce = False, options.homes.nonce()
+        self._copied, self._nonce = "", options.homes.nonce()  # the copy's temporary name, and that of homes.py
         self._closed, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
@@ -116,38 +116,72 @@ class SshLauncher:
 
     def _start_client(self, connection: Connection, url: str) -> Said:
         """Start first; copy only when the client is not there."""
-        script = remote.start_script(self.host, self._offer, url)
+        script = remote.start_script(self.host, self._offer, url, self._options.homes.run, self._nonce)
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
+            if said.code == Code.NO_CLIENT:
+                said = self._copy_and_start(connection, said, url)
             if said.code != Code.NO_CLIENT:
                 self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last
                 return said
-            self._copy(connection)
         return said
 
-    def _copy(self, connection: Connection) -> None:
-        """Of the hosts that share a home one at a time; the others look again first: it may be there by then."""
-        folder, seen = self._look(connection)
-        if folder is None:
-            return
-        with self._options.homes.turn(self._nonce, seen) as first:
-            if not first:
-                folder, _ = self._look(connection)
-            if folder is not None:
-                log.info("%s: copying the client to %s", self.host.name, folder)
-                self._copied = True
-                limit = self._options.copy_limit
-                transfer.copy(connection.transport, folder, self._offer, self._nonce, self.host.name, limit)
+    def _copy_and_start(self, connection: Connection, said: Said, url: str) -> Said:
+        """Of the hosts that share a home one at a time; the others look again first: it may be there by then.
 
-    def _look(self, connection: Connection) -> tuple[str | None, list[str]]:
-        """Where the client is to be copied to, None: it is there; and the nonces of who shares that folder."""
-        script = remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
-        said = self._run(connection, script)
+        A host that is alone in its home starts the client in the same go. Others do it when they have given the turn
+        away, and this returns that there was none.
+        """
+        place: Place | None = self._place(said)
+        assert place is not None
+        alone = place.seen == (self._nonce,)
+        with self._options.homes.turn(self._nonce, place.seen) as first:
+            if not first:
+                place = self._place(self._run(connection, self._look_script()))
+            if place is not None:
+                self._copy(connection, place)
+                if alone and first:
+                    words = (place, self._copied, self._nonce, self.host, self._offer, url)
+                    return self._placed(connection, place, remote.place_and_start_script(*words))
+                script = remote.place_script(place, self._copied, self._nonce, self._offer)
+                self._placed(connection, place, script)
+        return said
+
+    def _look_script(self) -> str:
+        return remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
+
+    def _place(self, said: Said) -> Place | None:
+        """Where the client is to be copied to, None: it is there."""
         if said.code == Code.STARTED:
-            return None, []
-        if said.code != Code.NO_CLIENT or said.folder is None:
+            return None
+        if said.code != Code.NO_CLIENT or said.place is None:
             raise meaning.of(said, self.host)
-        return said.folder, said.seen
+        return said.place
+
+    def _copy(self, connection: Connection, place: Place) -> None:
+        log.info("%s: copying the client to %s", self.host.name, place.folder)
+        self._copied = transfer.temporary(self._offer)
+        path, limit = f"{place.folder}/{self._copied}", self._options.copy_limit
+        try:
+            transfer.copy(connection.transport, path, self._offer.client, limit)
+        except transfer.Failed as error:
+            raise self._not_copied(connection, place, str(error)) from error
+
+    def _placed(self, connection: Connection, place: Place, script: str) -> Said:
+        """The copy under its own name, and whatever else the script does."""
+        said = self._run(connection, script, self._offer.session + "\n")
+        if said.code == Code.NOT_PLACED:
+            raise self._not_copied(connection, place, said.last)
+        return said
+
+    def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
+        """What the host said means; the rest of the copy is removed."""
+        with contextlib.suppress(LaunchError):  # the fault itself is told
+            limit = self._options.copy_limit
+            remote.run(connection.transport, remote.clean_script(self._copied), self.host.name, limit)
+        fault, where = meaning.of_words(words) or Fault.COPY, self.host.name
+        what = f"the client cannot be copied to {place.folder}: {words}"
+        return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
         if self._closed.is_set():  # the run is over: nothing is to be started any more
@@ -169,7 +203,7 @@ class SshLauncher:
 
     def _leave_as_found(self, connection: Connection) -> None:
         """What was copied to a host that does not work is removed; the fault itself goes its own way."""
-        unwanted = [self._nonce]
+        unwanted = [self._nonce, self._copied]
         unwanted += [self._offer.client_name] if self._copied and not self._offer.keep_client else []
         if connection.transport.is_active():
             with contextlib.suppress(LaunchError):  # told already: this host has failed

@@ -6,10 +6,13 @@ option. Options that only a terminal or OpenSSH itself needs are ignored, as ssh
 
 from __future__ import annotations
 
+import functools
 import getpass
 import glob
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,8 @@ USER_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 SYSTEM_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 _JUMP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<six>[^]]+)]|(?P<host>[^:/]+))(?::(?P<port>\d+))?/?")
 _DEEPEST_INCLUDE = 16  # as OpenSSH
+_MOMENT = 2.0  # seconds: files that others include are looked at again after it
+_reading = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,30 @@ class Target:
         return f"{self.user}@{self.hostname}" + ("" if self.port == 22 else f":{self.port}")
 
 
+@functools.lru_cache(maxsize=1)
+def _parsed(path: Path | None, stamps: tuple[object, ...], moment: int) -> SshConfig:
+    return SshConfig(path)
+
+
+def ssh_config(path: Path | None) -> SshConfig:
+    """The configuration as it is now; the many hosts that are started in one moment share one reading."""
+    with _reading:
+        return _parsed(path, tuple(stamp(file) for file in _files(path)), int(time.monotonic() / _MOMENT))
+
+
+def _files(path: Path | None) -> list[Path]:
+    return [path] if path else [Path.home() / ".ssh" / "config", SYSTEM_CONFIG]
+
+
+def stamp(file: Path) -> object:
+    """Another one when the file was changed."""
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
 class SshConfig:
     """The user's file and then the system's, or only the one that was given, as `ssh -F`."""
 
@@ -70,7 +99,7 @@ class SshConfig:
         self._config = paramiko.SSHConfig()
         if path is not None and not path.is_file():
             raise ConfigError("no such ssh configuration file", where=str(path), todo="Check the path given with -F.")
-        for file in [path] if path else [Path.home() / ".ssh" / "config", SYSTEM_CONFIG]:
+        for file in _files(path):
             self._read(file)
 
     def _read(self, file: Path) -> None:
@@ -185,7 +214,8 @@ def _included(file: Path, patterns: str) -> Iterator[Path]:
 
 def _path(text: str) -> Path:
     """A path with ~ and the tokens that paramiko leaves in some options."""
-    return Path(os.path.expanduser(text.strip('"').replace("%d", "~").replace("%u", getpass.getuser())))
+    text = text.strip('"').replace("%d", "~")
+    return Path(os.path.expanduser(text.replace("%u", getpass.getuser()) if "%u" in text else text))
 
 
 def _agent(said: str | None) -> str | None:

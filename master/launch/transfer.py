@@ -1,4 +1,4 @@
-"""Copying the client to a host with scp: whole under a temporary name, then renamed onto its own.
+"""Copying the client to a host with scp, whole, under a temporary name; a script then gives it its own.
 
 A host without an `scp` program gets it through `cat`. What fails here is the disk, the home or
 "copy failed", never "login failed".
@@ -16,34 +16,22 @@ import time
 import paramiko
 from scp import SCPClient, SCPException
 
-from ..errors import Fault, LaunchError
-from . import meaning, remote
 from .offer import Offer
 
 log = logging.getLogger("spe.launch")
 
 
-def copy(transport: paramiko.Transport, folder: str, offer: Offer, nonce: str, where: str, limit: float) -> None:
-    """Puts the client into the folder. Nothing of a failed copy stays."""
-    incoming = f".{offer.client_name}.{secrets.token_hex(6)}"
-    try:
-        _put(transport, f"{folder}/{incoming}", offer.client, limit)
-        said = remote.run(transport, remote.place_script(folder, incoming, offer.client_name, nonce), where, limit)
-        if said.code != 0:
-            raise _Failed(said.last)
-    except _Failed as error:
-        _tidy(transport, incoming, where, limit)
-        fault = meaning.of_words(str(error)) or Fault.COPY
-        raise LaunchError(
-            fault, f"the client cannot be copied to {folder}: {error}", where=where, todo=meaning.todo(fault, where)
-        ) from error
-
-
-class _Failed(Exception):
+class Failed(Exception):
     """What the host said about a copy."""
 
 
-def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+def temporary(offer: Offer) -> str:
+    """A name that nobody starts a client by."""
+    return f".{offer.client_name}.{secrets.token_hex(6)}"
+
+
+def copy(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+    """Puts it there, or raises Failed; then a rest of it may lie there."""
     late = threading.Timer(limit, transport.close)  # the libraries wait for some answers without a limit
     late.daemon = True
     late.start()
@@ -57,8 +45,8 @@ def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float)
             _put_with_cat(transport, path, content, limit)
     except (paramiko.SSHException, OSError, EOFError) as error:
         if time.monotonic() >= end - 0.5:
-            raise _Failed(f"not finished after {limit:g} s") from error
-        raise _Failed(f"the connection was lost ({error or 'closed'})") from error
+            raise Failed(f"not finished after {limit:g} s") from error
+        raise Failed(f"the connection was lost ({error or 'closed'})") from error
     finally:
         late.cancel()
 
@@ -74,14 +62,6 @@ def _put_with_cat(transport: paramiko.Transport, path: str, content: bytes, limi
         channel.shutdown_write()
         said = channel.makefile("rb").read(4096).decode(errors="replace").strip()
         if channel.recv_exit_status() != 0:
-            raise _Failed(said or "cat failed")
+            raise Failed(said or "cat failed")
     finally:
         channel.close()
-
-
-def _tidy(transport: paramiko.Transport, incoming: str, where: str, limit: float) -> None:
-    """The rest of a failed copy; the fault itself is told by the caller, so one here is only logged."""
-    try:
-        remote.run(transport, remote.clean_script(incoming), where, limit)
-    except LaunchError as error:
-        log.warning("%s: the rest of a failed copy may stay: %s", where, error)
