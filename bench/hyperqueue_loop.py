@@ -8,16 +8,18 @@ to a file a task, as it does by default.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 
 def main(count: int, slots: int, words: Sequence[str]) -> None:
+    os.environ["TQDM_DISABLE"] = "1"  # its progress bar
     from hyperqueue import Job, LocalCluster
     from hyperqueue.cluster import WorkerConfig
 
-    with LocalCluster(worker_config=WorkerConfig(cores=slots)) as cluster:
+    with LocalCluster(str(Path("server").absolute()), WorkerConfig(cores=slots)) as cluster:
         client = cluster.client()
         job = Job(default_workdir=Path.cwd())
         for number in range(1, count + 1):
