@@ -25,6 +25,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -331,9 +332,14 @@ class Store:
         lost = and_(
             state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
         )
-        query = _tickets_with_tasks().where(or_(state == TicketState.ISSUED.value, lost))
-        rows = await self.call(lambda connection: connection.execute(query).all())
+        ours = schema.tickets.c.id > bindparam("closed")
+        query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
+        rows = await self.call(lambda connection: connection.execute(query, {"closed": self._closed()}).all())
         return [_pair(row) for row in rows]
+
+    def _closed(self) -> int:
+        """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
+        return int(self._meta("closed", "0"))
 
     async def known_clients(self) -> list[Any]:
         """Clients that have not left: rows (id, host, platform, slots)."""
@@ -344,13 +350,16 @@ class Store:
         """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
 
         def work(connection: Connection) -> None:
-            out = {"state": TicketState.LOST.value}
-            connection.execute(
-                update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out)
-            )
-            running = schema.tasks.c.state == TaskState.RUNNING.value
-            connection.execute(update(schema.tasks).where(running).values(state=TaskState.WAITING.value))
+            ticket, running = schema.tickets.c, TaskState.RUNNING.value
+            out = update(schema.tickets).where(ticket.id > self._closed(), ticket.state == TicketState.ISSUED.value)
+            connection.execute(out.values(state=TicketState.LOST.value))
+            counted = select(schema.counts.c.plan).where(schema.counts.c.state == running, schema.counts.c.sets > 0)
+            if connection.execute(counted).first():  # else nobody needs to look through all sets
+                waits = update(schema.tasks).values(state=TaskState.WAITING.value)
+                connection.execute(waits.where(schema.tasks.c.state == running))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
+            last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
+            self._set_meta("closed", str(last))
 
         await self.call(work)
 
