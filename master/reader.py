@@ -149,17 +149,17 @@ class Reader:
             .order_by(t.c.position)
         )
         for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
-            outputs = self._outputs([row.number for row in page])
-            for row in page:
-                values = json.loads(row.parameters)
-                found = outputs.get(row.number, {})
-                yield ResultRow(row.number, values, found, row.host, row.seconds or 0.0, row.attempts)
+            outputs = self._outputs([row[0] for row in page])
+            for number, parameters, attempts, host, seconds in page:  # by place: a million rows are normal
+                values = json.loads(parameters)
+                yield ResultRow(number, values, outputs.get(number, {}), host, seconds or 0.0, attempts)
 
     def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
         table = schema.outputs
         found: dict[int, dict[str, Output]] = {}
-        for row in self._connection.execute(select(table).where(table.c.task.in_(numbers))):
-            found.setdefault(row.task, {})[row.name] = Output(row.name, row.value, row.raw, row.file, row.size)
+        columns = (table.c.task, table.c.name, table.c.value, table.c.raw, table.c.file, table.c.size)
+        for task, *output in self._connection.execute(select(*columns).where(table.c.task.in_(numbers))):
+            found.setdefault(task, {})[output[0]] = Output(*output)
         return found
 
     def failed(self) -> Iterator[FailedRow]:

@@ -135,9 +135,7 @@ STAND_INS = {
     2: (f"CREATE TEMP VIEW counts AS {_COUNTED}", f"CREATE TEMP VIEW hosts AS {_WORKED}"),
 }
 
-_COUNT = (
-    "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
-)
+_COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
 _AGAIN = "EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id <> NEW.id)"
 
 TRIGGERS = (

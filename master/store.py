@@ -25,7 +25,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
-    case,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -58,6 +58,13 @@ class NewSet:
     parameters: Mapping[str, str]
 
 
+_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# As text: a million sets come this way, and what SQLAlchemy does for each row takes longer than what SQLite does.
+_ADD_SET = """
+INSERT INTO tasks (key, plan, position, parameters, state, attempts, lost) VALUES (?, ?, ?, ?, 'waiting', 0, 0)
+ON CONFLICT (key) DO UPDATE SET plan = excluded.plan, parameters = excluded.parameters,
+position = CASE WHEN tasks.plan = excluded.plan THEN tasks.position ELSE excluded.position END
+"""
 _PASSING = {
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
@@ -247,33 +254,9 @@ class Store:
 
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
-        rows = [
-            {
-                "key": s.key,
-                "plan": self.plan,
-                "position": s.position,
-                "parameters": json.dumps(s.parameters, ensure_ascii=False, separators=(",", ":")),
-                "state": TaskState.WAITING.value,
-                "attempts": 0,
-                "lost": 0,
-            }
-            for s in sets
-        ]
-        if not rows:
-            return
-        table = schema.tasks
-        statement = upsert(table)
-        statement = statement.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "plan": statement.excluded.plan,
-                "position": case(
-                    (table.c.plan == statement.excluded.plan, table.c.position), else_=statement.excluded.position
-                ),
-                "parameters": statement.excluded.parameters,
-            },
-        )
-        await self.call(lambda connection: connection.execute(statement, rows) and None)
+        if sets:
+            rows = [(s.key, self.plan, s.position, _ENCODED(s.parameters)) for s in sets]
+            await self.call(lambda connection: connection.exec_driver_sql(_ADD_SET, rows) and None)
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
         """(position, task) of up to `limit` waiting tasks of this reading beyond position `after`, in order."""
@@ -284,8 +267,14 @@ class Store:
             .order_by(table.c.position)
             .limit(limit)
         )
-        rows = await self.call(lambda connection: connection.execute(query).all())
-        return [(row.position, _task(row, TaskState.WAITING)) for row in rows]
+
+        def work(connection: Connection) -> list[tuple[int, Task]]:
+            return [
+                (place, Task(number, json.loads(values), TaskState.WAITING, attempts, lost, _faults(faults)))
+                for place, number, values, attempts, lost, faults in connection.execute(query)
+            ]
+
+        return await self.call(work)
 
     async def count(self) -> dict[TaskState, int]:
         """How many sets of today's parameters are in which state."""
@@ -343,9 +332,14 @@ class Store:
         lost = and_(
             state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
         )
-        query = _tickets_with_tasks().where(or_(state == TicketState.ISSUED.value, lost))
-        rows = await self.call(lambda connection: connection.execute(query).all())
+        ours = schema.tickets.c.id > bindparam("closed")
+        query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
+        rows = await self.call(lambda connection: connection.execute(query, {"closed": self._closed()}).all())
         return [_pair(row) for row in rows]
+
+    def _closed(self) -> int:
+        """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
+        return int(self._meta("closed", "0"))
 
     async def known_clients(self) -> list[Any]:
         """Clients that have not left: rows (id, host, platform, slots)."""
@@ -356,13 +350,16 @@ class Store:
         """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
 
         def work(connection: Connection) -> None:
-            out = {"state": TicketState.LOST.value}
-            connection.execute(
-                update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out)
-            )
-            running = schema.tasks.c.state == TaskState.RUNNING.value
-            connection.execute(update(schema.tasks).where(running).values(state=TaskState.WAITING.value))
+            ticket, running = schema.tickets.c, TaskState.RUNNING.value
+            out = update(schema.tickets).where(ticket.id > self._closed(), ticket.state == TicketState.ISSUED.value)
+            connection.execute(out.values(state=TicketState.LOST.value))
+            counted = select(schema.counts.c.plan).where(schema.counts.c.state == running, schema.counts.c.sets > 0)
+            if connection.execute(counted).first():  # else nobody needs to look through all sets
+                waits = update(schema.tasks).values(state=TaskState.WAITING.value)
+                connection.execute(waits.where(schema.tasks.c.state == running))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
+            last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
+            self._set_meta("closed", str(last))
 
         await self.call(work)
 
@@ -420,8 +417,11 @@ def _resolve(jobs: list[_Settled]) -> None:
 
 
 def _task(row: Any, state: TaskState) -> Task:
-    faults = json.loads(row.faults) if row.faults else {}
-    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, faults)
+    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, _faults(row.faults))
+
+
+def _faults(text: str | None) -> dict[str, int]:
+    return json.loads(text) if text else {}
 
 
 def _tickets_with_tasks() -> Any:

@@ -493,3 +493,24 @@ def test_only_a_reading_that_came_to_its_end_need_not_be_made_again(store: Store
         assert await numbers(store) == {}
 
     asyncio.run(run())
+
+
+def test_a_session_that_ends_takes_back_its_own_tickets_and_those_of_earlier_ones_stay_as_they_are(
+    store: Store, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        await plan(store, "a", "b", "c")
+        await store.commit([ClientCame("1", "lab01", "", 1, True), *done(1, 1), TicketIssued(2, 2, "1", "lab01")])
+        await store.close_session()
+        assert await store.live() == []
+        await store.commit([ClientCame("2", "lab02", "", 1, True), TicketIssued(3, 2, "2", "lab02")])
+        await store.commit([TicketIssued(4, 3, "2", "lab02"), TicketEnded(4, TicketState.LOST)])
+        assert [(t.id, t.state) for t, _ in await store.live()] == [(3, TicketState.ISSUED), (4, TicketState.LOST)]
+        await store.close_session()
+        assert await store.live() == []
+        assert looked_at(store.path, "SELECT id, state FROM tickets ORDER BY id") == [
+            (1, "accepted"), (2, "lost"), (3, "lost"), (4, "lost"),
+        ]  # fmt: skip
+        assert looked_at(store.path, "SELECT state FROM tasks ORDER BY number") == [("done",), ("waiting",), ("waiting",)]
+
+    asyncio.run(run())
