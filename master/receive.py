@@ -31,6 +31,7 @@ PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sende
 MOST_LINES = 150_000  # read as lines: boundaries, heads of parts, and what stands beside the parts
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_PAUSE = 1.0  # seconds
+PROBE = 64 * 1024  # bytes that are written to see whether there is room again
 _nagging = Nagging(log)
 
 
@@ -55,6 +56,13 @@ class Spool:
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
         return FileIO(path, "x")
+
+    def probe(self) -> None:
+        """Raises OSError when a file that is written here does not come to the disk."""
+        with self.new() as file:
+            file.write(bytes(PROBE))
+            os.fsync(file.fileno())
+        self.made.pop().unlink()
 
     def clear(self) -> None:
         """Remove what is left."""
@@ -111,7 +119,7 @@ class Intake:
                 found = await coming
         except TimeoutError:
             log.info("a body from %s came too slowly", self.request.remote)
-            self._cut()
+            self._cut("the body came too slowly")
         self._waited += clock() - began
         total = self.request.content.total_bytes
         if total - self._mark >= PROGRESS:
@@ -120,9 +128,9 @@ class Intake:
             raise self._too_much()
         return found
 
-    def _cut(self) -> NoReturn:
+    def _cut(self, why: str) -> NoReturn:
         self.request.protocol.force_close()
-        raise ConnectionResetError("the body came too slowly")
+        raise ConnectionResetError(why)
 
     async def write(self, file: FileIO, data: bytes) -> None:
         """To disk, and while that is full wait, as the store does: nobody's result is at fault."""
@@ -140,6 +148,21 @@ class Intake:
                 return into.new()
             except OSError as error:
                 await self.wait_for_room(error)
+
+    async def sync(self, file: FileIO, into: Spool) -> None:
+        """Onto the disk. What a full one refuses only now, as NFS does, is lost: when there is room it is sent again."""
+        try:
+            await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
+            return
+        except OSError as error:
+            await self.wait_for_room(error)
+        while True:
+            try:
+                await asyncio.to_thread(into.probe)
+                break
+            except OSError as error:
+                await self.wait_for_room(error)
+        self._cut("a full disk has lost the body")
 
     async def wait_for_room(self, error: OSError) -> None:
         """A moment, if it is that the disk is full and the sender is still there."""
@@ -238,7 +261,7 @@ async def _to_file(name: str, part: BodyPartReader, head: bytes, intake: Intake,
             size += len(chunk)
             _within(name, size, intake.limit)
             await intake.write(file, chunk)
-        await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
+        await intake.sync(file, into)
     return Part(name, None, into.made[-1], size)
 
 
