@@ -150,9 +150,9 @@ class Intake:
                 await self.wait_for_room(error)
 
     async def sync(self, file: FileIO, into: Spool) -> None:
-        """Onto the disk. What a full one refuses only now, as NFS does, is lost: when there is room it is sent again."""
+        """Onto the disk. What a full one refuses only now, as NFS does, is lost: with room it is sent again."""
         try:
-            await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds, and others are served meanwhile
+            await asyncio.to_thread(os.fsync, file.fileno())  # a large one takes seconds: others are served meanwhile
             return
         except OSError as error:
             await self.wait_for_room(error)
