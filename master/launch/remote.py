@@ -122,7 +122,7 @@ fi
 _START = r"""
 "$found" "$client" "$@"
 code=$?
-[ "$code" = 0 ] && exit 0
+case $code in 0 | [3-9]) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # another host of this home left, and took the file along
 """
