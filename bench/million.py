@@ -80,7 +80,7 @@ class Sweep:
             file.writelines(f"{x},mesh_{x % 1000}\n" for x in range(count))
 
     def begin(self) -> tuple[float, float]:
-        """Run until all sets are stored, then interrupt it; wall and processor time until the first task had started."""
+        """Run until all sets are stored, then interrupt it; wall and processor time until the first task."""
         begun = time.monotonic()
         quiet = subprocess.DEVNULL
         master = subprocess.Popen([*SPE, "run", "-q"], cwd=self.folder, stdout=quiet, stderr=quiet)
