@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -50,6 +52,20 @@ def on_core(number: int) -> None:
     os.sched_setaffinity(0, {CORES[number % len(CORES)]})
 
 
+def many_files() -> int:
+    """Each connection is one; how many there may be. Only root may have more than the system's usual limit."""
+    for most in (65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            break
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _alone(core: int) -> None:
+    on_core(core)
+    many_files()
+
+
 @contextmanager
 def master(folder: Path, sweep: str, core: int = 0) -> Iterator[Server]:
     """`spe run --hosts none` of this spe.yaml."""
@@ -57,7 +73,7 @@ def master(folder: Path, sweep: str, core: int = 0) -> Iterator[Server]:
     words = [sys.executable, "-m", "spe", "run", "-q", "--hosts", "none"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=lambda: on_core(core)
+            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=lambda: _alone(core)
         )
     try:
         facts = json.loads(_there(folder / "runs" / "t" / "master.json", process, folder / "log"))
@@ -90,11 +106,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def bare(folder: Path, core: int = 0) -> Iterator[Server]:
+def bare(folder: Path, *words: str, core: int = 0) -> Iterator[Server]:
     """bare_server.py."""
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "bare_server.py"), str(folder)],
-        stdout=subprocess.PIPE, text=True, preexec_fn=lambda: on_core(core),
+        [sys.executable, str(HERE / "bare_server.py"), str(folder), *words],
+        stdout=subprocess.PIPE, text=True, preexec_fn=lambda: _alone(core),
     )  # fmt: skip
     assert process.stdout
     try:
