@@ -118,8 +118,11 @@ def main(count: int = 30, rounds: int = 3) -> None:
             lab.refresh()
             found["bare"].append(bare_run(arguments))
             lab.refresh()
+            (lab.folder / "plain_config").write_text("Host *" + lab.ssh_config.read_text().partition("Host *")[2])
             with tempfile.TemporaryDirectory(prefix="spe-bench-") as name:
-                found["spe run"].append(spe_run(Path(name), lab.ssh_config, [host.name for host in lab.hosts]))
+                found["spe run"].append(
+                    spe_run(Path(name), lab.folder / "plain_config", [host.address for host in lab.hosts])
+                )
     print(f"{count} hosts, client of {len(client)} bytes, seconds (the best of {rounds})")
     for label, each in found.items():
         before, after, wall = (min(times) for times in zip(*each, strict=True))

@@ -33,8 +33,8 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
     if os.WIFEXITED(status):
         code = os.WEXITSTATUS(status)
     else:
-        code, number = ends.OTHER, os.WTERMSIG(status)
-        log.say("the client was killed by signal %d%s; cleared up after it" % (number, why_killed(-number)))
+        code, killed_by = ends.OTHER, os.WTERMSIG(status)
+        log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
         say = last_words()
         if within(HOME_TIME, base.remove):

@@ -53,7 +53,7 @@ class LockFile:
         return True
 
     def _write(self, count: int) -> None:
-        """Into the open file, never by name: a lock that was taken from us stays taken. Synced: other hosts are to see."""
+        """Into the open file, never by name: a lock that was taken from us stays taken. Synced, for other hosts."""
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, self._text(count))
         os.fsync(self._file)

@@ -123,7 +123,14 @@ class Client:
         if self.config.get("Worker"):
             target = os.path.join(self.base.path, "worker")
             self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
+            self._refuse_noexec()
             self.worker.have(line)
+
+    def _refuse_noexec(self) -> None:
+        """Every task would fail here."""
+        if is_yes(self.config, "RunsWorker") and os.statvfs(self.base.path).f_flag & getattr(os, "ST_NOEXEC", 0):
+            text = "the workdir %s is mounted noexec: workers cannot be started there"
+            raise ends.Ending(ends.WORKDIR, text % self.base.workdir)
 
     def _owe_worker(self, path: str) -> None:
         if is_yes(self.config, "DeleteWorker"):

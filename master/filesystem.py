@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
-REMOTE = frozenset(
-    """nfs nfs4 cifs smb3 smbfs ncpfs 9p afs ceph coda davfs lustre gpfs beegfs panfs orangefs pvfs2 ocfs2 gfs2 vboxsf
-    fuse""".split()
-)
+REMOTE = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "davfs", "vboxsf",
+    "lustre", "gpfs", "beegfs", "panfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "fuse",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ class Run:
         config = self.sweep.config
         setup = protocol.Setup(
             config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
-            config.max_result, worker.name if worker else None,
+            config.max_result, worker.name if worker else None, self.sweep.recipe.runs_worker,
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self._shell,

@@ -16,9 +16,10 @@ from aiohttp import web
 from . import batch, protocol
 from .desk import Desk, Record
 from .extract import Part
+from .intake import Intake, Lost
 from .largeinputs import LargeInputs
 from .model import Kind, Worker
-from .receive import BodyRefused, receive, spool
+from .receive import BodyRefused, cut, read_batch, receive, spool
 from .server import NO_SESSION, admit
 
 log = logging.getLogger("spe.web")
@@ -37,6 +38,7 @@ class Door:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
         self._inputs = LargeInputs(desk.farm.tasks, desk.brief.work)
+        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         self.turned_away = 0
 
     def application(self) -> web.Application:
@@ -199,17 +201,22 @@ class Door:
     async def complete(self, request: web.Request) -> web.Response:
         """A result."""
         ticket = _ticket(request)
-        wanted = {spec.name: spec.kind is Kind.FILE for spec in self.desk.brief.results}
         with spool(self.spool_folder) as into:
-            parts = await receive(request, wanted, self.desk.brief.setup.max_result, into)
+            parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
             line = await self.desk.complete(_short(request, "client"), ticket, parts)
         return web.Response(text=line + "\n")
 
     async def results(self, request: web.Request) -> web.Response:
         """What came of several tickets, all of it small: one line of answer for each."""
-        files = [spec.name for spec in self.desk.brief.results if spec.kind is Kind.FILE]
         with spool(self.spool_folder) as into:
-            reports = await batch.reports(request, files, into)
+            body, kind = await read_batch(request, batch.LARGEST), request.headers.get("Content-Type", "")
+            limit = self.desk.brief.setup.max_result
+            try:
+                reports = await batch.reports(
+                    body, kind, lambda: Intake(self._wanted, limit, into, lambda: not _alive(request))
+                )
+            except Lost as error:
+                cut(request, str(error))
             answers = await self.desk.arrivals.take(_short(request, "client"), reports)
         lines = (f"{report.ticket} {answer}\n" for report, answer in zip(reports, answers, strict=True))
         return web.Response(text="".join(lines))

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, Dialect, UpdateBase, bindparam, insert, update
 
 from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued
 from .model import TaskState, TicketState
 
 C = TypeVar("C", bound=Change)
+
+_CLIENT, _TICKET = insert(schema.clients), insert(schema.tickets)
+_CLIENT_IS = update(schema.clients).where(schema.clients.c.id == bindparam("b_id"))
+_CLIENT_LEFT = _CLIENT_IS.values(seconds=bindparam("b_s"))
+_CLIENT_HEARD = _CLIENT_IS.values(heard=bindparam("b_h"))
+_TASK_RUNNING = (
+    update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task")).values(state=bindparam("b_state"))
+)
+_LOG, _OUTPUT = (insert(table).prefix_with("OR REPLACE") for table in (schema.logs, schema.outputs))
 
 
 def apply(connection: Connection, changes: Sequence[Change], now: float) -> None:
@@ -40,6 +50,19 @@ def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
     return [c for c in changes if type(c) is kind]
 
 
+@cache
+def _compiled(statement: UpdateBase, keys: tuple[str, ...], dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    compiled = statement.compile(dialect=dialect, column_keys=keys)
+    return str(compiled), compiled.positiontup
+
+
+def _execute(connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As connection.execute, at half its price: the statements are few, and the rows need no conversion."""
+    text, order = _compiled(statement, tuple(rows[0]), connection.dialect)
+    parameters = rows if order is None else [tuple(map(row.__getitem__, order)) for row in rows]
+    connection.exec_driver_sql(text, list(parameters))
+
+
 def _clients(connection: Connection, changes: Sequence[Change], now: float) -> None:
     if came := _of(ClientCame, changes):
         _client_came(connection, came, now)
@@ -54,17 +77,15 @@ def _client_came(connection: Connection, changes: Sequence[ClientCame], now: flo
         {"id": c.id, "host": c.host, "platform": c.platform, "slots": c.slots, "pings": c.pings, "since": now}
         for c in changes
     ]
-    connection.execute(insert(schema.clients), rows)
+    _execute(connection, _CLIENT, rows)
 
 
 def _client_left(connection: Connection, changes: Sequence[ClientLeft]) -> None:
-    statement = update(schema.clients).where(schema.clients.c.id == bindparam("b_id")).values(seconds=bindparam("b_s"))
-    connection.execute(statement, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
+    _execute(connection, _CLIENT_LEFT, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
 
 
 def _client_heard(connection: Connection, changes: Sequence[ClientHeard], now: float) -> None:
-    statement = update(schema.clients).where(schema.clients.c.id == bindparam("b_id")).values(heard=bindparam("b_h"))
-    connection.execute(statement, [{"b_id": c.id, "b_h": now - c.ago} for c in changes])
+    _execute(connection, _CLIENT_HEARD, [{"b_id": c.id, "b_h": now - c.ago} for c in changes])
 
 
 def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
@@ -73,12 +94,7 @@ def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now
         {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now}
         for c in changes
     ]
-    connection.execute(insert(schema.tickets), rows)
-
-
-_TASK_RUNNING = (
-    update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task")).values(state=TaskState.RUNNING.value)
-)
+    _execute(connection, _TICKET, rows)
 
 
 def _tasks_running(connection: Connection, changes: Sequence[Change]) -> None:
@@ -88,9 +104,9 @@ def _tasks_running(connection: Connection, changes: Sequence[Change]) -> None:
         for c in changes
         if isinstance(c, TicketIssued | TaskMoved)
     }
-    running = [{"b_task": number} for number, runs in last.items() if runs]
+    running = [{"b_task": number, "b_state": TaskState.RUNNING.value} for number, runs in last.items() if runs]
     if running:
-        connection.execute(_TASK_RUNNING, running)
+        _execute(connection, _TASK_RUNNING, running)
 
 
 _TICKET_ENDED = (
@@ -119,13 +135,13 @@ def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> No
         }
         for c in changes
     ]
-    connection.execute(_TICKET_ENDED, rows)
+    _execute(connection, _TICKET_ENDED, rows)
 
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
     kept = [{"ticket": c.id, "stdout": c.stdout, "stderr": c.stderr} for c in changes if c.stdout or c.stderr]
     if kept:
-        connection.execute(insert(schema.logs).prefix_with("OR REPLACE"), kept)
+        _execute(connection, _LOG, kept)
 
 
 _TASK_MOVED = (
@@ -148,7 +164,7 @@ def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
         }
         for c in changes
     ]
-    connection.execute(_TASK_MOVED, rows)
+    _execute(connection, _TASK_MOVED, rows)
 
 
 def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
@@ -158,4 +174,4 @@ def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
         for o in c.outputs
     ]
     if outputs:
-        connection.execute(insert(schema.outputs).prefix_with("OR REPLACE"), outputs)
+        _execute(connection, _OUTPUT, outputs)

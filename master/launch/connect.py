@@ -6,6 +6,7 @@ connection is ssh.py's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import random
@@ -32,6 +33,7 @@ if logging.getLogger("paramiko").level == logging.NOTSET:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is told by our messages
 
 _SILENCE_LIMIT_MS = 45_000  # unacknowledged data for so long: the connection is dead
+_IDLE = 2.0  # seconds between a waiting connection's looks at the time; paramiko's own are 0.1
 _HANDSHAKES_AT_ONCE = 4  # to one address: sshd's MaxStartups drops more than 10, and a jump host gets them all
 _TRIES = 5
 _gates: dict[tuple[str, int], threading.Semaphore] = {}
@@ -52,6 +54,9 @@ class Connection:
     def close(self) -> None:
         """Ends the connection and all that it goes through."""
         if hasattr(self, "transport"):
+            if isinstance(self.transport.sock, socket.socket):
+                with contextlib.suppress(OSError):  # the other end was quicker
+                    self.transport.sock.shutdown(socket.SHUT_RDWR)  # its thread waits there
             self.transport.close()
         if self._proxy is not None:
             self._proxy.kill()  # its work is done; one that ignores TERM would hold the end of the run
@@ -178,6 +183,8 @@ def _open(connection: Connection, below: list[Connection]) -> None:
     known_hosts.verify(target, transport.get_remote_server_key(), known, options.accept_new_host_keys)
     log_in(transport, target)
     transport.set_keepalive(15)
+    if isinstance(sock, socket.socket):
+        sock.settimeout(_IDLE)
 
 
 # -- the way there ----------------------------------------------------------------------------------------

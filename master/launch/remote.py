@@ -10,6 +10,7 @@ with `read`, which takes a byte at a time, and runs it then.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
 import time
@@ -26,6 +27,7 @@ BOOTSTRAP = (
     '/bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; s=; '
     f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
 )
+_LOOK = 0.5  # seconds between looks at what it says while it runs; its end wakes us
 _OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods us is cut
 
 
@@ -120,7 +122,7 @@ fi
 _START = r"""
 "$found" "$client" "$@"
 code=$?
-[ "$code" = 0 ] && exit 0
+case $code in 0 | [3-9]) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # another host of this home left, and took the file along
 """
@@ -244,25 +246,18 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
 
 
 def _heard(channel: paramiko.Channel, end: float) -> Said:
-    """Listens until the exit status is there: a daemon may keep the output open."""
-    text = b""
-    channel.settimeout(0.2)
-    while True:
-        done = channel.exit_status_ready()
-        try:
-            data = channel.recv(4096)
-            text = (text + data)[-_OUTPUT_LIMIT:]
-            if not data and channel.closed:
-                break
-            if not data and not done:
-                time.sleep(0.02)  # output closed before the end
-        except TimeoutError:
-            if done:
-                break
-        if done and not channel.recv_ready():
-            break
-        if time.monotonic() > end:
+    """Listens until the exit status is there, and a moment more: a daemon may keep the output open."""
+    text, done = b"", False
+    while not done:
+        done = channel.status_event.wait(_LOOK)
+        while channel.recv_ready():
+            text = (text + channel.recv(4096))[-_OUTPUT_LIMIT:]
+        if not done and time.monotonic() > end:
             raise TimeoutError
+    channel.settimeout(0.2)
+    with contextlib.suppress(TimeoutError):
+        while data := channel.recv(4096):
+            text = (text + data)[-_OUTPUT_LIMIT:]
     lines = tuple(line.strip() for line in text.decode(errors="replace").splitlines() if line.strip())
     code = channel.recv_exit_status() if channel.exit_status_ready() else -1
     if code == -1:

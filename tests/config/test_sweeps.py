@@ -48,6 +48,21 @@ def fault(make: Callable[[], object]) -> SpeError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("command", "runs"),
+    [
+        ("./{{ worker }} {{ x }}", True),
+        ("./{{worker}} {{ x }}", True),
+        ("./sim {{ x }}", True),
+        ("python3 {{ worker }} {{ x }}", False),
+        ("{{ x }} {{ worker }}", False),
+    ],
+)
+def test_whether_the_worker_itself_is_started_is_known(sweep: Write, command: str, runs: bool) -> None:
+    plan = sweep(f"command: '{command}'\nworker: sim\nparameters: params.csv\n", params_csv="x\n1\n")
+    assert plan.recipe.runs_worker is runs
+
+
 def test_the_shortest_spe_yaml_is_two_lines(sweep: Write, tmp_path: Path) -> None:
     plan = sweep("command: ./sim {{ x }}\nparameters: params.csv\n", params_csv="x\n1\n2\n")
     assert plan.name == tmp_path.name

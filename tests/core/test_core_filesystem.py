@@ -31,7 +31,9 @@ LINES = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
         ("/both/runs", "tmpfs", False),
     ],
 )
-def test_a_folder_is_on_the_mount_that_is_nearest_above_it(tmp_path: Path, folder: str, kind: str, remote: bool) -> None:
+def test_a_folder_is_on_the_mount_that_is_nearest_above_it(
+    tmp_path: Path, folder: str, kind: str, remote: bool
+) -> None:
     (tmp_path / "mountinfo").write_text(LINES)
     found = filesystem.of(Path(folder), tmp_path / "mountinfo")
     assert found and (found.kind, found.is_remote) == (kind, remote)

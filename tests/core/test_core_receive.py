@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,3 +171,26 @@ def test_a_parts_name_never_becomes_a_path(tmp_path: Path, name: str) -> None:
     one = Post(tmp_path / "incoming", 0, {name: True})
     asyncio.run(one.send(part(name, b"1"), END))
     assert [p.name for p in tmp_path.iterdir()] in ([], ["incoming"])
+
+
+def test_a_large_file_is_written_by_the_disk_while_it_comes(
+    post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("spe.intake.SYNC_EVERY", 100_000)
+    monkeypatch.setattr("os.fdatasync", lambda file: synced.append(os.fstat(file).st_size))
+    status, got = post(part("file", b"x" * 1_000_000), END)
+    assert (status, got.parts["file"]) == (200, b"x" * 1_000_000)
+    assert 0 < min(synced) < 1_000_000
+
+
+def test_a_disk_that_fails_meanwhile_is_no_accepted_result(
+    post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("spe.intake.SYNC_EVERY", 100_000)
+    monkeypatch.setattr("os.fdatasync", fails)
+    status, got = post(part("file", b"x" * 1_000_000), END)
+    assert (status, got.ends) == (500, ["OSError"])

@@ -139,7 +139,8 @@ class Drill(Bench):
         pyz, folder = self.root / f"{name}.pyz", self.tmp / name
         pyz.write_bytes(bundle.client_pyz())
         folder.mkdir()
-        words = [*before, sys.executable, str(pyz), "--master", facts["url"], "--host", name, "--slots", str(self.slots)]
+        words = [*before, sys.executable, str(pyz), "--master", facts["url"]]
+        words += ["--host", name, "--slots", str(self.slots)]
         words += ["--fingerprint", facts["fingerprint"]] if facts["fingerprint"] else []
         environment = {**self.environment, "TMPDIR": str(folder), "SPE_SESSION": facts["session"], **more}
         self.by_hand.append(

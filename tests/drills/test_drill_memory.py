@@ -59,7 +59,7 @@ def test_a_client_that_the_system_ends_as_memory_runs_out_says_so_and_loses_noth
         drill.start_client("poor", before=group.before)
         drill.start_client("rich")
         drill.wait_done(10)
-        guard, client = client_of(drill, "poor")
+        _, client = client_of(drill, "poor")
         while is_alive(client):
             group.squeeze()
             time.sleep(0.05)

@@ -23,15 +23,23 @@ class Mount:
 
     def __init__(self, served: Path, path: Path, seconds: float = SECONDS, name: str = "stale") -> None:
         self.path = path
+        self._full = served.with_name(f"{served.name}.full")
         path.mkdir(parents=True, exist_ok=True)
         program = Path(__file__).with_name("stalefs.py")
-        words = [sys.executable, str(program), str(served), str(path), str(seconds), name]
+        words = [sys.executable, str(program), str(served), str(path), str(seconds), name, str(self._full)]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, cwd="/")
         until(self._is_up, 20, f"a mount on {path}")
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, "the mount's process has ended"
         return os.path.ismount(self.path)
+
+    def fill(self) -> None:
+        """The server's disk is full, as is said when something is synced."""
+        self._full.touch()
+
+    def make_room(self) -> None:
+        self._full.unlink()
 
     def hang(self) -> None:
         """The server is away: whoever touches this mount waits."""

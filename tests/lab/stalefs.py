@@ -1,12 +1,13 @@
 """A file system like one NFS client's view of a server: what it has looked at it believes for some seconds.
 
-    python stalefs.py SERVED MOUNT SECONDS [NAME]
+    python stalefs.py SERVED MOUNT SECONDS NAME FULL
 
 One such mount a host, all of the same folder SERVED. Sizes, times, names and *missing* names are SECONDS old at most,
 as the kernel keeps them for each mount; a file that another host has removed is a stale handle (ESTALE) for who has it
 open; locks are known to this mount only; rename, fsync, O_EXCL and a full disk are the server's own. In /proc/mounts it
 is a `fuse.NAME`. Stop the process (SIGSTOP) and the mount hangs as a server that is away: whoever touches it waits,
-and can be killed. SIGTERM unmounts.
+and can be killed. While the file FULL is there, the server's disk is: what was written since the last fsync
+is lost, and the next one says so.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ class Server(mfusepy.Operations):  # type: ignore[misc]
 
     use_ns = True
 
-    def __init__(self, folder: str) -> None:
-        self._folder = os.path.realpath(folder)
+    def __init__(self, folder: str, full: str) -> None:
+        self._folder, self._full = os.path.realpath(folder), full
+        self._safe: dict[int, int] = {}  # inode -> bytes of it that an fsync has brought to the disk
         self._numbers = itertools.count(1)
         self._files: dict[int, int] = {}  # handle -> file descriptor
 
@@ -92,7 +94,13 @@ class Server(mfusepy.Operations):  # type: ignore[misc]
         os.truncate(self._at(path) if fh is None else self._file(fh), length)
 
     def fsync(self, path: str, datasync: int, fh: int) -> None:
-        os.fsync(self._file(fh))
+        file = self._file(fh)
+        inode, size = os.fstat(file).st_ino, os.fstat(file).st_size
+        if os.path.exists(self._full):
+            os.ftruncate(file, min(size, self._safe.get(inode, 0)))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+        self._safe[inode] = size
 
     def flush(self, path: str, fh: int) -> None:
         """Nothing is held back."""
@@ -132,11 +140,11 @@ class Server(mfusepy.Operations):  # type: ignore[misc]
         os.utime(self._at(path), ns=times)
 
 
-def main(served: str, mount: str, seconds: str, name: str = "stale") -> None:
+def main(served: str, mount: str, seconds: str, name: str, full: str) -> None:
     serve: Callable[..., object] = mfusepy.FUSE
     old = float(seconds)
     serve(
-        Server(served), mount, foreground=True, allow_other=True, default_permissions=True, use_ino=True,
+        Server(served, full), mount, foreground=True, allow_other=True, default_permissions=True, use_ino=True,
         attr_timeout=old, entry_timeout=old, negative_timeout=old, fsname="server:/export", subtype=name,
     )  # fmt: skip
 

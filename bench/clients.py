@@ -1,0 +1,272 @@
+"""Many clients: one process that speaks the protocol for thousands of them, against a real master and a bare server.
+
+    python bench/clients.py busy [CLIENTS] [SLOTS] [SECONDS A TASK] [SECONDS]
+    python bench/clients.py idle [CLIENTS] [SECONDS]
+
+No program is run: a task is over when its time is, and its result is the same few bytes. The server has one core, this
+process the other; what others do on this machine changes the rates, and much less the processor time a result. Results
+go by POST /results, many in one, to a master that offers it (`Batch=` in /config), else one by one. What the bare
+server needs is measured with the same simulator in the same run: it has canned answers to all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from master_kit import Server, bare, many_files, master, on_core
+
+TICKET = re.compile(rb"^Ticket=(\d+)", re.MULTILINE)
+BOUNDARY = b"5ca1ab1e0ddba11"
+PARTS = {"stdout": b"3.14159\n", "stderr": b"", "exit-code": b"0",
+         "usage": b'{"wall": 1.0, "user": 0.99, "system": 0.01, "memory": 10485760}'}  # fmt: skip
+MOST_IN_ONE = 500  # results
+HOLD_TASK, HOLD_PING = 20, 30  # seconds, as our client has them
+AT_ONCE = 200  # clients that register side by side
+Answer = Callable[[int, bytes], None]
+
+
+class Line(asyncio.Protocol):
+    """One kept-alive connection: a request, its answer, the next."""
+
+    def __init__(self) -> None:
+        self.heard: Answer | None = None
+        self._data = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def ask(self, request: bytes, heard: Answer) -> None:
+        assert self._transport is not None and self.heard is None
+        self.heard = heard
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        end = self._data.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        status, length = int(self._data[9:12]), 0
+        at = self._data.find(b"Content-Length: ", 0, end)
+        if at > 0:
+            length = int(self._data[at + 16 : self._data.find(b"\r\n", at)])
+        if len(self._data) < end + 4 + length:
+            return
+        body, self._data = self._data[end + 4 : end + 4 + length], self._data[end + 4 + length :]
+        heard, self.heard = self.heard, None
+        assert heard is not None
+        heard(status, body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.heard is not None and not Farm.ending:
+            print(f"a connection was lost: {exc}", file=sys.stderr)
+
+
+class Farm:
+    """All clients, and what they have counted."""
+
+    ending = False
+
+    def __init__(self, server: Server, slots: int, seconds: float) -> None:
+        self.server, self.slots, self.seconds = server, slots, seconds
+        self.accepted = self.requests = 0
+        self.batch = False
+        self.loop = asyncio.get_running_loop()
+
+    async def line(self) -> Line:
+        _, made = await self.loop.create_connection(Line, self.server.host, self.server.port)
+        return made
+
+    def get(self, path: str, query: str) -> bytes:
+        self.requests += 1
+        return f"GET {path}?sessionID={self.server.session}&{query} HTTP/1.1\r\nHost: m\r\n\r\n".encode()
+
+    def post(self, path: str, query: str, body: bytes) -> bytes:
+        self.requests += 1
+        head = f"POST {path}?sessionID={self.server.session}&{query} HTTP/1.1\r\nHost: m\r\n"
+        kind = f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return (head + kind).encode() + body
+
+
+class Client:
+    """One client: asks for as many tasks as it has free slots, brings what is over, pings."""
+
+    def __init__(self, farm: Farm, number: int) -> None:
+        self.farm, self.number, self.id = farm, number, ""
+        self.free, self.over, self.held = farm.slots, list[int](), set[int]()
+        self.tasks: Line
+        self.results: Line
+        self.pings: Line | None = None
+
+    async def register(self, with_results: bool) -> None:
+        farm = self.farm
+        self.tasks = await farm.line()
+        self.results = await farm.line() if with_results else self.tasks
+        self.pings = None if with_results else await farm.line()
+        said: asyncio.Future[bytes] = farm.loop.create_future()
+        query = f"platform=linux-x86_64&host=h{self.number}&slots={farm.slots}&pings=1"
+        self.tasks.ask(farm.get("/config", query), lambda status, body: said.set_result(body))
+        text = (await said).decode()
+        self.id = re.findall(r"^Client=(.*)$", text, re.MULTILINE)[0]
+        farm.batch = re.search(r"^Batch=(?!No)", text, re.MULTILINE) is not None
+
+    def ask(self) -> None:
+        if not Farm.ending and self.tasks.heard is None and self.free:
+            query = f"client={self.id}&count={self.free}&wait={HOLD_TASK}&extra=1&files=sha256"
+            self.tasks.ask(self.farm.get("/task", query), self._got)
+
+    def _got(self, status: int, body: bytes) -> None:
+        tickets = [int(found) for found in TICKET.findall(body)] if status == 200 else []
+        self.free -= len(tickets)
+        self.held.update(tickets)
+        if tickets:
+            self.farm.loop.call_later(self.farm.seconds, self._over, tickets)
+            self.ask()
+        else:
+            self.farm.loop.call_later(0.05, self.ask)
+
+    def _over(self, tickets: list[int]) -> None:
+        self.over += tickets
+        self._bring()
+
+    def _bring(self) -> None:
+        if self.results.heard is not None or not self.over or Farm.ending:
+            return
+        count = MOST_IN_ONE if self.farm.batch else 1
+        now, self.over = self.over[:count], self.over[count:]
+        if self.farm.batch:
+            request = self.farm.post("/results", f"client={self.id}&n={len(now)}", body_of(now))
+        else:
+            request = self.farm.post("/complete", f"client={self.id}&ticket={now[0]}", body_of(None))
+        self.results.ask(request, lambda status, body: self._brought(now, status, body))
+
+    def _brought(self, now: list[int], status: int, body: bytes) -> None:
+        assert status == 200, (status, body)
+        self.farm.accepted += body.count(b"accepted")
+        self.free += len(now)
+        self.held.difference_update(now)
+        self._bring()
+        self.ask()
+
+    def listen(self) -> None:
+        """The held ping."""
+        if self.pings is not None and not Farm.ending:
+            self.pings.ask(self.farm.get("/ping", f"client={self.id}&wait={HOLD_PING}"), lambda *_: self.listen())
+
+
+def body_of(tickets: list[int] | None) -> bytes:
+    """The results of these tickets in one body; None: of one that the query names."""
+    pieces = []
+    for before in [b"%d/" % one for one in tickets] if tickets is not None else [b""]:
+        for name, content in PARTS.items():
+            head = b'--%s\r\nContent-Disposition: form-data; name="%s%s"\r\n\r\n'
+            pieces.append(head % (BOUNDARY, before, name.encode()) + content + b"\r\n")
+    return b"".join(pieces) + b"--%s--\r\n" % BOUNDARY
+
+
+async def registered(farm: Farm, count: int, with_results: bool) -> list[Client]:
+    clients = [Client(farm, number) for number in range(count)]
+    for at in range(0, count, AT_ONCE):
+        await asyncio.gather(*(client.register(with_results) for client in clients[at : at + AT_ONCE]))
+    return clients
+
+
+class Window:
+    """What happened in a stretch of time: requests, results, processor time of the server and of this process."""
+
+    def __init__(self, farm: Farm) -> None:
+        self.farm = farm
+        self._begun = self._now()
+
+    def _now(self) -> tuple[float, ...]:
+        farm = self.farm
+        return time.monotonic(), farm.server.processor(), farm.requests, farm.accepted, time.process_time()
+
+    def end(self) -> str:
+        seconds, cpu, requests, accepted, own = (b - a for a, b in zip(self._begun, self._now(), strict=True))
+        self.each = 1e6 * cpu / max(1, requests)
+        self.result = 1e6 * cpu / max(1, accepted)
+        self.rate, self.load = accepted / seconds, cpu / seconds
+        return (
+            f"{self.rate:6.0f} results/s {requests / seconds:6.0f} requests/s; server {self.load:6.1%} of a core "
+            f"({1e6 / self.result if accepted else 0:.0f} results a core second), {self.each:.0f} µs a request, "
+            f"{self.farm.server.memory():.0f} MB; simulator {own / seconds:.0%}"
+        )
+
+
+async def busy(server: Server, clients: int, slots: int, seconds: float, length: float) -> Window:
+    farm = Farm(server, slots, seconds)
+    made = await registered(farm, clients, True)
+    for client in made:
+        client.ask()
+    await asyncio.sleep(3 * seconds + 1)  # until it goes its even way
+    window = Window(farm)
+    await asyncio.sleep(length)
+    print(f"{'batches' if farm.batch else 'one by one':10} {window.end()}")
+    return window
+
+
+async def idle(server: Server, clients: int, length: float) -> Window:
+    farm = Farm(server, 1, 1e6)
+    begun = time.monotonic()
+    made = await registered(farm, clients, False)
+    came = time.monotonic() - begun
+    pause = HOLD_PING / max(1, clients)
+    for client in made:  # spread over the time, as clients are that came one by one
+        client.ask()
+        client.listen()
+        await asyncio.sleep(pause)
+    window = Window(farm)
+    await asyncio.sleep(length)
+    print(f"{came:5.1f} s to come; then {window.end()}")
+    return window
+
+
+def compare(what: Callable[[Server], Coroutine[None, None, Window]], sweep: str, *words: str) -> list[Window]:
+    """The same against both."""
+    windows: list[Window] = []
+    for label in ("spe", "bare"):
+        with tempfile.TemporaryDirectory(prefix="spe-bench-") as name:
+            more = [*words, "batch"] if windows and windows[0].farm.batch else words
+            start = master(Path(name), sweep) if label == "spe" else bare(Path(name), *more)
+            with start as server:
+                print(f"{label:5}", end="", flush=True)
+                Farm.ending = False
+                windows.append(asyncio.run(what(server)))
+                Farm.ending = True
+    return windows
+
+
+def main(kind: str, *numbers: str) -> None:
+    on_core(1)
+    most = (many_files() - 200) // 2  # a client has two connections
+    given = [float(number) for number in numbers]
+    if kind == "busy":
+        clients, slots, seconds, length = given + [1000, 32, 1, 15][len(given) :]
+        sets = "command: /bin/true {{ x }}\nparameters: {grid: {x: {range: [1, 1000000]}}}\n"
+        spe, floor = compare(lambda server: busy(server, int(clients), int(slots), seconds, length), sets)
+        print(f"{clients:.0f} clients of {slots:.0f} slots, tasks of {seconds:g} s: {spe.rate:.0f} results a second, "
+              f"{1e6 / spe.result:.0f} a core second; "
+              f"a request costs {spe.each / floor.each:.2f} and a result {spe.result / floor.result:.2f} "
+              f"times the bare server's")  # fmt: skip
+    else:
+        clients, length = given + [10000, 40][len(given) :]
+        if clients > most:
+            print(f"no more than {most} clients: this system allows no more open files")
+            clients = most
+        sets = "command: /bin/true {{ x }}\nparameters: {grid: {x: {range: [1, 1]}}}\nonce: true\n"
+        spe, floor = compare(lambda server: idle(server, int(clients), length), sets, "idle")
+        print(
+            f"{clients:.0f} idle clients: {spe.load:.1%} of a core, {spe.load / floor.load:.2f} times the bare server's"
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
