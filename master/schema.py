@@ -124,8 +124,8 @@ hosts = Table(
 _COUNTED = "SELECT plan, state, count(*) AS sets FROM tasks GROUP BY plan, state"
 _WORKED = (
     "SELECT host, sum(nth > 1) AS again, sum(state = 'accepted') AS accepted, "
-    "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost, coalesce(sum(seconds), 0.0) AS seconds, "
-    "coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu "
+    "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost, "
+    "coalesce(sum(seconds), 0.0) AS seconds, coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu "
     "FROM (SELECT *, row_number() OVER (PARTITION BY task ORDER BY id) AS nth FROM tickets) GROUP BY host"
 )
 
