@@ -1,44 +1,112 @@
-"""Short tasks: a whole `spe run` on this machine against a C loop of posix_spawn, in the same run.
+"""Short tasks: a whole `spe run` on this machine beside a C loop of posix_spawn and what else runs programs.
 
     python bench/throughput.py [COUNT] [SLOTS]
 
-Prints tasks a second of both, their ratio, and the processor time a task that spe adds. The sweep lies in $TMPDIR, so
-TMPDIR=/dev/shm measures without a disk. It needs a C compiler.
+Prints tasks a second, the ratio to the C loop of the same run, and the processor time a task, all processes together:
+each contender is a command that waits for all that it starts, so that nothing is missing in the sum. The folder lies
+in $TMPDIR, so TMPDIR=/dev/shm measures without a disk. It needs a C compiler; peers that are not installed are named.
 """
 
 from __future__ import annotations
 
-import os
-import resource
+import shutil
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+from measure import HERE, Cost, measured, scratch
+
+PYTHON = sys.executable
 
 
-def measured(words: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds of wall and of processor time, all processes together."""
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(folder)})
-    wall, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One short program, as each contender writes it; `{}` is the task's number."""
+
+    title: str
+    words: tuple[str, ...]
+    shell: str  # for those that hand a line to a shell themselves
+    spe: str
+
+
+TRUE = Task("/bin/true", ("/bin/true",), "/bin/true {}", "/bin/true {{ x }}")
+SQUARE = Task(
+    "sh -c 'echo $((x*x))'", ("/bin/sh", "-c", "echo $(({}*{}))"), "echo $(({}*{}))",
+    "/bin/sh -c 'echo $(({{ x }}*{{ x }}))'",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What runs the tasks, in a folder of its own and with the numbers on standard input. `missing`: why it can't."""
+
+    name: str
+    words: tuple[str, ...]
+    missing: str = ""
+
+
+def contenders(task: Task, count: int, slots: int, folder: Path) -> list[Contender]:
+    """The floor first; all others are compared to it."""
+    one = tuple(word.replace("{}", "7") for word in task.words)  # the floor fills nothing in
+    both = (str(count), str(slots))
+    xargs = ("xargs", "-P", str(slots), *(("-n", "1") if task is TRUE else ("-I{}",)), *task.words)
+    parallel = ("parallel", "--will-cite", "-j", str(slots), task.shell)
+    no_parallel = "" if shutil.which("parallel") else "not installed (Debian: parallel)"
+    no_hyperqueue = "" if find_spec("hyperqueue") else "not installed (PyPI: hyperqueue)"
+    return [
+        Contender("C loop", (str(folder / "floor"), *both, *one)),
+        Contender("xargs", xargs),
+        Contender("bare Python loop", (PYTHON, str(HERE / "bareloop.py"), *both, *task.words)),
+        Contender("spe run", (PYTHON, "-m", "spe", "run", "-q")),
+        Contender("HyperQueue", (PYTHON, str(HERE / "hyperqueue_loop.py"), *both, *task.words), no_hyperqueue),
+        Contender("GNU parallel", parallel, no_parallel),
+    ]
+
+
+def compare(task: Task, count: int, slots: int) -> None:
+    """One table."""
+    print(f"\n{count} x {task.title}, {slots} at a time")
+    print(f"{'':18} {'tasks/s':>9} {'to C loop':>10} {'cpu ms a task':>14}", flush=True)
+    with scratch() as folder:
+        subprocess.run(["cc", "-O2", "-o", str(folder / "floor"), str(HERE / "floor.c")], check=True)
+        (folder / "numbers").write_text("".join(f"{n}\n" for n in range(1, count + 1)))
+        floor: Cost | None = None
+        for one in contenders(task, count, slots, folder):
+            if one.missing:
+                print(f"{one.name:18} {one.missing}", flush=True)
+                continue
+            try:
+                cost = in_own_folder(one, folder, lambda place: write_sweep(place, task, count, slots))
+            except subprocess.CalledProcessError as error:
+                print(f"{one.name:18} failed with exit code {error.returncode}", flush=True)
+                continue
+            floor = floor or cost
+            ratio, each = floor.wall / cost.wall, 1000 * cost.cpu / count
+            print(f"{one.name:18} {count / cost.wall:9.0f} {ratio:10.2f} {each:14.2f}", flush=True)
+
+
+def in_own_folder(one: Contender, folder: Path, prepare: Callable[[Path], object]) -> Cost:
+    """Nobody works among the files of those before."""
+    place = folder / one.name.replace(" ", "-")
+    place.mkdir()
+    prepare(place)
+    try:
+        return measured(one.words, place, folder / "numbers")
+    finally:
+        shutil.rmtree(place)
+
+
+def write_sweep(place: Path, task: Task, count: int, slots: int) -> None:
+    text = f"name: t\ncommand: {task.spe}\nparameters: {{grid: {{x: {{range: [1, {count}]}}}}}}\n"
+    (place / "spe.yaml").write_text(f"{text}hosts: [localhost slots={slots}]\nnice: 0\n", encoding="utf-8")
 
 
 def main(count: int = 2000, slots: int = 2) -> None:
-    with tempfile.TemporaryDirectory(prefix="spe-bench-") as name:
-        folder = Path(name)
-        subprocess.run(["cc", "-O2", "-o", str(folder / "floor"), str(HERE / "floor.c")], check=True)
-        sweep = f"name: t\ncommand: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {count}]}}}}}}\n"
-        (folder / "spe.yaml").write_text(f"{sweep}hosts: [localhost slots={slots}]\n", encoding="utf-8")
-        floor = measured([str(folder / "floor"), str(count), str(slots), "/bin/true"], folder)
-        spe = measured([sys.executable, "-m", "spe", "run", "-q"], folder)
-    print(f"{count} x /bin/true, {slots} at a time")
-    for label, (wall, cpu) in (("C loop", floor), ("spe run", spe)):
-        print(f"{label:8} {count / wall:8.0f} tasks/s {1000 * cpu / count:8.2f} ms of processor time a task")
-    print(f"ratio    {floor[0] / spe[0]:8.3f}    {1000 * (spe[1] - floor[1]) / count:+8.2f} ms")
+    for task in (TRUE, SQUARE):
+        compare(task, count, slots)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,13 @@ class Base:
             log.say("could not remove %s" % self.path)
         folders.unmake(self.workdir)
 
+    def remove_what_is_here(self) -> None:
+        """When the home hangs: all but what is owed there, which the next client on this host will pay."""
+        log.say("the home does not answer; what is ours in it goes when spe is here again")
+        for name in sorted(os.listdir(self.path)):
+            if name not in (OWED, os.path.basename(self.lock)):
+                folders.remove_tree(os.path.join(self.path, name))
+
     def clear_leftovers(self) -> None:
         """What clients of any session that died on this host left in our workdir."""
         for name in sorted(os.listdir(self.workdir)):

@@ -8,10 +8,10 @@ import hashlib
 import os
 from typing import Any, Callable, Dict, List, Optional
 
-from . import ends, folders, lock, log
+from . import ends, facts, folders, lock, log
 from .wire import Line
 
-BLOCK = 1 << 20
+BLOCK, PART = 1 << 20, ".part"
 TRIES = 3
 
 
@@ -54,7 +54,7 @@ class Worker:
 
     def _have_through_cache(self, line: Line, place: str) -> None:
         for _ in range(TRIES):  # another client's cleaning up may come between the two steps
-            if self._copy(place):
+            if _is_there(place) and self._copy(place):
                 return
             self._put_into_cache(line, place)
         self._fetch(line, self.path)
@@ -71,8 +71,9 @@ class Worker:
         """One of all clients fetches; those who waited for it find that it is there."""
         folders.make(os.path.dirname(folder))
         with lock.LockFile(folder + ".lock"):
-            if not self._is_right(place):
+            if not (_is_there(place) and self._is_right(place)):
                 folders.make(folder)
+                _clear_parts(folder)
                 self._owe(place)
                 self._fetch(line, place)
                 self.fetched = place
@@ -105,7 +106,7 @@ class Worker:
 
     def _fetch(self, line: Line, path: str) -> None:
         """Under a name of our own, checked, on disk; then renamed into place."""
-        temporary = "%s.%d.part" % (path, os.getpid())
+        temporary = "%s.%s.%d%s" % (path, facts.host_name(), os.getpid(), PART)
         try:
             for _ in range(TRIES):
                 self._download(line, temporary)
@@ -135,6 +136,22 @@ class Worker:
 
 
 _KINDS = (("md5", "MD5"), ("sha256", "SHA256"))
+
+
+def _is_there(place: str) -> bool:
+    """By listing from above: no name of it is looked up before it is there."""
+    folder = os.path.dirname(place)
+    return all(folders.listed(one) for one in (os.path.dirname(folder), folder, place))
+
+
+def _clear_parts(folder: str) -> None:
+    """What one left that died while it fetched; we have its lock. If it lives after all, it does without the cache."""
+    for name in os.listdir(folder):
+        if name.endswith(PART):
+            try:
+                os.unlink(os.path.join(folder, name))
+            except FileNotFoundError:  # it lives, and has just finished
+                continue
 
 
 def _sums(wanted: Dict[str, str]) -> List[Any]:

@@ -10,20 +10,27 @@ from .base import Base
 from .cache import Worker
 from .connection import describe
 from .ends import Ending
+from .patience import HOME_TIME, within
 from .wire import Master
 
 BYE_TIME = 3.0
 
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
-    """All of it, whatever of it fails; the master hears of it last."""
+    """All of it, whatever of it fails; the master hears of it last, and nothing when the home hangs."""
+    if not within(HOME_TIME, lambda: _leave_home(config, worker)):
+        base.remove_what_is_here()
+        return
+    _try(base.remove)
+    if config:
+        say_bye(master)
+
+
+def _leave_home(config: Dict[str, str], worker: Optional[Worker]) -> None:
     if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
     if is_yes(config, "DeleteClient") and own_file():
         _try(lambda: _delete(sys.argv[0]))
-    _try(base.remove)
-    if config:
-        say_bye(master)
 
 
 def is_yes(config: Dict[str, str], key: str) -> bool:

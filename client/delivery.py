@@ -1,21 +1,33 @@
-"""Bringing what came of a ticket to the master: its results, or why it failed. Says nothing twice, loses nothing."""
+"""Bringing what came of tickets to the master: results, or why they failed. Says nothing twice, loses nothing."""
 
-import json
-import os
-import stat
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from . import log
-from .multipart import Body, BodyGone, FilePart, Part
+from .multipart import Body, BodyGone, Part
+from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .slot import Attempt
 from .wire import PATIENT, BrokenOff, Line, Query
 
-TAIL = 64 * 1024
-MOST_REASON = 1000
 
-
-class NoResult(Exception):
-    """A result can't be had, in one sentence."""
+def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
+    """Bring what is packed in one request; False when the master does not take it so."""
+    parts: List[Part] = []
+    for attempt in attempts:
+        parts += [("%d/%s" % (attempt.task.ticket, name), content) for name, content in attempt.packed or []]
+    if not parts:
+        return True
+    try:
+        reply = line.ask("/results", [], Body(parts), timeout=PATIENT)
+    except BrokenOff as fault:
+        log.say("results go one by one: %s" % fault)
+        return False
+    if reply.status != 200:
+        log.say("results go one by one: the master answers %d %s" % (reply.status, reply.text))
+        return False
+    for answer in reply.body.decode("utf-8", "replace").splitlines():
+        if not answer.endswith((" accepted", " noted")):
+            log.say("ticket " + answer)
+    return True
 
 
 def deliver(line: Line, attempt: Attempt, max_result: int = 0) -> None:
@@ -30,8 +42,7 @@ def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
     """None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
-        body = Body(_results(attempt, max_result) + _printed(attempt) + _remarks(attempt))
-        reply = line.ask("/complete", [("ticket", ticket)], body, timeout=PATIENT)
+        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, max_result), timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
     except BodyGone as fault:
@@ -47,60 +58,15 @@ def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
     return "the master could not take the result: %d %s" % (reply.status, reply.text)
 
 
+def _body(attempt: Attempt, max_result: int) -> Body:
+    if attempt.packed:
+        return Body(list(attempt.packed))
+    return Body([*results(attempt, max_result), *printed(attempt), *remarks(attempt)])
+
+
 def _failed(line: Line, attempt: Attempt) -> None:
-    parts: List[Part] = [("stdout", _tail(attempt.stdout))]
     query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
-    reply = line.ask("/failed", query, Body(parts + _remarks(attempt)))
+    said: List[Part] = [part for part in attempt.packed or [] if part[0] in ("stderr", "exit-code", "usage", "stdout")]
+    reply = line.ask("/failed", query, Body(said or [("stdout", tail(attempt.stdout)), *remarks(attempt)]))
     if reply.status != 200:
         log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))
-
-
-def _results(attempt: Attempt, max_result: int) -> List[Part]:
-    sizes: Dict[str, int] = {}
-    for one in attempt.task.results:
-        if one.file not in sizes:
-            sizes[one.file] = _size(attempt.path_of(one.file), one.file)
-        if max_result and sizes[one.file] > max_result:
-            text = "result %s is %d bytes, more than max_result (%d bytes)"
-            raise NoResult(text % (one.name, sizes[one.file], max_result))
-    return [(one.name, FilePart(attempt.path_of(one.file), sizes[one.file])) for one in attempt.task.results]
-
-
-def _printed(attempt: Attempt) -> List[Part]:
-    """What the program printed, for `spe log`, where no result has it anyway."""
-    if any(one.file == "stdout" or one.name == "stdout" for one in attempt.task.results):
-        return []
-    return [("stdout", _tail(attempt.stdout))]
-
-
-def _size(path: str, name: str) -> int:
-    try:
-        info = os.stat(path)
-    except FileNotFoundError:
-        raise NoResult("result file %s was not written" % name)
-    except OSError as fault:
-        raise NoResult("result file %s cannot be read: %s" % (name, fault.strerror))
-    if not stat.S_ISREG(info.st_mode):
-        raise NoResult("result file %s is not a regular file" % name)
-    return info.st_size
-
-
-def _remarks(attempt: Attempt) -> List[Part]:
-    """What is welcome beside the results."""
-    parts: List[Part] = [("stderr", _tail(attempt.stderr))]
-    if attempt.exit_code is not None:
-        parts.append(("exit-code", str(attempt.exit_code).encode()))
-    if attempt.usage:
-        parts.append(("usage", json.dumps(attempt.usage).encode()))
-    return parts
-
-
-def _tail(path: str) -> bytes:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > TAIL:
-                file.seek(size - TAIL)
-            return file.read(TAIL) if size else b""
-    except FileNotFoundError:  # it was never started
-        return b""

@@ -1,5 +1,9 @@
 """How a client ends: its exit codes, and the one sentence that goes with each."""
 
+import errno
+import sys
+import traceback
+
 OK = 0
 OTHER = 1
 USAGE = 2
@@ -27,3 +31,12 @@ class SessionRefused(Ending):
 
     def __init__(self, text: str) -> None:
         super().__init__(REFUSED, text)
+
+
+def unforeseen() -> Ending:
+    """Of what is being handled: a fault of ours, unless memory has run out."""
+    fault = sys.exc_info()[1]
+    no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
+    if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
+        return Ending(OTHER, "out of memory: this host has no room for the client any more")
+    return Ending(OTHER, "a fault of spe's own:\n" + traceback.format_exc())

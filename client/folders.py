@@ -32,6 +32,14 @@ def _make(path: str, mode: int) -> None:
     os.close(os.open(os.path.join(path, MARKER), os.O_CREAT | os.O_WRONLY, 0o600))
 
 
+def listed(path: str) -> bool:
+    """Whether the name is in its folder. On NFS a name that was looked up too early stays missing for seconds."""
+    try:
+        return os.path.basename(path) in os.listdir(os.path.dirname(path))
+    except OSError:
+        return False
+
+
 def unmake(path: str) -> None:
     """Remove a folder that we made and that holds nothing any more, then the one above it, and so on."""
     while _is_ours_and_empty(path):

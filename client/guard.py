@@ -7,11 +7,12 @@ removes the client's folder: so nothing stays on the host, whatever happens to t
 import os
 import signal
 import time
-import traceback
 from typing import Any, Callable
 
 from . import ends, log, tree
 from .base import Base
+from .memory import go_first, why_killed
+from .patience import HOME_TIME, within
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
@@ -30,20 +31,25 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
     status = _wait_for(client)
     _end_all()
     if os.WIFEXITED(status):
-        return os.WEXITSTATUS(status)
-    log.say("the client was killed by signal %d; cleared up after it" % os.WTERMSIG(status))
-    if base.is_of(client):
+        code = os.WEXITSTATUS(status)
+    else:
+        code, killed_by = ends.OTHER, os.WTERMSIG(status)
+        log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
+    if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
         say = last_words()
-        base.remove()
-        say()
-    return ends.OTHER
+        if within(HOME_TIME, base.remove):
+            say()
+        else:
+            base.remove_what_is_here()
+    return code
 
 
 def _work(work: Callable[[], int]) -> int:
+    go_first()
     try:
         return work()
     except BaseException:
-        log.say("a fault of spe's own:\n" + traceback.format_exc())
+        log.say(ends.unforeseen().text)
         return ends.OTHER
     finally:
         log.flush()

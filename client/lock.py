@@ -4,6 +4,7 @@ No clock of another machine is trusted, nor the file's times: a lock is dead whe
 for a while as seen by the waiter's own clock. A living holder therefore writes a new count into it now and then.
 """
 
+import errno
 import os
 import threading
 import time
@@ -48,8 +49,14 @@ class LockFile:
             self._file = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         except FileExistsError:
             return False
-        os.write(self._file, self._text(0))
+        self._write(0)
         return True
+
+    def _write(self, count: int) -> None:
+        """Into the open file, never by name: a lock that was taken from us stays taken. Synced, for other hosts."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, self._text(count))
+        os.fsync(self._file)
 
     def _text(self, count: int) -> bytes:
         return (self._me + "%12d\n" % count).encode()
@@ -58,9 +65,8 @@ class LockFile:
         count = 0
         while not self._done.wait(self.refresh):
             count += 1
-            try:  # into the open file, never by name: a lock that was taken from us stays taken
-                os.lseek(self._file, 0, os.SEEK_SET)
-                os.write(self._file, self._text(count))
+            try:
+                self._write(count)
             except OSError:  # the lock was broken, or its file system is away; the checksums guard what it guarded
                 return
 
@@ -68,8 +74,10 @@ class LockFile:
         try:
             with open(self.path, "rb") as file:
                 return file.read()
-        except FileNotFoundError:
-            return None
+        except OSError as fault:
+            if fault.errno not in (errno.ENOENT, errno.ESTALE):
+                raise
+            return None  # its holder, here or (ESTALE) on another host, has just removed it
 
     def _break(self, seen: bytes) -> None:
         """Put the dead lock aside; put it back if it turns out to be another one than we saw."""

@@ -7,65 +7,42 @@ results out; they post what happened, and the loop acts on it.
 import os
 import select
 import signal
-import threading
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends
+from .ahead import Pace
 from .children import Strays, ended_children
 from .load import Load
+from .room import Room
+from .sending import Senders
 from .slot import Attempt, CannotRun
-from .talk import Asker, Listener, Pinger, Senders
+from .spawn import keep_files_to_ourselves
+from .talk import Asker, Listener, Pinger
 from .trust import clock
 from .wire import Master
 
 LONGEST_WAIT = 2.0
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
-MOST_UNDELIVERED = 32  # results that wait to be brought away, before no new task is taken
 OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
-
-
-class Room:
-    """Free slots, and who waits for one."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots, self.taken, self.held = slots, 0, 0
-        self.nothing_held = threading.Event()
-        self._changed = threading.Condition()
-
-    def wait(self) -> int:
-        """Wait for room; how much there is. Results that can't be brought away take room too, in the end."""
-        with self._changed:
-            while self._free() <= 0:
-                self._changed.wait()
-            return self._free()
-
-    def change(self, taken: int, held: int) -> None:
-        """So many more (or less) slots are taken, tickets held."""
-        with self._changed:
-            self.taken, self.held = self.taken + taken, self.held + held
-            if self.held:
-                self.nothing_held.clear()
-            else:
-                self.nothing_held.set()
-            self._changed.notify_all()
-
-    def _free(self) -> int:
-        return min(self.slots - self.taken, self.slots + MOST_UNDELIVERED - self.held)
 
 
 class Loop:
     """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
 
-    def __init__(self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str) -> None:
+    def __init__(
+        self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str, together: bool
+    ) -> None:
+        """`together`: the master takes several results at once, and calls back what was fetched ahead."""
         self.master, self.base, self.environment = master, base, environment
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
-        self.room = Room(slots)
+        self.room, self.pace, self.together = Room(slots), Pace(slots if together else 0), together
         self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
+        self.ready: Deque[Attempt] = deque()  # prepared, waiting for a slot
         self.unsure: List[Attempt] = []  # prepared, but perhaps no longer wanted: the master is being asked
         self.strays = Strays(base)
         self.over: Optional[ends.Ending] = None
@@ -73,6 +50,7 @@ class Loop:
         self._posted: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
         self._bell, self._ring = os.pipe()
         self._parent = os.getppid()
+        keep_files_to_ourselves()
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
         """Until there is a reason to end; that reason."""
@@ -87,6 +65,7 @@ class Loop:
                 self.take_posts()
                 self.reap()
                 self.settle()
+                self.fill()
                 self.enforce_times()
         finally:
             self.stop()
@@ -133,6 +112,15 @@ class Loop:
                 self.ending.remove(attempt)
                 self._done(attempt)
 
+    def fill(self) -> None:
+        """No slot stays free while something is ready."""
+        while self._numbers and self.ready:
+            try:
+                attempt = self.ready.popleft()
+            except IndexError:  # it was given back in this moment
+                return
+            self._begin(attempt)
+
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
         now = time.monotonic()
@@ -147,7 +135,9 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
-        self._begin_unsure(clock())  # they are dropped
+        self._begin_unsure(clock())
+        while self.ready:
+            self._begin(self.ready.popleft())  # they are dropped
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
@@ -179,8 +169,12 @@ class Loop:
         self._posted.append((function, arguments))
         self._wake()
 
-    def begin(self, attempt: Attempt) -> None:
-        """A task is prepared: start it, or hand on why it can't be."""
+    def begin(self, attempts: List[Attempt]) -> None:
+        """Each begins when there is a slot."""
+        self.ready.extend(attempts)
+
+    def _begin(self, attempt: Attempt) -> None:
+        """Start it, or hand on why it can't be."""
         if self.over is not None or attempt.dropped or attempt.reason:
             attempt.dropped = attempt.dropped or self.over is not None
             return self._done(attempt)
@@ -189,6 +183,8 @@ class Loop:
             return self.unsure.append(attempt)
         attempt.slot = self._numbers.pop()
         try:
+            if not attempt.prepared:
+                attempt.prepare(self.worker_path, {})
             attempt.start(self.environment, attempt.slot)
         except CannotRun as fault:
             attempt.reason = str(fault)
@@ -220,7 +216,7 @@ class Loop:
         unsure, self.unsure = self.unsure, []
         for attempt in unsure:
             attempt.sure = attempt.sure or attempt.held_at <= began
-            self.begin(attempt)
+        self.ready.extendleft(reversed(unsure))
 
     def end(self, ending: ends.Ending) -> None:
         """There is a reason to end the client; the first one counts."""
@@ -236,10 +232,29 @@ class Loop:
         self.room.change(len(attempts), len(attempts))
         self.pinger.now.set()
 
-    def release(self, attempt: Attempt) -> None:
-        """This one is delivered, or dropped, and cleared away."""
-        self.held.pop(attempt.task.ticket, None)
-        self.room.change(0, -1)
+    def give_back(self, count: int) -> List[Attempt]:
+        """Others have nothing to do: up to so many that have not begun, the last ones, are ours no more."""
+        self.room.refuse()
+        given: List[Attempt] = []
+        while len(given) < count:
+            try:
+                given.append(self.ready.pop())
+            except IndexError:
+                break
+        for attempt in given:
+            self.held.pop(attempt.task.ticket, None)
+        self.room.change(-len(given), -len(given))
+        return given
+
+    def release(self, attempts: List[Attempt]) -> None:
+        """These are delivered, or dropped, and cleared away."""
+        for attempt in attempts:
+            self.held.pop(attempt.task.ticket, None)
+        self.room.change(0, -len(attempts))
+
+    def is_busy(self) -> bool:
+        """Whether more will end soon."""
+        return bool(self.ready or self.running)
 
     def told_over(self) -> None:
         """The master said that the sweep is over, while we still have tickets: ask which are of use."""
@@ -251,7 +266,13 @@ class Loop:
     def _done(self, attempt: Attempt) -> None:
         if attempt.slot:
             self._numbers.append(attempt.slot)
-        self.room.change(-1, 0)
+        if "wall" in attempt.usage:
+            self.pace.note(attempt.usage["wall"])
+        if not attempt.dropped:
+            self.senders.pack(attempt)
+        if attempt.packed:
+            attempt.clear_quickly()
+        self.room.change(-1, 0, self.pace.ahead())
         self.senders.put(attempt)
 
     def _listen(self) -> None:

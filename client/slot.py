@@ -8,17 +8,21 @@ import errno
 import os
 import shutil
 import signal
-import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, folders, tree
+from .memory import why_killed
 from .record import Input, Task
+from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
 OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 
 
 class CannotRun(Exception):
@@ -39,17 +43,15 @@ class Attempt:
         self.reason = ""  # why it failed
         self.exit_code: Optional[int] = None  # -N: killed by signal N
         self.usage: Dict[str, Any] = {}
-        self.process: Optional["subprocess.Popen[bytes]"] = None
-
-    @property
-    def pid(self) -> int:
-        """The process of the program, whose group and session have the same number."""
-        return self.process.pid if self.process else 0
+        self.pid = 0  # the process of the program, whose group and session have the same number
+        self.packed: Optional[List[Tuple[str, bytes]]] = None  # all that is to be said of it, when that is little
+        self.prepared = self.cleared = False
 
     # -- its directory
 
     def prepare(self, worker: str, shared: Dict[str, str]) -> None:
         """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
+        self.prepared = True
         if not self.task.words:
             raise CannotRun("the command line is empty")
         for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
@@ -89,12 +91,28 @@ class Attempt:
         """Where a result's file is."""
         return self.stdout if name == "stdout" else os.path.join(self.folder, name)
 
+    def clear_quickly(self) -> None:
+        """As clear(), when there is little to remove."""
+        for path in [self.stdout, self.stderr, self.stdin] if self.has_stdin else [self.stdout, self.stderr]:
+            _unlink(path)
+        for one in self.task.results:
+            if one.file != "stdout":
+                _unlink(self.path_of(one.file))
+        try:
+            os.rmdir(self.folder)
+            self.cleared = True
+        except OSError:  # there is more, or it was never made
+            return
+
     def clear(self) -> None:
         """Nothing of it stays on the host."""
+        if self.cleared:
+            return
         for path in [self.stdout, self.stderr, self.stdin]:
             _unlink(path)
         if os.path.lexists(self.folder):
             folders.remove_tree(self.folder)
+        self.cleared = True
 
     # -- its program
 
@@ -106,42 +124,26 @@ class Attempt:
         variables.update((os.fsdecode(name), os.fsdecode(value)) for name, value in self.task.env.items())
         self.began = time.monotonic()
         try:
-            self.process = self._spawn(variables)
+            self.pid = self._spawn(variables)
         except (OSError, ValueError) as fault:
             raise CannotRun(self._why_not(fault))
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
-    def _spawn(self, variables: Dict[str, str]) -> "subprocess.Popen[bytes]":
+    def _spawn(self, variables: Dict[str, str]) -> int:
         files: List[int] = []
         try:
-            files.append(os.open(self.stdin if self._has_stdin() else os.devnull, os.O_RDONLY))
+            files.append(os.open(self.stdin if self.has_stdin else os.devnull, os.O_RDONLY))
             files.append(os.open(self.stdout, OUTPUT, 0o600))
             files.append(os.open(self.stderr, OUTPUT, 0o600))
-            return self._popen(variables, files)
+            return spawn(self.task.words, self.folder, variables, files)
         finally:
             for one in files:
                 os.close(one)
 
-    def _popen(self, variables: Dict[str, str], files: List[int]) -> "subprocess.Popen[bytes]":
-        for pause in (0.01, 0.05, 0.2, None):
-            try:
-                return subprocess.Popen(
-                    self.task.words,
-                    cwd=self.folder,
-                    env=variables,
-                    stdin=files[0],
-                    stdout=files[1],
-                    stderr=files[2],
-                    start_new_session=True,
-                )
-            except OSError as fault:  # an input that is a program may still be open in a process just being started
-                if fault.errno != errno.ETXTBSY or pause is None:
-                    raise
-                time.sleep(pause)
-        raise AssertionError("unreachable")
-
-    def _has_stdin(self) -> bool:
+    @property
+    def has_stdin(self) -> bool:
+        """Whether the sweep feeds it."""
         return any(one.name == "stdin" for one in self.task.inputs)
 
     def _why_not(self, fault: Exception) -> str:
@@ -167,14 +169,12 @@ class Attempt:
 
     def ended(self, status: int, usage: Any) -> None:
         """The program is no more: what came of it."""
-        assert self.process is not None
         wall = time.monotonic() - self.began
         signaled = os.WIFSIGNALED(status)
         self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
-        self.process.returncode = self.exit_code  # so that subprocess does not wait for it as well
         self.give_up = time.monotonic() + GIVE_UP
         # The peak is never less than our own size: the kernel counts the moment before the program replaced us.
-        memory = usage.ru_maxrss * (1 if facts.platform_name().startswith("darwin") else 1024)
+        memory = usage.ru_maxrss * RSS_UNIT
         self.usage = {"wall": round(wall, 6), "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
         if self.timed_out:
             self.reason = "timeout after %g s" % self.task.timeout
@@ -182,6 +182,8 @@ class Attempt:
             self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
+        if not self.timed_out:
+            self.reason += why_killed(self.exit_code)
         if not self.timed_out and is_full(self.folder):  # then a file may be cut short, though the program did not care
             full = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
             self.reason = "%s (%s)" % (self.reason, full) if self.reason else full

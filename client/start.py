@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, ends, facts, guard, log, login, tree
@@ -14,7 +13,8 @@ from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .loop import Loop
-from .talk import Asker, Pinger, Senders
+from .sending import Senders
+from .talk import Asker, Pinger
 from .wire import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
@@ -80,7 +80,7 @@ class Client:
             what = "%s: %s" % (trouble.filename or self.base.path, trouble.strerror or trouble)
             ending = ends.Ending(ends.OTHER, what)
         except Exception:
-            ending = ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+            ending = ends.unforeseen()
         code = _told(ready, ending)
         clean_up(self.master, self.base, self.config, self.worker)
         return code
@@ -123,7 +123,14 @@ class Client:
         if self.config.get("Worker"):
             target = os.path.join(self.base.path, "worker")
             self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
+            self._refuse_noexec()
             self.worker.have(line)
+
+    def _refuse_noexec(self) -> None:
+        """Every task would fail here."""
+        if is_yes(self.config, "RunsWorker") and os.statvfs(self.base.path).f_flag & getattr(os, "ST_NOEXEC", 0):
+            text = "the workdir %s is mounted noexec: workers cannot be started there"
+            raise ends.Ending(ends.WORKDIR, text % self.base.workdir)
 
     def _owe_worker(self, path: str) -> None:
         if is_yes(self.config, "DeleteWorker"):
@@ -132,7 +139,8 @@ class Client:
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
-        loop = Loop(self.master, self.base.path, slots, environment, self.worker.path if self.worker else "")
+        worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
+        loop = Loop(self.master, self.base.path, slots, environment, worker, together)
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))

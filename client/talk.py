@@ -1,18 +1,15 @@
-"""The threads that talk with the master: one asks for tasks, a few bring results, one pings, one listens.
+"""The threads that talk with the master: one asks for tasks, one pings, one listens. Bringing results is sending.py's.
 
 Each has a connection of its own. They decide nothing about programs: they tell the loop, in its own thread.
 """
 
-import queue
 import random
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
 from .cache import Files
-from .delivery import deliver
 from .load import system_load
 from .slot import Attempt, CannotRun
 from .trust import Trust, clock
@@ -24,13 +21,8 @@ if TYPE_CHECKING:
 WAIT = 20  # seconds that the master may hold a request for tasks
 HOLD = 30  # seconds that the master may hold a request to be called back by
 ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
-GATHER = 0.2  # seconds in which new tickets gather for one ping
-MOST_SENDERS = 8
+GATHER, PAUSE = 0.2, 1.0  # seconds in which new tickets gather for one ping; between two such pings
 TICKETS_A_PING = 100
-
-
-class NotWanted(Exception):
-    """What is being brought to the master was called back."""
 
 
 class Talker(threading.Thread):
@@ -49,7 +41,7 @@ class Talker(threading.Thread):
         except ends.Ending as ending:
             self.loop.post(self.loop.end, ending)
         except BaseException:
-            self.loop.post(self.loop.end, ends.Ending(ends.OTHER, "a fault of spe's own:\n" + traceback.format_exc()))
+            self.loop.post(self.loop.end, ends.unforeseen())
 
     def talk(self) -> None:
         """What this thread does until the client ends."""
@@ -71,20 +63,26 @@ class Asker(Talker):
     def talk(self) -> None:
         over = False
         while True:
-            count, asked = self.loop.room.wait(), clock()
-            reply = self.line.ask("/task", self._query(count, 0 if over else WAIT), timeout=WAIT + 30.0)
+            (count, ahead), asked = self.loop.room.wait(), clock()
+            wait = 0 if over or ahead == count else WAIT  # with work for every slot there is nothing to wait for
+            reply = self.line.ask("/task", self._query(count, ahead, wait), timeout=WAIT + 30.0)
             over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
             elif reply.status != 503:
                 raise ends.Ending(ends.OTHER, "the master answers %d to /task: %s" % (reply.status, reply.text))
-            elif not over:
+            elif over:
+                if self._nothing_more():
+                    return
+            elif ahead == count:
+                self.loop.room.refuse()
+            else:
                 self._rest(reply)
-            elif self._nothing_more():
-                return
 
-    def _query(self, count: int, wait: int) -> Query:
+    def _query(self, count: int, ahead: int, wait: int) -> Query:
         query: Query = [("count", count), ("wait", wait), ("extra", 1), ("files", "sha256")]
+        if ahead:
+            query.append(("ahead", ahead))
         load = self.loop.load.of_others(system_load())
         if load is not None:
             query.append(("load", "%.2f" % load))
@@ -112,13 +110,16 @@ class Asker(Talker):
         self.loop.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
+        self.loop.post(self.loop.begin, attempts)
 
     def _prepare(self, attempt: Attempt) -> None:
+        """What takes its time is done here; the loop does the rest faster than it could be told to."""
         try:
-            attempt.prepare(self.loop.worker_path, self._shared(attempt))
+            shared = self._shared(attempt)
+            if shared:
+                attempt.prepare(self.loop.worker_path, shared)
         except CannotRun as fault:
             attempt.reason = str(fault)
-        self.loop.post(self.loop.begin, attempt)
 
     def _shared(self, attempt: Attempt) -> Dict[str, str]:
         sums = [one.sha256 for one in attempt.task.inputs if one.sha256]
@@ -126,62 +127,6 @@ class Asker(Talker):
             return {one: self.files.have(self.line, one) for one in sums}
         except OSError as fault:
             raise CannotRun("an input file cannot be had: %s" % fault)
-
-
-class Senders:
-    """Bring results. As many threads as are needed at once, so that a large one holds up no small ones."""
-
-    def __init__(self, loop: "Loop", max_result: int) -> None:
-        self.loop, self.max_result = loop, max_result
-        self.waiting: "queue.Queue[Attempt]" = queue.Queue()
-        self.idle = 0
-        self._threads: List[Sender] = []
-        self._lock = threading.Lock()
-
-    def put(self, attempt: Attempt) -> None:
-        """To be delivered, or only cleared away when it was dropped."""
-        with self._lock:
-            self.waiting.put(attempt)
-            if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SENDERS:
-                sender = Sender(self.loop, self)
-                self._threads.append(sender)
-                sender.start()
-
-    def get(self) -> Attempt:
-        """The next one, when there is one."""
-        with self._lock:
-            self.idle += 1
-        attempt = self.waiting.get()
-        with self._lock:
-            self.idle -= 1
-        return attempt
-
-
-class Sender(Talker):
-    """One of the threads of Senders."""
-
-    def __init__(self, loop: "Loop", senders: Senders) -> None:
-        super().__init__(loop)
-        self.senders = senders
-        self.attempt: Optional[Attempt] = None
-        self.line.before = self._check
-
-    def talk(self) -> None:
-        while True:
-            attempt = self.attempt = self.senders.get()
-            try:
-                if not attempt.dropped:
-                    deliver(self.line, attempt, self.senders.max_result)
-            except NotWanted:
-                log.say("ticket %d: called back, dropped" % attempt.task.ticket)
-            attempt.clear()
-            self.loop.release(attempt)
-
-    def _check(self) -> None:
-        """Before each try, also after one that a cut link or a sleep broke off."""
-        self.wait_for_trust()
-        if self.attempt is not None and self.attempt.dropped:
-            raise NotWanted()
 
 
 class Pinger(Talker):
@@ -194,10 +139,11 @@ class Pinger(Talker):
         self.trust = Trust(every, self.now.set)
 
     def talk(self) -> None:
+        began = -PAUSE
         while self.every > 0:
             if self.now.wait(self.every):
                 self.now.clear()
-                self.loop.master.stopping.wait(min(GATHER, self.every / 2))
+                self.loop.master.stopping.wait(min(max(GATHER, began + PAUSE - clock()), self.every / 2))
             began, tickets = clock(), sorted(self.loop.held)
             for at in range(0, len(tickets), TICKETS_A_PING):
                 self._ping(tickets[at : at + TICKETS_A_PING])
@@ -229,8 +175,19 @@ class Listener(Talker):
             reply = self.line.ask("/ping", [("wait", HOLD)], timeout=HOLD + 30.0)
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
                 self.loop.post(self.loop.drop, ticket)
+            if reply.headers.get("Idle"):
+                self._give_back(int(_number(reply.headers.get("Idle"), 0.0)))
             if reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
                 self.loop.master.stopping.wait(self.every)
+
+
+    def _give_back(self, count: int) -> None:
+        """So many slots elsewhere have nothing to do."""
+        given = self.loop.give_back(count)
+        if given:
+            self.line.ask("/back", [("ticket", one.task.ticket) for one in given])
+        for one in given:
+            one.clear()
 
 
 def _tickets(header: Optional[str]) -> Optional[List[int]]:

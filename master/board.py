@@ -111,9 +111,13 @@ class Board:
         """A client that asks for work now is sent home."""
         return self.draining or self.over
 
+    def present(self) -> list[Client]:
+        """The clients that have not left."""
+        return [c for c in self.clients.values() if not c.gone]
+
     def hosts(self) -> set[str]:
         """The hosts with a client."""
-        return {c.host for c in self.clients.values() if not c.gone}
+        return {c.host for c in self.present()}
 
     def is_live(self, ticket_id: int) -> bool:
         """Whether a client should go on with this ticket."""

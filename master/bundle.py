@@ -29,6 +29,25 @@ def client_pyz() -> bytes:
     return target.getvalue()
 
 
+_INSTALLED = """\
+import sys
+from importlib import import_module, util
+
+spec = util.spec_from_file_location("{package}", {init!r})
+sys.modules["{package}"] = util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["{package}"])
+sys.exit(import_module("{package}.start").main())
+"""
+
+
+def installed_client() -> str:
+    """A program that runs the client from where it is installed, for this machine and this Python alone.
+
+    A zip is compiled anew at each start, which takes longer than all else that the client does until it works.
+    """
+    return _INSTALLED.format(package=PACKAGE, init=str(_folder() / "__init__.py"))
+
+
 def client_name() -> str:
     """Its name on a host, made from its content: who finds the name finds these bytes."""
     return f"client-{hashlib.sha256(client_pyz()).hexdigest()[:16]}.pyz"

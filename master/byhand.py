@@ -5,24 +5,11 @@ The session ID stands in here-documents only, so that it is on no command line.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from .launch import Offer
 
 CLIENT = "spe-client.pyz"
-
-
-def key_pin(certificate: Path) -> str:
-    """The public key of a PEM certificate as curl's --pinnedpubkey wants it."""
-    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return "sha256//" + base64.b64encode(hashlib.sha256(der).digest()).decode("ascii")
 
 
 def lines(url: str, offer: Offer, pin: str) -> str:

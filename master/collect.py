@@ -21,6 +21,7 @@ from .extract import CHUNK, is_verbatim
 from .model import Kind, Output, ResultSpec
 
 SPECIAL = re.compile(r'[,"\r\n]')
+QUOTED = re.compile(r'["\r\n]')
 PLAIN = re.compile(r"""[^\s"'\\=\x00-\x1f\x7f]+""")
 
 
@@ -108,8 +109,11 @@ def csv_line(cells: Iterable[str]) -> bytes:
 
     Not the csv module: up to Python 3.12 it leaves a carriage return inside a cell unquoted.
     """
-    quoted = ('"' + cell.replace('"', '""') + '"' if SPECIAL.search(cell) else cell for cell in cells)
-    return (",".join(quoted) + "\n").encode("utf-8", "replace")
+    cells = list(cells)
+    line = ",".join(cells)
+    if QUOTED.search(line) or line.count(",") >= len(cells):  # rare, and looking at each cell is slow
+        line = ",".join('"' + cell.replace('"', '""') + '"' if SPECIAL.search(cell) else cell for cell in cells)
+    return (line + "\n").encode("utf-8", "replace")
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Iterable[str]]) -> int:
@@ -130,8 +134,8 @@ def result_head(parameters: Sequence[str], results: Sequence[str]) -> list[str]:
 def result_cells(row: ResultRow, parameters: Sequence[str], results: Sequence[str]) -> list[str]:
     """One line of the table, in the order of its columns."""
     outputs = [row.outputs[name].value if name in row.outputs else "" for name in results]
-    seconds = f"{row.seconds:.3f}"
-    return [str(row.number), *_values(row.values, parameters), *outputs, row.host, seconds, str(row.attempts)]
+    last = (row.host, f"{row.seconds:.3f}", str(row.attempts))
+    return [str(row.number), *_values(row.values, parameters), *outputs, *last]
 
 
 def _values(values: Mapping[str, str], parameters: Sequence[str]) -> list[str]:
@@ -198,6 +202,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def files_made(root: Path, specs: Sequence[ResultSpec], collect: Sequence[str]) -> list[Path]:
+    """What write_all writes."""
+    texts = text_results(specs) if text_mode(collect) is not None else []
+    return [root / "results.csv", root / "failed.csv", *(root / f"{spec.name}.txt" for spec in texts)]
 
 
 Rows = Callable[[], Iterable[ResultRow]]

@@ -8,25 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import protocol, scheduler
-from .changes import Usage
+from .arrivals import Arrivals, Report
 from .errors import SpeError
-from .evidence import exit_code_of, failure_of, tail_of, usage_of
 from .extract import Part
 from .farm import Farm
-from .judging import Judges, Verdict
-from .keep import keep_files
+from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
-from .nagging import Nagging
-from .store import FULL_DISK_PAUSE, Store
+from .store import Store
 
 log = logging.getLogger("spe.desk")
 SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
+CALL_PAUSE = 0.02  # seconds between an idle slot and the call for what others have not begun
 HOLD = 10.0  # seconds that a /task without `wait` is held while tasks run elsewhere
 
 
@@ -64,20 +61,14 @@ class Desk:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`folder` is runs/<name>/; `tell` shows the user a sentence."""
-        self.brief, self.farm, self.store, self.judges, self.folder = brief, farm, store, judges, folder
+        self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
         self.tell, self.clock = tell, clock
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
-        self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
+        self._idle: dict[asyncio.Future[None], int] = {}  # held /task requests, the oldest first, and their free slots
+        self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
+        self._calling: asyncio.TimerHandle | None = None
         self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
-        self._checking: dict[int, asyncio.Future[str]] = {}
-        self._nagging = Nagging(log)
-        self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
-
-    def take_accepted(self) -> list[int]:
-        """The tasks accepted since the last call."""
-        accepted, self._accepted = self._accepted, []
-        return accepted
 
     async def _store(self) -> None:
         """Make what the farm decided durable, then let those know who wait for it."""
@@ -98,7 +89,9 @@ class Desk:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
         count = len(self._idle) if self.farm.closed else self.farm.offers
         while count > 0 and self._idle:
-            _settle(self._idle.popleft())
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            _settle(oldest)
             count -= 1
 
     # -- register
@@ -114,27 +107,33 @@ class Desk:
     # -- task
 
     async def tasks(
-        self, client: str, count: int, wait: float | None, alive: Callable[[], bool], load: float | None = None
+        self,
+        client: str,
+        count: int,
+        wait: float | None,
+        alive: Callable[[], bool],
+        load: float | None = None,
+        ahead: int = 0,
     ) -> list[Record]:
         """Up to `count` records; empty when none comes within `wait` seconds or none ever will.
 
-        `load`: of the client's host, by others.
+        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot.
         """
         deadline = self.clock() + (HOLD if wait is None else wait)
         while True:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
-            records = await self._take(client, count, load)
+            records = await self._take(client, count, load, ahead)
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
             if records or left <= 0 or self.farm.closed:
                 return records
-            await self._idle_for(left)
+            await self._idle_for(left, count - ahead)
 
-    async def _take(self, client: str, count: int, load: float | None) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count, load)
+    async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count, load, ahead)
         records = [record for ticket in tickets if (record := self._record(ticket))]
         if tickets:
             await self._store()
@@ -142,7 +141,7 @@ class Desk:
 
     async def _give_back(self, records: list[Record]) -> list[Record]:
         for record in records:
-            self.farm.give_back(record.ticket.id)
+            self.farm.give_back(record.ticket.id, record.ticket.client)
         await self._store()
         return []
 
@@ -155,16 +154,44 @@ class Desk:
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None
 
-    async def _idle_for(self, seconds: float) -> None:
+    async def _idle_for(self, seconds: float, slots: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle.append(future)
+        self._idle[future] = slots
+        self._call_soon()
         try:
             await asyncio.wait_for(future, seconds)
         except TimeoutError:
             pass
         finally:
-            if future in self._idle:
-                self._idle.remove(future)
+            self._idle.pop(future, None)
+
+    # -- what was fetched ahead
+
+    def _call_soon(self) -> None:
+        """A moment later, so that hosts that become idle together are one call."""
+        if self._idle and not self._calling:
+            self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
+
+    def _call_for_unbegun(self) -> None:
+        """Slots are idle and nothing waits: clients that have more than they can begin are asked to give it back."""
+        self._calling = None
+        if self.farm.waiting or self.farm.more or self.farm.closed:
+            return
+        for client, count in self.farm.unbegun(sum(self._idle.values())).items():
+            self._calls[client] = count
+            for held in self._held_pings.get(client, ()):
+                _settle(held)
+
+    def take_call(self, client: str) -> int:
+        """How many tickets this client is asked to give back, since the last call."""
+        return self._calls.pop(client, 0)
+
+    async def give_back(self, client: str, tickets: list[int]) -> None:
+        """These were fetched ahead and will not be begun there."""
+        self.farm.heard(self.clock(), client)
+        for ticket in tickets:
+            self.farm.give_back(ticket, client)
+        await self._store()
 
     # -- ping
 
@@ -191,10 +218,7 @@ class Desk:
     async def _surely(self, expired: list[int]) -> list[int]:
         """A client drops what is called expired. If its task is done, that must be on disk before: else a crash now
         would lose the very result that this client is just bringing."""
-        if expired and self._finishing:
-            _, pending = await asyncio.wait(self._finishing.values(), timeout=HOLD)
-            return [] if pending else expired
-        return expired
+        return expired if not expired or await self.arrivals.all_finished(HOLD) else []
 
     async def _recall_lost(self, ticket_id: int) -> None:
         """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
@@ -203,13 +227,13 @@ class Desk:
         found = await self.store.find(ticket_id)
         if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
             return
-        await self._recall(ticket_id)
+        await self.arrivals.recall(ticket_id)
 
     async def _hold_ping(self, client: str, wait: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
-        if self.farm.has_expired(client):
+        if self.farm.has_expired(client) or client in self._calls:
             _settle(future)
         try:
             await asyncio.wait_for(future, wait)
@@ -224,110 +248,11 @@ class Desk:
 
     async def complete(self, client: str, ticket: int, parts: Mapping[str, Part]) -> str:
         """A result is here: `accepted`, `rejected: REASON`, `expired` or `unknown`."""
-        running = self._checking.get(ticket)
-        if running is None:
-            running = asyncio.ensure_future(self._complete(client, ticket, parts))
-            self._checking[ticket] = running
-            running.add_done_callback(lambda _: self._checking.pop(ticket, None))
-        # A client that hangs up and sends again finds the first look at its result still going on.
-        return await asyncio.shield(running)
+        return (await self.arrivals.take(client, [Report(ticket, parts)]))[0]
 
-    async def _complete(self, client: str, ticket_id: int, parts: Mapping[str, Part]) -> str:
-        task = await self._arrive(client, ticket_id)
-        if isinstance(task, str):
-            return task
-        try:
-            return await self._judge(client, self.farm.tickets[ticket_id], task, parts)
-        except Exception:
-            self.farm.release(ticket_id)  # it must not be out for ever; the client sends its result again
-            await self._store()
-            raise
-
-    async def _arrive(self, client: str, ticket_id: int) -> Task | str:
-        """The task whose result is to be looked at; or the answer, when nobody needs it."""
-        task = self.farm.arrive(self.clock(), ticket_id, client)
-        if task is None and ticket_id not in self.farm.tickets:
-            if not await self._recall(ticket_id):
-                return "unknown"
-            task = self.farm.arrive(self.clock(), ticket_id, client)
-        return task or "expired"
-
-    async def _recall(self, ticket_id: int) -> bool:
-        """Bring back a ticket that the farm does not hold, if its task is undone. False: there is no such ticket."""
-        found = await self.store.find(ticket_id)
-        if found is None:
-            return False
-        ticket, task = found
-        undone = task.state is not TaskState.DONE and task.number not in self._finishing
-        if undone and ticket_id not in self.farm.tickets:
-            self.farm.restore(task, ticket)
-        return True
-
-    async def _judge(self, client: str, ticket: Ticket, task: Task, parts: Mapping[str, Part]) -> str:
-        usage = usage_of(parts, self.clock() - ticket.issued if ticket.issued else 0.0)
-        verdict = await self.judges.judge(task, ticket.host, usage.wall, parts)
-        if not self.farm.is_live(ticket.id):  # done meanwhile, or given up: then this is still work done
-            again = await self._arrive(client, ticket.id)
-            if isinstance(again, str):
-                return again
-            ticket, task = self.farm.tickets[ticket.id], again
-        if verdict.reason is not None and not verdict.fault:
-            self.farm.reject(ticket.id, verdict.reason, usage, tail_of(parts, "stdout"), tail_of(parts, "stderr"))
-            await self._store()
-            log.info("task %d, ticket %d on %s: rejected: %s", task.number, ticket.id, ticket.host, verdict.reason)
-            return f"rejected: {verdict.reason}"
-        return await self._accept(ticket, task, parts, verdict, usage)
-
-    async def _accept(
-        self, ticket: Ticket, task: Task, parts: Mapping[str, Part], verdict: Verdict, usage: Usage
-    ) -> str:
-        stderr = tail_of(parts, "stderr")
-        if verdict.reason is not None:
-            taken = self.farm.suspend(ticket.id, verdict.reason, verdict.outputs, usage, stderr)
-        else:
-            taken = self.farm.accept(ticket.id, verdict.outputs, usage, stderr)
-        if taken:
-            await self._finish(task.number, parts, verdict)
-        return "accepted" if taken else "expired"
-
-    async def _finish(self, number: int, parts: Mapping[str, Part], verdict: Verdict) -> None:
-        """First the files, then the commit that speaks of them; until then the store does not know that it is done."""
-        changes = self.farm.take_changes()
-        finished = self._finishing[number] = asyncio.get_running_loop().create_future()
-        try:
-            await self._keep_files(verdict, parts)
-            await self.store.commit(changes)
-        finally:
-            del self._finishing[number]
-            _settle(finished)
-        if verdict.reason is None:
-            self._accepted.append(number)
-        self._spread()
-
-    async def _keep_files(self, verdict: Verdict, parts: Mapping[str, Part]) -> None:
-        """Like the store, wait while the disk is full or refuses: the farm has this task as done already."""
-        while any(output.file for output in verdict.outputs):
-            try:
-                await asyncio.to_thread(keep_files, self.folder, verdict.outputs, parts)
-                return
-            except OSError as error:
-                todo = "Nothing is lost; make room, or mend what it says, and it goes on."
-                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
-                await asyncio.sleep(FULL_DISK_PAUSE)
-
-    async def failed(self, client: str, ticket_id: int, parts: Mapping[str, Part], reason: str) -> None:
+    async def failed(self, client: str, ticket: int, parts: Mapping[str, Part], reason: str) -> None:
         """The program of this ticket ended without success."""
-        ticket = self.farm.tickets.get(ticket_id)
-        if ticket is None:
-            await self._recall(ticket_id)
-            ticket = self.farm.tickets.get(ticket_id)
-        if ticket is None:
-            return
-        usage = usage_of(parts, self.clock() - ticket.issued if ticket.issued else 0.0)
-        failure = failure_of(reason, exit_code_of(parts), tail_of(parts, "stderr"))
-        if self.farm.fail(self.clock(), ticket_id, failure, usage, tail_of(parts, "stdout"), client):
-            log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket_id, ticket.host, failure.reason)
-        await self._store()
+        await self.arrivals.take(client, [Report(ticket, parts, reason)])
 
     async def bye(self, client: str, killed: bool = False) -> None:
         """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
@@ -346,6 +271,11 @@ class Desk:
 
     # -- time and the end
 
+    def no_more(self) -> None:
+        """The store has no further tasks: what is left is here."""
+        self.farm.more = False
+        self._call_soon()
+
     async def tick(self) -> None:
         """Let silence have its consequences."""
         for ticket in self.farm.tick(self.clock()):
@@ -359,6 +289,11 @@ class Desk:
         """Hand out nothing more."""
         self.farm.draining = True
         self._spread()
+
+    def let_go(self) -> None:
+        """Answer the pings still held, whose clients may be gone: a server that stops would wait a second for them."""
+        for held in [one for those in self._held_pings.values() for one in those]:
+            _settle(held)
 
     async def stop(self) -> None:
         """Call back what runs."""

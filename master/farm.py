@@ -256,8 +256,7 @@ class Farm(Handout):
         self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:
-            live = (t for t in self.tickets.values() if t.state is TicketState.ISSUED)
-            self._stragglers.extend(scheduler.stragglers(live, now, self.median()))
+            self._stragglers.extend(scheduler.stragglers(self._begun(), now, self.median()))
         return silent
 
     def _note_words(self, now: float) -> None:

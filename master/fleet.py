@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 
 from .desk import Desk
-from .errors import LaunchError, NothingRuns
+from .errors import Fault, LaunchError, NothingRuns
 from .launch import Launcher, Offer, Options, launcher
 from .model import Host
 from .progress import Progress
@@ -16,6 +17,7 @@ from .progress import Progress
 log = logging.getLogger("spe.fleet")
 AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host that came up once and vanished is started again
 PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
+LONG = 5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
 
 
 class Fleet:
@@ -28,10 +30,12 @@ class Fleet:
         self._offer, self._options = offer, options
         self._tasks: list[asyncio.Task[None]] = []
         self._up: set[str] = set()
+        self._began = 0.0
 
     def start(self) -> None:
         """Bring up all hosts, once."""
         if not self._tasks:
+            self._began = time.monotonic()
             self._tasks = [asyncio.create_task(self._look_after(host)) for host in self.hosts]
 
     async def _look_after(self, host: Host) -> None:
@@ -118,9 +122,28 @@ class Fleet:
         last = {c.host: c for c in self.desk.farm.clients.values() if c.pings}
         self.unheard = sorted(host for host, client in last.items() if not client.gone)
 
+    def give_up(self) -> None:
+        """The run ends: hosts that are not up are not waited for any longer, and those that hang are named."""
+        took = time.monotonic() - self._began
+        for host, task in zip(self.hosts, self._tasks, strict=False):
+            if not host.is_here and host.name not in self._up and host.name not in self.faults:
+                task.cancel()
+                if took > LONG:
+                    self._did_not(host, _hangs(host, took))
+
     async def close(self) -> None:
         """Let go of all hosts."""
         for task in self._tasks:
-            task.cancel()
+            if not task.cancelling():  # twice would disturb its own letting go
+                task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _hangs(host: Host, seconds: float) -> LaunchError:
+    return LaunchError(
+        Fault.TIMEOUT,
+        f"it was not up after {seconds:.0f} s, when the run ended",
+        where=host.name,
+        todo=f"Is its home or the machine hung? Look there: ssh {host.name}",
+    )

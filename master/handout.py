@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
+from collections.abc import Iterator
 
 from . import scheduler
 from .board import Board
@@ -17,10 +19,13 @@ UNHEARD = 600.0  # seconds of silence of a client that never pings
 class Handout(Board):
     """A board from which clients take."""
 
-    def take(self, now: float, client_id: str, count: int, load: float | None = None) -> list[Ticket]:
+    def take(
+        self, now: float, client_id: str, count: int, load: float | None = None, ahead: int = 0
+    ) -> list[Ticket]:
         """Up to `count` tickets for this client; none when nothing waits or no more is handed out.
 
-        `load`: of its host, by others than us; None when the client does not tell.
+        `load`: of its host, by others than us; None when the client does not tell. `ahead`: so many of them it could
+        not begin at once.
         """
         client = self.heard(now, client_id)
         host = client.host if client else ""
@@ -30,6 +35,8 @@ class Handout(Board):
             return []
         hosts = self.hosts()
         room = self.guard.room(now, host, hosts)
+        if ahead:
+            count -= ahead - self._share(client, ahead) if room is None else ahead
         count = count if room is None else min(count, room)
         if client and load is not None and self.rules.max_load:
             count = min(count, self._room_beside(client, load))
@@ -41,6 +48,38 @@ class Handout(Board):
             self.guard.probing(now, host)
         return tickets
 
+    def _share(self, client: Client | None, ahead: int) -> int:
+        """How many of so many may lie at a client for later: fewer and fewer, so that all come to the end together."""
+        if client is None or self.rules.max_load:
+            return 0
+        if self.more:
+            return ahead
+        return min(ahead, len(self.waiting) * self._slots(client) // (2 * sum(map(self._slots, self.present()))))
+
+    def _slots(self, client: Client) -> int:
+        return max(1, client.slots // self.rules.cores)
+
+    def unbegun(self, wanted: int) -> dict[str, int]:
+        """Who has tickets that wait there for a slot: so many of those as are wanted in all."""
+        held = Counter(t.client for t in self.tickets.values() if t.state is TicketState.ISSUED)
+        found: dict[str, int] = {}
+        for client, count in held.most_common():
+            spare = count - self._slots(self.clients[client]) if client in self.clients else 0
+            if spare > 0 and wanted > 0:
+                found[client] = min(spare, wanted)
+                wanted -= found[client]
+        return found
+
+    def _begun(self) -> Iterator[Ticket]:
+        """The tickets that are out, but for those that wait at their client for a slot: it begins the oldest first."""
+        begun: Counter[str] = Counter()
+        for ticket in self.tickets.values():
+            client = self.clients.get(ticket.client)
+            if ticket.state is not TicketState.ISSUED or (client and begun[client.id] >= self._slots(client)):
+                continue
+            begun[ticket.client] += 1
+            yield ticket
+
     def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
         ticket = Ticket(self._next_ticket, task.number, client_id, host, now, word=now, leased=leased)
         self._next_ticket += 1
@@ -50,10 +89,10 @@ class Handout(Board):
         self.changes.append(TicketIssued(ticket.id, task.number, client_id, host))
         return ticket
 
-    def give_back(self, ticket_id: int) -> None:
-        """A ticket that never reached its client: as if it had not been issued."""
+    def give_back(self, ticket_id: int, client_id: str) -> None:
+        """A ticket that never reached its client, or was not begun there: as if it had not been issued."""
         ticket = self.tickets.get(ticket_id)
-        if ticket and ticket.state is TicketState.ISSUED:
+        if ticket and ticket.state is TicketState.ISSUED and ticket.client == client_id:
             task = self.tasks[ticket.task]
             ticket.leased = False  # nobody has it, so nobody is to be told
             self._expire(ticket)

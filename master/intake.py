@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -25,6 +25,7 @@ SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage")  # welcome beside the re
 SIDE_LIMIT = 64 * 1024  # of these only the end is kept
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_PAUSE = 1.0  # seconds
+PROBE = 64 * 1024  # bytes that are written to see whether there is room again
 SYNC_EVERY = 32 * 1024 * 1024  # bytes of a large file: the disk writes while more comes, not all of it at the end
 _nagging = Nagging(log)
 Piece = bytes | bytearray | memoryview
@@ -36,6 +37,10 @@ class BodyRefused(SpeError):
     def __init__(self, status: int, what: str) -> None:
         super().__init__(what)
         self.status = status
+
+
+class Lost(Exception):
+    """What was received is not on the disk and not in memory: it must be sent again."""
 
 
 class Spool:
@@ -51,6 +56,13 @@ class Spool:
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
         return FileIO(path, "x")
+
+    def probe(self) -> None:
+        """Raises OSError when a file that is written here does not come to the disk."""
+        with self.new() as file:
+            file.write(bytes(PROBE))
+            os.fsync(file.fileno())
+        self.made.pop().unlink()
 
     def clear(self) -> None:
         """Remove what is left."""
@@ -133,6 +145,20 @@ class Intake:
             except OSError as error:
                 await self._wait_for_room(error)
 
+    async def synced(self, coming: Awaitable[None]) -> None:
+        """Onto the disk. What a full one refuses only now, as NFS does, is lost: once there is room, Lost is raised."""
+        try:
+            return await coming
+        except OSError as error:
+            await self._wait_for_room(error)
+        while True:
+            try:
+                await asyncio.to_thread(self._into.probe)
+                break
+            except OSError as error:
+                await self._wait_for_room(error)
+        raise Lost("a full disk has lost the body")
+
     async def _wait_for_room(self, error: OSError) -> None:
         """A moment, if it is that the disk is full and the sender is still there."""
         if error.errno not in FULL:
@@ -188,8 +214,8 @@ class _Result:
             return Part.of(self.name, bytes(self._head))
         file = self._file or await self._open()
         if self._sync is not None:
-            await self._sync
-        await asyncio.to_thread(os.fsync, file.fileno())  # others are served meanwhile
+            await self._intake.synced(self._sync)
+        await self._intake.synced(asyncio.to_thread(os.fsync, file.fileno()))  # others are served meanwhile
         self.close()
         return Part(self.name, None, self._path, self._size)
 
@@ -197,7 +223,7 @@ class _Result:
         """One at a time: who sends faster than the disk writes is held up here, and not by a full page cache."""
         assert self._file is not None
         if self._sync is not None:
-            await self._sync
+            await self._intake.synced(self._sync)
         self._sync = asyncio.ensure_future(asyncio.to_thread(_synced, os.dup(self._file.fileno())))
         self._synced = self._size
 

@@ -9,17 +9,21 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader
 
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader, time_of_day
 from .server import Server, admit
 from .session import Secrets, Session
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 LOOPBACK = "127.0.0.1"
 PAUSE = 1.0  # seconds between two looks at the store
@@ -38,12 +42,18 @@ class Page:
     def __init__(self, desk: Desk, folder: Path, secrets: Secrets, name: str) -> None:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
-        self._templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
-        self._templates.filters["clock"] = time_of_day
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)
         self._server = Server(app)
+
+    @cached_property
+    def _templates(self) -> Environment:
+        from jinja2 import Environment, PackageLoader  # late: most pages of short sweeps are never looked at
+
+        templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
+        templates.filters["clock"] = time_of_day
+        return templates
 
     async def start(self, listen: Listen | None, session: Session) -> None:
         """Listen; on the network only where `listen_page` says so, and then with HTTPS."""

@@ -8,6 +8,7 @@ What a set's values are used for is told by an inspector, given by recipe.py.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from array import array
 from collections import Counter
@@ -33,6 +34,8 @@ class Block(Protocol):
     def names(self) -> Cells: ...
     def rows(self) -> Iterator[tuple[Cells, int]]: ...
     def has_nul(self) -> bool: ...
+    def content(self) -> Iterator[bytes]:
+        """All that its rows are made of: as long as this is the same, they are."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Listed:
 
     def has_nul(self) -> bool:
         return any("\0" in cell for row in self.cells for cell in row)
+
+    def content(self) -> Iterator[bytes]:
+        yield repr((self.names, len(self.cells))).encode()
+        yield from (repr(row).encode() for row in self.cells)
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,10 @@ class Grid:
 
     def has_nul(self) -> bool:
         return any("\0" in value for values in self.values if isinstance(values, tuple) for value in values)
+
+    def content(self) -> Iterator[bytes]:
+        yield repr((self.names, [len(values) for values in self.values])).encode()
+        yield from (repr(value).encode() for values in self.values for value in values)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,16 @@ class Parameters:
                 seen.add(cells)
             yield self.set(cells, line)
 
+    def digest(self) -> bytes:
+        """The same as long as the same sets come in the same order."""
+        digest = hashlib.blake2b(repr((self.names, self.where.text if self.where else None)).encode())
+        for block in self.blocks:
+            one = hashlib.blake2b()  # of its own: where it ends is then part of it
+            for piece in block.content():
+                one.update(piece)
+            digest.update(one.digest())
+        return digest.digest()
+
     def set(self, cells: Cells, line: int) -> ParameterSet:
         """The cells under their names."""
         return ParameterSet(dict(zip(self.names, cells, strict=True)), line)
@@ -178,20 +199,19 @@ class _FirstPass:
 
     def _read(self) -> None:
         appends = [bucket.append for bucket in self.buckets]
-        limit, quick, count = self.inspector.characters, self.quick, 0
-        item: tuple[Cells, int] = ((), 0)
-        for item in self.parameters.kept():
-            cells = item[0]
+        limit, quick, join = self.inspector.characters, self.quick, "".join
+        cells: Cells = ()
+        line = 0
+        for cells, line in self.parameters.kept():  # a million times: nothing here that need not be
             digest = hash(cells)
             appends[digest & 255](digest)
-            if sum(map(len, cells)) > limit:
-                self._inspect(self.inspector.whole, *item)
+            if len(join(cells)) > limit:
+                self._inspect(self.inspector.whole, cells, line)
             elif quick:
-                self._inspect(quick, *item)
-            if not count:
-                self.first = item
-            count += 1
-        self.count, self.last = count, item
+                self._inspect(quick, cells, line)
+            if self.first is None:
+                self.first = (cells, line)
+        self.count, self.last = sum(map(len, self.buckets)), (cells, line)
 
     def _inspect(self, inspect: Inspect, cells: Cells, line: int) -> None:
         try:

@@ -53,6 +53,12 @@ class ParameterFile:
         with self.path.open("rb") as file:
             return any(b"\0" in chunk for chunk in iter(lambda: file.read(_CHUNK), b""))
 
+    def content(self) -> Iterator[bytes]:
+        """The whole file as it is now."""
+        yield repr((self.names, self.separator)).encode()
+        with self.path.open("rb") as file:
+            yield from iter(lambda: file.read(_CHUNK), b"")
+
     def where(self, line: int) -> str:
         """`params.csv:12`."""
         return f"{self.shown}:{line}"

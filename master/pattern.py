@@ -1,8 +1,9 @@
-"""Patterns: text with jinja2 expressions, filled with the values of one parameter set.
+"""Patterns: text with expressions, filled with the values of one parameter set.
 
 A command is split into words first, as a POSIX shell splits, with the expressions kept whole, and filled
 afterwards: so a value with spaces, quotes or `;` stays one argument, and no shell ever reads it. Most words
-are literal text and plain names; these are joined without jinja, because a million sets are normal.
+are literal text and plain names; these are joined here, because a million sets are normal. All others are
+jinja's (expression.py), which is loaded where there is one.
 
 What the values are, where a pattern stands and what an argument may hold is not known here (recipe.py).
 """
@@ -10,23 +11,12 @@ What the values are, where a pattern stands and what an argument may hold is not
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable, Mapping
-
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import SandboxedEnvironment
 
 from .errors import ConfigError
 from .segments import Segment, segments_of, split_words
 
 Values = Mapping[str, str]
-
-ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-ENVIRONMENT.globals.clear()  # lipsum, range and the like would be "names there are" that nobody declared
-ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
-
-
-_MEND = "Mend the expression, or the value."
 
 
 class Pattern:
@@ -43,7 +33,9 @@ class Pattern:
             self.names = frozenset(s.name for s in self.segments if s.name)
             self.fill = _filler(self.segments)
         else:
-            self.names, self.fill = _template(self.segments)
+            from .expression import template  # late: most sweeps have plain names only
+
+            self.names, self.fill = template(self.segments)
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
@@ -79,13 +71,9 @@ class Condition:
     """An expression over the values, read as numbers where they look like numbers: the `where` of a sweep."""
 
     def __init__(self, text: str) -> None:
-        try:
-            self.names = frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse("{{ (" + text + "\n) }}")))
-            self._holds = ENVIRONMENT.compile_expression(text, undefined_to_none=False)
-        except TemplateError as error:
-            raise ConfigError(
-                f"{text!r} is not an expression: {error}", todo="Write it like `x <= 5 or y == 'a'`."
-            ) from error
+        from .expression import condition  # late: most sweeps have none
+
+        self.names, self._holds = condition(text)
         self.text = text
 
     def holds(self, values: Values) -> bool:
@@ -93,7 +81,8 @@ class Condition:
         try:
             return bool(self._holds({name: number(values[name]) for name in self.names}))
         except Exception as error:  # the expression is the user's code: anything can come out of it
-            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=_MEND) from error
+            todo = "Mend the expression, or the value."
+            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
 
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")
@@ -129,42 +118,3 @@ def _filler(segments: tuple[Segment, ...]) -> Callable[[Values], str]:
         name = names[0]
         return (lambda values: values[name]) if shape == "%s" else (lambda values: shape % values[name])
     return lambda values: shape % tuple([values[name] for name in names])
-
-
-def _template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[Values], str]]:
-    """jinja's way, for everything that is more than names."""
-    source = "".join(s.text if s.code else _protected(s.text) for s in segments)
-    shown = "".join(s.text for s in segments)
-    try:
-        names = frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse(source)))
-        template = ENVIRONMENT.from_string(source)
-    except (TemplateSyntaxError, TemplateError) as error:
-        todo = "A {% … %} has to begin and to end within one word." if "{%" in shown else "Mend the expression."
-        raise ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo) from error
-
-    def fill(values: Values) -> str:
-        try:
-            return template.render(values)
-        except Exception as error:  # the expression is the user's code: anything can come out of it
-            raise ConfigError(f"{_short(shown)} can't be filled in: {_message(error)}", todo=_MEND) from error
-
-    return names, fill
-
-
-def _protected(text: str) -> str:
-    """Literal text that jinja could read as code, or change (`\\r\\n`), goes in as a string."""
-    risky = "{" in text or "\r" in text or "}" in text
-    return "{{ " + _string(text) + " }}" if risky else text
-
-
-def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r").replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _short(text: str, limit: int = 80) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING
 
 from .errors import LaunchError
 from .farm import Farm
 from .model import TaskState
 from .workerchange import WorkerChange
+
+if TYPE_CHECKING:
+    from .bar import Bar
 
 PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
 
@@ -22,7 +22,6 @@ class Progress:
     """Shows one run. `quiet`: warnings and faults only; nothing is printed to stdout but what is to be pasted."""
 
     def __init__(self, quiet: bool = False, by_terminal: bool | None = None) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.quiet = quiet
         self.live = (sys.stderr.isatty() if by_terminal is None else by_terminal) and not quiet
         self._bar: Bar | None = None
@@ -40,24 +39,19 @@ class Progress:
         self._print(f"warning: {text}")
 
     def _print(self, text: str) -> None:
-        console = self._bar.console if self._bar else self.console
-        console.print(text, markup=False)
+        if self._bar:
+            self._bar.line(text)
+        else:
+            print(text, file=sys.stderr)
 
     def begin(self, page: str) -> None:
         """The server is up."""
         self.line(f"page: {page}")
         self._next_line = time.monotonic() + PLAIN_PAUSE
         if self.live:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Bar(*columns, console=self.console, transient=True)
-            self._bar.add_task("starting", total=None)
-            self._bar.start()
+            from .bar import Bar  # late: a library that only a terminal needs
+
+            self._bar = Bar()
 
     def by_hand(self, text: str) -> None:
         """How to start a client, for pasting: on stdout, unwrapped."""
@@ -80,7 +74,7 @@ class Progress:
         text, finished = self._numbers(farm)
         if self._bar:
             total = self._planned[0] if self._planned else None
-            self._bar.update(self._bar.task_ids[0], description=text, completed=finished, total=total)
+            self._bar.show(text, finished, total)
         elif time.monotonic() >= self._next_line and text != self._shown:
             self._next_line = time.monotonic() + PLAIN_PAUSE
             self._shown = text
@@ -117,9 +111,9 @@ class Progress:
             return WorkerChange.ASK
         self._print(f"The worker has changed since the finished sets were computed ({', '.join(changed)}).")
         while True:
-            answer = (
-                self.console.input("Keep them as they are [k], run all afresh [f], or do nothing [n]? ").strip().lower()
-            )
+            sys.stderr.write("Keep them as they are [k], run all afresh [f], or do nothing [n]? ")
+            sys.stderr.flush()
+            answer = sys.stdin.readline().strip().lower()
             if answer in ("k", "keep"):
                 return WorkerChange.KEEP
             if answer in ("f", "fresh"):
@@ -127,8 +121,8 @@ class Progress:
             if answer in ("n", "", "no"):
                 return WorkerChange.ASK
 
-    def end(self) -> None:
-        """The run is over; the terminal is as before."""
+    def end(self, terminal: bool = True) -> None:
+        """The run is over, or there is no `terminal` any more, which is otherwise as before."""
         if self._bar:
-            self._bar.stop()
+            self._bar.stop(terminal)
             self._bar = None

@@ -25,6 +25,7 @@ class Setup:
     nice: int
     max_result: int
     worker: str | None
+    runs_worker: bool = False
 
 
 def _yes(flag: bool) -> str:
@@ -48,9 +49,11 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
         f"Cores={setup.cores}",
         f"Nice={setup.nice}",
         f"MaxResult={setup.max_result}",
+        "Batch=Yes",
     ]
     if setup.worker:
         lines.append(f"Worker={setup.worker}")
+        lines += ["RunsWorker=Yes"] if setup.runs_worker else []
     if file:
         lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
     if shell:

@@ -93,8 +93,11 @@ class Reader:
         self._engine = create_engine(f"sqlite:///{path}")
         try:
             self._connection: Connection = self._engine.connect()
-            self._connection.exec_driver_sql("PRAGMA query_only=1")
             found = int(self.meta("schema", "0"))
+            for version in range(found or schema.VERSION, schema.VERSION):
+                for view in schema.STAND_INS[version]:
+                    self._connection.exec_driver_sql(view)
+            self._connection.exec_driver_sql("PRAGMA query_only=1")
         except DatabaseError as error:
             raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
         if found > schema.VERSION:
@@ -127,10 +130,14 @@ class Reader:
 
     def counts(self) -> dict[TaskState, int]:
         """How many of today's sets are in which state; every state is there."""
-        table = schema.tasks
-        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        table = schema.counts
+        query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan)
         found = {TaskState(state): n for state, n in self._connection.execute(query)}
         return {state: found.get(state, 0) for state in TaskState}
+
+    def last_ticket(self) -> int:
+        """The newest ticket's number, 0 before the first."""
+        return int(self._connection.execute(select(func.coalesce(func.max(schema.tickets.c.id), 0))).scalar_one())
 
     def rows(self) -> Iterator[ResultRow]:
         """Finished sets in the order of the parameters."""
@@ -142,17 +149,17 @@ class Reader:
             .order_by(t.c.position)
         )
         for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
-            outputs = self._outputs([row.number for row in page])
-            for row in page:
-                values = json.loads(row.parameters)
-                found = outputs.get(row.number, {})
-                yield ResultRow(row.number, values, found, row.host, row.seconds or 0.0, row.attempts)
+            outputs = self._outputs([row[0] for row in page])
+            for number, parameters, attempts, host, seconds in page:  # by place: a million rows are normal
+                values = json.loads(parameters)
+                yield ResultRow(number, values, outputs.get(number, {}), host, seconds or 0.0, attempts)
 
     def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
         table = schema.outputs
         found: dict[int, dict[str, Output]] = {}
-        for row in self._connection.execute(select(table).where(table.c.task.in_(numbers))):
-            found.setdefault(row.task, {})[row.name] = Output(row.name, row.value, row.raw, row.file, row.size)
+        columns = (table.c.task, table.c.name, table.c.value, table.c.raw, table.c.file, table.c.size)
+        for task, *output in self._connection.execute(select(*columns).where(table.c.task.in_(numbers))):
+            found.setdefault(task, {})[output[0]] = Output(*output)
         return found
 
     def failed(self) -> Iterator[FailedRow]:
@@ -160,7 +167,7 @@ class Reader:
         t = schema.tasks
         query = (
             select(t.c.number, t.c.parameters, t.c.reason)
-            .where(t.c.plan == self.plan, t.c.state == TaskState.FAILED.value)
+            .where(t.c.plan == self.plan, text("state = 'failed'"))  # as the index says it
             .order_by(t.c.position)
         )
         for row in self._connection.execute(query):
@@ -169,7 +176,7 @@ class Reader:
     def suspended(self) -> Iterator[int]:
         """Failed sets whose result is kept, because a hook could not judge it."""
         t = schema.tasks
-        query = select(t.c.number).where(t.c.state == TaskState.FAILED.value, t.c.ticket.is_not(None))
+        query = select(t.c.number).where(text("state = 'failed'"), t.c.ticket.is_not(None))
         return (row.number for row in self._connection.execute(query.order_by(t.c.number)).all())
 
     # -- one set
@@ -215,8 +222,7 @@ class Reader:
         """The sweep in numbers, over all its runs."""
         counts = self.counts()
         hosts = tuple(self._hosts())
-        again = text("SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM tickets GROUP BY task)")
-        retries = int(self._connection.execute(again).scalar_one())
+        retries = int(self._connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
         worked, there = sum(h.seconds for h in hosts), self._slot_seconds()
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
@@ -226,14 +232,12 @@ class Reader:
 
     def _hosts(self) -> Iterator[HostWork]:
         query = text(
-            "SELECT host, sum(state = 'accepted') AS done, coalesce(sum(seconds), 0.0) AS seconds, "
-            "coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu, "
-            "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost, "
-            "(SELECT max(heard) FROM clients WHERE clients.host = tickets.host) AS heard "
-            "FROM tickets GROUP BY host ORDER BY done DESC, host"
+            "SELECT h.*, c.heard FROM hosts h "
+            "LEFT JOIN (SELECT host, max(heard) AS heard FROM clients GROUP BY host) c ON c.host = h.host "
+            "ORDER BY accepted DESC, h.host"
         )
         for row in self._connection.execute(query):
-            yield HostWork(row.host, row.done, row.seconds, row.cpu, row.failures, row.lost, row.heard)
+            yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)
 
     def _slot_seconds(self) -> float:
         """Seconds that slots were there; a client that is still here counts until now."""

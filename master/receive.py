@@ -14,7 +14,7 @@ from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .extract import Part
-from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Spool, spool
+from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Lost, Spool, spool
 from .parthead import BadParts, boundary_of
 from .parts import Parser, TooMuch, whole
 
@@ -68,7 +68,7 @@ class Source:
                 found = await coming
         except TimeoutError:
             log.info("a body from %s came too slowly", self.request.remote)
-            self._cut()
+            cut(self.request, "the body came too slowly")
         self._waited += clock() - began
         total = self.request.content.total_bytes
         if total - self._mark >= PROGRESS:
@@ -77,13 +77,15 @@ class Source:
             raise self._too_much()
         return found
 
-    def _cut(self) -> NoReturn:
-        self.request.protocol.force_close()
-        raise ConnectionResetError("the body came too slowly")
-
     def gone(self) -> bool:
         """Whether the sender is."""
         return self.request.transport is None or self.request.transport.is_closing()
+
+
+def cut(request: web.Request, why: str) -> NoReturn:
+    """Without an answer: it is to be sent again."""
+    request.protocol.force_close()
+    raise ConnectionResetError(why)
 
 
 async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool) -> dict[str, Part]:
@@ -102,6 +104,8 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
         await _read(source, boundary_of(request.headers["Content-Type"]), intake)
     except (ClientPayloadError, web.RequestPayloadError) as error:
         raise ConnectionResetError("the connection was cut within a body") from error  # no fault of the master's
+    except Lost as error:
+        cut(request, str(error))
     except BadParts as error:
         raise BodyRefused(413 if isinstance(error, TooMuch) else 400, str(error)) from error
     except HttpProcessingError as error:
@@ -109,6 +113,16 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
     finally:
         intake.close()
     return intake.parts
+
+
+async def read_batch(request: web.Request, most: int) -> bytes:
+    """A body that is taken as a whole. Raises BodyRefused: 413 for one over `most` bytes, or of unknown length."""
+    if request.content_length is None or request.content_length > most:
+        raise BodyRefused(413, f"a batch has a Content-Length, of at most {most} bytes")
+    try:
+        return await Source(request, 0, 0).all()
+    except (ClientPayloadError, web.RequestPayloadError) as error:
+        raise ConnectionResetError("the connection was cut within a body") from error
 
 
 async def _read(source: Source, boundary: bytes, intake: Intake) -> None:

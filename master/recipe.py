@@ -51,6 +51,14 @@ class Recipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", Files(self.folder))
 
+    @property
+    def runs_worker(self) -> bool:
+        """Whether the command begins with the worker itself, not with a program that reads it."""
+        first = self.words[0]
+        if self.worker is None or self.shell or not first.names <= {"worker"}:
+            return False
+        return first.fill({"worker": self.worker}) == f"./{self.worker}"
+
     def work(self, values: Values) -> Work:
         """What a client runs for these values; raises ConfigError when an input file is gone or changed."""
         scope = self.scope(values)
@@ -132,6 +140,15 @@ class Identity:
         files = self.recipe.files
         for one in self.paths:
             digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
+        return digest.digest()
+
+    def digest(self) -> bytes | None:
+        """What all keys have in common, files included; None where the sets decide which files these are."""
+        digest = self.shared.copy()
+        for one in self.paths:
+            if one.pattern.literal is None:
+                return None
+            digest.update(self.recipe.files.digest(one.pattern.literal))
         return digest.digest()
 
     def _common(self) -> list[object]:

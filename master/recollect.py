@@ -13,10 +13,11 @@ from .gathering import Gathering, view
 from .hooks import Hooks, TaskView, VerdictKind
 from .model import TaskState, TicketState
 from .reader import Reader, Statistics
-from .run import run_folder, write_tables
+from .run import run_folder
 from .session import Lock, make_run_folder
 from .store import Store
 from .sweep import Sweep
+from .tables import write_tables
 
 log = logging.getLogger("spe.collect")
 

@@ -18,7 +18,6 @@ from itertools import islice
 from pathlib import Path
 
 from . import bundle, byhand, protocol
-from .collect import write_all
 from .desk import Brief, Desk
 from .detached import LOG, leave_terminal
 from .errors import NothingRuns, UsageError
@@ -38,6 +37,7 @@ from .server import Server
 from .session import Lock, Session
 from .store import NewSet, Store
 from .sweep import Sweep
+from .tables import bring_up_to_date
 from .web import Door
 from .workerchange import WorkerChange, changed_workers, remember_workers, snapshot
 
@@ -149,6 +149,7 @@ class Run:
             ended = True
             raise
         finally:
+            desk.let_go()
             await page.stop()
             await server.stop()
             if ended:
@@ -227,7 +228,7 @@ class Run:
         config = self.sweep.config
         setup = protocol.Setup(
             config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
-            config.max_result, worker.name if worker else None,
+            config.max_result, worker.name if worker else None, self.sweep.recipe.runs_worker,
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self._shell,
@@ -246,14 +247,14 @@ class Run:
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         self.progress.begin(page)
         if self.options.by_hand:
-            pin = byhand.key_pin(self.folder / "session" / "certificate.pem") if offer.tls else ""
-            self.progress.by_hand(byhand.lines(address.url(offer.port), offer, pin))
+            self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         with self._signals(desk):
             streaming = asyncio.create_task(self._stream(desk))
             ticking = asyncio.create_task(self._tick(desk))
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, streaming)
+                fleet.give_up()
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
@@ -263,11 +264,16 @@ class Run:
                     await asyncio.gather(streaming, ticking, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
-        statistics = await asyncio.to_thread(self.write_tables)
+        statistics = await bring_up_to_date(desk.store, self.folder, self.sweep)
         return Outcome(
             self.folder, statistics, self.interrupts > 0 and self._unfinished(statistics), self.began,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
+
+    def _pin(self) -> str:
+        from .certificate import key_pin  # late: most runs start their clients themselves
+
+        return key_pin(self.folder / "session" / "certificate.pem")
 
     @staticmethod
     def _unfinished(statistics: Statistics) -> bool:
@@ -281,19 +287,25 @@ class Run:
     async def _stream(self, desk: Desk) -> None:
         """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
         names = self.sweep.parameters.names
-        await desk.store.begin_plan(names, [spec.name for spec in self.sweep.results])
-        sets = self._new_sets()
-        size = FIRST_CHUNK
-        while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
-            await desk.store.add_sets(chunk)
-            size = CHUNK
-            desk.moved.set()
+        digest = await asyncio.to_thread(self.sweep.plan_digest)
+        if await desk.store.begin_plan(names, [spec.name for spec in self.sweep.results], digest):
+            await self._stream_sets(desk)
+            if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
+                await desk.store.end_plan(digest)
         self._streamed = True
         counts = await desk.store.count()
         before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
         desk.farm.total, desk.farm.failed_before = sum(counts.values()), before[TaskState.FAILED]
         self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
+
+    async def _stream_sets(self, desk: Desk) -> None:
+        sets = self._new_sets()
+        size = FIRST_CHUNK
+        while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
+            await desk.store.add_sets(chunk)
+            size = CHUNK
+            desk.moved.set()
 
     def _new_sets(self) -> Iterator[NewSet]:
         for position, one in enumerate(self.sweep.parameters):
@@ -307,7 +319,7 @@ class Run:
             await self._feed(desk)
             if desk.farm.waiting and not desk.farm.draining:
                 fleet.start()
-            gathering.add(desk.take_accepted())
+            gathering.add(desk.arrivals.take_accepted())
             self.progress.update(desk.farm)
             if desk.farm.over and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
@@ -328,7 +340,7 @@ class Run:
             desk.farm.add(task for _, task in rows)
             desk.wake_idle()
         elif all_stored:
-            desk.farm.more = False
+            desk.no_more()
 
     async def _tick(self, desk: Desk) -> None:
         while True:
@@ -349,7 +361,7 @@ class Run:
             task.add_done_callback(pending.discard)
 
         def hung_up() -> None:
-            self.progress.end()
+            self.progress.end(terminal=False)
             leave_terminal(self.folder)
             self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
 
@@ -377,16 +389,5 @@ class Run:
                 await asyncio.wait_for(desk.moved.wait(), 0.1)
         fleet.note_unheard()
 
-    def write_tables(self) -> Statistics:
-        """results.csv and its companions, from the store."""
-        return write_tables(self.folder, self.sweep)
 
-
-def write_tables(folder: Path, sweep: Sweep) -> Statistics:
-    """Write the tables of a sweep from its store; the sweep in numbers."""
-    with Reader(folder) as reader:
-        write_all(folder, reader.parameters, sweep.results, sweep.collect, reader.rows, reader.failed())
-        return reader.statistics()
-
-
-__all__ = ["NothingRuns", "Outcome", "Run", "RunOptions", "run_folder", "write_tables"]
+__all__ = ["NothingRuns", "Outcome", "Run", "RunOptions", "run_folder"]

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -42,6 +42,7 @@ tasks = Table(
 
 # Only what waits is looked up by its place, so the index shrinks as the sweep goes on.
 Index("waiting", tasks.c.plan, tasks.c.position, sqlite_where=text("state = 'waiting'"))
+Index("failed", tasks.c.plan, tasks.c.position, sqlite_where=text("state = 'failed'"))
 
 tickets = Table(
     "tickets",
@@ -59,6 +60,8 @@ tickets = Table(
     Column("exit_code", Integer),
     Column("reason", Text),
 )
+
+Index("tickets_of", tickets.c.task)
 
 logs = Table(
     "logs",
@@ -94,8 +97,80 @@ clients = Table(
     Column("heard", Float),  # its last word, seconds since 1970
 )
 
+# Two tables that count along, kept by triggers: whoever writes a state counts it, in the same transaction, and nobody
+# who wants a number reads a million rows.
+counts = Table(
+    "counts",
+    metadata,
+    Column("plan", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sets", Integer, nullable=False),
+    PrimaryKeyConstraint("plan", "state"),
+    sqlite_with_rowid=False,
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("again", Integer, nullable=False),  # tickets whose task had one before
+    Column("accepted", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("cpu", Float, nullable=False),
+)
+
+_COUNTED = "SELECT plan, state, count(*) AS sets FROM tasks GROUP BY plan, state"
+_WORKED = (
+    "SELECT host, sum(nth > 1) AS again, sum(state = 'accepted') AS accepted, "
+    "sum(state IN ('failed', 'rejected')) AS failures, sum(state = 'lost') AS lost, coalesce(sum(seconds), 0.0) AS seconds, "
+    "coalesce(sum(user), 0.0) + coalesce(sum(system), 0.0) AS cpu "
+    "FROM (SELECT *, row_number() OVER (PARTITION BY task ORDER BY id) AS nth FROM tickets) GROUP BY host"
+)
+
+#: What who only reads a database of an older schema misses in it, by that schema: the same by reading all rows.
+STAND_INS = {
+    1: ("CREATE TEMP VIEW clients AS SELECT *, NULL AS heard FROM main.clients",),
+    2: (f"CREATE TEMP VIEW counts AS {_COUNTED}", f"CREATE TEMP VIEW hosts AS {_WORKED}"),
+}
+
+_COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
+_AGAIN = "EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id <> NEW.id)"
+
+TRIGGERS = (
+    f"CREATE TRIGGER IF NOT EXISTS set_came AFTER INSERT ON tasks BEGIN {_COUNT} END",
+    "CREATE TRIGGER IF NOT EXISTS set_moved AFTER UPDATE OF plan, state ON tasks "
+    "WHEN NEW.state <> OLD.state OR NEW.plan <> OLD.plan BEGIN "
+    f"UPDATE counts SET sets = sets - 1 WHERE plan = OLD.plan AND state = OLD.state; {_COUNT} END",
+    # Almost every ticket is the first one of its task, on a host that is known: nothing is written then.
+    f"CREATE TRIGGER IF NOT EXISTS ticket_came AFTER INSERT ON tickets WHEN {_AGAIN} "
+    "OR NOT EXISTS (SELECT 1 FROM hosts WHERE host = NEW.host) BEGIN "
+    f"INSERT INTO hosts VALUES (NEW.host, {_AGAIN}, 0, 0, 0, 0.0, 0.0) "
+    "ON CONFLICT (host) DO UPDATE SET again = again + excluded.again; END",
+    "CREATE TRIGGER IF NOT EXISTS ticket_ended AFTER UPDATE OF state ON tickets BEGIN UPDATE hosts SET "
+    "accepted = accepted + (NEW.state = 'accepted') - (OLD.state = 'accepted'), "
+    "failures = failures + (NEW.state IN ('failed', 'rejected')) - (OLD.state IN ('failed', 'rejected')), "
+    "lost = lost + (NEW.state = 'lost') - (OLD.state = 'lost'), "
+    "seconds = seconds + coalesce(NEW.seconds, 0.0) - coalesce(OLD.seconds, 0.0), "
+    "cpu = cpu + coalesce(NEW.user, 0.0) + coalesce(NEW.system, 0.0) "
+    "- coalesce(OLD.user, 0.0) - coalesce(OLD.system, 0.0) WHERE host = NEW.host; END",
+)
+
 #: What makes a database of an older schema one of the next: SQL by the version that it comes from.
-MIGRATIONS = {1: ("ALTER TABLE clients ADD COLUMN heard FLOAT",)}
+MIGRATIONS = {
+    1: ("ALTER TABLE clients ADD COLUMN heard FLOAT",),
+    2: (
+        "CREATE INDEX failed ON tasks (plan, position) WHERE state = 'failed'",
+        "CREATE INDEX tickets_of ON tickets (task)",
+        "CREATE TABLE counts (plan INTEGER NOT NULL, state TEXT NOT NULL, sets INTEGER NOT NULL, "
+        "PRIMARY KEY (plan, state)) WITHOUT ROWID",
+        "CREATE TABLE hosts (host TEXT NOT NULL PRIMARY KEY, again INTEGER NOT NULL, accepted INTEGER NOT NULL, "
+        "failures INTEGER NOT NULL, lost INTEGER NOT NULL, seconds FLOAT NOT NULL, cpu FLOAT NOT NULL)",
+        f"INSERT INTO counts {_COUNTED}",
+        f"INSERT INTO hosts {_WORKED}",
+    ),
+}
 
 
 def _quoted(name: str) -> str:

@@ -6,7 +6,6 @@ back after a crash takes them up again. master.json is what programs read while 
 
 from __future__ import annotations
 
-import datetime
 import fcntl
 import hashlib
 import json
@@ -19,14 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from .errors import BusyError, StoreError
-
-LIFETIME = datetime.timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +146,8 @@ class Session:
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
         """The server's TLS context and the SHA-256 fingerprint of its certificate, made when there is none."""
+        from .certificate import check_valid, make_certificate  # late: a run on this machine alone needs none
+
         certificate, key = self.folder / "certificate.pem", self.folder / "key.pem"
         if not (certificate.exists() and key.exists()):
             pem, key_pem = make_certificate()
@@ -163,7 +157,7 @@ class Session:
         try:
             context.load_cert_chain(certificate, key)
             der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
-            _check_valid(x509.load_der_x509_certificate(der))
+            check_valid(der)
         except (ssl.SSLError, ValueError) as error:
             raise self._damaged(certificate, error) from error
         return context, hashlib.sha256(der).hexdigest()
@@ -183,34 +177,3 @@ class Session:
         """The run has ended: its secrets are worth nothing any more."""
         (self.run_folder / "master.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _check_valid(certificate: x509.Certificate) -> None:
-    """Our clients know it by its fingerprint alone; others may look at its dates."""
-    end = certificate.not_valid_after_utc
-    if end < datetime.datetime.now(datetime.UTC):
-        raise ValueError(f"its certificate has expired, on {end:%Y-%m-%d}")
-
-
-def make_certificate() -> tuple[str, str]:
-    """A self-signed certificate and its key, as PEM. Clients know it by its fingerprint, not by its name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "spe master")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        # Hosts' clocks may be off by days; a pinned certificate needs no narrow bounds.
-        .not_valid_before(now - datetime.timedelta(days=365))
-        .not_valid_after(now + LIFETIME)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode("ascii"),
-    )

@@ -1,7 +1,8 @@
 """The store: runs/<name>/sweep.db, the truth about a sweep. The only place that knows SQL.
 
 One thread owns the writing connection. It commits all that came in since its last commit in one transaction (group
-commit, WAL, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk.
+commit, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk. The journal is a
+write-ahead log, or on NFS and its like, where that is not safe, a rollback journal.
 Reading for people (status, show, tables) is in reader.py.
 """
 
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +25,9 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
-    case,
+    bindparam,
     create_engine,
+    delete,
     event,
     func,
     or_,
@@ -35,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from . import schema, writes
+from . import filesystem, schema, writes
 from .changes import Change
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
@@ -55,6 +58,13 @@ class NewSet:
     parameters: Mapping[str, str]
 
 
+_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# As text: a million sets come this way, and what SQLAlchemy does for each row takes longer than what SQLite does.
+_ADD_SET = """
+INSERT INTO tasks (key, plan, position, parameters, state, attempts, lost) VALUES (?, ?, ?, ?, 'waiting', 0, 0)
+ON CONFLICT (key) DO UPDATE SET plan = excluded.plan, parameters = excluded.parameters,
+position = CASE WHEN tasks.plan = excluded.plan THEN tasks.position ELSE excluded.position END
+"""
 _PASSING = {
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
@@ -67,8 +77,14 @@ def _may_pass(error: OperationalError) -> bool:
     return code & 0xFF in _PASSING  # the rest of the code is detail
 
 
-def _pragmas(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "cache_size=-16000"):
+LOCAL = ("journal_mode=WAL", "synchronous=FULL")
+# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
+# is read before it is given up.
+REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
+
+
+def _pragmas(connection: Any, journal: Sequence[str]) -> None:
+    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
     connection.isolation_level = None  # BEGIN and COMMIT are ours
 
@@ -76,7 +92,8 @@ def _pragmas(connection: Any, _record: Any) -> None:
 def open_engine(path: Path) -> Engine:
     """An engine on `path` that keeps what it committed through a power cut."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _pragmas)
+    journal = REMOTE if filesystem.remote(path.parent) else LOCAL
+    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
@@ -118,6 +135,8 @@ class Store:
                 for statement in schema.MIGRATIONS[version]:
                     self._connection.exec_driver_sql(statement)
             schema.metadata.create_all(self._connection)
+            for statement in schema.TRIGGERS:
+                self._connection.exec_driver_sql(statement)
             self._set_meta("schema", str(schema.VERSION))
             self.plan = int(self._meta("plan", "0"))
 
@@ -139,7 +158,7 @@ class Store:
         while True:
             try:
                 with self._connection.begin():
-                    results = [job.run(self._connection) for job in jobs]
+                    results = self._results(jobs)
                 break
             except Exception as error:
                 if isinstance(error, OperationalError) and _may_pass(error):
@@ -152,23 +171,34 @@ class Store:
                     for job in jobs:
                         self._transaction([job])
                 else:
-                    jobs[0].settle(None, error)
+                    _settle([(jobs[0], None, error)])
                 return
-        for job, result in zip(jobs, results, strict=True):
-            job.settle(result, None)
+        _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    def _results(self, jobs: list[_Job]) -> list[Any]:
+        """What each job returns; neighbours that only have changes are written as one."""
+        results: list[Any] = []
+        for work, together in groupby(jobs, key=lambda job: job.work):
+            neighbours = list(together)
+            if work is None:
+                writes.apply(self._connection, [c for job in neighbours for c in job.changes], time.time())
+                results += [None] * len(neighbours)
+            else:
+                results += [job.run(self._connection) for job in neighbours]
+        return results
 
     async def call(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(future, work))
         return await future
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Remember these changes; returns when they are on disk."""
         if changes:
-            now = time.time()
-            await self.call(lambda connection: writes.apply(connection, changes, now))
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._jobs.put(_Job(future, None, changes))
+            await future
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
@@ -197,48 +227,36 @@ class Store:
 
     # -- the plan: which sets there are
 
-    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str]) -> None:
-        """A new reading of the parameters begins; sets that it does not name are left out of the table."""
+    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str], digest: str = "") -> bool:
+        """A new reading of the parameters begins; sets that it does not name are left out of the table.
 
-        def work(connection: Connection) -> None:
-            self.plan += 1
-            self._set_meta("plan", str(self.plan))
+        False when nothing needs to be read: `digest` is that of the last reading, which came to its end.
+        """
+
+        def work(connection: Connection) -> bool:
+            known = bool(digest) and self._meta("read") == digest
+            if not known:
+                self.plan += 1
+                self._set_meta("plan", str(self.plan))
+                self._set_meta("read", "")
             self._set_meta("parameters", json.dumps(list(parameters)))
             self._set_meta("results", json.dumps(list(results)))
+            connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
+            return not known
 
-        await self.call(work)
+        return await self.call(work)
+
+    async def end_plan(self, digest: str) -> None:
+        """The reading has come to its end, and was of this."""
+        await self.set_meta("read", digest)
 
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
-        rows = [
-            {
-                "key": s.key,
-                "plan": self.plan,
-                "position": s.position,
-                "parameters": json.dumps(s.parameters, ensure_ascii=False, separators=(",", ":")),
-                "state": TaskState.WAITING.value,
-                "attempts": 0,
-                "lost": 0,
-            }
-            for s in sets
-        ]
-        if not rows:
-            return
-        table = schema.tasks
-        statement = upsert(table)
-        statement = statement.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "plan": statement.excluded.plan,
-                "position": case(
-                    (table.c.plan == statement.excluded.plan, table.c.position), else_=statement.excluded.position
-                ),
-                "parameters": statement.excluded.parameters,
-            },
-        )
-        await self.call(lambda connection: connection.execute(statement, rows) and None)
+        if sets:
+            rows = [(s.key, self.plan, s.position, _ENCODED(s.parameters)) for s in sets]
+            await self.call(lambda connection: connection.exec_driver_sql(_ADD_SET, rows) and None)
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
         """(position, task) of up to `limit` waiting tasks of this reading beyond position `after`, in order."""
@@ -249,13 +267,19 @@ class Store:
             .order_by(table.c.position)
             .limit(limit)
         )
-        rows = await self.call(lambda connection: connection.execute(query).all())
-        return [(row.position, _task(row, TaskState.WAITING)) for row in rows]
+
+        def work(connection: Connection) -> list[tuple[int, Task]]:
+            return [
+                (place, Task(number, json.loads(values), TaskState.WAITING, attempts, lost, _faults(faults)))
+                for place, number, values, attempts, lost, faults in connection.execute(query)
+            ]
+
+        return await self.call(work)
 
     async def count(self) -> dict[TaskState, int]:
         """How many sets of today's parameters are in which state."""
-        table = schema.tasks
-        query = select(table.c.state, func.count()).where(table.c.plan == self.plan).group_by(table.c.state)
+        table = schema.counts
+        query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan, table.c.sets > 0)
         rows = await self.call(lambda connection: connection.execute(query).all())
         return {TaskState(state): n for state, n in rows}
 
@@ -282,7 +306,8 @@ class Store:
 
     async def anything_done(self) -> bool:
         """Whether any set was ever finished here."""
-        query = select(schema.tasks.c.number).where(schema.tasks.c.state == TaskState.DONE.value).limit(1)
+        done = schema.counts.c.state == TaskState.DONE.value
+        query = select(schema.counts.c.plan).where(done, schema.counts.c.sets > 0).limit(1)
         return await self.call(lambda connection: connection.execute(query).first() is not None)
 
     # -- tickets of before a restart
@@ -307,9 +332,14 @@ class Store:
         lost = and_(
             state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
         )
-        query = _tickets_with_tasks().where(or_(state == TicketState.ISSUED.value, lost))
-        rows = await self.call(lambda connection: connection.execute(query).all())
+        ours = schema.tickets.c.id > bindparam("closed")
+        query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
+        rows = await self.call(lambda connection: connection.execute(query, {"closed": self._closed()}).all())
         return [_pair(row) for row in rows]
+
+    def _closed(self) -> int:
+        """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
+        return int(self._meta("closed", "0"))
 
     async def known_clients(self) -> list[Any]:
         """Clients that have not left: rows (id, host, platform, slots)."""
@@ -320,13 +350,16 @@ class Store:
         """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
 
         def work(connection: Connection) -> None:
-            out = {"state": TicketState.LOST.value}
-            connection.execute(
-                update(schema.tickets).where(schema.tickets.c.state == TicketState.ISSUED.value).values(out)
-            )
-            running = schema.tasks.c.state == TaskState.RUNNING.value
-            connection.execute(update(schema.tasks).where(running).values(state=TaskState.WAITING.value))
+            ticket, running = schema.tickets.c, TaskState.RUNNING.value
+            out = update(schema.tickets).where(ticket.id > self._closed(), ticket.state == TicketState.ISSUED.value)
+            connection.execute(out.values(state=TicketState.LOST.value))
+            counted = select(schema.counts.c.plan).where(schema.counts.c.state == running, schema.counts.c.sets > 0)
+            if connection.execute(counted).first():  # else nobody needs to look through all sets
+                waits = update(schema.tasks).values(state=TaskState.WAITING.value)
+                connection.execute(waits.where(schema.tasks.c.state == running))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
+            last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
+            self._set_meta("closed", str(last))
 
         await self.call(work)
 
@@ -351,33 +384,44 @@ class Store:
 
 @dataclass(slots=True)
 class _Job:
-    """One piece of work for the writer thread, and who waits for it."""
+    """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
 
-    work: Callable[[Connection], Any]
-    loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    work: Callable[[Connection], Any] | None
+    changes: Sequence[Change] = ()
 
     def run(self, connection: Connection) -> Any:
-        return self.work(connection)
+        return self.work(connection) if self.work else None
 
-    def settle(self, result: Any, error: Exception | None) -> None:
+
+_Settled = tuple[_Job, Any, Exception | None]
+
+
+def _settle(jobs: list[_Settled]) -> None:
+    """Those who wait go on, all of one loop in one go: waking a loop from another thread has its price."""
+    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
         try:
-            self.loop.call_soon_threadsafe(self._resolve, result, error)
+            loop.call_soon_threadsafe(_resolve, list(together))
         except RuntimeError:
             log.debug("the loop was closed before an answer from the store")
 
-    def _resolve(self, result: Any, error: Exception | None) -> None:
-        if self.future.cancelled():
-            return
+
+def _resolve(jobs: list[_Settled]) -> None:
+    for job, result, error in jobs:
+        if job.future.cancelled():
+            continue
         if error:
-            self.future.set_exception(error)
+            job.future.set_exception(error)
         else:
-            self.future.set_result(result)
+            job.future.set_result(result)
 
 
 def _task(row: Any, state: TaskState) -> Task:
-    faults = json.loads(row.faults) if row.faults else {}
-    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, faults)
+    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, _faults(row.faults))
+
+
+def _faults(text: str | None) -> dict[str, int]:
+    return json.loads(text) if text else {}
 
 
 def _tickets_with_tasks() -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from . import advice, config, yamlfile
+from . import __version__, advice, config, yamlfile
 from .collect import text_mode
 from .config import Config, InputSpec
 from .errors import ConfigError, UsageError
@@ -55,6 +55,12 @@ class Sweep:
     def key(self, values: Mapping[str, str]) -> bytes:
         """The identity of a set, 16 bytes; the worker's content is not in it."""
         return self.identity.key(values)
+
+    def plan_digest(self) -> str:
+        """The same as long as the same sets with the same identities come in the same order; "" when that can't be told
+        without going through them. It reads the parameter file."""
+        common = self.identity.digest()
+        return "" if common is None else f"{__version__} {common.hex()} {self.parameters.digest().hex()}"
 
     @property
     def validate(self) -> tuple[str, ...]:

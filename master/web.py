@@ -13,12 +13,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import protocol
+from . import batch, protocol
 from .desk import Desk, Record
 from .extract import Part
+from .intake import Intake, Lost
 from .largeinputs import LargeInputs
 from .model import Kind, Worker
-from .receive import BodyRefused, receive, spool
+from .receive import BodyRefused, cut, read_batch, receive, spool
 from .server import NO_SESSION, admit
 
 log = logging.getLogger("spe.web")
@@ -37,6 +38,7 @@ class Door:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
         self._inputs = LargeInputs(desk.farm.tasks, desk.brief.work)
+        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         self.turned_away = 0
 
     def application(self) -> web.Application:
@@ -57,6 +59,8 @@ class Door:
             "/task": {"GET": self.task},
             "/complete": {"POST": self.complete},
             "/failed": {"GET": self.failed, "POST": self.failed},
+            "/results": {"POST": self.results},
+            "/back": {"GET": self.back},
             "/client": {"GET": self.get_client, "HEAD": self.get_client},
             "/bye": {"GET": self.bye},
             "/file": {"GET": self.file, "HEAD": self.file},
@@ -120,10 +124,12 @@ class Door:
         """204 keep on, 205 with the tickets that have expired."""
         tickets = _tickets(request)
         wait = _wait(request) or 0.0
-        expired = await self.desk.ping(_short(request, "client"), tickets, wait)
-        if expired:
-            return web.Response(status=205, headers={"Expired": ", ".join(str(t) for t in expired if t)})
-        return web.Response(status=204)
+        client = _short(request, "client")
+        expired = await self.desk.ping(client, tickets, wait)
+        headers = {"Expired": ", ".join(str(t) for t in expired if t)} if expired else {}
+        if wait and (idle := self.desk.take_call(client)):
+            headers["Idle"] = str(idle)
+        return web.Response(status=205 if expired else 204, headers=headers)
 
     async def bye(self, request: web.Request) -> web.Response:
         """A client's last word."""
@@ -162,7 +168,8 @@ class Door:
         if not 1 <= count <= MAX_COUNT:
             return _text(400, f"count must be from 1 to {MAX_COUNT}")
         client = _short(request, "client")
-        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request), _load(request))
+        ahead = min(count, _number(request, "ahead", 0))
+        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request), _load(request), ahead)
         if not records:
             return self._none_left(client)
         extra = request.query.get("extra") == "1"
@@ -194,11 +201,30 @@ class Door:
     async def complete(self, request: web.Request) -> web.Response:
         """A result."""
         ticket = _ticket(request)
-        wanted = {spec.name: spec.kind is Kind.FILE for spec in self.desk.brief.results}
         with spool(self.spool_folder) as into:
-            parts = await receive(request, wanted, self.desk.brief.setup.max_result, into)
+            parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
             line = await self.desk.complete(_short(request, "client"), ticket, parts)
         return web.Response(text=line + "\n")
+
+    async def results(self, request: web.Request) -> web.Response:
+        """What came of several tickets, all of it small: one line of answer for each."""
+        with spool(self.spool_folder) as into:
+            body, kind = await read_batch(request, batch.LARGEST), request.headers.get("Content-Type", "")
+            limit = self.desk.brief.setup.max_result
+            try:
+                reports = await batch.reports(
+                    body, kind, lambda: Intake(self._wanted, limit, into, lambda: not _alive(request))
+                )
+            except Lost as error:
+                cut(request, str(error))
+            answers = await self.desk.arrivals.take(_short(request, "client"), reports)
+        lines = (f"{report.ticket} {answer}\n" for report, answer in zip(reports, answers, strict=True))
+        return web.Response(text="".join(lines))
+
+    async def back(self, request: web.Request) -> web.Response:
+        """Tickets that their client has not begun and will not begin."""
+        await self.desk.give_back(_short(request, "client"), _tickets(request))
+        return web.Response(text="noted\n")
 
     async def failed(self, request: web.Request) -> web.Response:
         """An attempt that went wrong."""

@@ -31,7 +31,7 @@ EVERY_PROJECTS = {
 # what they import counts as imported by their users.
 LAYERS = [
     {"cli"},
-    {"run", "fleet", "gathering", "recollect"},
+    {"run", "fleet", "gathering", "recollect", "tables"},
     {"web", "page", "launch", "progress"},
     {"desk"},
     {"farm", "handout", "board"},
@@ -50,6 +50,9 @@ DOORS = {
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
+    "rich": ("bar",),
+    "jinja2": ("expression", "page"),
+    "cryptography": ("certificate", "launch."),
 }
 
 

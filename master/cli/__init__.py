@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -11,6 +12,8 @@ from .. import __version__
 from ..errors import SpeError
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
+#: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
+MANY = 50_000
 MORE = ("show", "log", "collect", "attach", "why", "doctor")
 
 
@@ -72,6 +75,7 @@ def spe() -> None:
 
 def main() -> None:
     """The entry point: exit codes 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130 interrupted."""
+    gc.set_threshold(MANY)
     try:
         code = spe.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -97,3 +101,5 @@ def main() -> None:
         traceback.print_exc()
         print("spe: this is a fault of spe's own, not yours; please report it with the lines above", file=sys.stderr)
         sys.exit(2)
+    finally:
+        gc.freeze()  # the process ends: looking through all that was loaded for garbage takes a tenth of a second

@@ -133,6 +133,7 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
 
 def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose: int) -> int:
     """Run it, and print what came of it."""
+    from .. import filesystem
     from ..progress import Progress
     from ..run import Run, run_folder
     from ..session import make_run_folder
@@ -143,6 +144,8 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
         progress.warn(warning)
     folder = run_folder(sweep)
     make_run_folder(folder)
+    for warning in filesystem.warnings(folder):
+        progress.warn(warning)
     start_logging(folder, quiet, verbose)
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from .. import bundle
 from ..errors import Fault, LaunchError
 from ..model import Host
 from . import meaning
@@ -40,7 +41,7 @@ class LocalLauncher:
             self._file = self._write()
             python = os.path.expanduser(self.host.python or sys.executable)
             self._process = await asyncio.create_subprocess_exec(
-                python,
+                *(python, "-I", "-S"),  # the standard library is all it needs, and nothing else shall get in its way
                 str(self._file),
                 *self._offer.arguments(self._offer.url(self._offer.address or "127.0.0.1"), self.host),
                 stdin=asyncio.subprocess.PIPE,
@@ -57,9 +58,14 @@ class LocalLauncher:
         await self._hand_over()
 
     def _write(self) -> Path:
+        """What the host's Python is to run: with ours, the client that is installed beside us."""
         self._options.folder.mkdir(parents=True, exist_ok=True)
-        file = self._options.folder / f"{os.getpid()}-{self._offer.client_name}"
-        file.write_bytes(self._offer.client)
+        name, content = self._offer.client_name, self._offer.client
+        if self.host.python is None:
+            name, content = "client-installed.py", bundle.installed_client().encode()
+        file = self._options.folder / f"{os.getpid()}-{name}"
+        file.touch(mode=0o600)
+        file.write_bytes(content)
         return file
 
     async def _hand_over(self) -> None:

@@ -41,6 +41,7 @@ def todo(fault: Fault, name: str) -> str:
         Fault.INODES_FULL: f"Remove files there, there can be no more of them; look with: {on(name, 'df -i')}",
         Fault.HOME: f"Make it writable again; look with: {on(name, 'ls -ld ~ ~/.cache')}",
         Fault.WORKDIR: f"Name a folder that can be written, in the hosts file: {name} workdir=PATH",
+        Fault.NO_EXEC: f"Name another folder in the hosts file: {name} workdir=PATH",
         Fault.COPY: f"Look there: {on(name, 'ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: f"Install Python 3.6 or newer there, or name it in the hosts file: {name} python=PATH",
         Fault.OLD_PYTHON: f"Python 3.6 or newer is needed; name it in the hosts file: {name} python=PATH",
@@ -76,11 +77,17 @@ def _meaning(said: Said, host: Host) -> tuple[Fault, str, str]:
             what = "the client vanished again and again after it was copied"
             return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
         case Code.WORKDIR:
-            return (Fault.DISK_FULL if of_words(said.last) is Fault.DISK_FULL else Fault.WORKDIR), said.last, ""
+            return _workdir(said.last), said.last, ""
         case Code.WORKER:
             return Fault.NO_WORKER, said.last, "Name an executable for its platform under `worker:` in spe.yaml."
         case _:
             return _start(said, host)
+
+
+def _workdir(words: str) -> Fault:
+    if "mounted noexec" in words:
+        return Fault.NO_EXEC
+    return Fault.DISK_FULL if of_words(words) is Fault.DISK_FULL else Fault.WORKDIR
 
 
 def _start(said: Said, host: Host) -> tuple[Fault, str, str]:

@@ -171,7 +171,7 @@ def doing(lines: list[str]) -> str:
         "home": f"writing into its home ({path})",
         "workdir": f"writing into its working folder ({path})",
         "reach": "trying to reach the master",
-    }.get(kind, "waiting for the first word of its shell")
+    }.get(kind, "waiting for the first word of its shell (does its home hang?)")
 
 
 def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:

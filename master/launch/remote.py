@@ -32,8 +32,9 @@ _OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods 
 
 
 # Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
+# The folder is listed first: on NFS a name that was looked up too early stays missing for seconds, a listing is fresh.
 PROBE = """
-import sys
+import os, sys
 if sys.version_info < (3, 6):
     sys.exit(7)
 try:
@@ -42,6 +43,8 @@ except ImportError:
     sys.stdout.write(str(sys.exc_info()[1]))
     sys.exit(42)
 try:
+    if os.path.basename(sys.argv[1]) not in os.listdir(os.path.dirname(sys.argv[1])):
+        sys.exit(43)
     with open(sys.argv[1], "rb") as file:
         found = hashlib.sha256(file.read()).hexdigest()
 except (IOError, OSError):
@@ -119,13 +122,20 @@ fi
 _START = r"""
 "$found" "$client" "$@"
 code=$?
-[ "$code" = 0 ] || [ -e "$client" ] || exit 43 # another host of this home left, and took the file along
-exit "$code"
+case $code in 0 | [3-9]) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
+for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
+exit 43 # another host of this home left, and took the file along
 """
 
 _PLACE = r"""
 client=$folder/$name
-mv -f "$folder/$incoming" "$client" || exit 45
+same=
+for file in "$folder"/*; do [ "$file" = "$client" ] && cmp -s "$file" "$folder/$incoming" && same=yes; done
+if [ "$same" ]; then # replaced, it would be a stale handle for a host of this home that is just reading it
+    rm -f "$folder/$incoming"
+else
+    mv -f "$folder/$incoming" "$client" || exit 45
+fi
 rm -f "$folder/$nonce" # after it: whoever does not see the nonce any more sees the client
 [ "$task" = start ] || exit 0
 """

@@ -87,6 +87,7 @@ class Farm:
         self.files: dict[str, bytes] = {}
         self.expired: set[int] = set()
         self.called: set[int] = set()  # expired, to be told by the held request
+        self.idle = 0  # slots elsewhere that have nothing to do, to be told by the held request
         self.script: dict[str, deque[Answer | Callable[[Any], None]]] = defaultdict(deque)
         self.requests: list[Request] = []
         self.out: set[int] = set()  # given out and not heard of
@@ -117,6 +118,12 @@ class Farm:
             self.over = True
             self.changed.notify_all()
 
+    def call_for(self, slots: int) -> None:
+        """So many slots elsewhere have nothing to do."""
+        with self.changed:
+            self.idle = slots
+            self.changed.notify_all()
+
     def call_back(self, ticket: int) -> None:
         """Let the client know at once that nobody needs this ticket any more."""
         with self.changed:
@@ -135,11 +142,27 @@ class Farm:
 
     @property
     def completed(self) -> dict[int, Request]:
-        return {one.ticket: one for one in self.of("/complete")}
+        alone = {one.ticket: one for one in self.of("/complete")}
+        return {**alone, **{ticket: one for ticket, one in self.brought.items() if "reason" not in one.parts}}
 
     @property
     def failed(self) -> dict[int, Request]:
-        return {one.ticket: one for one in self.of("/failed")}
+        alone = {one.ticket: one for one in self.of("/failed")}
+        return {**alone, **{ticket: one for ticket, one in self.brought.items() if "reason" in one.parts}}
+
+    @property
+    def brought(self) -> dict[int, Request]:
+        """What came in batches, as if each had come alone."""
+        found: dict[int, Request] = {}
+        for request in self.of("/results"):
+            for full, content in request.parts.items():
+                ticket, _, name = full.partition("/")
+                query = {**request.query, "ticket": [ticket]}
+                one = found.setdefault(int(ticket), Request("POST", "/results", query, request.headers, request.at))
+                one.parts[name] = content
+                if name == "reason":
+                    one.query["reason"] = [content.decode()]
+        return found
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = 20) -> None:
         """Until it is so; fails with what was asked so far."""
@@ -244,9 +267,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _held(self, farm: Farm, request: Request) -> Answer:
         """A ping without tickets that is held until one is called back."""
         with farm.changed:
-            farm.changed.wait_for(lambda: farm.called, float(request.query["wait"][0]))
+            farm.changed.wait_for(lambda: farm.called or farm.idle, float(request.query["wait"][0]))
             called, farm.called = farm.called, set()
-        return (205, {"Expired": ", ".join(map(str, called))}, b"") if called else (204, {}, b"")
+            headers = {"Idle": str(farm.idle)} if farm.idle else {}
+            farm.idle = 0
+        return (205, {**headers, "Expired": ", ".join(map(str, called))}, b"") if called else (204, headers, b"")
 
     def _worker(self, farm: Farm, request: Request) -> Answer:
         if request.query["name"] != [farm.config.get("Worker")]:
@@ -271,6 +296,13 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, {}, b"expired" if request.ticket in farm.expired else b"accepted"
 
     def _failed(self, farm: Farm, request: Request) -> Answer:
+        return 200, {}, b"noted"
+
+    def _results(self, farm: Farm, request: Request) -> Answer:
+        tickets = {name.partition("/")[0]: name.endswith("/reason") for name in sorted(request.parts)}
+        return 200, {}, "".join(f"{ticket} {'noted' if no else 'accepted'}\n" for ticket, no in tickets.items()).encode()
+
+    def _back(self, farm: Farm, request: Request) -> Answer:
         return 200, {}, b"noted"
 
     def _bye(self, farm: Farm, request: Request) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spe.errors import ConfigError
 from spe.pattern import Condition, Pattern, number, split
@@ -48,6 +48,7 @@ def test_words_are_those_of_a_shell(text: str) -> None:
         assert [word.literal for word in split(text)] == expected
 
 
+@settings(deadline=None)  # the first expression of a process loads jinja
 @given(st.lists(st.tuples(PLAIN, EXPRESSIONS), min_size=1, max_size=4))
 def test_expressions_stay_whole_within_their_word(parts: list[tuple[str, str]]) -> None:
     parts = [(text.replace("{", ""), code) for text, code in parts]

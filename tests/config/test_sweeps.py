@@ -48,6 +48,21 @@ def fault(make: Callable[[], object]) -> SpeError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("command", "runs"),
+    [
+        ("./{{ worker }} {{ x }}", True),
+        ("./{{worker}} {{ x }}", True),
+        ("./sim {{ x }}", True),
+        ("python3 {{ worker }} {{ x }}", False),
+        ("{{ x }} {{ worker }}", False),
+    ],
+)
+def test_whether_the_worker_itself_is_started_is_known(sweep: Write, command: str, runs: bool) -> None:
+    plan = sweep(f"command: '{command}'\nworker: sim\nparameters: params.csv\n", params_csv="x\n1\n")
+    assert plan.recipe.runs_worker is runs
+
+
 def test_the_shortest_spe_yaml_is_two_lines(sweep: Write, tmp_path: Path) -> None:
     plan = sweep("command: ./sim {{ x }}\nparameters: params.csv\n", params_csv="x\n1\n2\n")
     assert plan.name == tmp_path.name
@@ -430,3 +445,44 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
     error = fault(lambda: write_templates(tmp_path))
     assert "hosts.txt is there already; nothing was written" in error.what
     assert [path.name for path in tmp_path.iterdir()] == ["hosts.txt"]
+
+
+# -- when the plan is the same as last time
+
+PLAN = "command: ./sim {{ x }} {{ k }}\ninputs: {a.txt: {file: in.txt}, b.txt: 'b {{ x }}'}\nenv: {K: '{{ k }}'}\n"
+BLOCKS = "parameters: {rows: params.csv, grid: {k: [1, 2]}}\n"
+FILES = {"params_csv": "x\n1\n2\n", "in_txt": "in\n"}
+
+
+def test_the_plans_digest_stays_while_the_same_sets_come(sweep: Write) -> None:
+    first = sweep(PLAN + BLOCKS, **FILES).plan_digest()
+    assert first and first == sweep(PLAN + BLOCKS, **FILES).plan_digest()
+    assert first == sweep(PLAN + BLOCKS + "attempts: 9\nresults: {y: stdout}\n", **FILES).plan_digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (PLAN + BLOCKS, {"params_csv": "x\n1\n2\n3\n"}),
+        (PLAN + BLOCKS, {"params_csv": "x\n2\n1\n"}),
+        (PLAN + BLOCKS, {"in_txt": "other\n"}),
+        (PLAN + BLOCKS.replace("[1, 2]", "[1, 3]"), {}),
+        (PLAN + BLOCKS.replace("[1, 2]", "[2, 1]"), {}),
+        (PLAN + BLOCKS.replace("[1, 2]", "{range: [1, 3]}"), {}),
+        (PLAN + BLOCKS.replace("}\n", ", repeat: 2}\n"), {}),
+        (PLAN + BLOCKS.replace("[1, 2]}", "[1, 2]}, where: x > 1"), {}),
+        (PLAN.replace("./sim", "./sim -q") + BLOCKS, {}),
+        (PLAN.replace("'b {{ x }}'", "'c {{ x }}'") + BLOCKS, {}),
+        (PLAN.replace("'{{ k }}'", "'{{ x }}'") + BLOCKS, {}),
+        (PLAN + "shell: true\n" + BLOCKS, {}),
+    ],
+)
+def test_the_plans_digest_is_another_one_when_anything_of_it_changes(
+    sweep: Write, text: str, files: dict[str, str]
+) -> None:
+    assert sweep(PLAN + BLOCKS, **FILES).plan_digest() != sweep(text, **{**FILES, **files}).plan_digest()
+
+
+def test_there_is_no_digest_where_each_set_has_an_input_file_of_its_own(sweep: Write) -> None:
+    text = "command: ./sim\ninputs: {a.txt: {file: '{{ x }}.txt'}}\nparameters: params.csv\n"
+    assert sweep(text, params_csv="x\n1\n", **{"1_txt": "one"}).plan_digest() == ""

@@ -1,4 +1,4 @@
-"""Makes samples/schema-1.db: `python make_sample.py PATH`. Run by hand, once a schema; samples are kept for ever."""
+"""Makes samples/schema-N.db: `python make_sample.py PATH`. Run by hand, once a schema; samples are kept for ever."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from core_kit import until
 from needs import need, need_program, need_root
+from spe import arrivals as arrivals_module
 from spe import desk as desk_module
 from spe.desk import Brief, Desk
 from spe.errors import SpeError
@@ -137,7 +138,7 @@ def test_a_result_is_on_disk_when_it_is_accepted(tmp_path: Path) -> None:
                 (1, "a", "7", "files/1/out.bin", "h", 1)
             ]
             assert at.kept() == {"1/out.bin": b"\0\1"}
-            assert at.farm.over and at.desk.take_accepted() == [1] and at.desk.take_accepted() == []
+            assert at.farm.over and at.desk.arrivals.take_accepted() == [1] and at.desk.arrivals.take_accepted() == []
 
     asyncio.run(run())
 
@@ -191,7 +192,7 @@ def test_one_ticket_that_is_sent_twice_at_once_is_looked_at_once(
             (ticket,) = await at.take(await at.client("h"))
             assert await asyncio.gather(at.bring(ticket, y), at.bring(ticket, y)) == [answer, answer]
             assert at.stored("SELECT attempts FROM tasks") == [(attempts,)]
-            assert not at.desk._checking
+            assert not at.desk.arrivals._looking
 
     asyncio.run(run())
 
@@ -346,15 +347,15 @@ def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
         async with office(tmp_path, "a", "b") as at:
             client = await at.client("h")
             one, two = await at.take(client, 2)
-            let, keep = asyncio.Event(), at.desk._keep_files
+            let, keep = asyncio.Event(), at.desk.arrivals._keep_files
 
             async def slowly(*words: Any) -> None:
                 await let.wait()
                 await keep(*words)
 
-            monkeypatch.setattr(at.desk, "_keep_files", slowly)
+            monkeypatch.setattr(at.desk.arrivals, "_keep_files", slowly)
             bringing = at.bring(one, client=client)
-            await until(lambda: at.desk._finishing, "its files are being kept")
+            await until(lambda: at.desk.arrivals._finishing, "its files are being kept")
             assert await at.desk.ping(client, [one, two], 0) == []
             asked = asyncio.ensure_future(at.desk.ping(client, [one, two], 0))
             let.set()
@@ -393,11 +394,11 @@ def test_result_files_wait_for_room_and_nothing_is_said_before(
     small.mkdir()
     mounted = subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False)
     need(mounted.returncode == 0, "needs to mount a tmpfs: root with CAP_SYS_ADMIN")
-    monkeypatch.setattr(desk_module, "FULL_DISK_PAUSE", 0.05)
+    monkeypatch.setattr(arrivals_module, "FULL_DISK_PAUSE", 0.05)
 
     async def run() -> None:
         async with office(tmp_path, "a") as at:
-            at.desk.folder = small
+            at.desk.arrivals.folder = small
             (ticket,) = await at.take(await at.client("h"))
             with (small / "filler").open("wb") as filler, pytest.raises(OSError):
                 while True:
@@ -471,3 +472,16 @@ def test_results_that_a_broken_hook_left_are_taken_by_collect_without_running_an
     assert [g for g in gathered if g] == ["1 3 localhost 33", "2 4 localhost 44"]
     third = spe(tmp_path, "run")
     assert third.returncode == 0 and ran.read_text() == times, third.stderr
+
+
+def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            client = await at.client("h")
+            (ticket,) = await at.take(client)
+            held = asyncio.ensure_future(at.desk.ping(client, [ticket], 60))
+            await until(lambda: bool(at.desk._held_pings), "the ping is held")
+            at.desk.let_go()
+            assert await asyncio.wait_for(held, 10) == []
+
+    asyncio.run(run())

@@ -22,7 +22,7 @@ from spe.changes import ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIs
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
 from spe.model import Output, TaskState, TicketState
-from spe.reader import Reader
+from spe.reader import Reader, Statistics
 from spe.store import NewSet, Store
 from sqlalchemy import event
 
@@ -220,6 +220,7 @@ def test_a_database_of_any_earlier_schema_loads_and_goes_on(tmp_path: Path, vers
         assert row.outputs["trace"].file == "files/1/trace.csv"
         assert [(f.number, f.reason) for f in reader.failed()] == [(2, "exit code 3: no licence")]
         assert reader.task(2).tickets[0].stderr == b"no licence\n"
+        assert_counted(reader.statistics())
 
     async def go_on(store: Store) -> None:
         assert [(t.id, task.number) for t, task in await store.live()] == [(3, 3)]
@@ -230,8 +231,30 @@ def test_a_database_of_any_earlier_schema_loads_and_goes_on(tmp_path: Path, vers
         assert [task.number for _, task in await store.waiting(-1, 10)] == [3, 4, 5]
 
     store = Store(tmp_path / "sweep.db")
-    asyncio.run(go_on(store))
-    store.close()
+    try:
+        with Reader(tmp_path) as reader:
+            assert_counted(reader.statistics())
+        asyncio.run(go_on(store))
+        with Reader(tmp_path) as reader:
+            assert reader.statistics().total == 5
+            assert_tallies_agree(tmp_path)
+    finally:
+        store.close()
+
+
+def assert_counted(found: Statistics) -> None:
+    """The four sets of a sample, and its one host."""
+    assert (found.total, found.done, found.failed, found.running, found.waiting) == (4, 1, 1, 1, 1)
+    assert [(h.host, h.tasks, h.failures, h.seconds, h.cpu) for h in found.hosts] == [("lab01", 1, 1, 3.0, 2.5)]
+    assert found.retries == 0
+
+
+def assert_tallies_agree(folder: Path) -> None:
+    """What counts along says the same as reading all rows."""
+    for name, view in (("counts", schema.STAND_INS[2][0]), ("hosts", schema.STAND_INS[2][1])):
+        rows = sorted(looked_at(folder / "sweep.db", view.split(" AS ", 1)[1]))
+        kept = looked_at(folder / "sweep.db", f"SELECT * FROM {name}")
+        assert sorted(row for row in kept if name != "counts" or row[2]) == rows
 
 
 # -- which sets
@@ -411,3 +434,84 @@ def test_a_hundred_thousand_sets_are_small_and_quick_to_window(
         store.path, "EXPLAIN QUERY PLAN SELECT number FROM tasks WHERE state = 'waiting' AND plan = 1 AND position > 9"
     )
     assert "waiting" in rows[0][3], "the window comes from the index"
+
+
+# -- what counts along
+
+
+def test_what_counts_along_agrees_with_all_rows_whatever_happens_to_them(tmp_path: Path) -> None:
+    async def story(store: Store) -> None:
+        await plan(store, "a", "b", "c", "d", "e")
+        await store.commit([*done(1, 1), *done(2, 2)])
+        await store.commit([TicketIssued(3, 3, "1", "lab01"), TicketIssued(4, 3, "2", "lab02")])
+        failed = TicketEnded(4, TicketState.FAILED, Usage(2.0, 0.5, 0.25))
+        await store.commit([TicketEnded(3, TicketState.LOST), failed])
+        await store.commit([TaskMoved(3, TaskState.FAILED, 1, 1, "no")])
+        await store.commit([TicketIssued(5, 4, "2", "lab02"), TicketEnded(5, TicketState.LOST)])
+        await store.commit([TicketEnded(5, TicketState.ISSUED)])  # it came back
+        assert_tallies_agree(tmp_path)
+        await store.close_session()
+        assert_tallies_agree(tmp_path)
+        await plan(store, "e", "d", "new")
+        await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
+        assert_tallies_agree(tmp_path)
+        await store.commit(done(1, 6))
+        assert_tallies_agree(tmp_path)
+
+    store = Store(tmp_path / "sweep.db")
+    try:
+        asyncio.run(story(store))
+        with Reader(tmp_path) as reader:
+            found = reader.statistics()
+            assert (found.total, found.waiting, found.retries) == (3, 3, 2)
+            hosts = {h.host: (h.tasks, h.failures, h.lost) for h in found.hosts}
+            assert hosts == {"lab01": (3, 0, 1), "lab02": (0, 1, 1)}
+    finally:
+        store.close()
+
+
+# -- a plan that has been read before
+
+
+def test_only_a_reading_that_came_to_its_end_need_not_be_made_again(store: Store) -> None:
+    async def begun(digest: str) -> bool:
+        return await store.begin_plan(["x"], ["y"], digest)
+
+    async def run() -> None:
+        assert await begun("one")
+        await store.add_sets(sets("a", "b"))
+        assert await begun("one")  # the first reading broke off
+        await store.add_sets(sets("a", "b"))
+        await store.end_plan("one")
+        assert not await begun("one")
+        assert await numbers(store) == {"a": 1, "b": 2}
+        assert await begun("two")
+        assert await begun("one")  # what another reading left half done is not it any more
+        await store.add_sets(sets("a"))
+        await store.end_plan("")  # one that cannot be told again
+        assert await begun("")
+        assert await numbers(store) == {}
+
+    asyncio.run(run())
+
+
+def test_a_session_that_ends_takes_back_its_own_tickets_and_those_of_earlier_ones_stay_as_they_are(
+    store: Store, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        await plan(store, "a", "b", "c")
+        await store.commit([ClientCame("1", "lab01", "", 1, True), *done(1, 1), TicketIssued(2, 2, "1", "lab01")])
+        await store.close_session()
+        assert await store.live() == []
+        await store.commit([ClientCame("2", "lab02", "", 1, True), TicketIssued(3, 2, "2", "lab02")])
+        await store.commit([TicketIssued(4, 3, "2", "lab02"), TicketEnded(4, TicketState.LOST)])
+        assert [(t.id, t.state) for t, _ in await store.live()] == [(3, TicketState.ISSUED), (4, TicketState.LOST)]
+        await store.close_session()
+        assert await store.live() == []
+        assert looked_at(store.path, "SELECT id, state FROM tickets ORDER BY id") == [
+            (1, "accepted"), (2, "lost"), (3, "lost"), (4, "lost"),
+        ]  # fmt: skip
+        states = [row[0] for row in looked_at(store.path, "SELECT state FROM tasks ORDER BY number")]
+        assert states == ["done", "waiting", "waiting"]
+
+    asyncio.run(run())

@@ -161,16 +161,14 @@ class Drill:
         """What the master told the user."""
         return self.err.read_text()
 
-    def host(
-        self, name: str, *options: str, before: tuple[str, ...] = (), url: str = "", slots: int = 1, **more: str
-    ) -> LocalHost:
+    def host(self, name: str, *options: str, url: str = "", slots: int = 1, **more: str) -> LocalHost:
         """A client with that name. more: of its environment, which its programs see, too."""
         place = self.root / "hosts" / f"{name}-{self.starts}"
         place.mkdir(parents=True, exist_ok=True)
         pyz = place / "spe-client.pyz"
         pyz.write_bytes(bundle.client_pyz())
         facts = self.facts
-        words = [*before, sys.executable, str(pyz), "--master", url or facts["url"], "--host", name,
+        words = [sys.executable, str(pyz), "--master", url or facts["url"], "--host", name,
                  "--slots", str(slots), *options]  # fmt: skip
         with (place / "said").open("wb") as said:
             process = subprocess.Popen(

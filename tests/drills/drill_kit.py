@@ -58,7 +58,7 @@ class Drill(Bench):
     def __init__(
         self, root: Path, figures: Figures | None, hosts: Sequence[LabHost] = (), *, lab: Lab | None = None,
         sets: int = 40, each: float = 0.2, slots: int = 2, yaml: str = "ping: 0.3\ngrace: 20\n", by_hand: bool = False,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, homes: Sequence[Path] = (),
     ) -> None:  # fmt: skip
         super().__init__(root)
         self.more = dict(environment or {})
@@ -67,6 +67,7 @@ class Drill(Bench):
         self._clients = 2 if by_hand else 0
         self.figures, self.hosts, self.lab = figures, list(hosts), lab
         self.sets, self.each, self.slots, self.yaml = sets, each, slots, yaml
+        self.homes = list(homes) or [None] * len(self.hosts)
         self.shared = root / "shared"
         self.shared.mkdir()
         self.log, self.gate_file = self.shared / "log", self.shared / "gate"
@@ -76,11 +77,12 @@ class Drill(Bench):
         self.began = self.took = 0.0
         self.starts = 0
         self.process: subprocess.Popen[bytes] | None = None
-        self._write()
+        self.rewrite()
         self._boot()
         self.before = {host.name: host.files() for host in self.hosts}
 
-    def _write(self) -> None:
+    def rewrite(self) -> None:
+        """spe.yaml and the worker, for so many sets as there are now."""
         self.worker(WORKER.format(each=self.each))
         place = THERE if self.hosts else str(self.shared)
         names = "\n".join(f"  - {host.name} slots={self.slots}" for host in self.hosts)
@@ -95,8 +97,8 @@ class Drill(Bench):
 
     def _boot(self) -> None:
         """All hosts anew, with empty homes, and the folder with log and gate in them."""
-        for host in self.hosts:
-            host.power_on(Boot(binds=((self.shared, THERE),)))
+        for host, home in zip(self.hosts, self.homes, strict=True):
+            host.power_on(Boot(home=home, binds=((self.shared, THERE),)))
             for folder in (host.folder / "home" / USER, host.folder / "tmp"):
                 for entry in folder.iterdir() if folder.exists() else ():
                     shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -114,7 +116,9 @@ class Drill(Bench):
 
     # -- the master
 
-    def start_run(self, *words: str, terminal: int = -1, **more: str) -> subprocess.Popen[bytes]:
+    def start_run(
+        self, *words: str, terminal: int = -1, before: Sequence[str] = (), **more: str
+    ) -> subprocess.Popen[bytes]:
         """`spe run`; what it says goes to files, as a pipe that nobody reads could stop it, or to a terminal."""
         self.starts += 1
         self.began = self.began or time.monotonic()
@@ -122,20 +126,21 @@ class Drill(Bench):
         with self.said.open("wb") as said:
             out = said if terminal < 0 else terminal
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "spe", "run", *ssh, *words],
+                [*before, sys.executable, "-m", "spe", "run", *ssh, *words],
                 cwd=self.folder, env={**self.environment, **more}, stdout=out, stderr=out,
                 stdin=subprocess.DEVNULL if terminal < 0 else terminal, start_new_session=terminal >= 0,
                 preexec_fn=None if terminal < 0 else _take_terminal,
             )  # fmt: skip
         return self.process
 
-    def start_client(self, name: str, **more: str) -> None:
+    def start_client(self, name: str, before: Sequence[str] = (), **more: str) -> None:
         """A client started by hand, with a temporary folder of its own."""
         facts = wait_until(self._facts, "master.json")
         pyz, folder = self.root / f"{name}.pyz", self.tmp / name
         pyz.write_bytes(bundle.client_pyz())
         folder.mkdir()
-        words = [sys.executable, str(pyz), "--master", facts["url"], "--host", name, "--slots", str(self.slots)]
+        words = [*before, sys.executable, str(pyz), "--master", facts["url"]]
+        words += ["--host", name, "--slots", str(self.slots)]
         words += ["--fingerprint", facts["fingerprint"]] if facts["fingerprint"] else []
         environment = {**self.environment, "TMPDIR": str(folder), "SPE_SESSION": facts["session"], **more}
         self.by_hand.append(
@@ -208,6 +213,10 @@ class Drill(Bench):
     def local_client(self) -> list[int]:
         """The processes of the client on this machine: its guard and itself."""
         return sorted(pid for pid, line in self.processes().items() if "-client-" in line and "--master" in line)
+
+    def client_named(self, name: str) -> list[int]:
+        """The same of a client that was started by hand."""
+        return sorted(pid for pid, line in self.processes().items() if f"--host {name} " in line)
 
     def client_of(self, host: LabHost) -> list[int]:
         """The same of a host; empty when there is none now."""

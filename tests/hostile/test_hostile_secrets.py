@@ -22,7 +22,7 @@ from hostile_kit import Target, body_of, ends_as_without, status_of
 from needs import need_root
 from spe import page as page_module
 from spe import web as web_module
-from spe.session import make_certificate
+from spe.certificate import make_certificate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -30,6 +30,7 @@ class Boot:
     """How a host is booted; the default is a plain one."""
 
     shared_home: bool = False  # one home for all hosts booted so
+    home: Path | None = None  # what it sees as /home: a mount of one's own, see mounts.py
     home_size: str = ""  # "64k": a home that is soon full
     no_python: bool = False
     no_sshd: bool = False
@@ -183,13 +184,16 @@ class LabHost:
     # -- the cable -----------------------------------------------------------------------------------------
 
     def cut(self) -> None:
-        """Silence: nothing passes, and nobody is told."""
+        """Silence: nothing passes, and nobody is told.
+
+        Out of the bridge and down: only out of it, this machine would still take in what the host sends.
+        """
         self._dirty = True
-        ip(f"link set {self.device} nomaster")
+        ip(f"link set {self.device} nomaster down")
 
     def heal(self) -> None:
         """The cable is in again."""
-        ip(f"link set {self.device} master {self.lab.bridge}")
+        ip(f"link set {self.device} master {self.lab.bridge} up")
 
     def block(self, port: int, how: str = "drop") -> None:
         """A firewall on the host: its connections to this port of the master are dropped (or `reject`ed)."""
@@ -339,7 +343,8 @@ class LabHost:
             yield f"mount -t tmpfs -o size={how.home_size},mode=755 none {top}/home"
             yield f"mkdir {top}/home/{USER}; chown {UID}:{UID} {top}/home/{USER}"
         else:
-            yield f"mount --bind {self.lab.shared_home if how.shared_home else folder / 'home'} {top}/home"
+            home = how.home or (self.lab.shared_home if how.shared_home else folder / "home")
+            yield f"mount --bind {home} {top}/home"
         yield from (f"mount --bind {folder}/root {top}/root", f"mount -t tmpfs none {top}/dev/shm")
         if not how.root:
             yield from (f"mount -t tmpfs -o mode=755 none {path}" for path in _hidden())

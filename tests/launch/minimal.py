@@ -34,6 +34,7 @@ class MinimalMaster(ThreadingHTTPServer):
     def __init__(self, folder: Path, tls: bool = True, grace: int = 20) -> None:
         super().__init__(("::", 0), _Handler)
         self.grace, self.fingerprint, self.tls = grace, "", tls
+        self.more = ""  # lines of /config
         self.hosts: list[str] = []
         self.gone: list[str] = []
         self.asked: dict[str, int] = {}  # host -> requests for a task so far
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.hosts.append(host)
         self.server.callers[host] = str(self.client_address[0]).removeprefix("::ffff:")
         lines = f"DeleteWorker=Yes\nDeleteClient=Yes\nPing=2\nGrace={self.server.grace}\nClient={host}\n"
-        self._say(200, lines)
+        self._say(200, lines + self.server.more)
 
     def _task(self, asked: dict[str, str]) -> None:
         host = asked.get("client", "?")

@@ -260,6 +260,23 @@ def test_a_working_folder_that_cannot_be_written_is_named(hosts: list[LabHost], 
     assert hosts[0].files() == before
 
 
+def test_a_working_folder_that_runs_no_programs_is_named_as_by_doctor_unless_the_worker_is_only_read(
+    hosts: list[LabHost], starter: Starter
+) -> None:
+    hosts[0].root("sh", "-c", "mkdir -p /mnt2; mount -t tmpfs -o noexec,mode=1777 none /mnt2")
+    hosts[0]._dirty = True
+    there = Host("h01", workdir="/mnt2")
+    starter.master.more = "Worker=work\nRunsWorker=Yes\n"
+    before = hosts[0].files()
+    error = starter.fault(there)
+    assert error.fault is Fault.NO_EXEC
+    assert "/mnt2 is mounted noexec" in error.what
+    assert error.todo == "Name another folder in the hosts file: h01 workdir=PATH"
+    assert hosts[0].files() == before
+    starter.master.more = ""
+    assert starter.start(there) == [None]
+
+
 def test_a_master_of_another_certificate_is_a_failed_start(hosts: list[LabHost], starter: Starter) -> None:
     starter.master.fingerprint = "0" * 64
     error = starter.fault("h01")

@@ -25,7 +25,7 @@ def routes() -> dict[str, set[str]]:
 
 def test_every_route_is_in_the_table_with_its_methods() -> None:
     found = routes()
-    assert {"/config", "/ping", "/worker", "/task", "/complete", "/failed", "/client", "/bye", "/file"} <= set(found)
+    assert {"/config", "/ping", "/worker", "/task", "/complete", "/failed", "/results", "/bye", "/file"} <= set(found)
     for path, methods in found.items():
         (row,) = [row for row in REQUESTS.splitlines() if re.search(rf" ?{path}\?", row)]
         assert all(f"`{method}" in row for method in methods - {"HEAD"}), (path, methods, row)
@@ -63,7 +63,7 @@ def test_every_parameter_that_the_master_reads_is_documented() -> None:
 
 def test_every_status_that_the_master_gives_is_documented() -> None:
     text = source(spe.web) + source(spe.receive)
-    found = set(re.findall(r"(?:_text\(|BodyRefused\(|status=)(\d{3})", text))
+    found = set(re.findall(r"(?:_text\(|BodyRefused\(|status=|else )(\d{3})", text))
     assert {"200", "204", "205", "400", "403", "404", "405", "413", "415", "503"} - {"200"} <= found
     for status in found:
         assert f"**{status}**" in PAGE, status

@@ -1,0 +1,229 @@
+"""What clients bring: each report is looked at, judged, stored, and answered when what the answer rests on is on disk.
+
+Reports that come in one request share one commit. What they mean for the sweep is the farm's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .changes import Usage
+from .evidence import exit_code_of, failure_of, tail_of, usage_of
+from .extract import Part
+from .farm import Farm
+from .judging import Judges, Verdict
+from .keep import keep_files
+from .model import Task, TaskState, Ticket
+from .nagging import Nagging
+from .store import FULL_DISK_PAUSE, Store
+
+log = logging.getLogger("spe.arrivals")
+NOTED = "noted"  # the answer to a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a client says of one ticket: its results, or (`reason`) that its program failed."""
+
+    ticket: int
+    parts: Mapping[str, Part]
+    reason: str | None = None
+
+    @property
+    def key(self) -> tuple[int, bool]:
+        """The same for a report that is sent again."""
+        return self.ticket, self.reason is None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """A report whose ticket counts, and the verdict about its results (None: it reports a failure)."""
+
+    report: Report
+    verdict: Verdict | None
+    usage: Usage
+
+
+class Arrivals:
+    """Takes in what comes of tickets."""
+
+    def __init__(
+        self,
+        farm: Farm,
+        store: Store,
+        judges: Judges,
+        folder: Path,
+        clock: Callable[[], float],
+        spread: Callable[[], None],
+    ) -> None:
+        """`folder` is runs/<name>/; `spread` is called when something has changed for others."""
+        self.farm, self.store, self.judges, self.folder = farm, store, judges, folder
+        self._clock, self._spread = clock, spread
+        self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
+        self._looking: dict[tuple[int, bool], asyncio.Future[dict[int, str]]] = {}
+        self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
+        self._nagging = Nagging(log)
+
+    def take_accepted(self) -> list[int]:
+        """The tasks accepted since the last call."""
+        accepted, self._accepted = self._accepted, []
+        return accepted
+
+    async def take(self, client: str, reports: Sequence[Report]) -> list[str]:
+        """The answer to each: `accepted`, `rejected: REASON`, `expired` or `unknown`; `noted` to a failure.
+
+        A client that hangs up and sends again finds the first look at its report still going on.
+        """
+        fresh = [report for report in reports if report.key not in self._looking]
+        if fresh:
+            work = asyncio.ensure_future(self._take(client, fresh))
+            self._looking.update((report.key, work) for report in fresh)
+            work.add_done_callback(lambda _: self._forget(fresh))
+        answers: dict[int, str] = {}
+        for look in {self._looking[report.key] for report in reports}:
+            answers.update(await asyncio.shield(look))
+        return [answers[report.ticket] for report in reports]
+
+    def _forget(self, reports: Sequence[Report]) -> None:
+        for report in reports:
+            self._looking.pop(report.key, None)
+
+    async def _take(self, client: str, reports: Sequence[Report]) -> dict[int, str]:
+        answers: dict[int, str] = {}
+        try:
+            judged = [one for report in reports if (one := await self._look_at(client, report, answers))]
+            while stale := [one for one in judged if not self._counts(one)]:  # others were quicker while it was judged
+                judged = [one for one in judged if one not in stale or await self._comes_back(client, one, answers)]
+            await self._conclude(judged, client, answers)
+        except Exception:
+            for report in reports:
+                self.farm.release(report.ticket)  # it must not be out for ever; the client sends its result again
+            await self.store.commit(self.farm.take_changes())
+            self._spread()
+            raise
+        return answers
+
+    # -- whether it counts, and what it is worth
+
+    async def _look_at(self, client: str, report: Report, answers: dict[int, str]) -> _Judged | None:
+        if report.reason is not None:
+            return await self._failure(report, answers)
+        task = await self._arrive(client, report.ticket)
+        if isinstance(task, str):
+            answers[report.ticket] = task
+            return None
+        ticket = self.farm.tickets[report.ticket]
+        usage = self._usage(report, ticket)
+        verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
+        return _Judged(report, verdict, usage)
+
+    async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
+        answers[report.ticket] = NOTED
+        if report.ticket not in self.farm.tickets:
+            await self.recall(report.ticket)
+        ticket = self.farm.tickets.get(report.ticket)
+        return _Judged(report, None, self._usage(report, ticket)) if ticket else None
+
+    def _counts(self, one: _Judged) -> bool:
+        return one.verdict is None or self.farm.is_live(one.report.ticket)
+
+    async def _comes_back(self, client: str, one: _Judged, answers: dict[int, str]) -> bool:
+        """Its task was done meanwhile, or given up: then this is still work done."""
+        again = await self._arrive(client, one.report.ticket)
+        if isinstance(again, str):
+            answers[one.report.ticket] = again
+        return not isinstance(again, str)
+
+    def _usage(self, report: Report, ticket: Ticket) -> Usage:
+        return usage_of(report.parts, self._clock() - ticket.issued if ticket.issued else 0.0)
+
+    async def _arrive(self, client: str, ticket_id: int) -> Task | str:
+        """The task whose result is to be looked at; or the answer, when nobody needs it."""
+        task = self.farm.arrive(self._clock(), ticket_id, client)
+        if task is None and ticket_id not in self.farm.tickets:
+            if not await self.recall(ticket_id):
+                return "unknown"
+            task = self.farm.arrive(self._clock(), ticket_id, client)
+        return task or "expired"
+
+    async def recall(self, ticket_id: int) -> bool:
+        """Bring back a ticket that the farm does not hold, if its task is undone. False: there is no such ticket."""
+        found = await self.store.find(ticket_id)
+        if found is None:
+            return False
+        ticket, task = found
+        undone = task.state is not TaskState.DONE and task.number not in self._finishing
+        if undone and ticket_id not in self.farm.tickets:
+            self.farm.restore(task, ticket)
+        return True
+
+    # -- what becomes of it
+
+    async def _conclude(self, judged: Sequence[_Judged], client: str, answers: dict[int, str]) -> None:
+        """Decide all at once; then first the files, then the commit that speaks of them."""
+        finished: dict[int, _Judged] = {}
+        for one in judged:
+            answers[one.report.ticket] = self._decide(one, client, finished)
+        changes = self.farm.take_changes()
+        done = asyncio.get_running_loop().create_future()
+        self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
+        try:
+            for one in finished.values():
+                await self._keep_files(one)
+            await self.store.commit(changes)
+        finally:
+            for number in finished:
+                del self._finishing[number]
+            done.set_result(None)
+        self._accepted += [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
+        self._spread()
+
+    def _decide(self, one: _Judged, client: str, finished: dict[int, _Judged]) -> str:
+        """What the farm makes of it: the answer. No await in here: the changes of all belong together."""
+        ticket = self.farm.tickets.get(one.report.ticket)
+        if ticket is None:  # ended by another report of this very request
+            return NOTED if one.verdict is None else "expired"
+        stdout, stderr = tail_of(one.report.parts, "stdout"), tail_of(one.report.parts, "stderr")
+        if one.verdict is None:
+            self._fail(ticket, one, client, stdout, stderr)
+            return NOTED
+        reason = one.verdict.reason
+        if reason is not None and not one.verdict.fault:
+            self.farm.reject(ticket.id, reason, one.usage, stdout, stderr)
+            log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
+            return f"rejected: {reason}"
+        if reason is not None:
+            taken = self.farm.suspend(ticket.id, reason, one.verdict.outputs, one.usage, stderr)
+        else:
+            taken = self.farm.accept(ticket.id, one.verdict.outputs, one.usage, stderr)
+        if taken:
+            finished[ticket.task] = one
+        return "accepted" if taken else "expired"
+
+    def _fail(self, ticket: Ticket, one: _Judged, client: str, stdout: bytes, stderr: bytes) -> None:
+        failure = failure_of(one.report.reason or "", exit_code_of(one.report.parts), stderr)
+        if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
+            log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
+
+    async def _keep_files(self, one: _Judged) -> None:
+        """Like the store, wait while the disk is full or refuses: the farm has this task as done already."""
+        outputs = one.verdict.outputs if one.verdict else ()
+        while any(output.file for output in outputs):
+            try:
+                await asyncio.to_thread(keep_files, self.folder, outputs, one.report.parts)
+                return
+            except OSError as error:
+                todo = "Nothing is lost; make room, or mend what it says, and it goes on."
+                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
+                await asyncio.sleep(FULL_DISK_PAUSE)
+
+    async def all_finished(self, patience: float) -> bool:
+        """Wait until all that is done here is on disk; False when that takes longer."""
+        if not self._finishing:
+            return True
+        _, pending = await asyncio.wait(set(self._finishing.values()), timeout=patience)
+        return not pending

@@ -1,0 +1,55 @@
+"""results.csv and its companions, from the store: written at the end of a run, unless they stand as they would be.
+
+How they look is collect.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from .collect import files_made, write_all
+from .reader import Reader, Statistics
+from .store import Store
+from .sweep import Sweep
+
+
+def write_tables(folder: Path, sweep: Sweep) -> Statistics:
+    """Write the tables of a sweep from its store; the sweep in numbers."""
+    with Reader(folder) as reader:
+        write_all(folder, reader.parameters, sweep.results, sweep.collect, reader.rows, reader.failed())
+        return reader.statistics()
+
+
+async def bring_up_to_date(store: Store, folder: Path, sweep: Sweep) -> Statistics:
+    """The same, where anything has changed since the tables were written, also by the hands of others."""
+    if await store.meta("tables") == await asyncio.to_thread(_made_of, folder, sweep):
+        return await asyncio.to_thread(_statistics, folder)
+    statistics = await asyncio.to_thread(write_tables, folder, sweep)
+    await store.set_meta("tables", await asyncio.to_thread(_made_of, folder, sweep))
+    return statistics
+
+
+def _statistics(folder: Path) -> Statistics:
+    with Reader(folder) as reader:
+        return reader.statistics()
+
+
+def _made_of(folder: Path, sweep: Sweep) -> str:
+    """All that decides what the tables say, and the files as they are.
+
+    No set changes but by a ticket, which is new then, or into another state; `spe collect` leaves other files behind.
+    """
+    with Reader(folder) as reader:
+        rows = [reader.plan, reader.last_ticket(), sorted(reader.counts().items())]
+        columns = [reader.parameters, repr(sweep.results), list(sweep.collect)]
+    return json.dumps([rows, columns, [_facts(path) for path in files_made(folder, sweep.results, sweep.collect)]])
+
+
+def _facts(path: Path) -> list[object]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return [path.name]
+    return [path.name, found.st_size, found.st_mtime_ns, found.st_ino]

@@ -1,0 +1,50 @@
+"""What a command waits for: which libraries it loads. How long that takes is bench/start.py's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+LIGHT = {"click"}
+HEAVY = {
+    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "pydantic", "rich", "scp", "sqlalchemy",
+    "yaml",
+}  # fmt: skip
+
+TELL = """
+import sys
+try:
+    exec(sys.argv.pop(1))
+finally:
+    with open("loaded", "w") as file:
+        file.write(" ".join({name.partition(".")[0] for name in sys.modules}))
+"""
+COMMAND = "from spe.cli import main; main()"
+
+
+def loaded(folder: Path, statement: str, *arguments: str) -> set[str]:
+    """The heavy libraries that are there after this statement."""
+    words = [sys.executable, "-c", TELL, statement, *arguments]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return (HEAVY | LIGHT) & set((folder / "loaded").read_text().split())
+
+
+def test_importing_spe_loads_nothing(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "import spe") == set()
+
+
+def test_the_help_loads_only_what_reads_a_command_line(tmp_path: Path) -> None:
+    assert loaded(tmp_path, COMMAND, "--help") == LIGHT
+
+
+def test_a_run_on_this_machine_waits_for_no_library_of_ssh_tls_terminals_or_expressions(tmp_path: Path) -> None:
+    run = ("run", "-q", "-p", "x=1", "--", "/bin/echo", "{{ x }}")
+    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio", "pydantic", "sqlalchemy", "yaml"}
+    assert (tmp_path / "runs/echo/results.csv").read_text().startswith("number,x,stdout,host,seconds,attempts\n1,1,1,")
+
+
+def test_the_status_needs_neither_a_server_nor_the_configuration(tmp_path: Path) -> None:
+    assert loaded(tmp_path, COMMAND, "run", "-q", "-p", "x=1", "--", "/bin/true", "{{ x }}")
+    assert loaded(tmp_path, COMMAND, "status") == LIGHT | {"asyncio", "sqlalchemy"}

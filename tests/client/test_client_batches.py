@@ -1,0 +1,128 @@
+"""Short tasks: fetched ahead, their results brought together; given back when others have nothing to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from client_kit import Started, wait_until
+from pretend_farm import Farm, task
+from spe.client.ahead import MOST, Pace
+
+
+@pytest.fixture
+def farm(farm: Farm) -> Iterator[Farm]:
+    """One that takes batches and calls back what was fetched ahead."""
+    farm.config.update(Batch="Yes", Ping="0.5")
+    yield farm
+
+
+def test_short_tasks_are_fetched_ahead_and_their_results_come_together(farm: Farm, client: Started) -> None:
+    numbers = range(1, 401)
+    farm.add(*(task(n, "sh", "-c", f"echo {n}; exit {n % 40 == 0:d}") for n in numbers))
+    code, said = client.run("--slots", "2")
+    assert code == 0, said
+    assert {n: one.parts["stdout"] for n, one in farm.completed.items()} == {n: b"%d\n" % n for n in numbers if n % 40}
+    assert {n: one.reason for n, one in farm.failed.items()} == {n: "exit code 1" for n in numbers if not n % 40}
+    assert not farm.of("/complete") and not farm.of("/failed")
+    assert len(farm.of("/results")) < 200, "fewer requests than results"
+    assert any(int(one.query["count"][0]) > 2 and one.query["ahead"] for one in farm.of("/task"))
+    assert not client.workdir.exists()
+
+
+def test_nothing_is_fetched_ahead_of_long_tasks(farm: Farm, client: Started) -> None:
+    farm.add(*(task(n, "sleep", "1.1") for n in range(1, 5)))
+    assert client.run("--slots", "2")[0] == 0
+    assert all("ahead" not in one.query for one in farm.of("/task"))
+
+
+def test_a_result_comes_at_once_when_nothing_else_runs(farm: Farm, client: Started) -> None:
+    farm.over = False
+    client.start("--slots", "4")
+    for number in range(1, 6):
+        farm.add(task(number, "true"))
+        farm.wait_for(lambda number=number: number in farm.completed)
+    assert len(farm.of("/results")) == 5
+    farm.finish()
+    assert client.end()[0] == 0
+
+
+def test_what_is_not_begun_is_given_back_when_others_are_idle(farm: Farm, client: Started, tmp_path: Path) -> None:
+    farm.over = False
+    go = tmp_path / "go"
+    quick = [task(n, "true") for n in range(1, 41)]
+    slow = [task(n, "sh", "-c", f"until test -e {go}; do sleep 0.01; done") for n in range(41, 61)]
+    farm.add(*quick, *slow)
+    client.start("--slots", "2")
+    farm.wait_for(lambda: len(farm.completed) == 40)
+    wait_until(lambda: not farm.tasks)
+    farm.call_for(1000)
+    farm.wait_for(lambda: farm.of("/back"))
+    (back,) = farm.of("/back")
+    given = {int(one) for one in back.query["ticket"]}
+    begun = set(range(41, 61)) - given
+    assert 2 <= len(begun) <= 3, "those that run, and at most one that was on its way"
+    go.touch()
+    farm.wait_for(lambda: begun <= set(farm.completed))
+    farm.finish()
+    assert client.end()[0] == 0
+    assert not given & set(farm.completed)
+    assert not client.workdir.exists()
+
+
+def test_a_large_result_goes_alone_and_the_small_ones_together(farm: Farm, client: Started) -> None:
+    large = "head -c 300000 /dev/zero"
+    farm.add(*(task(n, "sh", "-c", large if n == 3 else f"echo {n}") for n in range(1, 7)))
+    assert client.run("--slots", "1")[0] == 0
+    assert [one.ticket for one in farm.of("/complete")] == [3]
+    assert sorted(farm.brought) == [1, 2, 4, 5, 6]
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+def test_a_master_that_refuses_a_batch_gets_its_results_one_by_one(farm: Farm, client: Started, status: int) -> None:
+    farm.script["/results"].append((status, {}, b"what is this?"))
+    farm.add(task(1, "sh", "-c", "echo 1"), task(2, "sh", "-c", "echo no >&2; exit 3"))
+    assert client.run("--slots", "2")[0] == 0
+    alone = {one.ticket: one for one in farm.of("/complete") + farm.of("/failed")}
+    together = farm.brought
+    refused = [one for one in farm.of("/results") if one is farm.of("/results")[0]]
+    assert refused and alone, "what was refused came alone"
+    assert set(alone) | set(together) == {1, 2}
+    assert all(one.parts["stdout"] == b"1\n" for ticket, one in alone.items() if ticket == 1)
+    assert all(one.reason == "exit code 3" and one.parts["stderr"] == b"no\n" for t, one in alone.items() if t == 2)
+
+
+def test_a_result_that_was_called_back_is_left_out_of_its_batch(farm: Farm, client: Started) -> None:
+    def never(handler: object) -> None:
+        """The first try finds no master; meanwhile one of the results is called back."""
+        farm.call_back(1)
+        time.sleep(0.5)
+
+    farm.script["/results"].append(never)
+    farm.add(*(task(n, "sh", "-c", f"sleep 0.1; echo {n}") for n in (1, 2)))
+    assert client.run("--slots", "2")[0] == 0
+    assert 2 in farm.completed and len(farm.of("/results")[-1].parts) > 0
+    assert not any(name.startswith("1/") for name in farm.of("/results")[-1].parts)
+
+
+def test_what_a_task_left_in_its_directory_goes_as_well(farm: Farm, client: Started) -> None:
+    farm.add(*(task(n, "sh", "-c", "mkdir -p a/b; touch a/b/c .d; echo 1 > out", results={"y": "out"}) for n in range(9)))
+    assert client.run("--slots", "2")[0] == 0
+    assert {one.parts["y"] for one in farm.completed.values()} == {b"1\n"}
+    assert not client.workdir.exists()
+
+
+def test_how_much_is_worth_fetching_follows_the_latest_lengths() -> None:
+    pace = Pace(2)
+    assert pace.ahead() == 0 and not pace.is_quick(), "nothing is known"
+    pace.note(0.1)
+    assert pace.ahead() == 20
+    for _ in range(100):
+        pace.note(0.0005)
+    assert pace.ahead() == MOST and pace.is_quick()
+    for _ in range(100):
+        pace.note(3.0)
+    assert pace.ahead() == 0 and not pace.is_quick()
+    assert Pace(0).ahead() == 0

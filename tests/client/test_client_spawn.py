@@ -1,0 +1,115 @@
+"""Starting programs: the quick way and the one of old Pythons do the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from spe.client import spawn as module
+from spe.client.spawn import spawn
+
+PATH = {"PATH": os.environ["PATH"]}
+
+
+@pytest.fixture(params=["posix_spawn", "subprocess"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test both ways; the current directory is put back."""
+    if request.param == "subprocess":
+        monkeypatch.setattr(module, "_posix_spawn", None)
+    here = Path.cwd()
+    yield
+    os.chdir(here)
+
+
+def run(folder: Path, *words: str, environment: dict[str, str] | None = None) -> tuple[int, bytes]:
+    """Exit code and what it printed."""
+    output = os.open(folder / "printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        pid = spawn([os.fsencode(word) for word in words], str(folder), environment or PATH, [null, output, output])
+        _, status = os.waitpid(pid, 0)
+    finally:
+        os.close(null)
+        os.close(output)
+    return os.waitstatus_to_exitcode(status), (folder / "printed").read_bytes()
+
+
+def program(path: Path, text: str, mode: int = 0o755) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_it_runs_in_its_folder_with_its_environment_alone(tmp_path: Path) -> None:
+    assert run(tmp_path, "sh", "-c", "pwd; env | grep -c HOME; exit 3") == (3, f"{tmp_path}\n0\n".encode())
+
+
+def test_it_leads_a_session_of_its_own(tmp_path: Path) -> None:
+    script = "import os; print(os.getsid(0) == os.getpgrp() == os.getpid())"
+    assert run(tmp_path, sys.executable, "-c", script) == (0, b"True\n")
+
+
+def test_it_is_found_by_the_path_that_it_gets(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "thing", "#!/bin/sh\necho here\n")
+    assert run(tmp_path, "thing", environment={"PATH": f"/nowhere:{tmp_path}/bin"}) == (0, b"here\n")
+    with pytest.raises(FileNotFoundError):
+        run(tmp_path, "thing")
+
+
+def test_a_program_of_the_folder_is_called_by_its_place(tmp_path: Path) -> None:
+    program(tmp_path / "thing", "#!/bin/sh\necho mine\n")
+    assert run(tmp_path, "./thing") == (0, b"mine\n")
+    with pytest.raises(FileNotFoundError):
+        run(tmp_path, "./other")
+    with pytest.raises(OSError):
+        run(tmp_path, "")
+
+
+def test_what_may_not_be_run_is_said_so(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "thing", "#!/bin/sh\n", 0o644)
+    with pytest.raises(PermissionError):
+        run(tmp_path, "bin/thing")
+    with pytest.raises(PermissionError):
+        run(tmp_path, "thing", environment={"PATH": f"{tmp_path}/bin:/nowhere"})
+
+
+def test_a_missing_interpreter_and_a_name_that_is_none(tmp_path: Path) -> None:
+    program(tmp_path / "thing", "#!/no/such/interpreter\n")
+    with pytest.raises(FileNotFoundError):
+        run(tmp_path, "./thing")
+    with pytest.raises(ValueError):
+        run(tmp_path, "a\0b")
+
+
+def test_signals_that_python_ignores_are_as_elsewhere(tmp_path: Path) -> None:
+    code, printed = run(tmp_path, "grep", "SigIgn", "/proc/self/status")
+    assert code == 0 and int(printed.split()[1], 16) & (1 << 12) == 0, "SIGPIPE"
+
+
+def test_a_program_that_is_just_being_written_is_tried_again(tmp_path: Path) -> None:
+    thing = program(tmp_path / "thing", "#!/bin/sh\necho done\n")
+    writer = os.open(thing, os.O_WRONLY)
+    threading.Timer(0.03, os.close, (writer,)).start()
+    assert run(tmp_path, "./thing") == (0, b"done\n")
+
+
+def test_what_was_inherited_open_is_not_handed_on(tmp_path: Path) -> None:
+    """In a process of its own, whose open files are its own."""
+    script = (
+        "import os, sys; from spe.client import spawn\n"
+        "spawn.keep_files_to_ourselves()\n"
+        "null = os.open(os.devnull, os.O_RDWR)\n"
+        f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environ), [null, 1, 2])\n"
+        "os.waitpid(pid, 0)\n"
+    )
+    read, write = os.pipe()
+    done = subprocess.run([sys.executable, "-c", script], pass_fds=[read, write], stdout=subprocess.PIPE, check=True)
+    os.close(read)
+    os.close(write)
+    assert done.stdout.split() == [b"0", b"1", b"2", b"3"], "its three, and that of the listing"

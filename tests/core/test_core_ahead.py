@@ -1,0 +1,92 @@
+"""Work that is fetched ahead of free slots: how much a client gets, what counts as begun, who is asked to give back."""
+
+from __future__ import annotations
+
+from core_kit import make_farm
+from spe.farm import Farm
+from spe.model import TaskState
+
+
+def with_clients(tasks: int, *slots: int, **rules: object) -> Farm:
+    """A farm with a pinging client for each number of slots: 1, 2, … on hosts h1, h2, …"""
+    farm = make_farm(tasks, **{"ping": 5.0, **rules})
+    for number, count in enumerate(slots, 1):
+        farm.register(0.0, f"h{number}", "", count, True)
+    return farm
+
+
+def ahead(farm: Farm, client: str, free: int, more: int) -> int:
+    """How many tickets it gets that asks for so many now and so many ahead."""
+    return len(farm.take(1.0, client, free + more, ahead=more))
+
+
+def test_while_there_is_plenty_all_that_is_asked_for_is_given() -> None:
+    farm = with_clients(100, 2, 2)
+    farm.more = True
+    assert ahead(farm, "1", 2, 50) == 52
+
+
+def test_when_the_end_is_in_sight_each_gets_half_of_its_share() -> None:
+    farm = with_clients(102, 2, 6)
+    assert ahead(farm, "1", 2, 50) == 2 + 102 * 2 // (2 * 8)
+    farm = with_clients(3, 2, 6)
+    assert ahead(farm, "1", 2, 50) == 2, "at the very end nothing but what can begin"
+
+
+def test_nothing_is_given_ahead_to_a_host_in_doubt_or_under_a_load_limit_or_to_nobody() -> None:
+    farm = with_clients(100, 2, max_load=1.0)
+    farm.more = True
+    assert ahead(farm, "1", 2, 50) == 2
+    farm = with_clients(100, 2)
+    farm.more = True
+    assert ahead(farm, "", 2, 50) == 2
+
+
+def test_those_with_the_most_are_asked_first_and_only_for_what_they_have_not_begun() -> None:
+    farm = with_clients(30, 2, 4, 1)
+    farm.more = True
+    ahead(farm, "1", 2, 3)
+    ahead(farm, "2", 4, 10)
+    ahead(farm, "3", 1, 0)
+    assert farm.unbegun(100) == {"2": 10, "1": 3}
+    assert farm.unbegun(11) == {"2": 10, "1": 1}
+    assert farm.unbegun(4) == {"2": 4}
+    assert farm.unbegun(0) == {}
+
+
+def test_slots_are_counted_in_cores_of_a_task() -> None:
+    farm = with_clients(30, 8, cores=4)
+    farm.more = True
+    ahead(farm, "1", 2, 5)
+    assert farm.unbegun(100) == {"1": 5}
+
+
+def test_a_copy_is_made_of_what_runs_not_of_what_waits_at_a_host() -> None:
+    farm = with_clients(3, 1, 1, ping=60.0)
+    farm.more = True
+    ahead(farm, "1", 1, 2)
+    farm.more = False
+    farm.tick(40.0)
+    (copy,) = farm.take(40.0, "2", 3)
+    assert copy.task == 1, "the others have not begun"
+
+
+def test_what_is_given_back_waits_again_and_costs_nothing() -> None:
+    farm = with_clients(2, 1, 1)
+    farm.more = True
+    one, two = farm.take(1.0, "1", 2, ahead=1)
+    farm.give_back(two.id, "2")
+    assert farm.is_live(two.id), "it is not the other's to give"
+    farm.give_back(two.id, "1")
+    assert not farm.is_live(two.id) and farm.is_live(one.id)
+    (again,) = farm.take(2.0, "2", 1)
+    assert again.task == two.task and farm.tasks[again.task].attempts == farm.tasks[again.task].lost == 0
+    assert farm.in_state[TaskState.RUNNING] == 2
+
+
+def test_a_result_of_what_was_given_back_is_still_taken() -> None:
+    farm = with_clients(1, 1)
+    farm.more = True
+    (ticket,) = farm.take(1.0, "1", 1)
+    farm.give_back(ticket.id, "1")
+    assert farm.arrive(2.0, ticket.id, "1") is not None
