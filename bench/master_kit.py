@@ -116,5 +116,5 @@ def bare(folder: Path, *words: str, core: int = 0) -> Iterator[Server]:
     try:
         yield Server(process.pid, "127.0.0.1", int(process.stdout.readline()), "", folder)
     finally:
-        process.terminate()
-        process.wait(10)
+        process.kill()  # it would wait for those that it holds
+        process.wait()
