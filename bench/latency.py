@@ -52,7 +52,7 @@ async def one_by_one(folder: Path, count: int) -> None:
         taken = sorted([await submitted(desk, number) for number in range(count)])
     middle, own = taken[count // 2], alone[count // 2]
     print(f"one /bin/true at a time, {count} times: median {1000 * middle:.1f} ms from submitted to accepted,")
-    print(f"  nine of ten within {1000 * taken[count * 9 // 10]:.1f} ms; the program by itself takes {1000 * own:.1f} ms")
+    print(f"  nine of ten within {1000 * taken[count * 9 // 10]:.1f} ms; the program by itself: {1000 * own:.1f} ms")
 
 
 def taken_alone() -> float:

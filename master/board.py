@@ -7,7 +7,7 @@ is decided in handout.py and farm.py.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .changes import Change, TaskMoved, TicketEnded
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
@@ -28,6 +28,7 @@ class Board:
         self.tasks: dict[int, Task] = {}
         self.tickets: dict[int, Ticket] = {}
         self.clients: dict[str, Client] = {}
+        self._hosts: Counter[str] = Counter()  # how many clients each has
         self.waiting: deque[int] = deque()
         self.changes: list[Change] = []
         self.more = True  # the store may have tasks that are not here yet
@@ -111,13 +112,26 @@ class Board:
         """A client that asks for work now is sent home."""
         return self.draining or self.over
 
+    def welcome(self, client: Client) -> None:
+        """A client is here."""
+        self.clients[client.id] = client
+        self._hosts[client.host] += 1
+
+    def dismiss(self, client: Client) -> None:
+        """It has left."""
+        client.gone = client.told = True
+        self._hosts[client.host] -= 1
+        if not self._hosts[client.host]:
+            del self._hosts[client.host]
+
     def present(self) -> list[Client]:
         """The clients that have not left."""
         return [c for c in self.clients.values() if not c.gone]
 
-    def hosts(self) -> set[str]:
+    @property
+    def hosts(self) -> Collection[str]:
         """The hosts with a client."""
-        return {c.host for c in self.present()}
+        return self._hosts.keys()
 
     def is_live(self, ticket_id: int) -> bool:
         """Whether a client should go on with this ticket."""

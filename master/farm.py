@@ -30,7 +30,7 @@ class Farm(Handout):
         """A client came; it gets its ID. `cores`: of its host, 0 when it does not say."""
         client = Client(str(self._next_client), host, platform, slots, cores or slots, now, now, pings)
         self._next_client += 1
-        self.clients[client.id] = client
+        self.welcome(client)
         self.changes.append(ClientCame(client.id, host, platform, slots, pings))
         return client
 
@@ -148,7 +148,7 @@ class Farm(Handout):
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
         suspected = self.guard.failed(self._now, ticket.host, task.number, failure)
-        free = self.guard.doubted(ticket.host, self.hosts())
+        free = self.guard.doubted(ticket.host, self.hosts)
         if suspected and free:
             self._believe_not(ticket.host, task.number)
         if not ticket.charged and not free:  # a result that is sent twice uses up one attempt
@@ -241,7 +241,7 @@ class Farm(Handout):
         client = self.heard(now, client_id)
         if client is None or client.gone:
             return
-        client.gone = client.told = True
+        self.dismiss(client)
         self._expired.pop(client_id, None)
         self.changes += [ClientLeft(client_id, now - client.since), ClientHeard(client_id, 0.0)]
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:

@@ -33,8 +33,7 @@ class Handout(Board):
             client.asked = True
         if self.draining:
             return []
-        hosts = self.hosts()
-        room = self.guard.room(now, host, hosts)
+        room = self.guard.room(now, host, self.hosts)
         if ahead:
             count -= ahead - self._share(client, ahead) if room is None else ahead
         count = count if room is None else min(count, room)
@@ -42,7 +41,7 @@ class Handout(Board):
             count = min(count, self._room_beside(client, load))
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
-        while len(tickets) < count and (task := self._next(client_id, host, hosts)):
+        while len(tickets) < count and (task := self._next(client_id, host)):
             tickets.append(self._issue(now, task, client_id, host, leased))
         if room is not None and tickets:
             self.guard.probing(now, host)
@@ -116,15 +115,15 @@ class Handout(Board):
 
     # -- which task
 
-    def _next(self, client_id: str, host: str, hosts: set[str]) -> Task | None:
+    def _next(self, client_id: str, host: str) -> Task | None:
         """The next waiting task for a host, or when none waits a running one worth a copy."""
         if self.waiting:
-            return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts - {host}) > 0)
+            return scheduler.pick(self.waiting, self.tasks, host, others=len(self.hosts) > (host in self.hosts))
         for _ in range(len(self._stragglers)):
             task = self.tasks.get(self._stragglers.popleft())
             if task and self._may_copy(task):
                 live = [self.tickets[t] for t in task.tickets]
-                alone = hosts <= {host}  # then another client on the same host must do
+                alone = len(self.hosts) <= (host in self.hosts)  # then another client on the same host must do
                 if all(t.client != client_id and (t.host != host or alone) for t in live):
                     self._note_copy(task)
                     return task

@@ -209,7 +209,7 @@ class Run:
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
             # It may be at work since before the crash: it is waited for at the end like one that asked us for work.
-            farm.clients[row.id] = Client(*facts, now, now, bool(row.pings), asked=True)
+            farm.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
         for ticket, task in await store.live():
             ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
             farm.restore(task, ticket)

@@ -21,7 +21,7 @@ def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool
     if not waiting:
         return None
     chosen = 0
-    if others:
+    if others and host in tasks[waiting[0]].shunned:
         ahead = range(min(LOOK_AHEAD, len(waiting)))
         chosen = next((i for i in ahead if host not in tasks[waiting[i]].shunned), -1)
         if chosen < 0:
