@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ PARTS = {"stdout": b"3.14159\n", "stderr": b"", "exit-code": b"0",
          "usage": b'{"wall": 1.0, "user": 0.99, "system": 0.01, "memory": 10485760}'}  # fmt: skip
 MOST_IN_ONE = 500  # results
 HOLD_TASK, HOLD_PING = 20, 30  # seconds, as our client has them
+SETS = 200_000
 AT_ONCE = 200  # clients that register side by side
 Answer = Callable[[int, bytes], None]
 
@@ -229,6 +231,13 @@ async def idle(server: Server, clients: int, length: float) -> Window:
     return window
 
 
+def all_stored(database: Path) -> None:
+    """What storing the sets costs is another matter."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+        while (opened.execute("SELECT max(number) FROM tasks").fetchone()[0] or 0) < SETS:
+            time.sleep(0.2)
+
+
 def compare(what: Callable[[Server], Coroutine[None, None, Window]], sweep: str, *words: str) -> list[Window]:
     """The same against both."""
     windows: list[Window] = []
@@ -238,6 +247,8 @@ def compare(what: Callable[[Server], Coroutine[None, None, Window]], sweep: str,
             start = master(Path(name), sweep) if label == "spe" else bare(Path(name), *more)
             with start as server:
                 print(f"{label:5}", end="", flush=True)
+                if "idle" not in words and label == "spe":
+                    all_stored(server.runs / "sweep.db")
                 Farm.ending = False
                 windows.append(asyncio.run(what(server)))
                 Farm.ending = True
@@ -250,7 +261,7 @@ def main(kind: str, *numbers: str) -> None:
     given = [float(number) for number in numbers]
     if kind == "busy":
         clients, slots, seconds, length = given + [1000, 32, 1, 15][len(given) :]
-        sets = "command: /bin/true {{ x }}\nparameters: {grid: {x: {range: [1, 1000000]}}}\n"
+        sets = f"command: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {SETS}]}}}}}}\n"
         spe, floor = compare(lambda server: busy(server, int(clients), int(slots), seconds, length), sets)
         print(f"{clients:.0f} clients of {slots:.0f} slots, tasks of {seconds:g} s: {spe.rate:.0f} results a second, "
               f"{1e6 / spe.result:.0f} a core second; "

@@ -80,6 +80,8 @@ def master(folder: Path, sweep: str, core: int = 0) -> Iterator[Server]:
         host, port = facts["url"].rpartition("/")[2].split(":")
         yield Server(process.pid, host, int(port), facts["session"], folder / "runs" / "t")
     finally:
+        if process.poll() is not None:
+            print(f"the master has ended: {(folder / 'log').read_text()[-2000:]}", file=sys.stderr)
         _stop(process)
 
 
