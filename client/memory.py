@@ -53,7 +53,7 @@ def why_killed(exit_code: int) -> str:
 
 
 def go_first() -> None:
-    """When memory runs out, this process and its programs are ended before its guard, and before others of their size."""
+    """When memory runs out, this process and its programs are ended before its guard."""
     try:
         with open(SCORE, "r+") as file:
             score = min(1000, int(file.read()) + EARLIER)

@@ -45,7 +45,7 @@ def _offer(
         log.debug("%s: %s refused (%s)", target.alias, name, error)
         if "timeout" in str(error).lower():
             what, todo = (
-                "connected, but the login was not answered",
+                "connected, but the login was not answered (does its home hang?)",
                 f"The machine may hang. Try: ssh -v {target.alias}",
             )
             raise LaunchError(Fault.TIMEOUT, what, where=target.alias, todo=todo) from error

@@ -135,7 +135,7 @@ def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
     drill.open_gate(30)
     views[1].hang()
     took, said = doctor(drill, lab)
-    assert took < 15, "10 s on a machine that has nothing else to do"
+    assert took < 20, "10 s on a machine that has nothing else to do"
     assert [said[name]["works"] for name in ("h01", "h02", "h03")] == [True, False, True]
     assert said["h02"]["verdict"] == "timeout"
     assert "does its home hang?" in said["h02"]["findings"][0]["what"]

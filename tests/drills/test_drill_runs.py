@@ -12,7 +12,7 @@ from drills.drill_kit import Drill, wait_until
 from lab.mounts import mounts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-KILLS, FULL = 5, 8
+KILLS, FULL = 3, 8
 Maker = Callable[..., Drill]
 
 
