@@ -94,10 +94,11 @@ made() { # a folder that we had to make is marked, so that the last one to leave
     why=${why:-cannot make $1}
     return 1
 }
-meet() { # again, when another host of this home removes the folder in between
-    for try in 1 2 3; do
-        made "$parent" && made "$folder" || return 1
-        why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
+meet() { # again, when another host of this home has just removed a folder; NFS may show it for seconds more
+    for try in 1 2 3 4 5; do
+        [ "$try" = 1 ] || sleep 1
+        made "$parent" && made "$folder" && why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
+        case $why in *"o such file"* | *nonexistent* | *tale*) ;; *) return 1 ;; esac
     done
     return 1
 }
