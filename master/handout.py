@@ -116,10 +116,10 @@ class Handout(Board):
 
     # -- which task
 
-    def _next(self, client_id: str, host: str, hosts: set[str]) -> Task | None:
+    def _next(self, client_id: str, host: str, hosts: frozenset[str]) -> Task | None:
         """The next waiting task for a host, or when none waits a running one worth a copy."""
         if self.waiting:
-            return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts - {host}) > 0)
+            return scheduler.pick(self.waiting, self.tasks, host, others=len(hosts) > (host in hosts))
         for _ in range(len(self._stragglers)):
             task = self.tasks.get(self._stragglers.popleft())
             if task and self._may_copy(task):
