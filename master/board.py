@@ -28,6 +28,8 @@ class Board:
         self.tasks: dict[int, Task] = {}
         self.tickets: dict[int, Ticket] = {}
         self.clients: dict[str, Client] = {}
+        self.gone = 0  # how many of the clients have said goodbye
+        self._hosts: tuple[tuple[int, int], frozenset[str]] = (0, 0), frozenset()
         self.waiting: deque[int] = deque()
         self.changes: list[Change] = []
         self.more = True  # the store may have tasks that are not here yet
@@ -115,9 +117,12 @@ class Board:
         """The clients that have not left."""
         return [c for c in self.clients.values() if not c.gone]
 
-    def hosts(self) -> set[str]:
-        """The hosts with a client."""
-        return {c.host for c in self.present()}
+    def hosts(self) -> frozenset[str]:
+        """The hosts with a client. Each request of thousands of clients asks: looked for when one has come or gone."""
+        moment = len(self.clients), self.gone
+        if self._hosts[0] != moment:
+            self._hosts = moment, frozenset(c.host for c in self.present())
+        return self._hosts[1]
 
     def is_live(self, ticket_id: int) -> bool:
         """Whether a client should go on with this ticket."""

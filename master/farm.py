@@ -242,6 +242,7 @@ class Farm(Handout):
         if client is None or client.gone:
             return
         client.gone = client.told = True
+        self.gone += 1
         self._expired.pop(client_id, None)
         self.changes += [ClientLeft(client_id, now - client.since), ClientHeard(client_id, 0.0)]
         for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
