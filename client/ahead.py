@@ -20,6 +20,10 @@ class Pace:
         """A task took so long."""
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
+    def stop(self) -> None:
+        """These tasks are too much to lie here: nothing is fetched ahead any more."""
+        self._slots = 0
+
     def is_quick(self) -> bool:
         """Whether so many end in one moment that it pays to bring them together."""
         return 0.0 < self._mean < GATHER

@@ -22,6 +22,7 @@ class LockFile:
         self.path, self.stale_after, self.refresh = path, stale_after, refresh
         self._file = -1
         self._done = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_fresh, daemon=True)
         self._me = "%s\n%d\n%s\n" % (facts.here(), os.getpid(), facts.start_of(os.getpid()))
 
     def __enter__(self) -> "LockFile":
@@ -35,11 +36,12 @@ class LockFile:
                 self._break(now)
             else:
                 time.sleep(LOOK)
-        threading.Thread(target=self._keep_fresh, daemon=True).start()
+        self._keeper.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
+        self._keeper.join()  # or it might write into whatever file gets this number next
         os.close(self._file)
         if (self._content() or b"").startswith(self._me.encode()):  # else somebody took us for dead
             os.unlink(self.path)

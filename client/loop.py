@@ -32,12 +32,19 @@ class Loop:
     """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(
-        self, master: Master, base: str, slots: int, environment: Dict[str, str], worker_path: str, together: bool
+        self,
+        master: Master,
+        base: str,
+        slots: int,
+        environment: Dict[str, str],
+        worker_path: str,
+        together: bool,
+        pace: Pace,
     ) -> None:
-        """`together`: the master takes several results at once, and calls back what was fetched ahead."""
+        """`together`: the master takes several results at once."""
         self.master, self.base, self.environment = master, base, environment
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
-        self.room, self.pace, self.together = Room(slots), Pace(slots if together else 0), together
+        self.room, self.pace, self.together = Room(slots), pace, together
         self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
@@ -137,7 +144,12 @@ class Loop:
         """End all programs; give results that are ready a moment to reach the master."""
         self._begin_unsure(clock())
         while self.ready:
-            self._begin(self.ready.popleft())  # they are dropped
+            try:
+                attempt = self.ready.popleft()
+            except IndexError:  # it was given back in this moment
+                break
+            attempt.dropped = True
+            self._done(attempt)
         for attempt in self.running.values():
             attempt.dropped = True
             attempt.stop()
@@ -147,7 +159,7 @@ class Loop:
         self._until_gone(STOP_TIME)
         self.strays.kill_all(self.running)
         if self.over is not None and self.over.code not in (ends.REFUSED, ends.NOT_REACHED):
-            self._until(lambda: not any(not one.dropped for one in self.held.values()), 5.0)
+            self._until(lambda: not any(not one.dropped for one in list(self.held.values())), 5.0)
         self.master.stopping.set()
         self.asker.line.close()
 

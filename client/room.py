@@ -3,6 +3,7 @@
 import threading
 from typing import Optional, Tuple
 
+MOST_AT_ONCE = 1000  # tasks that a master gives to one request
 MOST_UNDELIVERED = 32  # results that wait to be brought away, before no new task is taken
 
 
@@ -26,7 +27,8 @@ class Room:
                 self._changed.wait()
             free, all_in_all = max(0, self._left(0)), self._left(self.ahead)
             self.refused = self.refused and not free
-            return max(free, all_in_all), max(0, all_in_all - free)
+            count = min(MOST_AT_ONCE, max(free, all_in_all))
+            return count, max(0, count - free)
 
     def _is_worth_asking(self) -> bool:
         if self._left(0) > 0:

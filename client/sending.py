@@ -157,6 +157,6 @@ class Batches(Sender):
             except NotWanted:
                 log.say("of %d results some were called back" % len(attempts))
         alone = [] if taken else self.attempts
-        self.senders.finish([one for one in attempts if taken or one.dropped])
+        self.senders.finish([one for one in attempts if one not in alone])
         for one in alone:
             self.senders.put_single(one)

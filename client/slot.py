@@ -92,16 +92,16 @@ class Attempt:
         return self.stdout if name == "stdout" else os.path.join(self.folder, name)
 
     def clear_quickly(self) -> None:
-        """As clear(), when there is little to remove."""
-        for path in [self.stdout, self.stderr, self.stdin] if self.has_stdin else [self.stdout, self.stderr]:
-            _unlink(path)
-        for one in self.task.results:
-            if one.file != "stdout":
-                _unlink(self.path_of(one.file))
+        """As clear(), when there is little to remove and nothing in the way; else it stays for that."""
         try:
+            for path in [self.stdout, self.stderr, self.stdin] if self.has_stdin else [self.stdout, self.stderr]:
+                _unlink(path)
+            for one in self.task.results:
+                if one.file != "stdout":
+                    _unlink(self.path_of(one.file))
             os.rmdir(self.folder)
             self.cleared = True
-        except OSError:  # there is more, or it was never made
+        except OSError:  # there is more, what the program left cannot be removed so, or it was never made
             return
 
     def clear(self) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, ends, facts, guard, log, login, tree
+from .ahead import Pace
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Files, Worker
@@ -140,11 +141,13 @@ class Client:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
         worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
-        loop = Loop(self.master, self.base.path, slots, environment, worker, together)
+        every = _number(self.config, "Ping", 0)
+        pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
+        loop = Loop(self.master, self.base.path, slots, environment, worker, together, pace)
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
-        return loop.run(Asker(loop, files), senders, Pinger(loop, _number(self.config, "Ping", 0)))
+        return loop.run(Asker(loop, files), senders, Pinger(loop, every))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:

@@ -107,6 +107,8 @@ class Asker(Talker):
         except record.BadRecord as fault:
             raise ends.Ending(ends.OTHER, "the master's task record cannot be read: %s" % fault)
         attempts = [Attempt(task, self.loop.base) for task in tasks if task.ticket not in self.loop.held]
+        if any(one.sha256 for task in tasks for one in task.inputs):
+            self.loop.pace.stop()  # each would have its copy of a large file
         self.loop.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
@@ -177,9 +179,8 @@ class Listener(Talker):
                 self.loop.post(self.loop.drop, ticket)
             if reply.headers.get("Idle"):
                 self._give_back(int(_number(reply.headers.get("Idle"), 0.0)))
-            if reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
+            elif reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
                 self.loop.master.stopping.wait(self.every)
-
 
     def _give_back(self, count: int) -> None:
         """So many slots elsewhere have nothing to do."""

@@ -67,6 +67,7 @@ class Master:
         self.grace = 180.0
         self.stopping = threading.Event()
         self._reread, self._silent_since = reread, None  # type: Tuple[Any, Optional[float]]
+        self._heard_at = time.monotonic()
 
     def line(self) -> "Line":
         """A connection of one's own, for one thread."""
@@ -74,13 +75,13 @@ class Master:
 
     def heard(self) -> None:
         """It answered."""
-        self._silent_since = None
+        self._silent_since, self._heard_at = None, time.monotonic()
 
     def unheard(self, began: float, fault: Exception) -> None:
         """It did not answer a request begun then. Looks for its new address; raises MasterGone after the grace time."""
         since = self._silent_since
         if since is None:
-            since = self._silent_since = began
+            since = self._silent_since = max(began, self._heard_at)  # others of us may have been answered meanwhile
             log.say("the master does not answer (%s); waiting up to %g s" % (describe(fault), self.grace))
         if time.monotonic() - since >= self.grace:
             text = "the master has not answered for %g s (%s)" % (self.grace, describe(fault))

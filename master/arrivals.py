@@ -47,6 +47,12 @@ class _Judged:
     verdict: Verdict | None
     usage: Usage
 
+    @property
+    def keeps_files(self) -> bool:
+        """Whether it is going to have files beside the store."""
+        good = self.verdict is not None and (self.verdict.reason is None or self.verdict.fault)
+        return good and self.verdict is not None and any(output.file for output in self.verdict.outputs)
+
 
 class Arrivals:
     """Takes in what comes of tickets."""
@@ -96,9 +102,8 @@ class Arrivals:
         answers: dict[int, str] = {}
         try:
             judged = [one for report in reports if (one := await self._look_at(client, report, answers))]
-            while stale := [one for one in judged if not self._counts(one)]:  # others were quicker while it was judged
-                judged = [one for one in judged if one not in stale or await self._comes_back(client, one, answers)]
-            await self._conclude(judged, client, answers)
+            await self._conclude([one for one in judged if not one.keeps_files], client, answers)
+            await self._conclude([one for one in judged if one.keeps_files], client, answers)
         except Exception:
             for report in reports:
                 self.farm.release(report.ticket)  # it must not be out for ever; the client sends its result again
@@ -164,7 +169,12 @@ class Arrivals:
     # -- what becomes of it
 
     async def _conclude(self, judged: Sequence[_Judged], client: str, answers: dict[int, str]) -> None:
-        """Decide all at once; then first the files, then the commit that speaks of them."""
+        """Decide all at once; then first the files, then the commit that speaks of them.
+
+        What takes so long may only be the end of sets: anything else would be overtaken by what happens meanwhile.
+        """
+        while stale := [one for one in judged if not self._counts(one)]:  # others were quicker while it was judged
+            judged = [one for one in judged if one not in stale or await self._comes_back(client, one, answers)]
         finished: dict[int, _Judged] = {}
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
@@ -172,8 +182,7 @@ class Arrivals:
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
-            for one in finished.values():
-                await self._keep_files(one)
+            await self._keep_files([one for one in finished.values() if one.keeps_files])
             await self.store.commit(changes)
         finally:
             for number in finished:
@@ -209,17 +218,22 @@ class Arrivals:
         if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
-    async def _keep_files(self, one: _Judged) -> None:
-        """Like the store, wait while the disk is full or refuses: the farm has this task as done already."""
-        outputs = one.verdict.outputs if one.verdict else ()
-        while any(output.file for output in outputs):
+    async def _keep_files(self, judged: Sequence[_Judged]) -> None:
+        """Like the store, wait while the disk is full or refuses: the farm has these tasks as done already."""
+        kept = [(one.verdict.outputs, one.report.parts) for one in judged if one.verdict]
+        while kept:
             try:
-                await asyncio.to_thread(keep_files, self.folder, outputs, one.report.parts)
+                await asyncio.to_thread(keep_files, self.folder, kept)
                 return
             except OSError as error:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
                 self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that is done here is on disk."""
+        return not self._finishing
 
     async def all_finished(self, patience: float) -> bool:
         """Wait until all that is done here is on disk; False when that takes longer."""

@@ -76,6 +76,7 @@ class Board:
             self._enter(task)
         known = self.tasks[task.number]
         ticket.charged = ticket.state in (TicketState.FAILED, TicketState.REJECTED)
+        ticket.blamed = ticket.state is TicketState.LOST and ticket.leased
         self.tickets[ticket.id] = ticket
         if ticket.state in LIVE:
             known.tickets.append(ticket.id)

@@ -177,7 +177,11 @@ class Desk:
         self._calling = None
         if self.farm.waiting or self.farm.more or self.farm.closed:
             return
-        for client, count in self.farm.unbegun(sum(self._idle.values())).items():
+        self._call_for(sum(self._idle.values()))
+
+    def _call_for(self, wanted: float) -> None:
+        """Who holds a ping is asked to give back so many in all; whoever does not now, may be in a moment."""
+        for client, count in self.farm.unbegun(wanted, self._held_pings).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
                 _settle(held)
@@ -284,10 +288,12 @@ class Desk:
                 "host %s is silent for %.0f s: task %d goes back to the queue", ticket.host, silent, ticket.task
             )
         await self._store()
+        self._call_soon()
 
     async def drain(self) -> None:
-        """Hand out nothing more."""
+        """Hand out nothing more, and call for what has not begun."""
         self.farm.draining = True
+        self._call_for(float("inf"))
         self._spread()
 
     def let_go(self) -> None:

@@ -51,7 +51,8 @@ class Farm(Handout):
     def _revive(self, ticket: Ticket) -> None:
         task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.RENEW)
-        task.lost = max(0, task.lost - ticket.leased)  # its host was slow, not killed
+        task.lost = max(0, task.lost - ticket.blamed)  # its host was slow, not killed
+        ticket.blamed = False
         self._attach(task, ticket)
         self._unqueue(task)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
@@ -179,12 +180,14 @@ class Farm(Handout):
             self.gave_up = True
             self.stop()
 
-    def lose(self, ticket: Ticket, silent: bool = True) -> None:
+    def lose(self, ticket: Ticket, silent: bool = True, begun: bool = True) -> None:
         """Its host went silent, or left: the host's fault, no attempt is used up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, TicketEvent.LOSE)
-        # Who says goodbye was not killed by the task; of a client that never pinged, silence proves nothing about it.
-        task.lost += silent and ticket.leased
+        # Who says goodbye was not killed by the task, nor by one that had not begun; of a client that never pinged,
+        # silence proves nothing about it.
+        ticket.blamed = silent and begun and ticket.leased
+        task.lost += ticket.blamed
         task.shunned.add(ticket.host)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
         self._detach(task, ticket)
@@ -244,20 +247,24 @@ class Farm(Handout):
         self.dismiss(client)
         self._expired.pop(client_id, None)
         self.changes += [ClientLeft(client_id, now - client.since), ClientHeard(client_id, 0.0)]
-        for ticket in [t for t in self.tickets.values() if t.client == client_id and t.state is TicketState.ISSUED]:
-            self.lose(ticket, silent=killed)
+        self._lose([t for t in self.tickets.values() if t.client == client_id], silent=killed)
 
     def tick(self, now: float) -> list[Ticket]:
         """Time has consequences: the tickets lost by now, for silence or, where no client pings, by their timeout."""
         lease, timeout = scheduler.lease(self.rules.ping), self.timeout()
         silent = [t for t in self.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
-        for ticket in silent:
-            self.lose(ticket)
+        self._lose(silent)
         self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:
             self._stragglers.extend(scheduler.stragglers(self._begun(), now, self.median()))
         return silent
+
+    def _lose(self, tickets: Iterable[Ticket], silent: bool = True) -> None:
+        begun = {ticket.id for ticket in self._begun()}  # as long as all of them are out
+        for ticket in tickets:
+            if ticket.state is TicketState.ISSUED:
+                self.lose(ticket, silent, ticket.id in begun)
 
     def _note_words(self, now: float) -> None:
         """Let the store know now and then when each client was heard last."""

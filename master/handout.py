@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from . import scheduler
 from .board import Board
@@ -49,23 +49,23 @@ class Handout(Board):
 
     def _share(self, client: Client | None, ahead: int) -> int:
         """How many of so many may lie at a client for later: fewer and fewer, so that all come to the end together."""
-        if client is None or self.rules.max_load:
-            return 0
+        if client is None or not client.pings or not self.rules.ping or self.rules.max_load:
+            return 0  # who holds no ping cannot be called for it
         if self.more:
             return ahead
-        return min(ahead, len(self.waiting) * self._slots(client) // (2 * sum(map(self._slots, self.present()))))
+        return min(ahead, len(self.waiting) * self._slots(client) // max(1, 2 * sum(map(self._slots, self.present()))))
 
     def _slots(self, client: Client) -> int:
         return max(1, client.slots // self.rules.cores)
 
-    def unbegun(self, wanted: int) -> dict[str, int]:
-        """Who has tickets that wait there for a slot: so many of those as are wanted in all."""
-        held = Counter(t.client for t in self.tickets.values() if t.state is TicketState.ISSUED)
+    def unbegun(self, wanted: float, among: Container[str]) -> dict[str, int]:
+        """Who of these clients has tickets that wait there for a slot: so many of those as are wanted in all."""
+        held = Counter(t.client for t in self.tickets.values() if t.state is TicketState.ISSUED and t.client in among)
         found: dict[str, int] = {}
         for client, count in held.most_common():
             spare = count - self._slots(self.clients[client]) if client in self.clients else 0
             if spare > 0 and wanted > 0:
-                found[client] = min(spare, wanted)
+                found[client] = int(min(spare, wanted))
                 wanted -= found[client]
         return found
 

@@ -10,16 +10,20 @@ from .extract import Part
 from .model import Output
 
 
-def keep_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part]) -> None:
-    """Move (or write) each output that is a file to its place below `folder`, and sync file and directory."""
+def keep_files(folder: Path, kept: Iterable[tuple[Iterable[Output], Mapping[str, Part]]]) -> None:
+    """Move (or write) each output that is a file to its place below `folder`, and sync file and directory.
+
+    `kept`: for each of some tasks its outputs and the parts that they are in.
+    """
     touched: set[Path] = set()
-    for output in outputs:
-        if output.file is None:
-            continue
-        target = folder / output.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _place(parts[output.name], target)
-        touched.update((target.parent, target.parent.parent, folder))
+    for outputs, parts in kept:
+        for output in outputs:
+            if output.file is None:
+                continue
+            target = folder / output.file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _place(parts[output.name], target)
+            touched.update((target.parent, target.parent.parent, folder))
     for directory in touched:
         sync_folder(directory)
 

@@ -149,6 +149,7 @@ class Ticket:
     word: float = 0.0  # the last sign of life, monotonic seconds
     leased: bool = False  # its client pings, so silence means that it is gone
     charged: bool = False  # has used up an attempt
+    blamed: bool = False  # its loss counts against the task, which may have killed the host
 
 
 @dataclass(slots=True)

@@ -117,6 +117,8 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
 
 async def read_batch(request: web.Request, most: int) -> bytes:
     """A body that is taken as a whole. Raises BodyRefused: 413 for one over `most` bytes, or of unknown length."""
+    if "Content-Encoding" in request.headers:
+        raise BodyRefused(400, "a batch is not packed")
     if request.content_length is None or request.content_length > most:
         raise BodyRefused(413, f"a batch has a Content-Length, of at most {most} bytes")
     try:

@@ -321,7 +321,7 @@ class Run:
                 fleet.start()
             gathering.add(desk.arrivals.take_accepted())
             self.progress.update(desk.farm)
-            if desk.farm.over and (fleet.all_tried() or not self.options.try_all_hosts):
+            if desk.farm.over and desk.arrivals.is_idle and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
                 return
             fleet.check()

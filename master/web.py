@@ -127,7 +127,7 @@ class Door:
         client = _short(request, "client")
         expired = await self.desk.ping(client, tickets, wait)
         headers = {"Expired": ", ".join(str(t) for t in expired if t)} if expired else {}
-        if wait and (idle := self.desk.take_call(client)):
+        if wait and _alive(request) and (idle := self.desk.take_call(client)):
             headers["Idle"] = str(idle)
         return web.Response(status=205 if expired else 204, headers=headers)
 

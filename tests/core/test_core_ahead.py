@@ -48,17 +48,17 @@ def test_those_with_the_most_are_asked_first_and_only_for_what_they_have_not_beg
     ahead(farm, "1", 2, 3)
     ahead(farm, "2", 4, 10)
     ahead(farm, "3", 1, 0)
-    assert farm.unbegun(100) == {"2": 10, "1": 3}
-    assert farm.unbegun(11) == {"2": 10, "1": 1}
-    assert farm.unbegun(4) == {"2": 4}
-    assert farm.unbegun(0) == {}
+    assert farm.unbegun(100, farm.clients) == {"2": 10, "1": 3}
+    assert farm.unbegun(11, farm.clients) == {"2": 10, "1": 1}
+    assert farm.unbegun(4, farm.clients) == {"2": 4}
+    assert farm.unbegun(0, farm.clients) == {}
 
 
 def test_slots_are_counted_in_cores_of_a_task() -> None:
     farm = with_clients(30, 8, cores=4)
     farm.more = True
     ahead(farm, "1", 2, 5)
-    assert farm.unbegun(100) == {"1": 5}
+    assert farm.unbegun(100, farm.clients) == {"1": 5}
 
 
 def test_a_copy_is_made_of_what_runs_not_of_what_waits_at_a_host() -> None:

@@ -90,7 +90,7 @@ def test_files_go_to_their_place_and_nothing_else_stays(tmp_path: Path) -> None:
     spooled = tmp_path / "incoming"
     spooled.write_bytes(b"large")
     outputs = [Output("a", "", file="files/7/a.bin"), Output("b", "", file="files/7/b.bin"), Output("c", "text")]
-    keep_files(tmp_path, outputs, {"a": Part("a", None, spooled, 5), "b": Part.of("b", b"small")})
+    keep_files(tmp_path, [(outputs, {"a": Part("a", None, spooled, 5), "b": Part.of("b", b"small")})])
     found = {str(p.relative_to(tmp_path)): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert found == {"files/7/a.bin": b"large", "files/7/b.bin": b"small"}
 
@@ -101,15 +101,15 @@ def test_keeping_files_can_be_tried_again_after_half_of_it(tmp_path: Path) -> No
     given = {"a": Part("a", None, first, 1), "b": Part("b", None, tmp_path / "not there yet", 1)}
     outputs = [Output("a", "", file="files/1/a"), Output("b", "", file="files/1/b")]
     with pytest.raises(OSError):
-        keep_files(tmp_path, outputs, given)
+        keep_files(tmp_path, [(outputs, given)])
     (tmp_path / "not there yet").write_bytes(b"B")
-    keep_files(tmp_path, outputs, given)
+    keep_files(tmp_path, [(outputs, given)])
     assert [(tmp_path / "files/1" / n).read_bytes() for n in "ab"] == [b"A", b"B"]
 
 
 def test_a_result_file_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "files/1").mkdir(parents=True)
     (tmp_path / "files/1/a").write_bytes(b"old and longer")
-    keep_files(tmp_path, [Output("a", "", file="files/1/a")], {"a": Part.of("a", b"new")})
+    keep_files(tmp_path, [([Output("a", "", file="files/1/a")], {"a": Part.of("a", b"new")})])
     assert os.listdir(tmp_path / "files/1") == ["a"]
     assert (tmp_path / "files/1/a").read_bytes() == b"new"
