@@ -175,6 +175,8 @@ class Arrivals:
         """
         while stale := [one for one in judged if not self._counts(one)]:  # others were quicker while it was judged
             judged = [one for one in judged if one not in stale or await self._comes_back(client, one, answers)]
+        if not judged:
+            return
         finished: dict[int, _Judged] = {}
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
