@@ -6,6 +6,7 @@ import time
 from typing import Callable, Optional
 
 MINUTE = 60.0
+OFTEN = 0.1  # seconds
 
 
 def system_load() -> Optional[float]:
@@ -26,6 +27,8 @@ class Load:
     def note(self, busy: int) -> None:
         """So many cores were busy with our tasks since the last note."""
         now = self._clock()
+        if now - self._at < OFTEN:  # a minute's mean does not care
+            return
         kept = math.exp(-(now - self._at) / MINUTE)
         self._own, self._at = self._own * kept + busy * (1.0 - kept), now
 

@@ -42,7 +42,8 @@ class Loop:
         pace: Pace,
     ) -> None:
         """`together`: the master takes several results at once."""
-        self.master, self.base, self.environment = master, base, environment
+        self.master, self.base = master, base
+        self.environment = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
         self.room, self.pace, self.together = Room(slots), pace, together
         self.load = Load()
@@ -73,6 +74,7 @@ class Loop:
                 self.reap()
                 self.settle()
                 self.fill()
+                self.prepare_next()
                 self.enforce_times()
         finally:
             self.stop()
@@ -114,10 +116,13 @@ class Loop:
         if not self.ending:
             return
         alive = self.strays.kill(self.running, self.ending)
-        for attempt in list(self.ending):
-            if attempt.task.ticket not in alive or time.monotonic() > attempt.give_up:
-                self.ending.remove(attempt)
-                self._done(attempt)
+        now = time.monotonic()
+        gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
+        self.ending = [one for one in self.ending if one not in gone]
+        self._numbers += [one.slot for one in gone]
+        self.fill()  # first the slots, then what is to be done about those that had them
+        for attempt in gone:
+            self._done(attempt)
 
     def fill(self) -> None:
         """No slot stays free while something is ready."""
@@ -127,6 +132,22 @@ class Loop:
             except IndexError:  # it was given back in this moment
                 return
             self._begin(attempt)
+
+    def prepare_next(self) -> None:
+        """While programs run there is time to make the directory for the next one."""
+        try:
+            attempt = self.ready.popleft()  # taken out, so that it is not given back meanwhile
+        except IndexError:
+            return
+        self._prepare(attempt)
+        self.ready.appendleft(attempt)
+
+    def _prepare(self, attempt: Attempt) -> None:
+        if not (attempt.prepared or attempt.reason or attempt.dropped):
+            try:
+                attempt.prepare(self.worker_path, {})
+            except CannotRun as fault:
+                attempt.reason = str(fault)
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
@@ -187,6 +208,7 @@ class Loop:
 
     def _begin(self, attempt: Attempt) -> None:
         """Start it, or hand on why it can't be."""
+        self._prepare(attempt)
         if self.over is not None or attempt.dropped or attempt.reason:
             attempt.dropped = attempt.dropped or self.over is not None
             return self._done(attempt)
@@ -195,11 +217,10 @@ class Loop:
             return self.unsure.append(attempt)
         attempt.slot = self._numbers.pop()
         try:
-            if not attempt.prepared:
-                attempt.prepare(self.worker_path, {})
             attempt.start(self.environment, attempt.slot)
         except CannotRun as fault:
             attempt.reason = str(fault)
+            self._numbers.append(attempt.slot)
             return self._done(attempt)
         self.running[attempt.pid] = attempt
         return None
@@ -276,10 +297,9 @@ class Loop:
     # -- inside
 
     def _done(self, attempt: Attempt) -> None:
-        if attempt.slot:
-            self._numbers.append(attempt.slot)
         if "wall" in attempt.usage:
             self.pace.note(attempt.usage["wall"])
+        attempt.conclude()
         if not attempt.dropped:
             self.senders.pack(attempt)
         if attempt.packed:

@@ -1,6 +1,5 @@
 """What is to be said of an attempt: its results, what it printed, its exit code and what it used. Sends nothing."""
 
-import json
 import os
 import stat
 from typing import Dict, List, Tuple
@@ -58,7 +57,7 @@ def remarks(attempt: Attempt) -> List[Tuple[str, bytes]]:
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
-        parts.append(("usage", json.dumps(attempt.usage).encode()))
+        parts.append(("usage", ("{%s}" % ", ".join('"%s": %r' % one for one in attempt.usage.items())).encode()))
     return parts
 
 

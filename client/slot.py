@@ -116,12 +116,13 @@ class Attempt:
 
     # -- its program
 
-    def start(self, environment: Dict[Any, Any], slot: int) -> None:
+    def start(self, environment: Dict[bytes, bytes], slot: int) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
-        variables = dict(environment, SPE_TICKET=str(self.task.ticket), SPE_SLOT=str(slot))
-        variables["SPE_TASK"] = self.task.number or str(self.task.ticket)
-        variables.update((os.fsdecode(name), os.fsdecode(value)) for name, value in self.task.env.items())
+        variables = environment.copy()
+        variables[b"SPE_TICKET"], variables[b"SPE_SLOT"] = b"%d" % self.task.ticket, b"%d" % slot
+        variables[b"SPE_TASK"] = self.task.number.encode() or variables[b"SPE_TICKET"]
+        variables.update(self.task.env)
         self.began = time.monotonic()
         try:
             self.pid = self._spawn(variables)
@@ -130,7 +131,7 @@ class Attempt:
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
-    def _spawn(self, variables: Dict[str, str]) -> int:
+    def _spawn(self, variables: Dict[bytes, bytes]) -> int:
         files: List[int] = []
         try:
             files.append(os.open(self.stdin if self.has_stdin else os.devnull, os.O_RDONLY))
@@ -182,9 +183,13 @@ class Attempt:
             self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
-        if not self.timed_out:
-            self.reason += why_killed(self.exit_code)
-        if not self.timed_out and is_full(self.folder):  # then a file may be cut short, though the program did not care
+
+    def conclude(self) -> None:
+        """What the system says beside, once the slot is in use again."""
+        if self.exit_code is None or self.timed_out:
+            return
+        self.reason += why_killed(self.exit_code)
+        if is_full(self.folder):  # then a file may be cut short, though the program did not care
             full = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
             self.reason = "%s (%s)" % (self.reason, full) if self.reason else full
 

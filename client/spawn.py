@@ -16,7 +16,7 @@ _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
 
-def spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
+def spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
     """The process. files: its input, output and errors. Raises OSError or ValueError when it can't be started."""
     for pause in PAUSES:
         try:
@@ -28,7 +28,7 @@ def spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: L
     return _spawn(words, folder, environment, files)
 
 
-def _spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
+def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
     global _posix_spawn
     if _posix_spawn:
         try:
@@ -38,18 +38,18 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[str, str], files: 
     return _popen(words, folder, environment, files)
 
 
-def _posix(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
+def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in enumerate(files)]
     program = _found(words[0], environment)
     return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=IGNORED))
 
 
-def _found(name: bytes, environment: Dict[str, str]) -> bytes:
+def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:
     """Where a program is, by the PATH that it is going to have."""
     if b"/" in name:
         return name
-    paths = [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(environment)]
+    paths = [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(environment)]  # type: ignore[arg-type]
     for path in paths:
         if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path
@@ -69,7 +69,7 @@ def keep_files_to_ourselves() -> None:
                 continue
 
 
-def _popen(words: List[bytes], folder: str, environment: Dict[str, str], files: List[int]) -> int:
+def _popen(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
     process = subprocess.Popen(
         words,
         cwd=folder,

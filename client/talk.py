@@ -4,6 +4,7 @@ Each has a connection of its own. They decide nothing about programs: they tell 
 """
 
 import random
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional
@@ -34,6 +35,8 @@ class Talker(threading.Thread):
         self.line = loop.master.line()
 
     def run(self) -> None:
+        # Signals are the loop's: while it starts a program it hears none, and each would wake one of us instead.
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
         try:
             self.talk()
         except Stopping:

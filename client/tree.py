@@ -12,6 +12,7 @@ from typing import Dict, List, Optional
 from . import facts
 
 _SUBREAPER = 36
+MANY = 65536  # bytes of numbers of processes
 _CHILDREN = "/proc/%d/task/%d/children"
 
 
@@ -41,10 +42,14 @@ def own_children() -> List[int]:
     """Ours, quickly: all of them hang on the main thread, which starts and adopts them."""
     pid = os.getpid()
     try:
-        with open(_CHILDREN % (pid, pid)) as file:
-            return [int(word) for word in file.read().split()]
+        file = os.open(_CHILDREN % (pid, pid), os.O_RDONLY)  # not open(): this is asked after every task
     except OSError:
         return children(pid)
+    try:
+        found = os.read(file, MANY)
+        return [int(word) for word in found.split()] if len(found) < MANY else children(pid)
+    finally:
+        os.close(file)
 
 
 def descendants(pid: int) -> List[int]:

@@ -11,12 +11,12 @@ from typing import Any, Callable, Optional
 from .wire import Stopping
 
 LOOK = 0.2  # seconds between looks of those who wait
+_BOOTTIME: Optional[int] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def clock() -> float:
     """Seconds that also pass while this host sleeps."""
-    kind: Optional[int] = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if kind is None else time.clock_gettime(kind)
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 class Trust:

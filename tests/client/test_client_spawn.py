@@ -13,7 +13,7 @@ import pytest
 from spe.client import spawn as module
 from spe.client.spawn import spawn
 
-PATH = {"PATH": os.environ["PATH"]}
+PATH = {b"PATH": os.environb[b"PATH"]}
 
 
 @pytest.fixture(params=["posix_spawn", "subprocess"], autouse=True)
@@ -26,7 +26,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     os.chdir(here)
 
 
-def run(folder: Path, *words: str, environment: dict[str, str] | None = None) -> tuple[int, bytes]:
+def run(folder: Path, *words: str, environment: dict[bytes, bytes] | None = None) -> tuple[int, bytes]:
     """Exit code and what it printed."""
     output = os.open(folder / "printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -57,7 +57,7 @@ def test_it_leads_a_session_of_its_own(tmp_path: Path) -> None:
 
 def test_it_is_found_by_the_path_that_it_gets(tmp_path: Path) -> None:
     program(tmp_path / "bin" / "thing", "#!/bin/sh\necho here\n")
-    assert run(tmp_path, "thing", environment={"PATH": f"/nowhere:{tmp_path}/bin"}) == (0, b"here\n")
+    assert run(tmp_path, "thing", environment={b"PATH": os.fsencode(f"/nowhere:{tmp_path}/bin")}) == (0, b"here\n")
     with pytest.raises(FileNotFoundError):
         run(tmp_path, "thing")
 
@@ -76,7 +76,7 @@ def test_what_may_not_be_run_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         run(tmp_path, "bin/thing")
     with pytest.raises(PermissionError):
-        run(tmp_path, "thing", environment={"PATH": f"{tmp_path}/bin:/nowhere"})
+        run(tmp_path, "thing", environment={b"PATH": os.fsencode(f"{tmp_path}/bin:/nowhere")})
 
 
 def test_a_missing_interpreter_and_a_name_that_is_none(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_what_was_inherited_open_is_not_handed_on(tmp_path: Path) -> None:
         "import os, sys; from spe.client import spawn\n"
         "spawn.keep_files_to_ourselves()\n"
         "null = os.open(os.devnull, os.O_RDWR)\n"
-        f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environ), [null, 1, 2])\n"
+        f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environb), [null, 1, 2])\n"
         "os.waitpid(pid, 0)\n"
     )
     read, write = os.pipe()
