@@ -2,8 +2,9 @@
 
     python bench/last_minute.py [TASKS] [CLIENTS] [SLOTS]
 
-Each client is a real one; the tasks sleep, so that the cores of this machine are no limit. Prints the time from the first
-start to the last end beside the least that any schedule could take: all work divided by all slots, or the longest task.
+Each client is a real one; the tasks sleep, so that the cores of this machine are no limit. Prints the time from the
+first start to the last end beside the least that any schedule could take: all work divided by all slots, or the
+longest task.
 With work fetched ahead and never given back, hosts would sit on tasks while others have nothing to do.
 """
 

@@ -3,7 +3,7 @@
     python bench/latency.py [--quick]
 
 The first in this process: a store, a desk and a server as `spe run` has them, with one real client that waits for work.
-"Submitted" is when a set enters the store, "accepted" when its result is on disk. Beside it: the same program by itself.
+"Submitted" is when a set enters the store, "accepted" when its result is on disk. Beside it: the program by itself.
 The second is a whole `spe run`, beside the least that its tasks can take and beside xargs.
 """
 

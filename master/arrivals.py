@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from .changes import Usage
@@ -19,13 +18,14 @@ from .judging import Judges, Verdict
 from .keep import keep_files
 from .model import Task, TaskState, Ticket
 from .nagging import Nagging
+from .record import record
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.arrivals")
 NOTED = "noted"  # the answer to a failure
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """What a client says of one ticket: its results, or (`reason`) that its program failed."""
 
@@ -39,7 +39,7 @@ class Report:
         return self.ticket, self.reason is None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record
 class _Judged:
     """A report whose ticket counts, and the verdict about its results (None: it reports a failure)."""
 

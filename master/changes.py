@@ -7,12 +7,13 @@ change leaves only after that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .model import Failure, Output, TaskState, TicketState
+from .record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown."""
 
@@ -22,7 +23,7 @@ class Usage:
     memory: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientCame:
     """A client registered."""
 
@@ -33,7 +34,7 @@ class ClientCame:
     pings: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientLeft:
     """A client said goodbye or its sweep ended; `seconds` is how long it was there."""
 
@@ -41,7 +42,7 @@ class ClientLeft:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientHeard:
     """A client's last word was `ago` seconds ago."""
 
@@ -49,7 +50,7 @@ class ClientHeard:
     ago: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TicketIssued:
     """An attempt began."""
 
@@ -59,7 +60,7 @@ class TicketIssued:
     host: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TicketEnded:
     """An attempt's state changed for the store's eyes: it ended, was lost, or came back."""
 
@@ -71,7 +72,7 @@ class TicketEnded:
     stderr: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskMoved:
     """A task is in another state or has used up an attempt."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .extract import Part
 from .farm import Farm
 from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .record import record
 from .store import Store
 
 log = logging.getLogger("spe.desk")
@@ -38,7 +40,7 @@ class Brief:
     platform_file: Callable[[str], WorkerFile | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """A ticket and what it is to run."""
 
@@ -134,14 +136,14 @@ class Desk:
 
     async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
         tickets = self.farm.take(self.clock(), client, count, load, ahead)
-        records = [record for ticket in tickets if (record := self._record(ticket))]
+        records = [one for ticket in tickets if (one := self._record(ticket))]
         if tickets:
             await self._store()
         return records
 
     async def _give_back(self, records: list[Record]) -> list[Record]:
-        for record in records:
-            self.farm.give_back(record.ticket.id, record.ticket.client)
+        for one in records:
+            self.farm.give_back(one.ticket.id, one.ticket.client)
         await self._store()
         return []
 
@@ -169,18 +171,15 @@ class Desk:
 
     def _call_soon(self) -> None:
         """A moment later, so that hosts that become idle together are one call."""
-        if self._idle and not self._calling:
+        if (self._idle or self.farm.draining) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
 
     def _call_for_unbegun(self) -> None:
         """Slots are idle and nothing waits: clients that have more than they can begin are asked to give it back."""
         self._calling = None
-        if self.farm.waiting or self.farm.more or self.farm.closed:
+        if not self.farm.draining and (self.farm.waiting or self.farm.more or self.farm.over):
             return
-        self._call_for(sum(self._idle.values()))
-
-    def _call_for(self, wanted: float) -> None:
-        """Who holds a ping is asked to give back so many in all; whoever does not now, may be in a moment."""
+        wanted = math.inf if self.farm.draining else sum(self._idle.values())
         for client, count in self.farm.unbegun(wanted, self._held_pings).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
@@ -293,7 +292,7 @@ class Desk:
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
         self.farm.draining = True
-        self._call_for(float("inf"))
+        self._call_for_unbegun()
         self._spread()
 
     def let_go(self) -> None:

@@ -12,12 +12,12 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from .model import Kind, ResultSpec
+from .record import record
 
 HEAD = 64 * 1024  # what a cell holds at most, and what the database keeps inline: bytes of the source
 SEARCHED = 64 * 1024 * 1024  # the largest result that json, path or regex look into; it is read whole
@@ -32,7 +32,7 @@ class Refused(ValueError):
     """The bytes do not give the value that the specification asks for; the message is the reason, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """One part of a client's report as it arrived: small ones in memory, large ones in a file."""
 

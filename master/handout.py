@@ -49,7 +49,7 @@ class Handout(Board):
 
     def _share(self, client: Client | None, ahead: int) -> int:
         """How many of so many may lie at a client for later: fewer and fewer, so that all come to the end together."""
-        if client is None or not client.pings or not self.rules.ping or self.rules.max_load:
+        if client is None or client.gone or not client.pings or not self.rules.ping or self.rules.max_load:
             return 0  # who holds no ping cannot be called for it
         if self.more:
             return ahead

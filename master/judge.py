@@ -7,11 +7,11 @@ the hook process, by the same function, because a regex may run for ever: see `n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .extract import HEAD, Part, Refused, extract, human, is_verbatim
 from .model import Kind, Output, ResultSpec
+from .record import record
 
 __all__ = ["BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "needs_process"]
 
@@ -19,7 +19,7 @@ BUILT_IN = ("exit_zero", "non_empty", "one_line")
 PACKED = {".gz", ".bz2", ".xz", ".zst"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """The outputs as they are to be stored, and why they are not good enough (None: they are).
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from .evidence import exit_code_of, tail_of
 from .extract import Part
 from .hooks import Hooks, ResultView, TaskView, VerdictKind
 from .judge import hooks_of, judge, needs_process
 from .model import Output, ResultSpec, Task
+from .record import record
 
 log = logging.getLogger("spe.judging")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """The outputs to be stored; `reason` says why they are not valid; `fault`: only the judging went wrong."""
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from .record import record
+
 
 class Kind(StrEnum):
     """How a result is read: the `as` of spe.yaml."""
@@ -56,7 +58,7 @@ class Worker:
         return self.files.get(platform) or self.files.get(platform.split("-")[0]) or self.files.get("any")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParameterSet:
     """One parameter set as the source gives it; `line` is its line in the parameter file, 0 if it has none."""
 
@@ -64,7 +66,7 @@ class ParameterSet:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Input:
     """One file that a task finds in its directory; `stdin` is fed by that name."""
 
@@ -72,7 +74,7 @@ class Input:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Work:
     """What one task runs: its arguments, its input files and its own environment."""
 
@@ -179,7 +181,7 @@ class Failure:
     stderr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """One accepted result of one task, as it is stored.
 

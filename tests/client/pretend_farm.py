@@ -300,7 +300,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _results(self, farm: Farm, request: Request) -> Answer:
         tickets = {name.partition("/")[0]: name.endswith("/reason") for name in sorted(request.parts)}
-        return 200, {}, "".join(f"{ticket} {'noted' if no else 'accepted'}\n" for ticket, no in tickets.items()).encode()
+        lines = [f"{ticket} {'noted' if no else 'accepted'}\n" for ticket, no in tickets.items()]
+        return 200, {}, "".join(lines).encode()
 
     def _back(self, farm: Farm, request: Request) -> Answer:
         return 200, {}, b"noted"

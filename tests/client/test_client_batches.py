@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from client_kit import Started, wait_until
 from pretend_farm import Farm, task
 from spe.client.ahead import MOST, Pace
+from spe.client.connection import parse_address
+from spe.client.wire import Master, MasterGone
 
 
 @pytest.fixture
@@ -108,7 +111,8 @@ def test_a_result_that_was_called_back_is_left_out_of_its_batch(farm: Farm, clie
 
 
 def test_what_a_task_left_in_its_directory_goes_as_well(farm: Farm, client: Started) -> None:
-    farm.add(*(task(n, "sh", "-c", "mkdir -p a/b; touch a/b/c .d; echo 1 > out", results={"y": "out"}) for n in range(9)))
+    words = ("sh", "-c", "mkdir -p a/b; touch a/b/c .d; echo 1 > out")
+    farm.add(*(task(n, *words, results={"y": "out"}) for n in range(9)))
     assert client.run("--slots", "2")[0] == 0
     assert {one.parts["y"] for one in farm.completed.values()} == {b"1\n"}
     assert not client.workdir.exists()
@@ -126,3 +130,56 @@ def test_how_much_is_worth_fetching_follows_the_latest_lengths() -> None:
         pace.note(3.0)
     assert pace.ahead() == 0 and not pace.is_quick()
     assert Pace(0).ahead() == 0
+
+
+def test_no_task_ends_the_client_by_what_it_makes_of_its_directory(farm: Farm, client: Started) -> None:
+    """A result that is a directory, one whose directory became a file, a directory that nobody may write into."""
+    farm.add(
+        task(1, "mkdir", "out", results={"y": "out"}),
+        task(2, "sh", "-c", "rmdir sub; touch sub", results={"y": "sub/out"}),
+        task(3, "sh", "-c", "echo 3 > out; chmod a-w .", results={"y": "out"}),
+        task(4, "sh", "-c", "echo 4 > out", results={"y": "out"}),
+    )
+    code, said = client.run("--slots", "1")
+    assert code == 0, said
+    assert sorted(farm.failed) == [1, 2] and sorted(farm.completed) == [3, 4]
+    assert not client.workdir.exists()
+
+
+def test_nothing_is_fetched_ahead_without_pings_or_with_large_inputs(farm: Farm, client: Started) -> None:
+    large = b"x" * 100_000
+    farm.files[hashlib.sha256(large).hexdigest()] = large
+    farm.add(*(task(n, "true", shared={"in": large}) for n in range(1, 30)))
+    assert client.run("--slots", "2")[0] == 0
+    assert all("ahead" not in one.query for one in farm.of("/task"))
+
+
+def test_nothing_is_fetched_ahead_from_a_master_without_pings(farm: Farm, client: Started) -> None:
+    farm.config["Ping"] = "0"
+    farm.add(*(task(n, "true") for n in range(1, 30)))
+    assert client.run("--slots", "2")[0] == 0
+    assert all("ahead" not in one.query for one in farm.of("/task"))
+    assert len(farm.completed) == 29
+
+
+def test_a_master_that_takes_long_over_one_request_is_not_gone_while_it_answers_others() -> None:
+    master = Master(parse_address("http://127.0.0.1:9", ""), "session", lambda: None)
+    master.grace = 5.0
+    long_ago = time.monotonic() - 600
+    master.heard()
+    master.unheard(long_ago, TimeoutError())
+    alone = Master(parse_address("http://127.0.0.1:9", ""), "session", lambda: None)
+    alone.grace, alone._heard_at = 5.0, long_ago
+    with pytest.raises(MasterGone):
+        alone.unheard(long_ago, TimeoutError())
+
+
+def test_a_listener_that_is_asked_to_give_back_listens_again_at_once(farm: Farm, client: Started) -> None:
+    farm.config["Ping"] = "30"
+    farm.over = False
+    client.start("--slots", "1")
+    farm.wait_for(lambda: farm.of("/held"))
+    farm.call_for(1)
+    farm.wait_for(lambda: len(farm.of("/held")) == 2, 5)
+    farm.finish()
+    assert client.end()[0] == 0

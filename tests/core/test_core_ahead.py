@@ -90,3 +90,49 @@ def test_a_result_of_what_was_given_back_is_still_taken() -> None:
     (ticket,) = farm.take(1.0, "1", 1)
     farm.give_back(ticket.id, "1")
     assert farm.arrive(2.0, ticket.id, "1") is not None
+
+
+def test_nothing_is_given_ahead_to_who_cannot_be_called_for_it() -> None:
+    farm = with_clients(100, 2, ping=0.0)
+    farm.more = True
+    assert ahead(farm, "1", 2, 50) == 2, "nobody pings in this sweep"
+    farm = with_clients(100)
+    farm.more = True
+    farm.register(0.0, "h1", "", 2, False)
+    assert ahead(farm, "1", 2, 50) == 2, "this one does not"
+
+
+def test_a_client_that_said_goodbye_and_asks_gets_what_can_begin() -> None:
+    farm = with_clients(10, 2)
+    farm.bye(1.0, "1")
+    assert ahead(farm, "1", 2, 5) == 2
+
+
+def test_only_those_who_can_hear_it_are_asked_to_give_back() -> None:
+    farm = with_clients(40, 1, 1)
+    farm.more = True
+    ahead(farm, "1", 1, 20)
+    ahead(farm, "2", 1, 5)
+    assert farm.unbegun(4, {"2"}) == {"2": 4}, "not the one with more, which may be dead"
+
+
+def test_what_had_not_begun_is_not_blamed_for_the_death_of_its_host() -> None:
+    farm = with_clients(5, 1, 1, 1)
+    farm.more = True
+    for number, now in enumerate((1.0, 100.0, 200.0), 1):
+        client = farm.clients[str(number)]
+        tickets = farm.take(now, client.id, 5, ahead=4)
+        assert len(tickets) == 5
+        farm.tick(now + 50)
+    assert farm.in_state[TaskState.FAILED] == 1, "the one that ran on each of them"
+    assert [task.lost for task in farm.tasks.values()] == [0, 0, 0, 0]
+
+
+def test_a_host_that_comes_back_takes_its_blame_back() -> None:
+    farm = with_clients(2, 1)
+    farm.more = True
+    one, two = farm.take(1.0, "1", 2, ahead=1)
+    farm.tick(100.0)
+    assert [farm.tasks[t.task].lost for t in (one, two)] == [1, 0]
+    farm.ping(101.0, "1", [one.id, two.id])
+    assert [farm.tasks[t.task].lost for t in (one, two)] == [0, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import signal
 import threading
 from collections.abc import Callable
 
@@ -152,3 +154,26 @@ def test_what_is_only_asked_ahead_is_not_waited_for(sweep: Callable[..., Master]
     started.take(client=client)
     reply = started.ask("/task", {"client": client, "count": 5, "ahead": 5, "wait": 0})
     assert reply.status == 503 and reply.headers["Retry-After"]
+
+
+def test_a_packed_body_is_refused_and_not_unpacked(long_sweep: Master) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Encoding": "gzip"}
+    body = gzip.compress(form([("1/stdout", b"x" * 50_000_000)]))
+    assert long_sweep.ask("/results", method="POST", body=body, headers=headers).status == 400
+
+
+def test_a_drain_calls_for_what_has_not_begun(sweep: Callable[..., Master]) -> None:
+    started = sweep(5, "ping: 5")
+    client = started.register(host="a", slots=1, **HELD)
+    tickets = started.take(5, client=client)
+    asked: list[Reply] = []
+    held = threading.Thread(target=lambda: asked.append(started.ask("/ping", {"client": client, "wait": 20})))
+    held.start()
+    assert started.process
+    started.process.send_signal(signal.SIGINT)
+    held.join(20)
+    assert asked[0].headers["Idle"] == "4"
+    started.ask("/back", [*(("ticket", ticket) for ticket in tickets[1:]), ("client", client)])
+    assert started.complete(tickets[0], ("stdout", b"1\n")) == "accepted"
+    assert started.end() == 130
+    assert len(started.rows()) == 1
