@@ -144,7 +144,8 @@ def test_towards_the_end_little_is_given_ahead(sweep: Callable[..., Master]) -> 
     started = sweep(40, "ping: 5")
     one, other = started.register(host="a", slots=2, **HELD), started.register(host="b", slots=2, **HELD)
     wait_for(lambda: len(started.take(20, client=other)) == 20)
-    reply = wait_for(lambda: started.ask("/task", {"client": one, "count": 12, "ahead": 10, "wait": 5}))
+    started.ask("/ping", {"client": one, "wait": 2})  # held while the master finds that there are no further sets
+    reply = started.ask("/task", {"client": one, "count": 12, "ahead": 10, "wait": 5})
     assert len(reply.tickets) == 2 + 20 * 2 // (2 * 4), "two for the free slots, and half of its share of the twenty"
 
 
