@@ -7,6 +7,7 @@ when others have nothing to do is given back. Pure: lengths come in, a number go
 SECONDS = 1.0  # of work a slot, at most
 MOST = 256  # tasks
 GATHER = 0.03  # seconds in which results of shorter tasks gather
+DOUBT = 3  # failures in a row
 SHARE = 0.1  # of a new length in the mean
 
 
@@ -14,10 +15,20 @@ class Pace:
     """The lengths of the tasks here, as the latest have it."""
 
     def __init__(self, slots: int) -> None:
-        self._slots, self._mean = slots, 0.0
+        self._slots, self._mean, self._failures = slots, 0.0, 0
+
+    def failed(self) -> None:
+        """A task failed, which says nothing about the length of others."""
+        self._failures += 1
+
+    @property
+    def is_doubtful(self) -> bool:
+        """So many failed in a row that it may be this host's fault: others should have what has not begun."""
+        return self._failures >= DOUBT
 
     def note(self, seconds: float) -> None:
-        """A task took so long."""
+        """A task succeeded, and took so long."""
+        self._failures = 0
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
     def stop(self) -> None:
@@ -30,6 +41,6 @@ class Pace:
 
     def ahead(self) -> int:
         """Tasks beyond the slots; none while nothing is known."""
-        if not self._mean:
+        if not self._mean or self.is_doubtful:
             return 0
         return min(MOST, self._slots * int(SECONDS / self._mean))

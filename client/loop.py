@@ -19,7 +19,7 @@ from .room import Room
 from .sending import Senders
 from .slot import Attempt, CannotRun
 from .spawn import keep_files_to_ourselves
-from .talk import Asker, Listener, Pinger
+from .talk import Asker, Listener, Pinger, Returner
 from .trust import clock
 from .wire import Master
 
@@ -297,15 +297,19 @@ class Loop:
     # -- inside
 
     def _done(self, attempt: Attempt) -> None:
-        if "wall" in attempt.usage:
-            self.pace.note(attempt.usage["wall"])
         attempt.conclude()
+        if attempt.reason and not attempt.dropped:
+            self.pace.failed()
+        elif "wall" in attempt.usage:
+            self.pace.note(attempt.usage["wall"])
         if not attempt.dropped:
             self.senders.pack(attempt)
         if attempt.packed:
             attempt.clear_quickly()
         self.room.change(-1, 0, self.pace.ahead())
         self.senders.put(attempt)
+        if self.ready and self.pace.is_doubtful:
+            Returner(self, self.give_back(len(self.ready))).start()
 
     def _listen(self) -> None:
         os.set_blocking(self._ring, False)

@@ -181,17 +181,25 @@ class Listener(Talker):
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
                 self.loop.post(self.loop.drop, ticket)
             if reply.headers.get("Idle"):
-                self._give_back(int(_number(reply.headers.get("Idle"), 0.0)))
+                count = int(_number(reply.headers.get("Idle"), 0.0))
+                Returner(self.loop, self.loop.give_back(count)).start()  # this one listens on
             elif reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
                 self.loop.master.stopping.wait(self.every)
 
-    def _give_back(self, count: int) -> None:
-        """So many slots elsewhere have nothing to do."""
-        given = self.loop.give_back(count)
-        if given:
-            self.line.ask("/back", [("ticket", one.task.ticket) for one in given])
-        for one in given:
+
+class Returner(Talker):
+    """Tells the master of tickets that will not begin here, once."""
+
+    def __init__(self, loop: "Loop", given: List[Attempt]) -> None:
+        super().__init__(loop)
+        self.given = given
+
+    def talk(self) -> None:
+        if self.given:
+            self.line.ask("/back", [("ticket", one.task.ticket) for one in self.given])
+        for one in self.given:
             one.clear()
+        self.line.close()
 
 
 def _tickets(header: Optional[str]) -> Optional[List[int]]:

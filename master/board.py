@@ -39,6 +39,7 @@ class Board:
         self._expired: dict[str, set[int]] = {}  # client -> tickets it still has to be told about
         self.guard = Guard()
         self._words_noted = 0.0
+        self.last_word = 0.0  # when any client was heard last
         self._now = 0.0  # the latest time that an event brought
         self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
         self.total = 0  # all sets of the sweep, 0 while they are being counted
@@ -206,7 +207,7 @@ class Board:
         self._now = max(self._now, now)
         client = self.clients.get(client_id)
         if client:
-            client.word = now
+            client.word = self.last_word = now
         return client
 
     def has_expired(self, client_id: str) -> bool:

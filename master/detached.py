@@ -59,8 +59,16 @@ def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, s
     return None, process.returncode, path.read_text(encoding="utf-8", errors="replace")
 
 
+def says_into_log(folder: Path) -> bool:
+    """Whether what this process says goes to run.log, which is no place for a token or a session ID."""
+    try:
+        return any(os.path.samestat(os.fstat(number), os.stat(folder / LOG)) for number in (1, 2))
+    except OSError:  # there is no such file, or nothing is open there
+        return False
+
+
 def _open(folder: Path) -> int:
-    """run.log holds the page's address with its token, so nobody else may read it."""
+    """What a run says is for its user alone."""
     return os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 

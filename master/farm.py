@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from . import scheduler
 from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, Usage
 from .handout import Handout
+from .keys import Times
 from .lifecycle import TaskEvent, TicketEvent, move_ticket
 from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
 from .trust import Benched
 
 __all__ = ["MAX_LOST", "Farm"]
 
+LATE = 5.0  # seconds by which words of one moment may differ, beside the pause between pings
 MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
 WORDS_PAUSE = 30.0  # seconds between notes of when clients were heard last
 MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault
@@ -252,16 +254,41 @@ class Farm(Handout):
     def tick(self, now: float) -> list[Ticket]:
         """Time has consequences: the tickets lost by now, for silence or, where no client pings, by their timeout."""
         lease, timeout = scheduler.lease(self.rules.ping), self.timeout()
+        self._end_overdue(now, timeout)
         silent = [t for t in self.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
-        self._lose(silent)
+        self._lose(silent, blame=not self._is_deaf(now))
         self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:
             self._stragglers.extend(scheduler.stragglers(self._begun(), now, self.median()))
         return silent
 
-    def _lose(self, tickets: Iterable[Ticket], silent: bool = True) -> None:
-        begun = {ticket.id for ticket in self._begun()}  # as long as all of them are out
+    def forgive(self, seconds: float) -> None:
+        """So long this master was stopped and could hear nobody: that time counts for no lease."""
+        for ticket in self.tickets.values():
+            ticket.word += seconds
+            ticket.begun += seconds if ticket.begun else 0.0
+
+    def _is_deaf(self, now: float) -> bool:
+        """Several hosts fell silent together, and nobody is heard: the link, or this machine; no task did that."""
+        span = self.rules.ping + LATE
+        together = {c.host for c in self.present() if self.last_word - c.word <= span}
+        return now - self.last_word > span and len(together) > 1
+
+    def _end_overdue(self, now: float, timeout: float) -> None:
+        """`timeout: 3x`: who was handed out before the median was known was not told it, and is ended from here."""
+        if not isinstance(self.rules.timeout, Times):
+            return
+        begun = list(self._begun())
+        for ticket in begun:
+            ticket.begun = ticket.begun or now
+            if timeout and now - ticket.begun > timeout + scheduler.AFTER_TIMEOUT:
+                self._expired.setdefault(ticket.client, set()).add(ticket.id)
+                failure = Failure("timeout", f"timeout after {timeout:g} s")
+                self._end(ticket, TicketEvent.FAIL, failure, Usage(wall=now - ticket.begun), b"", b"")
+
+    def _lose(self, tickets: Iterable[Ticket], silent: bool = True, blame: bool = True) -> None:
+        begun = {ticket.id for ticket in self._begun()} if blame else set()  # as long as all of them are out
         for ticket in tickets:
             if ticket.state is TicketState.ISSUED:
                 self.lose(ticket, silent, ticket.id in begun)

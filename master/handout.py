@@ -51,6 +51,8 @@ class Handout(Board):
         """How many of so many may lie at a client for later: fewer and fewer, so that all come to the end together."""
         if client is None or client.gone or not client.pings or not self.rules.ping or self.rules.max_load:
             return 0  # who holds no ping cannot be called for it
+        if not self.guard.may_hoard(client.host):
+            return 0
         if self.more:
             return ahead
         return min(ahead, len(self.waiting) * self._slots(client) // max(1, 2 * sum(map(self._slots, self.present()))))

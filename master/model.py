@@ -151,6 +151,7 @@ class Ticket:
     word: float = 0.0  # the last sign of life, monotonic seconds
     leased: bool = False  # its client pings, so silence means that it is gone
     charged: bool = False  # has used up an attempt
+    begun: float = 0.0  # when its program began at the latest, monotonic seconds; 0: not yet, or not seen
     blamed: bool = False  # its loss counts against the task, which may have killed the host
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import bundle, byhand, protocol
 from .desk import Brief, Desk
-from .detached import LOG, leave_terminal
+from .detached import LOG, leave_terminal, says_into_log
 from .errors import NothingRuns, UsageError
 from .farm import Farm
 from .fleet import Fleet
@@ -47,6 +47,7 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
 BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
 TICK = 1.0
+STOPPED = 5.0  # seconds between two ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +246,11 @@ class Run:
     async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: str) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
-        self.progress.begin(page)
-        if self.options.by_hand:
+        logged = says_into_log(self.folder)
+        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page)
+        if self.options.by_hand and logged:
+            self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
+        elif self.options.by_hand:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         with self._signals(desk):
             streaming = asyncio.create_task(self._stream(desk))
@@ -343,8 +347,13 @@ class Run:
             desk.no_more()
 
     async def _tick(self, desk: Desk) -> None:
+        last = time.monotonic()
         while True:
             await asyncio.sleep(TICK)
+            gap, last = time.monotonic() - last, time.monotonic()
+            if gap > STOPPED:
+                log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
+                desk.farm.forgive(gap)
             await desk.tick()
 
     @contextlib.contextmanager

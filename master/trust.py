@@ -37,6 +37,7 @@ class Record:
     probe_at: float = 0.0
     pause: float = PROBE_FIRST
     reason: str = ""
+    proven: bool = False  # something succeeded here
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Guard:
 
     def succeeded(self, now: float, host: str, task: int) -> list[Benched]:
         """A task succeeded there: the host is trusted, and those where it failed may be benched."""
-        self.records[host] = Record()
+        self.records[host] = Record(proven=True)
         found = []
         for other in self._failed_on.pop(task, ()):
             benched = self._prove(now, other, task) if other != host else None
@@ -135,6 +136,11 @@ class Guard:
         if not self._trusted_other(host, others):
             return None
         return 1 if now >= record.probe_at else 0
+
+    def may_hoard(self, host: str) -> bool:
+        """Whether work may lie there ahead: not where nothing has succeeded yet, nor where the latest task failed."""
+        record = self.record(host)
+        return record.proven and record.trust is Trust.TRUSTED and not record.streak
 
     def probing(self, now: float, host: str) -> None:
         """A probe was handed out: the next one later."""

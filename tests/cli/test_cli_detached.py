@@ -52,9 +52,21 @@ def test_what_a_detached_run_says_is_readable_by_its_user_only(bench: Bench) -> 
     assert bench.start("run", "--detach").end().code == 0
     wait_until(lambda: (bench.runs() / "results.csv").exists(), "it has ended")
     log = bench.runs() / "run.log"
-    assert "page: http://127.0.0.1:" in log.read_text()
+    assert "page: its address stands as `page` in master.json" in log.read_text()
+    assert "token" not in log.read_text() and "http" not in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     wait_until(lambda: not bench.processes(), "nothing is left")
+
+
+def test_a_detached_run_for_clients_started_by_hand_leaves_no_session_in_its_log(bench: Bench) -> None:
+    gated(bench)
+    assert bench.start("run", "--detach", "--hosts", "none").end().code == 0
+    facts = json.loads((bench.runs() / "master.json").read_text())
+    log = bench.runs() / "run.log"
+    wait_until(lambda: "started by hand" in log.read_text(), "it says how to start one")
+    assert facts["session"] not in log.read_text()
+    os.kill(facts["pid"], signal.SIGTERM)
+    wait_until(lambda: not is_alive(facts["pid"]), "the run has ended")
 
 
 def test_a_detached_run_that_cannot_begin_says_why_and_gives_its_exit_code(bench: Bench) -> None:

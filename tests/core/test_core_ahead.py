@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core_kit import make_farm
+from core_kit import BROKEN, NO_USAGE, OUT, make_farm
 from spe.farm import Farm
-from spe.model import TaskState
+from spe.model import TaskState, Ticket
 
 
 def with_clients(tasks: int, *slots: int, **rules: object) -> Farm:
@@ -12,6 +12,7 @@ def with_clients(tasks: int, *slots: int, **rules: object) -> Farm:
     farm = make_farm(tasks, **{"ping": 5.0, **rules})
     for number, count in enumerate(slots, 1):
         farm.register(0.0, f"h{number}", "", count, True)
+        farm.guard.succeeded(0.0, f"h{number}", 0)
     return farm
 
 
@@ -99,6 +100,7 @@ def test_nothing_is_given_ahead_to_who_cannot_be_called_for_it() -> None:
     farm = with_clients(100)
     farm.more = True
     farm.register(0.0, "h1", "", 2, False)
+    farm.guard.succeeded(0.0, "h1", 0)
     assert ahead(farm, "1", 2, 50) == 2, "this one does not"
 
 
@@ -117,12 +119,14 @@ def test_only_those_who_can_hear_it_are_asked_to_give_back() -> None:
 
 
 def test_what_had_not_begun_is_not_blamed_for_the_death_of_its_host() -> None:
-    farm = with_clients(5, 1, 1, 1)
+    farm = with_clients(5, 1, 1, 1, 1)
     farm.more = True
     for number, now in enumerate((1.0, 100.0, 200.0), 1):
         client = farm.clients[str(number)]
+        farm.guard.succeeded(now, client.host, 0)
         tickets = farm.take(now, client.id, 5, ahead=4)
         assert len(tickets) == 5
+        farm.ping(now + 49, "4", [])  # another host lives
         farm.tick(now + 50)
     assert farm.in_state[TaskState.FAILED] == 1, "the one that ran on each of them"
     assert [task.lost for task in farm.tasks.values()] == [0, 0, 0, 0]
@@ -136,3 +140,19 @@ def test_a_host_that_comes_back_takes_its_blame_back() -> None:
     assert [farm.tasks[t.task].lost for t in (one, two)] == [1, 0]
     farm.ping(101.0, "1", [one.id, two.id])
     assert [farm.tasks[t.task].lost for t in (one, two)] == [0, 0]
+
+
+def test_a_host_gets_nothing_ahead_before_it_has_succeeded_nor_after_a_failure() -> None:
+    farm = with_clients(100, 2, 2)
+    farm.guard.records.clear()
+    farm.more = True
+    (one, two) = farm.take(1.0, "1", 10, ahead=8)
+    assert accepted(farm, one) and len(farm.take(2.0, "1", 10, ahead=8)) == 10
+    farm.fail(3.0, two.id, BROKEN, NO_USAGE)
+    assert len(farm.take(4.0, "1", 10, ahead=8)) == 2
+
+
+def accepted(farm: Farm, ticket: Ticket) -> bool:
+    """Its result came and is valid."""
+    assert farm.arrive(1.5, ticket.id, ticket.client)
+    return farm.accept(ticket.id, OUT, NO_USAGE)

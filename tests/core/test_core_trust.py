@@ -5,6 +5,7 @@ from __future__ import annotations
 from core_kit import NO_USAGE, OUT, make_farm, outcomes, reasons, take
 from spe.changes import Usage
 from spe.farm import Farm
+from spe.keys import Times
 from spe.model import Failure, TaskState, Ticket
 from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
 from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
@@ -210,3 +211,55 @@ def test_without_max_load_or_from_a_client_that_does_not_tell_the_load_is_no_mat
     assert len(take(silent, host(silent, "a"), 4)) == 4
     farm = make_farm(4)
     assert len(farm.take(0, host(farm, "a"), 4, load=99.0)) == 4
+
+
+def test_an_outage_of_all_hosts_is_held_against_no_task() -> None:
+    """The link, or the master's own machine: a task that kills hosts kills one after the other."""
+    farm = make_farm(4, ping=10.0)
+    now = 0.0
+    for _ in range(4):
+        clients = [farm.register(now, f"h{n}", "", 1, True).id for n in range(4)]
+        assert all(farm.take(now, client, 1) for client in clients)
+        for second in range(1, 200):
+            farm.tick(now + second)
+        assert farm.running == 0
+        now += 1000.0
+    assert [task.lost for task in farm.tasks.values()] == [0, 0, 0, 0] and len(farm.tasks) == 4
+
+
+def test_one_host_that_dies_while_others_are_heard_is_held_against_its_task() -> None:
+    farm = make_farm(4, ping=10.0)
+    dead, alive = farm.register(0.0, "dead", "", 1, True).id, farm.register(0.0, "alive", "", 1, True).id
+    (ticket,) = farm.take(0.0, dead, 1)
+    for second in range(1, 100):
+        farm.ping(float(second), alive, [])
+        farm.tick(float(second))
+    assert farm.tasks[ticket.task].lost == 1
+
+
+def test_a_master_that_was_stopped_gives_everybody_that_time() -> None:
+    farm = make_farm(1, ping=10.0)
+    client = farm.register(0.0, "h", "", 1, True).id
+    (ticket,) = farm.take(0.0, client, 1)
+    for second in range(1, 20):
+        farm.tick(float(second))
+    farm.forgive(4980.0)
+    assert farm.tick(5000.0) == [] and farm.is_live(ticket.id), "nobody could be heard meanwhile"
+    lost = [second for second in range(5001, 5100) if farm.tick(float(second))]
+    assert lost, "silent since, it is lost after all"
+
+
+def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_all_the_same() -> None:
+    farm = make_farm(12, ping=10.0, timeout=Times(3), attempts=1)
+    client = farm.register(0.0, "h", "", 2, True).id
+    (hanging,) = farm.take(0.0, client, 1)
+    for n in range(8):
+        (ticket,) = farm.take(float(n), client, 1)
+        farm.arrive(n + 1.0, ticket.id, client)
+        farm.accept(ticket.id, OUT, Usage(1.0))
+    for second in range(9, 60):
+        farm.ping(float(second), client, [hanging.id] if farm.is_live(hanging.id) else [])
+        farm.tick(float(second))
+    assert not farm.is_live(hanging.id) and hanging.task not in farm.tasks
+    assert reasons(farm) == ["timeout after 3 s"]
+    assert farm.expired_of(client) == [hanging.id], "its client is called at once"
