@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from spe.client import trust
+from spe.client import start, trust
 from spe.client.arguments import parse
+from spe.client.base import Base
 from spe.client.load import MINUTE, OFTEN, Load
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
@@ -108,6 +109,34 @@ def test_it_samples_at_most_every_tenth_of_a_second() -> None:
     kernel.now += OFTEN
     load.note(8)
     assert load.of_others(4.0) == pytest.approx(4.0 - 8 * (1 - math.exp(-2 * OFTEN / MINUTE)), abs=1e-4)
+
+
+def test_a_task_of_several_cores_counts_as_so_many() -> None:
+    kernel = Kernel()
+    load = Load(kernel.clock)
+    load.cores = 4
+    kernel.load = 4.0
+    for _ in range(600):  # one task of ours
+        kernel.now += 1.0
+        load.note(1)
+    assert load.of_others(4.0) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_client_tells_it_how_many_cores_a_task_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Idle:
+        def __init__(self, *_: object) -> None:
+            self.load = Load()
+
+        def run(self, *_: object) -> int:
+            return self.load.cores
+
+    for name in ("Asker", "Senders", "Pinger"):
+        monkeypatch.setattr(start, name, lambda *_: None)
+    monkeypatch.setattr(start, "Loop", Idle)
+    options = parse(["--master", "http://127.0.0.1:1", "--slots", "8", "--workdir", str(tmp_path)])
+    client = start.Client(options, "session", Base(str(tmp_path), "session", "h"))
+    client.config = {"Cores": "4"}
+    assert client._loop({}) == 4
 
 
 def test_less_than_nothing_is_nothing_and_what_is_not_told_stays_so() -> None:
