@@ -46,7 +46,10 @@ def _by_ticket(parts: Mapping[str, bytes]) -> dict[int, dict[str, bytes]]:
 
 async def _report(ticket: int, parts: dict[str, bytes], intake: Intake) -> Report:
     reason = parts.pop(REASON, None)
-    await intake.all(parts)
+    try:
+        await intake.all(parts)
+    finally:
+        intake.close()  # a file that stays open keeps its folder on NFS
     if reason is None:
         return Report(ticket, intake.parts)
     text = reason[: 4 * LONGEST_REASON].decode("utf-8", "replace")

@@ -27,9 +27,14 @@ from spe import bundle
 
 MARK = "SPE_DRILL"
 SIZE = 5000  # bytes of a result file
-# Writes a line and a file that only this set can have written. WHO, SLEEP and BAD come from the host's environment.
+# Writes a line and a file that only this set can have written. WHO, SLEEP, BAD and TURNS (it turns bad after so many
+# programs, and then fails each in a moment) come from the host's environment.
 WORK = f"""#!/bin/sh
 echo "$1 ${{WHO:-?}}" >>"$LOG"
+if [ -n "$TURNS" ]; then
+    echo "$1" >>"$LOG.$WHO"
+    [ "$(wc -l <"$LOG.$WHO")" -le "$TURNS" ] || BAD=yes
+fi
 if [ -n "$BAD" ]; then echo 'libfoo.so.1: cannot open shared object file' >&2; exit 127; fi
 [ -z "$SLEEP" ] || sleep "$SLEEP"
 yes "set $1" | head -c {SIZE} >out.bin || exit 1

@@ -181,10 +181,13 @@ class Drill(Bench):
         self.took = time.monotonic() - self.began
         assert found == code, f"exit {found}\n{self.story()}"
 
-    def story(self) -> str:
+    @property
+    def log_text(self) -> str:
         log = self.runs("drill") / "master.log"
-        told = log.read_text()[-3000:] if log.exists() else ""
-        return f"{self.said.read_text()[-2000:]}\n--- master.log\n{told}"
+        return log.read_text() if log.exists() else ""
+
+    def story(self) -> str:
+        return f"{self.said.read_text()[-2000:]}\n--- master.log\n{self.log_text[-3000:]}"
 
     @property
     def done(self) -> int:
@@ -224,8 +227,30 @@ class Drill(Bench):
         return found if len(found) == 2 else []
 
     def held_by(self, host: str) -> set[int]:
-        """The sets that a host works on now, as the store knows."""
+        """The sets that a host has, as the store knows: at work, and those that wait there for a slot."""
         return self._sets(f"state = 'issued' AND host = '{host}'")
+
+    def at_work(self, host: str = "") -> set[int]:
+        """The sets whose worker has begun and not ended: on this host, or anywhere."""
+        begun = set(self.times_begun() - self.times_ended())
+        return begun & self.held_by(host) if host else begun
+
+    def wait_at_gate(self, host: str = "", slots: int = 0) -> set[int]:
+        """Until all slots of this host, or so many in all, are taken by sets above the gate: which ones."""
+        limit, slots = int(self.gate_file.read_text()), slots or self.slots
+
+        def found() -> set[int]:
+            there = self.at_work(host)
+            return there if len(there) == slots and min(there) > limit else set()
+
+        where = host or "this sweep"
+        return set(wait_until(found, f"all slots of {where} wait at the gate", 40))
+
+    def assert_undone(self) -> None:
+        """What is done to a sweep that is over proves nothing."""
+        assert self.done < self.sets, f"the sweep was over before\n{self.story()}"
+        assert self.process
+        assert self.process.poll() is None, f"`spe run` had ended before\n{self.story()}"
 
     def done_by(self, host: str) -> set[int]:
         return self._sets(f"state = 'accepted' AND host = '{host}'")

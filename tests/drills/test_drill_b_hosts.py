@@ -70,6 +70,26 @@ def test_a_host_that_fails_everything_at_once_costs_at_most_ten_attempts_of_1000
     drill.checked()
 
 
+def test_a_host_that_turns_bad_after_100_good_tasks_costs_at_most_ten_attempts_beside_those_it_had_begun(
+    drill: Drill,
+) -> None:
+    slots, good = 2, 100
+    drill.sweep(1000).start()
+    for number in range(1, 7):
+        drill.host(f"h{number}", slots=2, SLEEP="0.1")
+    drill.host("turns", slots=slots, SLEEP="0.05", TURNS=str(good))
+    assert drill.end(170) == 0
+    lost = lost_on(drill)
+    accepted = drill.query("SELECT count(*) FROM tickets WHERE host = 'turns' AND state = 'accepted'")[0][0]
+    report("a host turns bad", drill, f"{accepted} good ones, then {lost['turns']} attempts lost")
+    assert good - 10 <= accepted <= good, "it was trusted, and had work ahead"
+    assert drill.states() == {"done": 1000}
+    assert set(lost) == {"turns"}
+    assert drill.said.count("is benched") == drill.said.count("turns is benched") <= 1
+    assert 1 <= lost["turns"] <= 10 + slots
+    drill.checked()
+
+
 def test_a_region_of_parameters_that_fails_on_every_host_benches_nobody(drill: Drill) -> None:
     bad = range(101, 141)
     fails = 'if [ "$1" -ge 101 ] && [ "$1" -le 140 ]; then echo "no solution for $1" >&2; exit 3; fi\n'

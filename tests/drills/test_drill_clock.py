@@ -57,6 +57,7 @@ def test_set_a_day_on_and_back(make_drill: Callable[..., Drill], tmp_path: Path,
     steady = Clock(tmp_path / "steady").environment  # what it is compared with has such clocks too
     drill = make_drill(by_hand=True, yaml="ping: 0.3\ngrace: 20\ntimeout: 60\n", environment=steady)
     clocks = {name: Clock(drill.root / f"clock-{name}") for name in ("master", "one", "two")}
+    drill.open_gate(8)
     drill.start_run("--hosts", "none", **clocks["master"].environment)
     for name in ("one", "two"):
         drill.start_client(name, **clocks[name].environment)
@@ -65,6 +66,9 @@ def test_set_a_day_on_and_back(make_drill: Callable[..., Drill], tmp_path: Path,
         drill.wait_done(8 * number)
         for name in names:
             clocks[name].set(jump if name != "two" else "-1d")
+        drill.assert_undone()
+        drill.open_gate(8 * (number + 1))
+    drill.open_gate()
     drill.end()
     drill.wait_for_clients()
     assert not drill.lost, "no ticket ran out"

@@ -23,12 +23,18 @@ Maker = Callable[..., Drill]
 
 def test_cut_and_healed_within_the_lease(make_drill: Maker, lab: Lab) -> None:
     drill = make_drill(lab, 2)
-    drill.start_run()
     for count in (5, 15, 25):
+        drill.open_gate(count)
+        if not drill.process:
+            drill.start_run()
         drill.wait_done(count)
+        wait_until(lambda: drill.at_work("h01"), "it works")
         drill.hosts[0].cut()
+        drill.open_gate(count + 5)  # what it holds ends meanwhile
         time.sleep(1)
         drill.hosts[0].heal()
+        drill.assert_undone()
+    drill.open_gate()
     drill.end()
     assert not drill.lost
     drill.five_checks("link cut for 1 s, within the lease", 3)
@@ -52,11 +58,14 @@ def test_cut_and_healed_beyond_the_lease(make_drill: Maker, lab: Lab) -> None:
 def test_cut_for_good(make_drill: Maker, lab: Lab) -> None:
     """The other host does all; the one that is cut off clears up by itself when its grace time is over."""
     drill = make_drill(lab, 2, yaml="ping: 0.3\ngrace: 5\n")
+    drill.open_gate(10)
     drill.start_run()
     drill.wait_done(10)
-    wait_until(lambda: drill.held_by("h01"), "it works")
+    held = drill.wait_at_gate("h01")
     drill.hosts[0].cut()
+    drill.open_gate()
     drill.end()
+    assert held <= drill.done_by("h02")
     assert "h01" in drill.said.read_text(), "the host that was not heard of is named"
     wait_until(lambda: not drill.hosts[0].processes(user_only=True), "it has cleared up", 60)
     drill.five_checks("link cut for good")
@@ -79,9 +88,11 @@ def bad_network(host: LabHost, milliseconds: int, loss: int) -> Iterator[None]:
 def test_a_tenth_of_all_packets_lost_and_200_ms_delay(make_drill: Maker, lab: Lab) -> None:
     need(Path("/dev/net/tun").exists(), "needs /dev/net/tun")
     drill = make_drill(lab, 2, yaml="ping: 1\ngrace: 20\n")
+    drill.open_gate(5)
     drill.start_run()
     drill.wait_done(5)
     with bad_network(drill.hosts[0], 200, 10), bad_network(drill.hosts[1], 200, 10):
+        drill.open_gate()
         drill.end(seconds=120)
         wait_until(lambda: not any(h.processes(user_only=True) for h in drill.hosts), "the clients are gone", 30)
     drill.five_checks("10% of all packets lost, 200 ms delay")
@@ -93,9 +104,11 @@ def test_all_hosts_gone_and_back(make_drill: Maker, lab: Lab, how: str) -> None:
     drill.open_gate(30)
     drill.start_run()
     drill.wait_done(10)
+    wait_until(lambda: drill.at_work("h01") and drill.at_work("h02"), "both work")
     for host in drill.hosts:
         host.cut() if how == "cut off" else host.power_off()
     wait_until(lambda: not drill.running, "all that was out is back in the queue", LEASE + 20)
+    drill.assert_undone()
     drill.open_gate()
     if how == "cut off":
         for host in drill.hosts:

@@ -72,15 +72,16 @@ def test_a_client_that_the_system_ends_as_memory_runs_out_says_so_and_loses_noth
 
 def test_a_client_that_gets_no_more_memory_ends_in_order_and_loses_nothing(make_drill: Maker) -> None:
     """Its later tasks are large, and no byte can be added to what it has."""
-    large = "".join(f"  blob{i}: \"{{{{ 'x' * (60000 if x|int > 20 else 1) }}}}\"\n" for i in range(30))
-    drill = make_drill(by_hand=True, yaml=f"ping: 0.3\ngrace: 20\ninputs:\n{large}")
+    large = "".join(f"  blob{i}: \"{{{{ 'x' * (60000 if x|int > 40 else 1) }}}}\"\n" for i in range(30))
+    drill = make_drill(by_hand=True, sets=80, yaml=f"ping: 0.3\ngrace: 20\ninputs:\n{large}")
     drill.open_gate(10)
     drill.start_run("--hosts", "none")
     drill.start_client("poor", MALLOC_ARENA_MAX="1")
     drill.start_client("rich")
     drill.wait_done(10)
     _, client = client_of(drill, "poor")
-    wait_until(lambda: len(drill.held_by("poor")) == 2, "it works")
+    drill.wait_at_gate("poor")
+    assert max(drill.held_by("poor")) <= 40, "it has no large task yet"
     size = int(Path(f"/proc/{client}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(client, resource.RLIMIT_AS, (size, size))
     drill.open_gate()

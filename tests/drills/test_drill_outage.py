@@ -21,7 +21,7 @@ def test_all_hosts_gone_for_a_minute(make_drill: Maker, lab: Lab) -> None:
     drill.open_gate(20)
     drill.start_run()
     drill.wait_done(20)
-    wait_until(lambda: len(drill.running) == 4, "all slots work")
+    drill.wait_at_gate(slots=4)
     held = drill.running
     for host in lab.hosts:
         host.cut()

@@ -53,10 +53,13 @@ def test_stopped_at_once_by_a_second_ctrl_c(make_drill: Maker) -> None:
 def test_a_closed_terminal_ends_nothing(make_drill: Maker) -> None:
     drill = make_drill()
     ours, theirs = pty.openpty()
+    drill.open_gate(10)
     process = drill.start_run(terminal=theirs)
     os.close(theirs)
     drill.wait_done(10)
     os.close(ours)  # the kernel hangs up: SIGHUP to the session's leader, and errors for whoever writes there
+    wait_until((drill.runs("drill") / "run.log").exists, "it has heard")
+    drill.open_gate()
     drill.end()
     assert process.returncode == 0
     drill.five_checks("terminal closed")
@@ -65,11 +68,14 @@ def test_a_closed_terminal_ends_nothing(make_drill: Maker) -> None:
 def test_a_hang_up_signal_ends_nothing(make_drill: Maker) -> None:
     """As some shells send it to all that they started."""
     drill = make_drill()
-    drill.start_run()
+    drill.open_gate(8)
+    process = drill.start_run()
     for count in (8, 20):
+        drill.open_gate(count)
         drill.wait_done(count)
-        assert drill.process
-        drill.process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        drill.assert_undone()
+    drill.open_gate()
     drill.end()
     drill.five_checks("SIGHUP", 2)
 
