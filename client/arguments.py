@@ -38,10 +38,20 @@ def parse(argv: Optional[List[str]] = None) -> Options:
         address=address,
         host=given.host or facts.host_name(),
         slots=given.slots or facts.cores(),
-        workdir=os.path.abspath(os.path.expanduser(given.workdir or os.environ.get("TMPDIR") or "/tmp")),
+        workdir=os.path.abspath(os.path.expanduser(given.workdir or temporary_folder())),
         detach=given.detach,
         log=os.path.abspath(given.log) if given.log else "",
     )
+
+
+def temporary_folder() -> str:
+    """$TMPDIR or /tmp; never $XDG_RUNTIME_DIR: that is memory, small, and removed when the user logs out."""
+    wanted, runtime = os.environ.get("TMPDIR"), os.environ.get("XDG_RUNTIME_DIR")
+    if wanted and runtime:
+        runtime = os.path.realpath(runtime)
+        if os.path.commonpath([os.path.realpath(wanted), runtime]) == runtime:
+            return "/tmp"
+    return wanted or "/tmp"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate")
     parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")
     parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")
-    parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR or /tmp)")
+    parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)")
     parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
     parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
     parser.add_argument("--version", action="version", version="spe-client " + VERSION)

@@ -22,15 +22,16 @@ class Load:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._at = clock, clock()
+        self.cores = 1  # that one task takes
         self._own = 0.0
 
-    def note(self, busy: int) -> None:
-        """So many cores were busy with our tasks since the last note."""
+    def note(self, tasks: int) -> None:
+        """So many of our tasks ran since the last note."""
         now = self._clock()
         if now - self._at < OFTEN:  # a minute's mean does not care
             return
         kept = math.exp(-(now - self._at) / MINUTE)
-        self._own, self._at = self._own * kept + busy * (1.0 - kept), now
+        self._own, self._at = self._own * kept + tasks * self.cores * (1.0 - kept), now
 
     def of_others(self, total: Optional[float]) -> Optional[float]:
         """What of a total load is not ours."""

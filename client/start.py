@@ -144,6 +144,7 @@ class Client:
         every = _number(self.config, "Ping", 0)
         pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
         loop = Loop(self.master, self.base.path, slots, environment, worker, together, pace)
+        loop.load.cores = cores
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))

@@ -4,6 +4,7 @@ This host may have slept, the client been stopped, the link been cut: then other
 is sent or started before the master has said which of our tickets still count.
 """
 
+import sys
 import threading
 import time
 from typing import Any, Callable, Optional
@@ -11,7 +12,21 @@ from typing import Any, Callable, Optional
 from .wire import Stopping
 
 LOOK = 0.2  # seconds between looks of those who wait
-_BOOTTIME: Optional[int] = getattr(time, "CLOCK_BOOTTIME", None)
+_NUMBER = 7  # of CLOCK_BOOTTIME in Linux; Python has the name since 3.7 only
+
+
+def boot_clock() -> Optional[int]:
+    """The number of the clock that also goes while this host sleeps; None where there is none."""
+    number: Optional[int] = getattr(time, "CLOCK_BOOTTIME", _NUMBER if sys.platform.startswith("linux") else None)
+    try:
+        if number is not None:
+            time.clock_gettime(number)
+    except OSError:  # a kernel that does not know it
+        return None
+    return number
+
+
+_BOOTTIME = boot_clock()
 
 
 def clock() -> float:

@@ -35,6 +35,7 @@ from .reader import Reader, Statistics
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
+from .standing import Standing
 from .store import NewSet, Store
 from .sweep import Sweep
 from .tables import bring_up_to_date
@@ -316,6 +317,7 @@ class Run:
             yield NewSet(self.sweep.key(one.values), position, one.values)
 
     async def _until_over(self, desk: Desk, fleet: Fleet, gathering: Gathering, streaming: asyncio.Task[None]) -> None:
+        standing = Standing(self.folder)
         while True:
             desk.moved.clear()
             if streaming.done():
@@ -329,6 +331,7 @@ class Run:
                 desk.wake_idle()
                 return
             fleet.check()
+            standing.note(desk.farm, fleet.faults)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(desk.moved.wait(), TICK)
 

@@ -31,7 +31,7 @@ EVERY_PROJECTS = {
 # what they import counts as imported by their users.
 LAYERS = [
     {"cli"},
-    {"run", "fleet", "gathering", "recollect", "tables"},
+    {"run", "fleet", "standing", "gathering", "recollect", "tables"},
     {"web", "page", "launch", "progress"},
     {"desk"},
     {"farm", "handout", "board"},

@@ -40,6 +40,7 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
     """Sentences, the most important first."""
     from ..detached import living
     from ..model import TaskState
+    from ..standing import sentences
 
     last = task.tickets[-1] if task.tickets else None
     if task.state is TaskState.DONE:
@@ -52,6 +53,7 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
     if task.state is TaskState.RUNNING:
         hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
         return [*reasons, f"it runs, on {hosts}"]
+    reasons += sentences(reader.folder) if not reasons else []
     ahead = reader.waiting_before(task.number)
     reasons.append(f"{ahead} other {'set waits' if ahead == 1 else 'sets wait'} before it" if ahead else "it is next")
     if last and last.reason:

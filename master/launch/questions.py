@@ -97,7 +97,9 @@ else
     mine=
 fi
 case $workdir in "~"|"~/"*) workdir=$HOME${workdir#"~"} ;; esac
-workdir=${workdir:-${TMPDIR:-/tmp}}
+tmp=${TMPDIR:-/tmp}
+[ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
+workdir=${workdir:-$tmp}
 existing "$workdir"
 ours=0
 for lock in "$near"/spe-*/client.lock; do [ -e "$lock" ] && ours=$((ours + 1)); done

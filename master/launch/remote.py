@@ -146,7 +146,9 @@ LC_ALL=C; export LC_ALL
 parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
 while [ ! -d "$parent" ]; do parent=$(dirname "$parent"); done
 case $workdir in "~/"*) workdir=$HOME/${workdir#"~/"} ;; esac
-df -Pi "$parent" "${workdir:-${TMPDIR:-/tmp}}"
+tmp=${TMPDIR:-/tmp}
+[ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
+df -Pi "$parent" "${workdir:-$tmp}"
 exit 0
 """
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from core_kit import NO_USAGE, OUT, make_farm, outcomes, reasons, take
 from spe.changes import Usage
+from spe.errors import Fault, LaunchError
 from spe.farm import Farm
 from spe.keys import Times
 from spe.model import Failure, TaskState, Ticket
 from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
+from spe.standing import Standing, sentences
 from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
 
 
@@ -263,3 +267,28 @@ def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_
     assert not farm.is_live(hanging.id) and hanging.task not in farm.tasks
     assert reasons(farm) == ["timeout after 3 s"]
     assert farm.expired_of(client) == [hanging.id], "its client is called at once"
+
+
+def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: Path) -> None:
+    (tmp_path / "session").mkdir()
+    farm = make_farm(10)
+    standing = Standing(tmp_path, pause=0.0)
+    standing.note(farm, {"far": LaunchError(Fault.START, "no route to host", where="far")})
+    assert sentences(tmp_path)[0] == "no host is up yet" and sentences(tmp_path)[1].startswith("far is not up: ")
+    bad, good = host(farm, "bad"), host(farm, "good")
+    for _ in range(SUSPECT_AFTER):
+        fail(farm, take(farm, bad)[0])
+    standing.note(farm, {})
+    assert sentences(tmp_path) == ["bad is under suspicion, its last tasks failed; others try them first"]
+    for ticket in take(farm, good, 9):
+        finish(farm, ticket)
+    farm.loaded = {"good"}
+    standing.note(farm, {})
+    benched, loaded = sentences(tmp_path)
+    assert benched == "bad is benched, it fails what succeeds elsewhere: libfoo.so is missing"
+    assert loaded == "good is loaded by others"
+    farm.draining = True
+    standing.note(farm, {})
+    assert sentences(tmp_path)[0] == "the run ends: nothing more is handed out"
+    assert (tmp_path / "session/standing.json").stat().st_mode & 0o777 == 0o600
+    assert sentences(tmp_path / "nowhere") == []

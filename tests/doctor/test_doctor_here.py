@@ -65,3 +65,13 @@ def test_without_a_sweep_and_without_hosts_there_is_nothing_to_look_at(home: Pat
     found = spe("doctor", cwd=home)
     assert found.code == 2
     assert "spe.yaml" in found.err
+
+
+def test_a_temporary_folder_below_the_runtime_folder_is_passed_over_as_the_client_does(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sweep(home, free_port())
+    monkeypatch.setenv("TMPDIR", "/proc/nowhere")  # no place to work in
+    assert stopping(spe("doctor", "--json", cwd=home).hosts["localhost"]) == [Fault.WORKDIR]
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc")
+    assert stopping(spe("doctor", "--json", cwd=home).hosts["localhost"]) == []

@@ -1,0 +1,69 @@
+"""What keeps hosts from getting work now, written down by the run for `spe why`: runs/<name>/session/standing.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .errors import LaunchError
+from .farm import Farm
+from .session import private_write
+from .trust import Trust
+
+log = logging.getLogger("spe.standing")
+FILE = Path("session") / "standing.json"
+
+
+class Standing:
+    """Written when it has changed, and not more often than people look."""
+
+    def __init__(self, folder: Path, pause: float = 1.0) -> None:
+        """`folder` is runs/<name>/; `pause`: seconds between two looks."""
+        self._path, self._pause, self._looked = folder / FILE, pause, -pause
+        self._written: dict[str, str] | None = None
+
+    def note(self, farm: Farm, faults: Mapping[str, LaunchError]) -> None:
+        """Remember how things stand now."""
+        now = time.monotonic()
+        if now - self._looked < self._pause:
+            return
+        self._looked = now
+        standing = of(farm, faults)
+        if standing != self._written:
+            self._write(standing)
+
+    def _write(self, standing: dict[str, str]) -> None:
+        try:
+            private_write(self._path, json.dumps(standing))
+            self._written = standing
+        except OSError as error:  # a full disk, say: then `spe why` tells less
+            log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
+    """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
+    down = {host: str(error).splitlines()[0] for host, error in faults.items() if host not in farm.hosts}
+    found = {host: f"is not up: {why}" for host, why in down.items()}
+    found |= dict.fromkeys(farm.loaded, "is loaded by others")
+    for host, record in farm.guard.records.items():
+        if record.trust is Trust.BENCHED:
+            found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
+        elif record.trust is Trust.SUSPECTED:
+            found[host] = "is under suspicion, its last tasks failed; others try them first"
+    if farm.draining:
+        found[""] = "the run ends: nothing more is handed out"
+    elif not farm.hosts:
+        found[""] = "no host is up yet"
+    return found
+
+
+def sentences(folder: Path) -> list[str]:
+    """What the run that goes on in runs/<name>/ wrote down; nothing when there is none."""
+    try:
+        standing: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
