@@ -77,7 +77,7 @@ find_python() {
 """
 
 SHOWN = r"""
-shown() { # the list of names is fresh; the file itself, when another host has just put it there, NFS may deny for seconds
+shown() { # the list of names is fresh; the file, when another host has just put it there, NFS may deny for seconds
     for file in "$folder"/*; do
         [ "$file" = "$client" ] || continue
         for second in 1 2 3 4 5; do [ -e "$client" ] && return 0; sleep 1; done
