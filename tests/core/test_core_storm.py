@@ -8,8 +8,13 @@ from core_kit import NO_USAGE, OUT, Replay
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test,
-)  # fmt: skip
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from spe.farm import MAX_LOST, Farm
 from spe.handout import UNHEARD
 from spe.lifecycle import LIVE
@@ -87,15 +92,14 @@ class Storm(RuleBasedStateMachine):
         for ticket_id in sorted(self.held[client])[-count:]:
             ticket, task = self.farm.tickets.get(ticket_id), self.farm.tasks.get(self.known[ticket_id])
             before = (task.attempts, task.lost) if task else None
-            was_live = self.farm.is_live(ticket_id)
+            was_live, calls = self.farm.is_live(ticket_id), self.farm.clients_to_call()
             self.farm.give_back(ticket_id, "stranger" if stranger else client)
             assert task is None or (task.attempts, task.lost) == before
             if stranger:
                 assert self.farm.is_live(ticket_id) == was_live
                 continue
             assert ticket is None or ticket.state is not TicketState.ISSUED
-            told = ticket_id in self.farm._expired.get(client, ())
-            assert not (was_live and told), "told of what it gave back itself"
+            assert self.farm.clients_to_call() == calls, "told of what it gave back itself"
             self.held[client].discard(ticket_id)
 
     @precondition(lambda self: self.alive())
