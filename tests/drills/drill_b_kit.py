@@ -12,16 +12,19 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drills.figures import Figures, Line
 from needs import need_program, need_root
 from spe import bundle
 
@@ -279,8 +282,24 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def report(name: str, drill: Drill, *more: str) -> None:
-    """One line of figures."""
-    done = drill.states().get("done", 0)
-    left = f"left: {len(drill.processes())} processes, {len(drill.left())} files"
-    print(f"DRILL {name}: {drill.sets} sets, {done} done, {drill.seconds:.1f} s, {'; '.join([*more, left])}")
+def undisturbed(drill: Drill, hosts: Callable[[Drill], object]) -> float:
+    """Seconds that the same sweep takes with these hosts when nothing happens."""
+    plain = Drill(drill.root.with_name(f"{drill.root.name}-plain"))
+    try:
+        for name in ("spe.yaml", "work"):
+            shutil.copy(drill.folder / name, plain.folder)
+        plain.sets = drill.sets
+        hosts(plain.start())
+        assert plain.end(170) == 0
+        plain.checked()
+        return plain.seconds
+    finally:
+        plain.close()
+
+
+def report(figures: Figures, what: str, drill: Drill, times: int = 1, plain: float = 0.0) -> None:
+    """One line of the table, after the checks; with the seconds that the sweep takes when nothing happens."""
+    seen = Counter(int(row["x"]) for file in ("results.csv", "failed.csv") for row in drill.rows(file))
+    lost, doubled = drill.sets - len(seen), sum(seen.values()) - len(seen)
+    left = (len(drill.processes()), len(drill.left()))
+    figures.add(Line(what, times, drill.sets, lost, doubled, plain, drill.seconds, *left))

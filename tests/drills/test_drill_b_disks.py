@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from drill_b_kit import WORK, Drill, report, small_disk, wait_until
+from drill_b_kit import WORK, Drill, report, small_disk, undisturbed, wait_until
+from drills.figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -26,12 +27,18 @@ def drill(tmp_path: Path) -> Iterator[Drill]:
     made.close()
 
 
-def test_a_full_disk_on_the_master_holds_the_sweep_up_until_there_is_room_and_costs_nothing(drill: Drill) -> None:
+def two_hosts(drill: Drill, slots: int = 2, sleep: float = 0.1) -> None:
+    for name in ("h1", "h2"):
+        drill.host(name, slots=slots, SLEEP=f"{sleep}")
+
+
+def test_a_full_disk_on_the_master_holds_the_sweep_up_until_there_is_room_and_costs_nothing(
+    drill: Drill, figures: Figures
+) -> None:
     with small_disk(drill.folder / "runs", "1m") as resize:
         drill.sweep(200).start()
         filler = drill.folder / "runs" / "filler"
-        drill.host("h1", slots=2, SLEEP="0.1")
-        drill.host("h2", slots=2, SLEEP="0.1")
+        two_hosts(drill)
         wait_until(lambda: drill.done() > 5, "some are done")
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -47,13 +54,13 @@ def test_a_full_disk_on_the_master_holds_the_sweep_up_until_there_is_room_and_co
         resize("64m")
         assert drill.end() == 0
         failed = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
-        report("the master's disk full for 4 s", drill, f"{failed} attempts lost")
         assert failed == 0
         assert "Traceback" not in drill.said
         drill.checked()
+        report(figures, "master's disk full for 4 s, then room again", drill, plain=undisturbed(drill, two_hosts))
 
 
-def test_large_results_wait_while_the_disk_of_the_master_is_full(drill: Drill) -> None:
+def test_large_results_wait_while_the_disk_of_the_master_is_full(drill: Drill, figures: Figures) -> None:
     work = WORK.replace('echo "$1"\n', 'head -c 1500000 /dev/zero >large\necho "$1"\n')
     yaml = (drill.sweep(6, work=work).folder / "spe.yaml").read_text()
     large = "large: {from: large, as: file}, data:"
@@ -68,44 +75,49 @@ def test_large_results_wait_while_the_disk_of_the_master_is_full(drill: Drill) -
         resize("64m")
         assert drill.end() == 0
         failed = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
-        report("no room for uploads for 12 s", drill, f"{failed} attempts lost")
         assert failed == 0
         drill.checked()
         for row in drill.rows():
             assert (drill.runs / row["large"]).stat().st_size == 1_500_000
+        plain = undisturbed(drill, lambda one: one.host("h1", slots=3))
+        report(figures, "no room for uploads of 1.5 MB for 12 s, then room again", drill, plain=plain)
 
 
-def test_a_host_whose_home_is_full_does_without_the_cache(drill: Drill) -> None:
+def test_a_host_whose_home_is_full_does_without_the_cache(drill: Drill, figures: Figures) -> None:
     worker = WORK.encode() + b"exit 0\n" + bytes(100_000)
     with small_disk(drill.root / "full", "16k"):
         drill.sweep(20, work=worker).start()
         full = drill.host("h1", XDG_CACHE_HOME=str(drill.root / "full"), HOME=str(drill.root / "full"))
         assert drill.end() == 0
-        report("a host's home full", drill, "the worker came without the cache")
         assert "No space left on device" in full.said
         assert not [path for path in (drill.root / "full").rglob("*") if path.is_file()]
         drill.checked()
+        plain = undisturbed(drill, lambda one: one.host("h1"))
+        report(figures, "a host's home full (the worker comes without the cache)", drill, plain=plain)
 
 
-def test_tasks_on_a_host_with_a_full_disk_go_to_others_and_it_is_benched(drill: Drill) -> None:
+def test_tasks_on_a_host_with_a_full_disk_go_to_others_and_it_is_benched(drill: Drill, figures: Figures) -> None:
     with small_disk(drill.root / "full", "64k"):
         drill.sweep(100).start()
         (drill.root / "full" / "filler").write_bytes(bytes(44 * 1024))  # the client finds room, a result does not
-        drill.host("h1", SLEEP="0.05")
-        drill.host("h2", SLEEP="0.05")
+        two_hosts(drill, slots=1, sleep=0.05)
         drill.host("full", "--workdir", str(drill.root / "full"), slots=8)
         assert drill.end() == 0
         lost = drill.query("SELECT host, count(*) FROM tickets WHERE state IN ('failed', 'rejected') GROUP BY host")
-        report("a task directory full, beside two good hosts", drill, f"attempts lost: {dict(lost)}")
         assert {host for host, _ in lost} <= {"full"}
         assert "full is benched" in drill.said
         assert os.listdir(drill.root / "full") == ["filler"]
         drill.checked()
+        plain = undisturbed(drill, lambda one: two_hosts(one, slots=1, sleep=0.05))
+        what = (
+            f"task directory full on one host of 8 slots, two good ones beside it ({dict(lost)['full']} attempts lost)"
+        )
+        report(figures, what, drill, plain=plain)
 
 
 @pytest.mark.parametrize("careless", [False, True], ids=["careful program", "program that ignores it"])
 def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_mends_it(
-    drill: Drill, careless: bool
+    drill: Drill, figures: Figures, careless: bool
 ) -> None:
     work = WORK.replace(" || exit 1", "") + "exit 0\n" if careless else WORK
     with small_disk(drill.root / "full", "64k"):
@@ -127,11 +139,13 @@ def test_on_the_only_host_a_full_disk_is_the_reason_of_every_failure_and_retry_m
             drill.start()
             drill.host("h1", "--workdir", str(drill.root / "full"))
             assert drill.end() == 0
-        report("the only task directory full, then mended", drill, f"{len(failures)} failed with that reason")
         drill.checked()
+        report(
+            figures, f"the only task directory full, then mended and `spe retry` ({len(failures)} had failed)", drill
+        )
 
 
-def test_a_worker_damaged_in_the_cache_harms_no_run_and_is_replaced_by_the_next(drill: Drill) -> None:
+def test_a_worker_damaged_in_the_cache_harms_no_run_and_is_replaced_by_the_next(drill: Drill, figures: Figures) -> None:
     cache = {"XDG_CACHE_HOME": str(drill.root / "cache")}
     drill.sweep(12, "delete_worker: false\n").start()
     drill.host("h1", SLEEP="0.3", **cache)
@@ -141,6 +155,7 @@ def test_a_worker_damaged_in_the_cache_harms_no_run_and_is_replaced_by_the_next(
     kept.write_bytes(b"#!/bin/sh\necho wrong; exit 0\n")
     second = drill.host("h2", SLEEP="0.3", **cache)  # comes meanwhile, and finds the damaged one
     wait_until(lambda: kept.exists() and kept.read_bytes() == good, "it is fetched again")
+    wait_until(lambda: "registered with" in second.said, "it has looked at it for the last time")
     assert "fetching the worker" in second.said
     kept.write_bytes(good[:-1])  # cut short, for the next run
     assert drill.end() == 0
@@ -150,8 +165,8 @@ def test_a_worker_damaged_in_the_cache_harms_no_run_and_is_replaced_by_the_next(
     assert drill.end() == 0
     assert "fetching the worker" in third.said
     assert kept.read_bytes() == good
-    report("a worker damaged on the host, twice", drill, "fetched again, no wrong result")
     drill.checked(keeps=True)
+    report(figures, "worker damaged in the cache, which is to stay (fetched again)", drill, 2)
 
 
 class Stalling(socketserver.ThreadingTCPServer):
@@ -190,7 +205,9 @@ class _Pass(socketserver.BaseRequestHandler):
                 self.request.sendall(data)
 
 
-def test_a_client_that_dies_with_the_lock_of_a_shared_home_holds_up_nobody_for_long(drill: Drill) -> None:
+def test_a_client_that_dies_with_the_lock_of_a_shared_home_holds_up_nobody_for_long(
+    drill: Drill, figures: Figures
+) -> None:
     """Others of its host; those of other hosts are in test_drill_nfs.py."""
     drill.sweep(30).start()
     home = {"XDG_CACHE_HOME": str(drill.root / "shared")}
@@ -214,11 +231,13 @@ def test_a_client_that_dies_with_the_lock_of_a_shared_home_holds_up_nobody_for_l
     assert drill.end() == 0
     way.shutdown()
     way.server_close()
-    report("a client dies with the lock of a shared home", drill, f"others went on after {waited:.1f} s")
     assert waited < 15
     left = {path.name for path in (drill.root / "shared").rglob("*") if path.is_file() and path.name != ".spe-made"}
     assert not {name for name in left if name.endswith(".lock")}
     drill.checked()
+    plain = undisturbed(drill, lambda one: two_hosts(one, slots=1, sleep=0.3))
+    what = f"client and guard die with the worker's lock in a shared home (others wait {waited:.1f} s)"
+    report(figures, what, drill, plain=plain)
 
 
 def host_of(pid: int) -> str:

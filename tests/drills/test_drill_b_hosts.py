@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drill_b_kit import WORK, Drill, report, wait_until
+from drill_b_kit import WORK, Drill, report, undisturbed, wait_until
+from drills.figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -36,7 +37,7 @@ def lost_on(drill: Drill) -> Counter[str]:
 
 
 def test_a_host_ten_times_slower_than_the_others_makes_the_sweep_at_most_1_3_times_longer(
-    drill: Drill, other: Drill
+    drill: Drill, other: Drill, figures: Figures
 ) -> None:
     for one in (drill, other):
         one.sweep(56).start()
@@ -48,40 +49,48 @@ def test_a_host_ten_times_slower_than_the_others_makes_the_sweep_at_most_1_3_tim
     assert any(host == "slow" for _, host in drill.started())
     ratio = drill.seconds / other.seconds
     copies = len(drill.started()) - drill.sets
-    report("a host ten times slower", drill, f"{ratio:.2f} times as long as without it", f"{copies} copies")
     assert ratio <= 1.3
     drill.checked()
     other.checked()
+    what = f"one host ten times slower than seven others, compared with these alone ({copies} copies)"
+    report(figures, what, drill, plain=other.seconds)
 
 
-def test_a_host_that_fails_everything_at_once_costs_at_most_ten_attempts_of_1000_tasks(drill: Drill) -> None:
+def hosts(drill: Drill, count: int, **more: str) -> None:
+    """So many good ones."""
+    for number in range(1, count + 1):
+        drill.host(f"h{number}", slots=2, **more)
+
+
+def test_a_host_that_fails_everything_at_once_costs_at_most_ten_attempts_of_1000_tasks(
+    drill: Drill, figures: Figures
+) -> None:
     drill.sweep(1000).start()
-    for number in range(1, 9):
-        drill.host(f"h{number}", slots=2, SLEEP="0.05")
+    hosts(drill, 8, SLEEP="0.05")
     drill.host("bad", slots=2, BAD="yes")
     assert drill.end(170) == 0
     lost = lost_on(drill)
-    report("a black hole", drill, f"{lost['bad']} attempts lost")
     assert 1 <= lost["bad"] <= 10
     assert set(lost) == {"bad"}
     assert drill.states() == {"done": 1000}
     assert drill.said.count("is benched") <= 1
     assert drill.said.count("bad is benched") == 1
     drill.checked()
+    plain = undisturbed(drill, lambda one: hosts(one, 8, SLEEP="0.05"))
+    what = f"a host that fails everything at once beside 8 good ones ({lost['bad']} attempts lost)"
+    report(figures, what, drill, plain=plain)
 
 
 def test_a_host_that_turns_bad_after_100_good_tasks_costs_at_most_ten_attempts_beside_those_it_had_begun(
-    drill: Drill,
+    drill: Drill, figures: Figures
 ) -> None:
     slots, good = 2, 100
     drill.sweep(1000).start()
-    for number in range(1, 7):
-        drill.host(f"h{number}", slots=2, SLEEP="0.1")
+    hosts(drill, 6, SLEEP="0.1")
     drill.host("turns", slots=slots, SLEEP="0.05", TURNS=str(good))
     assert drill.end(170) == 0
     lost = lost_on(drill)
     accepted = drill.query("SELECT count(*) FROM tickets WHERE host = 'turns' AND state = 'accepted'")[0][0]
-    report("a host turns bad", drill, f"{accepted} good ones, then {lost['turns']} attempts lost")
     assert good - 10 <= accepted <= good, "it was trusted, and had work ahead"
     assert drill.states() == {"done": 1000}
     assert set(lost) == {"turns"}
@@ -89,24 +98,34 @@ def test_a_host_that_turns_bad_after_100_good_tasks_costs_at_most_ten_attempts_b
     assert 1 <= lost["turns"] <= 10 + slots
     drill.checked()
 
+    def good_ones(one: Drill) -> None:
+        hosts(one, 6, SLEEP="0.1")
+        one.host("turns", slots=slots, SLEEP="0.05")
 
-def test_a_region_of_parameters_that_fails_on_every_host_benches_nobody(drill: Drill) -> None:
+    what = f"a host that fails everything after {good} good tasks beside 6 good ones ({lost['turns']} attempts lost)"
+    report(figures, what, drill, plain=undisturbed(drill, good_ones))
+
+
+def test_a_region_of_parameters_that_fails_on_every_host_benches_nobody(drill: Drill, figures: Figures) -> None:
     bad = range(101, 141)
     fails = 'if [ "$1" -ge 101 ] && [ "$1" -le 140 ]; then echo "no solution for $1" >&2; exit 3; fi\n'
     drill.sweep(200, work=WORK.replace("#!/bin/sh\n", f"#!/bin/sh\n{fails}")).start()
-    for number in range(1, 5):
-        drill.host(f"h{number}", slots=2)
+    hosts(drill, 4)
     assert drill.end() == 1
     assert "benched" not in drill.said
-    report("a bad region", drill, f"{drill.states().get('failed')} failed as they should")
     assert {row["reason"] for row in drill.rows("failed.csv")} == {f"exit code 3: no solution for {x}" for x in bad}
     for _, attempts in drill.query("SELECT number, attempts FROM tasks WHERE state = 'failed'"):
         assert attempts == 3
     assert len({host for _, host in drill.started()}) == 4
     drill.checked(failed=bad)
+    report(
+        figures, f"a region of the parameters that fails everywhere, 4 hosts ({len(bad)} fail as they should)", drill
+    )
 
 
-def test_with_once_no_task_is_ever_out_twice_and_without_it_idle_hosts_run_copies(drill: Drill, other: Drill) -> None:
+def test_with_once_no_task_is_ever_out_twice_and_without_it_idle_hosts_run_copies(
+    drill: Drill, other: Drill, figures: Figures
+) -> None:
     long = WORK.replace('echo "$1"\n', '[ "$1" -lt 20 ] || sleep 5\necho "$1"\n')
     drill.sweep(20, "once: true\n", work=long).start()
     other.sweep(20, work=long).start()
@@ -114,15 +133,18 @@ def test_with_once_no_task_is_ever_out_twice_and_without_it_idle_hosts_run_copie
         for name in ("h1", "h2", "h3"):
             one.host(name)
     assert drill.end() == other.end() == 0
-    report("once: true", drill, f"{len(drill.started())} starts", f"without it {len(other.started())}")
     assert sorted(x for x, _ in drill.started()) == list(range(1, 21))
     assert len(other.started()) == 21
     assert "once: true" in other.said
     drill.checked()
     other.checked()
+    what = f"`once: true` and a long last task ({len(drill.started())} starts; {len(other.started())} without)"
+    report(figures, what, drill, plain=other.seconds)
 
 
-def test_a_host_loaded_by_others_gets_no_task_and_is_named_and_another_host_does_them(drill: Drill) -> None:
+def test_a_host_loaded_by_others_gets_no_task_and_is_named_and_another_host_does_them(
+    drill: Drill, figures: Figures
+) -> None:
     """Its load is real. The other one's Python tells that of an idle host: a machine has one load for all in it."""
     cores = len(os.sched_getaffinity(0))
     calm = drill.root / "calm"
@@ -140,6 +162,6 @@ def test_a_host_loaded_by_others_gets_no_task_and_is_named_and_another_host_does
         for loop in loops:
             loop.kill()
             loop.wait()
-    report("max_load", drill, f"tasks by host: {dict(Counter(host for _, host in drill.started()))}")
     assert {host for _, host in drill.started()} == {"calm"}
     drill.checked()
+    report(figures, "`max_load` with a loaded host (all sets on the calm one)", drill)

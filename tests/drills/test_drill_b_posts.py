@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from drill_b_kit import Drill, content, report
+from drill_b_kit import Drill, content, report, undisturbed
+from drills.figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 B = "a-boundary-of-ours"
@@ -88,17 +89,23 @@ def result(x: int, data: bytes | None = None) -> bytes:
     return body + f"--{B}--\r\n".encode()
 
 
-def test_results_cut_short_repeated_twice_or_of_another_session_change_nothing(drill: Drill, other: Drill) -> None:
+def two_hosts(drill: Drill) -> None:
+    for name in ("h1", "h2"):
+        drill.host(name, slots=2)
+
+
+def test_results_cut_short_repeated_twice_or_of_another_session_change_nothing(
+    drill: Drill, other: Drill, figures: Figures
+) -> None:
     drill.sweep(300).start()
     other.sweep(3).start()
     raw, stranger = Raw(drill), Raw(other)
     raw.register()
     mine = raw.take(60)
     assert len(mine) == 60
-    drill.host("h1", slots=2)
-    drill.host("h2", slots=2)
+    two_hosts(drill)
     theirs = stranger.take(3)
-    cuts = repeats = 0
+    cuts = repeats = accepted = 0
     for number, (ticket, x) in enumerate(mine.items()):
         whole = result(x)
         for at in (0, 1, 60, len(whole) // 2, len(whole) - 20 - number % 20, len(whole) - 1):
@@ -107,7 +114,9 @@ def test_results_cut_short_repeated_twice_or_of_another_session_change_nothing(d
         if number % 3 == 0:  # the connection stays, the body ends too early
             assert raw.complete(ticket, whole[: len(whole) // 2])[0] == 400
             assert raw.complete(ticket, b"")[0] == 400
-        assert raw.complete(ticket, whole) in ((200, b"accepted\n"), (200, b"expired\n"))
+        answer = raw.complete(ticket, whole)
+        assert answer in ((200, b"accepted\n"), (200, b"expired\n"))
+        accepted += answer == (200, b"accepted\n")
         for again in (whole, result(x, b"other bytes"), result(x + 1)):
             assert raw.complete(ticket, again) == (200, b"expired\n")
             assert raw.ask("/failed", ticket=ticket, reason="no")[0] == 200
@@ -122,14 +131,18 @@ def test_results_cut_short_repeated_twice_or_of_another_session_change_nothing(d
         assert stranger.complete(ticket, result(x)) == (200, b"accepted\n")
     assert raw.ask("/bye", client=raw.client)[0] == 200
     assert drill.end() == other.end() == 0
-    report("bad POSTs", drill, f"{cuts} cut short, {repeats} repeated, {foreign} of another session")
+    assert accepted > len(mine) / 2, "what was cut short and repeated was mostly wanted"
     lost = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
     assert lost == 0
     drill.checked()
     other.checked()
+    what = f"POSTs: {cuts} cut short, {repeats} repeated or changed, {foreign} of another session"
+    report(figures, what, drill, plain=undisturbed(drill, two_hosts))
 
 
-def test_of_two_results_sent_for_one_ticket_in_the_same_moment_one_is_taken_whole(drill: Drill) -> None:
+def test_of_two_results_sent_for_one_ticket_in_the_same_moment_one_is_taken_whole(
+    drill: Drill, figures: Figures
+) -> None:
     drill.sweep(40).start()
     raw = Raw(drill)
     raw.register()
@@ -155,5 +168,5 @@ def test_of_two_results_sent_for_one_ticket_in_the_same_moment_one_is_taken_whol
         both += 1
     raw.ask("/bye", client=raw.client)
     assert drill.end() == 0
-    report("results in the same moment", drill, f"{both} times three")
     drill.checked()
+    report(figures, "three equal results for one ticket at once", drill, both)

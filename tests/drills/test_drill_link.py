@@ -155,5 +155,3 @@ def test_another_port_after_the_death_of_the_master(make_drill: Maker, lab: Lab)
     again = {x: times for x, times in drill.times_begun().items() if times != 1}
     assert again == {}, "nothing ran again"
     drill.five_checks("master killed with -9, its port taken by another")
-
-

@@ -48,5 +48,6 @@ def test_a_master_that_sleeps_past_the_lease_blames_nobody_and_nothing_runs_agai
     blamed = drill.query("SELECT number, lost FROM tasks WHERE lost > 0", "drill")
     again = {x: times for x, times in drill.times_begun().items() if times != 1}
     assert (blamed, again) == ([], {}), drill.story()
+    assert "is silent" not in drill.log_text, "who could not be heard was not silent"
     assert not drill.failed_attempts
     drill.five_checks("master stopped (SIGSTOP, as a laptop that sleeps) past the lease, then continued", SLEEPS)

@@ -78,5 +78,3 @@ def test_a_hang_up_signal_ends_nothing(make_drill: Maker) -> None:
     drill.open_gate()
     drill.end()
     drill.five_checks("SIGHUP", 2)
-
-
