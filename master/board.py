@@ -162,7 +162,8 @@ class Board:
     def _settle(self, task: Task, reason: str) -> None:
         if task.state is TaskState.RUNNING and not task.tickets:
             self.return_to_queue(task)
-        self._moved(task, reason)
+        if reason or task.state is not TaskState.FAILED:  # why it failed stays known when a late attempt is called back
+            self._moved(task, reason)
 
     @staticmethod
     def _attach(task: Task, ticket: Ticket) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +17,15 @@ FILE = Path("session") / "standing.json"
 
 
 class Standing:
-    """Written when it has changed, and not more often than people look."""
+    """Written when it has changed."""
 
-    def __init__(self, folder: Path, pause: float = 1.0) -> None:
-        """`folder` is runs/<name>/; `pause`: seconds between two looks."""
-        self._path, self._pause, self._looked = folder / FILE, pause, -pause
+    def __init__(self, folder: Path) -> None:
+        """`folder` is runs/<name>/."""
+        self._path = folder / FILE
         self._written: dict[str, str] | None = None
 
     def note(self, farm: Farm, faults: Mapping[str, LaunchError]) -> None:
         """Remember how things stand now."""
-        now = time.monotonic()
-        if now - self._looked < self._pause:
-            return
-        self._looked = now
         standing = of(farm, faults)
         if standing != self._written:
             self._write(standing)

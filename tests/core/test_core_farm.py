@@ -516,6 +516,14 @@ def test_a_lost_ticket_of_a_task_that_was_given_up_is_not_renewed_and_its_reason
     assert not farm.changes
 
 
+def test_why_a_task_failed_stays_known_when_late_attempts_at_it_are_called_back() -> None:
+    farm, late = restarted(TicketState.LOST, TaskState.FAILED)
+    assert farm.arrive(1.0, late.id) is not None
+    farm.restore(farm.tasks[late.task], Ticket(late.id + 1, late.task, "2", "b", 0.0, TicketState.LOST))
+    farm.stop()
+    assert not [change for change in farm.changes if isinstance(change, TaskMoved)]
+
+
 def test_the_hosts_are_those_whose_clients_have_come_and_not_gone() -> None:
     farm = make_farm(1)
     one, two = host(farm, "a"), host(farm, "b")

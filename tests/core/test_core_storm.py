@@ -7,7 +7,14 @@ from collections import Counter
 from core_kit import NO_USAGE, OUT, Replay
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from spe.farm import MAX_LOST, Farm
 from spe.handout import UNHEARD
 from spe.lifecycle import LIVE
@@ -17,11 +24,14 @@ from spe.scheduler import lease
 
 LIMITS = {"timeout": 1, "exit:75": 4}
 ENDED = (TaskState.DONE, TaskState.FAILED)
+STEPS = 10_000  # at least so many in a run of the test
 chance = st.integers(0, 2**16)
 
 
 class Storm(RuleBasedStateMachine):
     """Clients hold what they were given, and do with it what they like."""
+
+    steps = 0  # of all storms
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,14 +70,37 @@ class Storm(RuleBasedStateMachine):
         self.held[client.id] = set()
 
     @precondition(lambda self: self.alive())
-    @rule(which=chance, count=st.integers(1, 4))
-    def take(self, which: int, count: int) -> None:
+    @rule(which=chance, count=st.integers(0, 4), ahead=st.sampled_from([0, 0, 1, 5]))
+    def take(self, which: int, count: int, ahead: int) -> None:
+        """Some of it to begin later: with `ahead`, and none free, nothing else."""
         client = self.alive()[which % len(self.alive())]
-        for ticket in self.farm.take(self.now, client, count):
+        tickets = self.farm.take(self.now, client, count + ahead, ahead=ahead)
+        assert len(tickets) <= count + (ahead if self.farm.clients[client].pings else 0), "who cannot be called has it"
+        assert not tickets or not self.farm.draining, "handed out in a drain"
+        for ticket in tickets:
             assert ticket.id not in self.known, "a number was given twice"
             assert self.ended.get(ticket.task) is None, "what is finished was handed out"
             self.known[ticket.id], self.holders[ticket.id] = ticket.task, (client, ticket.host)
             self.held[client].add(ticket.id)
+
+    @precondition(lambda self: any(self.held[client] for client in self.alive()))
+    @rule(which=chance, count=st.integers(1, 4), stranger=st.booleans())
+    def give_back(self, which: int, count: int, stranger: bool) -> None:
+        """What was not begun: nothing is charged for it. Nobody gives back what is another's."""
+        holding = [client for client in self.alive() if self.held[client]]
+        client = holding[which % len(holding)]
+        for ticket_id in sorted(self.held[client])[-count:]:
+            ticket, task = self.farm.tickets.get(ticket_id), self.farm.tasks.get(self.known[ticket_id])
+            before = (task.attempts, task.lost) if task else None
+            was_live, calls = self.farm.is_live(ticket_id), self.farm.clients_to_call()
+            self.farm.give_back(ticket_id, "stranger" if stranger else client)
+            assert task is None or (task.attempts, task.lost) == before
+            if stranger:
+                assert self.farm.is_live(ticket_id) == was_live
+                continue
+            assert ticket is None or ticket.state is not TicketState.ISSUED
+            assert self.farm.clients_to_call() == calls, "told of what it gave back itself"
+            self.held[client].discard(ticket_id)
 
     @precondition(lambda self: self.alive())
     @rule(which=chance)
@@ -121,13 +154,31 @@ class Storm(RuleBasedStateMachine):
         self.dead.discard(sorted(self.dead)[which % len(self.dead)])
 
     @precondition(lambda self: self.alive())
-    @rule(which=chance)
-    def bye(self, which: int) -> None:
+    @rule(which=chance, killed=st.booleans())
+    def bye(self, which: int, killed: bool) -> None:
+        """`killed`: somebody else says it."""
         client = self.alive()[which % len(self.alive())]
-        self.farm.bye(self.now, client)
+        lost = {number: task.lost for number, task in self.farm.tasks.items()}
+        self.farm.bye(self.now, client, killed)
+        assert killed or all(task.lost == lost[number] for number, task in self.farm.tasks.items()), "held against it"
         for ticket_id in self.held.pop(client):
             ticket = self.farm.tickets.get(ticket_id)
             assert ticket is None or ticket.state is not TicketState.ISSUED
+
+    @rule(stop=st.booleans())
+    def drain(self, stop: bool) -> None:
+        """Ctrl-C, and once more."""
+        if not stop:
+            self.farm.draining = True
+            return
+        self.farm.stop()
+        assert not any(ticket.state is TicketState.ISSUED for ticket in self.farm.tickets.values())
+
+    @precondition(lambda self: self.farm.draining)
+    @rule()
+    def run_again(self) -> None:
+        """As in another run, but that clients still have what they had: so more can go wrong."""
+        self.farm.draining = False
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
@@ -155,6 +206,10 @@ class Storm(RuleBasedStateMachine):
     def alive(self) -> list[str]:
         """Clients that can act."""
         return sorted(set(self.held) - self.dead)
+
+    @invariant()
+    def a_step_was_taken(self) -> None:
+        Storm.steps += 1
 
     @invariant()
     def changes_tell_the_store_what_happened(self) -> None:
@@ -207,6 +262,12 @@ class Storm(RuleBasedStateMachine):
         assert self.farm.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
 
     @invariant()
+    def nobody_is_asked_for_more_than_it_has_not_begun(self) -> None:
+        out = Counter(t.client for t in self.farm.tickets.values() if t.state is TicketState.ISSUED)
+        for client, count in self.farm.unbegun(3, self.held).items():
+            assert 0 < count <= min(3, out[client] - self.farm.clients[client].slots), client
+
+    @invariant()
     def no_task_is_accepted_twice(self) -> None:
         assert all(n == 1 for n in self.replay.accepted.values())
 
@@ -222,7 +283,7 @@ class Storm(RuleBasedStateMachine):
             return
         for ticket_id in self.checking:
             self.farm.reject(ticket_id, "not valid", NO_USAGE)
-        self.checking = []
+        self.checking, self.farm.draining = [], False
         self.feed(count=self.tasks)
         healthy = self.farm.register(self.now, "healthy", "linux-x86_64", 1, True).id
         for _ in range(self.tasks * (MAX_LOST + 2) + 2):
@@ -246,7 +307,10 @@ class Storm(RuleBasedStateMachine):
         self.no_task_is_accepted_twice()
 
 
-TestStorm = Storm.TestCase
-TestStorm.settings = settings(
-    max_examples=250, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def test_whatever_hosts_do_what_must_hold_holds_after_each_step() -> None:
+    Storm.steps = 0
+    run_state_machine_as_test(Storm, settings=settings(
+        max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    ))  # fmt: skip
+    print(f"{Storm.steps} steps")
+    assert Storm.steps >= STEPS

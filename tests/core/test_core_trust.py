@@ -272,7 +272,7 @@ def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_
 def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: Path) -> None:
     (tmp_path / "session").mkdir()
     farm = make_farm(10)
-    standing = Standing(tmp_path, pause=0.0)
+    standing = Standing(tmp_path)
     standing.note(farm, {"far": LaunchError(Fault.START, "no route to host", where="far")})
     assert sentences(tmp_path)[0] == "no host is up yet" and sentences(tmp_path)[1].startswith("far is not up: ")
     bad, good = host(farm, "bad"), host(farm, "good")

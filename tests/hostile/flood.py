@@ -1,6 +1,6 @@
 """Asks a master for tasks with wrong session IDs, so many times a second, until it is killed; prints how many it sent.
 
-    python flood.py HOST PORT RATE
+python flood.py HOST PORT RATE
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import signal
 import sys
 import time
 
+from spe.web import Door
+
 CONNECTIONS, A_CONNECTION = 20, 10  # side by side; batches before one is made anew
-PATHS = ("/task", "/config", "/ping", "/complete", "/worker", "/nothing")
+PATHS = (*Door.routes(Door.__new__(Door)), "/nothing")
 
 
 def wrong(path: str) -> str:

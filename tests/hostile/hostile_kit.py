@@ -9,7 +9,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from drill_b_kit import Drill, content
+from spe.web import Door
 
+METHODS_OF = {path: tuple(methods) for path, methods in Door.routes(Door.__new__(Door)).items()}
+ROUTES = tuple(METHODS_OF)  # all that there are, so that none can be forgotten
+POSTED = tuple(path for path in ROUTES if "POST" in METHODS_OF[path])
 B = "a-boundary-of-ours"
 MULTIPART = f"multipart/form-data; boundary={B}"
 LARGEST_GROWTH = 150 * 1024 * 1024

@@ -112,6 +112,13 @@ def test_slow_senders_are_cut_off_after_a_stated_time_and_nobody_waits_for_them(
     loris.add("protocol: slow body", protocol, begin + part, b"x", 20)
     loris.add("protocol: body that stops", protocol, begin + part + bytes(5000), b"", 20)
     loris.add("protocol: slow head of a part", protocol, begin + part[:20], b"x", 20)
+    strange = protocol.head("POST", "/results", f"Content-Type: {MULTIPART}", "Content-Length: 9999", session="x")
+    loris.add("protocol: slow batch of a stranger", protocol, strange, b"x", 20)
+    begin = protocol.head("POST", "/results", f"Content-Type: {MULTIPART}", "Content-Length: 999999")
+    part = part.replace(b'name="', b'name="1/')
+    loris.add("protocol: slow batch, body", protocol, begin + part, b"x", 20)
+    loris.add("protocol: batch that stops", protocol, begin + part + bytes(5000), b"", 20)
+    loris.add("protocol: batch, slow head of a part", protocol, begin + part[:20], b"x", 20)
     for name in ("h1", "h2"):
         drill.host(name, SLEEP="1.1")  # until after the last of them
     began = time.monotonic()

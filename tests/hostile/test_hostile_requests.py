@@ -7,13 +7,24 @@ import time
 from pathlib import Path
 
 import pytest
-from drill_b_kit import Drill, report
-from hostile_kit import LARGEST_GROWTH, MULTIPART, B, Target, body_of, ends_as_without, form, status_of, tickets_in
+from drill_b_kit import Drill, content, report
+from hostile_kit import (
+    LARGEST_GROWTH,
+    MULTIPART,
+    POSTED,
+    ROUTES,
+    B,
+    Target,
+    body_of,
+    ends_as_without,
+    form,
+    status_of,
+    tickets_in,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-ROUTES = ("/config", "/ping", "/worker", "/task", "/complete", "/failed", "/client", "/bye", "/file")
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 OTHERS = ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get", "G\0T", ""]
 METHODS = st.sampled_from(["GET", "POST"] * 6 + OTHERS)
@@ -21,12 +32,12 @@ STRANGE = ["/", "//config", "/config/", "/../config", "/%2e%2e/task", "/task;x",
 PATHS = st.one_of(
     st.sampled_from(ROUTES),
     st.sampled_from(ROUTES),
-    st.sampled_from(("/complete", "/failed")),
+    st.sampled_from(POSTED),
     st.sampled_from(STRANGE),
     TEXT.map(lambda text: "/" + text.replace(" ", "").replace("?", "")),
 )
 NAMES = st.sampled_from(["ticket", "client", "host", "platform", "slots", "name", "worker", "count", "wait", "reason",
-                         "sha256", "files", "extra", "load", "cores", "x"])  # fmt: skip
+                         "sha256", "files", "extra", "load", "cores", "ahead", "pings", "killed", "x"])  # fmt: skip
 ODD = st.one_of(
     TEXT,
     st.sampled_from(["", "-1", "0", "00", "1e9", "nan", "inf", "-0", "0x10", "٣", "1" * 30, "99999999999999999999",
@@ -52,7 +63,17 @@ PIECES = st.sampled_from([
     b"Content-Length: -5", b"Content-Transfer-Encoding: base64", b"Content-Type: multipart/mixed; boundary=c",
     b"Content-Encoding: gzip", b'name="usage"', b"{", b"[" * 50, b"x" * 3000, b"3\r\nabc\r\n", b"0\r\n\r\n",
 ])  # fmt: skip
-BODIES = st.one_of(st.just(b""), st.binary(max_size=200), st.lists(PIECES, max_size=12).map(b"".join))
+LARGEST, MOST_PARTS = 4 << 20, 10_000  # of a batch, as docs/protocol.md says
+ELSEWHERE = 10**8  # no ticket has such a number
+PART_NAMES = st.one_of(
+    st.sampled_from(["said", "reason", "", "/", "/said", "0/said", f"{ELSEWHERE}", f"{ELSEWHERE}/", "-1/said", "٣/said",
+                     f"0{ELSEWHERE}/said", "1" * 30 + "/said"]),
+    st.sampled_from(["said", "data", "reason", "usage", "exit-code", "../../x", "/etc/passwd", "a/b", "x" * 1000, "é"])
+    .map(lambda name: f"{ELSEWHERE}/{name}"),
+    TEXT.map(lambda name: f"{ELSEWHERE + 1}/{name}"),
+)  # fmt: skip
+FORMS = st.lists(st.tuples(PART_NAMES, st.binary(max_size=50)), max_size=5).map(form)
+BODIES = st.one_of(st.just(b""), st.binary(max_size=200), st.lists(PIECES, max_size=12).map(b"".join), FORMS)
 FINE = {200, 204, 205, 206, 304, 400, 403, 404, 405, 413, 415, 416, 417, 503}
 
 
@@ -64,7 +85,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, list[str], bytes]:
     pairs = [(name, value) for name, value in pairs if name != "wait" or path != "/task"] + [("wait", "0")]
     quoted = [f"{name}={_percent(value)}" for name, value in pairs]
     headers = draw(HEADERS) if draw(st.integers(0, 2)) else []
-    if path in ("/complete", "/failed") and draw(st.booleans()):
+    if path in POSTED and draw(st.booleans()):
         headers = [f"Content-Type: {MULTIPART}", *headers]
     return draw(METHODS), f"{path}?{'&'.join(quoted)}", headers, draw(BODIES)
 
@@ -137,6 +158,31 @@ def everything(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.name not in changing}
 
 
+def batch(target: Target, body: bytes, *headers: str, client: str = "") -> bytes:
+    """The answer to so many results at once."""
+    head = target.head("POST", f"/results?client={client}", f"Content-Type: {MULTIPART}",
+                       f"Content-Length: {len(body)}", *headers)  # fmt: skip
+    return target.send(head, body)
+
+
+def no_name_of_a_batch_is_a_path(target: Target, ticket: int, x: int, name: str) -> int:
+    """Whether it stands for the ticket, for the result, or for both; how often it was tried."""
+    said = f"{x}\n".encode()
+    for whole in (name, f"{name}/said", f"{ticket}.{name}", f"/{ticket}/{name}", f"{ticket}/../{ticket}/said\0"):
+        assert status_of(batch(target, form([(whole, b"evil"), (f"{ticket}/said", said)]))) == 400, whole
+    tried = 5
+    for inner in (name, f"../../{name}", f"/etc/{name}", f"/{name}"):
+        for number in (ticket, ticket + ELSEWHERE):
+            body = form([(f"{number}/{inner}", b"evil"), (f"{number}/said", said)])
+            answer = batch(target, body, client=_percent(name) if "\0" not in name else "")
+            line = b"rejected: no part data" if number == ticket else b"unknown"
+            expected = (b"%d %b" % (number, line), b"a part", b"not a multipart body")  # a NUL is in no header
+            assert body_of(answer).startswith(expected), (inner, answer)
+            assert status_of(answer) == (400 if "\0" in name else 200), inner
+            tried += 1
+    return tried
+
+
 def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
     target = Target(drill.sweep(40).start())
     before = everything(drill.root)
@@ -146,13 +192,14 @@ def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
         for path in (f"/config?host={word}&platform=x", f"/config?host=h&platform={word}", f"/worker?name={word}",
                      f"/worker?name=work&platform={word}", f"/file?sha256={word}", f"/bye?client={word}",
                      f"/ping?client={word}&ticket={word}", f"/failed?ticket={word}&reason={word}", f"/{word}",
+                     f"/back?client={word}&ticket={word}", f"/task?count=1&wait=0&worker={word}&ahead={word}",
                      f"/client/{word}", f"/worker/{word}?name=work"):  # fmt: skip
             answer = target.send(target.head("GET", path))
             asked += 1
             assert status_of(answer) in FINE, (path, answer)
             assert b"root:" not in answer
             if status_of(answer) == 200:
-                assert path.startswith(("/config", "/bye", "/ping", "/failed", "/worker?name=work&")), (path, answer)
+                assert path.startswith(("/config", "/bye", "/ping", "/failed", "/back", "/worker?name=work&")), path
         ((ticket, x),) = tickets_in(target.send(target.head("GET", "/task?count=1&wait=5"))).items()
         body = form([(name, b"evil"), ("said", f"{x}\n".encode())])
         disposition = f'; filename="{name}"'
@@ -166,6 +213,7 @@ def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
         head = target.head("POST", f"/complete?ticket={ticket}&client={word}", f"Content-Type: {MULTIPART}",
                            f"Content-Length: {len(whole)}")  # fmt: skip
         assert body_of(target.send(head, whole)).startswith((b"rejected: no part data", b"not a multipart body")), name
+        asked += no_name_of_a_batch_is_a_path(target, ticket, x, name)
         target.deliver({ticket: x})
         assert not (drill.folder / "evil").exists()
     new = {str(path.relative_to(drill.runs)) for path in everything(drill.root) - before}
@@ -173,6 +221,55 @@ def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
     assert not kept
     assert all(name == "files" or name.split("/")[1].isdigit() for name in new if name != "incoming")
     print(f"{asked} requests with names that want to be paths")
+    ends_as_without(drill, target.session)
+
+
+def test_a_batch_over_a_limit_is_refused_as_a_whole_and_one_at_the_limit_is_taken(drill: Drill) -> None:
+    target = Target(drill.sweep(10).start())
+    ((ticket, x),) = tickets_in(target.send(target.head("GET", "/task?count=1&wait=5"))).items()
+    right = [(f"{ticket}/said", f"{x}\n".encode()), (f"{ticket}/data", content(x))]
+
+    def filled(size: int) -> bytes:
+        empty = len(form([*right, (f"{ELSEWHERE}/zz", b"")]))
+        return form([*right, (f"{ELSEWHERE}/zz", bytes(size - empty))])
+
+    def parts(count: int, *more: tuple[str, bytes]) -> bytes:
+        return form([*((f"{ELSEWHERE}/n{i}", b"") for i in range(count - len(more))), *more])
+
+    refused = {
+        "10,001 parts": (413, parts(MOST_PARTS + 1, *right)),
+        "4 MB and a byte": (413, filled(LARGEST + 1)),
+        "a ticket of 1,000 digits": (400, form([*right, ("1" * 1000 + "/said", b"")])),
+        "a name of 10,000 characters": (400, form([*right, (f"{ELSEWHERE}/" + "n" * 10_000, b"")])),
+        "one name twice": (400, form([*right, right[0]])),
+        "no name": (400, form([*right, (f"{ELSEWHERE}/", b"")])),
+        "no ticket": (400, form([*right, ("said", b"")])),
+        "no end": (400, form(right)[:-4]),
+    }
+    before, slowest = target.memory(), 0.0
+    for what, (status, body) in refused.items():
+        answer = batch(target, body)
+        assert status_of(answer) == status, (what, answer)
+    assert status_of(batch(target, gzip.compress(form(right)), "Content-Encoding: gzip")) == 400
+    assert drill.states().get("done", 0) == 0, "taken in part"
+    taken = {
+        "10,000 parts": (1, parts(MOST_PARTS)),
+        "10,000 tickets": (MOST_PARTS, form([(f"{ELSEWHERE + i}/said", b"") for i in range(MOST_PARTS)])),
+        "10,000 failures": (MOST_PARTS, form([(f"{ELSEWHERE + i}/reason", b"x") for i in range(MOST_PARTS)])),
+        "a name of 1,000 characters": (1, form([(f"{ELSEWHERE}/" + "n" * 1000, b"")])),
+        "a reason of 1 MB": (1, form([(f"{ELSEWHERE}/reason", b"why " * (1 << 18))])),
+        "4 MB": (2, filled(LARGEST)),
+    }
+    for what, (lines, body) in taken.items():
+        began = time.monotonic()
+        answer = batch(target, body)
+        slowest = max(slowest, time.monotonic() - began)
+        assert (status_of(answer), body_of(answer).count(b"\n")) == (200, lines), (what, answer[:300])
+    assert b"%d accepted\n" % ticket in answer, "the last one had a result with it"
+    assert slowest < 15
+    growth = target.memory() - before
+    assert growth < LARGEST_GROWTH
+    print(f"batches: memory +{growth / 2**20:.0f} MB, the slowest {slowest:.1f} s")
     ends_as_without(drill, target.session)
 
 
@@ -219,6 +316,10 @@ def test_what_is_too_large_is_refused_in_little_memory_and_time(drill: Drill) ->
         "60 MB after the last part": in_chunks(named, form([("zz", b"")]), *endless(block, 60 << 20)),
         "a chunk's size of 1 MB": [in_chunks(named)[0], b"0" * (1 << 20) + b"\r\n\r\n"],
         "200 MB packed into a little": posted(named, bomb, more=("Content-Encoding: gzip",)),
+        "a batch of 10^15 bytes": posted("/results", b"x", length=10**15),
+        "a batch in chunks without end": in_chunks("/results", *endless(block, 60 << 20)),
+        "a batch of 4 MB and 60 MB behind it": posted("/results", *endless(block, 64 << 20), length=LARGEST),
+        "a part of a batch over max_result": posted("/results", form([("100000000/data", bytes(2 << 20))])),
         "a boundary of 5,000 characters": [target.head(
             "POST", named, f"Content-Type: multipart/form-data; boundary={'b' * 5000}", "Content-Length: 0")],
         "5,000 requests at once": [target.head("GET", "/bye").replace(b"Connection: close\r\n", b"") * 5000
