@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from needs import need, need_root
@@ -30,15 +30,10 @@ class MemoryGroup:
     def allow(self, size: int) -> None:
         self._limit.write_text(str(size))
 
-    def squeeze(self, still: Callable[[], bool]) -> None:
-        """Take away what is free, and a little more: the system ends the largest process when that wants any.
-
-        Not once `still` is false: the one that was meant has been ended, and what it had is for the others.
-        """
-        used = int(self._usage.read_text())
+    def squeeze(self) -> None:
+        """Take away what is free, and a little more: the system ends the largest process when that wants any."""
         with contextlib.suppress(OSError):  # version 1 of control groups refuses to take what is in use
-            if still():
-                self.allow(max(1 << 20, used - (256 << 10)))
+            self.allow(max(1 << 20, int(self._usage.read_text()) - (256 << 10)))
 
 
 @contextlib.contextmanager
