@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +29,16 @@ class MemoryGroup:
         """Words before a command that make it begin in the group."""
         return ("sh", "-c", f'echo $$ > {self.folder}/cgroup.procs; exec "$@"', "sh")
 
-    def members(self) -> list[int]:
-        """The processes in it."""
-        return [int(word) for word in (self.folder / "cgroup.procs").read_text().split()]
+    @contextlib.contextmanager
+    def ballast(self, size: int) -> Iterator[None]:
+        """So many bytes are in use by no process.
+
+        By how much a process is to go before others is a part of all memory: of a few megabytes it would be nothing.
+        """
+        with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+            words = (*self.before, "sh", "-c", f"head -c {size} /dev/zero > {file.name}")
+            subprocess.run(words, check=True)
+            yield
 
     def allow(self, size: int) -> None:
         self._limit.write_text(str(size))
