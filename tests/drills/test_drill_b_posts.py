@@ -268,7 +268,9 @@ def test_of_batches_that_overlap_in_the_same_moment_each_ticket_is_taken_once_an
         lines = [line for answer in answers for line in answer.splitlines()] + [f"{ticket} {single.strip()}"]
         assert {line.partition(" ")[2] for line in lines} <= {"accepted", "expired"}
         assert {f"{one} accepted" for one in group} <= set(lines)
-        assert len(lines) == 3 * 6 + 4 + 4 + 1
+        order = list(group)
+        for answer, expected in zip(answers, (order, order, order[::-1], order[:4], order[2:]), strict=True):
+            assert [int(line.split()[0]) for line in answer.splitlines()] == expected, "a line for each, as they came"
     raw.ask("/bye", client=raw.client)
     assert drill.end() == 0
     report("batches in the same moment", drill, f"{len(groups)} times six")
