@@ -76,10 +76,21 @@ find_python() {
 }
 """
 
+SHOWN = r"""
+shown() { # the list of names is fresh; the file, when another host has just put it there, NFS may deny for seconds
+    for file in "$folder"/*; do
+        [ "$file" = "$client" ] || continue
+        for second in 1 2 3 4 5; do [ -e "$client" ] && return 0; sleep 1; done
+    done
+    return 1
+}
+"""
+
 # Set before it: task (start, or look: only whether it is there), name, run and nonce (see homes.py), and "$@", the
 # client's arguments. A client that is not there: the folder to copy it to is made, and who shares it is seen.
 _SCRIPT = (
     FIND_PYTHON
+    + SHOWN
     + r"""
 parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
 folder=$parent/spe
@@ -111,7 +122,7 @@ if [ "$code" = 43 ]; then
     for file in "$folder/.home-$run"-*; do say "seen ${file##*/}"; done
     # what masters that were killed have left here; only tidiness depends on the clock
     find "$folder" \( -name '.home-*' -o -name '.client-*' \) -mmin +60 -exec rm -f {} + 2>/dev/null
-    [ -e "$client" ] && probe "$found" "$client" # it may have come meanwhile
+    shown && probe "$found" "$client" # it may have come meanwhile
     code=$?
     [ "$code" = 0 ] || { say "python $found"; say "folder $folder"; exit 43; }
 fi
@@ -128,11 +139,12 @@ for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # another host of this home left, and took the file along
 """
 
-_PLACE = r"""
+_PLACE = (
+    SHOWN
+    + r"""
 client=$folder/$name
-same=
-for file in "$folder"/*; do [ "$file" = "$client" ] && cmp -s "$file" "$folder/$incoming" && same=yes; done
-if [ "$same" ]; then # replaced, it would be a stale handle for a host of this home that is just reading it
+if shown && cmp -s "$client" "$folder/$incoming"; then
+    # replaced, it would be a stale handle for a host of this home that is just reading it
     rm -f "$folder/$incoming"
 else
     mv -f "$folder/$incoming" "$client" || exit 45
@@ -140,6 +152,7 @@ fi
 rm -f "$folder/$nonce" # after it: whoever does not see the nonce any more sees the client
 [ "$task" = start ] || exit 0
 """
+)
 
 _INODES = r"""
 LC_ALL=C; export LC_ALL

@@ -27,6 +27,10 @@ class MemoryGroup:
         """Words before a command that make it begin in the group."""
         return ("sh", "-c", f'echo $$ > {self.folder}/cgroup.procs; exec "$@"', "sh")
 
+    def members(self) -> list[int]:
+        """The processes in it."""
+        return [int(word) for word in (self.folder / "cgroup.procs").read_text().split()]
+
     def allow(self, size: int) -> None:
         self._limit.write_text(str(size))
 
