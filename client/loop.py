@@ -31,11 +31,11 @@ class Loop:
     """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(
-        self, master: Master, base: str, slots: int, environment: Dict[str, str], worker: str, together: bool, pace: Pace
+        self, master: Master, base: str, slots: int, variables: Dict[str, str], worker: str, together: bool, pace: Pace
     ) -> None:
         """`worker`: its path, if there is one; `together`: the master takes several results at once."""
         self.master, self.base = master, base
-        self.environment = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+        self.environment = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
         self.worker_path, self.worker_name = worker, os.path.basename(worker)
         self.room, self.pace, self.together = Room(slots), pace, together
         self.load = Load()

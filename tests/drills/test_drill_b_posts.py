@@ -217,7 +217,9 @@ def said(sets: dict[int, int], *words: str) -> set[tuple[str, ...]]:
     return {tuple(f"{ticket} {word}" for ticket in sets) for word in words}
 
 
-def test_batches_cut_short_repeated_twice_or_of_another_session_change_nothing(drill: Drill, other: Drill) -> None:
+def test_batches_cut_short_repeated_twice_or_of_another_session_change_nothing(
+    drill: Drill, other: Drill, figures: Figures
+) -> None:
     drill.sweep(300, "once: true\n").start()  # nobody is quicker with a copy
     other.sweep(4).start()
     raw, stranger = Raw(drill), Raw(other)
@@ -258,14 +260,16 @@ def test_batches_cut_short_repeated_twice_or_of_another_session_change_nothing(d
     assert stranger.results(batch(theirs)) == (200, [f"{ticket} accepted" for ticket in theirs])
     assert raw.ask("/bye", client=raw.client)[0] == 200
     assert drill.end() == other.end() == 0
-    report("bad batches", drill, f"{cuts} cut short, {repeats} repeated, {taken} results taken")
+    report(figures, f"batches: {cuts} cut short, {repeats} repeated, {taken} results taken", drill)
     lost = drill.query("SELECT count(*) FROM tickets WHERE state IN ('failed', 'rejected')")[0][0]
     assert lost == 0
     drill.checked()
     other.checked()
 
 
-def test_of_batches_that_overlap_in_the_same_moment_each_ticket_is_taken_once_and_whole(drill: Drill) -> None:
+def test_of_batches_that_overlap_in_the_same_moment_each_ticket_is_taken_once_and_whole(
+    drill: Drill, figures: Figures
+) -> None:
     drill.sweep(60).start()
     raw = Raw(drill)
     raw.register()
@@ -286,11 +290,13 @@ def test_of_batches_that_overlap_in_the_same_moment_each_ticket_is_taken_once_an
             assert [int(line.split()[0]) for line in answer.splitlines()] == expected, "a line for each, as they came"
     raw.ask("/bye", client=raw.client)
     assert drill.end() == 0
-    report("batches in the same moment", drill, f"{len(groups)} times six")
+    report(figures, "six batches of the same tickets in one moment", drill, len(groups))
     drill.checked()
 
 
-def test_a_ticket_that_fails_in_one_batch_and_succeeds_in_another_at_once_is_done(drill: Drill) -> None:
+def test_a_ticket_that_fails_in_one_batch_and_succeeds_in_another_at_once_is_done(
+    drill: Drill, figures: Figures
+) -> None:
     drill.sweep(40).start()
     raw = Raw(drill)
     raw.register()
@@ -303,5 +309,5 @@ def test_a_ticket_that_fails_in_one_batch_and_succeeds_in_another_at_once_is_don
         assert tuple(answers[1].splitlines()) in said(group, "accepted")
     raw.ask("/bye", client=raw.client)
     assert drill.end() == 0
-    report("a failure and a result in the same moment", drill)
+    report(figures, "a failure and a result of one ticket in one moment", drill)
     drill.checked()
