@@ -5,16 +5,15 @@ results out; they post what happened, and the loop acts on it.
 """
 
 import os
-import select
-import signal
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import ends
 from .ahead import Pace
 from .children import Strays, ended_children
 from .load import Load
+from .mail import Mail
 from .room import Room
 from .sending import Senders
 from .slot import Attempt, CannotRun
@@ -32,19 +31,12 @@ class Loop:
     """Runs tasks in so many slots until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(
-        self,
-        master: Master,
-        base: str,
-        slots: int,
-        environment: Dict[str, str],
-        worker_path: str,
-        together: bool,
-        pace: Pace,
+        self, master: Master, base: str, slots: int, variables: Dict[str, str], worker: str, together: bool, pace: Pace
     ) -> None:
-        """`together`: the master takes several results at once."""
+        """`worker`: its path, if there is one; `together`: the master takes several results at once."""
         self.master, self.base = master, base
-        self.environment = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
-        self.worker_path, self.worker_name = worker_path, os.path.basename(worker_path)
+        self.environment = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+        self.worker_path, self.worker_name = worker, os.path.basename(worker)
         self.room, self.pace, self.together = Room(slots), pace, together
         self.load = Load()
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
@@ -55,22 +47,21 @@ class Loop:
         self.strays = Strays(base)
         self.over: Optional[ends.Ending] = None
         self._numbers = list(range(slots, 0, -1))
-        self._posted: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
-        self._bell, self._ring = os.pipe()
+        self._mail = Mail()
         self._parent = os.getppid()
         keep_files_to_ourselves()
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
         """Until there is a reason to end; that reason."""
         self.asker, self.senders, self.pinger = asker, senders, pinger
-        self._listen()
+        self._mail.hear_signals(self._on_signal)
         asker.start()
         pinger.start()
         Listener(self, pinger.every).start()
         try:
             while self.over is None:
                 self.wait()
-                self.take_posts()
+                self._mail.take()
                 self.reap()
                 self.settle()
                 self.fill()
@@ -89,18 +80,10 @@ class Loop:
         times += [attempt.give_up for attempt in self.ending]
         began = time.monotonic()
         patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
-        ready, _, _ = select.select([self._bell], [], [], patience)
+        self._mail.wait(patience)
         self._forgive(time.monotonic() - began - patience)
-        if ready:
-            os.read(self._bell, 4096)
         if os.getppid() != self._parent and self.over is None:
             self.over = ends.Ending(ends.OTHER, "the process that guards the client was killed")
-
-    def take_posts(self) -> None:
-        """Do what the other threads asked for."""
-        while self._posted:
-            function, arguments = self._posted.popleft()
-            function(*arguments)
 
     def reap(self) -> None:
         """Programs that have ended; all that is left of their groups goes with them."""
@@ -190,8 +173,8 @@ class Loop:
     def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds
         while not condition() and time.monotonic() < end:
-            select.select([self._bell], [], [], 0.05)
-            self.take_posts()
+            self._mail.wait(0.05)
+            self._mail.take()
             self.reap()
             self.settle()
 
@@ -199,8 +182,7 @@ class Loop:
 
     def post(self, function: Callable[..., None], *arguments: Any) -> None:
         """From any thread: have this done by the loop."""
-        self._posted.append((function, arguments))
-        self._wake()
+        self._mail.post(function, arguments)
 
     def begin(self, attempts: List[Attempt]) -> None:
         """Each begins when there is a slot."""
@@ -311,18 +293,5 @@ class Loop:
         if self.ready and self.pace.is_doubtful:
             Returner(self, self.give_back(len(self.ready))).start()
 
-    def _listen(self) -> None:
-        os.set_blocking(self._ring, False)
-        signal.set_wakeup_fd(self._ring)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of ours, or else the bell would not ring
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-
     def _on_signal(self, number: int, _: Any) -> None:
         self.end(ends.Ending(128 + number, "ended by signal %d" % number))
-
-    def _wake(self) -> None:
-        try:
-            os.write(self._ring, b"\0")
-        except BlockingIOError:  # full: the bell rings already
-            return

@@ -1,0 +1,45 @@
+"""How the loop is woken: by signals, and by other threads that post what it is to do."""
+
+import os
+import select
+import signal
+from collections import deque
+from typing import Any, Callable, Deque, Tuple
+
+Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
+
+
+class Mail:
+    """What is to be done in the loop's own thread, and the bell that says so."""
+
+    def __init__(self) -> None:
+        self._posted: Deque[Posted] = deque()
+        self._bell, self._ring = os.pipe()
+        os.set_blocking(self._ring, False)
+        os.set_blocking(self._bell, False)
+
+    def hear_signals(self, ended: Callable[[int, Any], None]) -> None:
+        """Children that end ring; the signals that end a client ring and call `ended`. For the main thread."""
+        signal.set_wakeup_fd(self._ring)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of ours, or else the bell would not ring
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, ended)
+
+    def post(self, function: Callable[..., None], arguments: Tuple[Any, ...]) -> None:
+        """From any thread: have this done by the loop."""
+        self._posted.append((function, arguments))
+        try:
+            os.write(self._ring, b"\0")
+        except BlockingIOError:  # full: the bell rings already
+            return
+
+    def wait(self, patience: float) -> None:
+        """Until the bell rings, or so many seconds."""
+        if select.select([self._bell], [], [], patience)[0]:
+            os.read(self._bell, 4096)
+
+    def take(self) -> None:
+        """Do what was posted."""
+        while self._posted:
+            function, arguments = self._posted.popleft()
+            function(*arguments)
