@@ -85,7 +85,7 @@ class Farm(Handout):
         self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
         self._walls.append(usage.wall)
-        for benched in self.guard.succeeded(self._now, ticket.host, task.number):
+        for benched in self.guard.succeeded(self._now, ticket.host, task.number, ticket.id):
             self._bench(benched)
         return True
 
@@ -150,7 +150,7 @@ class Farm(Handout):
         """One attempt is used up (unless its host is in doubt): back to the queue, or given up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
-        suspected = self.guard.failed(self._now, ticket.host, task.number, failure)
+        suspected = self.guard.failed(self._now, ticket.host, task.number, failure, ticket.id)
         free = self.guard.doubted(ticket.host, self.hosts)
         if suspected and free:
             self._believe_not(ticket.host, task.number)

@@ -7,6 +7,7 @@ hosts is the task's own fault and speaks against nobody, so a bad region of the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,6 +39,7 @@ class Record:
     pause: float = PROBE_FIRST
     reason: str = ""
     proven: bool = False  # something succeeded here
+    newest: int = 0  # the latest ticket that failed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,9 @@ class Guard:
         """The standing of one host."""
         return self.records.setdefault(host, Record())
 
-    def failed(self, now: float, host: str, task: int, failure: Failure) -> bool:
+    def failed(self, now: float, host: str, task: int, failure: Failure, ticket: int = 0) -> bool:
         """A task failed there; whether the host is suspected from now on."""
+        self.record(host).newest = max(ticket, self.record(host).newest)
         hosts = self._failed_on.setdefault(task, set())
         hosts.add(host)
         if len(hosts) > 1:
@@ -89,9 +92,13 @@ class Guard:
         record.pause = min(2 * record.pause, PROBE_MOST)
         record.probe_at = now + record.pause
 
-    def succeeded(self, now: float, host: str, task: int) -> list[Benched]:
-        """A task succeeded there: the host is trusted, and those where it failed may be benched."""
-        self.records[host] = Record(proven=True)
+    def succeeded(self, now: float, host: str, task: int, ticket: float = math.inf) -> list[Benched]:
+        """A task succeeded there: the host is trusted, and those where it failed may be benched.
+
+        A ticket of before the failures says nothing of the host as it is now: its result came late.
+        """
+        if ticket > self.record(host).newest:
+            self.records[host] = Record(proven=True)
         found = []
         for other in self._failed_on.pop(task, ()):
             benched = self._prove(now, other, task) if other != host else None

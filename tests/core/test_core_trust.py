@@ -292,3 +292,14 @@ def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: P
     assert sentences(tmp_path)[0] == "the run ends: nothing more is handed out"
     assert (tmp_path / "session/standing.json").stat().st_mode & 0o777 == 0o600
     assert sentences(tmp_path / "nowhere") == []
+
+
+def test_a_success_of_before_its_failures_that_comes_late_does_not_clear_a_host() -> None:
+    farm = make_farm(20)
+    turned, good = host(farm, "turned"), host(farm, "good")
+    before, *bad = take(farm, turned, SUSPECT_AFTER + 1)
+    for ticket in bad:
+        fail(farm, ticket)
+    assert finish(farm, before)
+    assert farm.guard.record("turned").trust is Trust.SUSPECTED
+    assert take(farm, good, 1) and take(farm, turned, 5) == []
