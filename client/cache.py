@@ -88,8 +88,10 @@ class Worker:
                     _feed(sums, block)
         except FileNotFoundError:
             return False
-        os.chmod(self.path, 0o755)
-        return self._agree(sums)
+        if not self._agree(sums):
+            return False
+        os.chmod(self.path, 0o555)  # a task that writes into it must not spoil it for all others here
+        return True
 
     def _is_right(self, path: str) -> bool:
         sums = _sums(self.sums)

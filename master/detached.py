@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UsageError
+from .process import began
 
 LOG = "run.log"
 PAUSE = 0.1  # seconds between looks
@@ -34,6 +35,8 @@ def living(folder: Path) -> Living | None:
         facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
         run = Living(int(facts["pid"]), str(facts["page"]))
         os.kill(run.pid, 0)
+        if facts.get("began", "") != began(run.pid):
+            return None  # the number is somebody else's by now
     except (OSError, ValueError, KeyError):
         return None
     return run

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import BusyError, StoreError
+from .process import began
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class Session:
             "session": self.secrets.session,
             "fingerprint": fingerprint,
             "pid": os.getpid(),
+            "began": began(os.getpid()),
         }
         private_write(self.run_folder / "master.json", json.dumps(facts, indent=1) + "\n")
 

@@ -97,7 +97,7 @@ class Guard:
 
         A ticket of before the failures says nothing of the host as it is now: its result came late.
         """
-        if ticket > self.record(host).newest:
+        if ticket >= self.record(host).newest:
             self.records[host] = Record(proven=True)
         found = []
         for other in self._failed_on.pop(task, ()):

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 from cli_kit import Bench, is_alive, wait_until
+from spe.detached import living
+from spe.process import began
 
 GATED = "echo $$ >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\necho $1\n"
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"
@@ -103,6 +105,14 @@ def test_a_closed_terminal_ends_nothing(bench: Bench) -> None:
     assert bench.column("stdout") == ["1", "2", "3"]
     assert "3 of 3 sets done" in read(bench.runs() / "run.log")
     bench.assert_nothing_left()
+
+
+def test_a_run_that_died_is_not_taken_for_alive_because_its_number_is_in_use_again(tmp_path: Path) -> None:
+    facts = {"pid": os.getpid(), "page": "http://127.0.0.1:1/", "began": began(os.getpid())}
+    (tmp_path / "master.json").write_text(json.dumps(facts))
+    assert living(tmp_path)
+    (tmp_path / "master.json").write_text(json.dumps({**facts, "began": "1"}))
+    assert living(tmp_path) is None
 
 
 def read(path: Path) -> str:

@@ -100,3 +100,10 @@ def ends_as_without(drill: Drill, *secrets: str) -> None:
     for secret in secrets:
         assert secret not in log.read_text()
     drill.checked()
+
+
+def report(name: str, drill: Drill, *more: str) -> None:
+    """One line of figures."""
+    done = drill.states().get("done", 0)
+    left = f"left: {len(drill.processes())} processes, {len(drill.left())} files"
+    print(f"HOSTILE {name}: {drill.sets} sets, {done} done, {drill.seconds:.1f} s, {'; '.join([*more, left])}")

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from drill_b_kit import Drill, report, wait_until
-from hostile_kit import MULTIPART, B, Target, ends_as_without, status_of
+from drill_b_kit import Drill, wait_until
+from hostile_kit import MULTIPART, B, Target, ends_as_without, report, status_of
 from spe.receive import PATIENCE
 from spe.server import HEAD_TIME, MOST_STRANGERS
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from drill_b_kit import Drill, content, report
+from drill_b_kit import Drill, content
 from hostile_kit import (
     LARGEST_GROWTH,
     MULTIPART,
@@ -18,6 +18,7 @@ from hostile_kit import (
     body_of,
     ends_as_without,
     form,
+    report,
     status_of,
     tickets_in,
 )
@@ -200,7 +201,9 @@ def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
             assert b"root:" not in answer
             if status_of(answer) == 200:
                 assert path.startswith(("/config", "/bye", "/ping", "/failed", "/back", "/worker?name=work&")), path
-        ((ticket, x),) = tickets_in(target.send(target.head("GET", "/task?count=1&wait=5"))).items()
+        got = target.send(target.head("GET", "/task?count=1&wait=5"))
+        assert status_of(got) == 200, (name, got, asked, drill.states())
+        ((ticket, x),) = tickets_in(got).items()
         body = form([(name, b"evil"), ("said", f"{x}\n".encode())])
         disposition = f'; filename="{name}"'
         body = body.replace(b'name="said"', b'name="said"' + disposition.encode())

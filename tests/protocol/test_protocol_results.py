@@ -141,8 +141,11 @@ def test_nobody_is_asked_for_what_it_has_begun(sweep: Callable[..., Master]) -> 
 
 
 def test_towards_the_end_little_is_given_ahead(sweep: Callable[..., Master]) -> None:
-    started = sweep(40, "ping: 5")
+    started = sweep(41, "ping: 5")
     one, other = started.register(host="a", slots=2, **HELD), started.register(host="b", slots=2, **HELD)
+    first = started.take(client=one)[0]
+    assert len(started.ask("/task", {"client": one, "count": 9, "ahead": 9, "wait": 0}).tickets) == 0, "not yet proven"
+    assert started.complete(first, ("stdout", b"1\n"), client=one) == "accepted"
     wait_for(lambda: len(started.take(20, client=other)) == 20)
     started.ask("/ping", {"client": one, "wait": 2})  # held while the master finds that there are no further sets
     reply = started.ask("/task", {"client": one, "count": 12, "ahead": 10, "wait": 5})
