@@ -38,9 +38,9 @@ def main(count: int = 2000, clients: int = 4, slots: int = 4) -> int:
             for client in started:
                 client.wait()
             wait_for_table(server)
-        first, last = begun_and_ended(server.runs / "results.csv")
+        first, last, lengths = begun_and_ended(server.runs / "results.csv")
     ideal = max(sum(lengths) / (clients * slots), max(lengths))
-    print(f"{count} tasks of {min(lengths):.3f} to {max(lengths):.1f} s on {clients} hosts of {slots} slots:")
+    print(f"{len(lengths)} tasks of {min(lengths):.3f} to {max(lengths):.1f} s on {clients} hosts of {slots} slots:")
     took = last - first
     print(f"  {took:.2f} s from the first start to the last end; {took / ideal:.3f} of the ideal {ideal:.2f} s")
     return 0
@@ -64,11 +64,13 @@ def wait_for_table(server: Server) -> None:
         time.sleep(0.05)
 
 
-def begun_and_ended(table: Path) -> tuple[float, float]:
-    """The first and the last moment in which a program ran, as the programs themselves printed it."""
+def begun_and_ended(table: Path) -> tuple[float, float, list[float]]:
+    """The first and the last moment in which a program ran, as they printed it; and the lengths (equal ones are one)."""
     with table.open(newline="", encoding="utf-8") as file:
-        times = [[float(word) for word in row["both"].split()] for row in csv.DictReader(file)]
-    return min(begun for begun, _ in times), max(ended for _, ended in times)
+        rows = list(csv.DictReader(file))
+    times = [[float(word) for word in row["both"].split()] for row in rows]
+    lengths = [float(row["x"]) for row in rows]
+    return min(begun for begun, _ in times), max(ended for _, ended in times), lengths
 
 
 if __name__ == "__main__":
