@@ -65,7 +65,7 @@ def wait_for_table(server: Server) -> None:
 
 
 def begun_and_ended(table: Path) -> tuple[float, float, list[float]]:
-    """The first and the last moment in which a program ran, as they printed it; and the lengths (equal ones are one)."""
+    """The first and the last moment in which a program ran, as they printed it; the lengths (equal ones are one)."""
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     times = [[float(word) for word in row["both"].split()] for row in rows]
