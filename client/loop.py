@@ -42,8 +42,8 @@ class Loop:
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
-        self.ready: Deque[Attempt] = deque()  # prepared, waiting for a slot
-        self.unsure: List[Attempt] = []  # prepared, but perhaps no longer wanted: the master is being asked
+        self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
+        self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.strays = Strays(base)
         self.over: Optional[ends.Ending] = None
         self._numbers = list(range(slots, 0, -1))
