@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import sys
 import time
 from typing import Callable, List, Optional
 
@@ -136,13 +137,15 @@ class Base:
 
 
 def _pay(path: str) -> None:
-    """Delete what a folder says is to go with it, and the folders made for that."""
+    """Delete what a folder says is to go with it, and the folders made for that; but never the file that we run."""
     try:
         with open(os.path.join(path, OWED)) as file:
             owed = [str(json.loads(line)) for line in file]
     except (OSError, ValueError):  # it owes nothing, or was killed while it wrote that down
         return
     for one in owed:
+        if os.path.abspath(one) == os.path.abspath(sys.argv[0]):
+            continue  # an earlier client owed it; on a shared home other hosts are just starting from it
         try:
             os.unlink(one)
         except OSError:  # gone, by its client's own hand

@@ -119,7 +119,7 @@ class SshLauncher:
         script = remote.start_script(self.host, self._offer, url, self._options.homes.run, self._nonce)
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
-            if said.code == Code.NO_CLIENT:
+            if said.code == Code.NO_CLIENT and said.place:  # no place: it was there, and was taken away as it began
                 said = self._copy_and_start(connection, said, url)
             if said.code != Code.NO_CLIENT:
                 self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -191,6 +193,23 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     assert 2 in other_farm.completed
     wait_until(lambda: not is_alive(pids_in(pids)[0]))
     assert not left.exists()
+
+
+def test_what_a_dead_client_owed_is_removed_but_not_the_file_that_the_next_one_runs(
+    client: Started, farm: Farm, tmp_path: Path
+) -> None:
+    fetched = tmp_path / "fetched"
+    fetched.write_text("a worker that the dead client took")
+    left = client.workdir / "spe-0123456789ab-other"
+    left.mkdir(parents=True)
+    left.joinpath("client.lock").write_text(f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}\n1\n0\n")
+    left.joinpath("owed").write_text("".join(f"{json.dumps(str(path))}\n" for path in (client.pyz, fetched)))
+    farm.add(task(1, "echo", "works"))
+    code, said = client.run()
+    assert code == 0, said
+    assert not left.exists()
+    assert not fetched.exists()
+    assert client.pyz.exists()
 
 
 def test_a_helper_group_of_a_running_task_survives_its_leader(farm: Farm, client: Started, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ from starter import Starter
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 8
 CLIENTS = ".cache/spe/client-*.pyz"
+
+THIEF = """#!/bin/sh
+case $1 in *.pyz) [ -e stolen ] || mv "$1" stolen ;; esac
+exec /usr/bin/python3 "$@"
+"""
 
 
 def copies(host: LabHost) -> list[str]:
@@ -107,6 +113,15 @@ def test_hosts_are_left_as_they_were_found(hosts: list[LabHost], starter: Starte
     for host in hosts:
         until(lambda host=host: not host.processes(user_only=True), 20, f"{host} idle")
         assert host.files() == before[host.name]
+
+
+def test_a_client_that_somebody_takes_away_as_it_begins_is_copied_again(hosts: list[LabHost], starter: Starter) -> None:
+    """As a host of the same home does that leaves it in this moment."""
+    starter.keep_client = True
+    assert starter.start("h01") == [None]
+    hosts[0].shell(f"mkdir bin; printf %s {shlex.quote(THIEF)} >bin/python3; chmod +x bin/python3")
+    assert starter.start(Host("h01", python="~/bin/python3")) == [None]
+    assert hosts[0].shell("ls stolen").stdout
 
 
 def test_a_second_start_hands_over_to_the_living_client(hosts: list[LabHost], starter: Starter) -> None:
