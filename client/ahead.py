@@ -6,7 +6,8 @@ when others have nothing to do is given back. Pure: lengths come in, a number go
 
 SECONDS = 1.0  # of work a slot, at most
 MOST = 256  # tasks
-GATHER = 0.03  # seconds in which results of shorter tasks gather
+SHORT = 0.03  # seconds; what comes of shorter tasks is gathered
+NEAR = 0.06  # seconds of work a slot that lie ready where programs are started
 DOUBT = 3  # failures in a row
 SHARE = 0.1  # of a new length in the mean
 
@@ -37,10 +38,14 @@ class Pace:
 
     def is_quick(self) -> bool:
         """Whether so many end in one moment that it pays to bring them together."""
-        return 0.0 < self._mean < GATHER
+        return 0.0 < self._mean < SHORT
 
     def ahead(self) -> int:
         """Tasks beyond the slots; none while nothing is known."""
         if not self._mean or self.is_doubtful:
             return 0
         return min(MOST, self._slots * int(SECONDS / self._mean))
+
+    def near(self) -> int:
+        """Of these, how many a slot need not be waited for when it is free."""
+        return int(NEAR / self._mean) if self.ahead() else 0

@@ -1,10 +1,12 @@
-"""How the loop is woken: by signals, and by other threads that post what it is to do."""
+"""How a loop is woken: by signals, by other processes, and by other threads that post what it is to do."""
 
 import os
 import select
 import signal
 from collections import deque
-from typing import Any, Callable, Deque, Tuple
+from typing import Any, Callable, Deque, List, Optional, Sequence, Tuple
+
+from .post import Post
 
 Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
 
@@ -33,10 +35,14 @@ class Mail:
         except BlockingIOError:  # full: the bell rings already
             return
 
-    def wait(self, patience: float) -> None:
-        """Until the bell rings, or so many seconds."""
-        if select.select([self._bell], [], [], patience)[0]:
+    def wait(self, patience: Optional[float], posts: Sequence[Post] = ()) -> None:
+        """Until the bell rings, or one of these can be read (or has room for what it could not send), or so long."""
+        ends: List[Any] = [self._bell, *posts]
+        found = select.select(ends, [post for post in posts if post.unsent], [], patience)
+        if self._bell in found[0]:
             os.read(self._bell, 4096)
+        for post in found[1]:
+            post.flush()
 
     def take(self) -> None:
         """Do what was posted."""

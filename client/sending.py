@@ -9,9 +9,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Deque, List
 
 from . import log
-from .ahead import GATHER
+from .ahead import SHORT
 from .delivery import deliver, deliver_together
-from .report import pack
 from .slot import Attempt
 from .talk import Talker
 
@@ -29,20 +28,16 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, loop: "Loop", max_result: int) -> None:
+    def __init__(self, loop: "Loop", together: bool, max_result: int) -> None:
+        """`together`: the master takes several results at once."""
         self.loop, self.max_result = loop, max_result
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(loop, self) if loop.together else None
+        self._batches = Batches(loop, self) if together else None
         if self._batches:
             self._batches.start()
-
-    def pack(self, attempt: Attempt) -> None:
-        """Take what is to be said of it, when that is little, so that its files are needed no more."""
-        if self._batches:
-            pack(attempt, self.max_result)
 
     def put(self, attempt: Attempt) -> None:
         """To be delivered, or only cleared away when it was dropped."""
@@ -134,7 +129,7 @@ class Batches(Sender):
             while not self._waiting:
                 self._came.wait()
         if self.loop.pace.is_quick() and self.loop.is_busy():
-            self.loop.master.stopping.wait(GATHER)
+            self.loop.master.stopping.wait(SHORT)
         return self._batch()
 
     def _batch(self) -> List[Attempt]:

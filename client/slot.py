@@ -25,6 +25,11 @@ INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 
 
+Given = Tuple[Task, bool, float, bool]  # a task, whether it is sure, held since, and whether its directory is made
+Told = Tuple[int, Dict[str, Any]]  # a ticket, and what came of it
+TOLD = ("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
+
+
 class CannotRun(Exception):
     """Why this task can't be run on this host, in one sentence."""
 
@@ -46,6 +51,29 @@ class Attempt:
         self.pid = 0  # the process of the program, whose group and session have the same number
         self.packed: Optional[List[Tuple[str, bytes]]] = None  # all that is to be said of it, when that is little
         self.prepared = self.cleared = False
+
+    # -- from the client to a hand and back
+
+    def given(self) -> Given:
+        """What a hand has to know to work on it."""
+        return self.task, self.sure, self.held_at, self.prepared
+
+    @classmethod
+    def of(cls, given: Given, base: str) -> "Attempt":
+        """The hand's own."""
+        attempt = cls(given[0], base)
+        attempt.sure, attempt.held_at, attempt.prepared = given[1:]
+        return attempt
+
+    def told(self) -> Told:
+        """What the hand says of it, in the end or when it gives it back."""
+        return self.task.ticket, {name: getattr(self, name) for name in TOLD}
+
+    def hear(self, came: Dict[str, Any]) -> None:
+        """The client hears it; what it has dropped itself stays so."""
+        dropped = self.dropped
+        self.__dict__.update(came)
+        self.dropped = self.dropped or dropped
 
     # -- its directory
 

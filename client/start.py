@@ -13,9 +13,13 @@ from .cache import Files, Worker
 from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
+from .hand import Terms
+from .hands import Hands
 from .loop import Loop
 from .sending import Senders
+from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
+from .trust import Trust
 from .wire import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
@@ -141,14 +145,17 @@ class Client:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
         worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
-        every = _number(self.config, "Ping", 0)
+        every, most = _number(self.config, "Ping", 0), int(_number(self.config, "MaxResult", 0))
         pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
-        loop = Loop(self.master, self.base.path, slots, environment, worker, together, pace)
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+        trust = Trust(every)
+        keep_files_to_ourselves()
+        hands = Hands(slots, Terms(self.base.path, variables, worker, together, most), trust)
+        loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
         loop.load.cores = cores
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        senders = Senders(loop, int(_number(self.config, "MaxResult", 0)))
-        return loop.run(Asker(loop, files), senders, Pinger(loop, every))
+        return loop.run(Asker(loop, files), Senders(loop, together, most), Pinger(loop, every, trust))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:

@@ -137,11 +137,11 @@ class Asker(Talker):
 class Pinger(Talker):
     """Says that we still work on our tickets, and hears which of them have expired."""
 
-    def __init__(self, loop: "Loop", every: float) -> None:
+    def __init__(self, loop: "Loop", every: float, trust: Trust) -> None:
         super().__init__(loop)
-        self.every = every
+        self.every, self.trust = every, trust
         self.now = threading.Event()  # set: something changed, do not wait for the next round
-        self.trust = Trust(every, self.now.set)
+        trust.ask = self.now.set
 
     def talk(self) -> None:
         began = -PAUSE
@@ -181,8 +181,7 @@ class Listener(Talker):
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
                 self.loop.post(self.loop.drop, ticket)
             if reply.headers.get("Idle"):
-                count = int(_number(reply.headers.get("Idle"), 0.0))
-                Returner(self.loop, self.loop.give_back(count)).start()  # this one listens on
+                self.loop.post(self.loop.give_back, int(_number(reply.headers.get("Idle"), 0.0)))
             elif reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
                 self.loop.master.stopping.wait(self.every)
 

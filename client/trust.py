@@ -4,6 +4,8 @@ This host may have slept, the client been stopped, the link been cut: then other
 is sent or started before the master has said which of our tickets still count.
 """
 
+import mmap
+import struct
 import sys
 import threading
 import time
@@ -34,14 +36,30 @@ def clock() -> float:
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
+class Moment:
+    """A time that a process and those that it forks see alike."""
+
+    def __init__(self, seconds: float) -> None:
+        self._memory = mmap.mmap(-1, 8)
+        self.set(seconds)
+
+    def set(self, seconds: float) -> None:
+        """For all of them."""
+        struct.pack_into("d", self._memory, 0, seconds)
+
+    def get(self) -> float:
+        """As somebody set it last."""
+        return float(struct.unpack_from("d", self._memory)[0])
+
+
 class Trust:
     """Renewed by each round of pings; it lasts as long as the lease of a ticket. Without pings it lasts for ever."""
 
-    def __init__(self, every: float, ask: Callable[[], Any]) -> None:
-        """`every`: seconds between pings; `ask`: have a ping sent now."""
+    def __init__(self, every: float) -> None:
+        """`every`: seconds between pings."""
         self._lease = 3 * every + 5 if every > 0 else float("inf")
-        self._ask = ask
-        self._word = clock()
+        self.ask: Callable[[], Any] = lambda: None  # have a ping sent now
+        self._word = Moment(clock())
         self._changed = threading.Condition()
 
     def covers(self, moment: float) -> bool:
@@ -50,15 +68,15 @@ class Trust:
 
     def holds(self) -> bool:
         """Whether one may act; if not, the master is being asked."""
-        if self.covers(self._word):
+        if self.covers(self._word.get()):
             return True
-        self._ask()
+        self.ask()
         return False
 
     def renew(self, began: float) -> None:
         """The master answered a round of pings that began then, and what it called back has been dropped."""
         with self._changed:
-            self._word = began
+            self._word.set(began)
             self._changed.notify_all()
 
     def wait(self, stopping: threading.Event) -> None:

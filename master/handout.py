@@ -31,7 +31,7 @@ class Handout(Board):
         host = client.host if client else ""
         if client:
             client.asked = True
-        if self.draining:
+        if self.draining or (client and client.gone):  # what is overtaken by a goodbye would lie there until its lease
             return []
         room = self.guard.room(now, host, self.hosts)
         if ahead:

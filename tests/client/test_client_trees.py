@@ -177,11 +177,12 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     farm.add(task(1, *forking(pids, last="time.sleep(600)")))
     dead.start()
     wait_until(lambda: pids_in(pids))
-    inner = the_client_itself(dead)
     assert dead.process
-    os.kill(dead.process.pid, signal.SIGSTOP)  # so that the guard can't act when the client is killed
-    os.kill(inner, signal.SIGKILL)
-    dead.process.kill()
+    inner = the_client_itself(dead)
+    all_of_it = [dead.process.pid, inner, *map(int, Path(f"/proc/{inner}/task/{inner}/children").read_text().split())]
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # first, so that nobody can act when another is killed
+        for pid in all_of_it:
+            os.kill(pid, number)
     dead.end()
     left = dead.base().rename(dead.base().with_name("spe-0123456789ab-other"))  # as of another session
     assert is_alive(pids_in(pids)[0])

@@ -19,10 +19,22 @@ PING = 0.1
 LEASE = 3 * PING + 5
 
 
-def worker_of(client: Started) -> int:
-    """The process below the guard."""
+def below(pid: int) -> list[int]:
+    """Its children."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def members(client: Started) -> list[int]:
+    """The client below its guard, and its hands."""
     assert client.process
-    return int(Path(f"/proc/{client.process.pid}/task/{client.process.pid}/children").read_text().split()[0])
+    itself = below(client.process.pid)[0]
+    return [itself, *below(itself)]
+
+
+def tell(pids: list[int], number: int) -> None:
+    """A signal to each."""
+    for pid in pids:
+        os.kill(pid, number)
 
 
 @pytest.fixture
@@ -33,14 +45,14 @@ def asleep(farm: Farm, client: Started, tmp_path: Path) -> Iterator[Any]:
     farm.add(task(2, *SH, f"touch {tmp_path}/two; exec sleep 60"))
     client.start("--slots", "3")
     farm.wait_for(lambda: (tmp_path / "one").exists() and (tmp_path / "two").exists())
-    pid = worker_of(client)
+    pids = members(client)
     farm.wait_for(lambda: any(one.query["ticket"] == ["1", "2"] for one in farm.of("/ping")))
-    os.kill(pid, signal.SIGSTOP)
+    tell(pids, signal.SIGSTOP)
     (tmp_path / "go").touch()
     farm.add(task(3, *SH, f"touch {tmp_path}/three; echo 3"))
     stopped = time.monotonic()
     wait_until(lambda: time.monotonic() - stopped > LEASE + 0.3)
-    yield pid
+    yield pids
     (tmp_path / "go").touch()
 
 
@@ -50,11 +62,11 @@ def deeds(farm: Farm, since: int) -> list[tuple[str, list[str]]]:
 
 
 def test_it_asks_first_and_drops_what_was_called_back(
-    farm: Farm, client: Started, asleep: int, tmp_path: Path
+    farm: Farm, client: Started, asleep: list[int], tmp_path: Path
 ) -> None:
     farm.expired = {1, 2, 3}
     since = len(farm.requests)
-    os.kill(asleep, signal.SIGCONT)
+    tell(asleep, signal.SIGCONT)
     farm.wait_for(lambda: any(path == "/task" for path, _ in deeds(farm, since)))
     farm.finish()
     assert client.end()[0] == 0
@@ -66,11 +78,11 @@ def test_it_asks_first_and_drops_what_was_called_back(
 
 
 def test_what_still_counts_is_delivered_after_it_has_asked(
-    farm: Farm, client: Started, asleep: int, tmp_path: Path
+    farm: Farm, client: Started, asleep: list[int], tmp_path: Path
 ) -> None:
     farm.expired = {2}
     since = len(farm.requests)
-    os.kill(asleep, signal.SIGCONT)
+    tell(asleep, signal.SIGCONT)
     farm.wait_for(lambda: {1, 3} <= set(farm.completed))
     farm.finish()
     assert client.end()[0] == 0
@@ -116,12 +128,12 @@ def test_the_time_of_being_stopped_does_not_count_for_the_timeout_of_a_program(
     farm.add(task(1, *SH, script, timeout=4))
     client.start()
     wait_until((tmp_path / "one").exists)
-    pid = worker_of(client)
-    os.kill(pid, signal.SIGSTOP)
+    pids = members(client)
+    tell(pids, signal.SIGSTOP)
     stopped = time.monotonic()
     wait_until(lambda: time.monotonic() - stopped > 5)
     since = len(farm.requests)
-    os.kill(pid, signal.SIGCONT)
+    tell(pids, signal.SIGCONT)
     farm.wait_for(lambda: farm.requests[since:])
     (tmp_path / "go").touch()
     assert client.end()[0] == 0

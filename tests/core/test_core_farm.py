@@ -299,6 +299,15 @@ def test_bye_returns_what_the_client_had_at_once() -> None:
     assert sum(isinstance(c, ClientLeft) for c in farm.changes) == 1, "a second goodbye says nothing new"
 
 
+def test_a_request_that_comes_after_the_goodbye_of_its_client_gets_nothing() -> None:
+    """It was sent before, on another connection."""
+    farm = make_farm(3)
+    client = host(farm)
+    farm.bye(5.0, client)
+    assert take(farm, client, 1) == []
+    assert list(farm.waiting) == [1, 2, 3]
+
+
 def test_a_goodbye_for_a_client_that_was_killed_counts_as_silence() -> None:
     """A task that has its clients killed, as by want of memory, must come to an end."""
     farm = make_farm(1)

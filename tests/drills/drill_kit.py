@@ -214,7 +214,7 @@ class Drill(Bench):
         return Counter(int(words[1]) for words in lines if words[0] == "end")
 
     def local_client(self) -> list[int]:
-        """The processes of the client on this machine: its guard and itself."""
+        """The processes of the client on this machine: its guard, itself and its hands."""
         return sorted(pid for pid, line in self.processes().items() if "-client-" in line and "--master" in line)
 
     def client_named(self, name: str) -> list[int]:
@@ -224,7 +224,7 @@ class Drill(Bench):
     def client_of(self, host: LabHost) -> list[int]:
         """The same of a host; empty when there is none now."""
         found = sorted(p.pid for p in host.processes(user_only=True) if "--master" in p.words)
-        return found if len(found) == 2 else []
+        return found if len(found) > 2 else []
 
     def held_by(self, host: str) -> set[int]:
         """The sets that a host has, as the store knows: at work, and those that wait there for a slot."""

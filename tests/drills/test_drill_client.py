@@ -16,11 +16,11 @@ Maker = Callable[..., Drill]
 
 
 def victims(pair: list[int], who: str) -> list[int]:
-    """Of the guard and its client."""
-    return {"the guard": pair[:1], "the client": pair[1:], "both": pair}[who]
+    """Of the guard, its client and the client's hands."""
+    return {"the guard": pair[:1], "the client": pair[1:2], "a hand": pair[2:3], "both": pair[:2], "all": pair}[who]
 
 
-@pytest.mark.parametrize("who", ["the client", "the guard", "both"])
+@pytest.mark.parametrize("who", ["the client", "the guard", "a hand", "both", "all"])
 def test_killed_on_this_machine(make_drill: Maker, who: str) -> None:
     drill = make_drill()
     drill.open_gate(10)
@@ -35,7 +35,7 @@ def test_killed_on_this_machine(make_drill: Maker, who: str) -> None:
     drill.five_checks(f"{who} on this machine killed with -9")
 
 
-@pytest.mark.parametrize("who", ["the client", "the guard", "both"])
+@pytest.mark.parametrize("who", ["the client", "the guard", "a hand", "both", "all"])
 def test_killed_on_a_host(make_drill: Maker, lab: Lab, who: str) -> None:
     drill = make_drill(lab, 2)
     drill.open_gate(30)

@@ -1,0 +1,258 @@
+"""A HAND: the process that starts programs, waits for them and ends them. It talks to its client and to nobody else.
+
+A client has some, each with slots of its own: starting a program holds up who starts it until the program is loaded,
+and so the others go on meanwhile. A hand has one thread.
+"""
+
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, NamedTuple
+
+from . import ends, tree
+from .ahead import SHORT
+from .children import Strays, ended_children
+from .mail import Mail
+from .post import Gone, Post
+from .report import pack
+from .slot import Attempt, CannotRun, Given
+from .trust import Trust, clock
+
+LONGEST_WAIT = 2.0
+STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
+GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
+
+
+class Terms(NamedTuple):
+    """What holds for all tasks here."""
+
+    base: str
+    environment: Dict[bytes, bytes]
+    worker: str  # its path, if there is one
+    together: bool  # whether the master takes several results at once
+    max_result: int
+
+
+class Hand:
+    """Runs programs in its slots until the client says stop, or is gone."""
+
+    def __init__(self, slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
+        self.post, self.terms, self.trust = post, terms, trust
+        self.running: Dict[int, Attempt] = {}  # by process
+        self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
+        self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
+        self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
+        self.strays = Strays(terms.base)
+        self.stopping = False
+        self._done_since: List[Attempt] = []  # not yet reported
+        self._due = 0.0  # when they are to be reported at the latest
+        self._numbers = sorted(slots, reverse=True)
+        self._mail = Mail()
+        self._orders: Dict[str, Callable[[Any], None]] = {
+            "begin": self.begin, "drop": self.drop, "back": self.give_back, "go on": self.go_on, "stop": self.stop,
+        }  # fmt: skip
+
+    def run(self) -> None:
+        """Until there is nobody to work for."""
+        self._mail.hear_signals(lambda *_: None)  # who is to end is told so by the client
+        while not self.stopping:
+            self.wait()
+            self.hear()
+            self.reap()
+            self.settle()
+            self.fill()
+            self.report()
+            self.prepare_next()
+            self.enforce_times()
+        self.end()
+
+    # -- the steps
+
+    def wait(self) -> None:
+        """Until a program ends, the client says something, or a time is due."""
+        if not (self.running or self.ending or self._done_since):
+            return self._mail.wait(None, [self.post])
+        times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
+        times += [attempt.give_up for attempt in self.ending]
+        times += [self._due] if self._done_since else []
+        began = time.monotonic()
+        patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
+        self._mail.wait(patience, [self.post])
+        self._forgive(time.monotonic() - began - patience)
+        return None
+
+    def hear(self) -> None:
+        """What the client orders."""
+        try:
+            for name, argument in self.post.heard():
+                self._orders[name](argument)
+        except Gone:
+            self.stopping = True
+
+    def reap(self) -> None:
+        """Programs that have ended; all that is left of their groups goes with them."""
+        for pid, status, usage in ended_children(self.running):
+            attempt = self.running.pop(pid, None)
+            self.strays.forget(pid)
+            if attempt is not None:
+                attempt.ended(status, usage)
+                self.ending.append(attempt)
+
+    def settle(self) -> None:
+        """Those whose whole tree is gone are done: their slot is free, their result is on its way."""
+        if not self.ending:
+            return
+        alive = self.strays.kill(self.running, self.ending)
+        now = time.monotonic()
+        gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
+        self.ending = [one for one in self.ending if one not in gone]
+        self._numbers += [one.slot for one in gone]
+        self.fill()  # first the slots, then what is to be done about those that had them
+        for attempt in gone:
+            self._done(attempt)
+
+    def fill(self) -> None:
+        """No slot stays free while something is ready."""
+        while self._numbers and self.ready:
+            self._begin(self.ready.popleft())
+
+    def report(self) -> None:
+        """Tell the client what came of tasks; of short ones several at once, while there is enough to do."""
+        if self._done_since and not (self.ready and time.monotonic() < self._due):
+            self._say("done", [attempt.told() for attempt in self._done_since])
+            self._done_since.clear()
+
+    def prepare_next(self) -> None:
+        """While programs run there is time to make the directory for the next one."""
+        if self.ready:
+            self._prepare(self.ready[0])
+
+    def enforce_times(self) -> None:
+        """TERM at the timeout, KILL a while after TERM."""
+        now = time.monotonic()
+        for attempt in self.running.values():
+            if attempt.kill_at:
+                if now >= attempt.kill_at:
+                    attempt.kill()
+                    attempt.kill_at = now + 1.0
+            elif attempt.deadline and now >= attempt.deadline:
+                attempt.timed_out = True
+                attempt.stop()
+
+    def end(self) -> None:
+        """All programs end, and what they left."""
+        self._begin_unsure(clock())
+        while self.ready:
+            self._drop(self.ready.popleft())
+        for attempt in self.running.values():
+            attempt.dropped = True
+            attempt.stop()
+        self._until_gone()
+        for attempt in self.running.values():
+            attempt.kill()
+        self._until_gone()
+        self.strays.kill_all(self.running)
+        self.report()
+
+    def _until_gone(self) -> None:
+        end = time.monotonic() + STOP_TIME
+        while (self.running or self.ending) and time.monotonic() < end:
+            self._mail.wait(0.05)
+            self.reap()
+            self.settle()
+
+    # -- what the client orders
+
+    def begin(self, given: List[Given]) -> None:
+        """Each begins when there is a slot."""
+        self.ready.extend(Attempt.of(one, self.terms.base) for one in given)
+
+    def drop(self, ticket: int) -> None:
+        """Somebody else has done it. Its program ends, its result is of no use."""
+        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure]:
+            if attempt.task.ticket == ticket and not attempt.dropped:
+                attempt.dropped = True
+                if attempt.pid in self.running:
+                    attempt.stop()
+
+    def give_back(self, _: Any) -> None:
+        """What has not begun is the client's again: somebody else is free for it."""
+        self._say("back", [attempt.told() for attempt in self.ready])
+        self.ready.clear()
+
+    def go_on(self, began: float) -> None:
+        """The master has answered for all tickets held then; those it called back are dropped."""
+        self._begin_unsure(began)
+
+    def stop(self, _: Any) -> None:
+        """The client ends."""
+        self.stopping = True
+
+    # -- inside
+
+    def _say(self, name: str, argument: Any = None) -> None:
+        self.post.send(name, argument)
+        self.post.flush_all()
+
+    def _prepare(self, attempt: Attempt) -> None:
+        if not (attempt.prepared or attempt.reason or attempt.dropped):
+            try:
+                attempt.prepare(self.terms.worker, {})
+            except CannotRun as fault:
+                attempt.reason = str(fault)
+
+    def _begin(self, attempt: Attempt) -> None:
+        """Start it, or hand on why it can't be."""
+        self._prepare(attempt)
+        if attempt.dropped or attempt.reason:
+            return self._done(attempt)
+        if not (self.trust.holds() and attempt.sure):
+            self._say("unsure")
+            return self.unsure.append(attempt)
+        attempt.slot = self._numbers.pop()
+        try:
+            attempt.start(self.terms.environment, attempt.slot)
+        except CannotRun as fault:
+            attempt.reason = str(fault)
+            self._numbers.append(attempt.slot)
+            return self._done(attempt)
+        self.running[attempt.pid] = attempt
+        return None
+
+    def _forgive(self, late: float) -> None:
+        """We were stopped for a while: no program's timeout runs meanwhile."""
+        if late > LONGEST_WAIT:
+            for attempt in self.running.values():
+                attempt.deadline += late if attempt.deadline else 0.0
+
+    def _begin_unsure(self, began: float) -> None:
+        """Those that the pings since then have named."""
+        unsure, self.unsure = self.unsure, []
+        for attempt in unsure:
+            attempt.sure = attempt.sure or attempt.held_at <= began
+        self.ready.extendleft(reversed(unsure))
+
+    def _drop(self, attempt: Attempt) -> None:
+        attempt.dropped = True
+        self._done(attempt)
+
+    def _done(self, attempt: Attempt) -> None:
+        attempt.conclude()
+        if self.terms.together and not attempt.dropped:
+            pack(attempt, self.terms.max_result)
+        if attempt.packed:
+            attempt.clear_quickly()
+        if not self._done_since:
+            self._due = time.monotonic() + (GATHER if attempt.usage.get("wall", SHORT) < SHORT else 0.0)
+        self._done_since.append(attempt)
+
+
+def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
+    """The whole life of the process."""
+    tree.adopt_orphans()
+    hand = Hand(slots, post, terms, trust)
+    try:
+        hand.run()
+    except BaseException:
+        post.send("fault", ends.unforeseen().text)
+        post.flush_all()
+        hand.end()

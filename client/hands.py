@@ -1,0 +1,110 @@
+"""The client's side of its hands: starting them, giving each what it has room for, hearing them, ending them."""
+
+import os
+import signal
+import socket
+from typing import Any, Callable, List, Optional, Tuple
+
+from . import tree
+from .hand import STOP_TIME, Terms, work
+from .memory import why_killed
+from .post import Gone, Message, Post
+from .slot import Attempt
+from .trust import Trust
+
+MOST = 4  # each is good for some two thousand programs a second
+END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
+
+
+class HandDied(Exception):
+    """Somebody killed one of them, in one sentence."""
+
+
+class _One:
+    """A hand as the client sees it."""
+
+    def __init__(self, pid: int, post: Post, slots: int) -> None:
+        self.pid, self.post, self.slots = pid, post, slots
+        self.given = 0  # tasks that it has not reported yet
+
+
+class Hands:
+    """Made before there is any thread, as each is a fork of this process."""
+
+    def __init__(self, slots: int, terms: Terms, trust: Trust) -> None:
+        self._all: List[_One] = []
+        count = min(MOST, slots)
+        for first in range(1, count + 1):
+            self._all.append(self._start(list(range(first, slots + 1, count)), terms, trust))
+
+    def _start(self, slots: List[int], terms: Terms, trust: Trust) -> _One:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid:
+            theirs.close()
+            return _One(pid, Post(ours), len(slots))
+        ours.close()
+        for other in self._all:  # or it would not be heard that the client is gone
+            other.post.close()
+        work(slots, Post(theirs), terms, trust)
+        os._exit(0)
+
+    @property
+    def posts(self) -> List[Post]:
+        """Where they are heard, those that live."""
+        return [one.post for one in self._all]
+
+    def feed(self, following: Callable[[], Optional[Attempt]], near: int) -> None:
+        """Give out what follows, to who has the least: `near` tasks beyond each slot."""
+        given: List[Tuple[_One, List[Any]]] = [(one, []) for one in self._all]
+        while given:
+            one, batch = min(given, key=lambda pair: pair[0].given / pair[0].slots)
+            attempt = following() if one.given < one.slots * (1 + near) else None
+            if attempt is None:
+                break
+            one.given += 1
+            batch.append(attempt.given())
+        for one, batch in given:
+            if batch:
+                one.post.send("begin", batch)
+
+    def heard(self) -> List[Message]:
+        """What they have said. Raises HandDied when one is gone."""
+        found: List[Message] = []
+        for one in self._all:
+            try:
+                messages = one.post.heard()
+            except Gone:
+                raise HandDied(self._bury(one))
+            one.given -= sum(len(argument) for name, argument in messages if name in ("done", "back"))
+            found += messages
+        return found
+
+    def is_uneven(self) -> bool:
+        """Whether one has a free slot while tasks wait for another's."""
+        return any(one.given < one.slots for one in self._all) and self.are_waiting()
+
+    def are_waiting(self) -> bool:
+        """Whether one has more than it has slots for."""
+        return any(one.given > one.slots for one in self._all)
+
+    def tell(self, name: str, argument: Any = None) -> int:
+        """All of them; how many there are."""
+        for one in self._all:
+            one.post.send(name, argument)
+        return len(self._all)
+
+    def _bury(self, one: _One) -> str:
+        """Why it is gone."""
+        self._all.remove(one)
+        one.post.close()
+        status = os.waitpid(one.pid, 0)[1]
+        if not os.WIFSIGNALED(status):
+            return "a process of the client has ended"
+        number = os.WTERMSIG(status)
+        return "a process of the client was killed by signal %d%s" % (number, why_killed(-number))
+
+    def kill(self) -> None:
+        """Those that have not ended."""
+        for one in self._all:
+            tree.send(one.pid, signal.SIGKILL)
