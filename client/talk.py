@@ -65,7 +65,7 @@ class Asker(Talker):
 
     def talk(self) -> None:
         over = False
-        while True:
+        while self.loop.over is None:
             (count, ahead), asked = self.loop.room.wait(), clock()
             wait = 0 if over or ahead == count else WAIT  # with work for every slot there is nothing to wait for
             reply = self.line.ask("/task", self._query(count, ahead, wait), timeout=WAIT + 30.0)

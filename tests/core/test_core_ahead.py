@@ -104,11 +104,6 @@ def test_nothing_is_given_ahead_to_who_cannot_be_called_for_it() -> None:
     assert ahead(farm, "1", 2, 50) == 2, "this one does not"
 
 
-def test_a_client_that_said_goodbye_and_asks_gets_what_can_begin() -> None:
-    farm = with_clients(10, 2)
-    farm.bye(1.0, "1")
-    assert ahead(farm, "1", 2, 5) == 2
-
 
 def test_only_those_who_can_hear_it_are_asked_to_give_back() -> None:
     farm = with_clients(40, 1, 1)
