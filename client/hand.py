@@ -6,7 +6,7 @@ and so the others go on meanwhile. A hand has one thread.
 
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, NamedTuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
 
 from . import ends, tree
 from .ahead import SHORT
@@ -15,6 +15,7 @@ from .mail import Mail
 from .post import Gone, Post
 from .report import pack
 from .slot import Attempt, CannotRun, Given
+from .spawn import have_no_input
 from .trust import Trust, clock
 
 LONGEST_WAIT = 2.0
@@ -56,7 +57,6 @@ class Hand:
         self._mail.hear_signals(lambda *_: None)  # who is to end is told so by the client
         while not self.stopping:
             self.wait()
-            self.hear()
             self.reap()
             self.settle()
             self.fill()
@@ -70,21 +70,21 @@ class Hand:
     def wait(self) -> None:
         """Until a program ends, the client says something, or a time is due."""
         if not (self.running or self.ending or self._done_since):
-            return self._mail.wait(None, [self.post])
+            return self._wait(None)
         times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
         times += [attempt.give_up for attempt in self.ending]
         times += [self._due] if self._done_since else []
         began = time.monotonic()
         patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
-        self._mail.wait(patience, [self.post])
-        self._forgive(time.monotonic() - began - patience)
-        return None
+        self._wait(patience)
+        return self._forgive(time.monotonic() - began - patience)
 
-    def hear(self) -> None:
-        """What the client orders."""
+    def _wait(self, patience: Optional[float]) -> None:
+        """And do what the client orders."""
         try:
-            for name, argument in self.post.heard():
-                self._orders[name](argument)
+            for post in self._mail.wait(patience, [self.post]):
+                for name, argument in post.heard():
+                    self._orders[name](argument)
         except Gone:
             self.stopping = True
 
@@ -249,6 +249,7 @@ class Hand:
 def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
     """The whole life of the process."""
     tree.adopt_orphans()
+    have_no_input()
     hand = Hand(slots, post, terms, trust)
     try:
         hand.run()

@@ -35,14 +35,18 @@ class Mail:
         except BlockingIOError:  # full: the bell rings already
             return
 
-    def wait(self, patience: Optional[float], posts: Sequence[Post] = ()) -> None:
-        """Until the bell rings, or one of these can be read (or has room for what it could not send), or so long."""
+    def wait(self, patience: Optional[float], posts: Sequence[Post] = ()) -> List[Post]:
+        """Until the bell rings, or one of these can be read (or has room for what it could not send), or so long.
+
+        Those that can be read.
+        """
         ends: List[Any] = [self._bell, *posts]
         found = select.select(ends, [post for post in posts if post.unsent], [], patience)
         if self._bell in found[0]:
             os.read(self._bell, 4096)
         for post in found[1]:
             post.flush()
+        return [post for post in posts if post in found[0]]
 
     def take(self) -> None:
         """Do what was posted."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Dict, List, Match, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Match, NamedTuple, Optional, Tuple
 
 BEGIN, END = b"--begin content--\n", b"\n--end content--"
 
@@ -41,6 +41,17 @@ class Task(NamedTuple):
     env: Dict[bytes, bytes]
     inputs: List[Input]
     results: List[Result]
+
+
+def to_plain(task: Task) -> Tuple[Any, ...]:
+    """The same, of nothing but Python's own tuples, lists and dictionaries."""
+    return (*task[:5], [tuple(one) for one in task.inputs], [tuple(one) for one in task.results])
+
+
+def from_plain(plain: Tuple[Any, ...]) -> Task:
+    """What `to_plain` was given."""
+    ticket, number, timeout, words, env, inputs, results = plain
+    return Task(ticket, number, timeout, words, env, [Input(*one) for one in inputs], [Result(*one) for one in results])
 
 
 def parse_tasks(data: bytes) -> List[Task]:

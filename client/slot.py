@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, folders, tree
 from .memory import why_killed
-from .record import Input, Task
+from .record import Input, Task, from_plain, to_plain
 from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
@@ -25,7 +25,7 @@ INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 
 
-Given = Tuple[Task, bool, float, bool]  # a task, whether it is sure, held since, and whether its directory is made
+Given = Tuple[Tuple[Any, ...], bool, float, bool]  # a task, whether it is sure, held since, whether it is prepared
 Told = Tuple[int, Dict[str, Any]]  # a ticket, and what came of it
 TOLD = ("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
 
@@ -56,12 +56,12 @@ class Attempt:
 
     def given(self) -> Given:
         """What a hand has to know to work on it."""
-        return self.task, self.sure, self.held_at, self.prepared
+        return to_plain(self.task), self.sure, self.held_at, self.prepared
 
     @classmethod
     def of(cls, given: Given, base: str) -> "Attempt":
         """The hand's own."""
-        attempt = cls(given[0], base)
+        attempt = cls(from_plain(given[0]), base)
         attempt.sure, attempt.held_at, attempt.prepared = given[1:]
         return attempt
 
@@ -160,14 +160,15 @@ class Attempt:
             self.deadline = self.began + self.task.timeout
 
     def _spawn(self, variables: Dict[bytes, bytes]) -> int:
-        files: List[int] = []
+        files: Dict[int, int] = {}
         try:
-            files.append(os.open(self.stdin if self.has_stdin else os.devnull, os.O_RDONLY))
-            files.append(os.open(self.stdout, OUTPUT, 0o600))
-            files.append(os.open(self.stderr, OUTPUT, 0o600))
+            files[1] = os.open(self.stdout, OUTPUT, 0o600)
+            files[2] = os.open(self.stderr, OUTPUT, 0o600)
+            if self.has_stdin:
+                files[0] = os.open(self.stdin, os.O_RDONLY)
             return spawn(self.task.words, self.folder, variables, files)
         finally:
-            for one in files:
+            for one in files.values():
                 os.close(one)
 
     @property

@@ -1,4 +1,4 @@
-"""Starting a program without a shell: in its directory, in a session of its own, with three files; quickly.
+"""Starting a program without a shell: in its directory, in a session of its own, with its own output; quickly.
 
 posix_spawn where Python has it (3.8) and the system lets a session begin in it; else subprocess, which costs more.
 """
@@ -16,8 +16,11 @@ _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
 
-def spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
-    """The process. files: its input, output and errors. Raises OSError or ValueError when it can't be started."""
+def spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
+    """The process. files: by their numbers there; what is not named is ours.
+
+    Raises OSError or ValueError when it can't be started.
+    """
     for pause in PAUSES:
         try:
             return _spawn(words, folder, environment, files)
@@ -28,7 +31,7 @@ def spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], file
     return _spawn(words, folder, environment, files)
 
 
-def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
+def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     global _posix_spawn
     if _posix_spawn:
         try:
@@ -38,9 +41,9 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
     return _popen(words, folder, environment, files)
 
 
-def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
+def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
-    actions = [(_DUP2, file, number) for number, file in enumerate(files)]
+    actions = [(_DUP2, file, number) for number, file in files.items()]
     program = _found(words[0], environment)
     return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=IGNORED))
 
@@ -69,12 +72,19 @@ def keep_files_to_ourselves() -> None:
                 continue
 
 
-def _popen(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: List[int]) -> int:
+def have_no_input() -> None:
+    """What we start reads nothing, unless it is given something to read."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def _popen(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     process = subprocess.Popen(
         words,
         cwd=folder,
         env=environment,
-        stdin=files[0],
+        stdin=files.get(0),
         stdout=files[1],
         stderr=files[2],
         start_new_session=True,
