@@ -6,10 +6,10 @@ and so the others go on meanwhile. A hand has one thread.
 
 import time
 from collections import deque
+from itertools import islice
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
 
 from . import ends, tree
-from .ahead import SHORT
 from .children import Strays, ended_children
 from .mail import Mail
 from .post import Gone, Post
@@ -20,6 +20,7 @@ from .trust import Trust, clock
 
 LONGEST_WAIT = 2.0
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
+TOGETHER = 8  # short tasks whose directories are made, and whose results are read, one after the other
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
 
 
@@ -42,10 +43,11 @@ class Hand:
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
         self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
+        self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.strays = Strays(terms.base)
         self.stopping = False
-        self._done_since: List[Attempt] = []  # not yet reported
-        self._due = 0.0  # when they are to be reported at the latest
+        self._unsaid: List[Attempt] = []  # the client has not been told what came of them
+        self._due = 0.0  # when it is to be told at the latest
         self._numbers = sorted(slots, reverse=True)
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
@@ -60,6 +62,7 @@ class Hand:
             self.reap()
             self.settle()
             self.fill()
+            self.read_past()
             self.report()
             self.prepare_next()
             self.enforce_times()
@@ -69,11 +72,11 @@ class Hand:
 
     def wait(self) -> None:
         """Until a program ends, the client says something, or a time is due."""
-        if not (self.running or self.ending or self._done_since):
+        if not (self.running or self.ending or self.past or self._unsaid):
             return self._wait(None)
         times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
         times += [attempt.give_up for attempt in self.ending]
-        times += [self._due] if self._done_since else []
+        times += [self._due] if self.past or self._unsaid else []
         began = time.monotonic()
         patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
         self._wait(patience)
@@ -106,9 +109,9 @@ class Hand:
         gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
         self.ending = [one for one in self.ending if one not in gone]
         self._numbers += [one.slot for one in gone]
-        self.fill()  # first the slots, then what is to be done about those that had them
-        for attempt in gone:
-            self._done(attempt)
+        if gone and not (self.past or self._unsaid):
+            self._due = now + GATHER
+        self.past.extend(gone)
 
     def fill(self) -> None:
         """No slot stays free while something is ready."""
@@ -117,14 +120,26 @@ class Hand:
 
     def report(self) -> None:
         """Tell the client what came of tasks; of short ones several at once, while there is enough to do."""
-        if self._done_since and not (self.ready and time.monotonic() < self._due):
-            self._say("done", [attempt.told() for attempt in self._done_since])
-            self._done_since.clear()
+        if self._unsaid and not self._may_gather():
+            self._say("done", [attempt.told() for attempt in self._unsaid])
+            self._unsaid.clear()
+
+    def _may_gather(self) -> bool:
+        """While the client waits for nothing, and more ends soon."""
+        return bool(self.ready) and (self.past or self._unsaid)[-1].is_short() and time.monotonic() < self._due
+
+    def read_past(self) -> None:
+        """What programs left, while others run; of short ones several one after the other, which costs less."""
+        if self.past and (len(self.past) >= TOGETHER or not self._may_gather()):
+            past, self.past = self.past, []
+            for attempt in past:
+                self._done(attempt)
 
     def prepare_next(self) -> None:
-        """While programs run there is time to make the directory for the next one."""
-        if self.ready:
-            self._prepare(self.ready[0])
+        """While programs run there is time to make the directories for the next ones."""
+        if self.ready and not self.ready[0].prepared:
+            for attempt in islice(self.ready, TOGETHER):
+                self._prepare(attempt)
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
@@ -159,6 +174,7 @@ class Hand:
             self._mail.wait(0.05)
             self.reap()
             self.settle()
+            self.read_past()
 
     # -- what the client orders
 
@@ -241,9 +257,7 @@ class Hand:
             pack(attempt, self.terms.max_result)
         if attempt.packed:
             attempt.clear_quickly()
-        if not self._done_since:
-            self._due = time.monotonic() + (GATHER if attempt.usage.get("wall", SHORT) < SHORT else 0.0)
-        self._done_since.append(attempt)
+        self._unsaid.append(attempt)
 
 
 def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:

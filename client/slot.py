@@ -12,6 +12,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, folders, tree
+from .ahead import SHORT
 from .memory import why_killed
 from .record import Input, Task, from_plain, to_plain
 from .spawn import spawn
@@ -212,6 +213,10 @@ class Attempt:
             self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
+
+    def is_short(self) -> bool:
+        """Whether what came of it can wait for others."""
+        return 0.0 < float(self.usage.get("wall", 0.0)) < SHORT
 
     def conclude(self) -> None:
         """What the system says beside, once the slot is in use again."""

@@ -31,7 +31,7 @@ def run(folder: Path, *words: str, environment: dict[bytes, bytes] | None = None
     output = os.open(folder / "printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        pid = spawn([os.fsencode(word) for word in words], str(folder), environment or PATH, [null, output, output])
+        pid = spawn([os.fsencode(word) for word in words], str(folder), environment or PATH, {0: null, 1: output, 2: output})
         _, status = os.waitpid(pid, 0)
     finally:
         os.close(null)
@@ -105,7 +105,7 @@ def test_what_was_inherited_open_is_not_handed_on(tmp_path: Path) -> None:
         "import os, sys; from spe.client import spawn\n"
         "spawn.keep_files_to_ourselves()\n"
         "null = os.open(os.devnull, os.O_RDWR)\n"
-        f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environb), [null, 1, 2])\n"
+        f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environb), {{0: null, 1: 1, 2: 2}})\n"
         "os.waitpid(pid, 0)\n"
     )
     read, write = os.pipe()
