@@ -7,7 +7,7 @@ and so the others go on meanwhile. A hand has one thread.
 import time
 from collections import deque
 from itertools import islice
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from . import ends, tree
 from .children import Strays, ended_children
@@ -51,7 +51,8 @@ class Hand:
         self._numbers = sorted(slots, reverse=True)
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
-            "begin": self.begin, "drop": self.drop, "back": self.give_back, "go on": self.go_on, "stop": self.stop,
+            "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
+            "stop": self.stop,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -74,7 +75,7 @@ class Hand:
         """Until a program ends, the client says something, or a time is due."""
         if not (self.running or self.ending or self.past or self._unsaid):
             return self._wait(None)
-        times = [attempt.kill_at or attempt.deadline for attempt in self.running.values()]
+        times = [attempt.due for attempt in self.running.values()]
         times += [attempt.give_up for attempt in self.ending]
         times += [self._due] if self.past or self._unsaid else []
         began = time.monotonic()
@@ -145,11 +146,12 @@ class Hand:
         """TERM at the timeout, KILL a while after TERM."""
         now = time.monotonic()
         for attempt in self.running.values():
+            if not attempt.due or now < attempt.due:
+                continue
             if attempt.kill_at:
-                if now >= attempt.kill_at:
-                    attempt.kill()
-                    attempt.kill_at = now + 1.0
-            elif attempt.deadline and now >= attempt.deadline:
+                attempt.kill()
+                attempt.kill_at = now + 1.0
+            else:
                 attempt.timed_out = True
                 attempt.stop()
 
@@ -189,6 +191,12 @@ class Hand:
                 attempt.dropped = True
                 if attempt.pid in self.running:
                     attempt.stop()
+
+    def signal(self, which: Tuple[int, int]) -> None:
+        """A program is to wait, or to go on."""
+        for attempt in self.running.values():
+            if attempt.task.ticket == which[0]:
+                attempt.signal(which[1])
 
     def give_back(self, _: Any) -> None:
         """What has not begun is the client's again: somebody else is free for it."""

@@ -54,6 +54,11 @@ class Hands:
         """Where they are heard, those that live."""
         return [one.post for one in self._all]
 
+    @property
+    def pids(self) -> List[int]:
+        """Below which the programs run."""
+        return [one.pid for one in self._all]
+
     def feed(self, following: Callable[[], Optional[Attempt]], near: int) -> None:
         """Give out what follows, to who has the least: `near` tasks beyond each slot."""
         given: List[Tuple[_One, List[Any]]] = [(one, []) for one in self._all]

@@ -140,6 +140,10 @@ class Loop:
             if ticket in self.working:
                 self.hands.tell("drop", ticket)
 
+    def signal(self, ticket: int, number: int) -> None:
+        """To all processes of a task that runs here."""
+        self.hands.tell("signal", (ticket, number))
+
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets held then; those it called back are dropped."""
         self.pinger.trust.renew(began)

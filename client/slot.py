@@ -44,6 +44,7 @@ class Attempt:
         self.stdout, self.stderr, self.stdin = self.folder + ".stdout", self.folder + ".stderr", self.folder + ".stdin"
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
+        self.stopped_at = 0.0  # since when it is paused by hand
         self.timed_out = self.dropped = False
         self.sure, self.held_at = True, 0.0  # whether it may begin without a ping that names it, held since then
         self.reason = ""  # why it failed
@@ -193,6 +194,21 @@ class Attempt:
             self.kill_at = time.monotonic() + TERM_TIME
             tree.send_tree(self.pid, signal.SIGTERM)
             tree.send_tree(self.pid, signal.SIGCONT)  # a stopped program could not even hear it
+
+    @property
+    def due(self) -> float:
+        """When it is to be stopped, or killed; 0: never, or not while it is paused."""
+        return self.kill_at or (0.0 if self.stopped_at else self.deadline)
+
+    def signal(self, number: int) -> None:
+        """STOP or CONT for the whole tree; the time that it is stopped does not count for its timeout."""
+        now = time.monotonic()
+        if number == signal.SIGSTOP:
+            self.stopped_at = self.stopped_at or now
+        elif self.stopped_at:
+            self.deadline += now - self.stopped_at if self.deadline else 0.0
+            self.stopped_at = 0.0
+        tree.send_tree(self.pid, number)
 
     def kill(self) -> None:
         """End the whole tree now."""
