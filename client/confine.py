@@ -5,7 +5,7 @@ the sweep another command.
 """
 
 import os
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 ANY = "any"
 LISTS = "--files"  # of du, wc, sort: a file that names more files
@@ -44,8 +44,3 @@ def _is_inside(path: str, folder: str) -> bool:
     """Where it leads in the end, links followed."""
     top = os.path.realpath(folder)
     return (os.path.realpath(os.path.join(top, path)) + "/").startswith(top + "/")
-
-
-def allowed_by(text: str) -> List[str]:
-    """`Ask=` of /config."""
-    return text.split()

@@ -15,6 +15,7 @@ from .children import Strays
 from .hands import END_TIME, HandDied, Hands
 from .load import Load
 from .mail import Mail
+from .orders import Orders
 from .room import Room
 from .sending import Senders
 from .slot import Attempt, Told
@@ -35,6 +36,8 @@ class Loop:
         self.worker_path, self.worker_name = worker, os.path.basename(worker)
         self.room, self.pace, self.hands = Room(slots), pace, hands
         self.load = Load()
+        self.holds = True  # whether requests may be held by the master
+        self.orders = Orders(self, [])
         self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.ready: Deque[Attempt] = deque()  # waiting for a hand with room
         self.working: Dict[int, Attempt] = {}  # by ticket: what a hand has

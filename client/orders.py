@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Set
 
@@ -56,15 +57,17 @@ class Orders:
         self.loop, self.allowed = loop, allowed
         self.carriers: Set["Carrier"] = set()
         self._seen: Set[int] = set()
+        self._lock = threading.Lock()  # two threads may hear of the same
 
     def fetch(self, line: Line) -> None:
         """Begin with those that are new; an answer that was lost brings some again."""
         reply = line.ask("/orders", [])
-        for text in reply.body.splitlines() if reply.status == 200 else []:
-            order = json.loads(text.decode("utf-8"))
-            if order["id"] not in self._seen:
-                self._seen.add(order["id"])
-                self._begin(order)
+        with self._lock:
+            for text in reply.body.splitlines() if reply.status == 200 else []:
+                order = json.loads(text.decode("utf-8"))
+                if order["id"] not in self._seen:
+                    self._seen.add(order["id"])
+                    self._begin(order)
 
     def _begin(self, order: Dict[str, Any]) -> None:
         carrier = Carrier(self.loop, order, self)
@@ -120,7 +123,8 @@ class Carrier(Talker):
     def _attempt(self) -> Attempt:
         attempt = self.loop.working.get(self.ticket)
         if attempt is None:
-            raise NotDone(FINISHED)
+            waits = any(one.task.ticket == self.ticket for one in list(self.loop.ready))
+            raise NotDone("the task has not begun, it waits for a slot on this host" if waits else FINISHED)
         return attempt
 
     def _is_over(self) -> bool:
@@ -163,7 +167,8 @@ class Carrier(Talker):
         try:
             for piece in self._pieces(process):
                 self._say(piece)
-            return process.wait()
+            code = process.wait()
+            return code if code >= 0 else 128 - code  # as a shell says it
         finally:
             _end_group(process)
 

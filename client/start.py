@@ -152,7 +152,8 @@ class Client:
         keep_files_to_ourselves()
         hands = Hands(slots, Terms(self.base.path, variables, worker, together, most), trust)
         loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
-        loop.load.cores = cores
+        loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
+        loop.orders.allowed = self.config.get("Ask", "").split()
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         return loop.run(Asker(loop, files), Senders(loop, together, most), Pinger(loop, every, trust))

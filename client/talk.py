@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WAIT = 30  # seconds that the master may hold a request for tasks; while nothing is ours it is the only one
 HOLD = 30  # seconds that the master may hold a request to be called back by
+POLL, A_MOMENT = 1.0, "0.01"  # seconds between requests that are not to be held; and how long they may be
 ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
 GATHER, PAUSE = 0.2, 1.0  # seconds in which new tickets gather for one ping; between two such pings
 TICKETS_A_PING = 100
@@ -50,6 +51,11 @@ class Talker(threading.Thread):
         """What this thread does until the client ends."""
         raise NotImplementedError
 
+    def fetch_orders(self, reply: Reply) -> None:
+        """When the master says that there are some."""
+        if reply.headers.get("Orders"):
+            self.loop.orders.fetch(self.line)
+
     def wait_for_trust(self) -> None:
         """After a long silence, wait until the master has said what still counts."""
         self.loop.pinger.trust.wait(self.loop.master.stopping)
@@ -68,7 +74,9 @@ class Asker(Talker):
         while self.loop.over is None:
             (count, ahead), asked = self.loop.room.wait(), clock()
             wait = 0 if over or ahead == count else WAIT  # with work for every slot there is nothing to wait for
+            wait = wait if self.loop.holds else 0
             reply = self.line.ask("/task", self._query(count, ahead, wait), timeout=WAIT + 30.0)
+            self.fetch_orders(reply)
             over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
@@ -181,13 +189,16 @@ class Listener(Talker):
         while self.every > 0:
             self.loop.room.something_held.wait()
             began = time.monotonic()
-            reply = self.line.ask("/ping", [("wait", HOLD)], timeout=HOLD + 30.0)
+            reply = self.line.ask("/ping", [("wait", HOLD if self.loop.holds else A_MOMENT)], timeout=HOLD + 30.0)
+            self.fetch_orders(reply)
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
                 self.loop.post(self.loop.drop, ticket)
             if reply.headers.get("Idle"):
                 self.loop.post(self.loop.give_back, int(_number(reply.headers.get("Idle"), 0.0)))
-            elif reply.status != 205 and time.monotonic() - began < 1.0:  # a master that does not hold: ask less often
-                self.loop.master.stopping.wait(self.every)
+            elif not self.loop.holds:
+                self.loop.master.stopping.wait(POLL)
+            elif reply.status == 204 and not reply.headers.get("Orders") and time.monotonic() - began < 1.0:
+                self.loop.master.stopping.wait(self.every)  # a master that does not hold: ask less often
 
 
 class Returner(Talker):

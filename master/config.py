@@ -140,6 +140,7 @@ class Config(_Model):
     max_load: Annotated[float | None, PlainValidator(keys.positive)] = None
     tls: Flag = True
     ask: Annotated[tuple[str, ...], PlainValidator(keys.words)] = ("ls", "ps", "du", "cat", "tail", "head")
+    control: Annotated[str, PlainValidator(keys.control)] = "hold"
     hosts: Annotated[str | tuple[str, ...] | None, PlainValidator(namekeys.hosts)] = None
     cores: Count = 1
     nice: Annotated[int, PlainValidator(keys.nice)] = 10

@@ -21,6 +21,7 @@ from .farm import Farm
 from .held import Held, Idle, hold, settle
 from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .orders import Orders
 from .record import record
 from .store import Store
 
@@ -74,6 +75,7 @@ class Desk:
         self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
         self._calling: asyncio.TimerHandle | None = None
         self._held_pings: dict[str, set[Held]] = {}
+        self.orders = Orders(self._call, clock)
 
     async def _store(self) -> None:
         """Make what the farm decided durable, then let those know who wait for it."""
@@ -129,7 +131,9 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed or not await self._idle_for(left, count - ahead):
+            if records or left <= 0 or self.farm.closed or self.orders.due(client):
+                return records
+            if not await self._idle_for(left, count - ahead, client):
                 return records
 
     def _longest(self, client: Client | None, load: float | None) -> float:
@@ -160,9 +164,9 @@ class Desk:
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None
 
-    async def _idle_for(self, seconds: float, slots: int) -> bool:
+    async def _idle_for(self, seconds: float, slots: int, client: str) -> bool:
         """False: nothing has happened."""
-        future = self._idle.add(slots)
+        future = self._idle.add(slots, client)
         self._call_soon()
         try:
             return await hold(future, seconds)
@@ -190,6 +194,12 @@ class Desk:
     def take_call(self, client: str) -> int:
         """How many tickets this client is asked to give back, since the last call."""
         return self._calls.pop(client, 0)
+
+    def _call(self, client: str) -> None:
+        """There is an order for it."""
+        self._idle.call(client)
+        for held in self._held_pings.get(client, ()):
+            settle(held)
 
     async def give_back(self, client: str, tickets: list[int]) -> None:
         """These were fetched ahead and will not be begun there."""
@@ -238,7 +248,7 @@ class Desk:
         future: Held = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
-        if self.farm.has_expired(client) or client in self._calls:
+        if self.farm.has_expired(client) or client in self._calls or self.orders.due(client):
             settle(future)
         try:
             await hold(future, wait)

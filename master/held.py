@@ -37,22 +37,27 @@ class Idle:
     """Held requests for tasks, the oldest first."""
 
     def __init__(self) -> None:
-        self._held: dict[Held, int] = {}
+        self._held: dict[Held, tuple[int, str]] = {}
         self.slots = 0  # free ones of all their clients
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def add(self, slots: int) -> Held:
-        """A request is held from now on, by a client with so many free slots."""
+    def add(self, slots: int, client: str) -> Held:
+        """A request of this client is held from now on, which has so many free slots."""
         future: Held = asyncio.get_running_loop().create_future()
-        self._held[future] = slots
+        self._held[future] = slots, client
         self.slots += slots
         return future
 
     def remove(self, future: Held) -> None:
         """It is not held any more."""
-        self.slots -= self._held.pop(future, 0)
+        self.slots -= self._held.pop(future, (0, ""))[0]
+
+    def call(self, client: str) -> None:
+        """Whatever this client waits for, it hears at once that there is something else."""
+        for future in [one for one, (_, whose) in self._held.items() if whose == client]:
+            settle(future)
 
     def wake(self, count: int) -> None:
         """So many of them look again, those first that have waited longest."""

@@ -173,6 +173,13 @@ def words(value: Any) -> tuple[str, ...]:
     return tuple(text(entry) for entry in value) if isinstance(value, (list, tuple)) else (text(value),)
 
 
+def control(value: Any) -> str:
+    """How a client hears of orders: by a request that the master holds, or by asking again and again."""
+    if value not in ("hold", "poll"):
+        raise wrong(value, "hold or poll")
+    return str(value)
+
+
 def by_code(value: Any) -> dict[str, int]:
     """`{75: 5}`: attempts by exit code or signal, or one number for any of them."""
     if isinstance(value, Mapping):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .asking import Asking
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader, time_of_day
@@ -45,6 +46,7 @@ class Page:
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)
+        Asking(desk, folder, self._may_act).add_to(app.router)
         self._server = Server(app)
 
     @cached_property
@@ -75,6 +77,10 @@ class Page:
             return web.Response(status=403, text=NO_TOKEN, headers=HEADERS)
         admit(request)
         return await handler(request)
+
+    def _may_act(self, request: web.Request) -> bool:
+        given = request.query.get("token", "").encode("utf-8", "replace")
+        return hmac.compare_digest(given, self.secrets.act.encode())
 
     async def show(self, request: web.Request) -> web.Response:
         """The whole page."""

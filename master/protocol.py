@@ -26,6 +26,8 @@ class Setup:
     max_result: int
     worker: str | None
     runs_worker: bool = False
+    ask: tuple[str, ...] = ()
+    control: str = "hold"
 
 
 def _yes(flag: bool) -> str:
@@ -50,6 +52,8 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
         f"Nice={setup.nice}",
         f"MaxResult={setup.max_result}",
         "Batch=Yes",
+        f"Control={setup.control}",
+        f"Ask={' '.join(setup.ask)}",
     ]
     if setup.worker:
         lines.append(f"Worker={setup.worker}")

@@ -231,6 +231,7 @@ class Run:
         setup = protocol.Setup(
             config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
             config.max_result, worker.name if worker else None, self.sweep.recipe.runs_worker,
+            config.ask, config.control,
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self._shell,

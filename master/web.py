@@ -27,6 +27,7 @@ RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
 MAX_WAIT = 60.0
 MAX_COUNT = 1000
 MAX_TICKETS = 4096
+MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
 MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,6 +62,8 @@ class Door:
             "/failed": {"GET": self.failed, "POST": self.failed},
             "/results": {"POST": self.results},
             "/back": {"GET": self.back},
+            "/orders": {"GET": self.orders},
+            "/answer": {"POST": self.answer},
             "/client": {"GET": self.get_client, "HEAD": self.get_client},
             "/bye": {"GET": self.bye},
             "/file": {"GET": self.file, "HEAD": self.file},
@@ -129,6 +132,7 @@ class Door:
         headers = {"Expired": ", ".join(str(t) for t in expired if t)} if expired else {}
         if wait and _alive(request) and (idle := self.desk.take_call(client)):
             headers["Idle"] = str(idle)
+        headers |= self._orders_for(client)
         return web.Response(status=205 if expired else 204, headers=headers)
 
     async def bye(self, request: web.Request) -> web.Response:
@@ -196,7 +200,9 @@ class Door:
                 farm.clients[client].told = True
             self.desk.moved.set()
             return _text(503, "the sweep is over")
-        return _text(503, "no task now, there may be one later", {"Retry-After": "0" if held else RETRY_AFTER})
+        orders = self._orders_for(client)
+        again = "0" if held or orders else RETRY_AFTER
+        return _text(503, "no task now, there may be one later", {"Retry-After": again, **orders})
 
     # -- what it brings
 
@@ -237,6 +243,27 @@ class Door:
             if request.method == "POST" and request.body_exists and request.content_type.startswith("multipart/"):
                 parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
             await self.desk.failed(_short(request, "client"), ticket, parts, reason)
+        return web.Response(text="noted\n")
+
+    # -- what it is asked
+
+    def _orders_for(self, client: str) -> dict[str, str]:
+        return {"Orders": str(due)} if (due := self.desk.orders.due(client)) else {}
+
+    async def orders(self, request: web.Request) -> web.Response:
+        """What a client is asked beside its tasks, a JSON object a line."""
+        return web.Response(text=self.desk.orders.fetch(_short(request, "client")), content_type="application/x-ndjson")
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """A piece of what came of an order; the last one says how it ended."""
+        order = self.desk.orders.find(_short(request, "client"), _number(request, "order", 0))
+        data = await read_batch(request, MOST_PIECE)
+        if order is None:
+            return _text(410, "nobody waits for this any more")
+        await order.take(bytes(data))
+        if request.query.get("end") == "1":
+            code = _number(request, "exit", -1)
+            await order.end(code if code >= 0 else None, protocol.reason(request.query))
         return web.Response(text="noted\n")
 
 

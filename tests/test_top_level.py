@@ -46,7 +46,7 @@ DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
     "sqlalchemy": ("store", "writes", "reader", "schema"),
-    "aiohttp": ("web", "page", "receive", "server"),
+    "aiohttp": ("web", "page", "asking", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
