@@ -14,7 +14,7 @@ class Room:
         self.slots, self.taken, self.held = slots, 0, 0
         self.ahead = 0  # how many beyond the slots are worth having
         self.refused = False  # nothing is to be had ahead, until a slot is free again
-        self.nothing_held = threading.Event()
+        self.nothing_held, self.something_held = threading.Event(), threading.Event()
         self._changed = threading.Condition()
 
     def wait(self) -> Tuple[int, int]:
@@ -42,8 +42,10 @@ class Room:
             self.ahead = self.ahead if ahead is None else ahead
             if not self.held:
                 self.nothing_held.set()
-            elif self.nothing_held.is_set():
+                self.something_held.clear()
+            elif not self.something_held.is_set():
                 self.nothing_held.clear()
+                self.something_held.set()
             if self._is_worth_asking():  # waking a thread costs as much as a task
                 self._changed.notify()
 

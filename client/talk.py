@@ -19,7 +19,7 @@ from .wire import Query, Reply, Stopping
 if TYPE_CHECKING:
     from .loop import Loop
 
-WAIT = 20  # seconds that the master may hold a request for tasks
+WAIT = 30  # seconds that the master may hold a request for tasks; while nothing is ours it is the only one
 HOLD = 30  # seconds that the master may hold a request to be called back by
 ASK_AGAIN = 2.0  # seconds, after "no task left" while we still have some
 GATHER, PAUSE = 0.2, 1.0  # seconds in which new tickets gather for one ping; between two such pings
@@ -168,7 +168,10 @@ class Pinger(Talker):
 
 
 class Listener(Talker):
-    """Holds one request open, so that a ticket called back is heard of at once."""
+    """Holds one request open while we have tickets, so that one called back is heard of at once.
+
+    Who has none is reached by its request for tasks: ten thousand idle clients should cost a master one each.
+    """
 
     def __init__(self, loop: "Loop", every: float) -> None:
         super().__init__(loop)
@@ -176,6 +179,7 @@ class Listener(Talker):
 
     def talk(self) -> None:
         while self.every > 0:
+            self.loop.room.something_held.wait()
             began = time.monotonic()
             reply = self.line.ask("/ping", [("wait", HOLD)], timeout=HOLD + 30.0)
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:

@@ -18,6 +18,7 @@ from .arrivals import Arrivals, Report
 from .errors import SpeError
 from .extract import Part
 from .farm import Farm
+from .held import Held, Idle, hold, settle
 from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .record import record
@@ -27,6 +28,8 @@ log = logging.getLogger("spe.desk")
 SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
 CALL_PAUSE = 0.02  # seconds between an idle slot and the call for what others have not begun
 HOLD = 10.0  # seconds that a /task without `wait` is held while tasks run elsewhere
+PING_SLACK = 2.5  # seconds by which an idle client may be heard later than one that pings
+LOAD_AGE = 20.0  # seconds after which a client is asked again how loaded its host is
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,10 @@ class Desk:
         self.tell, self.clock = tell, clock
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
-        self._idle: dict[asyncio.Future[None], int] = {}  # held /task requests, the oldest first, and their free slots
+        self._idle = Idle()  # held /task requests
         self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
         self._calling: asyncio.TimerHandle | None = None
-        self._held_pings: dict[str, set[asyncio.Future[None]]] = {}
+        self._held_pings: dict[str, set[Held]] = {}
 
     async def _store(self) -> None:
         """Make what the farm decided durable, then let those know who wait for it."""
@@ -85,16 +88,11 @@ class Desk:
         self.wake_idle()
         for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
             for held in self._held_pings.get(client, ()):
-                _settle(held)
+                settle(held)
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        count = len(self._idle) if self.farm.closed else self.farm.offers
-        while count > 0 and self._idle:
-            oldest = next(iter(self._idle))
-            del self._idle[oldest]
-            _settle(oldest)
-            count -= 1
+        self._idle.wake(len(self._idle) if self.farm.closed else self.farm.offers)
 
     # -- register
 
@@ -121,7 +119,8 @@ class Desk:
 
         `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot.
         """
-        deadline = self.clock() + (HOLD if wait is None else wait)
+        longest = self._longest(self.farm.clients.get(client), load)
+        deadline = self.clock() + min(HOLD if wait is None else wait, longest)
         while True:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
@@ -130,9 +129,14 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed:
+            if records or left <= 0 or self.farm.closed or not await self._idle_for(left, count - ahead):
                 return records
-            await self._idle_for(left, count - ahead)
+
+    def _longest(self, client: Client | None, load: float | None) -> float:
+        """Seconds: who pings while at work is heard as often while idle, and a load that was told gets old."""
+        ping = self.farm.rules.ping if client and client.pings else 0.0
+        often = ping + PING_SLACK if ping else math.inf
+        return min(often, LOAD_AGE) if self.farm.rules.max_load and load is not None else often
 
     async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
         tickets = self.farm.take(self.clock(), client, count, load, ahead)
@@ -156,16 +160,14 @@ class Desk:
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None
 
-    async def _idle_for(self, seconds: float, slots: int) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._idle[future] = slots
+    async def _idle_for(self, seconds: float, slots: int) -> bool:
+        """False: nothing has happened."""
+        future = self._idle.add(slots)
         self._call_soon()
         try:
-            await asyncio.wait_for(future, seconds)
-        except TimeoutError:
-            pass
+            return await hold(future, seconds)
         finally:
-            self._idle.pop(future, None)
+            self._idle.remove(future)
 
     # -- what was fetched ahead
 
@@ -179,11 +181,11 @@ class Desk:
         self._calling = None
         if not self.farm.draining and (self.farm.waiting or self.farm.more or self.farm.over):
             return
-        wanted = math.inf if self.farm.draining else sum(self._idle.values())
+        wanted = math.inf if self.farm.draining else self._idle.slots
         for client, count in self.farm.unbegun(wanted, self._held_pings).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
-                _settle(held)
+                settle(held)
 
     def take_call(self, client: str) -> int:
         """How many tickets this client is asked to give back, since the last call."""
@@ -233,15 +235,13 @@ class Desk:
         await self.arrivals.recall(ticket_id)
 
     async def _hold_ping(self, client: str, wait: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: Held = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
         if self.farm.has_expired(client) or client in self._calls:
-            _settle(future)
+            settle(future)
         try:
-            await asyncio.wait_for(future, wait)
-        except TimeoutError:
-            pass
+            await hold(future, wait)
         finally:
             held.discard(future)
             if not held and self._held_pings.get(client) is held:
@@ -298,17 +298,12 @@ class Desk:
     def let_go(self) -> None:
         """Answer the pings still held, whose clients may be gone: a server that stops would wait a second for them."""
         for held in [one for those in self._held_pings.values() for one in those]:
-            _settle(held)
+            settle(held)
 
     async def stop(self) -> None:
         """Call back what runs."""
         self.farm.stop()
         await self._store()
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 __all__ = ["HOLD", "Brief", "Desk", "Failure", "Record"]

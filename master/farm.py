@@ -256,7 +256,8 @@ class Farm(Handout):
         lease, timeout = scheduler.lease(self.rules.ping), self.timeout()
         self._end_overdue(now, timeout)
         silent = [t for t in self.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
-        self._lose(silent, blame=not self._is_deaf(now))
+        if silent:
+            self._lose(silent, blame=not self._is_deaf(now))
         self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:

@@ -84,7 +84,7 @@ class Progress:
         total, done, failed = self._planned or (0, 0, 0)
         done += farm.in_state[TaskState.DONE]
         failed += farm.in_state[TaskState.FAILED]
-        hosts = len({c.host for c in farm.clients.values() if not c.gone})
+        hosts = len(farm.hosts)
         text = f"{done} done, {farm.running} running"
         text += f", {failed} failed" if failed else ""
         text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"

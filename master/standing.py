@@ -43,10 +43,11 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     down = {host: str(error).splitlines()[0] for host, error in faults.items() if host not in farm.hosts}
     found = {host: f"is not up: {why}" for host, why in down.items()}
     found |= dict.fromkeys(farm.loaded, "is loaded by others")
-    for host, record in farm.guard.records.items():
+    doubted = [(h, record) for h, record in farm.guard.records.items() if record.trust is not Trust.TRUSTED]
+    for host, record in doubted:
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
-        elif record.trust is Trust.SUSPECTED:
+        else:
             found[host] = "is under suspicion, its last tasks failed; others try them first"
     if farm.draining:
         found[""] = "the run ends: nothing more is handed out"

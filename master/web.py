@@ -167,11 +167,12 @@ class Door:
         count = _number(request, "count", 1)
         if not 1 <= count <= MAX_COUNT:
             return _text(400, f"count must be from 1 to {MAX_COUNT}")
-        client = _short(request, "client")
+        client, loop = _short(request, "client"), asyncio.get_running_loop()
+        began = loop.time()
         ahead = min(count, _number(request, "ahead", 0))
         records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request), _load(request), ahead)
         if not records:
-            return self._none_left(client)
+            return self._none_left(client, held=loop.time() - began >= 1.0)
         extra = request.query.get("extra") == "1"
         by_digest = request.query.get("files") == "sha256"
         timeout = self.desk.farm.timeout()
@@ -187,14 +188,15 @@ class Door:
         ticket, task = record.ticket.id, record.task.number
         return protocol.task_record(ticket, task, timeout, record.work, results, extra=extra, by_digest=by_digest)
 
-    def _none_left(self, client: str) -> web.Response:
+    def _none_left(self, client: str, held: bool) -> web.Response:
+        """Who was held does not ask too often, and may be reached again at once."""
         farm = self.desk.farm
         if farm.closed:
             if client in farm.clients:
                 farm.clients[client].told = True
             self.desk.moved.set()
             return _text(503, "the sweep is over")
-        return _text(503, "no task now, there may be one later", {"Retry-After": RETRY_AFTER})
+        return _text(503, "no task now, there may be one later", {"Retry-After": "0" if held else RETRY_AFTER})
 
     # -- what it brings
 

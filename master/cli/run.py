@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_GARBAGE = 20_000  # objects more than before, until some are looked through; Python has 700
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +149,7 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     for warning in filesystem.warnings(folder):
         progress.warn(warning)
     start_logging(folder, quiet, verbose)
+    gc.set_threshold(_GARBAGE)  # each held request is many objects, and to look through those of thousands takes long
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)
     return outcome.exit_code
