@@ -1,4 +1,4 @@
-"""Changes as SQL: each kind in one statement a transaction, however many there are. When that is, is store.py's."""
+"""Changes as SQL: each kind in one statement a transaction, however many there are. committing.py says when."""
 
 from __future__ import annotations
 

@@ -59,15 +59,15 @@ def rows_after(changes: Sequence[Change], pieces: Sequence[Sequence[Change]]) ->
         path = Path(folder) / "sweep.db"
         store = Store(path)
         try:
-            with store._connection.begin():
+            with store.writer.connection.begin():
                 sets = [NewSet(bytes([n] * 16), n, {"x": str(n)}) for n in range(1, TASKS + 1)]
                 for one in sets:
-                    store._connection.exec_driver_sql(
+                    store.writer.connection.exec_driver_sql(
                         "INSERT INTO tasks (number, key, plan, position, parameters, state, attempts, lost) "
                         "VALUES (?, ?, 1, ?, '{}', 'waiting', 0, 0)", (one.position, one.key, one.position),
                     )  # fmt: skip
                 for piece in pieces:
-                    writes.apply(store._connection, piece, 1000.0)
+                    writes.apply(store.writer.connection, piece, 1000.0)
         finally:
             store.close()
         connection = sqlite3.connect(path)
