@@ -195,10 +195,8 @@ class Store:
         """Tickets that were out when the master went away, with their tasks; and lost ones of clients that may come
         back, as long as their tasks are undone."""
         here = select(schema.clients.c.id).where(schema.clients.c.seconds.is_(None))
-        state, undone = schema.tickets.c.state, (TaskState.WAITING.value, TaskState.RUNNING.value)
-        lost = and_(
-            state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
-        )
+        state, undone = schema.tickets.c.state, schema.tasks.c.state == TaskState.WAITING.value
+        lost = and_(state == TicketState.LOST.value, schema.tickets.c.client.in_(here), undone)
         ours = schema.tickets.c.id > bindparam("closed")
         query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
         rows = await self.call(lambda connection: connection.execute(query, {"closed": _closed(connection)}).all())
@@ -210,21 +208,18 @@ class Store:
         return list(await self.call(lambda connection: connection.execute(query).all()))
 
     async def close_session(self) -> None:
-        """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
+        """The session has ended: tickets still out are lost, and so their tasks wait; clients have left."""
 
         def work(connection: Connection) -> None:
-            ticket, running = schema.tickets.c, TaskState.RUNNING.value
+            ticket = schema.tickets.c
             out = update(schema.tickets).where(
                 ticket.id > _closed(connection), ticket.state == TicketState.ISSUED.value
             )
             connection.execute(out.values(state=TicketState.LOST.value))
-            counted = select(schema.counts.c.plan).where(schema.counts.c.state == running, schema.counts.c.sets > 0)
-            if connection.execute(counted).first():  # else nobody needs to look through all sets
-                waits = update(schema.tasks).values(state=TaskState.WAITING.value)
-                connection.execute(waits.where(schema.tasks.c.state == running))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
             last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
             _set_meta(connection, "closed", str(last))
+            _set_meta(connection, "out", "0")
 
         await self.call(work)
 
@@ -279,7 +274,5 @@ def _tickets_with_tasks() -> Any:
 
 
 def _pair(row: Any) -> tuple[Ticket, Task]:
-    state = TaskState(row.state)
-    # The farm moves a task to running itself when it takes a live ticket back.
-    task = _task(row, TaskState.WAITING if state is TaskState.RUNNING else state)
+    task = _task(row, TaskState(row.state))  # the farm moves it to running when it takes a live ticket back
     return Ticket(row.id, row.number, row.client, row.host, 0.0, TicketState(row.ticket_state)), task

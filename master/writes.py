@@ -10,19 +10,20 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Dialect, UpdateBase, bindparam, insert, update
 
 from . import schema
-from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued
+from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued
 from .model import TaskState, TicketState
 
 C = TypeVar("C", bound=Change)
+#: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
+STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
 
 _CLIENT, _TICKET = insert(schema.clients), insert(schema.tickets)
 _CLIENT_IS = update(schema.clients).where(schema.clients.c.id == bindparam("b_id"))
 _CLIENT_LEFT = _CLIENT_IS.values(seconds=bindparam("b_s"))
 _CLIENT_HEARD = _CLIENT_IS.values(heard=bindparam("b_h"))
-_TASK_RUNNING = (
-    update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task")).values(state=bindparam("b_state"))
+_LOG, _OUTPUT, _META = (
+    insert(table).prefix_with("OR REPLACE") for table in (schema.logs, schema.outputs, schema.meta)
 )
-_LOG, _OUTPUT = (insert(table).prefix_with("OR REPLACE") for table in (schema.logs, schema.outputs))
 
 
 def apply(connection: Connection, changes: Sequence[Change], now: float) -> None:
@@ -42,8 +43,8 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
     if moved:
         _tasks_moved(connection, {c.number: c for c in moved}.values())
         _keep_outputs(connection, moved)
-    if issued:
-        _tasks_running(connection, changes)
+    if out := _of(TasksOut, changes):
+        _execute(connection, _META, [{"key": "out", "value": str(out[-1].count)}])
 
 
 def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
@@ -97,18 +98,6 @@ def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now
     _execute(connection, _TICKET, rows)
 
 
-def _tasks_running(connection: Connection, changes: Sequence[Change]) -> None:
-    """Those whose last word is that a ticket was issued."""
-    last = {
-        c.task if isinstance(c, TicketIssued) else c.number: type(c) is TicketIssued
-        for c in changes
-        if isinstance(c, TicketIssued | TaskMoved)
-    }
-    running = [{"b_task": number, "b_state": TaskState.RUNNING.value} for number, runs in last.items() if runs]
-    if running:
-        _execute(connection, _TASK_RUNNING, running)
-
-
 _TICKET_ENDED = (
     update(schema.tickets)
     .where(schema.tickets.c.id == bindparam("b_id"))
@@ -155,7 +144,7 @@ def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
     rows = [
         {
             "b_number": c.number,
-            "b_state": c.state.value,
+            "b_state": STORED[c.state],
             "b_attempts": c.attempts,
             "b_lost": c.lost,
             "b_reason": c.reason or None,
