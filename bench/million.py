@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,10 +21,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from master_kit import master
 from measure import cost_of, scratch
+from one_client import Client, Cost, cost_of_tasks, sweep
 
 SPE = [sys.executable, "-m", "spe"]
 SMALL = 10_000  # the size that a large sweep is compared to
+TASKS = 6_000  # that are handed out and brought in each round, in the middle of a run
+ROUNDS = 3
 MEGABYTE = 1 << 20
 
 
@@ -40,6 +45,33 @@ def main(count: int = 1_000_000) -> None:
         for one in (small, large):
             asyncio.run(fill(one.runs))
         after(large, small)
+    tasks(count)
+
+
+def tasks(count: int) -> None:
+    """What a task costs the master, handed out and brought by a pretend client; small and large sweep in turns."""
+    costs: dict[int, list[Cost]] = {SMALL: [], count: []}
+    with scratch() as folder:
+        for _ in range(ROUNDS):
+            for sets in costs:
+                (folder / str(sets)).mkdir(exist_ok=True)
+                with master(folder / str(sets), sweep(sets)) as server:
+                    until(lambda: stored(server.runs), 0.5)
+                    client = Client(server)
+                    client.work(1000)  # what is done once is done
+                    costs[sets].append(cost_of_tasks(server, client, TASKS))
+                    memory = server.memory()
+                shutil.rmtree(folder / str(sets))
+    for sets, found in costs.items():
+        best = min(found, key=lambda cost: cost.all)
+        each = f"event loop {best.loop:.1f}, others {best.others:.1f}; of {[round(c.all, 1) for c in found]}"
+        show(f"cpu of a task among {sets}", f"{best.all:.1f} us", each)
+    show("memory of the master meanwhile", f"{memory:.0f} MB", "")
+
+
+def stored(runs: Path) -> bool:
+    """Whether all sets are in the store."""
+    return ask(runs, "SELECT count(*) FROM meta WHERE key = 'read' AND value <> ''") == 1
 
 
 def after(large: Sweep, small: Sweep) -> None:
@@ -87,7 +119,7 @@ class Sweep:
         try:
             until(lambda: any(os.scandir(self.folder / "started")))
             first = (time.monotonic() - begun, processor_time(master.pid))
-            until(lambda: self.query("SELECT count(*) FROM meta WHERE key = 'read' AND value <> ''") == 1, 0.5)
+            until(lambda: stored(self.runs), 0.5)
             self.memory, self.stored = peak(master.pid), processor_time(master.pid)
         finally:
             master.send_signal(signal.SIGINT)
@@ -108,14 +140,19 @@ class Sweep:
         cost = cost_of(work)
         return cost.wall, cost.cpu, memory
 
-    def query(self, sql: str) -> int:
-        connection = sqlite3.connect(f"file:{self.runs}/sweep.db?mode=ro", uri=True, timeout=10)
-        try:
-            return int(connection.execute(sql).fetchone()[0])
-        except sqlite3.OperationalError:  # not yet made
-            return 0
-        finally:
-            connection.close()
+
+def ask(runs: Path, sql: str) -> int:
+    """What the database says; 0 as long as there is none."""
+    try:
+        connection = sqlite3.connect(f"file:{runs}/sweep.db?mode=ro", uri=True, timeout=10)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return int(connection.execute(sql).fetchone()[0])
+    except sqlite3.OperationalError:  # not yet made
+        return 0
+    finally:
+        connection.close()
 
 
 def until(condition: Callable[[], bool], pause: float = 0.01) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +20,13 @@ from .changes import Change
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
+from .record import record
 
 __all__ = ["FULL_DISK_PAUSE", "NewSet", "Store"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewSet:
     """One parameter set on its way into the store."""
 
@@ -34,7 +35,13 @@ class NewSet:
     parameters: Mapping[str, str]
 
 
-_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _encoded(values: Mapping[str, str]) -> str:
+    """As json.dumps writes a mapping of texts, which makes an encoder for each."""
+    return (
+        "{" + ",".join([f"{encode_basestring(name)}:{encode_basestring(text)}" for name, text in values.items()]) + "}"
+    )
+
+
 # As text: a million sets come this way, and what SQLAlchemy does for each row takes longer than what SQLite does.
 _ADD_SET = """
 INSERT INTO tasks (key, plan, position, parameters, state, attempts, lost) VALUES (?, ?, ?, ?, 'waiting', 0, 0)
@@ -122,7 +129,7 @@ class Store:
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
         if sets:
-            rows = [(s.key, self.plan, s.position, _ENCODED(s.parameters)) for s in sets]
+            rows = [(s.key, self.plan, s.position, _encoded(s.parameters)) for s in sets]
             await self.call(lambda connection: connection.exec_driver_sql(_ADD_SET, rows) and None)
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
@@ -138,7 +145,7 @@ class Store:
         def work(connection: Connection) -> list[tuple[int, Task]]:
             return [
                 (place, Task(number, json.loads(values), TaskState.WAITING, attempts, lost, _faults(faults)))
-                for place, number, values, attempts, lost, faults in connection.execute(query)
+                for place, number, values, attempts, lost, faults in connection.execute(query).all()
             ]
 
         return await self.call(work)
