@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from master_kit import master
@@ -27,8 +28,7 @@ from one_client import Client, Cost, cost_of_tasks, sweep
 
 SPE = [sys.executable, "-m", "spe"]
 SMALL = 10_000  # the size that a large sweep is compared to
-TASKS = 6_000  # that are handed out and brought in each round, in the middle of a run
-ROUNDS = 3
+TASKS, ROUNDS = 800, 11  # tasks that are handed out and brought in one go, and how often
 MEGABYTE = 1 << 20
 
 
@@ -49,24 +49,25 @@ def main(count: int = 1_000_000) -> None:
 
 
 def tasks(count: int) -> None:
-    """What a task costs the master, handed out and brought by a pretend client; small and large sweep in turns."""
-    costs: dict[int, list[Cost]] = {SMALL: [], count: []}
-    with scratch() as folder:
-        for _ in range(ROUNDS):
-            for sets in costs:
-                (folder / str(sets)).mkdir(exist_ok=True)
-                with master(folder / str(sets), sweep(sets)) as server:
-                    until(lambda: stored(server.runs), 0.5)
-                    client = Client(server)
-                    client.work(1000)  # what is done once is done
-                    costs[sets].append(cost_of_tasks(server, client, TASKS))
-                    memory = server.memory()
-                shutil.rmtree(folder / str(sets))
-    for sets, found in costs.items():
-        best = min(found, key=lambda cost: cost.all)
-        each = f"event loop {best.loop:.1f}, others {best.others:.1f}; of {[round(c.all, 1) for c in found]}"
-        show(f"cpu of a task among {sets}", f"{best.all:.1f} us", each)
-    show("memory of the master meanwhile", f"{memory:.0f} MB", "")
+    """What a task costs the master, handed out and brought by a pretend client: a small and a large sweep in turns."""
+    costs: dict[int, list[Cost]] = {min(SMALL, count): [], count: []}
+    with scratch() as folder, ExitStack() as masters:
+        servers = {}
+        for sets in costs:
+            (folder / str(sets)).mkdir()
+            servers[sets] = masters.enter_context(master(folder / str(sets), sweep(sets)))
+        for server in servers.values():
+            until(partial(stored, server.runs), 0.5)
+        clients = [(sets, server, Client(server)) for sets, server in servers.items()]
+        for _, _, client in clients:
+            client.work(TASKS)  # what is done once is done
+        for _ in range(ROUNDS):  # side by side: what others do on this machine meets both
+            for sets, server, client in clients:
+                costs[sets].append(cost_of_tasks(server, client, TASKS))
+        for sets, server, _ in clients:
+            half = sorted(costs[sets], key=lambda cost: cost.all)[len(costs[sets]) // 2]
+            each = f"event loop {half.loop:.1f}, others {half.others:.1f}; {server.memory():.0f} MB"
+            show(f"cpu of a task among {sets} sets", f"{half.all:.1f} us", each)
 
 
 def stored(runs: Path) -> bool:

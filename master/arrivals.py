@@ -235,6 +235,11 @@ class Arrivals:
                 await asyncio.sleep(FULL_DISK_PAUSE)
 
     @property
+    def finishing(self) -> frozenset[int]:
+        """The tasks that are done here and not yet in the store."""
+        return frozenset(self._finishing)
+
+    @property
     def is_idle(self) -> bool:
         """Whether all that is done here is on disk."""
         return not self._finishing
