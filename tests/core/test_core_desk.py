@@ -378,7 +378,9 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             assert at.farm.tickets[ticket].state is TicketState.LOST
             assert await asyncio.wait_for(held, 20) == []
             assert await at.desk.ping(client, [ticket], 0) == []
-            assert at.stored("SELECT state FROM tasks") == [("running",)], "the store knows it too"
+            assert at.stored("SELECT state FROM tickets") == [("issued",)], "the store knows it too"
+            with Reader(tmp_path) as reader:
+                assert reader.statistics().running == 1 and reader.task(1).state is TaskState.RUNNING
 
     asyncio.run(run())
 
