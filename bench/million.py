@@ -18,12 +18,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+from master_kit import master
 from measure import cost_of, scratch
+from one_client import Client, Cost, cost_of_tasks, sweep
 
 SPE = [sys.executable, "-m", "spe"]
 SMALL = 10_000  # the size that a large sweep is compared to
+TASKS, ROUNDS = 800, 11  # tasks that are handed out and brought in one go, and how often
 MEGABYTE = 1 << 20
 
 
@@ -40,6 +45,34 @@ def main(count: int = 1_000_000) -> None:
         for one in (small, large):
             asyncio.run(fill(one.runs))
         after(large, small)
+    tasks(count)
+
+
+def tasks(count: int) -> None:
+    """What a task costs the master, handed out and brought by a pretend client: a small and a large sweep in turns."""
+    costs: dict[int, list[Cost]] = {min(SMALL, count): [], count: []}
+    with scratch() as folder, ExitStack() as masters:
+        servers = {}
+        for sets in costs:
+            (folder / str(sets)).mkdir()
+            servers[sets] = masters.enter_context(master(folder / str(sets), sweep(sets)))
+        for server in servers.values():
+            until(partial(stored, server.runs), 0.5)
+        clients = [(sets, server, Client(server)) for sets, server in servers.items()]
+        for _, _, client in clients:
+            client.work(TASKS)  # what is done once is done
+        for _ in range(ROUNDS):  # side by side: what others do on this machine meets both
+            for sets, server, client in clients:
+                costs[sets].append(cost_of_tasks(server, client, TASKS))
+        for sets, server, _ in clients:
+            half = sorted(costs[sets], key=lambda cost: cost.all)[len(costs[sets]) // 2]
+            each = f"event loop {half.loop:.1f}, others {half.others:.1f}; {server.memory():.0f} MB"
+            show(f"cpu of a task among {sets} sets", f"{half.all:.1f} us", each)
+
+
+def stored(runs: Path) -> bool:
+    """Whether all sets are in the store."""
+    return ask(runs, "SELECT count(*) FROM meta WHERE key = 'read' AND value <> ''") == 1
 
 
 def after(large: Sweep, small: Sweep) -> None:
@@ -87,7 +120,7 @@ class Sweep:
         try:
             until(lambda: any(os.scandir(self.folder / "started")))
             first = (time.monotonic() - begun, processor_time(master.pid))
-            until(lambda: self.query("SELECT count(*) FROM meta WHERE key = 'read' AND value <> ''") == 1, 0.5)
+            until(lambda: stored(self.runs), 0.5)
             self.memory, self.stored = peak(master.pid), processor_time(master.pid)
         finally:
             master.send_signal(signal.SIGINT)
@@ -108,14 +141,19 @@ class Sweep:
         cost = cost_of(work)
         return cost.wall, cost.cpu, memory
 
-    def query(self, sql: str) -> int:
-        connection = sqlite3.connect(f"file:{self.runs}/sweep.db?mode=ro", uri=True, timeout=10)
-        try:
-            return int(connection.execute(sql).fetchone()[0])
-        except sqlite3.OperationalError:  # not yet made
-            return 0
-        finally:
-            connection.close()
+
+def ask(runs: Path, sql: str) -> int:
+    """What the database says; 0 as long as there is none."""
+    try:
+        connection = sqlite3.connect(f"file:{runs}/sweep.db?mode=ro", uri=True, timeout=10)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return int(connection.execute(sql).fetchone()[0])
+    except sqlite3.OperationalError:  # not yet made
+        return 0
+    finally:
+        connection.close()
 
 
 def until(condition: Callable[[], bool], pause: float = 0.01) -> None:

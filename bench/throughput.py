@@ -2,7 +2,7 @@
 
     python bench/throughput.py [COUNT] [SLOTS]
 
-Prints tasks a second, the ratio to the C loop of the same run, and the processor time a task, all processes together:
+Prints tasks a second, the ratio to the C loop just before and after, and the processor time a task of all processes:
 each contender is a command that waits for all that it starts, so that nothing is missing in the sum. The folder lies
 in $TMPDIR, so TMPDIR=/dev/shm measures without a disk. It needs a C compiler; peers that are not installed are named.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,25 +68,41 @@ def contenders(task: Task, count: int, slots: int, folder: Path) -> list[Contend
 
 
 def compare(task: Task, count: int, slots: int) -> None:
-    """One table."""
+    """One table. The floor runs before and after each contender: a machine that others share changes its speed."""
     print(f"\n{count} x {task.title}, {slots} at a time")
-    print(f"{'':18} {'tasks/s':>9} {'to C loop':>10} {'cpu ms a task':>14}", flush=True)
+    print(f"{'':18} {'tasks/s':>9} {'to C loop':>10} {'cpu ms a task':>14} {'above C loop':>13}", flush=True)
     with scratch() as folder:
         subprocess.run(["cc", "-O2", "-o", str(folder / "floor"), str(HERE / "floor.c")], check=True)
         (folder / "numbers").write_text("".join(f"{n}\n" for n in range(1, count + 1)))
-        floor: Cost | None = None
-        for one in contenders(task, count, slots, folder):
+        lowest, *others = contenders(task, count, slots, folder)
+
+        def run(one: Contender) -> Cost:
+            return in_own_folder(one, folder, lambda place: write_sweep(place, task, count, slots))
+
+        floors = [run(lowest)]
+        for one in others:
             if one.missing:
                 print(f"{one.name:18} {one.missing}", flush=True)
                 continue
             try:
-                cost = in_own_folder(one, folder, lambda place: write_sweep(place, task, count, slots))
+                cost = run(one)
             except subprocess.CalledProcessError as error:
                 print(f"{one.name:18} failed with exit code {error.returncode}", flush=True)
                 continue
-            floor = floor or cost
-            ratio, each = floor.wall / cost.wall, 1000 * cost.cpu / count
-            print(f"{one.name:18} {count / cost.wall:9.0f} {ratio:10.2f} {each:14.2f}", flush=True)
+            floors.append(run(lowest))
+            print(row(one.name, count, cost, mean(floors[-2:])), flush=True)
+        print(row(lowest.name, count, mean(floors), mean(floors)), flush=True)
+
+
+def mean(costs: Sequence[Cost]) -> Cost:
+    """Of several runs of the same."""
+    return Cost(sum(c.wall for c in costs) / len(costs), sum(c.cpu for c in costs) / len(costs))
+
+
+def row(name: str, count: int, cost: Cost, floor: Cost) -> str:
+    """One line of the table."""
+    each, above = 1000 * cost.cpu / count, 1000 * (cost.cpu - floor.cpu) / count
+    return f"{name:18} {count / cost.wall:9.0f} {floor.wall / cost.wall:10.2f} {each:14.2f} {above:13.2f}"
 
 
 def in_own_folder(one: Contender, folder: Path, prepare: Callable[[Path], object]) -> Cost:

@@ -47,5 +47,5 @@ class Pace:
         return min(MOST, self._slots * int(SECONDS / self._mean))
 
     def near(self) -> int:
-        """Of these, how many a slot need not be waited for when it is free."""
-        return int(NEAR / self._mean) if self.ahead() else 0
+        """Of these, how many a slot need not be waited for when it is free; none when the latest task has failed."""
+        return int(NEAR / self._mean) if self.ahead() and not self._failures else 0

@@ -113,6 +113,8 @@ class Hand:
         if gone and not (self.past or self._unsaid):
             self._due = now + GATHER
         self.past.extend(gone)
+        if self.ready and any(one.reason and not one.dropped for one in gone):
+            self._tell_unbegun("unbegun")  # it may be this host's fault: the client decides whether they begin here
 
     def fill(self) -> None:
         """No slot stays free while something is ready."""
@@ -200,8 +202,7 @@ class Hand:
 
     def give_back(self, _: Any) -> None:
         """What has not begun is the client's again: somebody else is free for it."""
-        self._say("back", [attempt.told() for attempt in self.ready])
-        self.ready.clear()
+        self._tell_unbegun("back")
 
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets held then; those it called back are dropped."""
@@ -212,6 +213,10 @@ class Hand:
         self.stopping = True
 
     # -- inside
+
+    def _tell_unbegun(self, name: str) -> None:
+        self._say(name, [attempt.told() for attempt in self.ready])
+        self.ready.clear()
 
     def _say(self, name: str, argument: Any = None) -> None:
         self.post.send(name, argument)

@@ -81,7 +81,7 @@ class Hands:
                 messages = one.post.heard()
             except Gone:
                 raise HandDied(self._bury(one))
-            one.given -= sum(len(argument) for name, argument in messages if name in ("done", "back"))
+            one.given -= sum(len(argument) for name, argument in messages if name in ("done", "back", "unbegun"))
             found += messages
         return found
 

@@ -48,8 +48,8 @@ class Loop:
         self._mail = Mail()
         self._parent = os.getppid()
         self._news: Dict[str, Callable[[Any], None]] = {
-            "done": self._heard_done, "back": self._heard_back, "unsure": self._heard_unsure,
-            "fault": self._heard_fault,
+            "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
+            "unsure": self._heard_unsure, "fault": self._heard_fault,
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -75,8 +75,7 @@ class Loop:
         """Until a hand says something, something is posted, or a signal comes."""
         self.load.note(min(len(self.working), self.room.slots))
         self._mail.wait(LONGEST_WAIT, self.hands.posts)
-        if os.getppid() != self._parent and self.over is None:
-            self.over = ends.Ending(ends.OTHER, "the process that guards the client was killed")
+        self._is_unguarded()
 
     def hear(self) -> None:
         """What the hands say."""
@@ -201,11 +200,15 @@ class Loop:
                 done.append(attempt)
         self._done(done)
 
-    def _heard_back(self, told: List[Told]) -> None:
-        """A hand has given back what it had not begun."""
+    def _heard_unbegun(self, told: List[Told]) -> None:
+        """A hand has given back what it had not begun, after a failure."""
         for ticket, came in reversed(told):
             self.working[ticket].hear(came)
             self.ready.appendleft(self.working.pop(ticket))
+
+    def _heard_back(self, told: List[Told]) -> None:
+        """The same, as it was told to."""
+        self._heard_unbegun(told)
         self._recalled -= 1
         if not self._recalled and self._owed:
             self._return()
@@ -218,6 +221,12 @@ class Loop:
         self.end(ends.Ending(ends.OTHER, text))
 
     # -- inside
+
+    def _is_unguarded(self) -> bool:
+        if os.getppid() == self._parent:
+            return False
+        self.end(ends.Ending(ends.OTHER, "the process that guards the client was killed"))
+        return True
 
     def _recall(self) -> None:
         """Have what the hands have not begun here again."""
@@ -258,4 +267,5 @@ class Loop:
             self.give_back(len(self.held))
 
     def _on_signal(self, number: int, _: Any) -> None:
-        self.end(ends.Ending(128 + number, "ended by signal %d" % number))
+        if not self._is_unguarded():  # which comes with a signal, where the system has such a thing
+            self.end(ends.Ending(128 + number, "ended by signal %d" % number))

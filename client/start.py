@@ -62,6 +62,7 @@ class Client:
         try:
             guard.release_signals(_end_by_signal)
             tree.adopt_orphans()
+            tree.hear_when_orphaned()
             self.base.claim()
         except AlreadyRuns:
             self.base.hand_over(self.options.address)

@@ -11,17 +11,26 @@ from typing import Dict, List, Optional
 
 from . import facts
 
-_SUBREAPER = 36
+_SUBREAPER, _PDEATHSIG = 36, 1
 MANY = 65536  # bytes of numbers of processes
 _CHILDREN = "/proc/%d/task/%d/children"
 
 
 def adopt_orphans() -> bool:
     """Become the parent of every orphan below us; False where the system has no such thing."""
+    return _prctl(_SUBREAPER, 1)
+
+
+def hear_when_orphaned() -> bool:
+    """A SIGTERM for us as soon as our parent is no more; False where the system has no such thing."""
+    return _prctl(_PDEATHSIG, signal.SIGTERM)
+
+
+def _prctl(what: int, value: int) -> bool:
     try:
         import ctypes
 
-        return bool(ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0) == 0)
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(what, value, 0, 0, 0) == 0)
     except (ImportError, OSError, AttributeError, TypeError):
         return False
 

@@ -102,8 +102,10 @@ class Arrivals:
         answers: dict[int, str] = {}
         try:
             judged = [one for report in reports if (one := await self._look_at(client, report, answers))]
-            await self._conclude([one for one in judged if not one.keeps_files], client, answers)
-            await self._conclude([one for one in judged if one.keeps_files], client, answers)
+            with_files = [one for one in judged if one.keeps_files]
+            others = [one for one in judged if not one.keeps_files] if with_files else judged
+            await self._conclude(others, client, answers)
+            await self._conclude(with_files, client, answers)
         except Exception:
             for report in reports:
                 self.farm.release(report.ticket)  # it must not be out for ever; the client sends its result again
@@ -231,6 +233,11 @@ class Arrivals:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
                 self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
+
+    @property
+    def finishing(self) -> frozenset[int]:
+        """The tasks that are done here and not yet in the store."""
+        return frozenset(self._finishing)
 
     @property
     def is_idle(self) -> bool:

@@ -15,7 +15,7 @@ from .parts import TooMuch, whole
 
 LARGEST = 4 * 1024 * 1024  # bytes of a body; a client that has more to bring uses /complete
 MOST_PARTS = 10_000
-NAME = re.compile(r"([1-9][0-9]{0,17})/(.+)", re.DOTALL)
+TICKET = re.compile(r"[1-9][0-9]{0,17}")
 REASON = "reason"  # the part that tells a failure
 LONGEST_REASON = 1000
 
@@ -35,13 +35,16 @@ async def reports(body: bytes, content_type: str, intake: Callable[[], Intake]) 
 
 
 def _by_ticket(parts: Mapping[str, bytes]) -> dict[int, dict[str, bytes]]:
-    found: dict[int, dict[str, bytes]] = {}
+    found: dict[str, dict[str, bytes]] = {}
     for full, content in parts.items():
-        named = NAME.fullmatch(full)
-        if named is None:
+        ticket, _, name = full.partition("/")
+        own = found.get(ticket)
+        if own is None and TICKET.fullmatch(ticket):
+            own = found[ticket] = {}
+        if own is None or not name:
             raise BodyRefused(400, "a part of a batch is named TICKET/NAME")
-        found.setdefault(int(named[1]), {})[named[2]] = content
-    return found
+        own[name] = content
+    return {int(ticket): own for ticket, own in found.items()}
 
 
 async def _report(ticket: int, parts: dict[str, bytes], intake: Intake) -> Report:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
 
-from .changes import Change, TaskMoved, TicketEnded
+from .changes import Change, TaskMoved, TasksOut, TicketEnded
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
 from .model import Client, Task, TaskState, Ticket, TicketState
 from .rules import Rules
@@ -50,6 +50,7 @@ class Board:
         self.gave_up = False  # by stop_after
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
+        self._out_noted = -1  # how many tasks were out when changes were last taken
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
 
     # -- tasks in and out
@@ -236,4 +237,7 @@ class Board:
     def take_changes(self) -> list[Change]:
         """What must be stored before the next reply leaves."""
         changes, self.changes = self.changes, []
+        if changes and self.running != self._out_noted:
+            self._out_noted = self.running
+            changes.append(TasksOut(self.running))
         return changes

@@ -61,6 +61,13 @@ class TicketIssued:
 
 
 @record
+class TasksOut:
+    """So many tasks are out on hosts now."""
+
+    count: int
+
+
+@record
 class TicketEnded:
     """An attempt's state changed for the store's eyes: it ended, was lost, or came back."""
 
@@ -86,4 +93,4 @@ class TaskMoved:
     outputs: tuple[Output, ...] = ()
 
 
-Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TicketEnded | TaskMoved
+Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TasksOut | TicketEnded | TaskMoved

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from .errors import ConfigError, StoreError
 from .extract import CHUNK, is_verbatim
 from .model import Kind, Output, ResultSpec
+from .record import record
 
 SPECIAL = re.compile(r'[,"\r\n]')
 QUOTED = re.compile(r'["\r\n]')
@@ -33,7 +33,7 @@ class Mode(StrEnum):
     BLOCKS = "blocks"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResultRow:
     """One finished task."""
 
@@ -45,7 +45,7 @@ class ResultRow:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FailedRow:
     """One failed task."""
 

@@ -92,12 +92,13 @@ class Intake:
     async def all(self, found: Mapping[str, bytes]) -> None:
         """Parts that are there as a whole."""
         for name, data in found.items():
-            if name in SIDE_PARTS and name not in self._wanted:
+            as_file = self._wanted.get(name)
+            if as_file is None and name in SIDE_PARTS:
                 self.parts[name] = Part.of(name, data[-SIDE_LIMIT:])
-            elif name in self._wanted and not self._wanted[name] and len(data) <= HEAD:
+            elif as_file is False and len(data) <= HEAD:
                 self.within(name, len(data))
                 self.parts[name] = Part.of(name, data)
-            elif name in self._wanted:
+            elif as_file is not None:
                 for event in (Begin(name), data, End()):
                     await self.take(event)
 

@@ -46,12 +46,13 @@ def judge(
         if spec.name not in parts:
             return Judgement((), f"no part {spec.name}")
     outputs: list[Output] = []
-    names = file_names(specs)
     for spec in specs:
         try:
-            output = _output(spec, parts[spec.name], f"{folder}/{names[spec.name]}")
+            part = parts[spec.name]
+            keeps_file = spec.kind is Kind.FILE or part.size > HEAD
+            output = _output(spec, part, f"{folder}/{file_names(specs)[spec.name]}" if keeps_file else None)
             outputs.append(output)
-            _hold(validators, spec, parts[spec.name], output.value)
+            _hold(validators, spec, part, output.value)
         except Refused as refused:
             return Judgement(tuple(outputs), " ".join(f"{spec.name}: {refused}".splitlines()))
     return Judgement(tuple(outputs))
@@ -88,8 +89,7 @@ def _ending(spec: ResultSpec) -> str:
     return "".join(endings[-2:] if endings and endings[-1] in PACKED else endings[-1:])
 
 
-def _output(spec: ResultSpec, part: Part, path: str) -> Output:
-    file = path if spec.kind is Kind.FILE or part.size > HEAD else None
+def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
     value = extract(part, spec, file)
     if file is not None:
         return Output(spec.name, value, file=file, size=part.size)

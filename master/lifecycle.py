@@ -6,12 +6,11 @@ hosts and the store is the farm's business.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from .model import Task, TaskState, Ticket, TicketState
+from .record import Word
 
 
-class TaskEvent(StrEnum):
+class TaskEvent(Word):
     """What can happen to a task."""
 
     ISSUE = "issue"  # a ticket for it was handed out
@@ -21,7 +20,7 @@ class TaskEvent(StrEnum):
     RETRY = "retry"  # the user wants it again
 
 
-class TicketEvent(StrEnum):
+class TicketEvent(Word):
     """What can happen to a ticket."""
 
     ARRIVE = "arrive"  # its result is here

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-from .record import record
+from .record import Word, record
 
 
-class Kind(StrEnum):
+class Kind(Word):
     """How a result is read: the `as` of spe.yaml."""
 
     TEXT = "text"
@@ -102,7 +101,7 @@ class Host:
         return self.name == "localhost"
 
 
-class TaskState(StrEnum):
+class TaskState(Word):
     """Where a task is. Only lifecycle.py moves it."""
 
     WAITING = "waiting"
@@ -111,7 +110,7 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
-class TicketState(StrEnum):
+class TicketState(Word):
     """Where one attempt at a task is. Only lifecycle.py moves it."""
 
     ISSUED = "issued"  # a client has it

@@ -77,6 +77,11 @@ def _input(item: Input, by_digest: bool) -> bytes:
     return head.encode() + b"--begin content--\n" + item.content + b"\n--end content--\n"
 
 
+def result_records(results: Iterable[ResultSpec]) -> bytes:
+    """The end of each record: which results there are."""
+    return b"".join(f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results)
+
+
 def command_line(words: Sequence[str]) -> str:
     """The words quoted as a POSIX shell reads them."""
     return shlex.join(words)
@@ -94,21 +99,22 @@ def task_record(
     task: int,
     timeout: float,
     work: Work,
-    results: Iterable[ResultSpec],
+    results: bytes,
     *,
     extra: bool = False,
     by_digest: bool = False,
 ) -> bytes:
-    """One record of /task. `extra`: with Task and Env lines; `by_digest`: large inputs by their SHA-256."""
+    """One record of /task. `results`: what result_records says of them, the same for all tasks.
+
+    `extra`: with Task and Env lines; `by_digest`: large inputs by their SHA-256.
+    """
     lines = [f"Ticket={ticket}", f"Timeout={_seconds(timeout)}"]
     lines.append(f"CommandLine={command_line(work.words if extra else _portable(work))}")
     if extra:
         lines.append(f"Task={task}")
         lines += [f"Env={name}={shlex.quote(value)}" for name, value in work.env.items()]
-    parts = ["\n".join(lines).encode() + b"\n"]
-    parts += [_input(item, by_digest) for item in work.inputs]
-    parts += [f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results]
-    return b"".join(parts)
+    inputs = [_input(item, by_digest) for item in work.inputs]
+    return b"".join(["\n".join(lines).encode() + b"\n", *inputs, results])
 
 
 def reason(failed: Mapping[str, str]) -> str:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, func, select, text
+from sqlalchemy import Connection, and_, create_engine, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from . import schema
 from .collect import FailedRow, ResultRow
 from .errors import StoreError, UsageError
-from .model import Output, TaskState
+from .model import Output, TaskState, TicketState
 
 PAGE = 1000
 
@@ -132,8 +132,11 @@ class Reader:
         """How many of today's sets are in which state; every state is there."""
         table = schema.counts
         query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan)
-        found = {TaskState(state): n for state, n in self._connection.execute(query)}
-        return {state: found.get(state, 0) for state in TaskState}
+        found = dict.fromkeys(TaskState, 0) | {TaskState(state): n for state, n in self._connection.execute(query)}
+        out = min(int(self.meta("out", "0")), found[TaskState.WAITING])  # to the store, what is out waits
+        found[TaskState.WAITING] -= out
+        found[TaskState.RUNNING] += out
+        return found
 
     def last_ticket(self) -> int:
         """The newest ticket's number, 0 before the first."""
@@ -191,10 +194,11 @@ class Reader:
         if row is None:
             last = self._connection.execute(select(func.max(t.c.number))).scalar()
             raise UsageError(f"there is no task {number}", todo=f"The numbers go from 1 to {last or 0}.")
-        outputs = tuple(self._outputs([number]).get(number, {}).values())
+        outputs, tickets = tuple(self._outputs([number]).get(number, {}).values()), tuple(self._tickets(number))
+        out = row.state == TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets)
         return TaskDetail(
-            number, json.loads(row.parameters), TaskState(row.state), row.attempts, row.lost, row.reason,
-            tuple(self._tickets(number)), outputs, row.plan == self.plan, row.ticket,
+            number, json.loads(row.parameters), TaskState.RUNNING if out else TaskState(row.state), row.attempts,
+            row.lost, row.reason, tickets, outputs, row.plan == self.plan, row.ticket,
         )  # fmt: skip
 
     def _tickets(self, number: int) -> Iterator[TicketRow]:
@@ -216,8 +220,12 @@ class Reader:
         """How many sets wait that come before this one in the parameters."""
         t = schema.tasks
         place = select(t.c.position).where(t.c.number == number).scalar_subquery()
-        query = select(func.count()).where(text("state = 'waiting'"), t.c.plan == self.plan, t.c.position < place)
-        return int(self._connection.execute(query).scalar_one())
+        before = and_(t.c.state == TaskState.WAITING.value, t.c.plan == self.plan, t.c.position < place)
+        query = select(func.count()).where(text("state = 'waiting'"), before)  # as the index says it
+        k, closed = schema.tickets, int(self.meta("closed", "0"))
+        out = select(func.count(t.c.number.distinct())).join(k, k.c.task == t.c.number).where(before)
+        out = out.where(k.c.id > closed, k.c.state == TicketState.ISSUED.value)
+        return int(self._connection.execute(query).scalar_one() - self._connection.execute(out).scalar_one())
 
     # -- who did what
 

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import BinaryIO
 
@@ -131,12 +132,12 @@ class Identity:
         self.names = sorted(recipe.names)
         self.paths = [one for one in recipe.inputs if one.is_file]
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
-        self.encode = json.JSONEncoder(separators=(",", ":")).encode
 
     def key(self, values: Values) -> bytes:
         """The same for the same set, in any process, on any machine."""
         digest = self.shared.copy()
-        digest.update(self.encode([values[name] for name in self.names]).encode())
+        # As json.dumps writes a list of texts, which makes an encoder for each.
+        digest.update(("[" + ",".join([encode_basestring_ascii(values[name]) for name in self.names]) + "]").encode())
         files = self.recipe.files
         for one in self.paths:
             digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))

@@ -1,4 +1,4 @@
-"""Immutable records of which millions are made.
+"""Immutable records of which millions are made, and the words in them.
 
 A frozen dataclass sets each field by a detour, which costs more than all else about it. These are frozen for the type
 checker, which is where it would be noticed, and plain when the program runs.
@@ -7,9 +7,16 @@ checker, which is where it would be noticed, and plain when the program runs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeVar, dataclass_transform
 
 T = TypeVar("T")
+
+
+class Word(StrEnum):
+    """One of a few words, hashed as a text: Enum's own hash is a call into Python, a dozen times for each task."""
+
+    __hash__ = str.__hash__
 
 
 @dataclass_transform(frozen_default=True)

@@ -341,11 +341,12 @@ class Run:
         if not desk.farm.more or len(desk.farm.waiting) >= LOW:
             return
         all_stored = self._streamed
+        ending = desk.arrivals.finishing  # for the store these wait until their files are kept
         rows = await desk.store.waiting(self._fed, WINDOW)
         if rows:
             self._fed = rows[-1][0]
             self.began += len(rows)
-            desk.farm.add(task for _, task in rows)
+            desk.farm.add(task for _, task in rows if task.number not in ending)
             desk.wake_idle()
         elif all_stored:
             desk.no_more()

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -31,7 +31,7 @@ tasks = Table(
     Column("plan", Integer, nullable=False),  # the newest reading of the parameters that has it
     Column("position", Integer, nullable=False),  # its place in that reading
     Column("parameters", Text, nullable=False),  # a JSON object of texts
-    Column("state", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting (also while a ticket of it is out), done or failed
     Column("attempts", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
     Column("reason", Text),
@@ -130,9 +130,10 @@ _WORKED = (
 )
 
 #: What who only reads a database of an older schema misses in it, by that schema: the same by reading all rows.
-STAND_INS = {
+STAND_INS: dict[int, tuple[str, ...]] = {
     1: ("CREATE TEMP VIEW clients AS SELECT *, NULL AS heard FROM main.clients",),
     2: (f"CREATE TEMP VIEW counts AS {_COUNTED}", f"CREATE TEMP VIEW hosts AS {_WORKED}"),
+    3: (),
 }
 
 _COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
@@ -169,6 +170,12 @@ MIGRATIONS = {
         "failures INTEGER NOT NULL, lost INTEGER NOT NULL, seconds FLOAT NOT NULL, cpu FLOAT NOT NULL)",
         f"INSERT INTO counts {_COUNTED}",
         f"INSERT INTO hosts {_WORKED}",
+    ),
+    3: (
+        "INSERT OR REPLACE INTO meta SELECT 'out', count(*) FROM tasks WHERE state = 'running'",
+        "UPDATE tasks SET state = 'waiting' WHERE state = 'running'",
+        "DELETE FROM counts",
+        f"INSERT INTO counts {_COUNTED}",
     ),
 }
 

@@ -1,55 +1,32 @@
-"""The store: runs/<name>/sweep.db, the truth about a sweep. The only place that knows SQL.
+"""The store: runs/<name>/sweep.db, the truth about a sweep: which sets there are, and what is known of a run.
 
-One thread owns the writing connection. It commits all that came in since its last commit in one transaction (group
-commit, synchronous=FULL); whoever waits in `commit` goes on only when that transaction is on disk. The journal is a
-write-ahead log, or on NFS and its like, where that is not safe, a rollback journal.
-Reading for people (status, show, tables) is in reader.py.
+What the farm decides is written by writes.py, how it comes to the disk is committing.py's business. Reading for people
+(status, show, tables) is in reader.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import queue
-import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    and_,
-    bindparam,
-    create_engine,
-    delete,
-    event,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DatabaseError, OperationalError
 
-from . import filesystem, schema, writes
+from . import schema
 from .changes import Change
+from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
-from .nagging import Nagging
+from .record import record
 
-log = logging.getLogger("spe.store")
+__all__ = ["FULL_DISK_PAUSE", "NewSet", "Store"]
 T = TypeVar("T")
-FULL_DISK_PAUSE = 1.0  # seconds between tries while the disk is full; nothing is answered meanwhile
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewSet:
     """One parameter set on its way into the store."""
 
@@ -58,172 +35,69 @@ class NewSet:
     parameters: Mapping[str, str]
 
 
-_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _encoded(values: Mapping[str, str]) -> str:
+    """As json.dumps writes a mapping of texts, which makes an encoder for each."""
+    return (
+        "{" + ",".join([f"{encode_basestring(name)}:{encode_basestring(text)}" for name, text in values.items()]) + "}"
+    )
+
+
 # As text: a million sets come this way, and what SQLAlchemy does for each row takes longer than what SQLite does.
 _ADD_SET = """
 INSERT INTO tasks (key, plan, position, parameters, state, attempts, lost) VALUES (?, ?, ?, ?, 'waiting', 0, 0)
 ON CONFLICT (key) DO UPDATE SET plan = excluded.plan, parameters = excluded.parameters,
 position = CASE WHEN tasks.plan = excluded.plan THEN tasks.position ELSE excluded.position END
 """
-_PASSING = {
-    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
-}  # fmt: skip
-
-
-def _may_pass(error: OperationalError) -> bool:
-    """Whether waiting helps: a full or sick disk, a lock; never a fault in a statement."""
-    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in _PASSING  # the rest of the code is detail
-
-
-LOCAL = ("journal_mode=WAL", "synchronous=FULL")
-# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
-# is read before it is given up.
-REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
-
-
-def _pragmas(connection: Any, journal: Sequence[str]) -> None:
-    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.isolation_level = None  # BEGIN and COMMIT are ours
-
-
-def open_engine(path: Path) -> Engine:
-    """An engine on `path` that keeps what it committed through a power cut."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    journal = REMOTE if filesystem.remote(path.parent) else LOCAL
-    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
 
 
 class Store:
-    """The writing side. All methods but `commit` and `call` are for the writer thread or before it runs."""
+    """What a run asks of its database and tells it. All of it happens on the writer thread, in its transactions."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the database. Raises StoreError when it can't be written or is of a newer spe."""
         self.path = path
         self.plan = 0
-        self._engine = open_engine(path)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._stalled: Callable[[str], None] = Nagging(log).say
-        try:
-            self._connection = self._engine.connect()
-            self._prepare()
-        except (OperationalError, DatabaseError) as error:
-            self._engine.dispose()
+        self.writer = Committing(path, self._prepare)
+
+    def _prepare(self, connection: Connection) -> None:
+        known = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").first()
+        found = int(_meta(connection, "schema", "0")) if known else 0
+        if found > schema.VERSION:
             raise StoreError(
-                f"the database cannot be used: {error.orig}",
-                where=str(path),
-                todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
-            ) from error
-        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
-        self._thread.start()
-
-    def _prepare(self) -> None:
-        with self._connection.begin():
-            known = self._connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").first()
-            found = int(self._meta("schema", "0")) if known else 0
-            if found > schema.VERSION:
-                raise StoreError(
-                    f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
-                    where=str(self.path),
-                    todo="Update spe, or choose another sweep name.",
-                )
-            for version in range(found or schema.VERSION, schema.VERSION):
-                for statement in schema.MIGRATIONS[version]:
-                    self._connection.exec_driver_sql(statement)
-            schema.metadata.create_all(self._connection)
-            for statement in schema.TRIGGERS:
-                self._connection.exec_driver_sql(statement)
-            self._set_meta("schema", str(schema.VERSION))
-            self.plan = int(self._meta("plan", "0"))
-
-    # -- the writer thread
-
-    def _work(self) -> None:
-        while True:
-            jobs = [self._jobs.get()]
-            while not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            todo = [job for job in jobs if job is not None]
-            if todo:
-                self._transaction(todo)
-            if len(todo) < len(jobs):
-                return
-
-    def _transaction(self, jobs: list[_Job]) -> None:
-        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
-        while True:
-            try:
-                with self._connection.begin():
-                    results = self._results(jobs)
-                break
-            except Exception as error:
-                if isinstance(error, OperationalError) and _may_pass(error):
-                    self._stalled(
-                        f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
-                    )
-                    time.sleep(FULL_DISK_PAUSE)
-                    continue
-                if len(jobs) > 1:  # one bad job must not take the others with it
-                    for job in jobs:
-                        self._transaction([job])
-                else:
-                    _settle([(jobs[0], None, error)])
-                return
-        _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
-
-    def _results(self, jobs: list[_Job]) -> list[Any]:
-        """What each job returns; neighbours that only have changes are written as one."""
-        results: list[Any] = []
-        for work, together in groupby(jobs, key=lambda job: job.work):
-            neighbours = list(together)
-            if work is None:
-                writes.apply(self._connection, [c for job in neighbours for c in job.changes], time.time())
-                results += [None] * len(neighbours)
-            else:
-                results += [job.run(self._connection) for job in neighbours]
-        return results
+                f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
+                where=str(self.path),
+                todo="Update spe, or choose another sweep name.",
+            )
+        for version in range(found or schema.VERSION, schema.VERSION):
+            for statement in schema.MIGRATIONS[version]:
+                connection.exec_driver_sql(statement)
+        schema.metadata.create_all(connection)
+        for statement in schema.TRIGGERS:
+            connection.exec_driver_sql(statement)
+        _set_meta(connection, "schema", str(schema.VERSION))
+        self.plan = int(_meta(connection, "plan", "0"))
 
     async def call(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(future, work))
-        return await future
+        return await self.writer.call(work)
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Remember these changes; returns when they are on disk."""
-        if changes:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._jobs.put(_Job(future, None, changes))
-            await future
+        await self.writer.commit(changes)
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
-        self._jobs.put(None)
-        self._thread.join()
-        self._connection.close()
-        self._engine.dispose()
+        self.writer.close()
 
     # -- meta
 
-    def _meta(self, key: str, default: str = "") -> str:
-        row = self._connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
-        return row[0] if row else default
-
-    def _set_meta(self, key: str, value: str) -> None:
-        statement = upsert(schema.meta).values(key=key, value=value)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
-
     async def meta(self, key: str, default: str = "") -> str:
         """A stored setting of this sweep."""
-        return await self.call(lambda _: self._meta(key, default))
+        return await self.call(lambda connection: _meta(connection, key, default))
 
     async def set_meta(self, key: str, value: str) -> None:
         """Store a setting of this sweep."""
-        await self.call(lambda _: self._set_meta(key, value))
+        await self.call(lambda connection: _set_meta(connection, key, value))
 
     # -- the plan: which sets there are
 
@@ -234,13 +108,13 @@ class Store:
         """
 
         def work(connection: Connection) -> bool:
-            known = bool(digest) and self._meta("read") == digest
+            known = bool(digest) and _meta(connection, "read") == digest
             if not known:
                 self.plan += 1
-                self._set_meta("plan", str(self.plan))
-                self._set_meta("read", "")
-            self._set_meta("parameters", json.dumps(list(parameters)))
-            self._set_meta("results", json.dumps(list(results)))
+                _set_meta(connection, "plan", str(self.plan))
+                _set_meta(connection, "read", "")
+            _set_meta(connection, "parameters", json.dumps(list(parameters)))
+            _set_meta(connection, "results", json.dumps(list(results)))
             connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
@@ -255,7 +129,7 @@ class Store:
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
         if sets:
-            rows = [(s.key, self.plan, s.position, _ENCODED(s.parameters)) for s in sets]
+            rows = [(s.key, self.plan, s.position, _encoded(s.parameters)) for s in sets]
             await self.call(lambda connection: connection.exec_driver_sql(_ADD_SET, rows) and None)
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
@@ -271,7 +145,7 @@ class Store:
         def work(connection: Connection) -> list[tuple[int, Task]]:
             return [
                 (place, Task(number, json.loads(values), TaskState.WAITING, attempts, lost, _faults(faults)))
-                for place, number, values, attempts, lost, faults in connection.execute(query)
+                for place, number, values, attempts, lost, faults in connection.execute(query).all()
             ]
 
         return await self.call(work)
@@ -328,18 +202,12 @@ class Store:
         """Tickets that were out when the master went away, with their tasks; and lost ones of clients that may come
         back, as long as their tasks are undone."""
         here = select(schema.clients.c.id).where(schema.clients.c.seconds.is_(None))
-        state, undone = schema.tickets.c.state, (TaskState.WAITING.value, TaskState.RUNNING.value)
-        lost = and_(
-            state == TicketState.LOST.value, schema.tickets.c.client.in_(here), schema.tasks.c.state.in_(undone)
-        )
+        state, undone = schema.tickets.c.state, schema.tasks.c.state == TaskState.WAITING.value
+        lost = and_(state == TicketState.LOST.value, schema.tickets.c.client.in_(here), undone)
         ours = schema.tickets.c.id > bindparam("closed")
         query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
-        rows = await self.call(lambda connection: connection.execute(query, {"closed": self._closed()}).all())
+        rows = await self.call(lambda connection: connection.execute(query, {"closed": _closed(connection)}).all())
         return [_pair(row) for row in rows]
-
-    def _closed(self) -> int:
-        """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
-        return int(self._meta("closed", "0"))
 
     async def known_clients(self) -> list[Any]:
         """Clients that have not left: rows (id, host, platform, slots)."""
@@ -347,19 +215,18 @@ class Store:
         return list(await self.call(lambda connection: connection.execute(query).all()))
 
     async def close_session(self) -> None:
-        """The session has ended: tickets still out are lost, tasks still out wait, clients have left."""
+        """The session has ended: tickets still out are lost, and so their tasks wait; clients have left."""
 
         def work(connection: Connection) -> None:
-            ticket, running = schema.tickets.c, TaskState.RUNNING.value
-            out = update(schema.tickets).where(ticket.id > self._closed(), ticket.state == TicketState.ISSUED.value)
+            ticket = schema.tickets.c
+            out = update(schema.tickets).where(
+                ticket.id > _closed(connection), ticket.state == TicketState.ISSUED.value
+            )
             connection.execute(out.values(state=TicketState.LOST.value))
-            counted = select(schema.counts.c.plan).where(schema.counts.c.state == running, schema.counts.c.sets > 0)
-            if connection.execute(counted).first():  # else nobody needs to look through all sets
-                waits = update(schema.tasks).values(state=TaskState.WAITING.value)
-                connection.execute(waits.where(schema.tasks.c.state == running))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
             last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
-            self._set_meta("closed", str(last))
+            _set_meta(connection, "closed", str(last))
+            _set_meta(connection, "out", "0")
 
         await self.call(work)
 
@@ -382,38 +249,19 @@ class Store:
         await self.call(lambda connection: connection.execute(statement) and None)
 
 
-@dataclass(slots=True)
-class _Job:
-    """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
-
-    future: asyncio.Future[Any]
-    work: Callable[[Connection], Any] | None
-    changes: Sequence[Change] = ()
-
-    def run(self, connection: Connection) -> Any:
-        return self.work(connection) if self.work else None
+def _meta(connection: Connection, key: str, default: str = "") -> str:
+    row = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
+    return row[0] if row else default
 
 
-_Settled = tuple[_Job, Any, Exception | None]
+def _set_meta(connection: Connection, key: str, value: str) -> None:
+    statement = upsert(schema.meta).values(key=key, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
-def _settle(jobs: list[_Settled]) -> None:
-    """Those who wait go on, all of one loop in one go: waking a loop from another thread has its price."""
-    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
-        try:
-            loop.call_soon_threadsafe(_resolve, list(together))
-        except RuntimeError:
-            log.debug("the loop was closed before an answer from the store")
-
-
-def _resolve(jobs: list[_Settled]) -> None:
-    for job, result, error in jobs:
-        if job.future.cancelled():
-            continue
-        if error:
-            job.future.set_exception(error)
-        else:
-            job.future.set_result(result)
+def _closed(connection: Connection) -> int:
+    """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
+    return int(_meta(connection, "closed", "0"))
 
 
 def _task(row: Any, state: TaskState) -> Task:
@@ -433,7 +281,5 @@ def _tickets_with_tasks() -> Any:
 
 
 def _pair(row: Any) -> tuple[Ticket, Task]:
-    state = TaskState(row.state)
-    # The farm moves a task to running itself when it takes a live ticket back.
-    task = _task(row, TaskState.WAITING if state is TaskState.RUNNING else state)
+    task = _task(row, TaskState(row.state))  # the farm moves it to running when it takes a live ticket back
     return Ticket(row.id, row.number, row.client, row.host, 0.0, TicketState(row.ticket_state)), task

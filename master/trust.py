@@ -59,7 +59,10 @@ class Guard:
 
     def record(self, host: str) -> Record:
         """The standing of one host."""
-        return self.records.setdefault(host, Record())
+        found = self.records.get(host)
+        if found is None:
+            found = self.records[host] = Record()
+        return found
 
     def failed(self, now: float, host: str, task: int, failure: Failure, ticket: int = 0) -> bool:
         """A task failed there; whether the host is suspected from now on."""
@@ -97,7 +100,9 @@ class Guard:
 
         A ticket of before the failures says nothing of the host as it is now: its result came late.
         """
-        if ticket >= self.record(host).newest:
+        record = self.record(host)
+        spotless = record.proven and not record.newest and not record.streak
+        if ticket >= record.newest and not spotless:
             self.records[host] = Record(proven=True)
         found = []
         for other in self._failed_on.pop(task, ()):

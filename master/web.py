@@ -38,6 +38,7 @@ class Door:
     def __init__(self, desk: Desk, session: str, worker: Worker | None, client: bytes, spool_folder: Path) -> None:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
+        self._results = protocol.result_records(desk.brief.results)
         self._inputs = LargeInputs(desk.farm.tasks, desk.brief.work)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         self.turned_away = 0
@@ -188,9 +189,8 @@ class Door:
         return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
 
     def _text_of(self, record: Record, timeout: float, extra: bool, by_digest: bool) -> bytes:
-        results = self.desk.brief.results
         ticket, task = record.ticket.id, record.task.number
-        return protocol.task_record(ticket, task, timeout, record.work, results, extra=extra, by_digest=by_digest)
+        return protocol.task_record(ticket, task, timeout, record.work, self._results, extra=extra, by_digest=by_digest)
 
     def _none_left(self, client: str, held: bool) -> web.Response:
         """Who was held does not ask too often, and may be reached again at once."""

@@ -1,28 +1,70 @@
-"""Changes as SQL: each kind in one statement a transaction, however many there are. When that is, is store.py's."""
+"""Changes as SQL: each kind in one statement a transaction, however many there are. committing.py says when."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, UpdateBase, bindparam, insert, update
+from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert, update
 
 from . import schema
-from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued
-from .model import TaskState, TicketState
+from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
+from .model import Failure, TaskState, TicketState
 
 C = TypeVar("C", bound=Change)
+#: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
+STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
+_TICKET_STORED = {state: state.value for state in TicketState}
 
-_CLIENT, _TICKET = insert(schema.clients), insert(schema.tickets)
-_CLIENT_IS = update(schema.clients).where(schema.clients.c.id == bindparam("b_id"))
-_CLIENT_LEFT = _CLIENT_IS.values(seconds=bindparam("b_s"))
-_CLIENT_HEARD = _CLIENT_IS.values(heard=bindparam("b_h"))
-_TASK_RUNNING = (
-    update(schema.tasks).where(schema.tasks.c.number == bindparam("b_task")).values(state=bindparam("b_state"))
-)
-_LOG, _OUTPUT = (insert(table).prefix_with("OR REPLACE") for table in (schema.logs, schema.outputs))
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """One statement and the names of what is filled in, in the order in which `rows` have it."""
+
+    statement: UpdateBase
+    names: tuple[str, ...]
+
+    def run(self, connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+        """As connection.execute, at half its price: the statements are few, and the rows need no conversion."""
+        text, order = _compiled(self.statement, self.names, connection.dialect)
+        if order == self.names:
+            connection.exec_driver_sql(text, rows)
+        else:
+            named = [dict(zip(self.names, row, strict=True)) for row in rows]
+            ready: Any = named if order is None else [tuple(map(row.__getitem__, order)) for row in named]
+            connection.exec_driver_sql(text, ready)
+
+
+@cache
+def _compiled(statement: UpdateBase, keys: tuple[str, ...], dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    compiled = statement.compile(dialect=dialect, column_keys=keys)
+    return str(compiled), None if compiled.positiontup is None else tuple(compiled.positiontup)
+
+
+def _insert(table: Table, *names: str, replace: bool = False) -> _Statement:
+    return _Statement(insert(table).prefix_with("OR REPLACE") if replace else insert(table), names)
+
+
+def _update(table: Table, key: str, *names: str) -> _Statement:
+    """Of the row with this key, which comes last in the rows to be filled in."""
+    filled = update(table).where(table.c[key] == bindparam("b_key"))
+    return _Statement(
+        filled.values({name: bindparam(f"b_{name}") for name in names}), (*(f"b_{n}" for n in names), "b_key")
+    )
+
+
+_CLIENT = _insert(schema.clients, "id", "host", "platform", "slots", "pings", "since")
+_CLIENT_LEFT = _update(schema.clients, "id", "seconds")
+_CLIENT_HEARD = _update(schema.clients, "id", "heard")
+_TICKET = _insert(schema.tickets, "id", "task", "client", "host", "state", "issued")
+_TICKET_ENDED = _update(schema.tickets, "id", "state", "seconds", "user", "system", "memory", "exit_code", "reason")
+_LOG = _insert(schema.logs, "ticket", "stdout", "stderr", replace=True)
+_TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
+_OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
+_META = _insert(schema.meta, "key", "value", replace=True)
 
 
 def apply(connection: Connection, changes: Sequence[Change], now: float) -> None:
@@ -42,136 +84,51 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
     if moved:
         _tasks_moved(connection, {c.number: c for c in moved}.values())
         _keep_outputs(connection, moved)
-    if issued:
-        _tasks_running(connection, changes)
+    if out := _of(TasksOut, changes):
+        _META.run(connection, [("out", str(out[-1].count))])
 
 
 def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
     return [c for c in changes if type(c) is kind]
 
 
-@cache
-def _compiled(statement: UpdateBase, keys: tuple[str, ...], dialect: Dialect) -> tuple[str, Sequence[str] | None]:
-    compiled = statement.compile(dialect=dialect, column_keys=keys)
-    return str(compiled), compiled.positiontup
-
-
-def _execute(connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-    """As connection.execute, at half its price: the statements are few, and the rows need no conversion."""
-    text, order = _compiled(statement, tuple(rows[0]), connection.dialect)
-    parameters = rows if order is None else [tuple(map(row.__getitem__, order)) for row in rows]
-    connection.exec_driver_sql(text, list(parameters))
-
-
 def _clients(connection: Connection, changes: Sequence[Change], now: float) -> None:
     if came := _of(ClientCame, changes):
-        _client_came(connection, came, now)
+        _CLIENT.run(connection, [(c.id, c.host, c.platform, c.slots, c.pings, now) for c in came])
     if left := _of(ClientLeft, changes):
-        _client_left(connection, left)
+        _CLIENT_LEFT.run(connection, [(c.seconds, c.id) for c in left])
     if heard := _of(ClientHeard, changes):
-        _client_heard(connection, heard, now)
-
-
-def _client_came(connection: Connection, changes: Sequence[ClientCame], now: float) -> None:
-    rows = [
-        {"id": c.id, "host": c.host, "platform": c.platform, "slots": c.slots, "pings": c.pings, "since": now}
-        for c in changes
-    ]
-    _execute(connection, _CLIENT, rows)
-
-
-def _client_left(connection: Connection, changes: Sequence[ClientLeft]) -> None:
-    _execute(connection, _CLIENT_LEFT, [{"b_id": c.id, "b_s": c.seconds} for c in changes])
-
-
-def _client_heard(connection: Connection, changes: Sequence[ClientHeard], now: float) -> None:
-    _execute(connection, _CLIENT_HEARD, [{"b_id": c.id, "b_h": now - c.ago} for c in changes])
+        _CLIENT_HEARD.run(connection, [(now - c.ago, c.id) for c in heard])
 
 
 def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
-    issued = TicketState.ISSUED.value
-    rows = [
-        {"id": c.id, "task": c.task, "client": c.client, "host": c.host, "state": issued, "issued": now}
-        for c in changes
-    ]
-    _execute(connection, _TICKET, rows)
-
-
-def _tasks_running(connection: Connection, changes: Sequence[Change]) -> None:
-    """Those whose last word is that a ticket was issued."""
-    last = {
-        c.task if isinstance(c, TicketIssued) else c.number: type(c) is TicketIssued
-        for c in changes
-        if isinstance(c, TicketIssued | TaskMoved)
-    }
-    running = [{"b_task": number, "b_state": TaskState.RUNNING.value} for number, runs in last.items() if runs]
-    if running:
-        _execute(connection, _TASK_RUNNING, running)
-
-
-_TICKET_ENDED = (
-    update(schema.tickets)
-    .where(schema.tickets.c.id == bindparam("b_id"))
-    .values(
-        {
-            name: bindparam(f"b_{name}")
-            for name in ("state", "seconds", "user", "system", "memory", "exit_code", "reason")
-        }
-    )
-)
+    issued = _TICKET_STORED[TicketState.ISSUED]
+    _TICKET.run(connection, [(c.id, c.task, c.client, c.host, issued, now) for c in changes])
 
 
 def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> None:
-    rows = [
-        {
-            "b_id": c.id,
-            "b_state": c.state.value,
-            "b_seconds": round(c.usage.wall, 6),
-            "b_user": round(c.usage.user, 6),
-            "b_system": round(c.usage.system, 6),
-            "b_memory": c.usage.memory,
-            "b_exit_code": c.failure.exit_code if c.failure else None,
-            "b_reason": c.failure.reason if c.failure else None,
-        }
-        for c in changes
-    ]
-    _execute(connection, _TICKET_ENDED, rows)
+    _TICKET_ENDED.run(connection, [_ended(c, c.usage, c.failure) for c in changes])
+
+
+def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, ...]:
+    code, reason = (failure.exit_code, failure.reason) if failure else (None, None)
+    seconds = (round(used.wall, 6), round(used.user, 6), round(used.system, 6))
+    return (_TICKET_STORED[c.state], *seconds, used.memory, code, reason, c.id)
 
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
-    kept = [{"ticket": c.id, "stdout": c.stdout, "stderr": c.stderr} for c in changes if c.stdout or c.stderr]
-    if kept:
-        _execute(connection, _LOG, kept)
-
-
-_TASK_MOVED = (
-    update(schema.tasks)
-    .where(schema.tasks.c.number == bindparam("b_number"))
-    .values({name: bindparam(f"b_{name}") for name in ("state", "attempts", "lost", "reason", "faults", "ticket")})
-)
+    if kept := [(c.id, c.stdout, c.stderr) for c in changes if c.stdout or c.stderr]:
+        _LOG.run(connection, kept)
 
 
 def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    rows = [
-        {
-            "b_number": c.number,
-            "b_state": c.state.value,
-            "b_attempts": c.attempts,
-            "b_lost": c.lost,
-            "b_reason": c.reason or None,
-            "b_faults": json.dumps(c.faults) if c.faults else None,
-            "b_ticket": c.ticket,
-        }
-        for c in changes
-    ]
-    _execute(connection, _TASK_MOVED, rows)
+    _TASK_MOVED.run(connection, [_moved(c, json.dumps(c.faults) if c.faults else None) for c in changes])
+
+
+def _moved(c: TaskMoved, faults: str | None) -> tuple[Any, ...]:
+    return STORED[c.state], c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number
 
 
 def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    outputs = [
-        {"task": c.number, "name": o.name, "value": o.value, "raw": o.raw, "file": o.file, "size": o.size}
-        for c in changes
-        for o in c.outputs
-    ]
-    if outputs:
-        _execute(connection, _OUTPUT, outputs)
+    if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size) for c in changes for o in c.outputs]:
+        _OUTPUT.run(connection, outputs)

@@ -36,7 +36,7 @@ LAYERS = [
     {"desk"},
     {"farm", "handout", "board"},
     {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "committing", "schema", "writes"},
     {"model", "changes", "rules", "trust"},
     {"errors"},
 ]
@@ -45,7 +45,7 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "writes", "reader", "schema"),
+    "sqlalchemy": ("store", "committing", "writes", "reader", "schema"),
     "aiohttp": ("web", "page", "asking", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),

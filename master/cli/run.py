@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +111,7 @@ def make_options(
     retry: bool = False, retry_numbers: Sequence[int] = (),
 ) -> RunOptions:  # fmt: skip
     """The options of the command line, as the run knows them."""
+    _load_aiohttp()
     from ..errors import UsageError
     from ..run import RunOptions
     from ..workerchange import WorkerChange
@@ -119,6 +122,21 @@ def make_options(
     return RunOptions(
         _hosts(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config, accept_new_host_keys
     )
+
+
+def _load_aiohttp() -> None:
+    """As it is loaded, it reads all certificates of the system for a client of its own, which we never are.
+
+    Without them, which this says to OpenSSL for that moment, a run starts a twentieth of a second sooner.
+    """
+    nothing = dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR"), os.devnull)
+    before = {name: os.environ.get(name) for name in nothing}
+    os.environ.update(nothing)
+    try:
+        import_module("aiohttp.web")
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _hosts(given: str | None) -> tuple[Host, ...] | None:

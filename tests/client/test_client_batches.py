@@ -177,9 +177,11 @@ def test_a_master_that_takes_long_over_one_request_is_not_gone_while_it_answers_
 def test_a_listener_that_is_asked_to_give_back_listens_again_at_once(farm: Farm, client: Started) -> None:
     farm.config["Ping"] = "30"
     farm.over = False
+    farm.add(task(1, "sleep", "60"))
     client.start("--slots", "1")
     farm.wait_for(lambda: farm.of("/held"))
     farm.call_for(1)
     farm.wait_for(lambda: len(farm.of("/held")) == 2, 5)
+    farm.call_back(1)
     farm.finish()
     assert client.end()[0] == 0

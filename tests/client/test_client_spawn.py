@@ -31,7 +31,8 @@ def run(folder: Path, *words: str, environment: dict[bytes, bytes] | None = None
     output = os.open(folder / "printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        pid = spawn([os.fsencode(word) for word in words], str(folder), environment or PATH, {0: null, 1: output, 2: output})
+        files = {0: null, 1: output, 2: output}
+        pid = spawn([os.fsencode(word) for word in words], str(folder), environment or PATH, files)
         _, status = os.waitpid(pid, 0)
     finally:
         os.close(null)

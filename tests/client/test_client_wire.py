@@ -27,7 +27,7 @@ def test_it_registers_with_what_the_master_needs_to_know(farm: Farm, client: Sta
     system = f"{os.uname().sysname}-{os.uname().machine}".lower()
     assert (query["platform"], query["host"], query["slots"], query["pings"]) == ([system], ["h"], ["3"], ["1"])
     asked = farm.of("/task")[0].query
-    assert (asked["client"], asked["count"], asked["wait"], asked["extra"]) == (["7"], ["3"], ["20"], ["1"])
+    assert (asked["client"], asked["count"], asked["wait"], asked["extra"]) == (["7"], ["3"], ["30"], ["1"])
 
 
 def test_a_session_that_is_refused_ends_it_with_4(farm: Farm, client: Started) -> None:

@@ -6,7 +6,17 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import (
+    Change,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    TaskMoved,
+    TasksOut,
+    TicketEnded,
+    TicketIssued,
+    Usage,
+)
 from spe.farm import Farm
 from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState
 from spe.rules import Rules
@@ -44,6 +54,7 @@ class Replay:
         self.tickets: dict[int, TicketState] = {}
         self.accepted: dict[int, int] = {}  # task -> how often
         self.clients: set[str] = set()
+        self.out = 0
 
     def apply(self, changes: Iterable[Change]) -> None:
         """In order, as store.py does it."""
@@ -58,6 +69,8 @@ class Replay:
                 assert change.id not in self.tickets, "a ticket was issued twice"
                 self.tickets[change.id] = TicketState.ISSUED
                 self.tasks[change.task] = TaskState.RUNNING
+            elif isinstance(change, TasksOut):
+                self.out = change.count
             elif isinstance(change, TicketEnded):
                 assert change.id in self.tickets, "a ticket ended that was never issued"
                 self.tickets[change.id] = change.state

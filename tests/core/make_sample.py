@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from spe.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
 from spe.model import Failure, Output, TaskState, TicketState
 from spe.store import NewSet, Store
 
@@ -29,6 +29,7 @@ async def fill(store: Store) -> None:
     failure = Failure("exit:3", "exit code 3: no licence", 3)
     await store.commit([TicketEnded(2, TicketState.FAILED, USAGE, failure, b"", b"no licence\n")])
     await store.commit([TaskMoved(2, TaskState.FAILED, 1, 0, failure.reason, None, {"exit:3": 1})])
+    await store.commit([TasksOut(1)])
     await store.set_meta("workers", '{"any": "' + "0" * 64 + '"}')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sqlite3
 import subprocess
@@ -377,7 +378,9 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             assert at.farm.tickets[ticket].state is TicketState.LOST
             assert await asyncio.wait_for(held, 20) == []
             assert await at.desk.ping(client, [ticket], 0) == []
-            assert at.stored("SELECT state FROM tasks") == [("running",)], "the store knows it too"
+            assert at.stored("SELECT state FROM tickets") == [("issued",)], "the store knows it too"
+            with Reader(tmp_path) as reader:
+                assert reader.statistics().running == 1 and reader.task(1).state is TaskState.RUNNING
 
     asyncio.run(run())
 
@@ -485,3 +488,22 @@ def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -
             assert await asyncio.wait_for(held, 10) == []
 
     asyncio.run(run())
+
+
+def test_an_idle_client_that_pings_while_at_work_is_not_held_longer_than_it_would_ping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its silence would count against it; and the load that it told gets old."""
+
+    async def held_for(ping: float, pings: bool, **query: Any) -> float:
+        rules = {"max_load": 1.0} if query else {}
+        folder = tmp_path / f"{ping}{pings}{len(query)}"
+        folder.mkdir()
+        async with office(folder, "a", ping=ping, **rules) as at:
+            client = at.farm.register(at.now, "h", "", 1, pings)
+            return at.desk._longest(client, query.get("load"))
+
+    assert asyncio.run(held_for(1, True)) < lease(1) / 2
+    assert 30 <= asyncio.run(held_for(30, True)) < 35
+    assert asyncio.run(held_for(30, False)) == asyncio.run(held_for(0, True)) == math.inf
+    assert asyncio.run(held_for(30, True, load=0.5)) <= 20

@@ -497,7 +497,7 @@ def test_changes_are_given_once_and_in_order() -> None:
     (ticket,) = take(farm, host(farm))
     finish(farm, ticket)
     changes = farm.take_changes()
-    assert [type(c).__name__ for c in changes] == ["ClientCame", "TicketIssued", "TicketEnded", "TaskMoved"]
+    assert [type(c).__name__ for c in changes] == ["ClientCame", "TicketIssued", "TicketEnded", "TaskMoved", "TasksOut"]
     assert isinstance(changes[2], TicketEnded) and isinstance(changes[3], TaskMoved)
     assert farm.take_changes() == []
     replay = Replay()

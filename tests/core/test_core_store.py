@@ -64,7 +64,7 @@ async def plan(store: Store, *names: str) -> None:
 
 def test_what_comes_in_at_once_is_committed_together(store: Store) -> None:
     commits = []
-    event.listen(store._engine, "commit", commits.append)
+    event.listen(store.writer.engine, "commit", commits.append)
 
     async def run() -> None:
         await plan(store, "a")
@@ -152,7 +152,7 @@ def test_a_full_disk_holds_answers_back_until_there_is_room(tmp_path: Path) -> N
 
 async def _fill_up(small: Path) -> None:
     store, said = Store(small / "sweep.db"), list[str]()
-    store._stalled = said.append
+    store.writer.stalled = said.append
     try:
         await plan(store, "a", "b")
         await store.commit(done(1, 1))

@@ -215,6 +215,7 @@ class Storm(RuleBasedStateMachine):
     def changes_tell_the_store_what_happened(self) -> None:
         changes = self.farm.take_changes()
         self.replay.apply(changes)
+        assert not changes or self.replay.out == self.farm.running, "what is noted as out is what is out"
         for number, state in self.replay.tasks.items():
             if state in ENDED and number not in self.farm.tasks:
                 assert self.ended.get(number, state) in (state, TaskState.FAILED)

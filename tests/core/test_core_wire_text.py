@@ -25,7 +25,8 @@ NASTY = Work(("", "a b", "--x='1'", 'q"', "$(rm)", ";", "\n\n[Input]\nFile=x", "
 
 
 def record(work: Work, **how: bool) -> bytes:
-    return protocol.task_record(7, 3, 90.0, work, [ResultSpec("y"), ResultSpec("f", "o.csv")], **how)
+    results = protocol.result_records([ResultSpec("y"), ResultSpec("f", "o.csv")])
+    return protocol.task_record(7, 3, 90.0, work, results, **how)
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,12 +10,22 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spe import writes
-from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import (
+    Change,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    TaskMoved,
+    TasksOut,
+    TicketEnded,
+    TicketIssued,
+    Usage,
+)
 from spe.model import Failure, Output, TaskState, TicketState
 from spe.store import NewSet, Store
 
 TASKS = 3
-TABLES = ("tasks", "tickets", "logs", "outputs", "clients")
+TABLES = ("tasks", "tickets", "logs", "outputs", "clients", "meta")
 numbers = st.integers(1, TASKS)
 texts = st.sampled_from([b"", b"a", b"b"])
 
@@ -26,7 +36,7 @@ def histories(draw: st.DrawFn) -> list[Change]:
     changes: list[Change] = [ClientCame("1", "h", "", 2, True)]
     issued: list[int] = []
     for _ in range(draw(st.integers(1, 25))):
-        kind = draw(st.sampled_from(["issue", "issue", "end", "move", "move", "heard", "left"]))
+        kind = draw(st.sampled_from(["issue", "issue", "end", "move", "move", "heard", "left", "out"]))
         if kind == "issue":
             issued.append(len(issued) + 1)
             changes.append(TicketIssued(issued[-1], draw(numbers), "1", "h"))
@@ -34,6 +44,8 @@ def histories(draw: st.DrawFn) -> list[Change]:
             changes.append(_ended(draw, draw(st.sampled_from(issued))))
         elif kind == "move":
             changes.append(_moved(draw))
+        elif kind == "out":
+            changes.append(TasksOut(draw(st.integers(0, 9))))
         elif kind == "heard":
             changes.append(ClientHeard("1", draw(st.floats(0, 9))))
         elif kind == "left":
@@ -59,15 +71,15 @@ def rows_after(changes: Sequence[Change], pieces: Sequence[Sequence[Change]]) ->
         path = Path(folder) / "sweep.db"
         store = Store(path)
         try:
-            with store._connection.begin():
+            with store.writer.connection.begin():
                 sets = [NewSet(bytes([n] * 16), n, {"x": str(n)}) for n in range(1, TASKS + 1)]
                 for one in sets:
-                    store._connection.exec_driver_sql(
+                    store.writer.connection.exec_driver_sql(
                         "INSERT INTO tasks (number, key, plan, position, parameters, state, attempts, lost) "
                         "VALUES (?, ?, 1, ?, '{}', 'waiting', 0, 0)", (one.position, one.key, one.position),
                     )  # fmt: skip
                 for piece in pieces:
-                    writes.apply(store._connection, piece, 1000.0)
+                    writes.apply(store.writer.connection, piece, 1000.0)
         finally:
             store.close()
         connection = sqlite3.connect(path)

@@ -1,0 +1,191 @@
+"""Writing to sweep.db: one thread owns the connection and commits; whoever waits goes on when it is on disk.
+
+It commits all that came in since its last commit in one transaction (group commit, synchronous=FULL). The journal is
+a write-ahead log, or on NFS and its like, where that is not safe, a rollback journal. What is written is the
+business of store.py and writes.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from . import filesystem, writes
+from .changes import Change
+from .errors import StoreError
+from .nagging import Nagging
+
+log = logging.getLogger("spe.store")
+T = TypeVar("T")
+FULL_DISK_PAUSE = 1.0  # seconds between tries while the disk is full; nothing is answered meanwhile
+
+_PASSING = {
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
+}  # fmt: skip
+
+
+def _may_pass(error: OperationalError) -> bool:
+    """Whether waiting helps: a full or sick disk, a lock; never a fault in a statement."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF in _PASSING  # the rest of the code is detail
+
+
+LOCAL = ("journal_mode=WAL", "synchronous=FULL")
+# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
+# is read before it is given up.
+REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
+
+
+def _pragmas(connection: Any, journal: Sequence[str]) -> None:
+    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.isolation_level = None  # BEGIN and COMMIT are ours
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine on `path` that keeps what it committed through a power cut."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    journal = REMOTE if filesystem.remote(path.parent) else LOCAL
+    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+class Committing:
+    """The thread, and what is handed to it. After the first transaction the connection is the thread's alone."""
+
+    def __init__(self, path: Path, prepare: Callable[[Connection], None]) -> None:
+        """`prepare` is the first transaction. Raises StoreError when the file can't be written."""
+        self.path = path
+        self.engine = open_engine(path)
+        self.stalled: Callable[[str], None] = Nagging(log).say
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        try:
+            self.connection = self.engine.connect()
+            with self.connection.begin():
+                prepare(self.connection)
+        except (OperationalError, DatabaseError) as error:
+            self.engine.dispose()
+            raise StoreError(
+                f"the database cannot be used: {error.orig}",
+                where=str(path),
+                todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
+            ) from error
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self._thread.start()
+
+    # -- for the event loop
+
+    async def call(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(future, work))
+        return await future
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Remember these changes; returns when they are on disk."""
+        if changes:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._jobs.put(_Job(future, None, changes))
+            await future
+
+    def close(self) -> None:
+        """Finish what was handed in, then close the file."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.connection.close()
+        self.engine.dispose()
+
+    # -- the thread
+
+    def _work(self) -> None:
+        while True:
+            jobs = [self._jobs.get()]
+            while not self._jobs.empty():
+                jobs.append(self._jobs.get())
+            todo = [job for job in jobs if job is not None]
+            if todo:
+                self._transaction(todo)
+            if len(todo) < len(jobs):
+                return
+
+    def _transaction(self, jobs: list[_Job]) -> None:
+        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
+        while True:
+            try:
+                with self.connection.begin():
+                    results = self._results(jobs)
+                break
+            except Exception as error:
+                if isinstance(error, OperationalError) and _may_pass(error):
+                    self.stalled(
+                        f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
+                    )
+                    time.sleep(FULL_DISK_PAUSE)
+                    continue
+                if len(jobs) > 1:  # one bad job must not take the others with it
+                    for job in jobs:
+                        self._transaction([job])
+                else:
+                    _settle([(jobs[0], None, error)])
+                return
+        _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    def _results(self, jobs: list[_Job]) -> list[Any]:
+        """What each job returns; neighbours that only have changes are written as one."""
+        results: list[Any] = []
+        for work, together in groupby(jobs, key=lambda job: job.work):
+            neighbours = list(together)
+            if work is None:
+                writes.apply(self.connection, [c for job in neighbours for c in job.changes], time.time())
+                results += [None] * len(neighbours)
+            else:
+                results += [job.run(self.connection) for job in neighbours]
+        return results
+
+
+@dataclass(slots=True)
+class _Job:
+    """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
+
+    future: asyncio.Future[Any]
+    work: Callable[[Connection], Any] | None
+    changes: Sequence[Change] = ()
+
+    def run(self, connection: Connection) -> Any:
+        return self.work(connection) if self.work else None
+
+
+_Settled = tuple[_Job, Any, Exception | None]
+
+
+def _settle(jobs: list[_Settled]) -> None:
+    """Those who wait go on, all of one loop in one go: waking a loop from another thread has its price."""
+    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
+        try:
+            loop.call_soon_threadsafe(_resolve, list(together))
+        except RuntimeError:
+            log.debug("the loop was closed before an answer from the store")
+
+
+def _resolve(jobs: list[_Settled]) -> None:
+    for job, result, error in jobs:
+        if job.future.cancelled():
+            continue
+        if error:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)
