@@ -34,7 +34,7 @@ def test_a_request_that_is_held_ends_no_later_than_asked_and_together_with_its_l
 def test_who_has_waited_longest_is_woken_first_and_knows_it() -> None:
     async def run() -> None:
         idle = Idle()
-        first, second, third = idle.add(4), idle.add(2), idle.add(1)
+        first, second, third = idle.add(4, "a"), idle.add(2, "b"), idle.add(1, "a")
         assert (len(idle), idle.slots) == (3, 7)
         waiting = asyncio.ensure_future(hold(first, 60))
         await asyncio.sleep(0)
