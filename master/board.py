@@ -51,6 +51,7 @@ class Board:
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
+        self.fed = -1  # the last position in the store that came in
 
     # -- tasks in and out
 

@@ -151,7 +151,7 @@ class Farm(Handout):
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
         suspected = self.guard.failed(self._now, ticket.host, task.number, failure, ticket.id)
-        free = self.guard.doubted(ticket.host, self.hosts)
+        free = self.guard.doubted(ticket.host, self.at_work)
         if suspected and free:
             self._believe_not(ticket.host, task.number)
         if not ticket.charged and not free:  # a result that is sent twice uses up one attempt

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .acts import Acts
 from .desk import Desk
 from .keys import Listen
 from .reader import Reader, time_of_day
@@ -45,6 +46,8 @@ class Page:
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/", self.show)
         app.router.add_get("/events", self.events)
+        self.acts = Acts(desk, secrets.act)
+        app.router.add_post("/act", self.acts.answer)
         self._server = Server(app)
 
     @cached_property
