@@ -144,7 +144,7 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page.url)
+            outcome = await self._serve(desk, hooks, offer, address, page)
             ended = True
             return outcome
         except NothingRuns:
@@ -244,11 +244,12 @@ class Run:
 
     # -- while it runs
 
-    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: str) -> Outcome:
+    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
+        page.follow(fleet)
         logged = says_into_log(self.folder)
-        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page)
+        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page.url)
         if self.options.by_hand and logged:
             self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
         elif self.options.by_hand:
@@ -300,7 +301,8 @@ class Run:
         self._streamed = True
         counts = await desk.store.count()
         before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
-        desk.farm.total, desk.farm.failed_before = sum(counts.values()), before[TaskState.FAILED]
+        desk.farm.total = sum(counts.values())
+        desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
         self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 

@@ -32,12 +32,13 @@ EVERY_PROJECTS = {
 LAYERS = [
     {"cli"},
     {"run", "fleet", "standing", "gathering", "recollect", "tables"},
-    {"web", "page", "launch", "progress"},
+    {"web", "page", "stream", "launch", "progress"},
     {"desk"},
+    {"document"},
     {"farm", "handout", "board"},
     {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes"},
-    {"model", "changes", "rules", "trust"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch"},
+    {"model", "changes", "rules", "trust", "tally", "events"},
     {"errors"},
 ]
 
@@ -46,7 +47,7 @@ DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
     "sqlalchemy": ("store", "writes", "reader", "schema"),
-    "aiohttp": ("web", "page", "receive", "server"),
+    "aiohttp": ("web", "page", "stream", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
