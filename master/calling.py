@@ -78,8 +78,8 @@ def act(folder: Path, verb: str, **about: Any) -> str:
 def events(folder: Path) -> Iterator[Event]:
     """("state" | "change" | "note", what it says), as they come, until the run has ended.
 
-    A connection that breaks is made again; then the whole state comes first. Raises UsageError when nothing runs, or the
-    master is killed.
+    A connection that breaks is made again; then the whole state comes first. Raises UsageError when nothing runs, or
+    when the master is killed.
     """
     place, last = find(folder), ""
     while True:

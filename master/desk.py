@@ -16,6 +16,7 @@ from pathlib import Path
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
 from .errors import SpeError
+from .events import Events
 from .extract import Part
 from .farm import Farm
 from .judging import Judges
@@ -65,6 +66,7 @@ class Desk:
         """`folder` is runs/<name>/; `tell` shows the user a sentence."""
         self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
         self.tell, self.clock = tell, clock
+        self.events = Events()
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
         self._idle: dict[asyncio.Future[None], int] = {}  # held /task requests, the oldest first, and their free slots
@@ -81,6 +83,10 @@ class Desk:
         for note in self.farm.take_notes():
             log.warning("%s", note)
             self.tell(note)
+            self.events.note(note.kind, note, note.host)
+        for failed in self.farm.tally.take_given_up():
+            text = f"task {failed.task} has failed: {failed.reason}"
+            self.events.note("failed", text, failed.host, failed.task)
         self.moved.set()
         self.wake_idle()
         for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
@@ -102,6 +108,7 @@ class Desk:
         """A client came: its configuration."""
         client = self.farm.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
+        self.events.note("host_up", f"{host}: a client with {slots} {'slot' if slots == 1 else 'slots'} is here", host)
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
         file = self.brief.platform_file(platform) if platform else None
         return protocol.config(self.brief.setup, client.id, file, self.brief.shell(host, platform))
@@ -265,6 +272,9 @@ class Desk:
 
     async def bye(self, client: str, killed: bool = False) -> None:
         """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
+        known = self.farm.clients.get(client)
+        if known and not known.gone:
+            self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
         self.farm.bye(self.clock(), client, killed)
         await self._store()
 
@@ -289,6 +299,8 @@ class Desk:
         """Let silence have its consequences."""
         for ticket in self.farm.tick(self.clock()):
             silent = self.clock() - ticket.word
+            text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
+            self.events.note("lost", text, ticket.host, ticket.task)
             log.warning(
                 "host %s is silent for %.0f s: task %d goes back to the queue", ticket.host, silent, ticket.task
             )
@@ -303,6 +315,7 @@ class Desk:
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
         self.farm.draining = True
+        self.events.note("draining", "nothing more is handed out; what runs may finish")
         self._call_for_unbegun()
         self._spread()
 

@@ -36,7 +36,8 @@ def pace(document: Document, now: float) -> str:
     if sweep.get("rate"):
         words.append(rate(sweep["rate"]))
     if sweep.get("left") and sweep["state"] == "running":
-        words.append(expected_end(*sweep["left"], now))
+        least, most = sweep["left"]
+        words.append(expected_end(least, most, now))
     return ", ".join(words)
 
 
@@ -51,12 +52,8 @@ def rate(per_second: float) -> str:
 def expected_end(least: float, most: float, now: float) -> str:
     """`ends in 4 to 6 min (about 14:35)`."""
     low, high = span(least), span(most)
-    if low == high:
-        text = f"ends in {high}"
-    elif low.split()[1:] == high.split()[1:]:
-        text = f"ends in {low.split()[0]} to {high}"
-    else:
-        text = f"ends in {low} to {high}"
+    low = low if low.split()[1] != high.split()[1] else low.split()[0]
+    text = f"ends in {high}" if low == high.split()[0] else f"ends in {low} to {high}"
     if most < 60:
         return text
     form = "%H:%M" if most < 20 * 3600 else "%a %H:%M"

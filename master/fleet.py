@@ -108,6 +108,7 @@ class Fleet:
         if not any(client.host == host.name and client.asked for client in self.desk.farm.clients.values()):
             self._up.discard(host.name)  # a child on this machine that ended before it could work
         self.faults[host.name] = error
+        self.desk.events.note("host_fault", str(error).replace("\n", " "), host.name)
         self.progress.host_fault(host.name, error)
         log.warning("host %s: %s", host.name, error)
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator
 
 from . import scheduler
 from .changes import TicketIssued
+from .events import Note
 from .keys import Times
 from .lifecycle import TaskEvent
 from .model import Client, Task, Ticket, TicketState
@@ -30,7 +31,7 @@ class Handout(Steering):
         client = self.heard(now, client_id)
         host = client.host if client else ""
         if client:
-            client.asked = True
+            client.asked, client.load = True, load
         if self.withholds(host) or (client and client.gone):  # what a goodbye overtakes would lie there until its lease
             return []
         room = self.guard.room(now, host, self.at_work)
@@ -71,7 +72,7 @@ class Handout(Steering):
                 wanted -= found[client]
         return found
 
-    def _begun(self) -> Iterator[Ticket]:
+    def begun(self) -> Iterator[Ticket]:
         """The tickets that are out, but for those that wait at their client for a slot: it begins the oldest first."""
         begun: Counter[str] = Counter()
         for ticket in self.tickets.values():
@@ -111,7 +112,8 @@ class Handout(Steering):
         room = scheduler.room_beside(load, client.cores * self.rules.max_load, self.rules.cores, mine)
         if room <= 0 and client.host not in self.loaded:
             beside = f"{load:.1f} of {client.cores} cores"
-            self.notes.append(f"{client.host}: loaded by others ({beside}), it gets no work now")
+            text = f"{client.host}: loaded by others ({beside}), it gets no work now"
+            self.notes.append(Note(text, "loaded", client.host))
         self.loaded = self.loaded | {client.host} if room <= 0 else self.loaded - {client.host}
         return room
 
@@ -145,14 +147,15 @@ class Handout(Steering):
     def _note_copy(self, task: Task) -> None:
         if not self._copied:
             self._copied = True
-            self.notes.append(
+            text = (
                 f"no task is waiting, so idle hosts run copies of long ones (the first is task {task.number}); "
                 "the first valid result counts. `once: true` forbids it"
             )
+            self.notes.append(Note(text, "copies"))
 
     def median(self) -> float:
         """Seconds that accepted attempts took; 0 while fewer than five are known."""
-        return statistics.median(self._walls) if len(self._walls) >= 5 else 0.0
+        return statistics.median(self.walls) if len(self.walls) >= 5 else 0.0
 
     def timeout(self) -> float:
         """Seconds that an attempt may take now; 0: as long as it likes."""

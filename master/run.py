@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from . import bundle, byhand, protocol
 from .acts import META, Acts
 from .desk import Brief, Desk
 from .detached import LOG, leave_terminal, says_into_log
+from .document import Picture
 from .errors import NothingRuns, UsageError
 from .farm import Farm
 from .fleet import Fleet
@@ -50,6 +52,7 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
 BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
 TICK = 1.0
+ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 STOPPED = 5.0  # seconds between two ticks
 
 
@@ -178,9 +181,9 @@ class Run:
                     todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
                 )
             if change is WorkerChange.FRESH:
-                await store.reset([TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED], all_plans=True)
+                await store.reset(ENDS, all_plans=True)
         elif self.options.change is WorkerChange.FRESH:
-            await store.reset([TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED], all_plans=True)
+            await store.reset(ENDS, all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
         await store.set_meta("line", json.dumps(self.sweep.line))
 
@@ -252,8 +255,10 @@ class Run:
     async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
+        page.follow(fleet)
         logged = says_into_log(self.folder)
-        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page.url)
+        shown = "its address stands as `page` in master.json, beside this file" if logged else page.url
+        self.progress.begin(shown, self._picture(desk, fleet))
         if self.options.by_hand and logged:
             self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
         elif self.options.by_hand:
@@ -282,6 +287,12 @@ class Run:
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
 
+    def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
+        """How the sweep stands, for the terminal."""
+        picture = Picture(self.sweep.name, desk.farm, time.time() - desk.clock(), time.time())
+        picture.fleet = fleet
+        return lambda: picture.draw(desk.clock())
+
     def _pin(self) -> str:
         from .certificate import key_pin  # late: most runs start their clients themselves
 
@@ -306,8 +317,9 @@ class Run:
                 await desk.store.end_plan(digest)
         self._streamed = True
         counts = await desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
-        desk.farm.total, desk.farm.failed_before = sum(counts.values()), before[TaskState.FAILED]
+        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in ENDS}
+        desk.farm.total = sum(counts.values())
+        desk.farm.done_before, desk.farm.failed_before, desk.farm.cancelled_before = (before[s] for s in ENDS)
         self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 

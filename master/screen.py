@@ -65,7 +65,8 @@ def picture(document: display.Document, now: float, width: int, height: int) -> 
 def _sweep(document: display.Document, now: float, width: int) -> RenderableType:
     sweep = document["sweep"]
     pace = display.pace(document, now)
-    bar = ProgressBar(total=sweep["total"] or None, completed=display.ended(document), width=max(10, min(40, width // 4)))
+    long = max(10, min(40, width // 4))
+    bar = ProgressBar(total=sweep["total"] or None, completed=display.ended(document), width=long)
     row = Table.grid(padding=(0, 1))
     row.add_row(Text(sweep["name"], style="bold"), bar, Text(display.counts(document)))
     return Group(row, Text(pace, no_wrap=True, overflow="ellipsis")) if pace else row

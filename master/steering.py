@@ -131,6 +131,7 @@ class Steering(Board):
         for number in before:
             self._given_up.pop(number, None)
             self.guard.forget(number)
+            self.tally.forget(number)
         self.more, self.fed = True, -1
 
 

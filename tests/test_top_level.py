@@ -32,12 +32,13 @@ EVERY_PROJECTS = {
 LAYERS = [
     {"cli"},
     {"run", "fleet", "standing", "gathering", "recollect", "tables"},
-    {"web", "page", "acts", "hostwatch", "launch", "progress"},
+    {"web", "page", "stream", "acts", "hostwatch", "launch", "progress"},
     {"desk"},
+    {"document"},
     {"farm", "handout", "steering", "board"},
     {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes"},
-    {"model", "changes", "rules", "trust"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch"},
+    {"model", "changes", "rules", "trust", "tally", "events"},
     {"errors"},
 ]
 
@@ -46,11 +47,11 @@ DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
     "sqlalchemy": ("store", "writes", "reader", "schema"),
-    "aiohttp": ("web", "page", "acts", "receive", "server"),
+    "aiohttp": ("web", "page", "stream", "acts", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
-    "rich": ("bar",),
+    "rich": ("screen",),
     "jinja2": ("expression", "page"),
     "cryptography": ("certificate", "launch."),
 }

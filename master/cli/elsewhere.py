@@ -1,4 +1,4 @@
-"""`--at [user@]host:folder`: a command that reads is run where the sweep is, by the system's ssh, and its output passed on."""
+"""`--at [user@]host:folder`: a command that reads is run where the sweep is, by the system's ssh; its output is ours."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from ..errors import UsageError
 
 PLACE = re.compile(r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z", re.S)
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
-NOWHERE = "spe: spe is not to be found there: tried .venv/bin/spe and venv/bin/spe in that folder, ~/.local/bin/spe, spe, python3 -m spe"
-MEND = "  Install it there in one of these places, or link ~/.local/bin/spe to it."
+NOWHERE = (
+    "spe: it is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, ~/.local/bin/spe, spe, "
+    "and python3 -m spe",
+    "  Install it there, or make ~/.local/bin/spe a link to where it is.",
+)
 #: One line, without an exclamation mark: whatever the login shell is, it hands it to sh as it stands.
 FIND = (
     'cd -- "$0" 2>/dev/null || { echo "spe: there is no folder $0 there" >&2; exit 2; }; '
     f'for one in {" ".join(TRIED)}; do [ -x "$one" ] && exec "$one" "$@"; done; '
     'command -v spe >/dev/null 2>&1 && exec spe "$@"; '
     "python3 -c 'import spe.cli' >/dev/null 2>&1 && exec python3 -m spe \"$@\"; "
-    f"echo '{NOWHERE}' >&2; echo '{MEND}' >&2; exit 2"
+    f"printf '%s\\n' '{NOWHERE[0]}' '{NOWHERE[1]}' >&2; exit 2"
 )
 
 

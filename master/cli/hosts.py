@@ -79,12 +79,15 @@ def _show_stored(file: Path, name: str | None, json_: bool) -> None:
         hosts = reader.statistics().hosts
     if json_:
         facts: list[dict[str, Any]] = [dataclasses.asdict(host) for host in hosts]
-        print_json([{"host": one.pop("host"), "state": "gone", "done": one.pop("tasks"), **_named(one)} for one in facts])
+        print_json(list(map(_named, facts)))
     else:
         click.echo(hosts_table(hosts) if hosts else "no host has worked yet\n", nl=False)
 
 
 def _named(facts: dict[str, Any]) -> dict[str, Any]:
     """As a running sweep calls it."""
-    named = {"failed": facts["failures"], "lost": facts["lost"]}
+    named = {
+        "host": facts["host"], "state": "gone", "done": facts["tasks"], "failed": facts["failures"],
+        "lost": facts["lost"],
+    }  # fmt: skip
     return {**named, "word": facts["heard"]} if facts["heard"] else named

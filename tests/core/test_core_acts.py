@@ -1,4 +1,4 @@
-"""What people say to a running sweep, with a real desk and store: what happens, and what is on disk when it is answered."""
+"""What people say to a running sweep, with a real desk and store: what happens, and what is on disk then."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from itertools import islice
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .acts import Acts
-from .desk import Desk
-from .keys import Listen
-from .reader import Reader, time_of_day
-from .server import Server, admit
-from .session import Secrets, Session
+from ..acts import Acts
+from ..desk import Desk
+from ..document import Hosts, Picture
+from ..keys import Listen
+from ..reader import Reader, time_of_day
+from ..server import Server, admit
+from ..session import Secrets, Session
+from ..stream import Stream
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,6 +51,9 @@ class Page:
         app.router.add_get("/events", self.events)
         self.acts = Acts(desk, secrets.act)
         app.router.add_post("/act", self.acts.answer)
+        self._picture = Picture(name, desk.farm, time.time() - desk.clock(), time.time())
+        self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
+        app.router.add_get("/stream", self._stream.serve)
         self._server = Server(app)
 
     @cached_property
@@ -65,8 +71,13 @@ class Page:
         await self._server.start(address, listen.port if listen else 0, tls)
         self.url = f"{'https' if tls else 'http'}://{address}:{self._server.port}/?token={self.secrets.read}"
 
+    def follow(self, fleet: Hosts) -> None:
+        """Show these hosts, too, before they are up."""
+        self._picture.fleet = fleet
+
     async def stop(self) -> None:
         """Close all connections."""
+        self._stream.close()
         await self._server.stop()
 
     @web.middleware
