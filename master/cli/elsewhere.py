@@ -1,4 +1,4 @@
-"""`--at [user@]host:folder`: a command that reads is run where the sweep is, by the system's ssh; its output is ours."""
+"""`--at [user@]host:folder`: a command that reads runs where the sweep is, by the system's ssh; its output is ours."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def hosts_table(hosts: tuple[HostWork, ...]) -> str:
 def _failures(reader: Reader, statistics: Statistics) -> None:
     for row in islice(reader.failed(), FAILED):
         click.echo(
-            f"task {row.number} ({shown(row.values)}) failed: {row.reason.splitlines()[0] if row.reason else ''}",
+            f"task {row.number} ({shown(row.values)}) {row.sentence}",
             err=True,
         )
     failed = statistics.failed + statistics.cancelled

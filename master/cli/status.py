@@ -83,10 +83,9 @@ def _height() -> int:
 
 def record(reader: Reader) -> dict[str, Any]:
     """The sweep for programs."""
-    from ..calling import snapshot
     from .report import statistics_record
 
-    document = snapshot(reader.folder)
+    document = _document(reader.folder)
     failed = [{"number": r.number, "parameters": dict(r.values), "reason": r.reason} for r in reader.failed()]
     return {
         "folder": str(reader.folder), "run": document["sweep"] if document else None,
@@ -99,7 +98,7 @@ def text(reader: Reader, height: int | None = None) -> str:
     from .report import FAILED, summary
 
     statistics = reader.statistics()
-    failures = [f"task {r.number} ({shown(r.values)}) failed: {r.reason}" for r in islice(reader.failed(), FAILED)]
+    failures = [f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)]
     more = statistics.failed + statistics.cancelled - FAILED
     failures += [f"… and {more} more failed sets"] if more > 0 else []
     head = [str(reader.folder), *_run(reader.folder)]
@@ -110,16 +109,26 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _run(folder: Path) -> list[str]:
     """About the run that goes on, if there is one."""
-    from ..calling import snapshot
     from ..detached import living
     from ..display import pace
 
     run = living(folder)
     if run is None:
         return []
-    document = snapshot(folder)
+    document = _document(folder)
     how = pace(document, time.time()) if document else "its master does not answer now"
     lines = [f"runs as process {run.pid}" + (f": {how}" if how else "")]
     if document and document["sweep"]["paused"]:
         lines.append("it is paused: `spe resume` goes on")
     return lines
+
+
+def _document(folder: Path) -> dict[str, Any] | None:
+    """What the master says, if there is one."""
+    from ..detached import living
+
+    if living(folder) is None:
+        return None
+    from ..calling import snapshot  # late: it is loaded for a run that goes on only
+
+    return snapshot(folder)
