@@ -45,7 +45,7 @@ class Board:
         self._now = 0.0  # the latest time that an event brought
         self.notes: list[Note] = []  # sentences for the user, to be taken by whoever shows them
         self.total = 0  # all sets of the sweep, 0 while they are being counted
-        self.done_before = self.failed_before = 0  # sets that ended in earlier runs and stay so
+        self.done_before = self.failed_before = self.cancelled_before = 0  # sets that ended in earlier runs and stay so
         self.tally = Tally()
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._given_up: dict[int, Task] = {}  # failed on a host that is doubted: it may be innocent
@@ -54,6 +54,7 @@ class Board:
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
+        self.fed = -1  # the last position in the store that came in
 
     # -- tasks in and out
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Desk:
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        count = len(self._idle) if self.farm.closed else self.farm.offers
+        count = len(self._idle) if self.farm.closed or self.farm.leaving else self.farm.offers
         while count > 0 and self._idle:
             oldest = next(iter(self._idle))
             del self._idle[oldest]
@@ -137,7 +137,7 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed:
+            if records or left <= 0 or self.farm.closed_for(client):
                 return records
             await self._idle_for(left, count - ahead)
 
@@ -178,16 +178,22 @@ class Desk:
 
     def _call_soon(self) -> None:
         """A moment later, so that hosts that become idle together are one call."""
-        if (self._idle or self.farm.draining) and not self._calling:
+        if (self._idle or self.farm.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
 
     def _call_for_unbegun(self) -> None:
-        """Slots are idle and nothing waits: clients that have more than they can begin are asked to give it back."""
+        """Clients are asked to give back what they could not begin: those that get nothing more, and the others when
+        slots are idle and nothing waits."""
         self._calling = None
-        if not self.farm.draining and (self.farm.waiting or self.farm.more or self.farm.over):
-            return
-        wanted = math.inf if self.farm.draining else sum(self._idle.values())
-        for client, count in self.farm.unbegun(wanted, self._held_pings).items():
+        farm, held = self.farm, self._held_pings.keys()
+        nothing = {c for c in held if c in farm.clients and farm.withholds(farm.clients[c].host)}
+        if nothing:
+            self._call(math.inf, nothing)
+        if not (farm.waiting or farm.more or farm.over):
+            self._call(sum(self._idle.values()), held - nothing)
+
+    def _call(self, wanted: float, among: Set[str]) -> None:
+        for client, count in self.farm.unbegun(wanted, among).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
                 _settle(held)
@@ -300,6 +306,11 @@ class Desk:
             )
         await self._store()
         self._call_soon()
+
+    async def obey(self) -> None:
+        """Somebody has steered the farm: make that durable, and let all know."""
+        await self._store()
+        self._call_for_unbegun()
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""

@@ -68,7 +68,7 @@ class Picture:
         ended, span = farm.tally.recent(now, first)
         sweep: dict[str, Any] = {
             "name": self.name, "state": self._state(), **counted, "rate": float(f"{ended / span:.3g}"),
-            "slots": slots, "began": round(self.began, 2), "paused": bool(getattr(farm, "paused", False)),
+            "slots": slots, "began": round(self.began, 2), "paused": farm.paused,
         }  # fmt: skip
         left = outlook.left(counted["waiting"] + counted["running"], ended, span, farm.walls, slots)
         if left:
@@ -83,12 +83,12 @@ class Picture:
             return "over"
         if self.farm.draining:
             return "draining"
-        return "paused" if getattr(self.farm, "paused", False) else "running"
+        return "paused" if self.farm.paused else "running"
 
     def _counts(self) -> dict[str, int]:
         farm, state = self.farm, self.farm.in_state
         done, failed = farm.done_before + state[TaskState.DONE], farm.failed_before + state[TaskState.FAILED]
-        cancelled = sum(count for name, count in state.items() if name == "cancelled")
+        cancelled = farm.cancelled_before + state[TaskState.CANCELLED]
         ended = done + failed + cancelled + farm.running
         waiting = farm.total - ended if farm.total else state[TaskState.WAITING]  # 0: they are being counted
         counted = {"waiting": max(0, waiting), "running": farm.running, "done": done, "failed": failed}
@@ -138,8 +138,9 @@ class Picture:
             if fault:
                 return "fault", str(fault).splitlines()[0]
             return ("gone", "") if clients else ("starting", "")
-        if name in getattr(self.farm, "drained", ()):
-            return "drained", "nothing more is handed to it"
+        aside = self.farm.aside.get(name)
+        if aside:
+            return aside.value, "set aside by hand: nothing new is handed to it"
         record = self.farm.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"

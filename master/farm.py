@@ -156,7 +156,7 @@ class Farm(Handout):
         move_ticket(ticket, event)
         self.tally.failed(self._now, ticket.host, task.number, failure.reason, usage.wall)
         suspected = self.guard.failed(self._now, ticket.host, task.number, failure, ticket.id)
-        free = self.guard.doubted(ticket.host, self.hosts)
+        free = self.guard.doubted(ticket.host, self.at_work)
         if suspected and free:
             self._believe_not(ticket.host, task.number)
         if not ticket.charged and not free:  # a result that is sent twice uses up one attempt

@@ -109,6 +109,7 @@ class TaskState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # by hand; it waits for `spe retry`
 
 
 class TicketState(StrEnum):

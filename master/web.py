@@ -189,7 +189,7 @@ class Door:
 
     def _none_left(self, client: str) -> web.Response:
         farm = self.desk.farm
-        if farm.closed:
+        if farm.closed_for(client):
             if client in farm.clients:
                 farm.clients[client].told = True
             self.desk.moved.set()

@@ -32,13 +32,13 @@ EVERY_PROJECTS = {
 LAYERS = [
     {"cli"},
     {"run", "fleet", "standing", "gathering", "recollect", "tables"},
-    {"web", "page", "stream", "launch", "progress"},
+    {"web", "page", "stream", "acts", "hostwatch", "launch", "progress"},
     {"desk"},
     {"document"},
-    {"farm", "handout", "board"},
-    {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch"},
-    {"model", "changes", "rules", "trust", "tally", "events"},
+    {"farm", "handout", "steering", "board"},
+    {"store", "reader", "listing", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch", "drawing"},
+    {"model", "changes", "rules", "trust", "tally", "events", "conditions"},
     {"errors"},
 ]
 
@@ -46,8 +46,8 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "writes", "reader", "schema"),
-    "aiohttp": ("web", "page", "stream", "receive", "server"),
+    "sqlalchemy": ("store", "writes", "reader", "schema", "listing"),
+    "aiohttp": ("web", "page", "stream", "acts", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
