@@ -1,4 +1,4 @@
-"""`seed <= 50 and mesh = 64`: what people write to filter a table, as conditions. Pure; listing.py makes SQL of them."""
+"""`seed <= 50 and mesh = 64`: what people write to filter a table, as conditions. Pure; SQL is made in listing.py."""
 
 from __future__ import annotations
 

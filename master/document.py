@@ -140,8 +140,9 @@ class Picture:
             if fault:
                 return "fault", str(fault).splitlines()[0]
             return ("gone", "") if clients else ("starting", "")
-        if name in self.farm.aside:
-            return self.farm.aside[name].value, "by hand; it gets nothing new"
+        aside = self.farm.aside.get(name)
+        if aside:
+            return aside.value, "set aside by hand: nothing new is handed to it"
         record = self.farm.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"

@@ -317,9 +317,10 @@ class Run:
                 await desk.store.end_plan(digest)
         self._streamed = True
         counts = await desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in ENDS}
+        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in TaskState}
         desk.farm.total = sum(counts.values())
-        desk.farm.done_before, desk.farm.failed_before, desk.farm.cancelled_before = (before[s] for s in ENDS)
+        desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
+        desk.farm.cancelled_before = before[TaskState.CANCELLED]
         self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 

@@ -36,9 +36,9 @@ LAYERS = [
     {"desk"},
     {"document"},
     {"farm", "handout", "steering", "board"},
-    {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch"},
-    {"model", "changes", "rules", "trust", "tally", "events"},
+    {"store", "reader", "listing", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
+    {"lifecycle", "scheduler", "protocol", "collect", "extract", "schema", "writes", "outlook", "patch", "drawing"},
+    {"model", "changes", "rules", "trust", "tally", "events", "conditions"},
     {"errors"},
 ]
 
@@ -46,7 +46,7 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "writes", "reader", "schema"),
+    "sqlalchemy": ("store", "writes", "reader", "schema", "listing"),
     "aiohttp": ("web", "page", "stream", "acts", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),

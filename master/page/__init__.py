@@ -1,19 +1,15 @@
-"""The page for people: a listener of its own on 127.0.0.1 that always needs a token, live by Server-Sent Events.
+"""The page for people: a listener of its own on 127.0.0.1 that always needs a token.
 
-It shows what the store says. Everything that acts on a sweep is for a later, fuller page.
+This is its door: who may come in, what is where, what every answer says to the browser. What the pages show is
+views.py's, what goes on meanwhile stream.py's, what people do here acts.py's.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import json
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -21,23 +17,26 @@ from ..acts import Acts
 from ..desk import Desk
 from ..document import Hosts, Picture
 from ..keys import Listen
-from ..reader import Reader, time_of_day
 from ..server import Server, admit
 from ..session import Secrets, Session
 from ..stream import Stream
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from .views import Views
 
 LOOPBACK = "127.0.0.1"
-PAUSE = 1.0  # seconds between two looks at the store
-MOST_FAILED = 50
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NO_TOKEN = (
     "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
     "It stands as `page` in runs/<name>/master.json, too.\n"
 )
-HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # What programs print is shown here: should any of it ever pass for markup, the browser still runs nothing.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
 
 
 class Page:
@@ -46,23 +45,21 @@ class Page:
     def __init__(self, desk: Desk, folder: Path, secrets: Secrets, name: str) -> None:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
-        app = web.Application(middlewares=[self._guard])
-        app.router.add_get("/", self.show)
-        app.router.add_get("/events", self.events)
         self.acts = Acts(desk, secrets.act)
-        app.router.add_post("/act", self.acts.answer)
         self._picture = Picture(name, desk.farm, time.time() - desk.clock(), time.time())
         self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
+        self._views = Views(desk, folder, self._picture)
+        self._server = Server(self._application())
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard])
+        for path, handler in self._views.routes().items():
+            app.router.add_get(path, handler)
         app.router.add_get("/stream", self._stream.serve)
-        self._server = Server(app)
-
-    @cached_property
-    def _templates(self) -> Environment:
-        from jinja2 import Environment, PackageLoader  # late: most pages of short sweeps are never looked at
-
-        templates = Environment(loader=PackageLoader("spe", "templates/page"), autoescape=True)
-        templates.filters["clock"] = time_of_day
-        return templates
+        app.router.add_post("/act", self.acts.answer)
+        app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
+        app.on_response_prepare.append(_say)
+        return app
 
     async def start(self, listen: Listen | None, session: Session) -> None:
         """Listen; on the network only where `listen_page` says so, and then with HTTPS."""
@@ -76,7 +73,7 @@ class Page:
         self._picture.fleet = fleet
 
     async def stop(self) -> None:
-        """Close all connections."""
+        """A last word to those who listen, then close all connections."""
         self._stream.close()
         await self._server.stop()
 
@@ -86,28 +83,12 @@ class Page:
         given = request.query.get("token", "").encode("utf-8", "replace")
         right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
         if not any(right):
-            return web.Response(status=403, text=NO_TOKEN, headers=HEADERS)
+            return web.Response(status=403, text=NO_TOKEN)
         admit(request)
+        request["may_act"] = right[1]
         return await handler(request)
 
-    async def show(self, request: web.Request) -> web.Response:
-        """The whole page."""
-        html = await asyncio.to_thread(self._render, "page.html")
-        return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """What changes, as it changes: each event is the new inside of the page."""
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **HEADERS})
-        await response.prepare(request)
-        shown = ""
-        while True:
-            html = await asyncio.to_thread(self._render, "now.html")
-            if html != shown:
-                shown = html
-                await response.write(f"data: {json.dumps(html)}\n\n".encode())
-            await asyncio.sleep(PAUSE)
-
-    def _render(self, template: str) -> str:
-        with Reader(self.folder) as reader:
-            statistics, failed = reader.statistics(), list(islice(reader.failed(), MOST_FAILED))
-        return self._templates.get_template(template).render(name=self.name, s=statistics, failed=failed)
+async def _say(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
