@@ -37,8 +37,9 @@ class Place:
         """A connection; with HTTPS to the one certificate that lies in our own folder."""
         if self.scheme == "http":
             return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
-        context = ssl.create_default_context(cafile=str(self.folder / "session" / "certificate.pem"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
+        context.load_verify_locations(self.folder / "session" / "certificate.pem")
         return http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE, context=context)
 
     def acting_token(self) -> str:

@@ -264,6 +264,7 @@ class Run:
         elif self.options.by_hand:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
+        page.acts.say = self.progress.line
         with self._signals(desk) as page.acts.stop:
             streaming = asyncio.create_task(self._stream(desk))
             ticking = asyncio.create_task(self._tick(desk))

@@ -11,7 +11,7 @@ import click
 from ..errors import UsageError
 from .common import folder_of, print_json
 
-MOST = 1_000_000
+MOST = 100_000
 
 
 def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **about: Any) -> None:

@@ -103,6 +103,18 @@ def test_top_without_a_terminal_prints_once_how_it_stands(running: Started, swee
     running.end()
 
 
+def test_a_page_that_is_open_to_the_network_is_asked_with_its_own_certificate(sweep: Bench) -> None:
+    sweep.write("spe.yaml", THREE + "listen_page: 0\n")
+    started = sweep.start("run")
+    wait_until(lambda: len(sweep.logged()) == 2, "two programs run")
+    assert json.loads((sweep.runs() / "master.json").read_text())["page"].startswith("https://")
+    assert sweep.start("top", "--json").end().json["sweep"]["running"] == 2
+    assert sweep.start("pause").end().code == 0
+    assert sweep.start("resume").end().code == 0
+    sweep.open_gate()
+    assert started.end().code == 1
+
+
 def test_the_status_of_a_run_tells_how_fast_it_goes(running: Started, sweep: Bench) -> None:
     run = sweep.start("status", "--json").end().json["run"]
     assert (run["state"], run["running"], run["slots"]) == ("running", 2, 2)
