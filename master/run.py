@@ -140,7 +140,7 @@ class Run:
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
-        page.acts.restore(await store.meta(META) if session.resumed else "")
+        await self._restore_acts(page.acts, store, session.resumed)
         ended = False
         try:
             await address.listen(server, tls, session.secrets.port if session.resumed else 0)
@@ -167,6 +167,15 @@ class Run:
                 shutil.rmtree(self.folder / "incoming", ignore_errors=True)
 
     # -- before
+
+    @staticmethod
+    async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
+        """What was said by hand holds as long as its session."""
+        kept = await store.meta(META)
+        if resumed:
+            acts.restore(kept)
+        elif kept:
+            await store.set_meta(META, "")
 
     async def _decide_about_worker(self, store: Store) -> None:
         changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)

@@ -110,7 +110,7 @@ def test_a_pause_ends_with_its_run(bench: Bench, running: Started) -> None:
 
 
 def test_failed_sets_go_back_into_the_run_that_goes_on(bench: Bench) -> None:
-    bench.worker('echo $1 $$ >> $LOG\n[ $1 = 1 ] && [ ! -e $GATE ] && exit 3\nwhile [ ! -e $GATE ]; do sleep 0.02; done\n')
+    bench.worker(GATED.replace("while", "[ $1 = 1 ] && [ ! -e $GATE ] && exit 3\nwhile"))
     bench.write("spe.yaml", FOUR + "attempts: 1\n")
     started = bench.start("run")
     begun(bench, 3)

@@ -16,7 +16,10 @@ import pytest
 from cli_kit import Bench, Started, wait_until
 from spe.patch import apply
 
-GATED = "echo $1 >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\n[ $1 != 3 ] || { echo no licence >&2; exit 4; }\necho $1\n"
+GATED = (
+    "echo $1 >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\n"
+    "[ $1 != 3 ] || { echo no licence >&2; exit 4; }\necho $1\n"
+)
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\nattempts: 1\n"
 
 
@@ -158,7 +161,11 @@ def test_the_events_are_lines_of_json_that_keep_a_copy_true_to_the_end(running: 
 WATCH = """
 import spe, sys
 seen = []
-watch = spe.watch(sys.argv[1], lambda state, change: seen.append(state["sweep"]["done"]), lambda note: print(note["kind"]))
+
+def changed(state, change):
+    seen.append(state["sweep"]["done"])
+
+watch = spe.watch(sys.argv[1], changed, lambda note: print(note["kind"], flush=True))
 state = watch.run() if sys.argv[2] == "run" else None
 if state is None:
     watch.start()

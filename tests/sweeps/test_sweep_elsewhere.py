@@ -50,7 +50,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     shutil.copytree(Path(spe.__file__).resolve().parent, lib / "spe", ignore=unwanted)
     found = find_spec("spe.client")
     assert found and found.submodule_search_locations
-    shutil.copytree(next(iter(found.submodule_search_locations)), lib / "spe/client", ignore=unwanted, dirs_exist_ok=True)
+    client = next(iter(found.submodule_search_locations))
+    shutil.copytree(client, lib / "spe/client", ignore=unwanted, dirs_exist_ok=True)
     sqlalchemy = find_spec("sqlalchemy")
     assert sqlalchemy and sqlalchemy.origin
     return lib, Path(sqlalchemy.origin).parents[1]
@@ -64,7 +65,8 @@ def far(lab: Lab, hosts: list[LabHost], installed: tuple[Path, Path]) -> LabHost
     same = host.shell("python3 -c 'import sys; print(*sys.version_info[:2])'").stdout.split()
     need([int(n) for n in same] == list(sys.version_info[:2]), "needs this very Python as the system's, too")
     say = 'exec env PYTHONPATH=$HOME/lib:$HOME/site python3 -m spe "$@"'
-    host.shell(f"mkdir -p .local/bin sweeps/far; printf '#!/bin/sh\\n{say}\\n' > .local/bin/spe; chmod +x .local/bin/spe")
+    host.shell(f"mkdir -p .local/bin sweeps/far; printf '#!/bin/sh\\n{say}\\n' > .local/bin/spe")
+    host.shell("chmod +x .local/bin/spe")
     host.shell("cat > sweeps/far/spe.yaml <<'E'\n" + THREE + "E\n")
     host.shell("cat > sweeps/far/work <<'E'\n" + GATED.format(gate="~/gate") + "E\nchmod +x sweeps/far/work")
     return host
