@@ -163,7 +163,8 @@ class Arrivals:
         if found is None:
             return False
         ticket, task = found
-        undone = task.state is not TaskState.DONE and task.number not in self._finishing
+        undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.farm.cancelled
+        undone = undone and task.number not in self._finishing
         if undone and ticket_id not in self.farm.tickets:
             self.farm.restore(task, ticket)
         return True

@@ -32,8 +32,8 @@ SURVEY_TIME = 3.0  # seconds for all clients to tell their processes
 class Asking:
     """The requests under /ask, /output and /processes."""
 
-    def __init__(self, desk: Desk, folder: Path, may_act: Callable[[web.Request], bool]) -> None:
-        self.desk, self.folder, self.may_act = desk, folder, may_act
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        self.desk, self.folder = desk, folder
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Its routes."""
@@ -45,7 +45,7 @@ class Asking:
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Run a command where a task runs, or in the client's folder on a host."""
-        if not self.may_act(request):
+        if not request["may_act"]:
             log.warning("a question without the acting token, from %s: refused", request.remote)
             return web.Response(status=403, text="asking needs the acting token\n")
         try:

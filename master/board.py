@@ -10,9 +10,11 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable
 
 from .changes import Change, TaskMoved, TasksOut, TicketEnded
+from .events import Note
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
 from .model import Client, Task, TaskState, Ticket, TicketState
 from .rules import Rules
+from .tally import Tally
 from .trust import Guard
 
 
@@ -41,10 +43,11 @@ class Board:
         self._words_noted = 0.0
         self.last_word = 0.0  # when any client was heard last
         self._now = 0.0  # the latest time that an event brought
-        self.notes: list[str] = []  # sentences for the user, to be taken by whoever shows them
+        self.notes: list[Note] = []  # sentences for the user, to be taken by whoever shows them
         self.total = 0  # all sets of the sweep, 0 while they are being counted
-        self.failed_before = 0  # sets that failed in earlier runs and stay so
-        self._walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
+        self.done_before = self.failed_before = self.cancelled_before = 0  # sets that ended in earlier runs and stay so
+        self.tally = Tally()
+        self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._given_up: dict[int, Task] = {}  # failed on a host that is doubted: it may be innocent
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.gave_up = False  # by stop_after
@@ -52,6 +55,7 @@ class Board:
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._out_noted = -1  # how many tasks were out when changes were last taken
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
+        self.fed = -1  # the last position in the store that came in
 
     # -- tasks in and out
 
@@ -229,7 +233,7 @@ class Board:
         if client_id in self._expired:
             self._expired[client_id].difference_update(tickets)
 
-    def take_notes(self) -> list[str]:
+    def take_notes(self) -> list[Note]:
         """What the user should know, since the last call."""
         notes, self.notes = self.notes, []
         return notes

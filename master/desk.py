@@ -9,13 +9,14 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
 from .errors import SpeError
+from .events import Events
 from .extract import Part
 from .farm import Farm
 from .held import Held, Idle, hold, settle
@@ -69,13 +70,14 @@ class Desk:
         """`folder` is runs/<name>/; `tell` shows the user a sentence."""
         self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
         self.tell, self.clock = tell, clock
+        self.events = Events()
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
         self._idle = Idle()  # held /task requests
         self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
         self._calling: asyncio.TimerHandle | None = None
         self._held_pings: dict[str, set[Held]] = {}
-        self.orders = Orders(self._call, clock)
+        self.orders = Orders(self._reach, clock)
 
     async def _store(self) -> None:
         """Make what the farm decided durable, then let those know who wait for it."""
@@ -86,6 +88,10 @@ class Desk:
         for note in self.farm.take_notes():
             log.warning("%s", note)
             self.tell(note)
+            self.events.note(note.kind, note, note.host)
+        for failed in self.farm.tally.take_given_up():
+            text = f"task {failed.task} has failed: {failed.reason}"
+            self.events.note("failed", text, failed.host, failed.task)
         self.moved.set()
         self.wake_idle()
         for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
@@ -94,7 +100,8 @@ class Desk:
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        self._idle.wake(len(self._idle) if self.farm.closed else self.farm.offers)
+        everybody = self.farm.closed or self.farm.leaving
+        self._idle.wake(len(self._idle) if everybody else self.farm.offers)
 
     # -- register
 
@@ -102,6 +109,7 @@ class Desk:
         """A client came: its configuration."""
         client = self.farm.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
+        self.events.note("host_up", f"{host}: a client with {slots} {'slot' if slots == 1 else 'slots'} is here", host)
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
         file = self.brief.platform_file(platform) if platform else None
         return protocol.config(self.brief.setup, client.id, file, self.brief.shell(host, platform))
@@ -131,7 +139,7 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed or self.orders.due(client):
+            if records or left <= 0 or self.farm.closed_for(client) or self.orders.due(client):
                 return records
             if not await self._idle_for(left, count - ahead, client):
                 return records
@@ -177,16 +185,22 @@ class Desk:
 
     def _call_soon(self) -> None:
         """A moment later, so that hosts that become idle together are one call."""
-        if (self._idle or self.farm.draining) and not self._calling:
+        if (self._idle or self.farm.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
 
     def _call_for_unbegun(self) -> None:
-        """Slots are idle and nothing waits: clients that have more than they can begin are asked to give it back."""
+        """Clients are asked to give back what they could not begin: those that get nothing more, and the others when
+        slots are idle and nothing waits."""
         self._calling = None
-        if not self.farm.draining and (self.farm.waiting or self.farm.more or self.farm.over):
-            return
-        wanted = math.inf if self.farm.draining else self._idle.slots
-        for client, count in self.farm.unbegun(wanted, self._held_pings).items():
+        farm, held = self.farm, self._held_pings.keys()
+        nothing = {c for c in held if c in farm.clients and farm.withholds(farm.clients[c].host)}
+        if nothing:
+            self._call(math.inf, nothing)
+        if not (farm.waiting or farm.more or farm.over):
+            self._call(self._idle.slots, held - nothing)
+
+    def _call(self, wanted: float, among: Set[str]) -> None:
+        for client, count in self.farm.unbegun(wanted, among).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
                 settle(held)
@@ -195,7 +209,7 @@ class Desk:
         """How many tickets this client is asked to give back, since the last call."""
         return self._calls.pop(client, 0)
 
-    def _call(self, client: str) -> None:
+    def _reach(self, client: str) -> None:
         """There is an order for it."""
         self._idle.call(client)
         for held in self._held_pings.get(client, ()):
@@ -269,6 +283,9 @@ class Desk:
 
     async def bye(self, client: str, killed: bool = False) -> None:
         """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
+        known = self.farm.clients.get(client)
+        if known and not known.gone:
+            self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
         self.farm.bye(self.clock(), client, killed)
         await self._store()
 
@@ -293,15 +310,23 @@ class Desk:
         """Let silence have its consequences."""
         for ticket in self.farm.tick(self.clock()):
             silent = self.clock() - ticket.word
+            text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
+            self.events.note("lost", text, ticket.host, ticket.task)
             log.warning(
                 "host %s is silent for %.0f s: task %d goes back to the queue", ticket.host, silent, ticket.task
             )
         await self._store()
         self._call_soon()
 
+    async def obey(self) -> None:
+        """Somebody has steered the farm: make that durable, and let all know."""
+        await self._store()
+        self._call_for_unbegun()
+
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
         self.farm.draining = True
+        self.events.note("draining", "nothing more is handed out; what runs may finish")
         self._call_for_unbegun()
         self._spread()
 

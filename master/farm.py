@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from . import scheduler
 from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, Usage
+from .events import Note
 from .handout import Handout
 from .keys import Times
 from .lifecycle import TaskEvent, TicketEvent, move_ticket
@@ -84,7 +85,8 @@ class Farm(Handout):
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
         self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
-        self._walls.append(usage.wall)
+        self.walls.append(usage.wall)
+        self.tally.done(self._now, ticket.host, task.number, usage.wall)
         for benched in self.guard.succeeded(self._now, ticket.host, task.number, ticket.id):
             self._bench(benched)
         return True
@@ -106,6 +108,8 @@ class Farm(Handout):
         if task.state is not TaskState.FAILED:
             self._move(task, TaskEvent.GIVE_UP)
         failure = Failure("hook", reason)
+        self.tally.failed(self._now, ticket.host, task.number, reason, usage.wall)
+        self.tally.gave_up(self._now, task.number, reason)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
         attempts = task.attempts + (not ticket.charged)
         self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs))
@@ -150,8 +154,9 @@ class Farm(Handout):
         """One attempt is used up (unless its host is in doubt): back to the queue, or given up."""
         task = self.tasks[ticket.task]
         move_ticket(ticket, event)
+        self.tally.failed(self._now, ticket.host, task.number, failure.reason, usage.wall)
         suspected = self.guard.failed(self._now, ticket.host, task.number, failure, ticket.id)
-        free = self.guard.doubted(ticket.host, self.hosts)
+        free = self.guard.doubted(ticket.host, self.at_work)
         if suspected and free:
             self._believe_not(ticket.host, task.number)
         if not ticket.charged and not free:  # a result that is sent twice uses up one attempt
@@ -173,12 +178,13 @@ class Farm(Handout):
         """The task has failed; its other attempts, if any, expire."""
         self._move(task, TaskEvent.GIVE_UP)
         self._moved(task, reason)
+        self.tally.gave_up(self._now, task.number, reason)
         if task.number in self.waiting:
             self.waiting.remove(task.number)
         self._leave(task)
         failed = self.in_state[TaskState.FAILED] + self.failed_before
         if not self.draining and self.rules.stop_after(failed, self.total):
-            self.notes.append(f"the sweep is given up (stop_after): {failed} sets have failed")
+            self.notes.append(Note(f"the sweep is given up (stop_after): {failed} sets have failed", "given_up"))
             self.gave_up = True
             self.stop()
 
@@ -191,6 +197,7 @@ class Farm(Handout):
         ticket.blamed = silent and begun and ticket.leased
         task.lost += ticket.blamed
         task.shunned.add(ticket.host)
+        self.tally.lost(ticket.host)
         self.changes.append(TicketEnded(ticket.id, ticket.state))
         self._detach(task, ticket)
         if task.lost >= MAX_LOST:
@@ -202,10 +209,11 @@ class Farm(Handout):
 
     def _bench(self, benched: Benched) -> None:
         """A host fails what succeeds elsewhere: its failures are not charged to the tasks."""
-        self.notes.append(
+        text = (
             f"{benched.host} is benched: what fails there succeeds elsewhere ({benched.reason}). "
             "Its failures are not charged; it is tried again later with one task"
         )
+        self.notes.append(Note(text, "benched", benched.host))
 
     def _believe_not(self, host: str, but: int) -> None:
         """A host is suspected: others shall try what failed there, and until then it is not charged."""
@@ -261,7 +269,7 @@ class Farm(Handout):
         self._note_words(now)
         self._stragglers.clear()
         if self.rules.copies and not self.waiting and not self.more and not self.draining:
-            self._stragglers.extend(scheduler.stragglers(self._begun(), now, self.median()))
+            self._stragglers.extend(scheduler.stragglers(self.begun(), now, self.median()))
         return silent
 
     def forgive(self, seconds: float) -> None:
@@ -280,7 +288,7 @@ class Farm(Handout):
         """`timeout: 3x`: who was handed out before the median was known was not told it, and is ended from here."""
         if not isinstance(self.rules.timeout, Times):
             return
-        begun = list(self._begun())
+        begun = list(self.begun())
         for ticket in begun:
             ticket.begun = ticket.begun or now
             if timeout and now - ticket.begun > timeout + scheduler.AFTER_TIMEOUT:
@@ -289,7 +297,7 @@ class Farm(Handout):
                 self._end(ticket, TicketEvent.FAIL, failure, Usage(wall=now - ticket.begun), b"", b"")
 
     def _lose(self, tickets: Iterable[Ticket], silent: bool = True, blame: bool = True) -> None:
-        begun = {ticket.id for ticket in self._begun()} if blame else set()  # as long as all of them are out
+        begun = {ticket.id for ticket in self.begun()} if blame else set()  # as long as all of them are out
         for ticket in tickets:
             if ticket.state is TicketState.ISSUED:
                 self.lose(ticket, silent, ticket.id in begun)

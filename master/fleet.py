@@ -13,6 +13,7 @@ from .errors import Fault, LaunchError, NothingRuns
 from .launch import Launcher, Offer, Options, launcher
 from .model import Host
 from .progress import Progress
+from .steering import Aside
 
 log = logging.getLogger("spe.fleet")
 AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host that came up once and vanished is started again
@@ -24,24 +25,45 @@ class Fleet:
     """Starts the hosts when there is work, starts them again when they vanish, and knows who came up."""
 
     def __init__(self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
-        self.hosts, self.desk, self.progress = hosts, desk, progress
+        self.hosts, self.desk, self.progress = list(hosts), desk, progress
         self.unheard: list[str] = []
         self.faults: dict[str, LaunchError] = {}
         self._offer, self._options = offer, options
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Host, asyncio.Task[None]] = {}
+        self._started = False
         self._up: set[str] = set()
         self._began = 0.0
 
     def start(self) -> None:
         """Bring up all hosts, once."""
-        if not self._tasks:
-            self._began = time.monotonic()
-            self._tasks = [asyncio.create_task(self._look_after(host)) for host in self.hosts]
+        if not self._started:
+            self._started, self._began = True, time.monotonic()
+            self._start(self.hosts)
+
+    def _start(self, hosts: Sequence[Host]) -> None:
+        for host in hosts:
+            if self._is_wanted(host) and (host not in self._tasks or self._tasks[host].done()):
+                self._tasks[host] = asyncio.create_task(self._look_after(host))
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        """These take part from now on."""
+        self.hosts += hosts
+        if self._started:
+            self._start(hosts)
+
+    def use(self, name: str) -> None:
+        """A host of this name takes part again: if its client has left, it is started."""
+        self.faults.pop(name, None)
+        if self._started:
+            self._start([host for host in self.hosts if host.name == name])
+
+    def _is_wanted(self, host: Host) -> bool:
+        return not self.desk.farm.closed and self.desk.farm.aside.get(host.name) is not Aside.DRAINED
 
     async def _look_after(self, host: Host) -> None:
         """Bring one host up; one that came up and vanished while there is work is brought up again."""
         pause = AGAIN_FIRST
-        while await self._once(host) and not self.desk.farm.closed:
+        while await self._once(host) and self._is_wanted(host):
             self.progress.line(f"{host.name}: its client is gone, it is started again")
             await asyncio.sleep(pause)
             pause = min(2 * pause, AGAIN_MOST)
@@ -86,12 +108,13 @@ class Fleet:
         if not any(client.host == host.name and client.asked for client in self.desk.farm.clients.values()):
             self._up.discard(host.name)  # a child on this machine that ended before it could work
         self.faults[host.name] = error
+        self.desk.events.note("host_fault", str(error).replace("\n", " "), host.name)
         self.progress.host_fault(host.name, error)
         log.warning("host %s: %s", host.name, error)
 
     def check(self) -> None:
         """Raises NothingRuns when every host was tried, none came up and no other client is here."""
-        tried = self._tasks and len(self.faults) == len(self.hosts) and not self._up
+        tried = self._started and not self._up and all(h.name in self.faults for h in self.hosts)
         if tried and not any(not c.gone for c in self.desk.farm.clients.values()):
             raise NothingRuns(
                 "nothing could run: no host came up",
@@ -100,7 +123,7 @@ class Fleet:
 
     def all_tried(self) -> bool:
         """Whether every host has come up or has not."""
-        return len(self._up | set(self.faults)) == len(self.hosts)
+        return all(host.name in self._up or host.name in self.faults for host in self.hosts)
 
     def alone(self) -> bool:
         """Whether only clients that we started here took part: then nobody else waits for a last word."""
@@ -125,7 +148,7 @@ class Fleet:
     def give_up(self) -> None:
         """The run ends: hosts that are not up are not waited for any longer, and those that hang are named."""
         took = time.monotonic() - self._began
-        for host, task in zip(self.hosts, self._tasks, strict=False):
+        for host, task in self._tasks.items():
             if not host.is_here and host.name not in self._up and host.name not in self.faults:
                 task.cancel()
                 if took > LONG:
@@ -133,11 +156,11 @@ class Fleet:
 
     async def close(self) -> None:
         """Let go of all hosts."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             if not task.cancelling():  # twice would disturb its own letting go
                 task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
 
 def _hangs(host: Host, seconds: float) -> LaunchError:

@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Container, Iterator
 
 from . import scheduler
-from .board import Board
 from .changes import TicketIssued
+from .events import Note
 from .keys import Times
 from .lifecycle import TaskEvent
 from .model import Client, Task, Ticket, TicketState
+from .steering import Steering
 
 UNHEARD = 600.0  # seconds of silence of a client that never pings
 
 
-class Handout(Board):
+class Handout(Steering):
     """A board from which clients take."""
 
     def take(
@@ -30,10 +31,10 @@ class Handout(Board):
         client = self.heard(now, client_id)
         host = client.host if client else ""
         if client:
-            client.asked = True
-        if self.draining or (client and client.gone):  # what is overtaken by a goodbye would lie there until its lease
+            client.asked, client.load = True, load
+        if self.withholds(host) or (client and client.gone):  # what a goodbye overtakes would lie there until its lease
             return []
-        room = self.guard.room(now, host, self.hosts)
+        room = self.guard.room(now, host, self.at_work)
         if ahead:
             count -= ahead - self._share(client, ahead) if room is None else ahead
         count = count if room is None else min(count, room)
@@ -71,7 +72,7 @@ class Handout(Board):
                 wanted -= found[client]
         return found
 
-    def _begun(self) -> Iterator[Ticket]:
+    def begun(self) -> Iterator[Ticket]:
         """The tickets that are out, but for those that wait at their client for a slot: it begins the oldest first."""
         begun: Counter[str] = Counter()
         for ticket in self.tickets.values():
@@ -103,7 +104,7 @@ class Handout(Board):
     @property
     def offers(self) -> int:
         """How many idle requests may find something: waiting tasks, and running ones worth a copy."""
-        return len(self.waiting) or len(self._stragglers)
+        return 0 if self.paused else len(self.waiting) or len(self._stragglers)
 
     def _room_beside(self, client: Client, load: float) -> int:
         """How many more tasks fit beside what others do on this host."""
@@ -111,7 +112,8 @@ class Handout(Board):
         room = scheduler.room_beside(load, client.cores * self.rules.max_load, self.rules.cores, mine)
         if room <= 0 and client.host not in self.loaded:
             beside = f"{load:.1f} of {client.cores} cores"
-            self.notes.append(f"{client.host}: loaded by others ({beside}), it gets no work now")
+            text = f"{client.host}: loaded by others ({beside}), it gets no work now"
+            self.notes.append(Note(text, "loaded", client.host))
         self.loaded = self.loaded | {client.host} if room <= 0 else self.loaded - {client.host}
         return room
 
@@ -120,12 +122,12 @@ class Handout(Board):
     def _next(self, client_id: str, host: str) -> Task | None:
         """The next waiting task for a host, or when none waits a running one worth a copy."""
         if self.waiting:
-            return scheduler.pick(self.waiting, self.tasks, host, others=len(self.hosts) > (host in self.hosts))
+            return scheduler.pick(self.waiting, self.tasks, host, others=len(self.at_work) > (host in self.at_work))
         for _ in range(len(self._stragglers)):
             task = self.tasks.get(self._stragglers.popleft())
             if task and self._may_copy(task):
                 live = [self.tickets[t] for t in task.tickets]
-                alone = len(self.hosts) <= (host in self.hosts)  # then another client on the same host must do
+                alone = len(self.at_work) <= (host in self.at_work)  # then another client on the same host must do
                 if all(t.client != client_id and (t.host != host or alone) for t in live):
                     self._note_copy(task)
                     return task
@@ -145,14 +147,15 @@ class Handout(Board):
     def _note_copy(self, task: Task) -> None:
         if not self._copied:
             self._copied = True
-            self.notes.append(
+            text = (
                 f"no task is waiting, so idle hosts run copies of long ones (the first is task {task.number}); "
                 "the first valid result counts. `once: true` forbids it"
             )
+            self.notes.append(Note(text, "copies"))
 
     def median(self) -> float:
         """Seconds that accepted attempts took; 0 while fewer than five are known."""
-        return statistics.median(self._walls) if len(self._walls) >= 5 else 0.0
+        return statistics.median(self.walls) if len(self.walls) >= 5 else 0.0
 
     def timeout(self) -> float:
         """Seconds that an attempt may take now; 0: as long as it likes."""

@@ -17,6 +17,7 @@ class TaskEvent(Word):
     RETURN = "return"  # its last live ticket ended without a result
     ACCEPT = "accept"  # a valid result is here
     GIVE_UP = "give up"  # its attempts are used up
+    CANCEL = "cancel"  # the user does not want it
     RETRY = "retry"  # the user wants it again
 
 
@@ -37,6 +38,7 @@ class IllegalMove(Exception):
 
 
 _W, _R, _D, _F = TaskState.WAITING, TaskState.RUNNING, TaskState.DONE, TaskState.FAILED
+_C = TaskState.CANCELLED
 
 TASK_MOVES: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_W, TaskEvent.ISSUE): _R,
@@ -47,6 +49,9 @@ TASK_MOVES: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (_F, TaskEvent.ACCEPT): _D,  # the same, after the task was given up
     (_R, TaskEvent.GIVE_UP): _F,
     (_W, TaskEvent.GIVE_UP): _F,
+    (_W, TaskEvent.CANCEL): _C,
+    (_R, TaskEvent.CANCEL): _C,
+    (_C, TaskEvent.RETRY): _W,
     (_F, TaskEvent.RETRY): _W,
     (_D, TaskEvent.RETRY): _W,
 }

@@ -108,6 +108,7 @@ class TaskState(Word):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # by hand; it waits for `spe retry`
 
 
 class TicketState(Word):
@@ -169,6 +170,9 @@ class Client:
     asked: bool = False  # has asked for tasks, so that its set-up went well
     told: bool = False  # has heard that the sweep is over
     gone: bool = False  # has said bye
+    load: float | None = None  # of its host, by others; as these two, None when it does not say
+    memory: float | None = None  # share of its host's that is used, 0 to 1
+    disk: float | None = None  # the same of where its tasks work
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, and_, create_engine, func, select, text
 from sqlalchemy.exc import DatabaseError
@@ -42,6 +42,7 @@ class Statistics:
     failed: int
     running: int
     waiting: int
+    cancelled: int
     retries: int
     cpu: float
     efficiency: float | None
@@ -115,7 +116,7 @@ class Reader:
         self._connection.close()
         self._engine.dispose()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -169,15 +170,18 @@ class Reader:
         return found
 
     def failed(self) -> Iterator[FailedRow]:
-        """Failed sets in the order of the parameters."""
+        """Failed and cancelled sets in the order of the parameters."""
         t = schema.tasks
+        cancelled = self.counts()[TaskState.CANCELLED]  # no index helps to find these, and there rarely are any
+        which = text("state IN ('failed', 'cancelled')" if cancelled else "state = 'failed'")  # as the index says it
         query = (
-            select(t.c.number, t.c.parameters, t.c.reason)
-            .where(t.c.plan == self.plan, text("state = 'failed'"))  # as the index says it
+            select(t.c.number, t.c.parameters, t.c.reason, t.c.state)
+            .where(t.c.plan == self.plan, which)
             .order_by(t.c.position)
         )
         for row in self._connection.execute(query):
-            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "")
+            cancelled = row.state == TaskState.CANCELLED.value
+            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "", cancelled)
 
     def suspended(self) -> Iterator[int]:
         """Failed sets whose result is kept, because a hook could not judge it."""
@@ -237,7 +241,7 @@ class Reader:
         worked, there = sum(h.seconds for h in hosts), self._slot_seconds()
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
-            counts[TaskState.WAITING], retries, sum(h.cpu for h in hosts),
+            counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
             min(1.0, worked / there) if there > 0 else None, hosts,
         )  # fmt: skip
 

@@ -12,19 +12,23 @@ import logging
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from . import bundle, byhand, protocol
+from .acts import META, Acts
 from .desk import Brief, Desk
 from .detached import LOG, leave_terminal, says_into_log
+from .document import Picture
 from .errors import NothingRuns, UsageError
 from .farm import Farm
 from .fleet import Fleet
 from .gathering import Gathering
 from .hooks import Hooks
+from .hostwatch import HostsFile
 from .judging import Judges
 from .launch import Offer, Options
 from .listening import Address, listen_address
@@ -48,6 +52,7 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
 BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
 TICK = 1.0
+ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 STOPPED = 5.0  # seconds between two ticks
 
 
@@ -56,6 +61,7 @@ class RunOptions:
     """What the command line decides about a run."""
 
     hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
+    hosts_file: Path | None = None  # where those stand
     by_hand: bool = False  # `--hosts none`
     change: WorkerChange = WorkerChange.ASK
     retry: bool = False  # put failed sets back first
@@ -98,7 +104,7 @@ class Run:
         self.folder = folder or run_folder(sweep)
         self.interrupts = 0
         self._streamed = False
-        self._fed = -1  # the last position that went into the farm
+        self._fleet: Fleet | None = None
         self.began = 0
 
     async def run(self) -> Outcome:
@@ -134,6 +140,7 @@ class Run:
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
+        await self._restore_acts(page.acts, store, session.resumed)
         ended = False
         try:
             await address.listen(server, tls, session.secrets.port if session.resumed else 0)
@@ -144,7 +151,7 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page.url)
+            outcome = await self._serve(desk, hooks, offer, address, page)
             ended = True
             return outcome
         except NothingRuns:
@@ -161,6 +168,15 @@ class Run:
 
     # -- before
 
+    @staticmethod
+    async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
+        """What was said by hand holds as long as its session."""
+        kept = await store.meta(META)
+        if resumed:
+            acts.restore(kept)
+        elif kept:
+            await store.set_meta(META, "")
+
     async def _decide_about_worker(self, store: Store) -> None:
         changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)
         if changed and await store.anything_done():
@@ -174,9 +190,9 @@ class Run:
                     todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
                 )
             if change is WorkerChange.FRESH:
-                await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
+                await store.reset(ENDS, all_plans=True)
         elif self.options.change is WorkerChange.FRESH:
-            await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
+            await store.reset(ENDS, all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
         await store.set_meta("line", json.dumps(self.sweep.line))
 
@@ -184,7 +200,7 @@ class Run:
         numbers = self.options.retry_numbers or None
         if numbers:
             self._check_failed(numbers)
-        count = await store.reset([TaskState.FAILED], numbers)
+        count = await store.reset([TaskState.FAILED, TaskState.CANCELLED], numbers)
         self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
 
     def _check_failed(self, numbers: tuple[int, ...]) -> None:
@@ -240,23 +256,29 @@ class Run:
 
     def _shell(self, host: str, platform: str) -> str | None:
         """The set-up of a client: its host's own, else the sweep's."""
-        own = next((h.setup for h in self._hosts() if h.name == host), None)
+        known = self._fleet.hosts if self._fleet else self._hosts()
+        own = next((h.setup for h in known if h.name == host), None)
         return own or self.sweep.setup_for(platform)
 
     # -- while it runs
 
-    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: str) -> Outcome:
+    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
+        page.follow(fleet)
         logged = says_into_log(self.folder)
-        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page)
+        shown = "its address stands as `page` in master.json, beside this file" if logged else page.url
+        self.progress.begin(shown, self._picture(desk, fleet))
         if self.options.by_hand and logged:
             self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
         elif self.options.by_hand:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
-        with self._signals(desk):
+        self._fleet = page.acts.yard = fleet
+        page.acts.say = self.progress.line
+        with self._signals(desk) as page.acts.stop:
             streaming = asyncio.create_task(self._stream(desk))
             ticking = asyncio.create_task(self._tick(desk))
+            watching = asyncio.create_task(self._watch_hosts(page.acts))
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, streaming)
@@ -264,10 +286,10 @@ class Run:
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
-                for task in (streaming, ticking):
+                for task in (streaming, ticking, watching):
                     task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(streaming, ticking, return_exceptions=True)
+                    await asyncio.gather(streaming, ticking, watching, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
         statistics = await bring_up_to_date(desk.store, self.folder, self.sweep)
@@ -276,6 +298,12 @@ class Run:
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
 
+    def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
+        """How the sweep stands, for the terminal."""
+        picture = Picture(self.sweep.name, desk.farm, time.time() - desk.clock(), time.time())
+        picture.fleet = fleet
+        return lambda: picture.draw(desk.clock())
+
     def _pin(self) -> str:
         from .certificate import key_pin  # late: most runs start their clients themselves
 
@@ -283,7 +311,7 @@ class Run:
 
     @staticmethod
     def _unfinished(statistics: Statistics) -> bool:
-        return statistics.done + statistics.failed < statistics.total
+        return statistics.running + statistics.waiting > 0
 
     def _launch_options(self) -> Options:
         return Options(
@@ -300,8 +328,10 @@ class Run:
                 await desk.store.end_plan(digest)
         self._streamed = True
         counts = await desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in (TaskState.DONE, TaskState.FAILED)}
-        desk.farm.total, desk.farm.failed_before = sum(counts.values()), before[TaskState.FAILED]
+        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in TaskState}
+        desk.farm.total = sum(counts.values())
+        desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
+        desk.farm.cancelled_before = before[TaskState.CANCELLED]
         self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
         desk.moved.set()
 
@@ -341,15 +371,25 @@ class Run:
         if not desk.farm.more or len(desk.farm.waiting) >= LOW:
             return
         all_stored = self._streamed
-        ending = desk.arrivals.finishing  # for the store these wait until their files are kept
-        rows = await desk.store.waiting(self._fed, WINDOW)
+        after, ending = desk.farm.fed, desk.arrivals.finishing  # for the store these wait until their files are kept
+        rows = await desk.store.waiting(after, WINDOW)
+        desk.farm.add(task for _, task in rows if task.number not in ending)
+        if after != desk.farm.fed:  # sets were put back meanwhile
+            return
         if rows:
-            self._fed = rows[-1][0]
+            desk.farm.fed = rows[-1][0]
             self.began += len(rows)
-            desk.farm.add(task for _, task in rows if task.number not in ending)
             desk.wake_idle()
         elif all_stored:
             desk.no_more()
+
+    async def _watch_hosts(self, acts: Acts) -> None:
+        """A hosts file that changes is taken up."""
+        named = self.options.hosts is not None
+        path = self.options.hosts_file if named else self.sweep.hosts_file
+        if path and not self.options.by_hand:
+            hosts = self.options.hosts if named else self.sweep.hosts
+            await HostsFile(path, hosts or (), acts, self.progress.warn).watch()
 
     async def _tick(self, desk: Desk) -> None:
         last = time.monotonic()
@@ -362,8 +402,8 @@ class Run:
             await desk.tick()
 
     @contextlib.contextmanager
-    def _signals(self, desk: Desk) -> Iterator[None]:
-        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing."""
+    def _signals(self, desk: Desk) -> Iterator[Callable[[], None]]:
+        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing. Yields what Ctrl-C does."""
         loop = asyncio.get_running_loop()
         pending: set[asyncio.Task[None]] = set()
 
@@ -383,7 +423,7 @@ class Run:
             loop.add_signal_handler(number, interrupted)
         loop.add_signal_handler(signal.SIGHUP, hung_up)
         try:
-            yield
+            yield interrupted
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 loop.remove_signal_handler(number)

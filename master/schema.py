@@ -184,15 +184,15 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
 def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]:
     """SQL that makes the view `results`: the columns of results.csv, for any SQLite tool."""
-    cells = [f"{_cell(name)} AS {_quoted(name)}" for name in parameters]
+    cells = [f"{cell(name)} AS {_quoted(name)}" for name in parameters]
     cells += [
-        f"(SELECT value FROM outputs WHERE task = t.number AND name = {_literal(name)}) AS {_quoted(name)}"
+        f"(SELECT value FROM outputs WHERE task = t.number AND name = {literal(name)}) AS {_quoted(name)}"
         for name in results
     ]
     columns = ", ".join(
@@ -206,8 +206,8 @@ def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]
     ]
 
 
-def _cell(name: str) -> str:
+def cell(name: str) -> str:
     if '"' in name or "\\" in name:  # a path can't spell these; json_each is slower, and right for every name
-        return f"(SELECT value FROM json_each(t.parameters) WHERE key = {_literal(name)})"
+        return f"(SELECT value FROM json_each(t.parameters) WHERE key = {literal(name)})"
     path = f'$."{name}"'
-    return f"json_extract(t.parameters, {_literal(path)})"
+    return f"json_extract(t.parameters, {literal(path)})"

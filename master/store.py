@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from . import schema
+from . import schema, writes
 from .changes import Change
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
@@ -177,6 +177,14 @@ class Store:
         if numbers is not None:
             statement = statement.where(table.c.number.in_(numbers))
         return await self.call(lambda connection: connection.execute(statement).rowcount)
+
+    async def cancel(self, numbers: Sequence[int], reason: str) -> list[int]:
+        """Those of these sets that wait are cancelled."""
+        return await self.call(lambda connection: writes.cancel(connection, self.plan, numbers, reason))
+
+    async def put_back(self, numbers: Sequence[int] | None, but: Sequence[int]) -> dict[int, TaskState]:
+        """Failed and cancelled sets wait again (None: all), without those in `but`; what each was before."""
+        return await self.call(lambda connection: writes.put_back(connection, self.plan, numbers, but))
 
     async def anything_done(self) -> bool:
         """Whether any set was ever finished here."""

@@ -43,6 +43,7 @@ class Sweep:
     worker: Worker | None
     parameters: Parameters
     hosts: tuple[Host, ...]  # empty: this machine
+    hosts_file: Path | None  # where they stand, if they have a file
     warnings: tuple[str, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
@@ -152,6 +153,7 @@ class _Builder:
             worker=worker,
             parameters=parameters,
             hosts=hosts.hosts,
+            hosts_file=self._hosts_file(),
             warnings=(*self.warnings, *hosts.warnings),
             recipe=recipe,
             identity=recipe.identity(),
@@ -242,11 +244,14 @@ class _Builder:
         hosts = self.config.hosts
         if hosts is None:
             return HostList(())
-        if isinstance(hosts, str):
-            base = Path() if "hosts" in self.document.overridden else self.folder
-            self._check_there(base / hosts, hosts, "hosts")
-            return read_hosts(base / hosts, hosts)
+        if isinstance(hosts, str) and (path := self._hosts_file()):
+            self._check_there(path, hosts, "hosts")
+            return read_hosts(path, hosts)
         return parse_hosts((self.document.where("hosts", number), line) for number, line in enumerate(hosts))
+
+    def _hosts_file(self) -> Path | None:
+        base = Path() if "hosts" in self.document.overridden else self.folder
+        return base / self.config.hosts if isinstance(self.config.hosts, str) else None
 
     def _check_there(self, path: Path, written: str, key: str) -> None:
         if not os.path.exists(path):

@@ -122,6 +122,12 @@ class Guard:
         record.reason = next(record.streak[t].reason for t in record.streak if t in record.proved)
         return Benched(host, record.reason)
 
+    def trusts_again(self, host: str) -> bool:
+        """Somebody vouches for it. False when nothing was held against it."""
+        doubted = self.record(host).trust is not Trust.TRUSTED
+        self.records[host] = Record()
+        return doubted
+
     def blamed(self) -> set[int]:
         """The tasks whose failure may turn out to be a host's."""
         return {task for record in self.records.values() for task in record.streak}

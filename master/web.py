@@ -195,7 +195,7 @@ class Door:
     def _none_left(self, client: str, held: bool) -> web.Response:
         """Who was held does not ask too often, and may be reached again at once."""
         farm = self.desk.farm
-        if farm.closed:
+        if farm.closed_for(client):
             if client in farm.clients:
                 farm.clients[client].told = True
             self.desk.moved.set()

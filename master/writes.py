@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert, update
+from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert, text, update
 
 from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
@@ -86,6 +86,39 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
         _keep_outputs(connection, moved)
     if out := _of(TasksOut, changes):
         _META.run(connection, [("out", str(out[-1].count))])
+
+
+def cancel(connection: Connection, plan: int, numbers: Sequence[int], reason: str) -> list[int]:
+    """Waiting sets of today's parameters never run, until somebody wants them again; those that did wait."""
+    statement = text(
+        "UPDATE tasks SET state = 'cancelled', reason = :reason WHERE state = 'waiting' AND plan = :plan "
+        "AND number IN (SELECT value FROM json_each(:numbers)) RETURNING number"
+    )
+    found = connection.execute(statement, {"reason": reason, "plan": plan, "numbers": json.dumps(list(numbers))})
+    return [row[0] for row in found]
+
+
+def put_back(
+    connection: Connection, plan: int, numbers: Sequence[int] | None, but: Sequence[int]
+) -> dict[int, TaskState]:
+    """Failed and cancelled sets wait again with all attempts, all of them or these; what they were before."""
+    which = (
+        "FROM tasks WHERE state IN ('failed', 'cancelled') AND plan = :plan "
+        "AND (:numbers IS NULL OR number IN (SELECT value FROM json_each(:numbers))) "
+        "AND number NOT IN (SELECT value FROM json_each(:but))"
+    )
+    given = {
+        "plan": plan, "numbers": None if numbers is None else json.dumps(list(numbers)), "but": json.dumps(list(but)),
+    }  # fmt: skip
+    found = {row[0]: TaskState(row[1]) for row in connection.execute(text(f"SELECT number, state {which}"), given)}
+    connection.execute(
+        text(
+            "UPDATE tasks SET state = 'waiting', attempts = 0, lost = 0, faults = NULL, reason = NULL, ticket = NULL, "
+            "collected = NULL WHERE number IN (SELECT value FROM json_each(:found))"
+        ),
+        {"found": json.dumps(list(found))},
+    )
+    return found
 
 
 def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:

@@ -32,12 +32,16 @@ EVERY_PROJECTS = {
 LAYERS = [
     {"cli"},
     {"run", "fleet", "standing", "gathering", "recollect", "tables"},
-    {"web", "page", "launch", "progress"},
+    {"web", "page", "stream", "acts", "asking", "hostwatch", "launch", "progress"},
     {"desk"},
-    {"farm", "handout", "board"},
-    {"store", "reader", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {"lifecycle", "scheduler", "protocol", "collect", "extract", "committing", "schema", "writes"},
-    {"model", "changes", "rules", "trust"},
+    {"document"},
+    {"farm", "handout", "steering", "board"},
+    {"store", "reader", "listing", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
+    {
+        "lifecycle", "scheduler", "protocol", "collect", "extract", "committing", "schema", "writes", "outlook",
+        "patch", "drawing",
+    },
+    {"model", "changes", "rules", "trust", "tally", "events", "conditions"},
     {"errors"},
 ]
 
@@ -45,12 +49,12 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "committing", "writes", "reader", "schema"),
-    "aiohttp": ("web", "page", "asking", "receive", "server"),
+    "sqlalchemy": ("store", "committing", "writes", "reader", "schema", "listing"),
+    "aiohttp": ("web", "page", "stream", "acts", "asking", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
-    "rich": ("bar",),
+    "rich": ("screen",),
     "jinja2": ("expression", "page"),
     "cryptography": ("certificate", "launch."),
 }

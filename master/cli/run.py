@@ -120,8 +120,13 @@ def make_options(
         raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
     change = WorkerChange.KEEP if keep else WorkerChange.FRESH if fresh else WorkerChange.ASK
     return RunOptions(
-        _hosts(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config, accept_new_host_keys
-    )
+        _hosts(hosts), _hosts_file(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config,
+        accept_new_host_keys,
+    )  # fmt: skip
+
+
+def _hosts_file(given: str | None) -> Path | None:
+    return Path(given) if given and given != "none" and Path(given).is_file() else None
 
 
 def _load_aiohttp() -> None:
@@ -144,10 +149,8 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
         return None
     from .. import hostfile
 
-    path = Path(given)
-    found = (
-        hostfile.read_hosts(path) if path.is_file() else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
-    )
+    path = _hosts_file(given)
+    found = hostfile.read_hosts(path) if path else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
     return found.hosts
 
 

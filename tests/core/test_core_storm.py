@@ -21,9 +21,10 @@ from spe.lifecycle import LIVE
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
 from spe.rules import Rules
 from spe.scheduler import lease
+from spe.steering import Aside
 
 LIMITS = {"timeout": 1, "exit:75": 4}
-ENDED = (TaskState.DONE, TaskState.FAILED)
+ENDED = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 STEPS = 10_000  # at least so many in a run of the test
 chance = st.integers(0, 2**16)
 
@@ -76,7 +77,8 @@ class Storm(RuleBasedStateMachine):
         client = self.alive()[which % len(self.alive())]
         tickets = self.farm.take(self.now, client, count + ahead, ahead=ahead)
         assert len(tickets) <= count + (ahead if self.farm.clients[client].pings else 0), "who cannot be called has it"
-        assert not tickets or not self.farm.draining, "handed out in a drain"
+        withheld = self.farm.withholds(self.farm.clients[client].host)
+        assert not tickets or not withheld, "handed out in a drain or a pause, or to a host that was set aside"
         for ticket in tickets:
             assert ticket.id not in self.known, "a number was given twice"
             assert self.ended.get(ticket.task) is None, "what is finished was handed out"
@@ -180,6 +182,53 @@ class Storm(RuleBasedStateMachine):
         """As in another run, but that clients still have what they had: so more can go wrong."""
         self.farm.draining = False
 
+    @rule(goes_on=st.booleans())
+    def pause(self, goes_on: bool) -> None:
+        if goes_on:
+            self.farm.resume()
+        else:
+            self.farm.pause()
+
+    @rule(host=st.sampled_from(["a", "b", "c"]), how=st.sampled_from([*Aside, None]))
+    def set_aside(self, host: str, how: Aside | None) -> None:
+        """Or use it again."""
+        if how:
+            self.farm.set_aside(host, how)
+        else:
+            self.farm.use(host)
+
+    @rule(which=st.sets(st.integers(1, 12), min_size=1, max_size=4))
+    def cancel(self, which: set[int]) -> None:
+        """Those that the farm does not hold are cancelled in the store, if they wait there."""
+        here = self.farm.cancel(sorted(which))
+        assert not any(number in self.farm.tasks for number in here)
+        stored = [
+            n for n in which - set(here)
+            if n <= self.tasks and n not in self.farm.tasks and n not in self.ended
+            and self.replay.tasks.get(n, TaskState.WAITING) is TaskState.WAITING
+        ]  # fmt: skip
+        self.farm.cancelled_in_store(stored)
+        for number in stored:
+            self.replay.tasks[number], self.replay.reasons[number] = TaskState.CANCELLED, "cancelled by hand"
+            self.ended[number] = TaskState.CANCELLED
+
+    @rule(which=st.sets(st.integers(1, 12), min_size=1, max_size=6))
+    def put_back(self, which: set[int]) -> None:
+        """The store sets them to waiting, and the farm is told; they come in again in their order."""
+        self.changes_tell_the_store_what_happened()
+        before = {
+            n: state for n, state in self.ended.items()
+            if n in which and state is not TaskState.DONE and n not in self.farm.tasks
+        }  # fmt: skip
+        if not before:
+            return
+        self.farm.put_back(before)
+        for number in before:
+            del self.ended[number]
+            self.replay.tasks[number], self.replay.attempts[number] = TaskState.WAITING, 0
+        self.fed = 0
+        assert self.farm.fed == -1 and self.farm.more
+
     @rule(seconds=st.sampled_from([1.0, 20.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
@@ -192,7 +241,7 @@ class Storm(RuleBasedStateMachine):
         """As desk.py does it: a ticket that the farm does not hold comes back while its task is undone."""
         ticket_id = sorted(self.known)[which % len(self.known)]
         number = self.known[ticket_id]
-        if ticket_id in self.farm.tickets or self.replay.tasks[number] is TaskState.DONE:
+        if ticket_id in self.farm.tickets or self.replay.tasks[number] in (TaskState.DONE, TaskState.CANCELLED):
             return
         task = Task(number, {}, self.replay.tasks[number], self.replay.attempts.get(number, 0))
         self.farm.restore(
@@ -260,6 +309,7 @@ class Storm(RuleBasedStateMachine):
             assert self.farm.in_state[state] == here[state], state
         gone = Counter(self.ended.values())
         assert self.farm.in_state[TaskState.DONE] == gone[TaskState.DONE]
+        assert self.farm.in_state[TaskState.CANCELLED] == gone[TaskState.CANCELLED]
         assert self.farm.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
 
     @invariant()
@@ -284,7 +334,8 @@ class Storm(RuleBasedStateMachine):
             return
         for ticket_id in self.checking:
             self.farm.reject(ticket_id, "not valid", NO_USAGE)
-        self.checking, self.farm.draining = [], False
+        self.checking, self.farm.draining, self.farm.paused = [], False, False
+        self.farm.aside.clear()
         self.feed(count=self.tasks)
         healthy = self.farm.register(self.now, "healthy", "linux-x86_64", 1, True).id
         for _ in range(self.tasks * (MAX_LOST + 2) + 2):
@@ -297,7 +348,7 @@ class Storm(RuleBasedStateMachine):
         assert self.farm.over
         for number in range(1, self.tasks + 1):
             state = self.replay.tasks[number]
-            assert state is TaskState.DONE or (state is TaskState.FAILED and self.replay.reasons[number])
+            assert state is TaskState.DONE or (state in ENDED and self.replay.reasons[number])
 
     def check(self) -> None:
         """All invariants."""

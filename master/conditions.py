@@ -1,0 +1,71 @@
+"""`seed <= 50 and mesh = 64`: what people write to filter a table, as conditions. Pure; SQL is made in listing.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .errors import UsageError
+
+OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
+_ONE = re.compile(
+    r"""\s*(?:"(?P<quoted>[^"]+)"|(?P<name>[^\s<>=!~",]+))\s*(?P<operator><=|>=|!=|==|=|<|>|~)\s*"""
+    r"""(?:"(?P<text>[^"]*)"|(?P<value>[^\s",]+))\s*"""
+)
+_BETWEEN = re.compile(r"(?:and\b|,|&&)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a column must be; `~` means "has this text in it"."""
+
+    name: str
+    operator: str
+    value: str
+
+    @property
+    def number(self) -> float | None:
+        """The value, if it is one."""
+        try:
+            return float(self.value)
+        except ValueError:
+            return None
+
+
+def parse(text: str, names: Collection[str]) -> list[Condition]:
+    """The conditions, all of which must hold. Raises UsageError that says what is wrong with them."""
+    found: list[Condition] = []
+    place = 0
+    while text[place:].strip():
+        one = _ONE.match(text, place)
+        if not one:
+            raise _unreadable(text[place:].strip())
+        found.append(_condition(one, names))
+        place = one.end()
+        if text[place:].strip():
+            between = _BETWEEN.match(text, place)
+            if not between:
+                raise _unreadable(text[place:].strip())
+            place = between.end()
+    return found
+
+
+def _condition(one: re.Match[str], names: Collection[str]) -> Condition:
+    name = one["quoted"] or one["name"]
+    if name not in names:
+        raise UsageError(f"there is no column {name}", todo=f"There are: {', '.join(names)}.")
+    operator = "=" if one["operator"] == "==" else one["operator"]
+    value = one["value"] if one["text"] is None else one["text"]
+    if operator[0] in "<>":
+        try:
+            float(value)
+        except ValueError:
+            raise UsageError(f"{name} {operator} {value}: {value} is no number") from None
+    return Condition(name, operator, value)
+
+
+def _unreadable(rest: str) -> UsageError:
+    return UsageError(
+        f"this is no condition: {rest}", todo=f"Write NAME {' or '.join(OPERATORS)} VALUE, several joined by `and`."
+    )

@@ -1,0 +1,48 @@
+"""The newest events of a run, one sentence each, for those who look at it now. What must stay is in the store."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+REMEMBERED = 1000
+
+
+class Note(str):
+    """A sentence for the user that also says what it is about."""
+
+    kind: str
+    host: str
+
+    def __new__(cls, text: str, kind: str = "note", host: str = "") -> Note:
+        """`kind` is one word for programs, `host` the machine that it speaks of."""
+        made = super().__new__(cls, text)
+        made.kind, made.host = kind, host
+        return made
+
+
+class Events:
+    """Each event has a serial number, so that who was away for a moment can say which one came last."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._notes: deque[tuple[int, dict[str, Any]]] = deque(maxlen=REMEMBERED)
+        self.last = 0
+
+    def note(self, kind: str, text: str, host: str = "", task: int = 0) -> None:
+        """Something happened."""
+        event: dict[str, Any] = {"time": round(self._clock(), 3), "kind": kind, "text": text}
+        if host:
+            event["host"] = host
+        if task:
+            event["task"] = task
+        self.last += 1
+        self._notes.append((self.last, event))
+
+    def since(self, serial: int = 0) -> list[tuple[int, dict[str, Any]]]:
+        """The remembered events after that one, the oldest first."""
+        if serial >= self.last:
+            return []
+        return [one for one in self._notes if one[0] > serial]

@@ -1,0 +1,97 @@
+"""The page for people: a listener of its own on 127.0.0.1 that always needs a token.
+
+This is its door: who may come in, what is where, what every answer says to the browser. What the pages show is
+views.py's, what goes on meanwhile stream.py's, what people do here acts.py's.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from ..acts import Acts
+from ..asking import Asking
+from ..desk import Desk
+from ..document import Hosts, Picture
+from ..keys import Listen
+from ..server import Server, admit
+from ..session import Secrets, Session
+from ..stream import Stream
+from .views import Views
+
+LOOPBACK = "127.0.0.1"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NO_TOKEN = (
+    "This page needs its token, which is made anew for each run: open the address that `spe run` printed. "
+    "It stands as `page` in runs/<name>/master.json, too.\n"
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # What programs print is shown here: should any of it ever pass for markup, the browser still runs nothing.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+
+class Page:
+    """Serves the page of one sweep."""
+
+    def __init__(self, desk: Desk, folder: Path, secrets: Secrets, name: str) -> None:
+        self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
+        self.url = ""
+        self.acts = Acts(desk, secrets.act)
+        self._picture = Picture(name, desk.farm, time.time() - desk.clock(), time.time())
+        self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
+        self._views = Views(desk, folder, self._picture)
+        self._server = Server(self._application())
+
+    def _application(self) -> web.Application:
+        app = web.Application(middlewares=[self._guard])
+        for path, handler in self._views.routes().items():
+            app.router.add_get(path, handler)
+        app.router.add_get("/stream", self._stream.serve)
+        app.router.add_post("/act", self.acts.answer)
+        Asking(self.desk, self.folder).add_to(app.router)
+        app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
+        app.on_response_prepare.append(_say)
+        return app
+
+    async def start(self, listen: Listen | None, session: Session) -> None:
+        """Listen; on the network only where `listen_page` says so, and then with HTTPS."""
+        address = (listen.address or "0.0.0.0") if listen else LOOPBACK
+        tls = session.tls()[0] if listen and address != LOOPBACK else None
+        await self._server.start(address, listen.port if listen else 0, tls)
+        self.url = f"{'https' if tls else 'http'}://{address}:{self._server.port}/?token={self.secrets.read}"
+
+    def follow(self, fleet: Hosts) -> None:
+        """Show these hosts, too, before they are up."""
+        self._picture.fleet = fleet
+
+    async def stop(self) -> None:
+        """A last word to those who listen, then close all connections."""
+        self._stream.close()
+        await self._server.stop()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Before anything else: who has no token learns nothing, whatever is asked."""
+        given = request.query.get("token", "").encode("utf-8", "replace")
+        right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
+        if not any(right):
+            self.acts.turned_away(request)
+            return web.Response(status=403, text=NO_TOKEN)
+        admit(request)
+        request["may_act"] = right[1]
+        return await handler(request)
+
+
+async def _say(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers[name] = value

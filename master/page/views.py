@@ -1,0 +1,183 @@
+"""The pages: each handler gathers what its template shows. What takes long happens in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from .. import drawing
+from ..desk import Desk
+from ..document import Picture
+from ..errors import SpeError, UsageError
+from ..listing import Listing
+from ..model import TaskState
+from .looks import FILTERS
+from .wishes import Wish, whole
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ATTEMPTS = 1500  # bars of the timeline
+DOTS = 1500  # of the plot
+NEXT = 100  # tasks that are shown as the next ones
+TABS = {"": "Overview", "hosts": "Hosts", "tasks": "Tasks", "results": "Results", "next": "Next", "log": "Log"}
+STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
+FOLDER = Path(__file__).parents[1] / "templates" / "page"
+
+
+class Views:
+    """All pages of one sweep."""
+
+    def __init__(self, desk: Desk, folder: Path, picture: Picture) -> None:
+        self.desk, self.folder, self.picture = desk, folder, picture
+
+    def routes(self) -> dict[str, View]:
+        """What is where."""
+        pages: dict[str, View] = {
+            "/": self.overview, "/hosts": self.hosts, "/tasks": self.tasks, "/task/{number}": self.task,
+            "/task/{number}/file/{name}": self.file, "/results": self.results, "/next": self.next, "/log": self.log,
+        }  # fmt: skip
+        return {**pages, **{f"/{name}": self.static for name in STATIC}}
+
+    # -- pages
+
+    async def overview(self, request: web.Request) -> web.StreamResponse:
+        """How far it is."""
+        history = self.desk.farm.tally.history
+        bars = drawing.history(history.bars)
+        now = time.time()
+        ago = now - (history.began + self.picture.epoch) if history.bars else 0.0
+        return self._page(request, "", bars=bars, width=history.width, ago=ago, most=max(history.bars, default=0))
+
+    async def hosts(self, request: web.Request) -> web.StreamResponse:
+        """Who does what."""
+        host = request.query.get("host", "")
+        slots = {c.host: max(1, c.slots // self.desk.farm.rules.cores) for c in self.desk.farm.clients.values()}
+        attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
+        lanes = drawing.timeline(attempts, slots, time.time())
+        return self._page(request, "hosts", timeline=lanes, host=host)
+
+    async def tasks(self, request: web.Request) -> web.StreamResponse:
+        """The table of tasks."""
+        running = sorted(n for n, task in self.desk.farm.tasks.items() if task.state is TaskState.RUNNING)
+        wish = Wish(request.query)
+        wish.among = running if wish.state is TaskState.RUNNING else None
+        return await self._table(request, "tasks", wish)
+
+    async def results(self, request: web.Request) -> web.StreamResponse:
+        """The table of results, and a plot."""
+        wish = Wish(request.query)
+        wish.state = TaskState.DONE
+        return await self._table(request, "results", wish)
+
+    async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
+        def work(listing: Listing) -> dict[str, Any]:
+            return wish.look(listing, DOTS if tab == "results" else 0)
+
+        begun = time.perf_counter()
+        found = await self._ask(work)
+        hosts = sorted({c.host for c in self.desk.farm.clients.values()} | self.desk.farm.tally.hosts.keys())
+        took = time.perf_counter() - begun
+        return self._page(request, tab, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took)
+
+    async def task(self, request: web.Request) -> web.StreamResponse:
+        """Everything about one task."""
+        number = whole(request.match_info["number"])
+        try:
+            detail = await self._ask(lambda listing: listing.task(number))
+        except UsageError as error:
+            return self._page(request, "missing", status=404, sentence=str(error))
+        command = self._command(detail.values)
+        live = [t for t in detail.tickets if self.desk.farm.is_live(t.id)]
+        return self._page(request, "task", task=detail, live=live, **command)
+
+    def _command(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """What it runs; a set that is no longer in the plan may not fit today's command."""
+        try:
+            work = self.desk.brief.work(values)
+        except (SpeError, KeyError) as error:
+            return {"command": "", "inputs": [], "fault": str(error)}
+        return {"command": shlex.join(work.words), "inputs": [(i.name, len(i.content)) for i in work.inputs]}
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """A result as it came, to be kept."""
+        number, name = whole(request.match_info["number"]), request.match_info["name"]
+        try:
+            detail = await self._ask(lambda listing: listing.task(number))
+        except UsageError as error:
+            return self._page(request, "missing", status=404, sentence=str(error))
+        output = next((o for o in detail.outputs if o.name == name), None)
+        path = (self.folder / output.file).resolve() if output and output.file else None
+        if path is None or not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+            return self._page(request, "missing", status=404, sentence=f"task {number} has no file {name}")
+        saved = f"{number}-{path.name}".encode("ascii", "replace").decode().translate({34: "_", 92: "_", 63: "_"})
+        return web.FileResponse(path, headers={
+            "Content-Disposition": f'attachment; filename="{saved}"', "Content-Type": "application/octet-stream",
+        })  # fmt: skip
+
+    async def next(self, request: web.Request) -> web.StreamResponse:
+        """What comes next."""
+        farm = self.desk.farm
+        tasks = [farm.tasks[number] for number in islice(farm.waiting, NEXT)]
+        names = list(tasks[0].values) if tasks else []
+        waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]
+        return self._page(request, "next", next_tasks=tasks, names=names, waiting=waiting)
+
+    async def log(self, request: web.Request) -> web.StreamResponse:
+        """What happened."""
+        return self._page(request, "log", notes=self.desk.events.since()[::-1])
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """The style sheet and the program."""
+        name = request.path[1:]
+        return web.Response(body=(FOLDER / name).read_bytes(), content_type=STATIC[name], charset="utf-8")
+
+    async def nothing_here(self, request: web.Request) -> web.StreamResponse:
+        """Any other path."""
+        return self._page(request, "missing", status=404, sentence=f"there is nothing at {request.path}")
+
+    # -- how a page is made
+
+    async def _ask(self, question: Callable[[Listing], Any]) -> Any:
+        def work() -> Any:
+            with Listing(self.folder) as listing:
+                return question(listing)
+
+        return await asyncio.to_thread(work)
+
+    @cached_property
+    def _templates(self) -> Environment:
+        from jinja2 import Environment, PackageLoader  # late: most pages of short sweeps are never looked at
+
+        templates = Environment(
+            loader=PackageLoader("spe", "templates/page"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+        templates.filters.update(FILTERS)
+        return templates
+
+    def _page(self, request: web.Request, tab: str, status: int = 200, **values: Any) -> web.Response:
+        """A page; with `part=1` only its changing inside, for a page that is open."""
+        token = request.query["token"]
+
+        def url(path: str, **query: object) -> str:
+            given = {name: value for name, value in query.items() if value not in ("", None)}
+            return f"/{path}?{urlencode({**given, 'token': token})}"
+
+        template = self._templates.get_template(f"{tab or 'overview'}.html")
+        context = template.new_context({
+            "url": url, "tab": tab, "tabs": TABS, "name": self.picture.name, "may_act": request["may_act"],
+            "token": token, **values,
+        })  # fmt: skip
+        inside = "part" in request.query
+        html = "".join(template.blocks["part"](context) if inside else template.root_render_func(context))
+        return web.Response(text=html, content_type="text/html", status=status)
