@@ -139,7 +139,7 @@ class Carrier(Talker):
     def _signal(self) -> int:
         """To all processes of the task."""
         self._attempt()
-        self.loop.post(self.loop.signal, self.ticket, SIGNALS[self.order["do"]])
+        self.loop.post(self.loop.signal, self.ticket, int(SIGNALS[self.order["do"]]))
         return 0
 
     def _run(self) -> int:

@@ -19,6 +19,7 @@ from .desk import Desk
 from .errors import SpeError, UsageError
 from .hostfile import parse_line
 from .model import Host, TaskState
+from .questions import signal_tasks
 from .steering import CANCELLED, Aside
 
 log = logging.getLogger("spe.acts")
@@ -44,7 +45,12 @@ class Yard(Protocol):
 
 async def hold_tasks(desk: Desk, numbers: Sequence[int], go_on: bool) -> str:
     """STOP, or CONT, to the processes of these tasks."""
-    raise UsageError("the programs of single sets cannot be paused yet", todo="`spe pause` pauses the sweep.")
+    refused = await signal_tasks(desk, numbers, "continue" if go_on else "stop")
+    if len(refused) == len(numbers):
+        raise UsageError("; ".join(refused))
+    count = len(numbers) - len(refused)
+    done = f"{_sets(count)} {'goes' if count == 1 else 'go'} on" if go_on else f"{_sets(count)} paused"
+    return "; ".join([done, *refused])
 
 
 class Acts:
@@ -151,7 +157,7 @@ class Acts:
         farm = self.desk.farm
         cancelled = farm.cancel(numbers)
         await self.desk.obey()
-        rest = sorted(set(numbers) - set(cancelled))
+        rest = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)  # those are done
         if rest:
             stored = await self.desk.store.cancel(rest, CANCELLED)
             farm.cancelled_in_store(stored)

@@ -5,6 +5,7 @@ The standard library only, as all commands wait for what is loaded. What the str
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -13,7 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from .detached import living
 from .errors import UsageError
@@ -76,6 +77,45 @@ def act(folder: Path, verb: str, **about: Any) -> str:
     return str(said["said"])
 
 
+def answers(folder: Path, path: str, body: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
+    """A streamed answer: ("out", bytes), at the end ("exit", code) or ("error", a sentence). With a body it is asked
+    by whoever may act."""
+    place = find(folder)
+    joined = "&" if "?" in path else "?"
+    token = place.read if body is None else place.acting_token()
+    connection = place.connect()
+    try:
+        method, content = ("POST", json.dumps(body)) if body else ("GET", None)
+        connection.request(method, f"{path}{joined}token={token}", content)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise UsageError(answer.read().decode("utf-8", "replace").strip())
+        for event, data, _ in _frames(answer):
+            yield event, base64.b64decode(str(data)) if event == "out" else data
+    except (OSError, http.client.HTTPException) as error:
+        raise UsageError(f"the master does not answer: {error}", where=str(folder)) from error
+    finally:
+        connection.close()
+
+
+def fetch(folder: Path, path: str, **query: str) -> dict[str, Any]:
+    """What the running master says there, as JSON. Raises UsageError."""
+    place = find(folder)
+    connection = place.connect()
+    try:
+        connection.request("GET", f"{path}?{urlencode({**query, 'token': place.read})}")
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise UsageError(f"the master does not answer: {error}", where=str(folder)) from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise UsageError(text.strip())
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def events(folder: Path) -> Iterator[Event]:
     """("state" | "change" | "note", what it says), as they come, until the run has ended.
 
@@ -112,7 +152,7 @@ def _read(place: Place, last: str) -> Generator[tuple[str, dict[str, Any], str],
         connection.close()
 
 
-def _frames(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any], str]]:
+def _frames(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[tuple[str, Any, str]]:
     """Server-Sent Events, as far as our stream uses them: one line of data each."""
     event, data, serial = "", "", ""
     for line in lines:

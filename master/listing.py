@@ -26,6 +26,15 @@ OWN = ("number", "attempts", "seconds", "host")  # columns of every task
 _TICKET = ("seconds", "host")
 _NUMERIC = "[-+.0-9]*"
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
+# To the store, a task that is out waits: its ticket tells that it runs.
+_STATES = {
+    TaskState.RUNNING: "t.state = 'waiting' AND t.number IN (SELECT task FROM tickets WHERE state = 'issued')",
+    TaskState.WAITING: "t.state = 'waiting' AND t.number NOT IN (SELECT task FROM tickets WHERE state = 'issued')",
+}
+_STATE = (
+    "CASE WHEN t.state = 'waiting' AND EXISTS (SELECT 1 FROM tickets WHERE task = t.number AND state = 'issued') "
+    "THEN 'running' ELSE t.state END"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ class Listing(Reader):
         parts, values = ["t.plan = ?"], [self.plan]
         made: list[tuple[str, list[Any]]] = [self._compared(one) for one in wanted.conditions]
         if wanted.state:
-            parts.append(f"t.state = '{wanted.state.value}'")  # as the indexes say it
+            parts.append(_STATES.get(wanted.state, f"t.state = '{wanted.state.value}'"))  # as the indexes say it
         if by_ticket:
             parts.append("k.id = t.ticket" if wanted.state is TaskState.DONE else f"k.id = {_LAST}")
         if wanted.among is not None:
@@ -144,7 +153,7 @@ class Listing(Reader):
 
     def _rows(self, numbers: list[int]) -> list[Row]:
         question = (
-            "SELECT t.number, t.parameters, t.state, t.attempts, t.reason, k.host, k.seconds FROM tasks t "
+            f"SELECT t.number, t.parameters, {_STATE}, t.attempts, t.reason, k.host, k.seconds FROM tasks t "
             f"LEFT JOIN tickets k ON k.id = {_LAST} WHERE t.number IN (SELECT value FROM json_each(?))"
         )
         outputs = self._outputs(numbers)

@@ -14,13 +14,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from .errors import SpeError
+
 FETCH_TIME = 10.0  # seconds for a client to fetch an order; one that is there takes milliseconds
 AGAIN = 3.0  # seconds after which an order that was fetched, and not answered at all, is told again
 MOST_PIECES = 32  # that wait here for a slow reader, before the client waits too
 MOST_OPEN = 200  # orders of all clients
 
 
-class NotDone(Exception):
+class NotDone(SpeError):
     """Why an order was not carried out (to its end), in one sentence."""
 
 

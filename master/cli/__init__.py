@@ -15,7 +15,8 @@ FIRST = ("init", "check", "run", "status", "results", "retry")
 #: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
 MANY = 50_000
 MORE = (
-    "show", "log", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts", "doctor", "collect",
+    "show", "log", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts", "doctor",
+    "collect",
 )  # fmt: skip
 
 
@@ -58,6 +59,8 @@ SUMMARY = {
     "retry": "Put failed sets back and run them.",
     "show": "Show everything about one set.",
     "log": "Print what a set's program wrote.",
+    "ask": "Run a command where a set runs: ls, ps, du, cat, tail, head.",
+    "ps": "Show the processes of all running sets.",
     "collect": "Collect again from what is stored.",
     "top": "Show a running sweep live.",
     "events": "Print what happens in a running sweep, for programs.",

@@ -29,10 +29,17 @@ def volume(command: F) -> F:
 
 def sweep_file(command: F) -> F:
     """-f FILE."""
-    return click.option(
-        "-f", "--file", "file", type=click.Path(path_type=Path), default=Path("spe.yaml"), show_default=True,
-        help="The sweep.",
-    )(command)  # fmt: skip
+    return _file("-f", "--file")(command)
+
+
+def sweep_file_by_its_long_name(command: F) -> F:
+    """--file FILE, where -f means to follow."""
+    return _file("--file")(command)
+
+
+def _file(*names: str) -> Callable[[F], F]:
+    there = click.Path(path_type=Path)
+    return click.option(*names, "file", type=there, default=Path("spe.yaml"), show_default=True, help="The sweep.")
 
 
 def sweep_name(command: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .common import as_json, open_reader, print_json, shown, sweep_file, sweep_name, volume
+from .common import as_json, folder_of, open_reader, print_json, shown, sweep_file_by_its_long_name, sweep_name, volume
 from .elsewhere import reading
 
 if TYPE_CHECKING:
@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
 @click.option("--failed", is_flag=True, help="Of all failed sets, one after another.")
-@sweep_file
+@click.option("-f", "--follow", is_flag=True, help="Of a set that runs: what it prints, as it prints it.")
+@sweep_file_by_its_long_name
 @sweep_name
 @as_json
 @volume
 @reading
 def command(
-    number: int | None, failed: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
-) -> None:
+    number: int | None, failed: bool, follow: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> int | None:
     """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end).
 
     \b
     Example: spe log 17
+    Example: spe log 17 -f
     Example: spe log --failed
     """
+    if follow and number is not None:
+        return _follow(number, folder_of(file, name))
     if (number is None) != failed:
         raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
     with open_reader(file, name) as reader:
@@ -40,9 +44,25 @@ def command(
         tasks = (reader.task(n) for n in numbers)
         if json_:
             print_json([record(task) for task in tasks])
-            return
+            return None
         for task in tasks:
             _print(reader, task)
+    return None
+
+
+def _follow(number: int, folder: Path) -> int:
+    """Both at once, each to its own, until the set has ended."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .ask import printed
+
+    streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+    with ThreadPoolExecutor(len(streams)) as pool:
+        ways = [
+            pool.submit(printed, folder, f"/output?task={number}&which={which}", None, to)
+            for which, to in streams.items()
+        ]
+    return max(way.result() for way in ways)
 
 
 def record(task: TaskDetail) -> dict[str, object]:

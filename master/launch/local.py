@@ -80,8 +80,9 @@ class LocalLauncher:
         """Returns when the client has ended well; raises with its last words if not."""
         assert self._process is not None and self._process.stderr is not None
         while line := await self._process.stderr.readline():
-            self._words = line.decode(errors="replace").strip()
-            log.info("client: %s", self._words)
+            words = line.decode(errors="replace").strip()
+            self._words = words or self._words  # a traceback ends with an empty line
+            log.info("client: %s", words)
         code = await self._process.wait()
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         if code > 0:

@@ -58,7 +58,7 @@ class Page:
             app.router.add_get(path, handler)
         app.router.add_get("/stream", self._stream.serve)
         app.router.add_post("/act", self.acts.answer)
-        Asking(self.desk, self.folder).add_to(app.router)
+        Asking(self.desk).add_to(app.router)
         app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
         app.on_response_prepare.append(_say)
         return app

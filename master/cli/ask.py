@@ -1,0 +1,72 @@
+"""spe ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from .common import folder_of, load, sweep_file, sweep_name, volume
+
+
+class WithAllowed(click.Command):
+    """Its help says what this sweep allows."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Where there is no spe.yaml here, nothing."""
+        try:
+            allowed = load(Path(ctx.params.get("file") or "spe.yaml")).config.ask
+        except Exception:  # whatever is wrong with it: the command itself says so
+            return
+        with formatter.section("Allowed by this sweep (`ask:` in spe.yaml)"):
+            formatter.write_text(" ".join(allowed))
+
+
+@click.command(cls=WithAllowed, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[TASK] -- COMMAND...")
+@click.option("--host", metavar="HOST", help="Where no task needs to run: in the client's folder on that host.")
+@click.option("--limit", type=click.FloatRange(0.1, 3600), default=60.0, help="Seconds that it may take.  [60]")
+@sweep_file
+@sweep_name
+@volume
+def command(
+    words: tuple[str, ...], host: str | None, limit: float, file: Path, name: str | None, quiet: bool, verbose: int
+) -> int:
+    """Run a command in the directory of a running set, on its host; print what it prints, end with its exit code.
+
+    What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of the set itself. `ps`
+    alone shows its processes.
+
+    \b
+    Example: spe ask 17 -- tail -n 3 progress.txt
+    Example: spe ask --host lab03 -- du -sh .
+    """
+    where, asked = ({"host": host}, words) if host else ({"task": _number(words)}, words[1:])
+    if not asked:
+        raise UsageError("there is no command", todo="spe ask 17 -- ls -l")
+    return printed(folder_of(file, name), "/ask", {**where, "words": list(asked), "limit": limit})
+
+
+def _number(words: Sequence[str]) -> int:
+    if not (words and words[0].isascii() and words[0].isdigit() and 0 < int(words[0]) < 2**62):
+        raise UsageError("name a set by its number, or a host", todo="spe ask 17 -- ls -l")
+    return int(words[0])
+
+
+def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None) -> int:
+    """Print a streamed answer as it comes; the exit code. Raises UsageError with the reason why there is none."""
+    from ..calling import answers
+
+    target = to or sys.stdout
+    for event, data in answers(folder, path, body):
+        if event == "error":
+            raise UsageError(str(data))
+        if event == "exit":
+            return int(data)
+        target.buffer.write(data)
+        target.flush()
+    raise UsageError("the master ended before the answer was whole")

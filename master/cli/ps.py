@@ -1,0 +1,48 @@
+"""spe ps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
+from .elsewhere import reading
+
+
+@click.command()
+@click.argument("host", required=False, metavar="[HOST]")
+@sweep_file
+@sweep_name
+@as_json
+@volume
+@reading
+def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+    """Show the processes of all running sets, each with its tree, processor time and memory.
+
+    \b
+    Example: spe ps
+    Example: spe ps lab03
+    """
+    from ..calling import fetch
+
+    found = fetch(folder_of(file, name), "/processes", host=host or "")
+    if json_:
+        return print_json(found)
+    for one in found["silent"]:
+        click.echo(f"{one}: its client has not answered", err=True)
+    place = ("", 0)
+    for row in found["processes"]:
+        if (row["host"], row["ticket"]) != place:
+            place = row["host"], row["ticket"]
+            click.echo(f"{row['host']}: task {row['task']}, ticket {row['ticket']}")
+        click.echo(_line(row))
+    return None
+
+
+def _line(row: dict[str, Any]) -> str:
+    from ..extract import human
+
+    memory, indent = human(row["memory"]), "  " * row["depth"]
+    return f"  {row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}  {indent}{row['command']}"

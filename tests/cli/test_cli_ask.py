@@ -1,0 +1,164 @@
+"""A look into running sets from another terminal: ask, log -f, ps, and pausing their programs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import IO
+from urllib.parse import urlsplit
+
+import pytest
+from cli_kit import Bench, Done, Started, wait_until
+
+TALKER = """echo "begin $1"
+echo "to stderr" >&2
+echo "half of it" >part.txt
+echo $1 $$ >>$LOG
+while [ ! -e $GATE ]; do echo more >>more.txt; sleep 0.02; done
+echo "end $1"
+"""
+THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\nping: 1\n"
+
+
+@pytest.fixture
+def more() -> str:
+    """Lines of spe.yaml."""
+    return ""
+
+
+@pytest.fixture
+def running(bench: Bench, more: str) -> Started:
+    """Three sets, two of which run until the gate is open."""
+    bench.worker(TALKER)
+    bench.write("spe.yaml", THREE + more)
+    started = bench.start("run")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    return started
+
+
+def ask(bench: Bench, *words: str) -> Done:
+    return bench.start("ask", *words).end()
+
+
+def first_line(stream: IO[str] | None) -> str:
+    """As soon as it is there."""
+    assert stream
+    return stream.readline()
+
+
+def end(bench: Bench, started: Started) -> None:
+    bench.open_gate()
+    done = started.end()
+    assert done.code == 0, done
+    bench.assert_nothing_left(done)
+
+
+def test_a_command_runs_in_the_sets_directory_and_its_exit_code_is_ours(bench: Bench, running: Started) -> None:
+    assert ask(bench, "1", "--", "cat", "part.txt") == Done(0, "half of it\n", "")
+    assert "part.txt" in ask(bench, "2", "--", "ls").out
+    missing = ask(bench, "1", "--", "ls", "nowhere")
+    assert missing.code == 2
+    assert "nowhere" in missing.out
+    end(bench, running)
+
+
+@pytest.mark.parametrize("more", ["", "control: poll\n"])
+def test_it_is_answered_whether_requests_are_held_or_not(bench: Bench, running: Started) -> None:
+    assert ask(bench, "2", "--", "cat", "part.txt").out == "half of it\n"
+    end(bench, running)
+
+
+def test_what_is_not_allowed_is_refused_with_what_is(bench: Bench, running: Started) -> None:
+    refused = ask(bench, "1", "--", "rm", "part.txt")
+    assert refused.code == 2
+    assert "'rm' is not allowed here; `ask:` in spe.yaml allows: ls ps du cat tail head" in refused.err
+    assert "leads out of the task's directory" in ask(bench, "1", "--", "cat", "/etc/passwd").err
+    assert ask(bench, "1", "--", "cat", "part.txt").code == 0, "it is still there"
+    end(bench, running)
+
+
+@pytest.mark.parametrize("more", ["ask: any\n"])
+def test_with_any_whatever_is_asked_runs_until_it_takes_too_long(bench: Bench, running: Started) -> None:
+    assert ask(bench, "1", "--", "sh", "-c", "echo $SPE_NONE here; exit 7").code == 7
+    late = ask(bench, "1", "--limit", "0.5", "--", "sh", "-c", "echo first; sleep 60")
+    assert late.out == "first\n"
+    assert "it took longer than 0.5 s, and was ended" in late.err
+    end(bench, running)
+
+
+def test_help_lists_what_this_sweep_allows(bench: Bench) -> None:
+    bench.worker(TALKER)
+    bench.write("spe.yaml", THREE + "ask: [ls, df]\n")
+    assert "ls df" in ask(bench, "--help").out.splitlines()[-1]
+
+
+def test_a_set_that_does_not_run_is_named_with_its_state(bench: Bench, running: Started) -> None:
+    assert "task 3 does not run now: it is waiting" in ask(bench, "3", "--", "ls").err
+    assert "there is no task 9" in ask(bench, "9", "--", "ls").err
+    bench.open_gate()
+    assert running.end().code == 0
+    assert "nothing runs here" in ask(bench, "1", "--", "ls").err
+
+
+@pytest.mark.parametrize("more", ["ask: any\n"])
+def test_a_set_that_ends_meanwhile_has_finished(bench: Bench, running: Started) -> None:
+    asked = bench.start("ask", "1", "--", "sh", "-c", "echo here; sleep 60")
+    assert first_line(asked.process.stdout) == "here\n"
+    bench.open_gate()
+    done = asked.end()
+    assert done.code == 2
+    assert "the task has finished" in done.err
+    assert running.end().code == 0
+
+
+def test_on_a_host_a_command_runs_without_a_set(bench: Bench, running: Started) -> None:
+    assert "client.lock" in ask(bench, "--host", "localhost", "--", "ls").out
+    assert "no client works on elsewhere" in ask(bench, "--host", "elsewhere", "--", "ls").err
+    end(bench, running)
+
+
+def test_without_the_acting_token_nothing_is_run_and_the_log_says_so(bench: Bench, running: Started) -> None:
+    page = urlsplit(json.loads((bench.runs() / "master.json").read_text())["page"])
+    connection = http.client.HTTPConnection("127.0.0.1", int(page.port or 0), timeout=20)
+    connection.request("POST", f"/ask?{page.query}", json.dumps({"task": 1, "words": ["ls"]}))
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert "acting token" in answer.read().decode()
+    assert "without the acting token" in (bench.runs() / "master.log").read_text()
+    end(bench, running)
+
+
+def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: Started) -> None:
+    following = bench.start("log", "1", "-f")
+    assert first_line(following.process.stderr) == "to stderr\n"
+    assert first_line(following.process.stdout) == "begin 1\n"
+    bench.open_gate()
+    assert following.end() == Done(0, "end 1\n", "")
+    assert running.end().code == 0
+
+
+def test_ps_shows_the_trees_of_all_running_sets(bench: Bench, running: Started) -> None:
+    shown = bench.start("ps").end().out
+    assert "localhost: task 1, ticket " in shown
+    assert "localhost: task 2, ticket " in shown
+    pids = {line.split()[1] for line in bench.logged()}
+    found = json.loads(bench.start("ps", "--json").end().out)
+    assert found["silent"] == []
+    top = {str(row["pid"]): row["task"] for row in found["processes"] if row["depth"] == 0}
+    assert top.keys() == pids
+    assert sorted(top.values()) == [1, 2]
+    assert bench.start("ps", "elsewhere").end().code == 2
+    end(bench, running)
+
+
+def test_a_paused_set_stands_still_without_its_timeout_and_goes_on(bench: Bench, running: Started) -> None:
+    def state(task: int) -> set[str]:
+        rows = json.loads(bench.start("ps", "--json").end().out)["processes"]
+        return {row["state"] for row in rows if row["task"] == task}
+
+    assert bench.start("pause", "1").end().code == 0
+    wait_until(lambda: state(1) == {"T"}, "all of it stands still")
+    assert "T" not in state(2)
+    assert bench.start("resume", "1").end().code == 0
+    wait_until(lambda: "T" not in state(1), "it goes on")
+    end(bench, running)
