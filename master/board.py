@@ -214,6 +214,7 @@ class Board:
         client = self.clients.get(client_id)
         if client:
             client.word = self.last_word = now
+            client.suspect = False
         return client
 
     def has_expired(self, client_id: str) -> bool:

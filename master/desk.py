@@ -281,6 +281,13 @@ class Desk:
         """The program of this ticket ended without success."""
         await self.arrivals.take(client, [Report(ticket, parts, reason)])
 
+    def suspect(self, client: str) -> None:
+        """The connection of a request that was held for it has broken; its next word clears that."""
+        known = self.farm.clients.get(client)
+        if known and not known.gone and not self.farm.over:
+            known.suspect = True
+            log.info("client %s on %s: the connection that it held has broken", client, known.host)
+
     async def bye(self, client: str, killed: bool = False) -> None:
         """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
         known = self.farm.clients.get(client)

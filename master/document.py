@@ -140,6 +140,8 @@ class Picture:
             if fault:
                 return "fault", str(fault).splitlines()[0]
             return ("gone", "") if clients else ("starting", "")
+        if all(client.suspect for client in present):
+            return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
         aside = self.farm.aside.get(name)
         if aside:
             return aside.value, "set aside by hand: nothing new is handed to it"

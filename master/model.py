@@ -170,6 +170,7 @@ class Client:
     asked: bool = False  # has asked for tasks, so that its set-up went well
     told: bool = False  # has heard that the sweep is over
     gone: bool = False  # has said bye
+    suspect: bool = False  # the connection of a request that it had us hold has broken, and no word came since
     load: float | None = None  # of its host, by others; as these two, None when it does not say
     memory: float | None = None  # share of its host's that is used, 0 to 1
     disk: float | None = None  # the same of where its tasks work

@@ -8,6 +8,7 @@ import logging
 import resource
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -47,12 +48,27 @@ def admit(request: web.Request) -> None:
         request.protocol.strangers.left(request.protocol)
 
 
+@contextlib.contextmanager
+def watched(request: web.Request, lost: Callable[[], None]) -> Iterator[None]:
+    """While this request is held, `lost` is called as soon as its connection breaks."""
+    handler = request.protocol
+    if not isinstance(handler, Handler):
+        yield
+        return
+    handler.on_loss = lost
+    try:
+        yield
+    finally:
+        handler.on_loss = None
+
+
 class Handler(web.RequestHandler):
     """A connection. aiohttp's own words about a malformed request quote it, session ID and all; ours tell nothing."""
 
     def __init__(self, manager: web.Server, strangers: Strangers, **options: Any) -> None:
         super().__init__(manager, **options)
         self.strangers = strangers
+        self.on_loss: Callable[[], None] | None = None  # while a request is held: to be called when it breaks
         self._head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -66,6 +82,8 @@ class Handler(web.RequestHandler):
         self.strangers.left(self)
         self._head_came()
         super().connection_lost(exc)
+        if self.on_loss:
+            self.on_loss()
 
     def data_received(self, data: bytes) -> None:
         """A head that comes in drops is no reason to wait for ever."""

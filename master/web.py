@@ -20,7 +20,7 @@ from .intake import Intake, Lost
 from .largeinputs import LargeInputs
 from .model import Kind, Worker
 from .receive import BodyRefused, cut, read_batch, receive, spool
-from .server import NO_SESSION, admit
+from .server import NO_SESSION, admit, watched
 
 log = logging.getLogger("spe.web")
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
@@ -129,7 +129,8 @@ class Door:
         tickets = _tickets(request)
         wait = _wait(request) or 0.0
         client = _short(request, "client")
-        expired = await self.desk.ping(client, tickets, wait)
+        with watched(request, lambda: self.desk.suspect(client)):
+            expired = await self.desk.ping(client, tickets, wait)
         headers = {"Expired": ", ".join(str(t) for t in expired if t)} if expired else {}
         if wait and _alive(request) and (idle := self.desk.take_call(client)):
             headers["Idle"] = str(idle)
@@ -175,7 +176,10 @@ class Door:
         client, loop = _short(request, "client"), asyncio.get_running_loop()
         began = loop.time()
         ahead = min(count, _number(request, "ahead", 0))
-        records = await self.desk.tasks(client, count, _wait(request), lambda: _alive(request), _load(request), ahead)
+        with watched(request, lambda: self.desk.suspect(client)):
+            records = await self.desk.tasks(
+                client, count, _wait(request), lambda: _alive(request), _load(request), ahead
+            )
         if not records:
             return self._none_left(client, held=loop.time() - began >= 1.0)
         extra = request.query.get("extra") == "1"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from protocol_kit import Master, Reply, wait_for
+from spe.calling import snapshot
 
 GOOD = (("stdout", b"1\n"),)
 
@@ -167,3 +168,24 @@ def test_a_held_ping_without_an_event_ends_with_204_after_its_time(long_sweep: M
     assert ping(long_sweep, ticket, client=client, wait=0.5).status == 204
     assert 0.4 < time.monotonic() - begun < 5
     assert long_sweep.ask("/ping", {"ticket": ticket, "wait": "soon"}).status == 400
+
+
+@pytest.mark.parametrize("path", ["/ping", "/task"])
+def test_a_held_request_that_breaks_makes_its_client_suspect_until_its_next_word(
+    sweep: Callable[..., Master], path: str
+) -> None:
+    started = sweep(1, "ping: 10")
+    client = started.register(host="h")
+    started.take(client=client)
+
+    def state() -> str:
+        found = snapshot(started.runs)
+        return found["hosts"]["h"]["state"] if found and "h" in found["hosts"] else ""
+
+    held = started.connection()
+    held.request("GET", started.target(path, {"client": client, "wait": 30}))
+    wait_for(lambda: state() == "up")
+    held.close()
+    wait_for(lambda: state() == "suspect", 5, "it is seen at once, long before its lease is over")
+    ping(started, client=client)
+    wait_for(lambda: state() == "up")
