@@ -2,8 +2,8 @@
 
     python bench/page.py [TASKS] [ROUNDS]
 
-The one who looks does what the page of the hosts does in a browser: it takes the stream as fast as it comes, and asks for the
-timeline again every three seconds. It prints how much longer the sweep takes with it.
+The one who looks does what the page of the hosts does in a browser: it takes the stream as fast as it comes, and
+asks for the timeline again every three seconds. It prints how much longer the sweep takes with it.
 """
 
 from __future__ import annotations

@@ -177,8 +177,8 @@ class Views:
 
         template = self._templates.get_template(f"{tab or 'overview'}.html")
         context = template.new_context({
-            "url": url, "tab": tab, "tabs": TABS, "scripts": SCRIPTS, "name": self.picture.name, "may_act": request["may_act"],
-            "token": token, **values,
+            "url": url, "tab": tab, "tabs": TABS, "scripts": SCRIPTS, "name": self.picture.name,
+            "may_act": request["may_act"], "token": token, **values,
         })  # fmt: skip
         made = template.blocks["part"] if "part" in request.query else template.root_render_func
         html = await asyncio.to_thread(lambda: "".join(made(context)))

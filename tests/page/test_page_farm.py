@@ -1,4 +1,4 @@
-"""The page of a sweep of 100,000 sets on eight real hosts, in a real browser. The tests open the gate in their order."""
+"""The page of a sweep of 100,000 sets on eight real hosts, in a real browser. Its tests open the gate in turn."""
 
 from __future__ import annotations
 
@@ -269,8 +269,9 @@ def take_pictures(farm: Farm, browser: Any, folder: Path) -> None:
     """For README and docs."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, path, scheme, width, height in [
-        ("overview", "", "light", 1000, 620), ("hosts", "hosts", "dark", 1000, 720), ("tasks", "tasks", "light", 1000, 560),
-        ("results", "results", "light", 1000, 640), ("phone", "", "dark", 360, 640),
+        ("overview", "", "light", 1000, 620), ("hosts", "hosts", "dark", 1000, 720),
+        ("tasks", "tasks", "light", 1000, 560), ("results", "results", "light", 1000, 640),
+        ("phone", "", "dark", 360, 640),
     ]:  # fmt: skip
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         page.goto(farm.url(path, acting=path == "hosts", **({"x": "x"} if path == "results" else {})))
