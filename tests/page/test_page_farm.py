@@ -42,6 +42,11 @@ def figure(page: Any, name: str) -> Any:
     return page.locator(f".figures [data-see={name}]")
 
 
+def shown(page: Any) -> int:
+    """How many sets are done, by the page."""
+    return int(str(figure(page, "done").text_content()).replace(",", ""))
+
+
 def test_the_overview_moves_with_the_sweep(farm: Farm, page: Any) -> None:
     page.goto(farm.url())
     expect(page.get_by_role("heading", level=1)).to_have_text("farm")
@@ -49,7 +54,7 @@ def test_the_overview_moves_with_the_sweep(farm: Farm, page: Any) -> None:
     expect(figure(page, "failed")).to_have_text("3", timeout=SOON)
     expect(page.locator(".lead")).to_contain_text("57 of 100,000 sets done")
     expect(page.locator(".state")).to_have_text("▶ running")
-    expect(page.locator("[data-see=hosts]")).to_have_text("8 up")
+    expect(page.locator("[data-see=hosts]")).to_have_text("8 up", timeout=SOON)
     expect(page.locator("[data-see-failures]")).to_contain_text("exit code 3: no <b>licence</b> for set 47")
     farm.open_gate(80)
     expect(figure(page, "done")).to_have_text("76", timeout=SOON)
@@ -65,10 +70,10 @@ def test_the_hosts_show_what_runs_in_each_slot_and_who_did_what_when(farm: Farm,
     expect(rows).to_have_count(8)
     expect(page.locator("[data-see-hosts] .s-up")).to_have_count(8)
     expect(page.locator(".slots a")).to_have_count(16, timeout=SOON)
-    before = page.locator(".slots a").all_text_contents()
-    assert all(int(number) > 80 for number in before)
+    first = min(int(number) for number in page.locator(".slots a").all_text_contents())
+    assert first == 81, "all before it have ended"
     farm.open_gate(100)
-    expect(page.locator(".slots a", has_text=re.compile(rf"^{before[0]}$"))).to_have_count(0, timeout=SOON)
+    expect(page.locator(".slots a", has_text=re.compile("^81$"))).to_have_count(0, timeout=SOON)
     expect(page.locator(".timeline .t-issued").first).to_be_attached(timeout=SOON)
     assert page.locator(".timeline .t-failed").count() >= 3
     page.get_by_role("link", name="h03").click()
@@ -98,10 +103,11 @@ def test_tasks_are_filtered_sorted_and_paged_on_the_master(farm: Farm, page: Any
     expect(page.locator("th[aria-sort=ascending]")).to_contain_text("duration")
     page.get_by_role("link", name="duration").click()
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("duration")
-    page.get_by_label("Host").select_option("h05")
+    host = str(body.first.locator("td").nth(3).text_content())
+    page.get_by_label("Host").select_option(host)
     page.get_by_role("button", name="Show").click()
-    expect(body.first).to_contain_text("h05")
-    assert {row.locator("td").nth(3).text_content() for row in body.all()} == {"h05"}
+    expect(page).to_have_url(re.compile(f"host={host}"))
+    assert {row.locator("td").nth(3).text_content() for row in body.all()} == {host}
     where.fill("colour = red")
     where.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("there is no column colour There are: number")
@@ -135,6 +141,7 @@ def test_results_are_sorted_filtered_and_drawn(farm: Farm, page: Any) -> None:
     expect(page.locator(".plot circle").nth(80)).to_be_attached()
     page.get_by_role("link", name="energy").click()
     page.get_by_role("link", name="energy").click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("energy")
     energies = page.locator("main tbody td:nth-child(4)").all_text_contents()
     assert len(energies) == 50
     assert energies == sorted(energies, key=float, reverse=True)
@@ -196,17 +203,18 @@ def test_a_lost_connection_is_told_and_caught_up_with(farm: Farm, page: Any) -> 
     wire = Wire(farm.facts["page"])
     page.goto(wire.url)
     expect(figure(page, "waiting")).not_to_have_text("–")
-    before = page.locator(".figures [data-see=done]").text_content()
+    before = figure(page, "done").text_content()
     wire.cut()
     expect(page.locator("#lost")).to_contain_text("The master does not answer", timeout=SOON)
-    farm.open_gate(240)
+    farm.open_gate(700)
     expect(figure(page, "done")).to_have_text(str(before))
     wire.mend()
     expect(page.locator("#lost")).to_be_hidden(timeout=SOON)
-    wait_until(lambda: int(str(figure(page, "done").text_content()).replace(",", "")) > 200, "it catches up")
+    wait_until(lambda: shown(page) > int(str(before)), "it catches up")
+    caught_up = shown(page)
     page.reload()
-    wait_until(lambda: "–" not in str(figure(page, "done").text_content()), "it is there again")
-    assert int(str(figure(page, "done").text_content())) > 200
+    expect(figure(page, "done")).not_to_have_text("–")
+    assert shown(page) >= caught_up
     wire.close()
 
 
@@ -227,25 +235,25 @@ def test_all_can_be_done_with_the_keyboard(farm: Farm, page: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1920])
-def test_each_page_is_readable_everywhere(farm: Farm, browser: Any, axe: str, scheme: str, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    for path in PATHS:
+def test_each_page_is_readable_by_all_on_a_phone_and_on_a_wall(farm: Farm, browser: Any, axe: str, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    for place, path in enumerate(PATHS):
         page.goto(farm.url(path, acting=path in ("", "hosts", "task/7")))
         expect(page.locator(".state")).to_have_text("▶ running")
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, f"{path} is wider than the screen"
         ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
         assert (min(map(int, re.findall(r"\d+", ground))) > 128) is (scheme == "light")
+        for width in sorted((360, 1920), reverse=(place % 2 == 0) is (scheme == "light")):  # axe looks at the last one
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("() => document.documentElement.scrollWidth")
+            assert wide <= width, f"{path or 'overview'} is wider than {width}"
         page.evaluate(f"{axe}; 0")
         found = page.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html)])")
-        assert found == [], f"{path} at {width}, {scheme}"
+        assert found == [], f"{path or 'overview'} at {width}, {scheme}"
     page.close()
 
 
 def test_no_page_lets_foreign_code_run(farm: Farm, page: Any) -> None:
-    for path in [*PATHS, "page.js", "stream"]:
-        if path == "stream":
-            continue
+    for path in [*PATHS, "page.js"]:
         answer = page.request.get(farm.url(path))
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy, path
