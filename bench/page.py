@@ -48,7 +48,9 @@ def swept(folder: Path, count: int, looked_at: bool) -> tuple[float, int]:
         f"name: t\ncommand: /bin/true\nparameters: {{repeat: {count}}}\nhosts: [localhost slots={SLOTS}]\nnice: 0\n"
     )
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "spe", "run", "-q"], cwd=folder, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spe", "run", "-q"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     heard = [0]
     looks = []
     if looked_at:

@@ -55,7 +55,7 @@ class Views:
     async def overview(self, request: web.Request) -> web.StreamResponse:
         """How far it is."""
         history = self.desk.farm.tally.history
-        bars = drawing.history(history.bars)
+        bars = drawing.history(history.until(self.desk.clock()))
         now = time.time()
         ago = now - (history.began + self.picture.epoch) if history.bars else 0.0
         return await self._page(request, "", bars=bars, width=history.width, ago=ago, most=max(history.bars, default=0))

@@ -21,8 +21,13 @@ WORKER = """#!/bin/sh
 while read -r limit < "$GATE"; [ "$1" -gt "$limit" ]; do sleep 0.2; done
 sleep 0.0$(($1 % 9))
 [ $(($1 % 20)) != 7 ] || { echo "no <b>licence</b> for set $1" >&2; exit 3; }
-echo "energy = $(($1 * $1 % 101)).5"
+echo "energy = $((($1 % 1000 - 500) * ($1 % 1000 - 500) / 2500 + $1 * 7919 % 17)).5"
 """
+
+
+def energy(x: int) -> float:
+    """What the worker computes."""
+    return (x % 1000 - 500) ** 2 // 2500 + x * 7919 % 17 + 0.5
 
 
 @dataclass
