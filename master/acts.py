@@ -23,7 +23,11 @@ from .steering import CANCELLED, Aside
 
 log = logging.getLogger("spe.acts")
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
-MOST_TASKS = 1_000_000
+MOST_TASKS = 100_000
+HAPPENED = {
+    "pause": "paused", "resume": "resumed", "retry": "retried", "cancel": "cancelled", "drain": "drained",
+    "bench": "benched", "use": "used", "add": "added",
+}  # fmt: skip
 
 
 class Yard(Protocol):
@@ -50,17 +54,23 @@ class Acts:
         self.desk, self._token = desk, token.encode()
         self.yard: Yard | None = None  # as soon as the run has one
         self.stop: Callable[[], None] | None = None  # drains, as the first Ctrl-C does
+        self.say: Callable[[str], None] = lambda sentence: None  # shows the user what was done to his run
 
     async def answer(self, request: web.Request) -> web.Response:
         """POST /act."""
         given = request.query.get("token", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._token):
-            log.warning("somebody at %s wanted to act without the acting token", request.remote)
+            self.turned_away(request)
             return _said(403, error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)")
         try:
             return _said(200, said=await self.do(_order(await request.read())))
         except SpeError as error:
             return _said(409 if isinstance(error, UsageError) else 400, error=str(error).replace("\n", " "))
+
+    def turned_away(self, request: web.Request) -> None:
+        """Who may not act, and tried to, is remembered."""
+        if request.path == "/act":
+            log.warning("somebody at %s wanted to act without the acting token", request.remote)
 
     async def do(self, order: Mapping[str, Any]) -> str:
         """Do what is said there; a sentence about it. Raises SpeError where it cannot be."""
@@ -73,8 +83,15 @@ class Acts:
         if not isinstance(verb, str) or verb not in verbs:
             raise SpeError(f"there is no verb {verb!r}", todo=f"There are {', '.join(verbs)}.")
         sentence = await verbs[verb](order)
-        log.info("by hand: %s", sentence)
+        if verb in HAPPENED:
+            self.note(HAPPENED[verb], sentence, str(order.get("host", "")))
         return sentence
+
+    def note(self, kind: str, sentence: str, host: str = "") -> None:
+        """Let all know what somebody has done."""
+        log.info("by hand: %s", sentence)
+        self.desk.events.note(kind, sentence, host)
+        self.say(sentence)
 
     def restore(self, kept: str) -> None:
         """What was said before this master came back."""
@@ -109,7 +126,7 @@ class Acts:
             raise UsageError("the run is only beginning")
         self._must_go_on()
         self.stop()
-        return f"nothing new is begun, and the run ends when {_sets(self.desk.farm.running)} that run now are through"
+        return f"nothing new is begun; the run ends when what runs is through ({_sets(self.desk.farm.running)})"
 
     def _must_go_on(self) -> None:
         if self.desk.farm.closed:

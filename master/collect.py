@@ -47,11 +47,18 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
-    """One failed task."""
+    """One failed task, or one that was cancelled."""
 
     number: int
     values: Mapping[str, str]
     reason: str
+    cancelled: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What became of it, in one line."""
+        reason = self.reason.splitlines()[0] if self.reason else ""
+        return f"was {reason}" if self.cancelled else f"failed: {reason}"
 
 
 def text_mode(collect: Sequence[str]) -> Mode | None:

@@ -138,6 +138,8 @@ class Picture:
         if aside and clients:
             return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
         if not present:
+            if name in self.farm.aside:
+                return self.farm.aside[name].value, "by hand; no client of ours is there"
             if fault:
                 return "fault", str(fault).splitlines()[0]
             return ("gone", "") if clients else ("starting", "")

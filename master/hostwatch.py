@@ -52,13 +52,17 @@ class HostsFile:
         before, self._known = self._known, now
         for name in before.keys() - now.keys():
             await self._acts.set_aside(name, Aside.DRAINED)
+            self._acts.note("drained", f"{name}: its line is gone from {self._path.name}, it gets nothing new", name)
         yard = self._acts.yard
         assert yard is not None
         there = {host.name for host in yard.hosts}
         for name in [name for name in now if name not in before and name in there]:
             await self._acts.use(name)
+            self._acts.note("used", f"{name}: its line is back in {self._path.name}, it is used again", name)
         if new := [host for name, host in now.items() if name not in before and name not in there]:
             yard.add(new)
+            names = ", ".join(host.name for host in new)
+            self._acts.note("added", f"{names}: new in {self._path.name}, being started")
 
 
 def _mark(path: Path) -> Mark | None:

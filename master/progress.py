@@ -1,11 +1,11 @@
-"""What `spe run` shows while it runs: plain lines, and on a terminal one line for the sweep with a bar."""
+"""What `spe run` shows while it runs: plain lines, and on a terminal below them how the sweep stands, live."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .errors import LaunchError
 from .farm import Farm
@@ -13,9 +13,10 @@ from .model import TaskState
 from .workerchange import WorkerChange
 
 if TYPE_CHECKING:
-    from .bar import Bar
+    from .screen import Screen
 
 PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
+LIVE_PAUSE, SHARE = 0.5, 50  # seconds between two pictures on a terminal, and at least so many times what one took
 
 
 class Progress:
@@ -24,7 +25,9 @@ class Progress:
     def __init__(self, quiet: bool = False, by_terminal: bool | None = None) -> None:
         self.quiet = quiet
         self.live = (sys.stderr.isatty() if by_terminal is None else by_terminal) and not quiet
-        self._bar: Bar | None = None
+        self._screen: Screen | None = None
+        self._draw: Callable[[], Mapping[str, Any]] | None = None
+        self._next_picture = 0.0
         self._planned: tuple[int, int, int] | None = None  # total, done and failed before this run
         self._next_line = 0.0
         self._shown = ""
@@ -39,19 +42,19 @@ class Progress:
         self._print(f"warning: {text}")
 
     def _print(self, text: str) -> None:
-        if self._bar:
-            self._bar.line(text)
+        if self._screen:
+            self._screen.line(text)
         else:
             print(text, file=sys.stderr)
 
-    def begin(self, page: str) -> None:
-        """The server is up."""
+    def begin(self, page: str, draw: Callable[[], Mapping[str, Any]]) -> None:
+        """The server is up; `draw` tells how the sweep stands."""
         self.line(f"page: {page}")
         self._next_line = time.monotonic() + PLAIN_PAUSE
         if self.live:
-            from .bar import Bar  # late: a library that only a terminal needs
+            from .screen import Screen  # late: a library that only a terminal needs
 
-            self._bar = Bar()
+            self._screen, self._draw = Screen(sys.stderr), draw
 
     def by_hand(self, text: str) -> None:
         """How to start a client, for pasting: on stdout, unwrapped."""
@@ -59,36 +62,43 @@ class Progress:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def plan(self, total: int, done: int, failed: int) -> None:
+    def plan(self, total: int, done: int, failed: int, cancelled: int = 0) -> None:
         """All sets are known."""
         self._planned = (total, done, failed)
-        new = total - done - failed
+        new = total - done - failed - cancelled
         sets = "1 set" if total == 1 else f"{total} sets"
-        if done or failed:
-            self.line(f"{sets}: {done} done before, {failed} failed before, {new} to do")
+        if done or failed or cancelled:
+            stay = f"{done} done before, {failed} failed before" + (f", {cancelled} cancelled" if cancelled else "")
+            self.line(f"{sets}: {stay}, {new} to do")
         else:
             self.line(sets)
 
     def update(self, farm: Farm) -> None:
         """The farm has moved."""
-        text, finished = self._numbers(farm)
-        if self._bar:
-            total = self._planned[0] if self._planned else None
-            self._bar.show(text, finished, total)
-        elif time.monotonic() >= self._next_line and text != self._shown:
+        if self._screen:
+            self._show()
+        elif time.monotonic() >= self._next_line and (text := self._numbers(farm)) != self._shown:
             self._next_line = time.monotonic() + PLAIN_PAUSE
             self._shown = text
             self.line(text)
 
-    def _numbers(self, farm: Farm) -> tuple[str, int]:
+    def _show(self) -> None:
+        begun = time.monotonic()
+        if self._screen and self._draw and begun >= self._next_picture:
+            self._screen.show(self._draw())
+            took = time.monotonic() - begun
+            self._next_picture = begun + max(LIVE_PAUSE, SHARE * took)
+
+    def _numbers(self, farm: Farm) -> str:
         total, done, failed = self._planned or (0, 0, 0)
         done += farm.in_state[TaskState.DONE]
         failed += farm.in_state[TaskState.FAILED]
         hosts = len({c.host for c in farm.clients.values() if not c.gone})
         text = f"{done} done, {farm.running} running"
         text += f", {failed} failed" if failed else ""
+        text += f", {cancelled} cancelled" if (cancelled := farm.in_state[TaskState.CANCELLED]) else ""
         text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"
-        return (f"{text}, of {total}" if total and not self._bar else text), done + failed
+        return f"{text}, of {total}" if total else text
 
     def host_up(self, host: str, note: str) -> None:
         """A host's client has registered."""
@@ -123,6 +133,6 @@ class Progress:
 
     def end(self, terminal: bool = True) -> None:
         """The run is over, or there is no `terminal` any more, which is otherwise as before."""
-        if self._bar:
-            self._bar.stop(terminal)
-            self._bar = None
+        if self._screen:
+            self._screen.stop(terminal)
+            self._screen = None

@@ -172,12 +172,13 @@ class Reader:
         cancelled = self.counts()[TaskState.CANCELLED]  # no index helps to find these, and there rarely are any
         which = text("state IN ('failed', 'cancelled')" if cancelled else "state = 'failed'")  # as the index says it
         query = (
-            select(t.c.number, t.c.parameters, t.c.reason)
+            select(t.c.number, t.c.parameters, t.c.reason, t.c.state)
             .where(t.c.plan == self.plan, which)
             .order_by(t.c.position)
         )
         for row in self._connection.execute(query):
-            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "")
+            cancelled = row.state == TaskState.CANCELLED.value
+            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "", cancelled)
 
     def suspended(self) -> Iterator[int]:
         """Failed sets whose result is kept, because a hook could not judge it."""

@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from . import bundle, byhand, protocol
 from .acts import META, Acts
 from .desk import Brief, Desk
 from .detached import LOG, leave_terminal, says_into_log
+from .document import Picture
 from .errors import NothingRuns, UsageError
 from .farm import Farm
 from .fleet import Fleet
@@ -50,6 +52,7 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
 BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
 TICK = 1.0
+ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 STOPPED = 5.0  # seconds between two ticks
 
 
@@ -137,7 +140,7 @@ class Run:
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
-        page.acts.restore(await store.meta(META) if session.resumed else "")
+        await self._restore_acts(page.acts, store, session.resumed)
         ended = False
         try:
             await address.listen(server, tls, session.secrets.port if session.resumed else 0)
@@ -165,6 +168,15 @@ class Run:
 
     # -- before
 
+    @staticmethod
+    async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
+        """What was said by hand holds as long as its session."""
+        kept = await store.meta(META)
+        if resumed:
+            acts.restore(kept)
+        elif kept:
+            await store.set_meta(META, "")
+
     async def _decide_about_worker(self, store: Store) -> None:
         changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)
         if changed and await store.anything_done():
@@ -178,9 +190,9 @@ class Run:
                     todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
                 )
             if change is WorkerChange.FRESH:
-                await store.reset([TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED], all_plans=True)
+                await store.reset(ENDS, all_plans=True)
         elif self.options.change is WorkerChange.FRESH:
-            await store.reset([TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED], all_plans=True)
+            await store.reset(ENDS, all_plans=True)
         await store.set_meta("workers", remember_workers(self.sweep.worker))
         await store.set_meta("line", json.dumps(self.sweep.line))
 
@@ -254,12 +266,14 @@ class Run:
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         page.follow(fleet)
         logged = says_into_log(self.folder)
-        self.progress.begin("its address stands as `page` in master.json, beside this file" if logged else page.url)
+        shown = "its address stands as `page` in master.json, beside this file" if logged else page.url
+        self.progress.begin(shown, self._picture(desk, fleet))
         if self.options.by_hand and logged:
             self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
         elif self.options.by_hand:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
+        page.acts.say = self.progress.line
         with self._signals(desk) as page.acts.stop:
             streaming = asyncio.create_task(self._stream(desk))
             ticking = asyncio.create_task(self._tick(desk))
@@ -282,6 +296,12 @@ class Run:
             self.folder, statistics, self.interrupts > 0 and self._unfinished(statistics), self.began,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
+
+    def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
+        """How the sweep stands, for the terminal."""
+        picture = Picture(self.sweep.name, desk.farm, time.time() - desk.clock(), time.time())
+        picture.fleet = fleet
+        return lambda: picture.draw(desk.clock())
 
     def _pin(self) -> str:
         from .certificate import key_pin  # late: most runs start their clients themselves
@@ -311,7 +331,7 @@ class Run:
         desk.farm.total = sum(counts.values())
         desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
         desk.farm.cancelled_before = before[TaskState.CANCELLED]
-        self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
+        self.progress.plan(sum(counts.values()), *(before[state] for state in ENDS))
         desk.moved.set()
 
     async def _stream_sets(self, desk: Desk) -> None:

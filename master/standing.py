@@ -43,14 +43,19 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     down = {host: str(error).splitlines()[0] for host, error in faults.items() if host not in farm.hosts}
     found = {host: f"is not up: {why}" for host, why in down.items()}
     found |= dict.fromkeys(farm.loaded, "is loaded by others")
+    found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in farm.aside.items()}
     for host, record in farm.guard.records.items():
+        if host in farm.aside:
+            continue
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
         elif record.trust is Trust.SUSPECTED:
             found[host] = "is under suspicion, its last tasks failed; others try them first"
     if farm.draining:
         found[""] = "the run ends: nothing more is handed out"
-    elif not farm.hosts:
+    elif farm.paused:
+        found[""] = "the sweep is paused: `spe resume` goes on"
+    elif not farm.hosts and not farm.aside:
         found[""] = "no host is up yet"
     return found
 

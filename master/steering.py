@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from .board import Board
-from .events import Note
 from .lifecycle import TaskEvent
 from .model import TaskState
 from .rules import Rules
@@ -40,13 +39,10 @@ class Steering(Board):
     def pause(self) -> None:
         """Nothing more is handed out, until it goes on."""
         self.paused = True
-        self.notes.append(Note("the sweep is paused: nothing new is handed out", "paused"))
 
     def resume(self) -> bool:
         """It goes on; False when it was not paused."""
         was, self.paused = self.paused, False
-        if was:
-            self.notes.append(Note("the sweep goes on", "resumed"))
         return was
 
     # -- who gets nothing
@@ -85,15 +81,11 @@ class Steering(Board):
     def set_aside(self, host: str, how: Aside) -> None:
         """From now on it gets nothing new."""
         self.aside[host] = how
-        self.notes.append(Note(f"{host} is {how} by hand: it gets nothing new", how.value, host))
 
     def use(self, host: str) -> bool:
         """It gets work again, also one that the guard had benched. False when nothing was in its way."""
         withheld = self.aside.pop(host, None) is not None
-        doubted = self.guard.trusts_again(host)
-        if withheld or doubted:
-            self.notes.append(Note(f"{host} is used again", "used", host))
-        return withheld or doubted
+        return self.guard.trusts_again(host) or withheld
 
     # -- tasks
 

@@ -51,7 +51,7 @@ DOORS = {
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),
     "click": ("cli",),
-    "rich": ("bar",),
+    "rich": ("screen",),
     "jinja2": ("expression", "page"),
     "cryptography": ("certificate", "launch."),
 }

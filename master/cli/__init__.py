@@ -14,7 +14,9 @@ from ..errors import SpeError
 FIRST = ("init", "check", "run", "status", "results", "retry")
 #: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
 MANY = 50_000
-MORE = ("show", "log", "collect", "attach", "why", "doctor")
+MORE = (
+    "show", "log", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts", "doctor", "collect",
+)  # fmt: skip
 
 
 class Commands(click.Group):
@@ -57,6 +59,12 @@ SUMMARY = {
     "show": "Show everything about one set.",
     "log": "Print what a set's program wrote.",
     "collect": "Collect again from what is stored.",
+    "top": "Show a running sweep live.",
+    "events": "Print what happens in a running sweep, for programs.",
+    "cancel": "Take sets out of a running sweep.",
+    "pause": "Hand out nothing new for a while.",
+    "resume": "Go on with a paused sweep.",
+    "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",
     "doctor": "Look at every host: what is wrong, and what mends it.",

@@ -62,4 +62,4 @@ def _code(statistics: Statistics) -> int:
     """As that of the run: 0 all done, 1 some failed, 130 interrupted."""
     if statistics.done == statistics.total:
         return 0
-    return 1 if statistics.done + statistics.failed == statistics.total else 130
+    return 130 if statistics.running + statistics.waiting else 1

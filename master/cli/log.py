@@ -10,6 +10,7 @@ import click
 
 from ..errors import UsageError
 from .common import as_json, open_reader, print_json, shown, sweep_file, sweep_name, volume
+from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..reader import Reader, TaskDetail
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
+@reading
 def command(
     number: int | None, failed: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

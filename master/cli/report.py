@@ -63,13 +63,15 @@ def _results(reader: Reader, statistics: Statistics, quiet: bool) -> None:
         click.echo(f"… and {statistics.done - ROWS} more")
 
 
-def summary(s: Statistics) -> str:
-    """Who did what, for people."""
+def summary(s: Statistics, most: int | None = None) -> str:
+    """Who did what, for people; at most so many hosts."""
     text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
+    text += f", {s.cancelled} cancelled" if s.cancelled else ""
     text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
     text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
     text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
-    return text + "\n" + (hosts_table(s.hosts) if s.hosts else "")
+    text += "\n" + (hosts_table(s.hosts[:most]) if s.hosts else "")
+    return text + (f"… and {len(s.hosts) - most} more hosts\n" if most is not None and len(s.hosts) > most else "")
 
 
 def hosts_table(hosts: tuple[HostWork, ...]) -> str:
@@ -81,12 +83,13 @@ def hosts_table(hosts: tuple[HostWork, ...]) -> str:
 def _failures(reader: Reader, statistics: Statistics) -> None:
     for row in islice(reader.failed(), FAILED):
         click.echo(
-            f"task {row.number} ({shown(row.values)}) failed: {row.reason.splitlines()[0] if row.reason else ''}",
+            f"task {row.number} ({shown(row.values)}) {row.sentence}",
             err=True,
         )
-    if statistics.failed > FAILED:
-        click.echo(f"… and {statistics.failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
-    if statistics.failed:
+    failed = statistics.failed + statistics.cancelled
+    if failed > FAILED:
+        click.echo(f"… and {failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
+    if failed:
         click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .common import as_json, open_reader, sweep_file, sweep_name, volume
+from .elsewhere import reading
 
 
 @click.command()
@@ -16,6 +17,7 @@ from .common import as_json, open_reader, sweep_file, sweep_name, volume
 @sweep_name
 @as_json
 @volume
+@reading
 def command(file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Print the table of results as CSV (or JSON), also while the sweep runs.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .common import as_json, load, sweep_file, sweep_name, volume
+from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .run import change_options, execute, make_options, run_options
 
 
@@ -22,11 +22,28 @@ from .run import change_options, execute, make_options, run_options
 def command(
     numbers: tuple[int, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int, **options: Any
 ) -> int:  # fmt: skip
-    """Put failed sets back with all their attempts (all of them, or those with these NUMBERs) and run the sweep.
+    """Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs) and run the sweep.
+
+    While it runs already, they go to the run that there is, and this command returns.
 
     \b
     Example: spe retry 17 42
     """
+    if told_the_running_one(file, name, numbers, json_, quiet, options):
+        return 0
     sweep = load(file, name=name)
     chosen = make_options(**options, retry=True, retry_numbers=numbers)
     return execute(sweep, chosen, json_, quiet, verbose)
+
+
+def told_the_running_one(
+    file: Path, name: str | None, numbers: tuple[int, ...], json_: bool, quiet: bool, options: dict[str, Any]
+) -> bool:
+    """Whether a run goes on that takes them; one with hosts or settings of its own is another run."""
+    from ..detached import living
+    from .steer import steer
+
+    if any(options.values()) or living(folder_of(file, name)) is None:
+        return False
+    steer(file, name, json_, quiet, "retry", tasks=list(numbers) or None)
+    return True

@@ -130,9 +130,7 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
     from .. import hostfile
 
     path = _hosts_file(given)
-    found = (
-        hostfile.read_hosts(path) if path else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
-    )
+    found = hostfile.read_hosts(path) if path else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
     return found.hosts
 
 

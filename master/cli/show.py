@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import as_json, open_reader, print_json, sweep_file, sweep_name, table, volume
+from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..reader import TaskDetail, TicketRow
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
+@reading
 def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Show everything about one set: parameters, state, attempts with host, times and reason, results.
 

@@ -2,35 +2,133 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import time
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import as_json, open_reader, print_json, shown, sweep_file, sweep_name, volume
+from .common import as_json, folder_of, open_reader, print_json, shown, sweep_file, sweep_name, volume
+from .elsewhere import reading
+
+if TYPE_CHECKING:
+    from ..reader import Reader
+
+PAUSE = 1.0  # seconds between two looks of --watch
 
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Again each second, until the run has ended.")
 @sweep_file
 @sweep_name
 @as_json
 @volume
-def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+@reading
+def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Show how far the sweep is, which host did what, and which sets failed and why.
 
     \b
     Example: spe status --json
+    Example: spe status --watch
     """
-    from .report import FAILED, statistics_record, summary
+    from ..detached import living
 
-    with open_reader(file, name) as reader:
-        statistics = reader.statistics()
-        if json_:
-            failed = [{"number": r.number, "parameters": dict(r.values), "reason": r.reason} for r in reader.failed()]
-            print_json({"folder": str(reader.folder), **statistics_record(statistics), "failed_sets": failed})
+    if watch and not json_:
+        _watch(file, name)
+        return
+    while True:
+        with open_reader(file, name) as reader:
+            if json_:
+                print_json(record(reader))
+                sys.stdout.flush()
+            else:
+                click.echo(text(reader), nl=False)
+        if not watch or living(folder_of(file, name)) is None:
             return
-        click.echo(f"{reader.folder}{summary(statistics)}", nl=False)
-        for row in islice(reader.failed(), FAILED):
-            click.echo(f"task {row.number} ({shown(row.values)}) failed: {row.reason}")
-        if statistics.failed > FAILED:
-            click.echo(f"… and {statistics.failed - FAILED} more failed sets")
+        time.sleep(PAUSE)
+
+
+def _watch(file: Path, name: str | None) -> None:
+    """On a terminal in one place, else one after another as it changes; the last one stays."""
+    from ..detached import living
+
+    screen, said = None, ""
+    if sys.stdout.isatty():
+        from ..screen import Screen
+
+        screen = Screen(sys.stdout)
+    try:
+        while living(folder_of(file, name)) is not None:
+            with open_reader(file, name) as reader:
+                now = text(reader, _height())
+            if screen:
+                screen.text(now)
+            elif now != said:
+                click.echo(now)
+            said = now
+            time.sleep(PAUSE)
+    finally:
+        if screen:
+            screen.stop()
+    with open_reader(file, name) as reader:
+        click.echo(text(reader), nl=False)
+
+
+def _height() -> int:
+    return shutil.get_terminal_size().lines if sys.stdout.isatty() else 10_000
+
+
+def record(reader: Reader) -> dict[str, Any]:
+    """The sweep for programs."""
+    from .report import statistics_record
+
+    document = _document(reader.folder)
+    failed = [{"number": r.number, "parameters": dict(r.values), "reason": r.reason} for r in reader.failed()]
+    return {
+        "folder": str(reader.folder), "run": document["sweep"] if document else None,
+        **statistics_record(reader.statistics()), "failed_sets": failed,
+    }  # fmt: skip
+
+
+def text(reader: Reader, height: int | None = None) -> str:
+    """The sweep for people, on one screen of this height where there is one."""
+    from .report import FAILED, summary
+
+    statistics = reader.statistics()
+    failures = [f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)]
+    more = statistics.failed + statistics.cancelled - FAILED
+    failures += [f"… and {more} more failed sets"] if more > 0 else []
+    head = [str(reader.folder), *_run(reader.folder)]
+    room = (_height() if height is None else height) - len(failures) - len(head) - 6
+    out = "\n".join(head) + summary(statistics, max(3, room))
+    return out + "".join(f"{line}\n" for line in failures)
+
+
+def _run(folder: Path) -> list[str]:
+    """About the run that goes on, if there is one."""
+    from ..detached import living
+    from ..display import pace
+
+    run = living(folder)
+    if run is None:
+        return []
+    document = _document(folder)
+    how = pace(document, time.time()) if document else "its master does not answer now"
+    lines = [f"runs as process {run.pid}" + (f": {how}" if how else "")]
+    if document and document["sweep"]["paused"]:
+        lines.append("it is paused: `spe resume` goes on")
+    return lines
+
+
+def _document(folder: Path) -> dict[str, Any] | None:
+    """What the master says, if there is one."""
+    from ..detached import living
+
+    if living(folder) is None:
+        return None
+    from ..calling import snapshot  # late: it is loaded for a run that goes on only
+
+    return snapshot(folder)

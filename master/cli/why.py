@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import as_json, open_reader, print_json, sweep_file, sweep_name, volume
+from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..reader import Reader, TaskDetail
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
+@reading
 def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Say why a set is not running now: done, failed, waiting for what.
 
@@ -47,6 +49,8 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
         return [f"it is done, by {last.host}" if last else "it is done"]
     if not task.in_plan:
         return ["it is no longer among the parameters"]
+    if task.state is TaskState.CANCELLED:
+        return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
     if task.state is TaskState.FAILED:
         return [f"it has failed: {task.reason}", "`spe retry` tries it again"]
     reasons = [] if living(reader.folder) else ["nothing runs this sweep now: `spe run` goes on"]

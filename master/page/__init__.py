@@ -83,6 +83,7 @@ class Page:
         given = request.query.get("token", "").encode("utf-8", "replace")
         right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
         if not any(right):
+            self.acts.turned_away(request)
             return web.Response(status=403, text=NO_TOKEN)
         admit(request)
         request["may_act"] = right[1]

@@ -1,0 +1,93 @@
+"""spe hosts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, table, volume
+from .elsewhere import reading
+from .steer import steer
+
+ACTIONS = ("add", "drain", "bench", "use")
+
+
+@click.command()
+@click.argument("action", required=False, type=click.Choice(ACTIONS), metavar="[add|drain|bench|use]")
+@click.argument("host", nargs=-1, metavar="[HOST]")
+@sweep_file
+@sweep_name
+@as_json
+@volume
+@reading
+def command(
+    action: str | None, host: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
+    """Show the hosts of a sweep, or change what a running one does with them.
+
+    add: start one more, given as a line of hosts.txt. drain: it finishes what it has, then its client leaves. bench: it
+    gets nothing new, its client stays. use: it gets work again.
+
+    \b
+    Example: spe hosts
+    Example: spe hosts add lab07 slots=4
+    Example: spe hosts drain lab03
+    """
+    if action is None:
+        _show(file, name, json_)
+    elif not host or (action != "add" and len(host) > 1):
+        raise UsageError(f"`spe hosts {action}` needs one host", todo=f"spe hosts {action} lab03")
+    elif action == "add":
+        steer(file, name, json_, quiet, "add", line=" ".join(map(_quoted, host)))
+    else:
+        steer(file, name, json_, quiet, action, host=host[0])
+
+
+def _quoted(word: str) -> str:
+    """As a line of a hosts file says it: the shell took the quotes of `setup="module load gcc"`."""
+    import shlex
+
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals else word
+
+
+def _show(file: Path, name: str | None, json_: bool) -> None:
+    from ..calling import snapshot
+
+    document = snapshot(folder_of(file, name))
+    if document is None:
+        _show_stored(file, name, json_)
+    elif json_:
+        print_json([{"host": host, **facts} for host, facts in document["hosts"].items()])
+    else:
+        from ..display import HEAD, host_rows
+
+        click.echo(table(HEAD, host_rows(document, time.time(), 100_000)), nl=False)
+
+
+def _show_stored(file: Path, name: str | None, json_: bool) -> None:
+    """Nothing runs: who did what."""
+    import dataclasses
+
+    from .report import hosts_table
+
+    with open_reader(file, name) as reader:
+        hosts = reader.statistics().hosts
+    if json_:
+        facts: list[dict[str, Any]] = [dataclasses.asdict(host) for host in hosts]
+        print_json(list(map(_named, facts)))
+    else:
+        click.echo(hosts_table(hosts) if hosts else "no host has worked yet\n", nl=False)
+
+
+def _named(facts: dict[str, Any]) -> dict[str, Any]:
+    """As a running sweep calls it."""
+    named = {
+        "host": facts["host"], "state": "gone", "done": facts["tasks"], "failed": facts["failures"],
+        "lost": facts["lost"],
+    }  # fmt: skip
+    return {**named, "word": facts["heard"]} if facts["heard"] else named

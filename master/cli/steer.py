@@ -1,0 +1,45 @@
+"""What the commands share that steer a running sweep: the numbers they are given, and how they say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import UsageError
+from .common import folder_of, print_json
+
+MOST = 100_000
+
+
+def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **about: Any) -> None:
+    """Tell the master that runs this sweep, and print its sentence."""
+    from ..calling import act
+
+    said = act(folder_of(file, name), verb, **about)
+    if json_:
+        print_json({"said": said})
+    elif not quiet:
+        click.echo(said, err=True)
+
+
+def numbers(words: Sequence[str]) -> list[int]:
+    """`17`, and `20-29` for ten of them."""
+    found: dict[int, None] = {}
+    for word in words:
+        first, dash, last = word.partition("-")
+        if not (_is_number(first) and (_is_number(last) or not dash)):
+            raise UsageError(f"{word!r} is no number of a set", todo="Write 17, or 20-29 for ten of them.")
+        span = range(int(first), int(last or first) + 1)
+        if len(span) + len(found) > MOST:
+            raise UsageError(f"{word}: that is more than {MOST} sets")
+        if not span:
+            raise UsageError(f"{word}: the first is behind the last")
+        found.update(dict.fromkeys(span))
+    return list(found)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 2**62

@@ -1,0 +1,61 @@
+"""spe top."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
+from .elsewhere import reading
+
+PAUSE = 0.5  # seconds between two pictures
+
+
+@click.command()
+@sweep_file
+@sweep_name
+@as_json
+@volume
+@reading
+def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+    """Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it running.
+
+    Where the output is no terminal, and with --json, how it stands now is printed once.
+
+    \b
+    Example: spe top
+    Example: spe top --at me@lab01:sweeps/pi
+    """
+    from ..calling import find, snapshot
+    from ..display import plain
+
+    folder = folder_of(file, name)
+    find(folder)  # says so where nothing runs
+    if sys.stdout.isatty() and not json_:
+        _follow(folder)
+        return
+    document = snapshot(folder) or {}
+    if json_:
+        print_json(document)
+    elif document:
+        click.echo(plain(document, time.time()), nl=False)
+
+
+def _follow(folder: Path) -> None:
+    from ..display import counts
+    from ..screen import Screen
+    from ..watching import Watch
+
+    watch = Watch(folder).start()
+    screen = Screen(sys.stdout)
+    try:
+        while not watch.wait(PAUSE):
+            if watch.state:
+                screen.show(watch.state)
+    finally:
+        screen.stop()
+    if watch.state:
+        click.echo(f"{counts(watch.state)}; the run has ended")

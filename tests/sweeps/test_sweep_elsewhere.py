@@ -1,0 +1,202 @@
+"""A sweep on another machine, looked at over SSH (`--at`); and hosts that come and go while a sweep runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spe
+from lab import USER, Boot, Lab, LabHost
+from lab.host import until
+from needs import need
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+LAB_HOSTS = 3
+HOME = f"/home/{USER}"
+GATED = "#!/bin/sh\nwhile [ ! -e {gate} ]; do sleep 0.05; done\necho $1\n"
+THREE = "name: far\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of spe, to its end."""
+    command = [sys.executable, "-m", "spe", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    print(words, done.returncode, done.stdout, done.stderr, sep="\n")
+    return done
+
+
+def ask(folder: Path, *words: str) -> Any:
+    done = run(folder, *words, "--json")
+    assert done.returncode == 0
+    return json.loads(done.stdout)
+
+
+# -- from another machine
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """spe as it is installed, and what it needs, to be shown to a host."""
+    lib = tmp_path_factory.mktemp("lib")
+    lib.chmod(0o755)
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(spe.__file__).resolve().parent, lib / "spe", ignore=unwanted)
+    found = find_spec("spe.client")
+    assert found and found.submodule_search_locations
+    client = next(iter(found.submodule_search_locations))
+    shutil.copytree(client, lib / "spe/client", ignore=unwanted, dirs_exist_ok=True)
+    sqlalchemy = find_spec("sqlalchemy")
+    assert sqlalchemy and sqlalchemy.origin
+    return lib, Path(sqlalchemy.origin).parents[1]
+
+
+@pytest.fixture
+def far(lab: Lab, hosts: list[LabHost], installed: tuple[Path, Path]) -> LabHost:
+    """A host with spe below ~/.local/bin, where its user has a sweep in ~/sweeps/far."""
+    host = hosts[0]
+    host.boot(Boot(binds=((installed[0], f"{HOME}/lib"), (installed[1], f"{HOME}/site"))))
+    same = host.shell("python3 -c 'import sys; print(*sys.version_info[:2])'").stdout.split()
+    need([int(n) for n in same] == list(sys.version_info[:2]), "needs this very Python as the system's, too")
+    say = 'exec env PYTHONPATH=$HOME/lib:$HOME/site python3 -m spe "$@"'
+    host.shell(f"mkdir -p .local/bin sweeps/far; printf '#!/bin/sh\\n{say}\\n' > .local/bin/spe")
+    host.shell("chmod +x .local/bin/spe")
+    host.shell("cat > sweeps/far/spe.yaml <<'E'\n" + THREE + "E\n")
+    host.shell("cat > sweeps/far/work <<'E'\n" + GATED.format(gate="~/gate") + "E\nchmod +x sweeps/far/work")
+    return host
+
+
+@pytest.fixture
+def running(far: LabHost) -> Iterator[LabHost]:
+    """The sweep runs there, detached."""
+    begun = far.shell("cd sweeps/far; ~/.local/bin/spe run --detach -q", check=False)
+    assert begun.returncode == 0, begun.stderr
+    yield far
+    far.shell("touch gate")
+    until(lambda: not far.processes(user_only=True), 60, "the sweep there has ended")
+
+
+def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_code(
+    lab: Lab, running: LabHost, tmp_path: Path
+) -> None:
+    there = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
+    until(lambda: ask(tmp_path, "status", *there)["running"] == 2, 30, "two programs run there")
+    assert ask(tmp_path, "top", *there)["sweep"]["name"] == "far"
+    assert ask(tmp_path, "hosts", *there)[0]["running"] == 2
+    assert run(tmp_path, "top", *there).stdout.startswith("far: 0 of 3 done, 2 running")
+    assert "it is next" in run(tmp_path, "why", "3", *there).stdout
+    events = [sys.executable, "-m", "spe", "events", *there]
+    with subprocess.Popen(events, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as listening:
+        assert listening.stdout and json.loads(listening.stdout.readline())["event"] == "state"
+        running.shell("touch gate")
+        last = [json.loads(line) for line in listening.stdout][-1]
+    assert listening.returncode == 0 and last["event"] in ("change", "note")
+    until(lambda: ask(tmp_path, "status", *there)["done"] == 3, 30, "it is through")
+    until(lambda: ask(tmp_path, "status", *there)["run"] is None, 30, "the run has ended")
+    assert run(tmp_path, "results", f"--at={USER}@h01:~/sweeps/far", f"-F{lab.ssh_config}").stdout.count("\n") == 4
+    assert "== task 2 (x=2)" in run(tmp_path, "log", "2", *there).stdout
+    assert "task 2: done" in run(tmp_path, "show", "2", *there).stdout
+    refused = run(tmp_path, "show", "7", *there)
+    assert refused.returncode == 2 and "there is no task 7" in refused.stderr
+
+
+def test_where_spe_folder_or_host_is_missing_it_says_what_was_looked_for(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    def refused(at: str) -> str:
+        done = run(tmp_path, "status", "--at", at, "-F", str(lab.ssh_config))
+        assert done.returncode == 2 and not done.stdout and "Traceback" not in done.stderr
+        return done.stderr
+
+    hosts[1].shell("mkdir sweeps")
+    told = refused("h02:sweeps")
+    assert "spe: it is not installed there" in told and "~/.local/bin/spe" in told and "python3 -m spe" in told
+    assert "there is no folder it's not there" in refused("h02:it's not there")
+    assert "ssh does not get there" in refused("no-such-host.invalid:sweeps")
+    assert "no [user@]host:folder" in refused("sweeps")
+    hosts[2].boot(Boot(new_host_key=True))
+    assert "HOST IDENTIFICATION HAS CHANGED" in refused("h03:sweeps")
+
+
+def test_a_folder_can_have_a_spe_of_its_own_and_any_shell_takes_the_words_as_they_are(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    """Whatever is in them: nothing of it is run by a shell on the way."""
+    hosts[1].shell("mkdir -p \"a b/.venv/bin\"; printf '#!/bin/sh\\npwd; echo \"$@\"; exit 7\\n' > 'a b/.venv/bin/spe'")
+    hosts[1].shell("chmod +x 'a b/.venv/bin/spe'")
+    done = run(tmp_path, "status", "-n", "x; touch $HOME/bad `id` 'y", "--at", "h02:a b", "-F", str(lab.ssh_config))
+    assert done.stdout == f"{HOME}/a b\nstatus -n x; touch $HOME/bad `id` 'y\n"
+    assert done.returncode == 7
+    assert hosts[1].shell("ls").stdout == "a b\n"
+
+
+# -- hosts that come and go
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Path:
+    """A sweep whose programs run until the file `gate` is in the home of their user."""
+    (tmp_path / "work").write_text(GATED.format(gate='"$HOME"/gate'))
+    (tmp_path / "work").chmod(0o755)
+    (tmp_path / "spe.yaml").write_text(
+        "name: far\ncommand: ./work {{ x }}\nparameters: {grid: {x: {range: [1, 8]}}}\nping: 1\nonce: true\n"
+        "hosts: hosts.txt\n"
+    )
+    return tmp_path
+
+
+def start(folder: Path, lab: Lab, hosts: str) -> subprocess.Popen[str]:
+    (folder / "hosts.txt").write_text(hosts)
+    command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config)]
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "HOME": str(folder)},
+    )  # fmt: skip
+
+
+def states(folder: Path) -> dict[str, tuple[str, int]]:
+    if not (folder / "runs/far/master.json").exists():
+        return {}
+    return {host["host"]: (host["state"], host["running"]) for host in ask(folder, "hosts") if "running" in host}
+
+
+def test_a_line_of_the_hosts_file_that_comes_is_started_and_one_that_goes_is_left_as_it_was_found(
+    lab: Lab, hosts: list[LabHost], gated: Path
+) -> None:
+    before = hosts[0].files()
+    process = start(gated, lab, "h01 slots=2\n")
+    until(lambda: states(gated).get("h01") == ("up", 2), 60, "h01 works")
+    (gated / "hosts.txt").write_text("h02 slots=3\n")
+    until(lambda: states(gated) == {"h01": ("drained", 2), "h02": ("up", 3)}, 60, "h02 works, h01 gets nothing new")
+    hosts[0].shell("touch gate")
+    until(lambda: not hosts[0].processes(user_only=True), 60, "the client of h01 has left")
+    hosts[0].shell("rm gate")
+    assert hosts[0].files() == before
+    assert states(gated)["h01"] == ("drained", 0)
+    hosts[1].shell("touch gate")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert {h["host"]: h["tasks"] for h in ask(gated, "status")["hosts"]} == {"h01": 2, "h02": 6}
+
+
+def test_a_host_that_is_added_to_a_sweep_on_this_machine_reaches_the_master_through_its_connection(
+    lab: Lab, hosts: list[LabHost], gated: Path
+) -> None:
+    process = start(gated, lab, "localhost slots=1\n")
+    until(lambda: states(gated).get("localhost") == ("up", 1), 60, "it works here")
+    done = run(gated, "hosts", "add", "h03", "slots=2")
+    assert done.returncode == 0 and done.stderr == "h03: being started\n"
+    until(lambda: states(gated).get("h03") == ("up", 2), 60, "h03 works")
+    assert run(gated, "hosts", "drain", "localhost").returncode == 0
+    hosts[2].shell("touch gate")
+    until(lambda: ask(gated, "status")["done"] == 7, 60, "h03 has done all but one")
+    (gated / "gate").touch()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
