@@ -3,13 +3,15 @@
     python bench/page.py [TASKS] [ROUNDS]
 
 The one who looks does what the page of the hosts does in a browser: it takes the stream as fast as it comes, and
-asks for the timeline again every three seconds. It prints how much longer the sweep takes with it.
+asks for the timeline again every three seconds. It prints how much longer the sweep takes with it,
+and how much more processor time, which tells more where the machine has other work as well.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measure import scratch
+from measure import Cost, scratch
 
 REFRESH = 3.0  # seconds, as in page.js
 SLOTS = 4
@@ -30,24 +32,32 @@ def main() -> int:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     with scratch() as folder:
         swept(folder / "warm", 500, False)
-        pairs = [
-            (swept(folder / f"alone{n}", count, False)[0], *swept(folder / f"seen{n}", count, True))
-            for n in range(rounds)
-        ]
+        pairs = [pair(folder, number, count) for number in range(rounds)]
     for alone, seen, events in pairs:
-        print(f"  {count} tasks: alone {alone:.2f} s, with a page {seen:.2f} s ({events} events): {seen / alone:.3f}")
-    ratio = statistics.median(seen / alone for alone, seen, _ in pairs)
-    print(f"an open page: the sweep takes {ratio:.3f} times as long (median of {rounds} pairs of {count} x /bin/true)")
+        print(f"  alone {alone.wall:.2f} s ({alone.cpu:.2f} s of processor), with a page ({events} events)", end=" ")
+        print(f"{seen.wall:.2f} s ({seen.cpu:.2f}): {seen.wall / alone.wall:.3f} ({seen.cpu / alone.cpu:.3f})")
+    wall = statistics.median(seen.wall / alone.wall for alone, seen, _ in pairs)
+    cpu = statistics.median(seen.cpu / alone.cpu for alone, seen, _ in pairs)
+    print(
+        f"an open page, {rounds} pairs of {count} tasks: {wall:.3f} times the time, {cpu:.3f} times the processor time"
+    )
     return 0
 
 
-def swept(folder: Path, count: int, looked_at: bool) -> tuple[float, int]:
-    """Wall seconds of a whole `spe run`, and how many events were heard."""
+def pair(folder: Path, number: int, count: int) -> tuple[Cost, Cost, int]:
+    """Without and with; every other time the other way round, as a machine gets slower or faster meanwhile."""
+    order = (number % 2 == 0, number % 2 == 1)
+    took = {seen: swept(folder / f"{number}-{seen}", count, seen) for seen in order}
+    return took[False][0], *took[True]
+
+
+def swept(folder: Path, count: int, looked_at: bool) -> tuple[Cost, int]:
+    """What a whole `spe run` took, master, client and programs, and how many events were heard."""
     folder.mkdir()
     (folder / "spe.yaml").write_text(
         f"name: t\ncommand: /bin/true\nparameters: {{repeat: {count}}}\nhosts: [localhost slots={SLOTS}]\nnice: 0\n"
     )
-    begun = time.perf_counter()
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         [sys.executable, "-m", "spe", "run", "-q"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
@@ -59,7 +69,9 @@ def swept(folder: Path, count: int, looked_at: bool) -> tuple[float, int]:
         for one in looks:
             one.start()
     code = process.wait()
-    took = time.perf_counter() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    took = Cost(time.perf_counter() - begun, used)
     for one in looks:
         one.join()
     if code:
