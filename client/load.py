@@ -17,6 +17,25 @@ def system_load() -> Optional[float]:
         return None
 
 
+def memory_used() -> Optional[float]:
+    """Of all memory of this host, which share is not to be had; None where the system does not tell."""
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":", 1) for line in file.read().splitlines())
+        return 1.0 - int(lines["MemAvailable"].split()[0]) / int(lines["MemTotal"].split()[0])
+    except (OSError, KeyError, ValueError, ZeroDivisionError):
+        return None
+
+
+def disk_used(folder: str) -> Optional[float]:
+    """Of the disk under this folder, which share is not to be had."""
+    try:
+        disk = os.statvfs(folder)
+        return 1.0 - disk.f_bavail / disk.f_blocks
+    except (OSError, ZeroDivisionError):
+        return None
+
+
 class Load:
     """What our own tasks added is forgotten as slowly as the kernel forgets its load."""
 

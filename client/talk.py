@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
 from .cache import Files
-from .load import system_load
+from .load import disk_used, memory_used, system_load
 from .slot import Attempt, CannotRun
 from .trust import Trust, clock
 from .wire import Query, Reply, Stopping
@@ -56,6 +56,15 @@ class Talker(threading.Thread):
         if reply.headers.get("Orders"):
             self.loop.orders.fetch(self.line)
 
+    def host_facts(self) -> Query:
+        """How this host is, as far as the system tells."""
+        told = {
+            "load": self.loop.load.of_others(system_load()),
+            "memory": memory_used(),
+            "disk": disk_used(self.loop.base),
+        }
+        return [(name, "%.2f" % value) for name, value in told.items() if value is not None]
+
     def wait_for_trust(self) -> None:
         """After a long silence, wait until the master has said what still counts."""
         self.loop.pinger.trust.wait(self.loop.master.stopping)
@@ -94,9 +103,7 @@ class Asker(Talker):
         query: Query = [("count", count), ("wait", wait), ("extra", 1), ("files", "sha256")]
         if ahead:
             query.append(("ahead", ahead))
-        load = self.loop.load.of_others(system_load())
-        if load is not None:
-            query.append(("load", "%.2f" % load))
+        query += self.host_facts()
         return [("worker", self.loop.worker_name), *query] if self.loop.worker_name else query
 
     def _rest(self, reply: Reply) -> None:
@@ -189,7 +196,8 @@ class Listener(Talker):
         while self.every > 0:
             self.loop.room.something_held.wait()
             began = time.monotonic()
-            reply = self.line.ask("/ping", [("wait", HOLD if self.loop.holds else A_MOMENT)], timeout=HOLD + 30.0)
+            query: Query = [("wait", HOLD if self.loop.holds else A_MOMENT), *self.host_facts()]
+            reply = self.line.ask("/ping", query, timeout=HOLD + 30.0)
             self.fetch_orders(reply)
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
                 self.loop.post(self.loop.drop, ticket)

@@ -281,6 +281,12 @@ class Desk:
         """The program of this ticket ended without success."""
         await self.arrivals.take(client, [Report(ticket, parts, reason)])
 
+    def note_host(self, client: str, memory: float | None, disk: float | None) -> None:
+        """What a client says of its host, beside its load."""
+        known = self.farm.clients.get(client)
+        if known and (memory is not None or disk is not None):
+            known.memory, known.disk = memory, disk
+
     def suspect(self, client: str) -> None:
         """The connection of a request that was held for it has broken; its next word clears that."""
         known = self.farm.clients.get(client)

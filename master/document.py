@@ -134,6 +134,9 @@ class Picture:
     def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
         """In one word, and where that is worth a sentence, why."""
         fault = self.fleet.faults.get(name) if self.fleet else None
+        aside = self.farm.aside.get(name)
+        if aside and clients:
+            return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
         if not present:
             if name in self.farm.aside:
                 return self.farm.aside[name].value, "by hand; no client of ours is there"
@@ -142,9 +145,6 @@ class Picture:
             return ("gone", "") if clients else ("starting", "")
         if all(client.suspect for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
-        aside = self.farm.aside.get(name)
-        if aside:
-            return aside.value, "set aside by hand: nothing new is handed to it"
         record = self.farm.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"

@@ -144,8 +144,9 @@ class _Axis:
 
     def __init__(self, values: Sequence[float], length: float) -> None:
         low, high = min(values), max(values)
-        spread = high - low or abs(high) or 1.0
-        self.step = _round_step(spread / 5)
+        if low == high:  # one value stands in the middle
+            low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+        self.step = _round_step((high - low) / 5)
         self.low = math.floor(low / self.step) * self.step
         self.high = max(math.ceil(high / self.step) * self.step, self.low + self.step)
         self._length = length

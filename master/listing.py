@@ -106,9 +106,7 @@ class Listing(Reader):
         order = number if wanted.sort == "number" else self._sorted_by(wanted.sort)
         way = "DESC" if wanted.downwards else "ASC"
         then = "" if wanted.sort == "number" else f", {number}"
-        question = (
-            f"SELECT {number} FROM {tables} WHERE {where} ORDER BY {order} {way}{then} LIMIT ? OFFSET ?"
-        )
+        question = f"SELECT {number} FROM {tables} WHERE {where} ORDER BY {order} {way}{then} LIMIT ? OFFSET ?"
         return [row[0] for row in self._ask(question, [*values, wanted.limit + 1, wanted.offset])]
 
     def _where(self, wanted: Wanted, by_ticket: bool) -> tuple[str, list[Any]]:
@@ -169,14 +167,16 @@ class Listing(Reader):
     # -- drawings
 
     def points(self, x: str, y: str, wanted: Wanted, most: int) -> list[tuple[int, str, str]]:
-        """Number, x and y of finished tasks; of very many an even selection."""
+        """Number, x and y of finished tasks; of very many an even selection, of those that were chosen the first."""
         done = self.counts()[TaskState.DONE]
         where, values = self._where(wanted, by_ticket=True)
         question = (
             f"SELECT t.number, {self._column(x)}, {self._column(y)} FROM tasks t JOIN tickets k ON k.id = t.ticket "
             f"WHERE {where} AND t.number % ? = 0 LIMIT ?"
         )
-        return [tuple(row) for row in self._ask(question, [*values, max(1, done // most), most])]
+        return [
+            tuple(row) for row in self._ask(question, [*values, 1 if wanted.conditions else max(1, done // most), most])
+        ]
 
     def attempts(self, most: int, host: str = "") -> list[Attempt]:
         """The newest attempts, the oldest of them first."""

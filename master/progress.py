@@ -62,13 +62,14 @@ class Progress:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def plan(self, total: int, done: int, failed: int) -> None:
+    def plan(self, total: int, done: int, failed: int, cancelled: int = 0) -> None:
         """All sets are known."""
         self._planned = (total, done, failed)
-        new = total - done - failed
+        new = total - done - failed - cancelled
         sets = "1 set" if total == 1 else f"{total} sets"
-        if done or failed:
-            self.line(f"{sets}: {done} done before, {failed} failed before, {new} to do")
+        if done or failed or cancelled:
+            stay = f"{done} done before, {failed} failed before" + (f", {cancelled} cancelled" if cancelled else "")
+            self.line(f"{sets}: {stay}, {new} to do")
         else:
             self.line(sets)
 

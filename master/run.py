@@ -332,7 +332,7 @@ class Run:
         desk.farm.total = sum(counts.values())
         desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
         desk.farm.cancelled_before = before[TaskState.CANCELLED]
-        self.progress.plan(sum(counts.values()), before[TaskState.DONE], before[TaskState.FAILED])
+        self.progress.plan(sum(counts.values()), *(before[state] for state in ENDS))
         desk.moved.set()
 
     async def _stream_sets(self, desk: Desk) -> None:

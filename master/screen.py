@@ -12,7 +12,7 @@ from typing import TextIO
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from . import display
@@ -67,7 +67,7 @@ def _sweep(document: display.Document, now: float, width: int) -> RenderableType
     pace = display.pace(document, now)
     long = max(10, min(40, width // 4))
     bar = ProgressBar(total=sweep["total"] or None, completed=display.ended(document), width=long)
-    row = Table.grid(padding=(0, 1))
+    row = Table.grid(*[Column(no_wrap=True, overflow="ellipsis") for _ in range(3)], padding=(0, 1))
     row.add_row(Text(sweep["name"], style="bold"), bar, Text(display.counts(document)))
     return Group(row, Text(pace, no_wrap=True, overflow="ellipsis")) if pace else row
 

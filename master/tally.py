@@ -55,6 +55,11 @@ class History:
         self.bars += [0] * (place + 1 - len(self.bars))
         self.bars[place] += 1
 
+    def until(self, now: float) -> list[int]:
+        """The bars, with empty ones for the time since the last end."""
+        empty = int((now - self.began) / self.width) + 1 - len(self.bars) if self.bars else 0
+        return self.bars + [0] * min(max(0, empty), 10 * BARS)
+
 
 class Tally:
     """Told by the farm of every end."""

@@ -129,6 +129,7 @@ class Door:
         tickets = _tickets(request)
         wait = _wait(request) or 0.0
         client = _short(request, "client")
+        self._note_host(request, client)
         with watched(request, lambda: self.desk.suspect(client)):
             expired = await self.desk.ping(client, tickets, wait)
         headers = {"Expired": ", ".join(str(t) for t in expired if t)} if expired else {}
@@ -136,6 +137,10 @@ class Door:
             headers["Idle"] = str(idle)
         headers |= self._orders_for(client)
         return web.Response(status=205 if expired else 204, headers=headers)
+
+    def _note_host(self, request: web.Request, client: str) -> None:
+        """What it tells of its host, for people."""
+        self.desk.note_host(client, *(_told(request, name, 1.0) for name in ("memory", "disk")))
 
     async def bye(self, request: web.Request) -> web.Response:
         """A client's last word."""
@@ -176,6 +181,7 @@ class Door:
         client, loop = _short(request, "client"), asyncio.get_running_loop()
         began = loop.time()
         ahead = min(count, _number(request, "ahead", 0))
+        self._note_host(request, client)
         with watched(request, lambda: self.desk.suspect(client)):
             records = await self.desk.tasks(
                 client, count, _wait(request), lambda: _alive(request), _load(request), ahead
@@ -326,9 +332,14 @@ def _wait(request: web.Request) -> float | None:
 
 
 def _load(request: web.Request) -> float | None:
-    """The load of a client's host by others; nonsense counts as not told."""
+    """The load of a client's host by others."""
+    return _told(request, "load", 1e6)
+
+
+def _told(request: web.Request, name: str, most: float) -> float | None:
+    """A number that a client tells of its host; nonsense counts as not told."""
     try:
-        load = float(request.query.get("load", ""))
+        found = float(request.query.get(name, ""))
     except ValueError:
         return None
-    return load if 0 <= load < 1e6 else None
+    return found if 0 <= found <= most else None

@@ -31,7 +31,8 @@ ATTEMPTS = 1500  # bars of the timeline
 DOTS = 1500  # of the plot
 NEXT = 100  # tasks that are shown as the next ones
 TABS = {"": "Overview", "hosts": "Hosts", "tasks": "Tasks", "results": "Results", "next": "Next", "log": "Log"}
-STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
+SCRIPTS = ("hosts.js", "parts.js", "acts.js", "page.js")  # the last one begins
+STATIC = {"page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
 FOLDER = Path(__file__).parents[1] / "templates" / "page"
 
 
@@ -54,10 +55,10 @@ class Views:
     async def overview(self, request: web.Request) -> web.StreamResponse:
         """How far it is."""
         history = self.desk.farm.tally.history
-        bars = drawing.history(history.bars)
+        bars = drawing.history(history.until(self.desk.clock()))
         now = time.time()
         ago = now - (history.began + self.picture.epoch) if history.bars else 0.0
-        return self._page(request, "", bars=bars, width=history.width, ago=ago, most=max(history.bars, default=0))
+        return await self._page(request, "", bars=bars, width=history.width, ago=ago, most=max(history.bars, default=0))
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Who does what."""
@@ -65,7 +66,7 @@ class Views:
         slots = {c.host: max(1, c.slots // self.desk.farm.rules.cores) for c in self.desk.farm.clients.values()}
         attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
-        return self._page(request, "hosts", timeline=lanes, host=host)
+        return await self._page(request, "hosts", timeline=lanes, host=host)
 
     async def tasks(self, request: web.Request) -> web.StreamResponse:
         """The table of tasks."""
@@ -88,7 +89,7 @@ class Views:
         found = await self._ask(work)
         hosts = sorted({c.host for c in self.desk.farm.clients.values()} | self.desk.farm.tally.hosts.keys())
         took = time.perf_counter() - begun
-        return self._page(request, tab, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took)
+        return await self._page(request, tab, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took)
 
     async def task(self, request: web.Request) -> web.StreamResponse:
         """Everything about one task."""
@@ -96,10 +97,10 @@ class Views:
         try:
             detail = await self._ask(lambda listing: listing.task(number))
         except UsageError as error:
-            return self._page(request, "missing", status=404, sentence=str(error))
+            return await self._page(request, "missing", status=404, sentence=str(error))
         command = self._command(detail.values)
         live = [t for t in detail.tickets if self.desk.farm.is_live(t.id)]
-        return self._page(request, "task", task=detail, live=live, **command)
+        return await self._page(request, "task", task=detail, live=live, **command)
 
     def _command(self, values: Mapping[str, str]) -> dict[str, Any]:
         """What it runs; a set that is no longer in the plan may not fit today's command."""
@@ -115,11 +116,11 @@ class Views:
         try:
             detail = await self._ask(lambda listing: listing.task(number))
         except UsageError as error:
-            return self._page(request, "missing", status=404, sentence=str(error))
+            return await self._page(request, "missing", status=404, sentence=str(error))
         output = next((o for o in detail.outputs if o.name == name), None)
         path = (self.folder / output.file).resolve() if output and output.file else None
         if path is None or not path.is_relative_to(self.folder.resolve()) or not path.is_file():
-            return self._page(request, "missing", status=404, sentence=f"task {number} has no file {name}")
+            return await self._page(request, "missing", status=404, sentence=f"task {number} has no file {name}")
         saved = f"{number}-{path.name}".encode("ascii", "replace").decode().translate({34: "_", 92: "_", 63: "_"})
         return web.FileResponse(path, headers={
             "Content-Disposition": f'attachment; filename="{saved}"', "Content-Type": "application/octet-stream",
@@ -129,13 +130,14 @@ class Views:
         """What comes next."""
         farm = self.desk.farm
         tasks = [farm.tasks[number] for number in islice(farm.waiting, NEXT)]
+        rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
         names = list(tasks[0].values) if tasks else []
         waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]
-        return self._page(request, "next", next_tasks=tasks, names=names, waiting=waiting)
+        return await self._page(request, "next", next_tasks=rows, names=names, waiting=waiting)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """What happened."""
-        return self._page(request, "log", notes=self.desk.events.since()[::-1])
+        return await self._page(request, "log", notes=self.desk.events.since()[::-1])
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """The style sheet and the program."""
@@ -144,7 +146,7 @@ class Views:
 
     async def nothing_here(self, request: web.Request) -> web.StreamResponse:
         """Any other path."""
-        return self._page(request, "missing", status=404, sentence=f"there is nothing at {request.path}")
+        return await self._page(request, "missing", status=404, sentence=f"there is nothing at {request.path}")
 
     # -- how a page is made
 
@@ -165,7 +167,7 @@ class Views:
         templates.filters.update(FILTERS)
         return templates
 
-    def _page(self, request: web.Request, tab: str, status: int = 200, **values: Any) -> web.Response:
+    async def _page(self, request: web.Request, tab: str, status: int = 200, **values: Any) -> web.Response:
         """A page; with `part=1` only its changing inside, for a page that is open."""
         token = request.query["token"]
 
@@ -175,9 +177,9 @@ class Views:
 
         template = self._templates.get_template(f"{tab or 'overview'}.html")
         context = template.new_context({
-            "url": url, "tab": tab, "tabs": TABS, "name": self.picture.name, "may_act": request["may_act"],
-            "token": token, **values,
+            "url": url, "tab": tab, "tabs": TABS, "scripts": SCRIPTS, "name": self.picture.name,
+            "may_act": request["may_act"], "token": token, **values,
         })  # fmt: skip
-        inside = "part" in request.query
-        html = "".join(template.blocks["part"](context) if inside else template.root_render_func(context))
+        made = template.blocks["part"] if "part" in request.query else template.root_render_func
+        html = await asyncio.to_thread(lambda: "".join(made(context)))
         return web.Response(text=html, content_type="text/html", status=status)

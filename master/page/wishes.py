@@ -55,7 +55,7 @@ class Wish:
             if dots and listing.results:
                 made["plot"] = self._plot(listing, wanted, dots)
         except UsageError as error:
-            made["fault"] = str(error).replace("\n", " ")
+            made["fault"] = " ".join(str(error).split())
         return made
 
     def _wanted(self, listing: Listing) -> Wanted:
@@ -65,9 +65,7 @@ class Wish:
             conditions.append(Condition("host", "=", self.host))
         if self.column not in names:
             raise UsageError(f"there is no column {self.column}", todo=f"There are: {', '.join(names)}.")
-        return Wanted(
-            self.state, conditions, self.column, self.sort.startswith("-"), self.offset, ROWS, self.among
-        )
+        return Wanted(self.state, conditions, self.column, self.sort.startswith("-"), self.offset, ROWS, self.among)
 
     def _total(self, listing: Listing) -> int | None:
         """How many there are, where that is known without counting."""

@@ -70,7 +70,7 @@ def test_cancelled_sets_never_run_and_those_that_ran_are_ended_until_they_are_re
     )
     assert "it was cancelled by hand" in bench.ok("why", "3").out
     assert "nothing" not in bench.spe("run").out and bench.column("x") == ["2"]
-    bench.ok("retry", "3")
+    assert "1 done before, 0 failed before, 2 cancelled, 1 to do" in bench.spe("retry", "3").err
     assert bench.column("x") == ["2", "3"]
     bench.ok("retry")
     assert bench.column("x") == ["1", "2", "3", "4"]
@@ -110,12 +110,11 @@ def test_a_pause_ends_with_its_run(bench: Bench, running: Started) -> None:
 
 
 def test_failed_sets_go_back_into_the_run_that_goes_on(bench: Bench) -> None:
-    bench.worker(GATED.replace("while", "[ $1 = 1 ] && [ ! -e $GATE ] && exit 3\nwhile"))
+    bench.worker(GATED.replace("while", "[ $1 = 1 ] && [ ! -e $GATE.1 ] && touch $GATE.1 && exit 3\nwhile"))
     bench.write("spe.yaml", FOUR + "attempts: 1\n")
     started = bench.start("run")
     begun(bench, 3)
     wait_until(lambda: ask(bench, "status")["failed"] == 1, "set 1 has failed")
-    bench.open_gate()
     assert tell(bench, "retry") == "1 set waits again"
     done = ends(bench, started)
     assert done.code == 0, done

@@ -101,6 +101,8 @@ def test_the_history_keeps_every_end_in_few_bars() -> None:
     assert sum(tally.history.bars) == 3000
     assert len(tally.history.bars) <= BARS
     assert tally.history.width == 32
+    assert tally.history.until(2999.0) == tally.history.bars
+    assert tally.history.until(2999.0 + 64) == [*tally.history.bars, 0, 0]
 
 
 def test_the_rate_is_that_of_the_last_minute_and_of_slow_sweeps_that_of_more() -> None:

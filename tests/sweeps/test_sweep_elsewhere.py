@@ -46,6 +46,7 @@ def ask(folder: Path, *words: str) -> Any:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """spe as it is installed, and what it needs, to be shown to a host."""
     lib = tmp_path_factory.mktemp("lib")
+    lib.chmod(0o755)
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(spe.__file__).resolve().parent, lib / "spe", ignore=unwanted)
     found = find_spec("spe.client")
@@ -75,7 +76,8 @@ def far(lab: Lab, hosts: list[LabHost], installed: tuple[Path, Path]) -> LabHost
 @pytest.fixture
 def running(far: LabHost) -> Iterator[LabHost]:
     """The sweep runs there, detached."""
-    far.shell("cd sweeps/far; ~/.local/bin/spe run --detach -q")
+    begun = far.shell("cd sweeps/far; ~/.local/bin/spe run --detach -q", check=False)
+    assert begun.returncode == 0, begun.stderr
     yield far
     far.shell("touch gate")
     until(lambda: not far.processes(user_only=True), 60, "the sweep there has ended")

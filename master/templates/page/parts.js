@@ -1,0 +1,50 @@
+// Parts that the master draws: fetched again when the sweep has moved, never more often than both can bear.
+"use strict";
+
+const waiting = new Map(); // part -> whether it has to be fetched once more
+
+function refreshSoon(patch) {
+  for (const part of all("[data-refresh]")) {
+    const task = Number(part.dataset.watch);
+    const moved = !patch || (patch.sweep && ["done", "failed", "running", "waiting", "cancelled"].some((name) => name in patch.sweep));
+    const touched = task && patch && Object.keys(patch.tickets || {}).length > 0;
+    if ((moved || touched) && !document.hidden) {
+      if (waiting.has(part)) waiting.set(part, true);
+      else refresh(part);
+    }
+  }
+}
+
+async function refresh(part) {
+  waiting.set(part, false);
+  const begun = performance.now();
+  try {
+    const address = new URL(location.href);
+    address.searchParams.set("part", "1");
+    const answer = await fetch(address);
+    if (answer.ok) replace(one("[data-part]", part), await answer.text());
+  } catch {
+    return void waiting.delete(part); // the stream says what is wrong
+  }
+  const pause = Math.max(1000 * Number(part.dataset.refresh), 20 * (performance.now() - begun));
+  setTimeout(() => {
+    const again = waiting.get(part);
+    waiting.delete(part);
+    if (again) refresh(part);
+  }, pause);
+}
+
+function replace(inside, html) {
+  const selected = getSelection();
+  if (selected && !selected.isCollapsed && inside.contains(selected.anchorNode)) return; // somebody is copying from it
+  if (inside.lastHtml === html) return;
+  inside.lastHtml = html;
+  const places = [...all(".scroll, pre", inside)].map((box) => [box.scrollLeft, box.scrollTop]);
+  const order = [...all("a, button, [tabindex]", inside)];
+  const focused = order.indexOf(document.activeElement);
+  inside.innerHTML = html;
+  [...all(".scroll, pre", inside)].forEach((box, n) => places[n] && ([box.scrollLeft, box.scrollTop] = places[n]));
+  if (focused >= 0) all("a, button, [tabindex]", inside)[focused]?.focus({ preventScroll: true });
+}
+
+document.addEventListener("visibilitychange", () => { if (!document.hidden && copy) refreshSoon(null); });

@@ -1,0 +1,172 @@
+"""What the page is made of, without a browser: conditions, tables of the store, drawings."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from spe import drawing, listing
+from spe.conditions import Condition, parse
+from spe.errors import UsageError
+from spe.listing import Listing, Wanted
+from spe.model import TaskState
+from spe.page.looks import clock, seconds, volume
+from spe.page.wishes import Wish
+from spe.store import NewSet, Store
+
+NAMES = ["number", "seconds", "a b", "x", "energy"]
+
+
+def test_conditions_are_read_as_people_write_them() -> None:
+    assert parse("x = 5", NAMES) == [Condition("x", "=", "5")]
+    assert parse(' x<=5 AND "a b" ~ "n o", energy!=-1e3 ', NAMES) == [
+        Condition("x", "<=", "5"), Condition("a b", "~", "n o"), Condition("energy", "!=", "-1e3"),
+    ]  # fmt: skip
+    assert parse("x == 1", NAMES) == [Condition("x", "=", "1")]
+    assert parse("  ", NAMES) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("y = 5", "there is no column y There are: number"),
+        ("x", "this is no condition: x"),
+        ("x = 5 or x = 6", "this is no condition: or x = 6"),
+        ("x < five", "five is no number"),
+        ("x = 5 and", ""),
+    ],
+)
+def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: str) -> None:
+    if not sentence:
+        assert parse(text, NAMES) == [Condition("x", "=", "5")], "one that is still being written"
+        return
+    with pytest.raises(UsageError) as refused:
+        parse(text, NAMES)
+    assert sentence in " ".join(str(refused.value).split())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of 300 sets: 200 done on two hosts, each tenth of these failed, the others wait."""
+    made = tmp_path_factory.mktemp("store")
+    store = Store(made / "sweep.db")
+
+    async def fill() -> None:
+        await store.begin_plan(["x", 'odd"name'], ["energy"])
+        values = [{"x": str(n % 50), 'odd"name': "it's"} for n in range(300)]
+        await store.add_sets([NewSet(n.to_bytes(2, "big"), n, one) for n, one in enumerate(values)])
+
+    asyncio.run(fill())
+    store.close()
+    with sqlite3.connect(made / "sweep.db") as connection:
+        connection.execute(
+            "INSERT INTO tickets (id, task, client, host, state, issued, seconds) SELECT number, number, '1', "
+            "'h' || (number % 2), iif(number % 10, 'accepted', 'failed'), 1000 + number, (number * 7 % 200) / 10.0 "
+            "FROM tasks WHERE number <= 200"
+        )
+        connection.execute(
+            "UPDATE tasks SET attempts = 1, state = iif(number % 10, 'done', 'failed'), "
+            "ticket = iif(number % 10, number, NULL) WHERE number <= 200"
+        )
+        connection.execute(
+            "INSERT INTO outputs SELECT number, 'energy', number * 1.5, NULL, NULL, 3 FROM tasks WHERE state = 'done'"
+        )
+    connection.close()
+    return made
+
+
+@pytest.fixture
+def tables(folder: Path) -> Iterator[Listing]:
+    with Listing(folder) as made:
+        yield made
+
+
+def numbers(tables: Listing, **wanted: object) -> list[int]:
+    return [row.number for row in tables.find(Wanted(limit=1000, **wanted)).rows]  # type: ignore[arg-type]
+
+
+def test_a_table_is_filtered_by_state_host_parameter_result_and_duration(tables: Listing) -> None:
+    assert numbers(tables, state=TaskState.FAILED) == list(range(10, 201, 10))
+    assert len(numbers(tables)) == 300
+    assert numbers(tables, conditions=parse("x = 7", tables.names())) == [8, 58, 108, 158, 208, 258]
+    assert numbers(tables, conditions=parse("x = 7.0", tables.names())) == [8, 58, 108, 158, 208, 258]
+    assert numbers(tables, conditions=parse('x < 1 and "number" > 200', tables.names())) == [201, 251]
+    assert numbers(tables, conditions=parse("energy >= 297", tables.names())) == [198, 199]
+    assert numbers(tables, conditions=[Condition('odd"name', "=", "it's"), Condition("number", "<=", "2")]) == [1, 2]
+    assert numbers(tables, conditions=parse("host = h1 and number <= 6", tables.names())) == [1, 3, 5]
+    by_hand = [n for n in range(1, 201) if n * 7 % 200 / 10 > 19.7]
+    assert numbers(tables, conditions=parse("seconds > 19.7", tables.names())) == by_hand
+    assert numbers(tables, among=[3, 250], state=None) == [3, 250]
+
+
+def test_a_table_is_sorted_by_numbers_and_paged(tables: Listing) -> None:
+    done = TaskState.DONE
+    longest = sorted((n for n in range(1, 201) if n % 10), key=lambda n: (-(n * 7 % 200), n))
+    assert numbers(tables, state=done, sort="seconds", downwards=True) == longest
+    assert numbers(tables, state=done, sort="x")[:4] == [1, 51, 101, 151]
+    assert numbers(tables, state=done, sort="energy", downwards=True)[:3] == [199, 198, 197]
+    first = tables.find(Wanted(limit=50))
+    assert first.more and [row.number for row in first.rows] == list(range(1, 51))
+    last = tables.find(Wanted(limit=50, offset=250))
+    assert not last.more and [row.number for row in last.rows] == list(range(251, 301))
+
+
+def test_a_row_says_what_the_attempt_that_counts_was(tables: Listing) -> None:
+    (row,) = tables.find(Wanted(conditions=[Condition("number", "=", "9")])).rows
+    assert (row.state, row.host, row.seconds, row.values["x"]) == ("done", "h1", 6.3, "8")
+    assert row.results == {"energy": "13.5"}
+
+
+def test_a_question_that_takes_too_long_is_given_up_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PATIENCE", -1.0)
+    monkeypatch.setattr(listing, "STEPS", 10)
+    with Listing(folder) as tables, pytest.raises(UsageError, match="not found within"):
+        numbers(tables)
+
+
+def test_a_wish_that_makes_no_sense_is_a_sentence_and_no_crash(folder: Path) -> None:
+    for query in ({"sort": "-nothing"}, {"where": "x ="}, {"from": "-5"}, {"state": "happy"}, {"from": "9" * 30}):
+        with Listing(folder) as tables:
+            found = Wish(query).look(tables, 0)
+        assert found["fault"] or found["found"].rows
+
+
+@dataclass
+class Lived:
+    host: str
+    issued: float
+    seconds: float | None
+
+
+def test_the_timeline_has_a_row_for_each_slot_and_nothing_overlaps() -> None:
+    ahead = [Lived("h1", 0.0, seconds) for seconds in (5.0, 3.0, 4.0)]
+    ahead += [Lived("h1", 1.0, None), Lived("h2", 2.0, 1.0)]
+    drawn = drawing.timeline(ahead, {"h1": 2}, 10.0)
+    assert [lane.label for lane in drawn.lanes] == ["h1", "", "h2"]
+    for y in {bar.y for bar in drawn.bars}:
+        row = sorted((bar.x, bar.x + bar.width) for bar in drawn.bars if bar.y == y)
+        assert all(end <= begin + 1e-9 for (_, end), (begin, _) in pairwise(row))
+    third = drawn.bars[[bar.of for bar in drawn.bars].index(ahead[2])]
+    assert (third.x, third.width) == (300.0, 400.0), "it waited at its host until a slot was free"
+
+
+def test_a_plot_has_round_marks_and_leaves_out_what_is_no_number() -> None:
+    drawn = drawing.plot([(1, "0", "1.0"), (2, "10", "3.0"), (3, "five", "2"), (4, "5", "nan"), (5, "5", "2")])
+    assert drawn
+    assert [number for _, _, number in drawn.dots] == [1, 2, 5]
+    assert [tick.label for tick in drawn.across] == ["0", "2", "4", "6", "8", "10"]
+    assert drawn.dots[0][:2] == (0.0, drawing.HEIGHT) and drawn.dots[1][:2] == (drawing.WIDTH, 0.0)
+    assert drawing.plot([(1, "a", "b")]) is None
+    single = drawing.plot([(1, "7", "7")])
+    assert single and 0 < single.dots[0][0] < drawing.WIDTH
+
+
+def test_numbers_look_as_people_say_them() -> None:
+    assert [seconds(s) for s in (None, 0.25, 12, 185, 7800)] == ["", "0.25 s", "12 s", "3 min 5 s", "2 h 10 min"]
+    assert [volume(b) for b in (12, 1500, 2.5e9)] == ["12 bytes", "1.5 kB", "2.5 GB"]
+    assert clock(None) == "" and clock(86400.0 * 365).startswith("1971-01-01")
