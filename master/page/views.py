@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ATTEMPTS = 1500  # bars of the timeline
+ATTEMPTS = 1000  # bars of the timeline
 DOTS = 1500  # of the plot
 NEXT = 100  # tasks that are shown as the next ones
 TABS = {"": "Overview", "hosts": "Hosts", "tasks": "Tasks", "results": "Results", "next": "Next", "log": "Log"}

@@ -197,7 +197,7 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.get_by_role("button", name="Retry").click()
     expect(page.locator("main .lead")).to_contain_text("waiting", timeout=SOON)
     page.goto(farm.url("log"))
-    for event in ("paused", "the sweep goes on", "h02 is benched by hand"):
+    for event in ("paused", "the sweep goes on", "h02 gets nothing new"):
         expect(page.locator("[data-see-notes]")).to_contain_text(event)
 
 
