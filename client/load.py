@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import time
 from typing import Callable, Optional
 
@@ -21,10 +22,11 @@ def memory_used() -> Optional[float]:
     """Of all memory of this host, which share is not to be had; None where the system does not tell."""
     try:
         with open("/proc/meminfo") as file:
-            lines = dict(line.split(":", 1) for line in file.read().splitlines())
-        return 1.0 - int(lines["MemAvailable"].split()[0]) / int(lines["MemTotal"].split()[0])
-    except (OSError, KeyError, ValueError, ZeroDivisionError):
+            text = file.read()
+    except OSError:
         return None
+    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", text, re.M))
+    return 1.0 - int(found["MemAvailable"]) / int(found["MemTotal"]) if len(found) == 2 else None
 
 
 def disk_used(folder: str) -> Optional[float]:

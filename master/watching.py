@@ -15,11 +15,11 @@ Noted = Callable[[dict[str, Any]], object]
 
 
 class Watch:
-    """`state` is the copy, never half changed: each change makes a new one."""
+    """`copy` is it, never half changed: each change makes a new one."""
 
     def __init__(self, folder: Path, changed: Changed | None = None, noted: Noted | None = None) -> None:
         """`changed(state, change)` is called for each change, `noted(note)` for each event of the run."""
-        self.folder, self.state = folder, dict[str, Any]()
+        self.folder, self.copy = folder, dict[str, Any]()
         self._changed, self._noted = changed, noted
         self._thread: threading.Thread | None = None
         self._fault: Exception | None = None
@@ -29,9 +29,9 @@ class Watch:
         """Each event after it was applied, until the run has ended."""
         for event, data in events(self.folder):
             if event == "state":
-                self.state = data
+                self.copy = data
             elif event == "change":
-                self.state = apply(self.state, data)
+                self.copy = apply(self.copy, data)
             self._call(event, data)
             yield event, data
 
@@ -39,13 +39,13 @@ class Watch:
         if event == "note" and self._noted:
             self._noted(data)
         elif event != "note" and self._changed:
-            self._changed(self.state, data)
+            self._changed(self.copy, data)
 
     def run(self) -> dict[str, Any]:
         """Follow until the run has ended; the last state."""
         for _ in self:
             continue
-        return self.state
+        return self.copy
 
     def start(self) -> Watch:
         """The same in a thread: the caller goes on, and reads `state` when it likes."""

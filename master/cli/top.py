@@ -53,9 +53,9 @@ def _follow(folder: Path) -> None:
     screen = Screen(sys.stdout)
     try:
         while not watch.wait(PAUSE):
-            if watch.state:
-                screen.show(watch.state)
+            if watch.copy:
+                screen.show(watch.copy)
     finally:
         screen.stop()
-    if watch.state:
-        click.echo(f"{counts(watch.state)}; the run has ended")
+    if watch.copy:
+        click.echo(f"{counts(watch.copy)}; the run has ended")

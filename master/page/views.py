@@ -72,13 +72,13 @@ class Views:
         """The table of tasks."""
         running = sorted(n for n, task in self.desk.farm.tasks.items() if task.state is TaskState.RUNNING)
         wish = Wish(request.query)
-        wish.among = running if wish.state is TaskState.RUNNING else None
+        wish.among = running if wish.only is TaskState.RUNNING else None
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
         """The table of results, and a plot."""
         wish = Wish(request.query)
-        wish.state = TaskState.DONE
+        wish.only = TaskState.DONE
         return await self._table(request, "results", wish)
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:

@@ -28,7 +28,7 @@ class Wish:
         self.sort = query.get("sort", "") or "number"
         self.x, self.y = query.get("x", ""), query.get("y", "")
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
-        self.state = next((state for state in TaskState if state == query.get("state")), None)
+        self.only = next((state for state in TaskState if state == query.get("state")), None)
         self.among: Sequence[int] | None = None
 
     @property
@@ -42,7 +42,7 @@ class Wish:
 
     def kept(self) -> dict[str, str]:
         """All of it but the order and the place, for links."""
-        state = self.state.value if self.state else ""
+        state = self.only.value if self.only else ""
         return {"where": self.where, "host": self.host, "state": state, "x": self.x, "y": self.y}
 
     def look(self, listing: Listing, dots: int) -> dict[str, Any]:
@@ -65,14 +65,14 @@ class Wish:
             conditions.append(Condition("host", "=", self.host))
         if self.column not in names:
             raise UsageError(f"there is no column {self.column}", todo=f"There are: {', '.join(names)}.")
-        return Wanted(self.state, conditions, self.column, self.sort.startswith("-"), self.offset, ROWS, self.among)
+        return Wanted(self.only, conditions, self.column, self.sort.startswith("-"), self.offset, ROWS, self.among)
 
     def _total(self, listing: Listing) -> int | None:
         """How many there are, where that is known without counting."""
         if self.where or self.host:
             return None
         counts = listing.counts()
-        return counts[self.state] if self.state else sum(counts.values())
+        return counts[self.only] if self.only else sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:
         """Of one column over another; those that were not chosen are the first that there are."""

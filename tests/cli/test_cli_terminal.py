@@ -171,7 +171,7 @@ if state is None:
     watch.start()
     while not watch.wait(0.05):
         pass
-    state = watch.state
+    state = watch.copy
 assert seen[0] == 0 and seen[-1] == 2, seen
 print(state["sweep"]["failed"], state["hosts"]["localhost"]["done"])
 """

@@ -125,7 +125,7 @@ def test_a_task_of_several_cores_counts_as_so_many() -> None:
 def test_the_client_tells_it_how_many_cores_a_task_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Idle:
         def __init__(self, *_: object) -> None:
-            self.load = Load()
+            self.load, self.orders = Load(), self
 
         def run(self, *_: object) -> int:
             return self.load.cores

@@ -80,6 +80,7 @@ def test_the_configuration_is_lines_of_key_and_value() -> None:
     assert pairs == {
         "DeleteWorker": "Yes", "DeleteClient": "No", "Ping": "30", "Grace": "180", "Client": "12", "Worker": "pi.py",
         "MD5": "m" * 32, "SHA256": "s" * 64, "Cores": "2", "Nice": "5", "MaxResult": "10000000000", "Batch": "Yes",
+        "Control": "hold", "Ask": "",
         "Setup": '"module load gcc\\nexport A=\'1\'"',
     }  # fmt: skip
     without = protocol.config(SETUP, "1", None, None)
