@@ -268,7 +268,8 @@ def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
             await until(lambda: len(yard.hosts) == 3, "the new line is started")
             assert at.farm.aside == {"b": Aside.DRAINED}
             path.write_text("a\nb slots=2\nc\n# more\n")
-            await until(lambda: not at.farm.aside, "the line that is back is used")
+            await until(lambda: yard.used, "the line that is back is used")
+            assert not at.farm.aside
             assert yard.used == ["b"] and [host.name for host in yard.hosts] == ["a", "b", "c"]
             path.write_text("a sluts=2\n")
             await until(lambda: warned, "it says what is wrong")
