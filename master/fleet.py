@@ -114,7 +114,7 @@ class Fleet:
 
     def check(self) -> None:
         """Raises NothingRuns when every host was tried, none came up and no other client is here."""
-        tried = self._tasks and not self._up and all(h.name in self.faults for h in self.hosts)
+        tried = self._started and self.hosts and not self._up and all(h.name in self.faults for h in self.hosts)
         if tried and not any(not c.gone for c in self.desk.farm.clients.values()):
             raise NothingRuns(
                 "nothing could run: no host came up",

@@ -19,19 +19,24 @@ class Watch:
 
     def __init__(self, folder: Path, changed: Changed | None = None, noted: Noted | None = None) -> None:
         """`changed(state, change)` is called for each change, `noted(note)` for each event of the run."""
-        self.folder, self.copy = folder, dict[str, Any]()
+        self.folder, self._copy = folder, dict[str, Any]()
         self._changed, self._noted = changed, noted
         self._thread: threading.Thread | None = None
         self._fault: Exception | None = None
         find(folder)  # who mistypes a name wants to hear it now
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """How the sweep stands, as far as it was heard; empty before the first word."""
+        return self._copy
+
     def __iter__(self) -> Iterator[Event]:
         """Each event after it was applied, until the run has ended."""
         for event, data in events(self.folder):
             if event == "state":
-                self.copy = data
+                self._copy = data
             elif event == "change":
-                self.copy = apply(self.copy, data)
+                self._copy = apply(self._copy, data)
             self._call(event, data)
             yield event, data
 

@@ -53,9 +53,9 @@ def _follow(folder: Path) -> None:
     screen = Screen(sys.stdout)
     try:
         while not watch.wait(PAUSE):
-            if watch.copy:
-                screen.show(watch.copy)
+            if watch.state:
+                screen.show(watch.state)
     finally:
         screen.stop()
-    if watch.copy:
-        click.echo(f"{counts(watch.copy)}; the run has ended")
+    if watch.state:
+        click.echo(f"{counts(watch.state)}; the run has ended")

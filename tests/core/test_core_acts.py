@@ -150,6 +150,7 @@ def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: P
             await fail(at, client)
             await say(acts, "cancel", tasks=[2])
             assert states(at) == ["failed", "cancelled", "waiting"]
+            at.farm.fed = 2  # all have come in
             assert await say(acts, "retry", tasks=[2, 3]) == "1 set waits again; not so 3"
             assert await say(acts, "retry") == "1 set waits again"
             with pytest.raises(UsageError, match="no set has failed"):
