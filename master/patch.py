@@ -16,13 +16,21 @@ def diff(old: Document, new: Document) -> dict[str, Any]:
     patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
     for key, value in new.items():
         known = old.get(key)
-        if known is value or (known == value and type(known) is type(value)):
-            continue
         if isinstance(known, Mapping) and isinstance(value, Mapping):
-            patch[key] = diff(known, value)
-        else:
+            if inner := diff(known, value):
+                patch[key] = inner
+        elif not _same(known, value):
             patch[key] = value
     return patch
+
+
+def _same(one: Any, other: Any) -> bool:
+    """As JSON says it: 0 is not false, also within a list."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return not diff(one, other) and not diff(other, one)
+    return type(one) is type(other) and bool(one == other)
 
 
 def apply(document: Document, patch: Document) -> dict[str, Any]:

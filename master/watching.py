@@ -44,13 +44,13 @@ class Watch:
         if event == "note" and self._noted:
             self._noted(data)
         elif event != "note" and self._changed:
-            self._changed(self.copy, data)
+            self._changed(self._copy, data)
 
     def run(self) -> dict[str, Any]:
         """Follow until the run has ended; the last state."""
         for _ in self:
             continue
-        return self.copy
+        return self._copy
 
     def start(self) -> Watch:
         """The same in a thread: the caller goes on, and reads `state` when it likes."""
