@@ -18,7 +18,8 @@ from .slot import Attempt, CannotRun, Given
 from .spawn import have_no_input
 from .trust import Trust, clock
 
-LONGEST_WAIT = 2.0
+LONGEST_WAIT = 0.5  # seconds between looks at the clock while programs run: of a sleep, so much may count as awake
+ASLEEP = 2.0  # seconds later than awaited, after which we were stopped
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
 TOGETHER = 8  # short tasks whose directories are made, and whose results are read, one after the other
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
@@ -241,7 +242,7 @@ class Hand:
 
     def _forgive(self, late: float) -> None:
         """We were stopped for a while: no program's timeout runs meanwhile."""
-        if late > LONGEST_WAIT:
+        if late > ASLEEP:
             for attempt in self.running.values():
                 attempt.deadline += late if attempt.deadline else 0.0
 
