@@ -263,7 +263,7 @@ def test_a_body_that_breaks_off_changes_nothing_and_leaves_nothing(long_sweep: M
             piece = body[:cut]
             sock.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(piece):x}\r\n".encode() + piece)
     wait_for(lambda: not os.listdir(long_sweep.runs / "incoming"), why="the spool is not cleared")
-    assert state(long_sweep, ticket) == ("running", 0)
+    assert state(long_sweep, ticket) == ("waiting", 0), "as the store says of what is out"
     assert long_sweep.complete(ticket, *results()) == "accepted"
     assert "Traceback" not in long_sweep.log + long_sweep.err.read_text()
 
@@ -275,7 +275,7 @@ def test_a_part_over_max_result_is_413_and_names_it(long_sweep: Master) -> None:
     for parts in (results(b"x" * 1_000_001), [("stdout", b"x" * 1_000_001), ("data", b"")]):
         reply = long_sweep.post("/complete", {"ticket": ticket}, parts)
         assert reply.status == 413 and "max_result, 1000000 bytes" in reply.text and reply.text.count("\n") == 1
-    assert state(long_sweep, ticket)[0] == "running"
+    assert state(long_sweep, ticket)[0] == "waiting", "as the store says of what is out"
     assert not os.listdir(long_sweep.runs / "incoming")
     assert long_sweep.complete(ticket, *results()) == "accepted"
 
