@@ -20,6 +20,12 @@ def victims(pair: list[int], who: str) -> list[int]:
     return {"the guard": pair[:1], "the client": pair[1:2], "a hand": pair[2:3], "both": pair[:2], "all": pair}[who]
 
 
+def kill(pids: list[int]) -> None:
+    """All in one moment: nobody sees another one die first."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        signal_to(pids, number)
+
+
 @pytest.mark.parametrize("who", ["the client", "the guard", "a hand", "both", "all"])
 def test_killed_on_this_machine(make_drill: Maker, who: str) -> None:
     drill = make_drill()
@@ -27,7 +33,7 @@ def test_killed_on_this_machine(make_drill: Maker, who: str) -> None:
     drill.start_run()
     drill.wait_done(10)
     at_work = drill.wait_at_gate()
-    signal_to(victims(drill.local_client(), who), signal.SIGKILL)
+    kill(victims(drill.local_client(), who))
     drill.open_gate()
     drill.end()
     again = {x for x, times in drill.times_begun().items() if times > 1}
@@ -42,7 +48,7 @@ def test_killed_on_a_host(make_drill: Maker, lab: Lab, who: str) -> None:
     drill.start_run()
     drill.wait_done(10)
     pair = drill.client_of(drill.hosts[0])
-    signal_to(victims(pair, who), signal.SIGKILL)
+    kill(victims(pair, who))
     # The last sets wait until the host has a client again, which clears what the dead one left.
     wait_until(lambda: not set(drill.client_of(drill.hosts[0]) or pair) & set(pair), "a new client", 40)
     drill.open_gate()

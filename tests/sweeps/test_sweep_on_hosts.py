@@ -127,6 +127,7 @@ def test_hosts_of_every_kind_share_a_sweep_of_500_sets(
 def test_hosts_with_one_home_share_a_sweep_of_500_sets(lab: Lab, hosts: list[LabHost], sweep: Path) -> None:
     lab.boot(Boot(shared_home=True))
     before = {host.name: host.files() for host in hosts}
+    slower(sweep, 200)  # the last of them comes up seconds after the first
     done = run(sweep, lab, "h[01-08] slots=2")
     assert done.returncode == 0
     assert set(check_table(sweep)) == {f"h{number:02d}" for number in range(1, 9)}
