@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 WORKER = """#!/bin/sh
+echo "set $1 has begun" >&2
 while [ ! -e "$GATE/$1" ]; do sleep 0.05; done
 [ "$1" != 3 ] || { echo 'no <b>licence</b>' >&2; exit 4; }
 echo "$1"

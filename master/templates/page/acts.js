@@ -44,14 +44,18 @@ function follow(button) {
   box.textContent = "";
   box.hidden = false;
   following = new EventSource(at("output", { task: button.dataset.task, which: button.dataset.follow }));
-  following.onmessage = (event) => {
-    box.append(`${event.data}\n`);
+  const source = following;
+  const text = new TextDecoder();
+  source.addEventListener("out", (event) => {
+    const bytes = Uint8Array.from(atob(JSON.parse(event.data)), (letter) => letter.charCodeAt(0));
+    box.append(text.decode(bytes, { stream: true }));
     box.scrollTop = box.scrollHeight;
-  };
-  following.onerror = () => {
-    if (following.readyState === EventSource.CLOSED && !box.textContent) box.textContent = "Its output cannot be followed now.";
-    following.close();
-  };
+  });
+  source.addEventListener("exit", () => source.close()); // or it would be asked again
+  source.addEventListener("error", (event) => { // the master's sentence; or, without one, the connection's end
+    if (event.data) box.append(`${box.textContent ? "\n" : ""}${JSON.parse(event.data)}`);
+    source.close();
+  });
 }
 
 document.addEventListener("click", (event) => {
