@@ -24,6 +24,7 @@ from .trust import clock
 from .wire import Master
 
 LONGEST_WAIT = 2.0
+LAST_WORDS = 2.0  # seconds for answers to questions about what ran here
 OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
 
 
@@ -106,6 +107,7 @@ class Loop:
             self._done([attempt])
         if self.over is not None and self.over.code not in (ends.REFUSED, ends.NOT_REACHED):
             self._until(lambda: not any(not one.dropped for one in list(self.held.values())), 5.0)
+            self._until(lambda: not self.orders.carriers, LAST_WORDS)
         self.master.stopping.set()
         self.asker.line.close()
 

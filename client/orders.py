@@ -128,7 +128,8 @@ class Carrier(Talker):
         return attempt
 
     def _is_over(self) -> bool:
-        return bool(self.ticket) and self.ticket not in self.loop.working
+        """Also when the client ends: then nothing runs any more."""
+        return self.loop.over is not None or (self.ticket != 0 and self.ticket not in self.loop.working)
 
     def _processes(self) -> int:
         """As rows, one JSON object a line."""
@@ -209,8 +210,8 @@ class Carrier(Talker):
                     self._say(piece)
                 elif over:
                     return 0
-                elif self.loop.master.stopping.wait(LOOK):
-                    raise NotDone("the client ends")
+                else:
+                    self.loop.master.stopping.wait(LOOK)
 
     def _opened(self, path: str) -> Any:
         """Once it has begun."""
@@ -220,8 +221,7 @@ class Carrier(Talker):
             except FileNotFoundError:
                 if self._is_over():
                     raise NotDone(FINISHED)
-                if self.loop.master.stopping.wait(LOOK):
-                    raise NotDone("the client ends")
+                self.loop.master.stopping.wait(LOOK)
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

@@ -15,7 +15,7 @@ FIRST = ("init", "check", "run", "status", "results", "retry")
 #: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
 MANY = 50_000
 MORE = (
-    "show", "log", "ask", "ps", "collect", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts",
+    "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts",
     "doctor",
 )  # fmt: skip
 

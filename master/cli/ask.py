@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from .common import folder_of, load, sweep_file, sweep_name, volume
+from .common import as_json, folder_of, load, print_json, sweep_file, sweep_name, volume
 
 
 class WithAllowed(click.Command):
@@ -32,10 +33,12 @@ class WithAllowed(click.Command):
 @click.option("--limit", type=click.FloatRange(0.1, 3600), default=60.0, help="Seconds that it may take.  [60]")
 @sweep_file
 @sweep_name
+@as_json
 @volume
 def command(
-    words: tuple[str, ...], host: str | None, limit: float, file: Path, name: str | None, quiet: bool, verbose: int
-) -> int:
+    words: tuple[str, ...], host: str | None, limit: float, file: Path, name: str | None, json_: bool, quiet: bool,
+    verbose: int,
+) -> int:  # fmt: skip
     """Run a command in the directory of a running set, on its host; print what it prints, end with its exit code.
 
     What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of the set itself. `ps`
@@ -48,7 +51,13 @@ def command(
     where, asked = ({"host": host}, words) if host else ({"task": _number(words)}, words[1:])
     if not asked:
         raise UsageError("there is no command", todo="spe ask 17 -- ls -l")
-    return printed(folder_of(file, name), "/ask", {**where, "words": list(asked), "limit": limit})
+    body = {**where, "words": list(asked), "limit": limit}
+    if not json_:
+        return printed(folder_of(file, name), "/ask", body)
+    kept = io.TextIOWrapper(io.BytesIO())
+    code = printed(folder_of(file, name), "/ask", body, kept)
+    print_json({"exit": code, "output": kept.buffer.getvalue().decode("utf-8", "replace")})
+    return code
 
 
 def _number(words: Sequence[str]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 from typing import Any
 from urllib.parse import urlsplit
@@ -212,9 +211,3 @@ def test_who_may_only_read_cannot_act_and_it_is_logged(bench: Bench, running: St
     assert status == 200 and answer["said"].startswith("nothing new is begun")
     done = ends(bench, running)
     assert done.code == 130 and bench.column("x") == ["1", "2"], done
-
-
-def test_programs_of_single_sets_are_not_paused_yet(bench: Bench, running: Started) -> None:
-    assert "`spe pause` pauses the sweep" in bench.start("pause", "1").end().err
-    os.kill(running.pid, signal.SIGINT)
-    assert ends(bench, running).code == 130

@@ -75,7 +75,7 @@ PART_NAMES = st.one_of(
 )  # fmt: skip
 FORMS = st.lists(st.tuples(PART_NAMES, st.binary(max_size=50)), max_size=5).map(form)
 BODIES = st.one_of(st.just(b""), st.binary(max_size=200), st.lists(PIECES, max_size=12).map(b"".join), FORMS)
-FINE = {200, 204, 205, 206, 304, 400, 403, 404, 405, 413, 415, 416, 417, 503}
+FINE = {200, 204, 205, 206, 304, 400, 403, 404, 405, 410, 413, 415, 416, 417, 503}
 
 
 @st.composite
