@@ -179,7 +179,7 @@ def test_a_line_of_the_hosts_file_that_comes_is_started_and_one_that_goes_is_lef
     until(lambda: not hosts[0].processes(user_only=True), 60, "the client of h01 has left")
     hosts[0].shell("rm gate")
     assert hosts[0].files() == before
-    assert states(gated)["h01"] == ("drained", 0)
+    until(lambda: states(gated)["h01"] == ("drained", 0), 20, "the picture, which is drawn now and then, says so")
     hosts[1].shell("touch gate")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
