@@ -126,7 +126,7 @@ def test_a_drained_host_is_left_as_it_was_found_and_can_be_used_again(bench: Ben
     tell(bench, "hosts", "drain", "localhost")
     bench.open_gate()
     wait_until(lambda: list(bench.processes()) == [running.pid], "its client has left")
-    wait_until(lambda: ask(bench, "hosts")[0]["state"] == "drained", "the picture, which is drawn now and then, says so")
+    wait_until(lambda: ask(bench, "hosts")[0]["state"] == "drained", "its picture is drawn anew")
     assert len(bench.logged()) == 2
     assert "localhost is drained by hand" in bench.start("why", "3").end().out
     assert tell(bench, "hosts", "use", "localhost") == "localhost is used again"
