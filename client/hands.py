@@ -16,10 +16,6 @@ MOST = 4  # each is good for some two thousand programs a second
 END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
 
 
-class HandDied(Exception):
-    """Somebody killed one of them, in one sentence."""
-
-
 class _One:
     """A hand as the client sees it."""
 
@@ -74,13 +70,13 @@ class Hands:
                 one.post.send("begin", batch)
 
     def heard(self) -> List[Message]:
-        """What they have said. Raises HandDied when one is gone."""
+        """What they have said; of one that is gone, that it is."""
         found: List[Message] = []
-        for one in self._all:
+        for one in list(self._all):
             try:
                 messages = one.post.heard()
             except Gone:
-                raise HandDied(self._bury(one))
+                messages = [("fault", self._bury(one))]
             one.given -= sum(len(argument) for name, argument in messages if name in ("done", "back", "unbegun"))
             found += messages
         return found

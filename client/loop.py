@@ -12,7 +12,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional
 from . import ends
 from .ahead import Pace
 from .children import Strays
-from .hands import END_TIME, HandDied, Hands
+from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
 from .orders import Orders
@@ -80,11 +80,8 @@ class Loop:
 
     def hear(self) -> None:
         """What the hands say."""
-        try:
-            for name, argument in self.hands.heard():
-                self._news[name](argument)
-        except HandDied as fault:
-            self.end(ends.Ending(ends.OTHER, str(fault)))
+        for name, argument in self.hands.heard():
+            self._news[name](argument)
 
     def feed(self) -> None:
         """No slot stays free while something is ready, here or at another hand."""
