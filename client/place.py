@@ -23,9 +23,8 @@ class Place:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.work = os.path.join(path, "work")
-        self.stdout, self.stderr = os.path.join(path, "stdout"), os.path.join(path, "stderr")
-        self.stdin = os.path.join(path, "stdin")
+        self.work, self.stdin = path + "/work", path + "/stdin"
+        self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
         self._outputs: Dict[int, int] = {}  # open files by their numbers in the program
 

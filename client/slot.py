@@ -40,7 +40,7 @@ class Attempt:
 
     def __init__(self, task: Task, base: str) -> None:
         self.task = task
-        self.place = Place(os.path.join(base, str(task.ticket)))
+        self.place = Place("%s/%d" % (base, task.ticket))
         self.folder, self.stdout, self.stderr = self.place.work, self.place.stdout, self.place.stderr
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
