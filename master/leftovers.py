@@ -12,6 +12,7 @@ from .extract import human
 from .record import record
 
 MOST, MOST_BYTES = 100, 8000  # files that are kept of an attempt, bytes of all their lines
+LARGEST = 10**18 - 1  # what a line can say
 _LINE = re.compile(r"(-|[0-9]{1,18}) (.+)")
 SUMMED_UP = 10  # files that a sentence names
 _MORE = re.compile(r"([+>])([0-9]{1,18})")
@@ -55,16 +56,17 @@ class Leftovers:
 
 def parse(text: str) -> Leftovers | None:
     """What was told, bounded and made harmless; None when nothing was."""
-    if not text.strip():
-        return None
-    told, more, at_least = list[Left](), 0, False
+    told, at_least = list[Left](), False
+    more: int | None = None
     for line in text.split("\n"):
         if found := _LINE.fullmatch(line):
             told.append(Left(printable(found[2]), None if found[1] == "-" else int(found[1])))
         elif found := _MORE.fullmatch(line):
             more, at_least = int(found[2]), found[1] == ">"
+    if not told and more is None:
+        return None
     kept = list(_that_fit(told))
-    return Leftovers(tuple(kept), more + len(told) - len(kept), at_least)
+    return Leftovers(tuple(kept), min(LARGEST, (more or 0) + len(told) - len(kept)), at_least)
 
 
 def printable(text: str) -> str:

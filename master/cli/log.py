@@ -95,6 +95,8 @@ def _print(reader: Reader, task: TaskDetail) -> None:
     if task.reason and task.reason not in [ticket.reason for ticket in task.tickets]:
         click.echo(f"{name}: {task.state}: {task.reason}")
     for ticket in task.tickets:
+        if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
+            continue  # a copy, or never begun: there is nothing to tell
         head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
         click.echo(head + (f": {ticket.reason}" if ticket.reason else ""))
         _print_evidence(ticket)
