@@ -41,7 +41,7 @@ results: {{y: {{from: out.txt, as: int}}}}
 attempts: 1
 timeout: 3
 hosts: [localhost slots=1]
-""")
+""")  # fmt: skip
     done = bench.spe("run", seconds=120)
     assert done.code == 1, done
     return bench
@@ -149,6 +149,21 @@ def test_the_page_of_a_task_shows_them_and_runs_no_foreign_code(bench: Bench) ->
     listed = html.partition('aria-label="Files of ticket 1">')[2].partition("</ul>")[0]
     assert listed == "<li>   0 bytes  &lt;b&gt;x</li><li>            work@</li>"
     assert "<dt>Read</dt>" in html and "<dt>Written</dt>" in html
+
+
+def test_what_an_attempt_used_is_kept_when_its_result_is_judged_again(bench: Bench) -> None:
+    bench.worker("head -c 100000 /dev/zero > some; echo 1")
+    bench.write("hooks.py", "def check(task, result):\n    raise RuntimeError('no')\n")
+    bench.write("spe.yaml", "command: ./work\nvalidate: hooks.py:check\n")
+    assert bench.spe("run").code == 1
+    (before,) = bench.ok("show", "1", "--json").json["tickets"]
+    bench.write("hooks.py", "def check(task, result):\n    return True\n")
+    bench.ok("collect")
+    (after,) = bench.ok("show", "1", "--json").json["tickets"]
+    assert (before["state"], after["state"]) == ("rejected", "accepted")
+    assert [after[name] for name in ("cpu", "memory", "read", "written")] == [
+        before[name] for name in ("cpu", "memory", "read", "written")
+    ]
 
 
 def test_a_try_that_fails_shows_what_was_there_too(bench: Bench) -> None:

@@ -32,6 +32,14 @@ def test_a_failure_tells_the_files_that_were_in_its_directory(farm: Farm, client
     assert files_of(farm, 2) == ["+0"]
 
 
+def test_a_failure_whose_batch_was_refused_tells_them_alone(farm: Farm, client: Started) -> None:
+    farm.config["Batch"] = "Yes"
+    farm.script["/results"].append((404, {}, b"what?"))
+    farm.add(task(1, *SH, "echo 1 > left; exit 3"))
+    client.run()
+    assert farm.of("/failed")[0].parts["files"] == b"2 left\n+0\n"
+
+
 def test_a_result_that_was_not_written_is_told_with_what_was(farm: Farm, client: Started) -> None:
     farm.add(task(1, *SH, "echo 1 > Out.txt", results={"r": "out.txt"}), task(2, "no-such-program"))
     client.run()
@@ -80,23 +88,35 @@ def test_long_names_do_not_make_a_long_list(tmp_path: Path) -> None:
 
 
 def test_nobody_counts_to_the_end_of_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_into: list[str] = []
+
+    def names(folder: str) -> list[tuple[str, bool]]:
+        looked_into.append(folder)
+        return every(folder)
+
+    every = evidence._names
+    monkeypatch.setattr(evidence, "_names", names)
     monkeypatch.setattr(evidence, "MOST_SEEN", 200)
-    for n in range(250):
-        (tmp_path / f"{n:03}").touch()
+    for n in range(300):
+        (tmp_path / f"f{n % 10}").mkdir(exist_ok=True)
+        (tmp_path / f"f{n % 10}" / f"{n:03}").touch()
     lines = listing(str(tmp_path)).decode().splitlines()
     assert (len(lines), lines[-1]) == (MOST + 1, f">{200 - MOST}")
+    assert len(looked_into) == 8, "the top, and as many folders as it takes"
 
 
 def test_a_place_that_is_not_there_or_deep_or_goes_in_circles_is_no_fault(tmp_path: Path) -> None:
     assert listing(str(tmp_path / "gone")) == b""
-    deep = str(tmp_path)
+    deep, folders = str(tmp_path), 0
     while len(deep) < 3800:  # almost as long as a path may be
         deep += "/" + "d" * 200
         os.mkdir(deep)
+        folders += 1
     (tmp_path / "circle").symlink_to(tmp_path)
     lines = listing(str(tmp_path)).splitlines(keepends=True)
     assert lines[0] == b"- circle@\n", "a link is named and not followed"
-    assert sum(map(len, lines[:-1])) <= MOST_BYTES and lines[-1] != b"+0\n"
+    assert sum(map(len, lines[:-1])) <= MOST_BYTES
+    assert lines[-1] == b"+%d\n" % (1 + folders - len(lines[:-1]))
 
 
 def test_usage_tells_what_went_to_storage_and_came_from_there(farm: Farm, client: Started) -> None:
