@@ -8,6 +8,8 @@ from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .slot import Attempt
 from .wire import PATIENT, BrokenOff, Line, Query
 
+SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure carries
+
 
 def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
     """Bring what is packed in one request; False when the master does not take it so."""
@@ -66,7 +68,7 @@ def _body(attempt: Attempt, max_result: int) -> Body:
 
 def _failed(line: Line, attempt: Attempt) -> None:
     query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
-    said: List[Part] = [part for part in attempt.packed or [] if part[0] in ("stderr", "exit-code", "usage", "stdout")]
+    said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
     reply = line.ask("/failed", query, Body(said or [("stdout", tail(attempt.stdout)), *remarks(attempt)]))
     if reply.status != 200:
         log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))

@@ -4,6 +4,7 @@ import os
 import stat
 from typing import Dict, List, Tuple
 
+from .evidence import listing
 from .multipart import FilePart
 from .slot import Attempt
 
@@ -58,6 +59,8 @@ def remarks(attempt: Attempt) -> List[Tuple[str, bytes]]:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
         parts.append(("usage", ("{%s}" % ", ".join('"%s": %r' % one for one in attempt.usage.items())).encode()))
+    if attempt.reason:
+        parts.append(("files", listing(attempt.folder)))
     return parts
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .changes import Usage
-from .evidence import exit_code_of, failure_of, tail_of, usage_of
+from .evidence import exit_code_of, failure_of, files_of, tail_of, usage_of
 from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
@@ -219,7 +219,8 @@ class Arrivals:
         return "accepted" if taken else "expired"
 
     def _fail(self, ticket: Ticket, one: _Judged, client: str, stdout: bytes, stderr: bytes) -> None:
-        failure = failure_of(one.report.reason or "", exit_code_of(one.report.parts), stderr)
+        parts = one.report.parts
+        failure = failure_of(one.report.reason or "", exit_code_of(parts), stderr, files_of(parts))
         if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 

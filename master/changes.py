@@ -15,12 +15,17 @@ from .record import record
 
 @record
 class Usage:
-    """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown."""
+    """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown.
+
+    `read` and `written`: bytes that its processes moved from and to storage; None where the system does not tell.
+    """
 
     wall: float = 0.0
     user: float = 0.0
     system: float = 0.0
     memory: int = 0
+    read: int | None = None
+    written: int | None = None
 
 
 @record

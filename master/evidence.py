@@ -1,4 +1,4 @@
-"""What a client reports beside the results, read with suspicion: exit code, usage, the ends of the output."""
+"""What a client reports beside the results, read with suspicion: exit code, usage, ends of the output, files there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from .changes import Usage
 from .extract import Part
+from .leftovers import Leftovers, parse, printable
 from .model import Failure
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
@@ -49,9 +50,10 @@ def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
     try:
         told = json.loads(part.read().decode())  # a text: of bytes, json finds out the encoding first
         numbers = [_number(told.get(key, 0)) for key in ("wall", "user", "system", "memory")]
+        moved = [int(_number(told[key])) if key in told else None for key in ("read", "written")]
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return Usage(wall=wall)
-    return Usage(numbers[0] or wall, numbers[1], numbers[2], int(numbers[3]))
+    return Usage(numbers[0] or wall, numbers[1], numbers[2], int(numbers[3]), *moved)
 
 
 def _number(value: object) -> float:
@@ -61,16 +63,17 @@ def _number(value: object) -> float:
     return number
 
 
-def failure_of(reason: str, exit_code: int | None, stderr: bytes) -> Failure:
+def files_of(parts: Mapping[str, Part]) -> Leftovers | None:
+    """The files that were in its directory; None when the client did not say."""
+    return parse(tail_of(parts, "files").decode("utf-8", "replace"))
+
+
+def failure_of(reason: str, exit_code: int | None, stderr: bytes, files: Leftovers | None = None) -> Failure:
     """The class of a failure, for `retry`, and its sentence, for people."""
     text = stderr.decode("utf-8", "replace")
     sentence = reason or (f"exit code {exit_code}" if exit_code is not None else "the client gave no reason")
-    return Failure(_kind(sentence, exit_code), _shown(_with_last_line(sentence, text)), exit_code, text)
-
-
-def _shown(sentence: str) -> str:
-    """A program's words on a terminal must not steer it."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "·" for c in sentence)
+    said = printable(_with_last_line(sentence, text))
+    return Failure(_kind(sentence, exit_code), said, exit_code, text, str(files) if files else None)
 
 
 def _kind(reason: str, exit_code: int | None) -> str:

@@ -198,7 +198,10 @@ class Farm(Handout):
         task.lost += ticket.blamed
         task.shunned.add(ticket.host)
         self.tally.lost(ticket.host)
-        self.changes.append(TicketEnded(ticket.id, ticket.state))
+        client = self.clients.get(ticket.client)
+        killed = client is not None and client.gone  # then somebody said so in its stead
+        how = "its client left" if not silent else f"its {'client was killed' if killed else 'host went silent'}"
+        self.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
         self._detach(task, ticket)
         if task.lost >= MAX_LOST:
             self.give_up(task, f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}")

@@ -21,7 +21,7 @@ from .nagging import Nagging
 from .parts import Begin, End, Event
 
 log = logging.getLogger("spe.receive")
-SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage")  # welcome beside the results
+SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results
 SIDE_LIMIT = 64 * 1024  # of these only the end is kept
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_PAUSE = 1.0  # seconds

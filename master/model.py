@@ -184,6 +184,7 @@ class Failure:
     reason: str
     exit_code: int | None = None
     stderr: str = ""
+    files: str | None = None  # that were in its directory, as leftovers.py writes them
 
 
 @record

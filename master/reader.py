@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from . import schema
 from .collect import FailedRow, ResultRow
 from .errors import StoreError, UsageError
+from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
 
 PAGE = 1000
@@ -60,10 +61,13 @@ class TicketRow:
     seconds: float | None
     cpu: float | None
     memory: int | None
+    read: int | None
+    written: int | None
     exit_code: int | None
     reason: str | None
     stdout: bytes
     stderr: bytes
+    files: Leftovers | None  # that were in its directory, when it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ class Reader:
     def _tickets(self, number: int) -> Iterator[TicketRow]:
         k, logs = schema.tickets, schema.logs
         query = (
-            select(k, logs.c.stdout, logs.c.stderr)
+            select(k, logs.c.stdout, logs.c.stderr, logs.c.files)
             .outerjoin(logs, logs.c.ticket == k.c.id)
             .where(k.c.task == number)
             .order_by(k.c.id)
@@ -216,8 +220,8 @@ class Reader:
         for row in self._connection.execute(query):
             cpu = None if row.user is None else row.user + row.system
             yield TicketRow(
-                row.id, row.host, row.state, row.issued, row.seconds, cpu, row.memory, row.exit_code, row.reason,
-                row.stdout or b"", row.stderr or b"",
+                row.id, row.host, row.state, row.issued, row.seconds, cpu, row.memory, row.read, row.written,
+                row.exit_code, row.reason, row.stdout or b"", row.stderr or b"", parse(row.files or ""),
             )  # fmt: skip
 
     def waiting_before(self, number: int) -> int:

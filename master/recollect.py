@@ -74,7 +74,7 @@ async def _judge_kept(store: Store, hooks: Hooks, folder: Path) -> tuple[int, in
                 continue
             accepted += 1
             kept = next(t for t in task.tickets if t.id == ticket)
-            usage = Usage(kept.seconds or 0.0, kept.cpu or 0.0, 0.0, kept.memory or 0)
+            usage = Usage(kept.seconds or 0.0, kept.cpu or 0.0, 0.0, kept.memory or 0, kept.read, kept.written)
             ended = TicketEnded(ticket, TicketState.ACCEPTED, usage, stderr=kept.stderr)
             await store.commit([ended, TaskMoved(number, TaskState.DONE, task.attempts, task.lost, "", ticket)])
     return judged, accepted, faults

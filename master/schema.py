@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData()
 
@@ -31,7 +31,7 @@ tasks = Table(
     Column("plan", Integer, nullable=False),  # the newest reading of the parameters that has it
     Column("position", Integer, nullable=False),  # its place in that reading
     Column("parameters", Text, nullable=False),  # a JSON object of texts
-    Column("state", Text, nullable=False),  # waiting (also while a ticket of it is out), done or failed
+    Column("state", Text, nullable=False),  # waiting (also while a ticket of it is out), done, failed or cancelled
     Column("attempts", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
     Column("reason", Text),
@@ -59,6 +59,8 @@ tickets = Table(
     Column("memory", Integer),
     Column("exit_code", Integer),
     Column("reason", Text),
+    Column("read", Integer),  # bytes from and to storage; NULL where the system does not tell
+    Column("written", Integer),
 )
 
 Index("tickets_of", tickets.c.task)
@@ -69,6 +71,7 @@ logs = Table(
     Column("ticket", Integer, primary_key=True),
     Column("stdout", BLOB),
     Column("stderr", BLOB),
+    Column("files", Text),  # that were in the directory of an attempt that failed: lines as in docs/protocol.md
 )
 
 outputs = Table(
@@ -134,6 +137,10 @@ STAND_INS: dict[int, tuple[str, ...]] = {
     1: ("CREATE TEMP VIEW clients AS SELECT *, NULL AS heard FROM main.clients",),
     2: (f"CREATE TEMP VIEW counts AS {_COUNTED}", f"CREATE TEMP VIEW hosts AS {_WORKED}"),
     3: (),
+    4: (
+        "CREATE TEMP VIEW tickets AS SELECT *, NULL AS read, NULL AS written FROM main.tickets",
+        "CREATE TEMP VIEW logs AS SELECT *, NULL AS files FROM main.logs",
+    ),
 }
 
 _COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
@@ -176,6 +183,12 @@ MIGRATIONS = {
         "UPDATE tasks SET state = 'waiting' WHERE state = 'running'",
         "DELETE FROM counts",
         f"INSERT INTO counts {_COUNTED}",
+    ),
+    # From here on a task may be cancelled, which a spe of before does not know: it refuses this version.
+    4: (
+        "ALTER TABLE tickets ADD COLUMN read INTEGER",
+        "ALTER TABLE tickets ADD COLUMN written INTEGER",
+        "ALTER TABLE logs ADD COLUMN files TEXT",
     ),
 }
 

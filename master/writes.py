@@ -60,8 +60,10 @@ _CLIENT = _insert(schema.clients, "id", "host", "platform", "slots", "pings", "s
 _CLIENT_LEFT = _update(schema.clients, "id", "seconds")
 _CLIENT_HEARD = _update(schema.clients, "id", "heard")
 _TICKET = _insert(schema.tickets, "id", "task", "client", "host", "state", "issued")
-_TICKET_ENDED = _update(schema.tickets, "id", "state", "seconds", "user", "system", "memory", "exit_code", "reason")
-_LOG = _insert(schema.logs, "ticket", "stdout", "stderr", replace=True)
+_TICKET_ENDED = _update(
+    schema.tickets, "id", "state", "seconds", "user", "system", "memory", "read", "written", "exit_code", "reason"
+)
+_LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
@@ -146,12 +148,17 @@ def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> No
 def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, ...]:
     code, reason = (failure.exit_code, failure.reason) if failure else (None, None)
     seconds = (round(used.wall, 6), round(used.user, 6), round(used.system, 6))
-    return (_TICKET_STORED[c.state], *seconds, used.memory, code, reason, c.id)
+    return (_TICKET_STORED[c.state], *seconds, used.memory, used.read, used.written, code, reason, c.id)
 
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
-    if kept := [(c.id, c.stdout, c.stderr) for c in changes if c.stdout or c.stderr]:
+    said = [(c.id, c.stdout, c.stderr, _files(c.failure)) for c in changes]
+    if kept := [one for one in said if any(one[1:])]:
         _LOG.run(connection, kept)
+
+
+def _files(failure: Failure | None) -> str | None:
+    return failure.files if failure else None
 
 
 def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:

@@ -114,6 +114,8 @@ def _told(task: TaskDetail) -> str:
     text = f"set 1 failed: {task.reason or 'it was not run'}\n"
     if ticket and ticket.stderr:
         text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"
+    if ticket and ticket.files:
+        text += f"its directory had: {ticket.files.summary()}\n"
     return text
 
 

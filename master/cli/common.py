@@ -14,6 +14,7 @@ import click
 from ..errors import UsageError
 
 if TYPE_CHECKING:
+    from ..leftovers import Leftovers
     from ..reader import Reader
     from ..sweep import Sweep
 
@@ -119,6 +120,12 @@ def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
 def print_json(value: object) -> None:
     """For programs, on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def files_there(left: Leftovers | None) -> dict[str, object]:
+    """The files that were in the directory of a failed attempt, for programs; null where that was not told."""
+    named = None if left is None else [{"name": one.name, "size": one.size} for one in left.files]
+    return {"files": named, "more_files": None if left is None else left.more}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

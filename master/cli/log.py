@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .common import as_json, folder_of, open_reader, print_json, shown, sweep_file_by_its_long_name, sweep_name, volume
+from .common import (
+    as_json,
+    files_there,
+    folder_of,
+    open_reader,
+    print_json,
+    shown,
+    sweep_file_by_its_long_name,
+    sweep_name,
+    volume,
+)
 from .elsewhere import reading
 
 if TYPE_CHECKING:
-    from ..reader import Reader, TaskDetail
+    from ..reader import Reader, TaskDetail, TicketRow
 
 
 @click.command()
@@ -28,7 +38,8 @@ if TYPE_CHECKING:
 def command(
     number: int | None, failed: bool, follow: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> int | None:
-    """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end).
+    """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end); of an
+    attempt that failed also how, and which files were in its directory then.
 
     \b
     Example: spe log 17
@@ -71,24 +82,38 @@ def record(task: TaskDetail) -> dict[str, object]:
         "number": task.number,
         "reason": task.reason,
         "tickets": [
-            {"ticket": t.id, "host": t.host, "state": t.state, "reason": t.reason,
-             "stdout": t.stdout.decode("utf-8", "replace"), "stderr": t.stderr.decode("utf-8", "replace")}
+            {"ticket": t.id, "host": t.host, "state": t.state, "exit_code": t.exit_code, "reason": t.reason,
+             "stdout": t.stdout.decode("utf-8", "replace"), "stderr": t.stderr.decode("utf-8", "replace"),
+             **files_there(t.files)}
             for t in task.tickets
         ],
     }  # fmt: skip
 
 
 def _print(reader: Reader, task: TaskDetail) -> None:
+    name = f"== task {task.number} ({shown(task.values)})"
+    if task.reason and task.reason not in [ticket.reason for ticket in task.tickets]:
+        click.echo(f"{name}: {task.state}: {task.reason}")
     for ticket in task.tickets:
-        head = f"== task {task.number} ({shown(task.values)}), ticket {ticket.id} on {ticket.host}: {ticket.state}"
+        if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
+            continue  # a copy, or never begun: there is nothing to tell
+        head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
         click.echo(head + (f": {ticket.reason}" if ticket.reason else ""))
-        for name, data in (("stdout", ticket.stdout), ("stderr", ticket.stderr)):
-            if data:
-                click.echo(f"-- {name}")
-                _raw(data)
+        _print_evidence(ticket)
     for output in task.outputs:
         click.echo(f"-- result {output.name}" + (f" ({reader.folder / output.file})" if output.file else ""))
         _raw(output.raw if output.raw is not None else output.value.encode() + b"\n")
+
+
+def _print_evidence(ticket: TicketRow) -> None:
+    for name, data in (("stdout", ticket.stdout), ("stderr", ticket.stderr)):
+        if data:
+            click.echo(f"-- {name}")
+            _raw(data)
+    if ticket.files:
+        click.echo("-- files in its directory" + ("" if ticket.files.files else ": none"))
+        for line in ticket.files.lines():
+            click.echo(line)
 
 
 def _raw(data: bytes) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import as_json, open_reader, print_json, sweep_file, sweep_name, table, volume
+from .common import as_json, files_there, open_reader, print_json, sweep_file, sweep_name, table, volume
 from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..reader import TaskDetail, TicketRow
+
+ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read", "written", "exit", "reason")
 
 
 @click.command()
@@ -50,7 +52,8 @@ def record(task: TaskDetail) -> dict[str, object]:
         "files": {o.name: o.file for o in task.outputs if o.file},
         "tickets": [
             {"ticket": t.id, "host": t.host, "state": t.state, "issued": t.issued, "seconds": t.seconds, "cpu": t.cpu,
-             "memory": t.memory, "exit_code": t.exit_code, "reason": t.reason}
+             "memory": t.memory, "read": t.read, "written": t.written, "exit_code": t.exit_code, "reason": t.reason,
+             **files_there(t.files)}
             for t in task.tickets
         ],
     }  # fmt: skip
@@ -68,12 +71,15 @@ def text(task: TaskDetail) -> str:
         )
     if task.tickets:
         rows = map(_attempt, task.tickets)
-        out += "\nattempts\n" + table(["ticket", "host", "state", "began", "seconds", "exit", "reason"], rows)
+        out += "\nattempts\n" + table(ATTEMPT, rows)
     return out
 
 
 def _attempt(ticket: TicketRow) -> list[object]:
+    from ..extract import human
+
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
-    seconds = "" if ticket.seconds is None else f"{ticket.seconds:.3f}"
+    seconds, cpu = ("" if one is None else f"{one:.3f}" for one in (ticket.seconds, ticket.cpu))
+    sizes = ("" if one is None else human(one) for one in (ticket.memory or None, ticket.read, ticket.written))
     code = "" if ticket.exit_code is None else ticket.exit_code
-    return [ticket.id, ticket.host, ticket.state, began, seconds, code, ticket.reason or ""]
+    return [ticket.id, ticket.host, ticket.state, began, seconds, cpu, *sizes, code, ticket.reason or ""]

@@ -51,8 +51,9 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
         return ["it is no longer among the parameters"]
     if task.state is TaskState.CANCELLED:
         return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
+    there = [f"its directory had: {last.files.summary()}"] if last and last.files else []
     if task.state is TaskState.FAILED:
-        return [f"it has failed: {task.reason}", "`spe retry` tries it again"]
+        return [f"it has failed: {task.reason}", *there, "`spe retry` tries it again"]
     reasons = [] if living(reader.folder) else ["nothing runs this sweep now: `spe run` goes on"]
     if task.state is TaskState.RUNNING:
         hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
@@ -61,7 +62,7 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
     ahead = reader.waiting_before(task.number)
     reasons.append(f"{ahead} other {'set waits' if ahead == 1 else 'sets wait'} before it" if ahead else "it is next")
     if last and last.reason:
-        reasons.append(f"its last attempt, on {last.host}: {last.reason}")
+        reasons += [f"its last attempt, on {last.host}: {last.reason}", *there]
     elif last and last.state == "lost":
         reasons.append(f"its last attempt was lost with {last.host}")
     return reasons

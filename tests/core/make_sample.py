@@ -11,13 +11,13 @@ from spe.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssu
 from spe.model import Failure, Output, TaskState, TicketState
 from spe.store import NewSet, Store
 
-USAGE = Usage(1.5, 1.0, 0.25, 1 << 20)
+USAGE = Usage(1.5, 1.0, 0.25, 1 << 20, 4096, 0)
 
 
 async def fill(store: Store) -> None:
-    """Four sets: done, failed, out on a host, waiting."""
+    """Five sets: done, failed, out on a host, waiting, cancelled."""
     await store.begin_plan(["x", "a b"], ["y", "trace"])
-    await store.add_sets([NewSet(bytes([n]) * 16, n, {"x": str(n), "a b": f"ü{n}"}) for n in range(4)])
+    await store.add_sets([NewSet(bytes([n]) * 16, n, {"x": str(n), "a b": f"ü{n}"}) for n in range(5)])
     await store.commit([ClientCame("1", "lab01", "linux-x86_64", 4, True)])
     await store.commit([TicketIssued(n, n, "1", "lab01") for n in (1, 2, 3)])
     outputs = (
@@ -26,10 +26,11 @@ async def fill(store: Store) -> None:
     )
     done = TaskMoved(1, TaskState.DONE, 1, 0, "", 1, {}, outputs)
     await store.commit([TicketEnded(1, TicketState.ACCEPTED, USAGE, stderr=b"a warning\n"), done])
-    failure = Failure("exit:3", "exit code 3: no licence", 3)
+    failure = Failure("exit:3", "exit code 3: no licence", 3, files="12 out.txt\n- work@\n+3\n")
     await store.commit([TicketEnded(2, TicketState.FAILED, USAGE, failure, b"", b"no licence\n")])
     await store.commit([TaskMoved(2, TaskState.FAILED, 1, 0, failure.reason, None, {"exit:3": 1})])
     await store.commit([TasksOut(1)])
+    await store.cancel([5], "cancelled by hand")
     await store.set_meta("workers", '{"any": "' + "0" * 64 + '"}')
 
 

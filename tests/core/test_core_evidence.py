@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.changes import Usage
-from spe.evidence import KEPT, exit_code_of, failure_of, tail_of, usage_of
+from spe.evidence import KEPT, exit_code_of, failure_of, files_of, tail_of, usage_of
 from spe.extract import Part
 from spe.keep import keep_files
 from spe.model import Output
@@ -21,7 +21,9 @@ def parts(**given: bytes) -> dict[str, Part]:
 
 def test_usage_is_read() -> None:
     told = b'{"wall": 2.5, "user": 1, "system": 0.25, "memory": 1048576}'
-    assert usage_of(parts(usage=told), 9.0) == Usage(2.5, 1.0, 0.25, 1048576)
+    assert usage_of(parts(usage=told), 9.0) == Usage(2.5, 1.0, 0.25, 1048576), "a client of before says no more"
+    told = told[:-1] + b', "read": 4096, "written": 0}'
+    assert usage_of(parts(usage=told), 9.0) == Usage(2.5, 1.0, 0.25, 1048576, 4096, 0)
 
 
 def test_without_word_the_masters_own_measure_counts() -> None:
@@ -34,6 +36,7 @@ def test_without_word_the_masters_own_measure_counts() -> None:
     [b"", b"{", b"null", b"[]", b"[1,2]", b"7", b'"x"', b"\xff", b'{"wall": NaN}', b'{"wall": -1}',
      b'{"wall": Infinity}',
      b'{"wall": [1]}', b'{"wall": {}}', b'{"wall": "soon"}', b'{"wall": null}', b'{"memory": 1e300}', b'{"user": 1e19}',
+     b'{"wall": 1, "read": -1}', b'{"wall": 1, "written": "x"}', b'{"read": 1e300}', b'{"written": NaN}',
      b'{"wall": ' + b"9" * 4000 + b"}", b"[" * 4000, b'{"wall": ' + b"[" * 4000, b" " * 5000 + b'{"wall": 1}'],
 )  # fmt: skip
 def test_nonsense_about_usage_is_as_if_nothing_had_been_said(nonsense: bytes) -> None:
@@ -46,6 +49,8 @@ def test_no_bytes_whatever_are_a_fault_of_the_masters(data: bytes) -> None:
     assert usage.wall >= 0
     code = exit_code_of(parts(exit_code=data))
     assert code is None or abs(code) < 2**32
+    files = files_of(parts(files=data))
+    assert files is None or len(str(files).encode()) < 1000
 
 
 @pytest.mark.parametrize(
@@ -81,6 +86,11 @@ def test_a_failure_is_told_with_the_last_line_of_stderr() -> None:
     assert failure.reason == "exit code 1: ValueError: caf\ufffd"
     assert len(failure_of("exit code 1", 1, b"x" * 10_000).reason) < 400
     assert failure_of("", None, b"").reason == "the client gave no reason"
+
+
+def test_a_failure_keeps_the_files_that_were_there_or_that_nobody_told() -> None:
+    assert failure_of("", 1, b"", files_of(parts(files=b"3 a\xff\n"))).files == "3 a\ufffd\n+0\n"
+    assert failure_of("", 1, b"", files_of({})).files is None
 
 
 # -- keep

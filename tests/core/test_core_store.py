@@ -21,7 +21,8 @@ from spe import schema
 from spe.changes import ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
-from spe.model import Output, TaskState, TicketState
+from spe.leftovers import Leftovers, parse
+from spe.model import Failure, Output, TaskState, TicketState
 from spe.reader import Reader, Statistics
 from spe.store import NewSet, Store
 from sqlalchemy import event
@@ -218,9 +219,13 @@ def test_a_database_of_any_earlier_schema_loads_and_goes_on(tmp_path: Path, vers
         assert (row.number, dict(row.values), row.host) == (1, {"x": "0", "a b": "ü0"}, "lab01")
         assert row.outputs["y"] == Output("y", "0.5", b"0.5  \n", None, 6)
         assert row.outputs["trace"].file == "files/1/trace.csv"
-        assert [(f.number, f.reason) for f in reader.failed()] == [(2, "exit code 3: no licence")]
-        assert reader.task(2).tickets[0].stderr == b"no licence\n"
-        assert_counted(reader.statistics())
+        cancelled = [(5, "cancelled by hand")] if version >= 5 else []
+        assert [(f.number, f.reason) for f in reader.failed()] == [(2, "exit code 3: no licence"), *cancelled]
+        (ticket,) = reader.task(2).tickets
+        assert (ticket.stderr, ticket.cpu, ticket.memory) == (b"no licence\n", 1.25, 1 << 20)
+        assert (ticket.read, ticket.written) == ((4096, 0) if version >= 5 else (None, None))
+        assert ticket.files == (parse("12 out.txt\n- work@\n+3\n") if version >= 5 else None)
+        assert_counted(reader.statistics(), len(cancelled))
 
     async def go_on(store: Store) -> None:
         assert [(t.id, task.number) for t, task in await store.live()] == [(3, 3)]
@@ -228,23 +233,44 @@ def test_a_database_of_any_earlier_schema_loads_and_goes_on(tmp_path: Path, vers
         await store.close_session()
         await store.begin_plan(["x", "a b"], ["y", "trace"])
         await store.add_sets([NewSet(bytes([n]) * 16, n, {"x": str(n), "a b": f"ü{n}"}) for n in range(5)])
-        assert [task.number for _, task in await store.waiting(-1, 10)] == [3, 4, 5]
+        assert [task.number for _, task in await store.waiting(-1, 10)] == [3, 4, *([] if version >= 5 else [5])]
+        await store.cancel([4], "cancelled by hand")
+        await store.commit([TicketIssued(4, 3, "2", "lab01")])
+        ended = TicketEnded(4, TicketState.FAILED, Usage(1.0, read=7, written=8), Failure("other", "no", files="+0\n"))
+        await store.commit([ended, TaskMoved(3, TaskState.FAILED, 1, 0, "no")])
 
     store = Store(tmp_path / "sweep.db")
     try:
         with Reader(tmp_path) as reader:
-            assert_counted(reader.statistics())
+            assert_counted(reader.statistics(), len(cancelled))
         asyncio.run(go_on(store))
         with Reader(tmp_path) as reader:
-            assert reader.statistics().total == 5
+            assert (reader.statistics().total, reader.statistics().cancelled) == (5, 1 + len(cancelled))
+            last = reader.task(3).tickets[-1]
+            assert (last.read, last.written, last.files) == (7, 8, Leftovers(()))
             assert_tallies_agree(tmp_path)
     finally:
         store.close()
 
 
-def assert_counted(found: Statistics) -> None:
-    """The four sets of a sample, and its one host."""
-    assert (found.total, found.done, found.failed, found.running, found.waiting) == (4, 1, 1, 1, 1)
+def test_a_set_that_was_cancelled_before_the_schema_said_so_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.db"
+    shutil.copy(HERE / "samples" / "schema-4.db", path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE tasks SET state = 'cancelled', reason = 'cancelled by hand' WHERE number = 4")
+    connection.close()
+    for step in ("as it was", "migrated"):
+        with Reader(tmp_path) as reader:
+            assert (reader.statistics().cancelled, reader.statistics().waiting) == (1, 0), step
+            assert [(f.number, f.cancelled) for f in reader.failed()] == [(2, False), (4, True)], step
+        Store(path).close()
+    assert looked_at(path, "SELECT value FROM meta WHERE key = 'schema'") == [(str(schema.VERSION),)]
+
+
+def assert_counted(found: Statistics, cancelled: int) -> None:
+    """The sets of a sample, and its one host."""
+    counted = (found.total, found.done, found.failed, found.running, found.waiting, found.cancelled)
+    assert counted == (4 + cancelled, 1, 1, 1, 1, cancelled)
     assert [(h.host, h.tasks, h.failures, h.seconds, h.cpu) for h in found.hosts] == [("lab01", 1, 1, 3.0, 2.5)]
     assert found.retries == 0
 

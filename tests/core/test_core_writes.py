@@ -54,9 +54,9 @@ def histories(draw: st.DrawFn) -> list[Change]:
 
 
 def _ended(draw: st.DrawFn, ticket: int) -> TicketEnded:
-    failure = draw(st.sampled_from([None, Failure("exit:1", "no", 1)]))
-    wall = draw(st.floats(0, 100))
-    return TicketEnded(ticket, draw(st.sampled_from(TicketState)), Usage(wall), failure, draw(texts), draw(texts))
+    failure = draw(st.sampled_from([None, Failure("exit:1", "no", 1), Failure("exit:1", "no", 1, files="1 a\n+0\n")]))
+    state, used = draw(st.sampled_from(TicketState)), Usage(draw(st.floats(0, 100)), read=draw(st.integers(0, 9)))
+    return TicketEnded(ticket, state, used, failure, draw(texts), draw(texts))
 
 
 def _moved(draw: st.DrawFn) -> TaskMoved:

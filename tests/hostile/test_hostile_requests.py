@@ -69,7 +69,8 @@ ELSEWHERE = 10**8  # no ticket has such a number
 PART_NAMES = st.one_of(
     st.sampled_from(["said", "reason", "", "/", "/said", "0/said", f"{ELSEWHERE}", f"{ELSEWHERE}/", "-1/said", "٣/said",
                      f"0{ELSEWHERE}/said", "1" * 30 + "/said"]),
-    st.sampled_from(["said", "data", "reason", "usage", "exit-code", "../../x", "/etc/passwd", "a/b", "x" * 1000, "é"])
+    st.sampled_from(["said", "data", "reason", "usage", "files", "exit-code", "../../x", "/etc/passwd", "a/b",
+                     "x" * 1000, "é"])
     .map(lambda name: f"{ELSEWHERE}/{name}"),
     TEXT.map(lambda name: f"{ELSEWHERE + 1}/{name}"),
 )  # fmt: skip
