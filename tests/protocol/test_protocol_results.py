@@ -135,8 +135,10 @@ def test_nobody_is_asked_for_what_it_has_begun(sweep: Callable[..., Master]) -> 
     started = sweep(2, "ping: 5")
     busy, idle = started.register(host="a", slots=2, **HELD), started.register(host="b", slots=2, **HELD)
     started.take(2, client=busy)
-    threading.Thread(target=started.ask, args=("/task", {"client": idle, "wait": 3}), daemon=True).start()
+    waiting = started.connection()
+    waiting.request("GET", started.target("/task", {"client": idle, "wait": 3}))
     reply = started.ask("/ping", {"client": busy, "wait": 1})
+    waiting.close()
     assert reply.status == 204 and "Idle" not in reply.headers
 
 
