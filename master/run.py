@@ -161,6 +161,7 @@ class Run:
             desk.let_go()
             await page.stop()
             await server.stop()
+            await desk.keep_events()
             if ended:
                 await store.close_session()
                 session.end()
@@ -402,13 +403,14 @@ class Run:
             await desk.tick()
 
     @contextlib.contextmanager
-    def _signals(self, desk: Desk) -> Iterator[Callable[[], None]]:
-        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing. Yields what Ctrl-C does."""
+    def _signals(self, desk: Desk) -> Iterator[Callable[[bool], None]]:
+        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing. Yields what Ctrl-C does
+        (True: the second one)."""
         loop = asyncio.get_running_loop()
         pending: set[asyncio.Task[None]] = set()
 
-        def interrupted() -> None:
-            self.interrupts += 1
+        def interrupted(now: bool = False) -> None:
+            self.interrupts = max(self.interrupts + 1, 2 if now else 1)
             self.progress.interrupted(self.interrupts, desk.farm.running)
             task = asyncio.ensure_future(desk.drain() if self.interrupts == 1 else desk.stop())
             pending.add(task)

@@ -35,10 +35,12 @@ def command(
     Example: spe log 17 -f
     Example: spe log --failed
     """
-    if follow and number is not None:
-        return _follow(number, folder_of(file, name))
     if (number is None) != failed:
         raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
+    if follow and (failed or json_):
+        raise UsageError("-f follows one set, as text", todo="spe log 17 -f")
+    if follow and number is not None and not _has_ended(number, file, name):
+        return _follow(number, folder_of(file, name))
     with open_reader(file, name) as reader:
         numbers = [row.number for row in reader.failed()] if number is None else [number]
         tasks = (reader.task(n) for n in numbers)
@@ -47,7 +49,17 @@ def command(
             return None
         for task in tasks:
             _print(reader, task)
+        if not numbers:
+            click.echo("no set has failed", err=True)
     return None
+
+
+def _has_ended(number: int, file: Path, name: str | None) -> bool:
+    """Nothing is added to what it printed."""
+    from ..model import TaskState
+
+    with open_reader(file, name) as reader:
+        return reader.task(number).state not in (TaskState.RUNNING, TaskState.WAITING)
 
 
 def _follow(number: int, folder: Path) -> int:
@@ -79,6 +91,12 @@ def record(task: TaskDetail) -> dict[str, object]:
 
 
 def _print(reader: Reader, task: TaskDetail) -> None:
+    from ..model import TaskState
+
+    if not task.tickets:
+        click.echo(f"task {task.number} ({shown(task.values)}) has not run", err=True)
+    elif task.state is TaskState.RUNNING:
+        click.echo(f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True)
     for ticket in task.tickets:
         head = f"== task {task.number} ({shown(task.values)}), ticket {ticket.id} on {ticket.host}: {ticket.state}"
         click.echo(head + (f": {ticket.reason}" if ticket.reason else ""))

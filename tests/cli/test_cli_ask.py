@@ -128,6 +128,28 @@ def test_without_the_acting_token_nothing_is_run_and_the_log_says_so(bench: Benc
     end(bench, running)
 
 
+UNREADABLE = (
+    "", "[]", '{"task": 1}', '{"words": ["ls"]}', '{"task": "1", "words": 5}', '{"task": 0, "words": ["ls"]}',
+    '{"task": 1, "words": "ls"}', '{"task": 1, "words": []}', '{"task": 1, "words": [1]}',
+    '{"task": 1, "words": ["ls"], "limit": "x"}', '{"task": 1, "words": ["ls"], "limit": NaN}',
+)  # fmt: skip
+
+
+def test_a_question_that_cannot_be_read_is_refused_and_one_that_was_asked_stands_in_the_log(
+    bench: Bench, running: Started
+) -> None:
+    page = urlsplit(json.loads((bench.runs() / "master.json").read_text())["page"])
+    token = json.loads((bench.runs() / "session/secrets.json").read_text())["act"]
+    for asked in UNREADABLE:
+        connection = http.client.HTTPConnection("127.0.0.1", int(page.port or 0), timeout=20)
+        connection.request("POST", f"/ask?token={token}", asked)
+        assert connection.getresponse().status == 400, asked
+        connection.close()
+    assert ask(bench, "1", "--", "ls", "a b\n").code == 2
+    assert "asked about task 1, by 127.0.0.1: ls 'a b '" in (bench.runs() / "master.log").read_text()
+    end(bench, running)
+
+
 def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: Started) -> None:
     following = bench.start("log", "1", "-f")
     assert first_line(following.process.stderr) == "to stderr\n"
@@ -135,6 +157,17 @@ def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: St
     bench.open_gate()
     assert following.end() == Done(0, "end 1\n", "")
     assert running.end().code == 0
+
+
+def test_log_f_of_a_set_that_has_ended_is_its_log_and_one_that_waits_is_said_so(bench: Bench, running: Started) -> None:
+    assert "task 3 does not run now: it is waiting" in bench.start("log", "3", "-f").end().err
+    assert bench.start("log", "3").end().err == "task 3 (x=3) has not run\n"
+    assert "task 1 runs: `spe log 1 -f` shows what it prints" in bench.start("log", "1").end().err
+    assert bench.start("log", "--failed").end() == Done(0, "", "no set has failed\n")
+    assert bench.start("log", "--failed", "-f").end().code == 2
+    end(bench, running)
+    assert bench.ok("log", "1", "-f").out == bench.ok("log", "1").out
+    assert "to stderr\n" in bench.ok("log", "1").out
 
 
 def test_ps_shows_the_trees_of_all_running_sets(bench: Bench, running: Started) -> None:

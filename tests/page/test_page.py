@@ -52,6 +52,22 @@ def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any) ->
     page.close()
 
 
+def test_stop_now_ends_what_runs(held: Held, browser: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(held.acting_page)
+    page.get_by_role("button", name="Stop", exact=True).click(timeout=20_000)
+    expect(page.locator(".state")).to_contain_text("draining", timeout=20_000)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Stop now").click()
+    expect(page.locator("#said")).to_contain_text("what runs is ended (3 sets)")
+    expect(page.locator("#lost")).to_contain_text("The run has ended", timeout=20_000)
+    assert held.process.wait(30) == 130
+    page.close()
+
+
 def test_the_page_says_when_the_master_is_gone_and_keeps_what_it_last_showed(held: Held, browser: Any) -> None:
     from playwright.sync_api import expect
 

@@ -111,7 +111,7 @@ def test_tasks_are_filtered_sorted_and_paged_on_the_master(farm: Farm, page: Any
     assert {row.locator("td").nth(3).text_content() for row in body.all()} == {host}
     where.fill("colour = red")
     where.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("there is no column colour There are: number")
+    expect(page.get_by_role("alert")).to_contain_text("there is no column colour. There are: number")
 
 
 def test_a_task_tells_all_about_itself_and_its_file_can_be_kept(farm: Farm, page: Any) -> None:
@@ -192,6 +192,8 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.get_by_role("button", name="Add").click()
     expect(said).to_contain_text("Not done: h01: already a host")
     page.goto(farm.url("task/50000", acting=True))
+    expect(page.locator("main .reasons")).to_contain_text("h08 is drained by hand")
+    expect(page.locator("main .reasons")).to_contain_text("other sets wait before it")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("main .lead")).to_contain_text("cancelled", timeout=SOON)
     page.get_by_role("button", name="Retry").click()
@@ -267,7 +269,7 @@ def test_stop_ends_the_sweep_and_the_page_says_so(farm: Farm, page: Any, browser
     if PICTURES:
         take_pictures(farm, browser, Path(PICTURES))
     page.goto(farm.url(acting=True))
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#said")).to_contain_text("nothing new is begun")
     expect(page.locator(".state")).to_contain_text("draining")
     farm.open_gate(SETS)
