@@ -20,6 +20,7 @@ from .display import printable
 from .errors import SpeError
 from .orders import Order
 from .questions import of_host, of_task, pieces, present, processes
+from .server import watched
 
 log = logging.getLogger("spe.asking")
 LIMIT, LONGEST = 60.0, 3600.0  # seconds that a command may take: without a word, and at most
@@ -85,11 +86,19 @@ class Asking:
     async def _streamed(self, request: web.Request, asked: Awaitable[Order]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        here = asyncio.current_task()
+
+        def gone() -> None:
+            """Or it would wait for what nobody wants any more."""
+            if here:
+                here.cancel()
+
         try:
-            order = await asked
-            async for piece in pieces(self.desk, order):
-                await response.write(_event("out", base64.b64encode(piece).decode()))
-            await response.write(_event("exit", order.exit))
+            with watched(request, gone):
+                order = await asked
+                async for piece in pieces(self.desk, order):
+                    await response.write(_event("out", base64.b64encode(piece).decode()))
+                await response.write(_event("exit", order.exit))
         except SpeError as fault:  # also: there is no such task
             await response.write(_event("error", fault.line))
         except ConnectionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,18 +64,20 @@ def _has_ended(number: int, file: Path, name: str | None) -> bool:
 
 
 def _follow(number: int, folder: Path) -> int:
-    """Both at once, each to its own, until the set has ended."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Both at once, each to its own, until the set has ended. One in a thread that Ctrl-C does not wait for."""
+    import threading
 
     from .ask import printed
 
-    streams = {"stdout": sys.stdout, "stderr": sys.stderr}
-    with ThreadPoolExecutor(len(streams)) as pool:
-        ways = [
-            pool.submit(printed, folder, f"/output?task={number}&which={which}", None, to)
-            for which, to in streams.items()
-        ]
-    return max(way.result() for way in ways)
+    def stderr() -> None:
+        with contextlib.suppress(UsageError):  # the other one says it
+            printed(folder, f"/output?task={number}&which=stderr", None, sys.stderr)
+
+    beside = threading.Thread(target=stderr, daemon=True)
+    beside.start()
+    code = printed(folder, f"/output?task={number}&which=stdout", None, sys.stdout)
+    beside.join()
+    return code
 
 
 def record(task: TaskDetail) -> dict[str, object]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
-from cli_kit import Bench, Done, Started, wait_until
+from cli_kit import Bench, Done, Started, is_alive, wait_until
 
 TALKER = """echo "begin $1"
 echo "to stderr" >&2
@@ -111,6 +112,16 @@ def test_a_set_that_ends_meanwhile_has_finished(bench: Bench, running: Started) 
     assert running.end().code == 0
 
 
+@pytest.mark.parametrize("more", ["ask: any\n"])
+def test_a_command_ends_when_nobody_waits_for_it_any_more(bench: Bench, running: Started) -> None:
+    asked = bench.start("ask", "1", "--limit", "3600", "--", "sh", "-c", "echo $$; exec sleep 3600")
+    process = int(first_line(asked.process.stdout))
+    asked.signal(signal.SIGINT)
+    assert asked.end().code == 130
+    wait_until(lambda: not is_alive(process), "it is ended, long before its limit")
+    end(bench, running)
+
+
 def test_on_a_host_a_command_runs_without_a_set(bench: Bench, running: Started) -> None:
     assert "client.lock" in ask(bench, "--host", "localhost", "--", "ls").out
     assert "no client works on elsewhere" in ask(bench, "--host", "elsewhere", "--", "ls").err
@@ -157,6 +168,16 @@ def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: St
     bench.open_gate()
     assert following.end() == Done(0, "end 1\n", "")
     assert running.end().code == 0
+
+
+def test_who_stops_listening_is_no_fault(bench: Bench, running: Started) -> None:
+    following = bench.start("log", "1", "-f")
+    assert first_line(following.process.stdout) == "begin 1\n"
+    following.signal(signal.SIGINT)
+    assert following.end().code == 130
+    assert ask(bench, "1", "--", "ls").code == 0, "its client has heard nothing of it"
+    end(bench, running)
+    assert "could not be read" not in (bench.runs() / "master.log").read_text()
 
 
 def test_log_f_of_a_set_that_has_ended_is_its_log_and_one_that_waits_is_said_so(bench: Bench, running: Started) -> None:

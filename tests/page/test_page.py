@@ -42,13 +42,15 @@ def test_the_page_shows_the_sweep_and_changes_while_it_runs(held: Held, browser:
     page.close()
 
 
-def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any) -> None:
+def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any, axe: str) -> None:
     from playwright.sync_api import expect
 
     page, where = browser.new_page(), urlsplit(held.facts["page"])
     page.goto(f"{where.scheme}://{where.netloc}/task/2?{where.query}")
     page.get_by_role("button", name="Follow its errors").click(timeout=20_000)
     expect(page.locator("#live")).to_have_text("set 2 has begun\n", timeout=20_000)
+    page.evaluate(f"{axe}; 0")
+    assert page.evaluate("async () => (await axe.run()).violations.map((v) => v.id)") == []
     page.close()
 
 

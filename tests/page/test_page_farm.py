@@ -13,7 +13,7 @@ from farm_kit import SETS, Farm, Wire, energy, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.slow]
 LAB_HOSTS = 8
-PATHS = ["", "hosts", "tasks", "task/7", "results", "next", "log", "nowhere"]
+PATHS = ["", "hosts", "tasks", "task/7", "task/50000", "results", "next", "log", "nowhere"]
 PICTURES = os.environ.get("SPE_PICTURES")  # a folder: the pictures for the documents are put there
 SOON = 30_000  # milliseconds that the page may take to show what is so
 
@@ -194,6 +194,10 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.goto(farm.url("task/50000", acting=True))
     expect(page.locator("main .reasons")).to_contain_text("h08 is drained by hand")
     expect(page.locator("main .reasons")).to_contain_text("other sets wait before it")
+    for verb in ("pause", "resume"):
+        assert page.request.post(farm.url("act", acting=True), data={"do": verb}).ok
+        paused = expect(page.locator("main .reasons"))
+        (paused.to_contain_text if verb == "pause" else paused.not_to_contain_text)("is paused", timeout=SOON)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("main .lead")).to_contain_text("cancelled", timeout=SOON)
     page.get_by_role("button", name="Retry").click()
@@ -241,8 +245,10 @@ def test_all_can_be_done_with_the_keyboard(farm: Farm, page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_page_is_readable_by_all_on_a_phone_and_on_a_wall(farm: Farm, browser: Any, axe: str, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
-    for place, path in enumerate(PATHS):
-        page.goto(farm.url(path, acting=path in ("", "hosts", "task/7")))
+    page.goto(farm.url("tasks", state="running"))
+    running = f"task/{page.locator('main tbody th a').first.text_content()}"
+    for place, path in enumerate([*PATHS, running]):
+        page.goto(farm.url(path, acting=path in ("", "hosts") or path.startswith("task")))
         expect(page.locator(".state")).to_have_text("▶ running")
         ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
         assert (min(map(int, re.findall(r"\d+", ground))) > 128) is (scheme == "light")
