@@ -181,5 +181,6 @@ def test_a_drain_calls_for_what_has_not_begun(sweep: Callable[..., Master]) -> N
     assert asked[0].headers["Idle"] == "4"
     started.ask("/back", [*(("ticket", ticket) for ticket in tickets[1:]), ("client", client)])
     assert started.complete(tickets[0], ("stdout", b"1\n")) == "accepted"
+    started.ask("/bye", {"client": client})
     assert started.end() == 130
     assert len(started.rows()) == 1
