@@ -23,9 +23,9 @@ class Interrupts:
         self.count = 0
         self._pending: set[asyncio.Task[None]] = set()
 
-    def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self.count += 1
+    def interrupt(self, now: bool = False) -> None:
+        """What Ctrl-C does; `now`: what a second one does."""
+        self.count = max(self.count + 1, 2 if now else 1)
         self.progress.interrupted(self.count, self.desk.farm.running)
         task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
         self._pending.add(task)

@@ -155,6 +155,7 @@ class Run:
             desk.let_go()
             await page.stop()
             await server.stop()
+            await desk.keep_events()
             if ended:
                 await store.close_session()
                 session.end()

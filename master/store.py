@@ -99,6 +99,10 @@ class Store:
         """Store a setting of this sweep."""
         await self.call(lambda connection: _set_meta(connection, key, value))
 
+    async def keep_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """What was noted, for people."""
+        await self.call(lambda connection: writes.keep_events(connection, events))
+
     # -- the plan: which sets there are
 
     async def begin_plan(self, parameters: Sequence[str], results: Sequence[str], digest: str = "") -> bool:
