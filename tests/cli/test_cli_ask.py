@@ -171,7 +171,7 @@ def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: St
 
 
 def test_who_follows_a_set_sees_nothing_of_those_that_run_after_it(bench: Bench) -> None:
-    talk = 'echo first; touch $LOG.on; while [ ! -e $GATE ]; do sleep 0.02; done; echo last'
+    talk = "echo first; touch $LOG.on; while [ ! -e $GATE ]; do sleep 0.02; done; echo last"
     bench.worker(f'if [ $1 = 1 ]; then {talk}; else printf "of another %.0s" 1 2 3 4 5 6 7 8; fi\n')
     many = "parameters: {grid: {x: {range: [1, 200]}}}"
     bench.write("spe.yaml", f"command: ./work {{{{ x }}}}\n{many}\nhosts: [localhost slots=1]\n")
