@@ -58,9 +58,12 @@ class Strays:
     def kill(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
         """Kill those whose task has ended; the tickets of which some are not dead yet."""
         alive: Set[int] = set()
+        children = tree.own_children()
+        if not children:
+            return alive
         sessions = {one.pid: one.task.ticket for one in [*running.values(), *ending]}
         current = {one.task.ticket for one in running.values()}
-        for pid in tree.own_children():
+        for pid in children:
             if pid in running:
                 continue
             ticket = self._owner_of(pid, sessions)

@@ -7,15 +7,17 @@ and so the others go on meanwhile. A hand has one thread.
 import time
 from collections import deque
 from itertools import islice
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends, tree
 from .children import Strays, ended_children
 from .mail import Mail
+from .place import MOST_KEPT, Places
 from .post import Gone, Post
 from .report import pack
 from .slot import Attempt, CannotRun, Given
 from .spawn import have_no_input
+from .terms import Terms
 from .trust import Trust, clock
 
 LONGEST_WAIT = 0.5  # seconds between looks at the clock while programs run: of a sleep, so much may count as awake
@@ -25,21 +27,11 @@ TOGETHER = 8  # short tasks whose directories are made, and whose results are re
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
 
 
-class Terms(NamedTuple):
-    """What holds for all tasks here."""
-
-    base: str
-    environment: Dict[bytes, bytes]
-    worker: str  # its path, if there is one
-    together: bool  # whether the master takes several results at once
-    max_result: int
-
-
 class Hand:
     """Runs programs in its slots until the client says stop, or is gone."""
 
-    def __init__(self, slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
-        self.post, self.terms, self.trust = post, terms, trust
+    def __init__(self, slots: List[int], post: Post, terms: Terms, trust: Trust, places: Places) -> None:
+        self.post, self.terms, self.trust, self.places = post, terms, trust, places
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
         self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
@@ -53,7 +45,7 @@ class Hand:
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
-            "stop": self.stop,
+            "stop": self.stop, "watch": self.watch,
         }  # fmt: skip
 
     def run(self) -> None:
@@ -110,7 +102,9 @@ class Hand:
         now = time.monotonic()
         gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
         self.ending = [one for one in self.ending if one not in gone]
-        self._numbers += [one.slot for one in gone]
+        for one in gone:
+            one.is_left_behind = bool(alive)
+            self._numbers.append(one.slot)
         if gone and not (self.past or self._unsaid):
             self._due = now + GATHER
         self.past.extend(gone)
@@ -205,6 +199,14 @@ class Hand:
         """What has not begun is the client's again: somebody else is free for it."""
         self._tell_unbegun("back")
 
+    def watch(self, ticket: int) -> None:
+        """Somebody looks at it: its place is for no other task. The client hears of that once it has begun."""
+        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure, *self.past]:
+            if attempt.task.ticket == ticket:
+                attempt.is_watched = True
+                if attempt.pid:
+                    self._say("watched", ticket)
+
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets held then; those it called back are dropped."""
         self._begin_unsure(began)
@@ -216,6 +218,8 @@ class Hand:
     # -- inside
 
     def _tell_unbegun(self, name: str) -> None:
+        for attempt in self.ready:
+            attempt.place.close()
         self._say(name, [attempt.told() for attempt in self.ready])
         self.ready.clear()
 
@@ -226,7 +230,7 @@ class Hand:
     def _prepare(self, attempt: Attempt) -> None:
         if not (attempt.prepared or attempt.reason or attempt.dropped):
             try:
-                attempt.prepare(self.terms.worker, {})
+                attempt.prepare(self.terms.worker, {}, self.places)
             except CannotRun as fault:
                 attempt.reason = str(fault)
 
@@ -246,6 +250,8 @@ class Hand:
             self._numbers.append(attempt.slot)
             return self._done(attempt)
         self.running[attempt.pid] = attempt
+        if attempt.is_watched:
+            self._say("watched", attempt.task.ticket)
         return None
 
     def _forgive(self, late: float) -> None:
@@ -269,16 +275,15 @@ class Hand:
         attempt.conclude()
         if self.terms.together and not attempt.dropped:
             pack(attempt, self.terms.max_result)
-        if attempt.packed:
-            attempt.clear_quickly()
+        attempt.leave(self.places)
         self._unsaid.append(attempt)
 
 
 def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
     """The whole life of the process."""
-    tree.adopt_orphans()
+    nothing_escapes = tree.adopt_orphans()
     have_no_input()
-    hand = Hand(slots, post, terms, trust)
+    hand = Hand(slots, post, terms, trust, Places(nothing_escapes and len(slots) <= MOST_KEPT))
     try:
         hand.run()
     except BaseException:

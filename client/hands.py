@@ -6,10 +6,11 @@ import socket
 from typing import Any, Callable, List, Optional, Tuple
 
 from . import tree
-from .hand import STOP_TIME, Terms, work
+from .hand import STOP_TIME, work
 from .memory import why_killed
 from .post import Gone, Message, Post
 from .slot import Attempt
+from .terms import Terms
 from .trust import Trust
 
 MOST = 4  # each is good for some two thousand programs a second

@@ -5,6 +5,7 @@ in and results out. Both post what happened; the loop, which is the main thread,
 """
 
 import os
+import threading
 import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional
@@ -46,11 +47,12 @@ class Loop:
         self._is_unsure = False  # a hand waits for the master's word before it begins what it has
         self._recalled = 0  # hands that have been asked for what they have not begun
         self._owed = 0  # tickets that others should have
+        self._watchers: Dict[int, List[threading.Event]] = {}  # by ticket: who waits to be able to look at it
         self._mail = Mail()
         self._parent = os.getppid()
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
-            "unsure": self._heard_unsure, "fault": self._heard_fault,
+            "unsure": self._heard_unsure, "fault": self._heard_fault, "watched": self._heard_watched,
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -145,6 +147,14 @@ class Loop:
         """To all processes of a task that runs here."""
         self.hands.tell("signal", (ticket, number))
 
+    def watch(self, ticket: int, ready: threading.Event) -> None:
+        """Somebody is going to look at a task: its place stays its own. `ready` when it does, or the task has ended."""
+        if ticket not in self.working:
+            return ready.set()
+        self._watchers.setdefault(ticket, []).append(ready)
+        self.hands.tell("watch", ticket)
+        return None
+
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets held then; those it called back are dropped."""
         self.pinger.trust.renew(began)
@@ -216,6 +226,10 @@ class Loop:
         self._is_unsure = True
         self.pinger.now.set()
 
+    def _heard_watched(self, ticket: int) -> None:
+        for one in self._watchers.pop(ticket, []):
+            one.set()
+
     def _heard_fault(self, text: str) -> None:
         self.end(ends.Ending(ends.OTHER, text))
 
@@ -255,6 +269,7 @@ class Loop:
     def _done(self, attempts: List[Attempt]) -> None:
         for attempt in attempts:
             self.working.pop(attempt.task.ticket, None)
+            self._heard_watched(attempt.task.ticket)
             if attempt.reason and not attempt.dropped:
                 self.pace.failed()
             elif "wall" in attempt.usage:

@@ -27,6 +27,8 @@ PIECE = 1 << 16  # bytes of output in one answer
 LOOK = 0.1  # seconds between looks at a file that may grow
 STILL = 5.0  # seconds without news after which the master is asked whether anybody still listens
 FINISHED = "the task has finished"
+NOT_BEGUN = "the task has not begun, it waits for a slot on this host"
+BEGIN_TIME = 5.0  # seconds for a task that a hand holds ready to begin
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 
 
@@ -124,7 +126,20 @@ class Carrier(Talker):
         attempt = self.loop.working.get(self.ticket)
         if attempt is None:
             waits = any(one.task.ticket == self.ticket for one in list(self.loop.ready))
-            raise NotDone("the task has not begun, it waits for a slot on this host" if waits else FINISHED)
+            raise NotDone(NOT_BEGUN if waits else FINISHED)
+        return attempt
+
+    def _watched(self) -> Attempt:
+        """The task, whose place no other task gets while we look at it."""
+        attempt, ready, end = self._attempt(), threading.Event(), time.monotonic() + BEGIN_TIME
+        self.loop.post(self.loop.watch, self.ticket, ready)
+        while not ready.wait(LOOK):
+            if self._is_over():
+                raise NotDone(FINISHED)
+            if time.monotonic() > end:
+                raise NotDone(NOT_BEGUN)
+        if self._is_over():
+            raise NotDone(FINISHED)
         return attempt
 
     def _is_over(self) -> bool:
@@ -145,7 +160,7 @@ class Carrier(Talker):
 
     def _run(self) -> int:
         words = [str(word) for word in self.order["words"]]
-        folder = self._attempt().folder if self.ticket else self.loop.base
+        folder = self._watched().folder if self.ticket else self.loop.base
         why = refusal(words, self.orders.allowed, folder)
         if why:
             raise NotDone(why)
@@ -197,7 +212,7 @@ class Carrier(Talker):
 
     def _follow(self) -> int:
         """What the task prints, from so many bytes before its present end on, until it ends."""
-        attempt = self._attempt()
+        attempt = self._watched()
         path = attempt.stderr if self.order["which"] == "stderr" else attempt.stdout
         with self._opened(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - int(self.order["before"])))

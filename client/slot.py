@@ -11,15 +11,15 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import facts, folders, tree
+from . import facts, tree
 from .ahead import SHORT
 from .memory import why_killed
+from .place import Place, Places
 from .record import Input, Task, from_plain, to_plain
 from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
-OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -42,8 +42,8 @@ class Attempt:
 
     def __init__(self, task: Task, base: str) -> None:
         self.task = task
-        self.folder = os.path.join(base, str(task.ticket))
-        self.stdout, self.stderr, self.stdin = self.folder + ".stdout", self.folder + ".stderr", self.folder + ".stdin"
+        self.place = Place("%s/%d" % (base, task.ticket))
+        self.folder, self.stdout, self.stderr = self.place.work, self.place.stdout, self.place.stderr
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
         self.stopped_at = 0.0  # since when it is paused by hand
@@ -55,6 +55,8 @@ class Attempt:
         self.pid = 0  # the process of the program, whose group and session have the same number
         self.packed: Optional[List[Tuple[str, bytes]]] = None  # all that is to be said of it, when that is little
         self.prepared = self.cleared = False
+        self.is_left_behind = False  # something that it started may still run
+        self.is_watched = False  # somebody looks into its place
 
     # -- from the client to a hand and back
 
@@ -81,7 +83,7 @@ class Attempt:
 
     # -- its directory
 
-    def prepare(self, worker: str, shared: Dict[str, str]) -> None:
+    def prepare(self, worker: str, shared: Dict[str, str], places: Optional[Places] = None) -> None:
         """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
         self.prepared = True
         if not self.task.words:
@@ -90,7 +92,7 @@ class Attempt:
             check_name(name)
         name = "."
         try:
-            os.mkdir(self.folder, 0o700)
+            places.make(self.place) if places else self.place.make()
             for one in self.task.inputs:
                 name = one.name
                 self._write(one, shared)
@@ -105,7 +107,7 @@ class Attempt:
             raise CannotRun(text % (name, facts.host_name(), fault.strerror))
 
     def _write(self, one: Input, shared: Dict[str, str]) -> None:
-        path = self.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
+        path = self.place.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
         self._make_parents(one.name)
         if one.sha256:  # a copy, not a link: the program may write into it
             os.close(os.open(path, INPUT, 0o666))
@@ -123,27 +125,17 @@ class Attempt:
         """Where a result's file is."""
         return self.stdout if name == "stdout" else os.path.join(self.folder, name)
 
-    def clear_quickly(self) -> None:
-        """As clear(), when there is little to remove and nothing in the way; else it stays for that."""
-        try:
-            for path in [self.stdout, self.stderr, self.stdin] if self.has_stdin else [self.stdout, self.stderr]:
-                _unlink(path)
-            for one in self.task.results:
-                if one.file != "stdout":
-                    _unlink(self.path_of(one.file))
-            os.rmdir(self.folder)
-            self.cleared = True
-        except OSError:  # there is more, what the program left cannot be removed so, or it was never made
-            return
+    def leave(self, places: Places) -> None:
+        """The hand is done with it: what is to be said is packed, or the client reads the rest."""
+        if self.packed and not (self.is_left_behind or self.is_watched or self.has_stdin):
+            self.cleared = places.put(self.place)
+        else:
+            self.place.close()
 
     def clear(self) -> None:
         """Nothing of it stays on the host."""
-        if self.cleared:
-            return
-        for path in [self.stdout, self.stderr, self.stdin]:
-            _unlink(path)
-        if os.path.lexists(self.folder):
-            folders.remove_tree(self.folder)
+        if not self.cleared:
+            self.place.remove()
         self.cleared = True
 
     # -- its program
@@ -164,16 +156,14 @@ class Attempt:
             self.deadline = self.began + self.task.timeout
 
     def _spawn(self, variables: Dict[bytes, bytes]) -> int:
-        files: Dict[int, int] = {}
+        files = self.place.outputs()
+        if not self.has_stdin:
+            return spawn(self.task.words, self.folder, variables, files)
+        files[0] = os.open(self.place.stdin, os.O_RDONLY)
         try:
-            files[1] = os.open(self.stdout, OUTPUT, 0o600)
-            files[2] = os.open(self.stderr, OUTPUT, 0o600)
-            if self.has_stdin:
-                files[0] = os.open(self.stdin, os.O_RDONLY)
             return spawn(self.task.words, self.folder, variables, files)
         finally:
-            for one in files.values():
-                os.close(one)
+            os.close(files[0])
 
     @property
     def has_stdin(self) -> bool:
@@ -270,10 +260,3 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return "SIG%d" % number
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return

@@ -13,12 +13,12 @@ from .cache import Files, Worker
 from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
-from .hand import Terms
 from .hands import Hands
 from .loop import Loop
 from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
+from .terms import Terms
 from .trust import Trust
 from .wire import FIRST_CONNECT, Line, Master, Query
 

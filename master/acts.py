@@ -59,7 +59,7 @@ class Acts:
     def __init__(self, desk: Desk, token: str) -> None:
         self.desk, self._token = desk, token.encode()
         self.yard: Yard | None = None  # as soon as the run has one
-        self.stop: Callable[[], None] | None = None  # drains, as the first Ctrl-C does
+        self.stop: Callable[[bool], None] | None = None  # as Ctrl-C does; True: as a second one
         self.say: Callable[[str], None] = lambda sentence: None  # shows the user what was done to his run
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ class Acts:
         try:
             return _said(200, said=await self.do(_order(await request.read())))
         except SpeError as error:
-            return _said(409 if isinstance(error, UsageError) else 400, error=str(error).replace("\n", " "))
+            return _said(409 if isinstance(error, UsageError) else 400, error=error.line)
 
     def turned_away(self, request: web.Request) -> None:
         """Who may not act, and tried to, is remembered."""
@@ -95,7 +95,6 @@ class Acts:
 
     def note(self, kind: str, sentence: str, host: str = "") -> None:
         """Let all know what somebody has done."""
-        log.info("by hand: %s", sentence)
         self.desk.events.note(kind, sentence, host)
         self.say(sentence)
 
@@ -127,12 +126,19 @@ class Acts:
         await self._obeyed()
         return "the sweep goes on"
 
-    async def _stop(self, _: Mapping[str, Any]) -> str:
+    async def _stop(self, order: Mapping[str, Any]) -> str:
         if self.stop is None:
             raise UsageError("the run is only beginning")
-        self._must_go_on()
-        self.stop()
-        return f"nothing new is begun; the run ends when what runs is through ({_sets(self.desk.farm.running)})"
+        farm, now = self.desk.farm, order.get("now") is True
+        running = _sets(farm.running)
+        if farm.over:
+            raise UsageError("the run is over: its last clients leave")
+        if farm.draining and not now:
+            raise UsageError(f"nothing new is begun already, {running} to go", todo="`spe stop --now` ends what runs.")
+        self.stop(now)
+        if now:
+            return f"what runs is ended ({running}), and waits for the next run"
+        return f"nothing new is begun; the run ends when what runs is through ({running})"
 
     def _must_go_on(self) -> None:
         if self.desk.farm.closed:

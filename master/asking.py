@@ -10,20 +10,24 @@ import asyncio
 import base64
 import json
 import logging
+import shlex
 from collections.abc import Awaitable
 
 from aiohttp import web
 
 from .desk import Desk
+from .display import printable
 from .errors import SpeError
 from .orders import Order
 from .questions import of_host, of_task, pieces, present, processes
+from .server import watched
 
 log = logging.getLogger("spe.asking")
 LIMIT, LONGEST = 60.0, 3600.0  # seconds that a command may take: without a word, and at most
 MOST = 64 * 1024 * 1024  # bytes that it may print
 BEFORE = 64 * 1024  # bytes of what was printed already, when a log is followed
-WORDS = 1000
+WORDS, LONG_NAME = 1000, 1000  # words of a command, and characters of a host's name, at most
+SHOWN = 300  # characters of a command in the log
 
 
 class Asking:
@@ -45,16 +49,16 @@ class Asking:
         if not request["may_act"]:
             log.warning("a question without the acting token, from %s: refused", request.remote)
             return web.Response(status=403, text="asking needs the acting token\n")
-        try:
-            asked = await request.json()
-            words, limit = [str(word) for word in asked["words"]][:WORDS], float(asked.get("limit", LIMIT))
-            task, host = asked.get("task"), asked.get("host")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        asked = _question(await request.read())
+        if asked is None:
             return web.Response(status=400, text="asked is a JSON object with words, and task or host\n")
-        more = {"words": words, "limit": min(max(limit, 0.1), LONGEST), "most": MOST}
-        if task is None:
-            return await self._streamed(request, of_host(self.desk, str(host), "run", **more))
-        return await self._streamed(request, of_task(self.desk, int(task), "run", **more))
+        where, words, limit = asked
+        place = f"task {where}" if isinstance(where, int) else where
+        log.info("asked about %s, by %s: %s", printable(place), request.remote, printable(shlex.join(words))[:SHOWN])
+        more = {"words": words, "limit": limit, "most": MOST}
+        if isinstance(where, int):
+            return await self._streamed(request, of_task(self.desk, where, "run", **more))
+        return await self._streamed(request, of_host(self.desk, where, "run", **more))
 
     async def output(self, request: web.Request) -> web.StreamResponse:
         """Follow what a running task prints."""
@@ -82,14 +86,39 @@ class Asking:
     async def _streamed(self, request: web.Request, asked: Awaitable[Order]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        here = asyncio.current_task()
+
+        def gone() -> None:
+            """Or it would wait for what nobody wants any more."""
+            if here:
+                here.cancel()
+
         try:
-            order = await asked
-            async for piece in pieces(self.desk, order):
-                await response.write(_event("out", base64.b64encode(piece).decode()))
-            await response.write(_event("exit", order.exit))
+            with watched(request, gone):
+                order = await asked
+                async for piece in pieces(self.desk, order):
+                    await response.write(_event("out", base64.b64encode(piece).decode()))
+                await response.write(_event("exit", order.exit))
         except SpeError as fault:  # also: there is no such task
-            await response.write(_event("error", str(fault).replace("\n", " ")))
+            await response.write(_event("error", fault.line))
+        except ConnectionError:
+            log.debug("who asked is gone before the end of the answer")
         return response
+
+
+def _question(body: bytes) -> tuple[int | str, list[str], float] | None:
+    """What is asked about, the words of the command, how long it may take; None: it cannot be read."""
+    try:
+        asked = json.loads(body)
+        words, limit = asked["words"], asked.get("limit", LIMIT)
+        where = asked["host"] if asked.get("task") is None else asked["task"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    named = (type(where) is int and 0 < where < 2**62) or (isinstance(where, str) and len(where) < LONG_NAME)
+    sound = isinstance(words, list) and 0 < len(words) <= WORDS and all(isinstance(word, str) for word in words)
+    if not (named and sound and type(limit) in (int, float) and limit == limit):  # nan is not itself
+        return None
+    return where, words, min(max(limit, 0.1), LONGEST)
 
 
 def _event(name: str, data: object) -> bytes:

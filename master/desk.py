@@ -86,7 +86,6 @@ class Desk:
 
     def _spread(self) -> None:
         for note in self.farm.take_notes():
-            log.warning("%s", note)
             self.tell(note)
             self.events.note(note.kind, note, note.host)
         for failed in self.farm.tally.take_given_up():
@@ -325,10 +324,8 @@ class Desk:
             silent = self.clock() - ticket.word
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
-            log.warning(
-                "host %s is silent for %.0f s: task %d goes back to the queue", ticket.host, silent, ticket.task
-            )
         await self._store()
+        await self.keep_events()
         self._call_soon()
 
     async def obey(self) -> None:
@@ -343,6 +340,11 @@ class Desk:
         self._call_for_unbegun()
         self._spread()
 
+    async def keep_events(self) -> None:
+        """What was noted goes to the store, for those who look later."""
+        if fresh := self.events.take_fresh():
+            await self.store.keep_events(fresh)
+
     def let_go(self) -> None:
         """Answer the pings still held, whose clients may be gone: a server that stops would wait a second for them."""
         for held in [one for those in self._held_pings.values() for one in those]:
@@ -350,6 +352,7 @@ class Desk:
 
     async def stop(self) -> None:
         """Call back what runs."""
+        self.events.note("stopping", "nothing more is handed out; what runs is ended")
         self.farm.stop()
         await self._store()
 

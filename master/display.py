@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Document = Mapping[str, Any]
-TROUBLE = ("fault", "benched", "gone")
+TROUBLE = ("fault", "benched", "gone", "suspect")
 HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "")
 
 

@@ -25,6 +25,12 @@ class SpeError(Exception):
         first = f"{self.where}: {self.what}" if self.where else self.what
         return f"{first}\n  {self.todo}" if self.todo else first
 
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        return " ".join((f"{first}. {self.todo}" if self.todo else first).split())
+
 
 class ConfigError(SpeError):
     """spe.yaml, a parameter file, a hosts file or hooks.py is not what it should be. Nothing was run."""

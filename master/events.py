@@ -1,12 +1,18 @@
-"""The newest events of a run, one sentence each, for those who look at it now. What must stay is in the store."""
+"""The newest events of a run, one sentence each, for those who look at it now. They stand in the log,
+and go to the store now and then.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .display import printable
+
+log = logging.getLogger("spe.events")
 REMEMBERED = 1000
 
 
@@ -29,6 +35,7 @@ class Events:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._notes: deque[tuple[int, dict[str, Any]]] = deque(maxlen=REMEMBERED)
+        self._fresh: list[dict[str, Any]] = []  # not yet in the store
         self.last = 0
 
     def note(self, kind: str, text: str, host: str = "", task: int = 0) -> None:
@@ -40,6 +47,13 @@ class Events:
             event["task"] = task
         self.last += 1
         self._notes.append((self.last, event))
+        self._fresh.append(event)
+        log.info("%s: %s%s", kind, printable(text), f" ({host})" if host and host not in text else "")
+
+    def take_fresh(self) -> list[dict[str, Any]]:
+        """Those since the last call."""
+        taken, self._fresh = self._fresh, []
+        return taken
 
     def since(self, serial: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """The remembered events after that one, the oldest first."""

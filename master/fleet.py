@@ -108,9 +108,8 @@ class Fleet:
         if not any(client.host == host.name and client.asked for client in self.desk.farm.clients.values()):
             self._up.discard(host.name)  # a child on this machine that ended before it could work
         self.faults[host.name] = error
-        self.desk.events.note("host_fault", str(error).replace("\n", " "), host.name)
+        self.desk.events.note("host_fault", error.line, host.name)
         self.progress.host_fault(host.name, error)
-        log.warning("host %s: %s", host.name, error)
 
     def check(self) -> None:
         """Raises NothingRuns when every host was tried, none came up and no other client is here."""

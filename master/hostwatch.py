@@ -41,7 +41,7 @@ class HostsFile:
         try:
             found = await asyncio.to_thread(read_hosts, self._path)
         except ConfigError as error:
-            self._warn(f"{error} (the hosts stay as they are)".replace("\n", " "))
+            self._warn(f"{error.line} (the hosts stay as they are)")
             return
         if found.hosts:
             await self._follow({host.name: host for host in found.hosts})

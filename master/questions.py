@@ -86,5 +86,6 @@ async def _signal(desk: Desk, number: int, do: str) -> str:
         async for _ in pieces(desk, await of_task(desk, number, do)):
             pass
     except NotDone as fault:
-        return f"task {number}: {fault}"
+        named = str(fault).startswith(f"task {number} ")
+        return str(fault) if named else f"task {number}: {fault}"
     return ""

@@ -193,6 +193,12 @@ class Reader:
         query = select(t.c.number).where(text("state = 'failed'"), t.c.ticket.is_not(None))
         return (row.number for row in self._connection.execute(query.order_by(t.c.number)).all())
 
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What was noted in all runs, the oldest first; of a database of before nothing."""
+        if self._connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'events'")).first():
+            for row in self._connection.execute(select(schema.events).order_by(schema.events.c.id)).mappings():
+                yield {name: value for name, value in row.items() if name != "id" and value is not None}
+
     # -- one set
 
     def task(self, number: int) -> TaskDetail:

@@ -7,52 +7,49 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from . import bundle, byhand, protocol
 from .acts import META, Acts
+from .beforehand import decide_about_worker, put_back
 from .desk import Brief, Desk
-from .detached import LOG, leave_terminal, says_into_log
+from .detached import says_into_log
 from .document import Picture
-from .errors import NothingRuns, UsageError
+from .errors import NothingRuns
 from .farm import Farm
+from .feeding import Feeding
 from .fleet import Fleet
 from .gathering import Gathering
 from .hooks import Hooks
 from .hostwatch import HostsFile
+from .interrupts import Interrupts
 from .judging import Judges
 from .launch import Offer, Options
 from .listening import Address, listen_address
-from .model import Client, Host, TaskState, Worker
+from .model import Client, Host, Worker
 from .page import Page
 from .progress import Progress
-from .reader import Reader, Statistics
+from .reader import Statistics
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
 from .standing import Standing
-from .store import NewSet, Store
+from .store import Store
 from .sweep import Sweep
 from .tables import bring_up_to_date
 from .web import Door
-from .workerchange import WorkerChange, changed_workers, remember_workers, snapshot
+from .workerchange import WorkerChange, snapshot
 
 log = logging.getLogger("spe.run")
-FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
-LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and how many
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
 BYE_MOST = 10.0  # seconds that `spe run` waits for the clients to be gone
 TICK = 1.0
-ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
 STOPPED = 5.0  # seconds between two ticks
 
 
@@ -102,10 +99,7 @@ class Run:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
         self.folder = folder or run_folder(sweep)
-        self.interrupts = 0
-        self._streamed = False
         self._fleet: Fleet | None = None
-        self.began = 0
 
     async def run(self) -> Outcome:
         """Do the sweep. Raises SpeError for what keeps it from being done at all."""
@@ -124,9 +118,9 @@ class Run:
             lock.release()
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
-        await self._decide_about_worker(store)
+        await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder)
         if self.options.retry:
-            await self._put_back(store)
+            await put_back(store, self.options.retry_numbers, self.progress, self.folder)
         session = Session(self.folder)
         if not session.resumed:
             await store.close_session()
@@ -161,6 +155,7 @@ class Run:
             desk.let_go()
             await page.stop()
             await server.stop()
+            await desk.keep_events()
             if ended:
                 await store.close_session()
                 session.end()
@@ -176,39 +171,6 @@ class Run:
             acts.restore(kept)
         elif kept:
             await store.set_meta(META, "")
-
-    async def _decide_about_worker(self, store: Store) -> None:
-        changed = changed_workers(await store.meta("workers", "{}"), self.sweep.worker)
-        if changed and await store.anything_done():
-            change = self.options.change
-            if change is WorkerChange.ASK:
-                change = await asyncio.to_thread(self.progress.ask_about_worker, changed)
-            if change is WorkerChange.ASK:
-                raise UsageError(
-                    f"the worker has changed since sets were finished ({', '.join(changed)}); nothing was run",
-                    where=str(self.folder),
-                    todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
-                )
-            if change is WorkerChange.FRESH:
-                await store.reset(ENDS, all_plans=True)
-        elif self.options.change is WorkerChange.FRESH:
-            await store.reset(ENDS, all_plans=True)
-        await store.set_meta("workers", remember_workers(self.sweep.worker))
-        await store.set_meta("line", json.dumps(self.sweep.line))
-
-    async def _put_back(self, store: Store) -> None:
-        numbers = self.options.retry_numbers or None
-        if numbers:
-            self._check_failed(numbers)
-        count = await store.reset([TaskState.FAILED, TaskState.CANCELLED], numbers)
-        self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
-
-    def _check_failed(self, numbers: tuple[int, ...]) -> None:
-        with Reader(self.folder) as reader:
-            failed = {row.number for row in reader.failed()}
-        if others := sorted(set(numbers) - failed):
-            todo = "`spe status` names those that have failed." if failed else "No set has failed."
-            raise UsageError(f"not a failed set of today's parameters: {', '.join(map(str, others))}", todo=todo)
 
     def _hosts(self) -> tuple[Host, ...]:
         if self.options.by_hand:
@@ -275,26 +237,29 @@ class Run:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
         page.acts.say = self.progress.line
-        with self._signals(desk) as page.acts.stop:
-            streaming = asyncio.create_task(self._stream(desk))
+        feeding, interrupts = Feeding(self.sweep, desk, self.progress), Interrupts(desk, self.progress, self.folder)
+        page.acts.stop = interrupts.interrupt
+        with interrupts.heard():
+            reading = asyncio.create_task(feeding.read())
             ticking = asyncio.create_task(self._tick(desk))
             watching = asyncio.create_task(self._watch_hosts(page.acts))
             try:
                 await gathering.begin()
-                await self._until_over(desk, fleet, gathering, streaming)
+                await self._until_over(desk, fleet, gathering, feeding, reading)
                 fleet.give_up()
+                tables = asyncio.create_task(bring_up_to_date(desk.store, self.folder, self.sweep))  # while clients end
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
-                for task in (streaming, ticking, watching):
+                for task in (reading, ticking, watching):
                     task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(streaming, ticking, watching, return_exceptions=True)
+                    await asyncio.gather(reading, ticking, watching, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
-        statistics = await bring_up_to_date(desk.store, self.folder, self.sweep)
+        statistics = await tables
         return Outcome(
-            self.folder, statistics, self.interrupts > 0 and self._unfinished(statistics), self.began,
+            self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
 
@@ -318,42 +283,15 @@ class Run:
             self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys, self.sweep.config.grace
         )
 
-    async def _stream(self, desk: Desk) -> None:
-        """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
-        names = self.sweep.parameters.names
-        digest = await asyncio.to_thread(self.sweep.plan_digest)
-        if await desk.store.begin_plan(names, [spec.name for spec in self.sweep.results], digest):
-            await self._stream_sets(desk)
-            if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
-                await desk.store.end_plan(digest)
-        self._streamed = True
-        counts = await desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - desk.farm.in_state[s]) for s in TaskState}
-        desk.farm.total = sum(counts.values())
-        desk.farm.done_before, desk.farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
-        desk.farm.cancelled_before = before[TaskState.CANCELLED]
-        self.progress.plan(sum(counts.values()), *(before[state] for state in ENDS))
-        desk.moved.set()
-
-    async def _stream_sets(self, desk: Desk) -> None:
-        sets = self._new_sets()
-        size = FIRST_CHUNK
-        while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
-            await desk.store.add_sets(chunk)
-            size = CHUNK
-            desk.moved.set()
-
-    def _new_sets(self) -> Iterator[NewSet]:
-        for position, one in enumerate(self.sweep.parameters):
-            yield NewSet(self.sweep.key(one.values), position, one.values)
-
-    async def _until_over(self, desk: Desk, fleet: Fleet, gathering: Gathering, streaming: asyncio.Task[None]) -> None:
+    async def _until_over(
+        self, desk: Desk, fleet: Fleet, gathering: Gathering, feeding: Feeding, reading: asyncio.Task[None]
+    ) -> None:
         standing = Standing(self.folder)
         while True:
             desk.moved.clear()
-            if streaming.done():
-                streaming.result()  # an error in the parameters ends the run
-            await self._feed(desk)
+            if reading.done():
+                reading.result()  # an error in the parameters ends the run
+            await feeding.feed()
             if desk.farm.waiting and not desk.farm.draining:
                 fleet.start()
             gathering.add(desk.arrivals.take_accepted())
@@ -365,23 +303,6 @@ class Run:
             standing.note(desk.farm, fleet.faults)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(desk.moved.wait(), TICK)
-
-    async def _feed(self, desk: Desk) -> None:
-        """Keep enough waiting tasks in the farm, and not many more."""
-        if not desk.farm.more or len(desk.farm.waiting) >= LOW:
-            return
-        all_stored = self._streamed
-        after, ending = desk.farm.fed, desk.arrivals.finishing  # for the store these wait until their files are kept
-        rows = await desk.store.waiting(after, WINDOW)
-        desk.farm.add(task for _, task in rows if task.number not in ending)
-        if after != desk.farm.fed:  # sets were put back meanwhile
-            return
-        if rows:
-            desk.farm.fed = rows[-1][0]
-            self.began += len(rows)
-            desk.wake_idle()
-        elif all_stored:
-            desk.no_more()
 
     async def _watch_hosts(self, acts: Acts) -> None:
         """A hosts file that changes is taken up."""
@@ -400,33 +321,6 @@ class Run:
                 log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
                 desk.farm.forgive(gap)
             await desk.tick()
-
-    @contextlib.contextmanager
-    def _signals(self, desk: Desk) -> Iterator[Callable[[], None]]:
-        """Ctrl-C and SIGTERM drain; a second one stops. A closed terminal ends nothing. Yields what Ctrl-C does."""
-        loop = asyncio.get_running_loop()
-        pending: set[asyncio.Task[None]] = set()
-
-        def interrupted() -> None:
-            self.interrupts += 1
-            self.progress.interrupted(self.interrupts, desk.farm.running)
-            task = asyncio.ensure_future(desk.drain() if self.interrupts == 1 else desk.stop())
-            pending.add(task)
-            task.add_done_callback(pending.discard)
-
-        def hung_up() -> None:
-            self.progress.end(terminal=False)
-            leave_terminal(self.folder)
-            self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, interrupted)
-        loop.add_signal_handler(signal.SIGHUP, hung_up)
-        try:
-            yield interrupted
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.remove_signal_handler(number)
 
     # -- after
 

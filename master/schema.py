@@ -124,6 +124,19 @@ hosts = Table(
     Column("cpu", Float, nullable=False),
 )
 
+#: What was noted in all runs, for people; the newest EVENTS of it are kept. A database of before has no such table.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),  # seconds since 1970
+    Column("kind", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("host", Text),
+    Column("task", Integer),
+)
+EVENTS = 100_000
+
 _COUNTED = "SELECT plan, state, count(*) AS sets FROM tasks GROUP BY plan, state"
 _WORKED = (
     "SELECT host, sum(nth > 1) AS again, sum(state = 'accepted') AS accepted, "

@@ -18,7 +18,8 @@ from rich.text import Text
 from . import display
 
 FAILURES = 5
-STYLES = {"up": "green", "starting": "dim", "fault": "red", "gone": "red", "benched": "yellow", "drained": "yellow"}
+STYLES = {"up": "green", "starting": "dim", "fault": "red", "gone": "red", "benched": "yellow", "drained": "yellow",
+          "suspect": "yellow"}  # fmt: skip
 
 
 class Screen:

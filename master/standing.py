@@ -1,4 +1,4 @@
-"""What keeps hosts from getting work now, written down by the run for `spe why`: runs/<name>/session/standing.json."""
+"""What keeps hosts from getting work now, written down by the run for reasons.py: runs/<name>/session/standing.json."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from .errors import LaunchError
 from .farm import Farm
+from .reasons import FILE
 from .session import private_write
 from .trust import Trust
 
 log = logging.getLogger("spe.standing")
-FILE = Path("session") / "standing.json"
 
 
 class Standing:
@@ -59,12 +59,3 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     elif not farm.hosts and not farm.aside:
         found[""] = "no host is up yet"
     return found
-
-
-def sentences(folder: Path) -> list[str]:
-    """What the run that goes on in runs/<name>/ wrote down; nothing when there is none."""
-    try:
-        standing: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [f"{host} {text}".strip() for host, text in sorted(standing.items())]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -67,6 +67,13 @@ _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
+
+
+def keep_events(connection: Connection, events: Sequence[Mapping[str, Any]], most: int = schema.EVENTS) -> None:
+    """Notes of the run (events.py), and the oldest go when there are too many."""
+    names = ("time", "kind", "text", "host", "task")
+    connection.execute(insert(schema.events), [{name: event.get(name) for name in names} for event in events])
+    connection.execute(text("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - :most"), {"most": most})
 
 
 def apply(connection: Connection, changes: Sequence[Change], now: float) -> None:

@@ -31,7 +31,7 @@ EVERY_PROJECTS = {
 # what they import counts as imported by their users.
 LAYERS = [
     {"cli"},
-    {"run", "fleet", "standing", "gathering", "recollect", "tables"},
+    {"run", "fleet", "standing", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand"},
     {"web", "page", "stream", "acts", "asking", "hostwatch", "launch", "progress"},
     {"desk"},
     {"document"},

@@ -15,8 +15,8 @@ FIRST = ("init", "check", "run", "status", "results", "retry")
 #: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
 MANY = 50_000
 MORE = (
-    "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "hosts",
-    "doctor",
+    "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "stop",
+    "hosts", "doctor",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ SUMMARY = {
     "cancel": "Take sets out of a running sweep.",
     "pause": "Hand out nothing new for a while.",
     "resume": "Go on with a paused sweep.",
+    "stop": "End a running sweep: what runs may finish.",
     "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from ..errors import UsageError
 
 PLACE = re.compile(r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z", re.S)
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
+LISTENS = "SPE_ENDS_WITH_STDIN"  # set for a command there that is to end when nobody listens here any more
 NOWHERE = (
     "spe: it is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, ~/.local/bin/spe, spe, "
     "and python3 -m spe",
@@ -37,7 +41,11 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def here_or_there(*words: Any, at: str | None, ssh_config: Path | None, **options: Any) -> Any:
-        return run_there(at, ssh_config, sys.argv[1:]) if at else command(*words, **options)
+        if at:
+            return run_there(at, ssh_config, sys.argv[1:])
+        if os.environ.pop(LISTENS, ""):
+            threading.Thread(target=_end_with_stdin, daemon=True).start()
+        return command(*words, **options)
 
     at = click.option("--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine.")
     config = click.option("-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at.")
@@ -46,9 +54,12 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int:
     """The same command without --at, there; its exit code. Raises UsageError where it does not come to that."""
-    command = ssh_command(at, ssh_config, _without(arguments))
+    words = _without(arguments)
+    command = ssh_command(at, ssh_config, words)
+    stdin = None if "-t" in command else subprocess.PIPE if _goes_on(words) else subprocess.DEVNULL
     try:
-        code = subprocess.run(command, stdin=None if "-t" in command else subprocess.DEVNULL).returncode
+        with subprocess.Popen(command, stdin=stdin) as process:
+            code = process.wait()
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
         raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
@@ -63,13 +74,26 @@ def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[
     if place is None:
         raise UsageError(f"--at {at}: this is no [user@]host:folder", todo="Write it like --at me@lab01:sweeps/pi.")
     folder = place["folder"].removeprefix("~/") if place["folder"] != "~" else ""
-    there = shlex.join(["exec", "sh", "-c", FIND, folder or ".", *words])
-    live = words[:1] == ["top"] or "--watch" in words
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    live, terminal = _goes_on(words), sys.stdin.isatty() and sys.stdout.isatty()
+    listens = ["env", f"{LISTENS}=1"] if live and not terminal else []
+    there = shlex.join(["exec", *listens, "sh", "-c", FIND, folder or ".", *words])
     options = ["-F", str(ssh_config)] if ssh_config else []
     options += ["-t" if live and terminal else "-T", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20"]
     options += [] if terminal else ["-o", "BatchMode=yes"]
     return ["ssh", *options, "--", place["target"].replace("[", "").replace("]", ""), there]
+
+
+def _goes_on(words: Sequence[str]) -> bool:
+    """Whether this command ends when the sweep does, or when nobody listens any more."""
+    first, rest = words[:1], set(words[1:])
+    return first in (["top"], ["events"]) or "--watch" in rest or (first == ["log"] and bool(rest & {"-f", "--follow"}))
+
+
+def _end_with_stdin() -> None:
+    """There: with a connection that breaks ends our standard input, and nothing else tells us."""
+    while os.read(0, 4096):  # by no object of Python's: one that waits at its end would be a fault
+        continue
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _without(arguments: Sequence[str]) -> list[str]:

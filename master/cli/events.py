@@ -5,31 +5,49 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from .common import as_json, folder_of, sweep_file, sweep_name, volume
+from ..errors import UsageError
+from .common import as_json, folder_of, open_reader, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
 
 @click.command()
 @click.option("--notes", is_flag=True, help="Only what happens, not how the state changes.")
+@click.option("--past", is_flag=True, help="The notes that are kept, of all runs until now, and nothing else.")
 @sweep_file
 @sweep_name
 @as_json
 @volume
 @reading
-def command(notes: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Print what happens in a running sweep as JSON, one event a line, until the run has ended.
 
     First its whole state, then each change of it as a JSON merge patch, and a note for each thing that happens.
 
     \b
     Example: spe events --notes | jq -r .data.text
+    Example: spe events --past
     """
+    if past:
+        with open_reader(file, name) as reader:
+            for note in reader.events():
+                _print("note", note)
+        return
     from ..calling import events
+    from ..detached import living
 
-    for event, data in events(folder_of(file, name)):
+    folder = folder_of(file, name)
+    if living(folder) is None:
+        todo = "`spe events --past` prints what happened until now."
+        raise UsageError("nothing runs here", where=str(folder), todo=todo)
+    for event, data in events(folder):
         if event == "note" or not notes:
-            sys.stdout.write(json.dumps({"event": event, "data": data}, ensure_ascii=False) + "\n")
+            _print(event, data)
             sys.stdout.flush()
+
+
+def _print(event: str, data: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"event": event, "data": data}, ensure_ascii=False) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,10 +47,12 @@ def command(
     Example: spe log 17 -f
     Example: spe log --failed
     """
-    if follow and number is not None:
-        return _follow(number, folder_of(file, name))
     if (number is None) != failed:
         raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
+    if follow and (failed or json_):
+        raise UsageError("-f follows one set, as text", todo="spe log 17 -f")
+    if follow and number is not None and not _has_ended(number, file, name):
+        return _follow(number, folder_of(file, name))
     with open_reader(file, name) as reader:
         numbers = [row.number for row in reader.failed()] if number is None else [number]
         tasks = (reader.task(n) for n in numbers)
@@ -58,22 +61,34 @@ def command(
             return None
         for task in tasks:
             _print(reader, task)
+        if not numbers:
+            click.echo("no set has failed", err=True)
     return None
 
 
+def _has_ended(number: int, file: Path, name: str | None) -> bool:
+    """Nothing is added to what it printed."""
+    from ..model import TaskState
+
+    with open_reader(file, name) as reader:
+        return reader.task(number).state not in (TaskState.RUNNING, TaskState.WAITING)
+
+
 def _follow(number: int, folder: Path) -> int:
-    """Both at once, each to its own, until the set has ended."""
-    from concurrent.futures import ThreadPoolExecutor
+    """Both at once, each to its own, until the set has ended. One in a thread that Ctrl-C does not wait for."""
+    import threading
 
     from .ask import printed
 
-    streams = {"stdout": sys.stdout, "stderr": sys.stderr}
-    with ThreadPoolExecutor(len(streams)) as pool:
-        ways = [
-            pool.submit(printed, folder, f"/output?task={number}&which={which}", None, to)
-            for which, to in streams.items()
-        ]
-    return max(way.result() for way in ways)
+    def stderr() -> None:
+        with contextlib.suppress(UsageError):  # the other one says it
+            printed(folder, f"/output?task={number}&which=stderr", None, sys.stderr)
+
+    beside = threading.Thread(target=stderr, daemon=True)
+    beside.start()
+    code = printed(folder, f"/output?task={number}&which=stdout", None, sys.stdout)
+    beside.join()
+    return code
 
 
 def record(task: TaskDetail) -> dict[str, object]:
@@ -91,9 +106,15 @@ def record(task: TaskDetail) -> dict[str, object]:
 
 
 def _print(reader: Reader, task: TaskDetail) -> None:
+    from ..model import TaskState
+
     name = f"== task {task.number} ({shown(task.values)})"
     if task.reason and task.reason not in [ticket.reason for ticket in task.tickets]:
         click.echo(f"{name}: {task.state}: {task.reason}")
+    if not task.tickets:
+        click.echo(f"task {task.number} ({shown(task.values)}) has not run", err=True)
+    elif task.state is TaskState.RUNNING:
+        click.echo(f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True)
     for ticket in task.tickets:
         if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
             continue  # a copy, or never begun: there is nothing to tell

@@ -1,4 +1,4 @@
-"""spe pause."""
+"""spe pause, and spe resume, which is its counterpart in everything."""
 
 from __future__ import annotations
 
@@ -10,19 +10,30 @@ from .common import as_json, sweep_file, sweep_name, volume
 from .steer import numbers, steer
 
 
-@click.command()
-@click.argument("tasks", nargs=-1, metavar="[TASK...]")
-@sweep_file
-@sweep_name
-@as_json
-@volume
-def command(tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def made(verb: str, help_: str) -> click.Command:
+    """The command of this verb: without numbers about the sweep, with numbers about the programs of these sets."""
+
+    @click.command(verb, help=help_)
+    @click.argument("tasks", nargs=-1, metavar="[TASK...]")
+    @sweep_file
+    @sweep_name
+    @as_json
+    @volume
+    def command(tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+        if tasks:
+            steer(file, name, json_, quiet, f"{verb}_task", tasks=numbers(tasks))
+        else:
+            steer(file, name, json_, quiet, verb)
+
+    return command
+
+
+command = made(
+    "pause",
     """Hand out nothing new until `spe resume`; what runs goes on. With numbers: stop the programs of these sets.
 
     \b
     Example: spe pause
-    """
-    if tasks:
-        steer(file, name, json_, quiet, "pause_task", tasks=numbers(tasks))
-    else:
-        steer(file, name, json_, quiet, "pause")
+    Example: spe pause 17 20-29
+    """,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 import time
@@ -15,7 +16,7 @@ from .common import as_json, folder_of, open_reader, print_json, shown, sweep_fi
 from .elsewhere import reading
 
 if TYPE_CHECKING:
-    from ..reader import Reader
+    from ..reader import Reader, Statistics
 
 PAUSE = 1.0  # seconds between two looks of --watch
 
@@ -89,25 +90,33 @@ def record(reader: Reader) -> dict[str, Any]:
     failed = [{"number": r.number, "parameters": dict(r.values), "reason": r.reason} for r in reader.failed()]
     return {
         "folder": str(reader.folder), "run": document["sweep"] if document else None,
-        **statistics_record(reader.statistics()), "failed_sets": failed,
+        **statistics_record(_statistics(reader, document)), "failed_sets": failed,
     }  # fmt: skip
+
+
+def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
+    """While it runs the master knows better how busy the slots are: it counts what has not ended, too."""
+    found = reader.statistics()
+    busy = document["sweep"].get("efficiency") if document else None
+    return found if busy is None else dataclasses.replace(found, efficiency=busy)
 
 
 def text(reader: Reader, height: int | None = None) -> str:
     """The sweep for people, on one screen of this height where there is one."""
     from .report import FAILED, summary
 
-    statistics = reader.statistics()
+    document = _document(reader.folder)
+    statistics = _statistics(reader, document)
     failures = [f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)]
     more = statistics.failed + statistics.cancelled - FAILED
     failures += [f"… and {more} more failed sets"] if more > 0 else []
-    head = [str(reader.folder), *_run(reader.folder)]
+    head = [str(reader.folder), *_run(reader.folder, document)]
     room = (_height() if height is None else height) - len(failures) - len(head) - 6
     out = "\n".join(head) + summary(statistics, max(3, room))
     return out + "".join(f"{line}\n" for line in failures)
 
 
-def _run(folder: Path) -> list[str]:
+def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     """About the run that goes on, if there is one."""
     from ..detached import living
     from ..display import pace
@@ -115,7 +124,6 @@ def _run(folder: Path) -> list[str]:
     run = living(folder)
     if run is None:
         return []
-    document = _document(folder)
     how = pace(document, time.time()) if document else "its master does not answer now"
     lines = [f"runs as process {run.pid}" + (f": {how}" if how else "")]
     if document and document["sweep"]["paused"]:

@@ -20,6 +20,8 @@ from ..document import Picture
 from ..errors import SpeError, UsageError
 from ..listing import Listing
 from ..model import TaskState
+from ..reader import TaskDetail
+from ..reasons import why
 from .looks import FILTERS
 from .wishes import Wish, whole
 
@@ -94,13 +96,18 @@ class Views:
     async def task(self, request: web.Request) -> web.StreamResponse:
         """Everything about one task."""
         number = whole(request.match_info["number"])
+
+        def work(listing: Listing) -> tuple[TaskDetail, list[str]]:
+            found = listing.task(number)
+            return found, why(listing, found) if found.state is TaskState.WAITING else []
+
         try:
-            detail = await self._ask(lambda listing: listing.task(number))
+            detail, reasons = await self._ask(work)
         except UsageError as error:
-            return await self._page(request, "missing", status=404, sentence=str(error))
+            return await self._page(request, "missing", status=404, sentence=error.line)
         command = self._command(detail.values)
         live = [t for t in detail.tickets if self.desk.farm.is_live(t.id)]
-        return await self._page(request, "task", task=detail, live=live, **command)
+        return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
 
     def _command(self, values: Mapping[str, str]) -> dict[str, Any]:
         """What it runs; a set that is no longer in the plan may not fit today's command."""
@@ -116,7 +123,7 @@ class Views:
         try:
             detail = await self._ask(lambda listing: listing.task(number))
         except UsageError as error:
-            return await self._page(request, "missing", status=404, sentence=str(error))
+            return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
         path = (self.folder / output.file).resolve() if output and output.file else None
         if path is None or not path.is_relative_to(self.folder.resolve()) or not path.is_file():

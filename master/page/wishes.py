@@ -55,7 +55,7 @@ class Wish:
             if dots and listing.results:
                 made["plot"] = self._plot(listing, wanted, dots)
         except UsageError as error:
-            made["fault"] = " ".join(str(error).split())
+            made["fault"] = error.line
         return made
 
     def _wanted(self, listing: Listing) -> Wanted:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
-from cli_kit import Bench, Done, Started, wait_until
+from cli_kit import Bench, Done, Started, is_alive, wait_until
 
 TALKER = """echo "begin $1"
 echo "to stderr" >&2
@@ -111,6 +112,16 @@ def test_a_set_that_ends_meanwhile_has_finished(bench: Bench, running: Started) 
     assert running.end().code == 0
 
 
+@pytest.mark.parametrize("more", ["ask: any\n"])
+def test_a_command_ends_when_nobody_waits_for_it_any_more(bench: Bench, running: Started) -> None:
+    asked = bench.start("ask", "1", "--limit", "3600", "--", "sh", "-c", "echo $$; exec sleep 3600")
+    process = int(first_line(asked.process.stdout))
+    asked.signal(signal.SIGINT)
+    assert asked.end().code == 130
+    wait_until(lambda: not is_alive(process), "it is ended, long before its limit")
+    end(bench, running)
+
+
 def test_on_a_host_a_command_runs_without_a_set(bench: Bench, running: Started) -> None:
     assert "client.lock" in ask(bench, "--host", "localhost", "--", "ls").out
     assert "no client works on elsewhere" in ask(bench, "--host", "elsewhere", "--", "ls").err
@@ -128,6 +139,28 @@ def test_without_the_acting_token_nothing_is_run_and_the_log_says_so(bench: Benc
     end(bench, running)
 
 
+UNREADABLE = (
+    "", "[]", '{"task": 1}', '{"words": ["ls"]}', '{"task": "1", "words": 5}', '{"task": 0, "words": ["ls"]}',
+    '{"task": 1, "words": "ls"}', '{"task": 1, "words": []}', '{"task": 1, "words": [1]}',
+    '{"task": 1, "words": ["ls"], "limit": "x"}', '{"task": 1, "words": ["ls"], "limit": NaN}',
+)  # fmt: skip
+
+
+def test_a_question_that_cannot_be_read_is_refused_and_one_that_was_asked_stands_in_the_log(
+    bench: Bench, running: Started
+) -> None:
+    page = urlsplit(json.loads((bench.runs() / "master.json").read_text())["page"])
+    token = json.loads((bench.runs() / "session/secrets.json").read_text())["act"]
+    for asked in UNREADABLE:
+        connection = http.client.HTTPConnection("127.0.0.1", int(page.port or 0), timeout=20)
+        connection.request("POST", f"/ask?token={token}", asked)
+        assert connection.getresponse().status == 400, asked
+        connection.close()
+    assert ask(bench, "1", "--", "ls", "a b\n").code == 2
+    assert "asked about task 1, by 127.0.0.1: ls 'a b '" in (bench.runs() / "master.log").read_text()
+    end(bench, running)
+
+
 def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: Started) -> None:
     following = bench.start("log", "1", "-f")
     assert first_line(following.process.stderr) == "to stderr\n"
@@ -135,6 +168,41 @@ def test_log_f_follows_what_a_set_prints_until_it_ends(bench: Bench, running: St
     bench.open_gate()
     assert following.end() == Done(0, "end 1\n", "")
     assert running.end().code == 0
+
+
+def test_who_follows_a_set_sees_nothing_of_those_that_run_after_it(bench: Bench) -> None:
+    talk = "echo first; touch $LOG.on; while [ ! -e $GATE ]; do sleep 0.02; done; echo last"
+    bench.worker(f'if [ $1 = 1 ]; then {talk}; else printf "of another %.0s" 1 2 3 4 5 6 7 8; fi\n')
+    many = "parameters: {grid: {x: {range: [1, 200]}}}"
+    bench.write("spe.yaml", f"command: ./work {{{{ x }}}}\n{many}\nhosts: [localhost slots=1]\n")
+    started = bench.start("run")
+    wait_until(bench.log.with_suffix(bench.log.suffix + ".on").exists, "the first one runs")
+    following = bench.start("log", "1", "-f")
+    assert first_line(following.process.stdout) == "first\n"
+    bench.open_gate()
+    assert following.end() == Done(0, "last\n", "")
+    assert started.end().code == 0
+
+
+def test_who_stops_listening_is_no_fault(bench: Bench, running: Started) -> None:
+    following = bench.start("log", "1", "-f")
+    assert first_line(following.process.stdout) == "begin 1\n"
+    following.signal(signal.SIGINT)
+    assert following.end().code == 130
+    assert ask(bench, "1", "--", "ls").code == 0, "its client has heard nothing of it"
+    end(bench, running)
+    assert "could not be read" not in (bench.runs() / "master.log").read_text()
+
+
+def test_log_f_of_a_set_that_has_ended_is_its_log_and_one_that_waits_is_said_so(bench: Bench, running: Started) -> None:
+    assert "task 3 does not run now: it is waiting" in bench.start("log", "3", "-f").end().err
+    assert bench.start("log", "3").end().err == "task 3 (x=3) has not run\n"
+    assert "task 1 runs: `spe log 1 -f` shows what it prints" in bench.start("log", "1").end().err
+    assert bench.start("log", "--failed").end() == Done(0, "", "no set has failed\n")
+    assert bench.start("log", "--failed", "-f").end().code == 2
+    end(bench, running)
+    assert bench.ok("log", "1", "-f").out == bench.ok("log", "1").out
+    assert "to stderr\n" in bench.ok("log", "1").out
 
 
 def test_ps_shows_the_trees_of_all_running_sets(bench: Bench, running: Started) -> None:

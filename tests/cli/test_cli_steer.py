@@ -108,6 +108,33 @@ def test_a_pause_ends_with_its_run(bench: Bench, running: Started) -> None:
     assert bench.ok("run") and bench.column("x") == ["1", "2", "3", "4"]
 
 
+def test_stop_is_the_ctrl_c_of_another_terminal(bench: Bench, running: Started) -> None:
+    assert tell(bench, "stop") == "nothing new is begun; the run ends when what runs is through (2 sets)"
+    again = bench.start("stop").end()
+    assert again.code == 2
+    assert "nothing new is begun already, 2 sets to go. `spe stop --now` ends what runs." in again.err
+    done = ends(bench, running)
+    assert done.code == 130 and bench.column("x") == ["1", "2"], done
+    bench.ok("run")
+    assert bench.column("x") == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("before", [(), ("stop",)])
+def test_stop_now_ends_what_runs_and_the_next_run_does_it(
+    bench: Bench, running: Started, before: tuple[str, ...]
+) -> None:
+    processes = begun(bench).values()
+    if before:
+        tell(bench, *before)
+    assert tell(bench, "stop", "--now") == "what runs is ended (2 sets), and waits for the next run"
+    done = running.end()
+    assert done.code == 130 and not any(map(is_alive, processes)), done
+    assert bench.column("x") == [] and bench.rows(file="failed.csv") == []
+    bench.open_gate()
+    bench.ok("run")
+    assert bench.column("x") == ["1", "2", "3", "4"]
+
+
 def test_failed_sets_go_back_into_the_run_that_goes_on(bench: Bench) -> None:
     bench.worker(GATED.replace("while", "[ $1 = 1 ] && [ ! -e $GATE.1 ] && touch $GATE.1 && exit 3\nwhile"))
     bench.write("spe.yaml", FOUR + "attempts: 1\n")
@@ -174,7 +201,8 @@ def test_a_host_that_cannot_be_is_refused(bench: Bench, running: Started) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", [("pause",), ("resume",), ("cancel", "1"), ("hosts", "drain", "localhost"), ("events",), ("top",)]
+    "words",
+    [("pause",), ("resume",), ("cancel", "1"), ("stop",), ("hosts", "drain", "localhost"), ("events",), ("top",)],
 )
 def test_where_nothing_runs_it_says_so(bench: Bench, words: tuple[str, ...]) -> None:
     bench.write("spe.yaml", FOUR)

@@ -122,6 +122,7 @@ def test_the_status_of_a_run_tells_how_fast_it_goes(running: Started, sweep: Ben
     run = sweep.start("status", "--json").end().json["run"]
     assert (run["state"], run["running"], run["slots"]) == ("running", 2, 2)
     assert f"runs as process {running.pid}" in sweep.start("status").end().out
+    wait_until(lambda: sweep.start("status", "--json").end().json["efficiency"], "what still runs counts, too")
     sweep.open_gate()
     running.end()
     assert sweep.ok("status", "--json").json["run"] is None
@@ -159,6 +160,26 @@ def test_the_events_are_lines_of_json_that_keep_a_copy_true_to_the_end(running: 
     told = [json.loads(line) for line in notes.end().out.splitlines()]
     assert {one["event"] for one in told} == {"note"}
     assert "task 3 has failed: exit code 4: no licence" in [one["data"]["text"] for one in told]
+
+
+def past(sweep: Bench) -> list[str]:
+    """What is kept, a text each."""
+    told = [json.loads(line) for line in sweep.ok("events", "--past").out.splitlines()]
+    assert {one["event"] for one in told} <= {"note"}
+    return [one["data"]["text"] for one in told]
+
+
+def test_what_happened_is_kept_of_all_runs_and_stands_in_the_log(running: Started, sweep: Bench) -> None:
+    sweep.open_gate()
+    running.end()
+    assert "`spe events --past` prints what happened" in sweep.refused("events")
+    first = past(sweep)
+    assert first[0] == "localhost: a client with 2 slots is here"
+    assert "task 3 has failed: exit code 4: no licence" in first and "localhost: its client has left" in first
+    log = (sweep.runs() / "master.log").read_text()
+    assert [text for text in first if text not in log] == []
+    assert sweep.spe("retry").code == 1
+    assert past(sweep)[: len(first)] == first and len(past(sweep)) > len(first)
 
 
 WATCH = """

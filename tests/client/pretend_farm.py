@@ -6,6 +6,7 @@ It records every request, answers from a script where a test gives one, and othe
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
 import shlex
 import ssl
@@ -88,6 +89,11 @@ class Farm:
         self.expired: set[int] = set()
         self.called: set[int] = set()  # expired, to be told by the held request
         self.idle = 0  # slots elsewhere that have nothing to do, to be told by the held request
+        self.orders: list[dict[str, Any]] = []  # all that were given
+        self.told: set[int] = set()  # those that the client has fetched
+        self.said: dict[int, bytes] = defaultdict(bytes)  # what came of each
+        self.ended: dict[int, dict[str, list[str]]] = {}  # how each ended: exit or reason
+        self.unheard: set[int] = set()  # those that nobody waits for any more
         self.script: dict[str, deque[Answer | Callable[[Any], None]]] = defaultdict(deque)
         self.requests: list[Request] = []
         self.out: set[int] = set()  # given out and not heard of
@@ -129,6 +135,23 @@ class Farm:
         with self.changed:
             self.called.add(ticket)
             self.changed.notify_all()
+
+    def order(self, do: str, **what: Any) -> int:
+        """Something that somebody wants to have done; its number."""
+        with self.changed:
+            self.orders.append({"id": len(self.orders) + 1, "do": do, **what})
+            self.changed.notify_all()
+            return len(self.orders)
+
+    def due(self) -> dict[str, str]:
+        """The header that tells of orders."""
+        count = sum(one["id"] not in self.told for one in self.orders)
+        return {"Orders": str(count)} if count else {}
+
+    def end_of(self, order: int) -> dict[str, list[str]]:
+        """How it ended."""
+        self.wait_for(lambda: order in self.ended)
+        return self.ended[order]
 
     def worker(self, name: str, content: bytes, platform: str) -> None:
         self.workers[platform] = content
@@ -233,7 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
                 farm.requests.append(request)
             self.close_connection = True
             return scripted(self)
-        if self.command == "POST":
+        if self.command == "POST" and path != "/answer":
             self._read_body(request)
         with farm.changed:
             farm.requests.append(request)
@@ -254,7 +277,8 @@ class _Handler(BaseHTTPRequestHandler):
         farm = self.server.farm
         if request.query.get("sessionID") != [SESSION]:
             return 403, {}, b"no such session"
-        method = getattr(self, "_" + request.path.strip("/"), None)
+        name = {"/answer": "_answer_of"}.get(request.path, "_" + request.path.strip("/"))
+        method = getattr(self, name, None)
         return method(farm, request) if method else (404, {}, b"what?")
 
     def _config(self, farm: Farm, _: Request) -> Answer:
@@ -267,9 +291,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _held(self, farm: Farm, request: Request) -> Answer:
         """A ping without tickets that is held until one is called back."""
         with farm.changed:
-            farm.changed.wait_for(lambda: farm.called or farm.idle, float(request.query["wait"][0]))
+            farm.changed.wait_for(lambda: farm.called or farm.idle or farm.due(), float(request.query["wait"][0]))
             called, farm.called = farm.called, set()
-            headers = {"Idle": str(farm.idle)} if farm.idle else {}
+            headers = {**({"Idle": str(farm.idle)} if farm.idle else {}), **farm.due()}
             farm.idle = 0
         return (205, {**headers, "Expired": ", ".join(map(str, called))}, b"") if called else (204, headers, b"")
 
@@ -286,11 +310,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _task(self, farm: Farm, request: Request) -> Answer:
         wait, count = float(request.query.get("wait", ["0"])[0]), int(request.query.get("count", ["1"])[0])
         with farm.changed:
-            farm.changed.wait_for(lambda: farm.tasks or farm.over, wait)
+            farm.changed.wait_for(lambda: farm.tasks or farm.over or farm.due(), wait)
             given = [farm.tasks.popleft() for _ in range(min(count, len(farm.tasks)))]
         if given:
-            return 200, {}, b"".join(given)
-        return (503, {}, b"the sweep is over") if farm.over else (503, {"Retry-After": "0.2"}, b"perhaps later")
+            return 200, farm.due(), b"".join(given)
+        if farm.over:
+            return 503, {}, b"the sweep is over"
+        return 503, {"Retry-After": "0" if farm.due() else "0.2", **farm.due()}, b"perhaps later"
 
     def _complete(self, farm: Farm, request: Request) -> Answer:
         return 200, {}, b"expired" if request.ticket in farm.expired else b"accepted"
@@ -305,6 +331,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _back(self, farm: Farm, request: Request) -> Answer:
         return 200, {}, b"noted"
+
+    def _orders(self, farm: Farm, _: Request) -> Answer:
+        with farm.changed:
+            farm.told |= {one["id"] for one in farm.orders}
+            undone = [json.dumps(one) + "\n" for one in farm.orders if one["id"] not in farm.ended]
+        return 200, {}, "".join(undone).encode()
+
+    def _answer_of(self, farm: Farm, request: Request) -> Answer:
+        order = int(request.query["order"][0])
+        with farm.changed:
+            farm.said[order] += self.rfile.read(int(self.headers["Content-Length"]))
+            if "end" in request.query:
+                farm.ended[order] = request.query
+        return (410, {}, b"nobody listens") if order in farm.unheard else (200, {}, b"noted")
 
     def _bye(self, farm: Farm, request: Request) -> Answer:
         return 200, {}, b"bye"

@@ -173,7 +173,7 @@ def test_as_many_tasks_run_at_once_as_there_are_slots(farm: Farm, client: Starte
     farm.over = False
     farm.add(*(task(n, "sleep", "60") for n in range(1, 6)))
     client.start("--slots", "4")
-    farm.wait_for(lambda: len(list(client.base().glob("*.stdout"))) == 2)
+    farm.wait_for(lambda: len(list(client.base().glob("*/stdout"))) == 2)
     assert len(farm.tasks) == 3
 
 
@@ -225,8 +225,8 @@ def test_what_an_old_program_leaves_open_is_not_inherited(farm: Farm, client: St
 def test_a_task_works_in_the_folder_of_session_and_ticket(farm: Farm, client: Started) -> None:
     run_one(farm, client, task(9, "pwd"))
     folder = Path(farm.completed[9].parts["stdout"].decode().strip())
-    assert folder.name == "9"
-    assert folder.parent.name.startswith("spe-") and folder.parent.name.endswith("-h")
+    assert folder.parent.name == "9"
+    assert folder.parent.parent.name.startswith("spe-") and folder.parent.parent.name.endswith("-h")
     assert SESSION not in str(folder)
 
 

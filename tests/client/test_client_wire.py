@@ -81,7 +81,7 @@ def test_the_session_id_is_never_where_others_can_read_it(farm: Farm, client: St
     farm.over = False
     client.start("--log", str(client.folder / "log"), "--slots", "1")
     farm.add(task(1, "sleep", "60"), task(2, "no-such"))
-    wait_until(lambda: any(client.base().glob("1.stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")))
     assert client.process
     for pid in [client.process.pid, *_below(client.process.pid)]:
         assert SESSION not in Path(f"/proc/{pid}/cmdline").read_text()
@@ -319,9 +319,10 @@ def test_a_result_is_kept_on_disk_until_the_master_has_it(farm: Farm, client: St
     farm.add(task(1, *SH, "echo kept > r", results={"r": "r"}))
     client.start()
     farm.wait_for(lambda: farm.of("/complete"))
-    assert (client.base() / "1" / "r").read_text() == "kept\n"
+    kept = client.base() / "1" / "work" / "r"
+    assert kept.read_text() == "kept\n"
     go_on.set()
-    wait_until(lambda: not (client.base() / "1").exists())
+    wait_until(lambda: not kept.exists())
 
 
 def test_when_the_master_comes_back_the_result_is_brought(make_client: Callable[..., Started], tmp_path: Path) -> None:
@@ -330,10 +331,10 @@ def test_when_the_master_comes_back_the_result_is_brought(make_client: Callable[
     farm.over = False
     farm.add(task(1, *SH, f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo done"))
     client = make_client(farm.url).start()
-    wait_until(lambda: any(client.base().glob("1.stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")))
     farm.close()
     (tmp_path / "go").touch()
-    wait_until(lambda: (client.base() / "1.stdout").read_text() == "done\n")
+    wait_until(lambda: (client.base() / "1" / "stdout").read_text() == "done\n")
     again = Farm(port=farm.port)
     try:
         again.wait_for(lambda: 1 in again.completed)
@@ -354,7 +355,7 @@ def test_when_the_master_stays_away_it_ends_after_the_grace_time(
     farm.add(task(1, "echo", "undelivered"), task(2, "sleep", "600"))
     farm.script["/complete"].append(cut_off)
     client = make_client(farm.url).start("--slots", "2")
-    farm.wait_for(lambda: farm.of("/complete") and any(client.base().glob("2.stdout")))
+    farm.wait_for(lambda: farm.of("/complete") and any(client.base().glob("2/stdout")))
     farm.close()
     began = time.monotonic()
     code, said = client.end()
@@ -372,7 +373,7 @@ def test_a_new_address_that_was_handed_over_is_used_when_the_old_one_is_silent(
     farm.config["Grace"] = "20"
     farm.add(task(1, "sleep", "600"))
     client = make_client(farm.url).start("--slots", "2")
-    wait_until(lambda: any(client.base().glob("1.stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")))
     second = make_client(other_farm.url, "second")
     second.workdir = client.workdir
     code, said = second.run()

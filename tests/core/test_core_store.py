@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from core_kit import until, wait_until
 from needs import need, need_program, need_root
-from spe import schema
+from spe import schema, writes
 from spe.changes import ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
@@ -205,6 +205,19 @@ def test_where_nothing_ran_there_is_nothing_to_read(tmp_path: Path) -> None:
         Reader(tmp_path)
 
 
+def test_of_what_was_noted_the_newest_is_kept_whatever_run_it_is_of(store: Store) -> None:
+    notes = [{"time": 1.0 + n, "kind": "lost", "text": f"{n}", "host": "h"} for n in range(4)]
+    notes.append({"time": 9.0, "kind": "failed", "text": "four", "task": 7})
+
+    async def note() -> None:
+        await store.keep_events(notes[:2])
+        await store.call(lambda connection: writes.keep_events(connection, notes[2:], most=3))
+
+    asyncio.run(note())
+    with Reader(store.path.parent) as reader:
+        assert list(reader.events()) == notes[2:]
+
+
 def test_a_sample_is_kept_for_every_schema_there_was() -> None:
     assert sorted(p.name for p in (HERE / "samples").iterdir()) == [
         f"schema-{n}.db" for n in range(1, schema.VERSION + 1)
@@ -226,6 +239,7 @@ def test_a_database_of_any_earlier_schema_loads_and_goes_on(tmp_path: Path, vers
         assert (ticket.read, ticket.written) == ((4096, 0) if version >= 5 else (None, None))
         assert ticket.files == (parse("12 out.txt\n- work@\n+3\n") if version >= 5 else None)
         assert_counted(reader.statistics(), len(cancelled))
+        assert list(reader.events()) == []
 
     async def go_on(store: Store) -> None:
         assert [(t.id, task.number) for t, task in await store.live()] == [(3, 3)]

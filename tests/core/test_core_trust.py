@@ -10,8 +10,9 @@ from spe.errors import Fault, LaunchError
 from spe.farm import Farm
 from spe.keys import Times
 from spe.model import Failure, TaskState, Ticket
+from spe.reasons import sentences
 from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
-from spe.standing import Standing, sentences
+from spe.standing import Standing
 from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
 
 

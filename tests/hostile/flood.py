@@ -16,6 +16,7 @@ from spe.web import Door
 
 CONNECTIONS, A_CONNECTION = 20, 10  # side by side; batches before one is made anew
 PATHS = (*Door.routes(Door.__new__(Door)), "/nothing")
+UNDER_WAY = CONNECTIONS * len(PATHS)  # requests that are not answered when the master ends in the midst of it
 
 
 def wrong(path: str) -> str:
@@ -63,4 +64,5 @@ async def main() -> None:
     print(flood.sent, flood.refused, f"{flood.sent / seconds:.0f}", flush=True)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

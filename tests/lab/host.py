@@ -203,6 +203,13 @@ class LabHost:
         rules += f"add rule inet lab out ip daddr {self.lab.master} tcp dport {port} {verdict}"
         subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "nft", rules], check=True)
 
+    def shut(self) -> None:
+        """A firewall on the host that lets nobody in any more; connections that are there stay."""
+        self._dirty = True
+        rules = "add table inet shut; add chain inet shut in { type filter hook input priority 0; }; "
+        rules += "add rule inet shut in iif != lo tcp flags & (syn|ack) == syn drop"
+        subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "nft", rules], check=True)
+
     def unblock(self) -> None:
         """No firewall."""
         subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "nft", "flush ruleset"], check=True)

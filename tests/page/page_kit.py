@@ -27,6 +27,13 @@ class Held:
     def facts(self) -> dict[str, Any]:
         return dict(json.loads((self.folder / "runs" / "held" / "master.json").read_text(encoding="utf-8")))
 
+    @property
+    def acting_page(self) -> str:
+        """Its address, for who may act."""
+        secrets = self.folder / "runs" / "held" / "session" / "secrets.json"
+        act = json.loads(secrets.read_text(encoding="utf-8"))["act"]
+        return f"{str(self.facts['page']).partition('?')[0]}?token={act}"
+
     def let(self, *numbers: int) -> None:
         for number in numbers:
             (self.folder / "gate" / str(number)).touch()

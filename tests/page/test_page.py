@@ -42,13 +42,31 @@ def test_the_page_shows_the_sweep_and_changes_while_it_runs(held: Held, browser:
     page.close()
 
 
-def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any) -> None:
+def test_what_a_running_set_prints_is_followed_live(held: Held, browser: Any, axe: str) -> None:
     from playwright.sync_api import expect
 
     page, where = browser.new_page(), urlsplit(held.facts["page"])
     page.goto(f"{where.scheme}://{where.netloc}/task/2?{where.query}")
     page.get_by_role("button", name="Follow its errors").click(timeout=20_000)
     expect(page.locator("#live")).to_have_text("set 2 has begun\n", timeout=20_000)
+    page.evaluate(f"{axe}; 0")
+    assert page.evaluate("async () => (await axe.run()).violations.map((v) => v.id)") == []
+    page.close()
+
+
+def test_stop_now_ends_what_runs(held: Held, browser: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(held.acting_page)
+    page.get_by_role("button", name="Stop", exact=True).click(timeout=20_000)
+    expect(page.locator(".state")).to_contain_text("draining", timeout=20_000)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Stop now").click()
+    expect(page.locator("#said")).to_contain_text("what runs is ended (3 sets)")
+    expect(page.locator("#lost")).to_contain_text("The run has ended", timeout=20_000)
+    assert held.process.wait(30) == 130
     page.close()
 
 

@@ -13,7 +13,7 @@ from farm_kit import SETS, Farm, Wire, energy, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.slow]
 LAB_HOSTS = 8
-PATHS = ["", "hosts", "tasks", "task/7", "results", "next", "log", "nowhere"]
+PATHS = ["", "hosts", "tasks", "task/7", "task/50000", "results", "next", "log", "nowhere"]
 PICTURES = os.environ.get("SPE_PICTURES")  # a folder: the pictures for the documents are put there
 SOON = 30_000  # milliseconds that the page may take to show what is so
 
@@ -111,7 +111,7 @@ def test_tasks_are_filtered_sorted_and_paged_on_the_master(farm: Farm, page: Any
     assert {row.locator("td").nth(3).text_content() for row in body.all()} == {host}
     where.fill("colour = red")
     where.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("there is no column colour There are: number")
+    expect(page.get_by_role("alert")).to_contain_text("there is no column colour. There are: number")
 
 
 def test_a_task_tells_all_about_itself_and_its_file_can_be_kept(farm: Farm, page: Any) -> None:
@@ -192,6 +192,12 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.get_by_role("button", name="Add").click()
     expect(said).to_contain_text("Not done: h01: already a host")
     page.goto(farm.url("task/50000", acting=True))
+    expect(page.locator("main .reasons")).to_contain_text("h08 is drained by hand")
+    expect(page.locator("main .reasons")).to_contain_text("other sets wait before it")
+    for verb in ("pause", "resume"):
+        assert page.request.post(farm.url("act", acting=True), data={"do": verb}).ok
+        paused = expect(page.locator("main .reasons"))
+        (paused.to_contain_text if verb == "pause" else paused.not_to_contain_text)("is paused", timeout=SOON)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("main .lead")).to_contain_text("cancelled", timeout=SOON)
     page.get_by_role("button", name="Retry").click()
@@ -239,8 +245,10 @@ def test_all_can_be_done_with_the_keyboard(farm: Farm, page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_each_page_is_readable_by_all_on_a_phone_and_on_a_wall(farm: Farm, browser: Any, axe: str, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
-    for place, path in enumerate(PATHS):
-        page.goto(farm.url(path, acting=path in ("", "hosts", "task/7")))
+    page.goto(farm.url("tasks", state="running"))
+    running = f"task/{page.locator('main tbody th a').first.text_content()}"
+    for place, path in enumerate([*PATHS, running]):
+        page.goto(farm.url(path, acting=path in ("", "hosts") or path.startswith("task")))
         expect(page.locator(".state")).to_have_text("▶ running")
         ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
         assert (min(map(int, re.findall(r"\d+", ground))) > 128) is (scheme == "light")
@@ -267,7 +275,7 @@ def test_stop_ends_the_sweep_and_the_page_says_so(farm: Farm, page: Any, browser
     if PICTURES:
         take_pictures(farm, browser, Path(PICTURES))
     page.goto(farm.url(acting=True))
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("#said")).to_contain_text("nothing new is begun")
     expect(page.locator(".state")).to_contain_text("draining")
     farm.open_gate(SETS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +49,15 @@ def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: s
     with pytest.raises(UsageError) as refused:
         parse(text, NAMES)
     assert sentence in " ".join(str(refused.value).split())
+
+
+def test_each_state_of_a_host_that_is_documented_has_a_sign_on_the_page() -> None:
+    root = Path(__file__).resolve().parents[2]
+    row = re.search(r"^\| `state` \| (`starting`.*)$", (root / "docs/page.md").read_text(encoding="utf-8"), re.M)
+    signs = re.search(r"signs = \{(.*?)\}", (root / "master/templates/page/hosts.js").read_text(encoding="utf-8"))
+    assert row and signs
+    documented = re.findall(r"`(\w+)`", row[1])
+    assert sorted(documented) == sorted(re.findall(r"(\w+):", signs[1])) and "suspect" in documented
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from page_kit import Held
 from stream_kit import Copy
 
@@ -26,6 +28,21 @@ def test_a_copy_follows_the_sweep_to_its_end(held: Held) -> None:
     assert copy.document["tickets"] == {}
     assert "change" in copy.events
     assert {"host_up", "failed"} <= {note["kind"] for note in copy.notes.values()}
+    copy.close()
+
+
+def test_each_key_that_the_stream_sends_is_documented(held: Held) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "page.md").read_text(encoding="utf-8")
+    described = page.partition("## The stream")[2].partition("## Acting, for programs")[0]
+    copy = Copy(held.facts["page"])
+    copy.until(lambda d: d["sweep"]["running"] == 3)
+    held.let(3)
+    copy.until(lambda d: d["failures"] and copy.notes)
+    document = copy.document
+    rows = [document["sweep"]]
+    rows += [row for part in ("hosts", "tickets", "failures") for row in document[part].values()]
+    sent = {*document, *(key for row in [*rows, *copy.notes.values()] for key in row)}
+    assert sorted(key for key in sent if f"`{key}`" not in described) == []
     copy.close()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 from protocol_kit import Master, Reply, wait_for
@@ -23,6 +25,42 @@ def ping(master: Master, *tickets: object, **query: object) -> Reply:
 def leased(sweep: Callable[..., Master]) -> Master:
     """Two sets; a lease of 3 * 0.2 + 5 seconds."""
     return sweep(2, "ping: 0.2")
+
+
+#: Sets, more of spe.yaml, and whether a client that pings has them, or one of which nothing is known.
+LAPSED = {
+    "given up": (1, "attempts: 1\n", False),
+    "renewed": (2, "", False),
+    "called back": (1, "", True),
+    "named": (2, "", True),
+}
+
+
+@dataclass
+class Silent:
+    """A sweep all of whose sets are lost: whoever had them was silent beyond the lease."""
+
+    master: Master
+    tickets: list[int]
+    query: dict[str, str]  # who had them
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Silent]]:
+    """One of each kind: their leases run out side by side, as that takes its time."""
+    found: dict[str, Silent] = {}
+    with ExitStack() as stack:
+        for name, (sets, yaml, pings) in LAPSED.items():
+            master = Master(tmp_path_factory.mktemp("silent"))
+            stack.callback(master.close)
+            grid = f"parameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\n"
+            master.write(f"listen: 127.0.0.1:0\ncommand: echo {{{{ x }}}}\nping: 0.2\n{yaml}{grid}").start()
+            query = {"client": master.register(host="a", pings=1)} if pings else {}
+            found[name] = Silent(master, master.take(sets, **query), query)
+            ping(master, *found[name].tickets, **query)  # whoever has pinged once has a lease
+        for one in found.values():
+            wait_for(lambda one=one: one.master.log.count("is silent") == len(one.tickets))  # type: ignore[misc]
+        yield found
 
 
 def test_a_ticket_that_is_wanted_is_told_to_keep_on(long_sweep: Master) -> None:
@@ -49,20 +87,16 @@ def test_a_hundred_tickets_fit_in_one_ping(long_sweep: Master) -> None:
     assert ping(long_sweep, *long_sweep.take(100), *range(10**9, 10**9 + 2000)).status == 205
 
 
-def test_a_given_up_task_expires_its_other_tickets(sweep: Callable[..., Master]) -> None:
-    started = sweep(1, "ping: 0.2\nattempts: 1")
-    (first,) = started.take()
-    ping(started, first)
-    (second,) = started.take()  # once the lease of the first has run out
+def test_a_given_up_task_expires_its_other_tickets(silent: dict[str, Silent]) -> None:
+    started, (first,) = silent["given up"].master, silent["given up"].tickets
+    (second,) = started.take()
     assert ping(started, first, second).status == 204
     started.ask("/failed", {"ticket": second, "reason": "no"})
     assert ping(started, first).status == 205
 
 
-def test_a_ping_renews_a_lease_that_ran_out_while_the_task_is_undone(leased: Master) -> None:
-    first, second = leased.take(2)
-    ping(leased, first, second)
-    wait_for(lambda: "is silent" in leased.log)
+def test_a_ping_renews_a_lease_that_ran_out_while_the_task_is_undone(silent: dict[str, Silent]) -> None:
+    leased, (first, second) = silent["renewed"].master, silent["renewed"].tickets
     assert ping(leased, first, second).status == 204
     assert leased.ask("/task", {"wait": 0}).status == 503, "both are out again"
     assert leased.complete(first, *GOOD) == leased.complete(second, *GOOD) == "accepted"
@@ -117,11 +151,10 @@ def test_with_ping_0_nobody_is_asked_to_ping_and_no_lease_runs_out(sweep: Callab
     assert ping(started, ticket).status == 204
 
 
-def test_a_held_ping_is_answered_at_once_when_one_of_its_tickets_expires(sweep: Callable[..., Master]) -> None:
-    started = sweep(1, "ping: 0.2")
-    client = started.register(host="a", pings=1)
-    (first,) = started.take(client=client)
-    (copy,) = started.take()  # once the lease of the first has run out
+def test_a_held_ping_is_answered_at_once_when_one_of_its_tickets_expires(silent: dict[str, Silent]) -> None:
+    started, (first,) = silent["called back"].master, silent["called back"].tickets
+    client = silent["called back"].query["client"]
+    (copy,) = started.take()
     answers: list[tuple[float, Reply]] = []
 
     def hold() -> None:
@@ -140,11 +173,10 @@ def test_a_held_ping_is_answered_at_once_when_one_of_its_tickets_expires(sweep: 
     assert (reply.status, reply.headers["Expired"]) == (205, str(first))
 
 
-def test_a_ping_is_about_the_tickets_it_names_and_no_others(sweep: Callable[..., Master]) -> None:
-    started = sweep(2, "ping: 0.2")
-    client = started.register(host="a", pings=1)
-    one, two = started.take(2, client=client)
-    copies = started.take(2)  # once the leases have run out
+def test_a_ping_is_about_the_tickets_it_names_and_no_others(silent: dict[str, Silent]) -> None:
+    started, (one, two) = silent["named"].master, silent["named"].tickets
+    client = silent["named"].query["client"]
+    copies = started.take(2)
     assert ping(started, one, two, client=client).status == 204
     assert started.complete(copies[0], *GOOD) == "accepted"
     answers = {ticket: ping(started, ticket, client=client).status for ticket in (one, two)}

@@ -54,6 +54,7 @@ def test_a_ticket_of_before_the_restart_stays_good(sweep: Callable[..., Master])
     assert started.register(host="h") != client
     for ticket in (*new, three):
         assert started.complete(ticket, ("stdout", b"x\n")) == "accepted"
+    started.ask("/bye", {"client": client})
     assert started.end() == 0
     assert [row["attempts"] for row in started.rows()] == ["1", "2", "1", "1"]
 

@@ -135,8 +135,10 @@ def test_nobody_is_asked_for_what_it_has_begun(sweep: Callable[..., Master]) -> 
     started = sweep(2, "ping: 5")
     busy, idle = started.register(host="a", slots=2, **HELD), started.register(host="b", slots=2, **HELD)
     started.take(2, client=busy)
-    threading.Thread(target=started.ask, args=("/task", {"client": idle, "wait": 3}), daemon=True).start()
+    waiting = started.connection()
+    waiting.request("GET", started.target("/task", {"client": idle, "wait": 3}))
     reply = started.ask("/ping", {"client": busy, "wait": 1})
+    waiting.close()
     assert reply.status == 204 and "Idle" not in reply.headers
 
 
@@ -179,5 +181,6 @@ def test_a_drain_calls_for_what_has_not_begun(sweep: Callable[..., Master]) -> N
     assert asked[0].headers["Idle"] == "4"
     started.ask("/back", [*(("ticket", ticket) for ticket in tickets[1:]), ("client", client)])
     assert started.complete(tickets[0], ("stdout", b"1\n")) == "accepted"
+    started.ask("/bye", {"client": client})
     assert started.end() == 130
     assert len(started.rows()) == 1

@@ -107,6 +107,22 @@ def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_co
     assert refused.returncode == 2 and "there is no task 7" in refused.stderr
 
 
+@pytest.mark.parametrize("words", [("log", "1", "-f"), ("events",)])
+def test_what_is_followed_there_ends_with_who_follows_it(
+    lab: Lab, running: LabHost, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    def there() -> list[str]:
+        return [one.line for one in running.processes(user_only=True) if f"-m spe {words[0]}" in one.line]
+
+    at = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
+    until(lambda: ask(tmp_path, "status", *at)["running"] == 2, 30, "two programs run there")
+    following = subprocess.Popen([sys.executable, "-m", "spe", *words, *at], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    until(there, 30, "it is followed")
+    following.kill()
+    following.wait()
+    until(lambda: not there(), 30, "nobody follows it")
+
+
 def test_where_spe_folder_or_host_is_missing_it_says_what_was_looked_for(
     lab: Lab, hosts: list[LabHost], tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ function enable(button) {
   const host = order.host !== undefined && copy.hosts[order.host];
   if (order.do === "pause") button.disabled = ending || paused;
   else if (order.do === "resume") button.disabled = ending || !paused;
-  else if (order.do === "stop") button.disabled = ending;
+  else if (order.do === "stop") button.disabled = order.now ? state === "over" : ending;
   else if (order.do === "retry" && !order.tasks) button.disabled = ending || !(failed + cancelled);
   else if (host && order.do === "use") button.disabled = !["benched", "drained", "gone", "fault"].includes(host.state);
   else if (host) button.disabled = host.state === { drain: "drained", bench: "benched" }[order.do];

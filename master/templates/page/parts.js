@@ -6,7 +6,8 @@ const waiting = new Map(); // part -> whether it has to be fetched once more
 function refreshSoon(patch) {
   for (const part of all("[data-refresh]")) {
     const task = Number(part.dataset.watch);
-    const moved = !patch || (patch.sweep && ["done", "failed", "running", "waiting", "cancelled"].some((name) => name in patch.sweep));
+    const moved = !patch || (patch.sweep && ["done", "failed", "running", "waiting", "cancelled", "state"].some((name) => name in patch.sweep))
+      || Object.values(patch.hosts || {}).some((host) => host && "state" in host);
     const touched = task && patch && Object.keys(patch.tickets || {}).length > 0;
     if ((moved || touched) && !document.hidden) {
       if (waiting.has(part)) waiting.set(part, true);

@@ -1,0 +1,13 @@
+"""What a client tells its hands at their start."""
+
+from typing import Dict, NamedTuple
+
+
+class Terms(NamedTuple):
+    """What holds for all tasks here."""
+
+    base: str
+    environment: Dict[bytes, bytes]
+    worker: str  # its path, if there is one
+    together: bool  # whether the master takes several results at once
+    max_result: int

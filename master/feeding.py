@@ -1,0 +1,92 @@
+"""Parameter sets on their way: from their reading into the store, from there into the farm, never all in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+from .desk import Desk
+from .model import TaskState
+from .progress import Progress
+from .store import NewSet
+from .sweep import Sweep
+
+FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
+LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and how many
+
+
+class Feeding:
+    """What a run reads and hands on; `fed`: the sets that this run had to do, so far."""
+
+    def __init__(self, sweep: Sweep, desk: Desk, progress: Progress) -> None:
+        self.sweep, self.desk, self.progress = sweep, desk, progress
+        self.fed = 0
+        self._stored = False
+
+    async def read(self) -> None:
+        """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
+        store = self.desk.store
+        digest = await asyncio.to_thread(self.sweep.plan_digest)
+        if await store.begin_plan(self.sweep.parameters.names, [one.name for one in self.sweep.results], digest):
+            await self._store_sets()
+            if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
+                await store.end_plan(digest)
+        self._stored = True
+        await self._count()
+        self.desk.moved.set()
+
+    async def _store_sets(self) -> None:
+        sets = self._new_sets()
+        size = FIRST_CHUNK
+        with _short_turns():
+            while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
+                await self.desk.store.add_sets(chunk)
+                size = CHUNK
+                self.desk.moved.set()
+
+    def _new_sets(self) -> Iterator[NewSet]:
+        for position, one in enumerate(self.sweep.parameters):
+            yield NewSet(self.sweep.key(one.values), position, one.values)
+
+    async def _count(self) -> None:
+        """How many there are in all, and how many of them ended before this run."""
+        farm = self.desk.farm
+        counts = await self.desk.store.count()
+        before = {s: max(0, counts.get(s, 0) - farm.in_state[s]) for s in TaskState}
+        farm.total = sum(counts.values())
+        farm.done_before, farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
+        farm.cancelled_before = before[TaskState.CANCELLED]
+        self.progress.plan(farm.total, farm.done_before, farm.failed_before, farm.cancelled_before)
+
+    async def feed(self) -> None:
+        """Keep enough waiting tasks in the farm, and not many more."""
+        farm = self.desk.farm
+        if not farm.more or len(farm.waiting) >= LOW:
+            return
+        all_stored = self._stored
+        # For the store, those that are finishing wait until their files are kept.
+        after, ending = farm.fed, self.desk.arrivals.finishing
+        rows = await self.desk.store.waiting(after, WINDOW)
+        farm.add(task for _, task in rows if task.number not in ending)
+        if after != farm.fed:  # sets were put back meanwhile
+            return
+        if rows:
+            farm.fed = rows[-1][0]
+            self.fed += len(rows)
+            self.desk.wake_idle()
+        elif all_stored:
+            self.desk.no_more()
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """While a thread of ours computes without a pause, who answers clients gets its turn ten times sooner."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 10)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

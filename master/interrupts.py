@@ -1,0 +1,50 @@
+"""A run that is told to end: Ctrl-C and SIGTERM drain it, a second one stops it; a closed terminal ends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from .desk import Desk
+from .detached import LOG, leave_terminal
+from .progress import Progress
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """How often it was told so: by a signal, or by people on the page."""
+
+    def __init__(self, desk: Desk, progress: Progress, folder: Path) -> None:
+        self.desk, self.progress, self.folder = desk, progress, folder
+        self.count = 0
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def interrupt(self, now: bool = False) -> None:
+        """What Ctrl-C does; `now`: what a second one does."""
+        self.count = max(self.count + 1, 2 if now else 1)
+        self.progress.interrupted(self.count, self.desk.farm.running)
+        task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    def _hung_up(self) -> None:
+        self.progress.end(terminal=False)
+        leave_terminal(self.folder)
+        self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Signals are taken for that meanwhile."""
+        loop = asyncio.get_running_loop()
+        for number in _ENDING:
+            loop.add_signal_handler(number, self.interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        try:
+            yield
+        finally:
+            for number in (*_ENDING, signal.SIGHUP):
+                loop.remove_signal_handler(number)
