@@ -161,9 +161,8 @@ def test_what_an_attempt_used_is_kept_when_its_result_is_judged_again(bench: Ben
     bench.ok("collect")
     (after,) = bench.ok("show", "1", "--json").json["tickets"]
     assert (before["state"], after["state"]) == ("rejected", "accepted")
-    assert [after[name] for name in ("cpu", "memory", "read", "written")] == [
-        before[name] for name in ("cpu", "memory", "read", "written")
-    ]
+    used = ("cpu", "memory", "read", "written")
+    assert [after[name] for name in used] == pytest.approx([before[name] for name in used])  # cpu is a sum of two
 
 
 def test_a_try_that_fails_shows_what_was_there_too(bench: Bench) -> None:

@@ -96,6 +96,20 @@ def test_a_task_that_loses_three_hosts_fails_and_says_so() -> None:
     assert farm.over
 
 
+def test_a_lost_attempt_says_what_became_of_its_host_and_no_more_when_it_speaks_again() -> None:
+    farm = make_farm(3)
+    silent, killed, left = (host(farm, name) for name in ("silent", "killed", "left"))
+    tickets = [take(farm, client)[0] for client in (silent, killed, left)]
+    farm.bye(0.0, killed, killed=True)
+    farm.bye(0.0, left)
+    farm.tick(silence(farm))
+    said = {c.id: c.failure and c.failure.reason for c in farm.changes if isinstance(c, TicketEnded)}
+    how = ["its host went silent", "its client was killed", "its client left"]
+    assert said == dict(zip([ticket.id for ticket in tickets], how, strict=True))
+    farm.ping(silence(farm), silent, [tickets[0].id])
+    assert isinstance(farm.changes[-2], TicketEnded) and farm.changes[-2].failure is None
+
+
 def test_a_slow_host_that_is_lost_and_speaks_again_does_not_count_as_lost() -> None:
     farm = make_farm()
     client = host(farm)
