@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from drills.figures import pytest_terminal_summary
 from lab.fixtures import arm64_root, hosts, lab
 
 __all__ = ["arm64_root", "hosts", "lab", "pytest_terminal_summary"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `--dist loadfile`; tests/patience.py says why."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from patience import Patiently
+
+    return Patiently(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from drills.drill_kit import LEASE, OPEN, Drill, signal_to, wait_until
 from lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 2
 Maker = Callable[..., Drill]
 

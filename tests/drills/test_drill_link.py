@@ -16,7 +16,7 @@ from drills.drill_kit import LEASE, THERE, Drill, wait_until
 from lab import Boot, Lab, LabHost
 from needs import need
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 2
 Maker = Callable[..., Drill]
 

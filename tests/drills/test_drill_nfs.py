@@ -22,7 +22,7 @@ from lab.host import UID
 from lab.mounts import Mount, mounts
 from spe.fleet import LONG
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 3
 LARGE = 3_000_000  # bytes of the worker, so that the network tells who fetched it
 Maker = Callable[..., Drill]

@@ -10,7 +10,7 @@ from drills.drill_kit import OPEN, Drill, wait_until
 from lab import Lab
 from spe.scheduler import lease
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
 PING, OUTAGE = 10, 62.0
 Maker = Callable[..., Drill]

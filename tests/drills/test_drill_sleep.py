@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from drills.drill_kit import LEASE, Drill, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(180)]
 SLEEPS = 3  # as many as lost hosts make a task fail
 AWAKE = 2.0  # seconds between two of them
 

@@ -12,6 +12,7 @@ import pytest
 from protocol_kit import Master, Reply, wait_for
 from spe.calling import snapshot
 
+pytestmark = pytest.mark.patient
 GOOD = (("stdout", b"1\n"),)
 
 
