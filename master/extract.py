@@ -100,6 +100,8 @@ def shown(text: str) -> str:
 
 def human(size: float) -> str:
     """1.0 GB, 70 kB: for people."""
+    if size == 1:
+        return "1 byte"
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"

@@ -235,4 +235,5 @@ def test_the_cell_of_a_file_is_its_path_and_keeps_its_ending() -> None:
 
 
 def test_sizes_are_written_for_people() -> None:
-    assert [human(n) for n in (0, 999, 1000, 65536, 10**9)] == ["0 bytes", "999 bytes", "1.0 kB", "66 kB", "1.0 GB"]
+    words = ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "66 kB", "1.0 GB"]
+    assert [human(n) for n in (0, 1, 999, 1000, 65536, 10**9)] == words
