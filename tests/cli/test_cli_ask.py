@@ -18,7 +18,7 @@ echo $1 $$ >>$LOG
 while [ ! -e $GATE ]; do echo more >>more.txt; sleep 0.02; done
 echo "end $1"
 """
-THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\nping: 1\n"
+THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def more() -> str:
 def running(bench: Bench, more: str) -> Started:
     """Three sets, two of which run until the gate is open."""
     bench.worker(TALKER)
-    bench.write("spe.yaml", THREE + more)
+    bench.write("spe.yaml", THREE + more + ("" if "ping:" in more else "ping: 1\n"))
     started = bench.start("run")
     wait_until(lambda: len(bench.logged()) == 2, "two programs run")
     return started
@@ -67,6 +67,16 @@ def test_a_command_runs_in_the_sets_directory_and_its_exit_code_is_ours(bench: B
 def test_it_is_answered_whether_requests_are_held_or_not(bench: Bench, running: Started) -> None:
     assert ask(bench, "2", "--", "cat", "part.txt").out == "half of it\n"
     end(bench, running)
+
+
+@pytest.mark.parametrize("more", ["ping: 60\n", "ping: 60\ncontrol: poll\n"])
+def test_what_is_called_back_ends_long_before_the_next_ping(bench: Bench, running: Started) -> None:
+    processes = dict(line.split() for line in bench.logged())
+    assert bench.start("cancel", "1").end().code == 0
+    wait_until(lambda: not is_alive(int(processes["1"])), "its program is ended", 20)
+    assert is_alive(int(processes["2"]))
+    bench.open_gate()
+    assert running.end().code == 1
 
 
 def test_what_is_not_allowed_is_refused_with_what_is(bench: Bench, running: Started) -> None:
