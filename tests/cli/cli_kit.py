@@ -68,6 +68,11 @@ class Started:
         return done
 
 
+def hears_ctrl_c() -> None:
+    """As from a terminal: what starts the tests in the background may have it ignored by all below."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Bench:
     """A folder with a sweep, and spe."""
 
@@ -140,6 +145,7 @@ class Bench:
             [*before, sys.executable, "-m", "spe", *words],
             cwd=self.folder, env={**self.environment, **more}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
+            preexec_fn=hears_ctrl_c,
         )  # fmt: skip
         self.started.append(Started(self, process))
         return self.started[-1]

@@ -141,6 +141,7 @@ def test_another_port_after_the_death_of_the_master(make_drill: Maker, lab: Lab)
     drill.open_gate(20)
     drill.start_run()
     drill.wait_done(15)
+    wait_until(lambda: all(drill.held_by(host.name) for host in drill.hosts), "both hosts are at work")
     before = [drill.client_of(host) for host in drill.hosts]
     port = drill.port
     drill.kill_master()

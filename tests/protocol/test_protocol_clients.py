@@ -64,6 +64,11 @@ def hosts_at_work(master: Master, states: str = "'issued'") -> set[str]:
         return {row[0] for row in database.execute(f"SELECT DISTINCT host FROM tickets WHERE state IN ({states})")}
 
 
+def reasons(master: Master, host: str) -> set[str]:
+    with sqlite3.connect(f"file:{master.runs}/sweep.db?mode=ro", uri=True) as database:
+        return {row[0] for row in database.execute("SELECT DISTINCT reason FROM tickets WHERE host = ?", [host])}
+
+
 def paste(master: Master, folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
     """The lines that `spe run --hosts none` prints, pasted into a shell."""
     folder.mkdir()
@@ -187,7 +192,8 @@ def test_clients_come_and_go_and_the_task_of_a_dead_one_is_done_by_another(
     said = (master.folder / "leaving" / "log").read_text()
     assert "could not" not in said
     assert processes_of(master.folder / "leaving") == []
-    wait_for(lambda: "leaving" not in hosts_at_work(master), 5, f"not given back at once: {said}")
+    wait_for(lambda: "leaving" not in hosts_at_work(master), why=f"not given back: {said}")
+    assert reasons(master, "leaving") == {"its client left"}, "not because its lease ran out"
     staying = ours(master, "staying", stack)
     wait_for(lambda: hosts_at_work(master, "'lost'") >= {"killed"}, 20, "the lease runs out")
     go.touch()
