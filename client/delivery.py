@@ -69,6 +69,6 @@ def _body(attempt: Attempt, max_result: int) -> Body:
 def _failed(line: Line, attempt: Attempt) -> None:
     query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
     said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
-    reply = line.ask("/failed", query, Body(said or [("stdout", tail(attempt.stdout)), *remarks(attempt)]))
+    reply = line.ask("/failed", query, Body(said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt)]))
     if reply.status != 200:
         log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))

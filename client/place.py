@@ -7,11 +7,11 @@ two directories and two files costs more than all else that is done for a short 
 import fcntl
 import os
 import time
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from . import folders
 
-OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
 OURS, FILE = 0o40700, 0o100600  # the modes of a directory and of an output that nobody has changed
 FEW = 16  # files that are removed one by one
 LONG = 60.0  # seconds after which somebody may have cleaned up
@@ -39,6 +39,10 @@ class Place:
             self._outputs[1] = os.open(self.stdout, OUTPUT, 0o600)
             self._outputs[2] = os.open(self.stderr, OUTPUT, 0o600)
         return self._outputs.copy()
+
+    def opened(self, path: str) -> Optional[int]:
+        """The file of an output, while it is open here: to open it once more and close that has ext4 write to disk."""
+        return self._outputs.get(1 if path == self.stdout else 2 if path == self.stderr else 0)
 
     def close(self) -> None:
         """Nothing of it is held open here."""

@@ -25,11 +25,12 @@ def pack(attempt: Attempt, max_result: int) -> None:
             found = results(attempt, max_result)
             if sum(part.size for _, part in found) > SMALL:
                 return
-            parts = [(name, _content(part)) for name, part in found] + printed(attempt)
+            parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
         except NoResult as fault:
             attempt.reason, parts = str(fault), []
     if attempt.reason:
-        parts = [("reason", attempt.reason[:MOST_REASON].encode("utf-8", "replace")), ("stdout", tail(attempt.stdout))]
+        reason = attempt.reason[:MOST_REASON].encode("utf-8", "replace")
+        parts = [("reason", reason), ("stdout", tail(attempt, attempt.stdout))]
     attempt.packed = parts + [(name, content) for name, content in remarks(attempt) if content]
 
 
@@ -49,12 +50,12 @@ def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:
     """What the program printed, for `spe log`, where no result has it anyway."""
     if any(one.file == "stdout" or one.name == "stdout" for one in attempt.task.results):
         return []
-    return [("stdout", tail(attempt.stdout))]
+    return [("stdout", tail(attempt, attempt.stdout))]
 
 
 def remarks(attempt: Attempt) -> List[Tuple[str, bytes]]:
     """What is welcome beside the results."""
-    parts = [("stderr", tail(attempt.stderr))]
+    parts = [("stderr", tail(attempt, attempt.stderr))]
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
@@ -76,34 +77,42 @@ def _size(path: str, name: str) -> int:
     return info.st_size
 
 
-def _content(part: FilePart) -> bytes:
+def _content(attempt: Attempt, part: FilePart) -> bytes:
     if not part.size:
         return b""
     try:
-        return _read(part.path, 0, part.size)
+        return _read(attempt, part.path, 0, part.size)
     except OSError as fault:
         raise NoResult("a result cannot be read: %s: %s" % (os.path.basename(part.path), fault.strerror))
 
 
-def tail(path: str) -> bytes:
+def tail(attempt: Attempt, path: str) -> bytes:
     """The end of what it wrote there; empty when it was never started."""
+    opened = attempt.place.opened(path)
     try:
-        size = os.stat(path).st_size
-        return _read(path, max(0, size - TAIL), TAIL) if size else b""
+        size = os.stat(path if opened is None else opened).st_size
+        return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
     except FileNotFoundError:
         return b""
 
 
-def _read(path: str, start: int, count: int) -> bytes:
+def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
     """Up to `count` bytes; by the system's own calls, as this is done for every task."""
+    opened = attempt.place.opened(path)
+    if opened is not None:
+        return _pread(opened, start, count)
     file = os.open(path, os.O_RDONLY)
     try:
-        content = os.pread(file, count, start)
-        while 0 < len(content) < count:  # a signal may cut a read short
-            more = os.pread(file, count - len(content), start + len(content))
-            if not more:
-                break
-            content += more
-        return content
+        return _pread(file, start, count)
     finally:
         os.close(file)
+
+
+def _pread(file: int, start: int, count: int) -> bytes:
+    content = os.pread(file, count, start)
+    while 0 < len(content) < count:  # a signal may cut a read short
+        more = os.pread(file, count - len(content), start + len(content))
+        if not more:
+            break
+        content += more
+    return content
