@@ -64,7 +64,7 @@ class Worker:
         try:
             self._fetch_once(line, place, folder)
         finally:  # nothing to remove, when all went well
-            folders.unmake(folder)
+            folders.unmake(folder, surely_ours=True)  # its name is a checksum
             folders.unmake(os.path.dirname(folder))
 
     def _fetch_once(self, line: Line, place: str, folder: str) -> None:
@@ -134,7 +134,7 @@ class Worker:
         """DeleteWorker: what we fetched goes, and the folders that were made for it."""
         if self.fetched and os.path.exists(self.fetched):
             os.unlink(self.fetched)
-            folders.unmake(os.path.dirname(self.fetched))
+            folders.unmake(os.path.dirname(self.fetched), surely_ours=True)
 
 
 _KINDS = (("md5", "MD5"), ("sha256", "SHA256"))

@@ -40,8 +40,13 @@ def listed(path: str) -> bool:
         return False
 
 
-def unmake(path: str) -> None:
-    """Remove a folder that we made and that holds nothing any more, then the one above it, and so on."""
+def unmake(path: str, surely_ours: bool = False) -> None:
+    """Remove a folder that we made and that holds nothing any more, then the one above it, and so on.
+
+    `surely_ours`: by its name, also when who made it died before it put the marker there.
+    """
+    if surely_ours and _is_removed(path):
+        path = os.path.dirname(path)
     while _is_ours_and_empty(path):
         marker = os.path.join(path, MARKER)
         try:
@@ -53,6 +58,15 @@ def unmake(path: str) -> None:
             os.close(os.open(marker, os.O_CREAT | os.O_WRONLY, 0o600))
             return
         path = os.path.dirname(path)
+
+
+def _is_removed(path: str) -> bool:
+    """Whether it held nothing at all, and is gone now."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
 
 
 def _is_ours_and_empty(path: str) -> bool:

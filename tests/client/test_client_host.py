@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from spe.client import start, trust
+from spe.client import folders, start, trust
 from spe.client.arguments import parse
 from spe.client.base import Base
 from spe.client.load import MINUTE, OFTEN, Load
@@ -189,3 +189,22 @@ def test_the_runtime_folder_is_never_the_workdir(places: Path, monkeypatch: pyte
 def test_a_workdir_that_was_asked_for_may_lie_anywhere(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(places))
     assert workdir("--workdir", str(places / "w")) == str(places / "w")
+
+
+# -- folders that are made, and unmade
+
+
+def test_a_folder_whose_maker_died_before_it_was_marked_goes_when_its_name_tells_that_it_is_ours(
+    tmp_path: Path,
+) -> None:
+    folders.make(str(tmp_path / "spe" / "workers"))
+    unmarked = tmp_path / "spe" / "workers" / "50d419e9"
+    unmarked.mkdir()
+    folders.unmake(str(unmarked))
+    assert unmarked.exists(), "it may be somebody's"
+    (unmarked / "worker").touch()
+    folders.unmake(str(unmarked), surely_ours=True)
+    assert unmarked.exists(), "it is in use"
+    (unmarked / "worker").unlink()
+    folders.unmake(str(unmarked), surely_ours=True)
+    assert list(tmp_path.iterdir()) == [], "and those above it, which are marked"

@@ -66,7 +66,9 @@ def hosts_at_work(master: Master, states: str = "'issued'") -> set[str]:
 
 def reasons(master: Master, host: str) -> set[str]:
     with sqlite3.connect(f"file:{master.runs}/sweep.db?mode=ro", uri=True) as database:
-        return {row[0] for row in database.execute("SELECT DISTINCT reason FROM tickets WHERE host = ?", [host])}
+        return {
+            row[0] for row in database.execute("SELECT reason FROM tickets WHERE host = ? AND state = 'lost'", [host])
+        }
 
 
 def paste(master: Master, folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
