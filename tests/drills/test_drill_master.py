@@ -11,7 +11,7 @@ from drills.drill_kit import Drill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 KILLS, SETS = 100, 2000
-STEP, AHEAD = 19, 200  # sets from kill to kill; how far the programs may be ahead: some tickets never reached the client
+STEP, AHEAD = 19, 200  # sets from kill to kill; how far programs may be ahead: a whole answer may be lost
 
 
 def test_a_master_killed_a_hundred_times_loses_and_repeats_nothing(make_drill: Callable[..., Drill]) -> None:
