@@ -28,7 +28,7 @@ PARTS = {"stdout": b"3.14159\n", "stderr": b"", "exit-code": b"0",
          "usage": b'{"wall": 1.0, "user": 0.99, "system": 0.01, "memory": 10485760}'}  # fmt: skip
 MOST_IN_ONE = 500  # results
 HOLD = 30  # seconds, as our client has it
-SETS = 300_000
+MOST_SETS = 300_000
 AT_ONCE = 200  # clients that register side by side
 Answer = Callable[[int, bytes], None]
 
@@ -227,15 +227,17 @@ async def idle(server: Server, clients: int, length: float) -> Window:
     return window
 
 
-def all_stored(database: Path) -> None:
+def all_stored(database: Path, sets: int) -> None:
     """What storing the sets costs is another matter."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
-        while (opened.execute("SELECT max(number) FROM tasks").fetchone()[0] or 0) < SETS:
+        while (opened.execute("SELECT max(number) FROM tasks").fetchone()[0] or 0) < sets:
             time.sleep(0.2)
 
 
-def compare(what: Callable[[Server], Coroutine[None, None, Window]], sweep: str, *words: str) -> list[Window]:
-    """The same against both."""
+def compare(
+    what: Callable[[Server], Coroutine[None, None, Window]], sweep: str, sets: int, *words: str
+) -> list[Window]:
+    """The same against both, once so many sets are stored."""
     windows: list[Window] = []
     for label in ("spe", "bare"):
         with tempfile.TemporaryDirectory(prefix="spe-bench-") as name:
@@ -243,8 +245,8 @@ def compare(what: Callable[[Server], Coroutine[None, None, Window]], sweep: str,
             start = master(Path(name), sweep) if label == "spe" else bare(Path(name), *more)
             with start as server:
                 print(f"{label:5}", end="", flush=True)
-                if "idle" not in words and label == "spe":
-                    all_stored(server.runs / "sweep.db")
+                if label == "spe":
+                    all_stored(server.runs / "sweep.db", sets)
                 Farm.ending = False
                 windows.append(asyncio.run(what(server)))
                 Farm.ending = True
@@ -257,8 +259,9 @@ def main(kind: str, *numbers: str) -> None:
     given = [float(number) for number in numbers]
     if kind == "busy":
         clients, slots, seconds, length = given + [1000, 32, 1, 10][len(given) :]
-        sets = f"command: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {SETS}]}}}}}}\n"
-        spe, floor = compare(lambda server: busy(server, int(clients), int(slots), seconds, length), sets)
+        count = min(MOST_SETS, int(2 * clients * slots / seconds * (3 * seconds + 1 + length)))
+        sets = f"command: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: {{range: [1, {count}]}}}}}}\n"
+        spe, floor = compare(lambda server: busy(server, int(clients), int(slots), seconds, length), sets, count)
         print(f"{clients:.0f} clients of {slots:.0f} slots, tasks of {seconds:g} s: {spe.rate:.0f} results a second, "
               f"{1e6 / spe.result:.0f} a core second; "
               f"a request costs {spe.each / floor.each:.2f} and a result {spe.result / floor.result:.2f} "
@@ -269,7 +272,7 @@ def main(kind: str, *numbers: str) -> None:
             print(f"no more than {most} clients: this system allows no more open files")
             clients = most
         sets = "command: /bin/true {{ x }}\nparameters: {grid: {x: {range: [1, 1]}}}\nonce: true\n"
-        spe, floor = compare(lambda server: idle(server, int(clients), length), sets, "idle")
+        spe, floor = compare(lambda server: idle(server, int(clients), length), sets, 1, "idle")
         print(
             f"{clients:.0f} idle clients: {spe.load:.1%} of a core, {spe.load / floor.load:.2f} times the bare server's"
         )
