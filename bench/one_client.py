@@ -18,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients import all_stored
 from master_kit import Server, master
 from measure import scratch
 
@@ -145,7 +146,7 @@ def main(tasks: int = 20_000, sets: int = 0) -> None:
     with scratch() as folder, master(folder, sweep(sets or tasks + 2000)) as server:
         client = Client(server)
         client.work(1000)  # what is done once is done
-        time.sleep(3)  # until the sets are stored, if they are not very many
+        all_stored(server.runs / "sweep.db", sets or tasks + 2000)
         cost = cost_of_tasks(server, client, tasks)
         print(f"{cost.all:.1f} us a task: event loop {cost.loop:.1f}, other threads {cost.others:.1f}")
 

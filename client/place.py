@@ -81,8 +81,8 @@ class Place:
         return True
 
     def _are_ours(self) -> bool:
-        """Whether its outputs have been opened, are as we opened them, and empty now."""
-        return bool(self._outputs) and _emptied(self._outputs[1]) and _emptied(self._outputs[2])
+        """Whether both outputs have been opened, are as we opened them, and empty now."""
+        return len(self._outputs) == 2 and all(_emptied(file) for file in self._outputs.values())
 
 
 def _emptied(file: int) -> bool:

@@ -94,6 +94,15 @@ def test_a_place_whose_files_somebody_removed_meanwhile_is_made_anew(tmp_path: P
     assert sorted(os.listdir(tmp_path)) == ["3", "aside"]
 
 
+def test_a_place_whose_second_output_could_not_be_made_goes_to_no_other_ticket(tmp_path: Path) -> None:
+    places, place = Places(kept=True), Place(str(tmp_path / "1"))
+    places.make(place)
+    os.mkdir(place.stderr)  # as on a full disk: the first file is made, the second one is not
+    with pytest.raises(OSError):
+        place.outputs()
+    assert not places.put(place)
+
+
 def test_no_place_is_kept_where_programs_may_escape(tmp_path: Path) -> None:
     places = Places(kept=False)
     assert not places.put(used(places, tmp_path, "1"))
