@@ -146,10 +146,10 @@ def test_the_status_can_be_watched_to_the_end_of_the_run(running: Started, sweep
 def test_the_events_are_lines_of_json_that_keep_a_copy_true_to_the_end(running: Started, sweep: Bench) -> None:
     listening, notes = sweep.start("events"), sweep.start("events", "--notes")
     assert listening.process.stdout
-    copy: dict[str, Any] = {}
     first = json.loads(listening.process.stdout.readline())
     assert first["event"] == "state" and first["data"]["sweep"]["total"] == 3
     copy = first["data"]
+    assert notes.process.stdout and json.loads(notes.process.stdout.readline())["event"] == "note"
     sweep.open_gate()
     running.end()
     for line in listening.end().out.splitlines():
