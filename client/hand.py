@@ -15,7 +15,7 @@ from .mail import Mail
 from .place import MOST_KEPT, Places
 from .post import Gone, Post
 from .report import pack
-from .slot import Attempt, CannotRun, Given
+from .slot import Attempt, CannotRun, Given, is_full
 from .spawn import have_no_input
 from .terms import Terms
 from .trust import Trust, clock
@@ -130,8 +130,9 @@ class Hand:
         """What programs left, while others run; of short ones several one after the other, which costs less."""
         if self.past and (len(self.past) >= TOGETHER or not self._may_gather()):
             past, self.past = self.past, []
+            full = is_full(self.terms.base)
             for attempt in past:
-                self._done(attempt)
+                self._done(attempt, full)
 
     def prepare_next(self) -> None:
         """While programs run there is time to make the directories for the next ones."""
@@ -271,8 +272,8 @@ class Hand:
         attempt.dropped = True
         self._done(attempt)
 
-    def _done(self, attempt: Attempt) -> None:
-        attempt.conclude()
+    def _done(self, attempt: Attempt, full: bool = False) -> None:
+        attempt.conclude(full)
         if self.terms.together and not attempt.dropped:
             pack(attempt, self.terms.max_result)
         attempt.leave(self.places)

@@ -228,14 +228,14 @@ class Attempt:
         """Whether what came of it can wait for others."""
         return 0.0 < float(self.usage.get("wall", 0.0)) < SHORT
 
-    def conclude(self) -> None:
-        """What the system says beside, once the slot is in use again."""
+    def conclude(self, full: bool) -> None:
+        """What the system says beside, once the slot is in use again; `full`: it has no room for files."""
         if self.exit_code is None or self.timed_out:
             return
         self.reason += why_killed(self.exit_code)
-        if is_full(self.folder):  # then a file may be cut short, though the program did not care
-            full = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
-            self.reason = "%s (%s)" % (self.reason, full) if self.reason else full
+        if full:  # then a file may be cut short, though the program did not care
+            text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
+            self.reason = "%s (%s)" % (self.reason, text) if self.reason else text
 
 
 def check_name(name: str) -> None:

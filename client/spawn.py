@@ -11,7 +11,9 @@ import time
 from typing import Any, Dict, List
 
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
-IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
+# Python itself ignores SIGPIPE and SIGXFSZ, of which programs shall die as elsewhere. All signals are named, as the C
+# library asks the system for each one that is not: sixty calls for every program.
+DEFAULT = sorted(map(int, getattr(signal, "valid_signals", set)() - {signal.SIGKILL, signal.SIGSTOP}))
 _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
@@ -45,7 +47,7 @@ def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in files.items()]
     program = _found(words[0], environment)
-    return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=IGNORED))
+    return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=DEFAULT))
 
 
 def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:
