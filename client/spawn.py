@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
 # Python itself ignores SIGPIPE and SIGXFSZ, of which programs shall die as elsewhere. All signals are named, as the C
 # library asks the system for each one that is not: sixty calls for every program.
 DEFAULT = sorted(map(int, getattr(signal, "valid_signals", set)() - {signal.SIGKILL, signal.SIGSTOP}))
+_known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program was found in a PATH: a shell remembers it, too
+MOST_KNOWN = 100
 _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
@@ -46,8 +48,24 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
 def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in files.items()]
+    options = {"file_actions": actions, "setsid": True, "setsigdef": DEFAULT}
+    known = (words[0], environment.get(b"PATH", b""))
+    if known in _known:
+        try:
+            return int(_posix_spawn(_known[known], words, environment, **options))
+        except (FileNotFoundError, PermissionError):  # it is there no more
+            del _known[known]
     program = _found(words[0], environment)
-    return int(_posix_spawn(program, words, environment, file_actions=actions, setsid=True, setsigdef=DEFAULT))
+    pid = int(_posix_spawn(program, words, environment, **options))
+    _remember(known, program)
+    return pid
+
+
+def _remember(known: Tuple[bytes, bytes], program: bytes) -> None:
+    """Unless it depends on the folder that one is in."""
+    name, path = known
+    if b"/" not in name and all(one.startswith(b"/") for one in path.split(b":")) and len(_known) < MOST_KNOWN:
+        _known[known] = program
 
 
 def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:

@@ -63,6 +63,29 @@ def test_it_is_found_by_the_path_that_it_gets(tmp_path: Path) -> None:
         run(tmp_path, "thing")
 
 
+def test_a_program_that_has_moved_along_the_path_is_found_again(tmp_path: Path) -> None:
+    path = {b"PATH": os.fsencode(f"{tmp_path}/first:{tmp_path}/second")}
+    first = program(tmp_path / "first" / "thing", "#!/bin/sh\necho first\n")
+    assert run(tmp_path, "thing", environment=path) == (0, b"first\n")
+    assert run(tmp_path, "thing", environment=path) == (0, b"first\n")
+    program(tmp_path / "second" / "thing", "#!/bin/sh\necho second\n")
+    first.unlink()
+    assert run(tmp_path, "thing", environment=path) == (0, b"second\n")
+    (tmp_path / "second" / "thing").unlink()
+    with pytest.raises(FileNotFoundError):
+        run(tmp_path, "thing", environment=path)
+
+
+def test_a_path_with_the_current_folder_in_it_is_gone_through_for_each_task(tmp_path: Path) -> None:
+    path = {b"PATH": os.fsencode(f".:{tmp_path}/bin")}
+    program(tmp_path / "bin" / "thing", "#!/bin/sh\necho for all\n")
+    program(tmp_path / "two" / "thing", "#!/bin/sh\necho its own\n")
+    (tmp_path / "one").mkdir()
+    assert run(tmp_path / "one", "thing", environment=path) == (0, b"for all\n")
+    assert run(tmp_path / "two", "thing", environment=path) == (0, b"its own\n")
+    assert run(tmp_path / "one", "thing", environment=path) == (0, b"for all\n")
+
+
 def test_a_program_of_the_folder_is_called_by_its_place(tmp_path: Path) -> None:
     program(tmp_path / "thing", "#!/bin/sh\necho mine\n")
     assert run(tmp_path, "./thing") == (0, b"mine\n")
