@@ -11,9 +11,7 @@ import time
 from typing import Any, Dict, List, Tuple
 
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
-# Python itself ignores SIGPIPE and SIGXFSZ, of which programs shall die as elsewhere. All signals are named, as the C
-# library asks the system for each one that is not: sixty calls for every program.
-DEFAULT = sorted(map(int, getattr(signal, "valid_signals", set)() - {signal.SIGKILL, signal.SIGSTOP}))
+IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
 _known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program was found in a PATH: a shell remembers it, too
 MOST_KNOWN = 100
 _posix_spawn: Any = getattr(os, "posix_spawn", None)
@@ -48,7 +46,7 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
 def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in files.items()]
-    options = {"file_actions": actions, "setsid": True, "setsigdef": DEFAULT}
+    options = {"file_actions": actions, "setsid": True, "setsigdef": IGNORED}
     known = (words[0], environment.get(b"PATH", b""))
     if known in _known:
         try:
