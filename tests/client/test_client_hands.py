@@ -1,0 +1,43 @@
+"""The client's side of its hands: what each says is heard, also when another one is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+from spe.client.hands import Hands, _One
+from spe.client.post import Post
+from spe.client.terms import Terms
+from spe.client.trust import Trust
+
+NOTHING_YET = Terms("", {}, "", True, 0)
+
+
+def one(pid: int) -> tuple[_One, Post]:
+    """A hand as its client sees it, and that hand's own end."""
+    ours, theirs = socket.socketpair()
+    return _One(pid, Post(ours), 1), Post(theirs)
+
+
+@pytest.mark.parametrize("dead_first", [True, False])
+def test_what_a_hand_has_said_is_not_lost_when_another_dies_in_the_same_moment(dead_first: bool) -> None:
+    killed = subprocess.Popen(["sleep", "60"])
+    alive, its_end = one(os.getpid())
+    dead, gone_end = one(killed.pid)
+    hands = Hands(0, NOTHING_YET, Trust(0))
+    hands._all = [dead, alive] if dead_first else [alive, dead]
+    alive.given = 2
+    its_end.send("done", [(1, {"exit_code": 0}), (2, {"exit_code": 0})])
+    killed.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+    gone_end.close()
+    told = dict(hands.heard())
+    killed.returncode = -signal.SIGKILL  # it was waited for
+    assert [ticket for ticket, _ in told["done"]] == [1, 2]
+    assert told["fault"].startswith("a process of the client was killed by signal 9")
+    assert hands.pids == [os.getpid()] and alive.given == 0
+    alive.post.close()
+    its_end.close()
