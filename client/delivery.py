@@ -6,6 +6,7 @@ from . import log
 from .multipart import Body, BodyGone, Part
 from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .slot import Attempt
+from .terms import Terms
 from .wire import PATIENT, BrokenOff, Line, Query
 
 SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure carries
@@ -32,19 +33,19 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
     return True
 
 
-def deliver(line: Line, attempt: Attempt, max_result: int = 0) -> None:
+def deliver(line: Line, attempt: Attempt, terms: Terms) -> None:
     """Returns when the master has it (or knows that there is nothing to have)."""
     if not attempt.reason:
-        attempt.reason = _complete(line, attempt, max_result) or ""
+        attempt.reason = _complete(line, attempt, terms) or ""
     if attempt.reason:
-        _failed(line, attempt)
+        _failed(line, attempt, terms)
 
 
-def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
+def _complete(line: Line, attempt: Attempt, terms: Terms) -> Optional[str]:
     """None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
-        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, max_result), timeout=PATIENT)
+        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, terms), timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
     except BodyGone as fault:
@@ -60,15 +61,16 @@ def _complete(line: Line, attempt: Attempt, max_result: int) -> Optional[str]:
     return "the master could not take the result: %d %s" % (reply.status, reply.text)
 
 
-def _body(attempt: Attempt, max_result: int) -> Body:
+def _body(attempt: Attempt, terms: Terms) -> Body:
     if attempt.packed:
         return Body(list(attempt.packed))
-    return Body([*results(attempt, max_result), *printed(attempt), *remarks(attempt)])
+    return Body([*results(attempt, terms.max_result), *printed(attempt), *remarks(attempt, terms)])
 
 
-def _failed(line: Line, attempt: Attempt) -> None:
+def _failed(line: Line, attempt: Attempt, terms: Terms) -> None:
     query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
     said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
-    reply = line.ask("/failed", query, Body(said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt)]))
+    said = said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, terms)]
+    reply = line.ask("/failed", query, Body(said))
     if reply.status != 200:
         log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))

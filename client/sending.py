@@ -13,6 +13,7 @@ from .ahead import SHORT
 from .delivery import deliver, deliver_together
 from .slot import Attempt
 from .talk import Talker
+from .terms import Terms
 
 if TYPE_CHECKING:
     from .loop import Loop
@@ -28,14 +29,13 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, loop: "Loop", together: bool, max_result: int) -> None:
-        """`together`: the master takes several results at once."""
-        self.loop, self.max_result = loop, max_result
+    def __init__(self, loop: "Loop", terms: Terms) -> None:
+        self.loop, self.terms = loop, terms
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(loop, self) if together else None
+        self._batches = Batches(loop, self) if terms.together else None
         if self._batches:
             self._batches.start()
 
@@ -93,7 +93,7 @@ class Sender(Talker):
             self.attempts = [attempt]
             try:
                 if not attempt.dropped:
-                    deliver(self.line, attempt, self.senders.max_result)
+                    deliver(self.line, attempt, self.senders.terms)
             except NotWanted:
                 log.say("ticket %d: called back, dropped" % attempt.task.ticket)
             self.senders.finish([attempt])

@@ -151,13 +151,14 @@ class Client:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         trust = Trust(every)
         keep_files_to_ourselves()
-        hands = Hands(slots, Terms(self.base.path, variables, worker, together, most), trust)
+        terms = Terms(self.base.path, variables, worker, together, most, is_yes(self.config, "Files"))
+        hands = Hands(slots, terms, trust)
         loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
         files = Files(os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        return loop.run(Asker(loop, files), Senders(loop, together, most), Pinger(loop, every, trust))
+        return loop.run(Asker(loop, files), Senders(loop, terms), Pinger(loop, every, trust))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:

@@ -11,3 +11,4 @@ class Terms(NamedTuple):
     worker: str  # its path, if there is one
     together: bool  # whether the master takes several results at once
     max_result: int
+    lists_files: bool  # whether the master wants to know which files there are beside a result, too

@@ -207,16 +207,21 @@ class Arrivals:
             return NOTED
         reason = one.verdict.reason
         if reason is not None and not one.verdict.fault:
-            self.farm.reject(ticket.id, reason, one.usage, stdout, stderr)
+            self.farm.reject(ticket.id, reason, one.usage, stdout, stderr, self._files(one))
             log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
             return f"rejected: {reason}"
         if reason is not None:
-            taken = self.farm.suspend(ticket.id, reason, one.verdict.outputs, one.usage, stderr)
+            taken = self.farm.suspend(ticket.id, reason, one.verdict.outputs, one.usage, stderr, self._files(one))
         else:
             taken = self.farm.accept(ticket.id, one.verdict.outputs, one.usage, stderr)
         if taken:
             finished[ticket.task] = one
         return "accepted" if taken else "expired"
+
+    def _files(self, one: _Judged) -> str | None:
+        """Which files there were beside a result that is not good enough, as they are stored."""
+        files = files_of(one.report.parts) if self.judges.wants_files else None
+        return str(files) if files else None
 
     def _fail(self, ticket: Ticket, one: _Judged, client: str, stdout: bytes, stderr: bytes) -> None:
         parts = one.report.parts

@@ -97,8 +97,9 @@ class Farm(Handout):
         return ticket if ticket and ticket.state is TicketState.CHECKING else None
 
     def suspend(
-        self, ticket_id: int, reason: str, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b""
-    ) -> bool:
+        self, ticket_id: int, reason: str, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"",
+        files: str | None = None,
+    ) -> bool:  # fmt: skip
         """A hook could not judge the result: it is kept, and the task counts as failed until the hook is mended."""
         ticket = self._checked(ticket_id)
         if ticket is None:
@@ -107,7 +108,7 @@ class Farm(Handout):
         move_ticket(ticket, TicketEvent.REJECT)
         if task.state is not TaskState.FAILED:
             self._move(task, TaskEvent.GIVE_UP)
-        failure = Failure("hook", reason)
+        failure = Failure("hook", reason, files=files)
         self.tally.failed(self._now, ticket.host, task.number, reason, usage.wall)
         self.tally.gave_up(self._now, task.number, reason)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
@@ -116,11 +117,15 @@ class Farm(Handout):
         self._leave(task)
         return True
 
-    def reject(self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"") -> None:
+    def reject(
+        self, ticket_id: int, reason: str, usage: Usage, stdout: bytes = b"", stderr: bytes = b"",
+        files: str | None = None,
+    ) -> None:  # fmt: skip
         """The validation said no: an attempt is used up."""
         ticket = self._checked(ticket_id)
         if ticket:
-            self._end(ticket, TicketEvent.REJECT, Failure("rejected", reason), usage, stdout, stderr)
+            failure = Failure("rejected", reason, files=files)
+            self._end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr)
 
     def release(self, ticket_id: int) -> None:
         """Looking at its result broke off, by a fault of ours: the task waits, and the result may come again."""

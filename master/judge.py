@@ -13,7 +13,7 @@ from .extract import HEAD, Part, Refused, extract, human, is_verbatim
 from .model import Kind, Output, ResultSpec
 from .record import record
 
-__all__ = ["BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "needs_process"]
+__all__ = ["BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "needs_process", "wants_files"]
 
 BUILT_IN = ("exit_zero", "non_empty", "one_line")
 PACKED = {".gz", ".bz2", ".xz", ".zst"}
@@ -61,6 +61,15 @@ def judge(
 def needs_process(specs: Iterable[ResultSpec]) -> bool:
     """Whether judging must be done where it can be killed."""
     return any(spec.regex is not None for spec in specs)
+
+
+def wants_files(specs: Sequence[ResultSpec], validators: Sequence[str]) -> bool:
+    """Whether a result may be rejected, so that people will want to know which files there were beside it; not where
+    a result is called `files` itself."""
+    if any(spec.name == "files" for spec in specs):
+        return False
+    picky = any(spec.kind not in (Kind.TEXT, Kind.FILE) or not is_verbatim(spec) for spec in specs)
+    return picky or any(name != "exit_zero" for name in validators)
 
 
 def hooks_of(entries: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from .evidence import exit_code_of, tail_of
 from .extract import Part
 from .hooks import Hooks, ResultView, TaskView, VerdictKind
-from .judge import hooks_of, judge, needs_process
+from .judge import hooks_of, judge, needs_process, wants_files
 from .model import Output, ResultSpec, Task
 from .record import record
 
@@ -32,6 +32,7 @@ class Judges:
         self._specs, self._validators, self._hooks = specs, validators, hooks
         self._in_process = needs_process(specs)
         self._has_checks = bool(hooks_of(validators))
+        self.wants_files = wants_files(specs, validators)  # as clients were told
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         """The verdict about one report; a fault of ours while judging is a reason too, and never a hang."""

@@ -28,6 +28,7 @@ class Setup:
     runs_worker: bool = False
     ask: tuple[str, ...] = ()
     control: str = "hold"
+    files: bool = False  # clients are to list the files beside each result, too
 
 
 def _yes(flag: bool) -> str:
@@ -58,6 +59,7 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
     if setup.worker:
         lines.append(f"Worker={setup.worker}")
         lines += ["RunsWorker=Yes"] if setup.runs_worker else []
+    lines += ["Files=Yes"] if setup.files else []
     if file:
         lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
     if shell:

@@ -29,6 +29,7 @@ from .gathering import Gathering
 from .hooks import Hooks
 from .hostwatch import HostsFile
 from .interrupts import Interrupts
+from .judge import wants_files
 from .judging import Judges
 from .launch import Offer, Options
 from .listening import Address, listen_address
@@ -209,7 +210,7 @@ class Run:
         setup = protocol.Setup(
             config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
             config.max_result, worker.name if worker else None, self.sweep.recipe.runs_worker,
-            config.ask, config.control,
+            config.ask, config.control, wants_files(self.sweep.results, config.validation),
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self._shell,

@@ -102,10 +102,27 @@ def test_a_result_that_was_not_written_comes_with_what_was(failed: Bench) -> Non
     assert "  its directory had: Out.txt (2 bytes), run.ini (11 bytes), work@\n" in why
 
 
-def test_a_rejected_result_has_its_reason_and_no_list(failed: Bench) -> None:
+def test_a_rejected_result_has_its_reason_and_what_lay_beside_it(failed: Bench) -> None:
     ticket = told(failed, "bad")
     assert (ticket["state"], ticket["reason"]) == ("rejected", "y: 'x' is not an int")
-    assert ticket["files"] is None
+    assert {"name": "out.txt", "size": 2} in ticket["files"]
+
+
+def test_a_result_that_a_hook_could_not_judge_has_them_too(bench: Bench) -> None:
+    bench.worker("echo 1; : > beside")
+    bench.write("hooks.py", "def check(task, result):\n    raise RuntimeError('no')\n")
+    bench.write("spe.yaml", "command: ./work\nvalidate: hooks.py:check\n")
+    assert bench.spe("run").code == 1
+    (ticket,) = bench.ok("show", "1", "--json").json["tickets"]
+    assert {"name": "beside", "size": 0} in ticket["files"]
+
+
+def test_a_result_that_is_called_files_is_no_list_of_files(bench: Bench) -> None:
+    bench.worker("echo 12 names > out.txt")
+    bench.write("spe.yaml", "command: ./work\nresults: {files: {from: out.txt, as: int}}\nattempts: 1\n")
+    assert bench.spe("run").code == 1
+    (ticket,) = bench.ok("show", "1", "--json").json["tickets"]
+    assert (ticket["state"], ticket["files"]) == ("rejected", None)
 
 
 def test_of_very_many_files_the_first_are_named_and_the_others_counted(failed: Bench) -> None:
@@ -120,7 +137,7 @@ def test_all_failures_are_shown_one_after_another_and_none_steers_the_terminal(f
     heads = [line for line in out.splitlines() if line.startswith("== ")]
     kinds = [head.partition("(kind=")[2].partition(")")[0] for head in heads]
     assert kinds == KINDS[1:]
-    assert out.count("-- files in its directory\n") == 5
+    assert out.count("-- files in its directory\n") == 6
     assert "   5 bytes  sub/data.txt\n" in out
     assert "\x1b" not in out
     assert out == "".join(failed.ok("log", str(KINDS.index(kind) + 1)).out for kind in KINDS[1:])

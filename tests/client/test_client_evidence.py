@@ -61,6 +61,15 @@ def test_of_what_succeeds_nothing_is_told(farm: Farm, client: Started) -> None:
     assert "files" not in farm.completed[1].parts
 
 
+@pytest.mark.parametrize("batch", ["Yes", "No"])
+def test_a_master_that_may_reject_results_is_told_with_each(farm: Farm, client: Started, batch: str) -> None:
+    farm.config.update(Batch=batch, Files="Yes")
+    farm.add(task(1, *SH, "echo x > left"), task(2, "true"), task(3, *SH, "printf %070000d 0; : > large"))
+    assert client.run()[0] == 0
+    told = {ticket: farm.completed[ticket].parts["files"] for ticket in (1, 2, 3)}
+    assert told == {1: b"2 left\n+0\n", 2: b"+0\n", 3: b"0 large\n+0\n"}
+
+
 def test_names_are_printable_whatever_a_program_calls_its_files(tmp_path: Path) -> None:
     for name in (b"a\nb", b"\x1b[2J", b"caf\xff", "ü x".encode(), b"12 +3"):
         (tmp_path / os.fsdecode(name)).touch()

@@ -13,7 +13,7 @@ from spe.client.post import Post
 from spe.client.terms import Terms
 from spe.client.trust import Trust
 
-NOTHING_YET = Terms("", {}, "", True, 0)
+NOTHING_YET = Terms("", {}, "", True, 0, False)
 
 
 def one(pid: int) -> tuple[_One, Post]:
