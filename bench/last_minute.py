@@ -28,10 +28,10 @@ COMMAND = "sh -c 'date +%s.%N; sleep {{ x }}; date +%s.%N'"
 
 def main(count: int = 2000, clients: int = 4, slots: int = 4) -> int:
     """Prints the ratio."""
-    lengths = [min(LONGEST, random.Random(n).lognormvariate(0, SPREAD) * MIDDLE) for n in range(count)]
+    drawn = [min(LONGEST, random.Random(n).lognormvariate(0, SPREAD) * MIDDLE) for n in range(count)]
+    texts = dict.fromkeys(f"{length:.4f}" for length in drawn)  # equal lengths would be one set
     with scratch() as folder:
-        rows = "".join(f"{length:.4f}\n" for length in lengths)
-        (folder / "lengths.csv").write_text(f"x\n{rows}", encoding="utf-8")
+        (folder / "lengths.csv").write_text("\n".join(["x", *texts, ""]), encoding="utf-8")
         results = "results: {both: stdout}\nparameters: {rows: lengths.csv}\n"
         with master(folder, f"command: {COMMAND}\n{results}nice: 0\n") as server:
             started = [start(folder / f"host{number}", server, slots) for number in range(clients)]
@@ -65,7 +65,7 @@ def wait_for_table(server: Server) -> None:
 
 
 def begun_and_ended(table: Path) -> tuple[float, float, list[float]]:
-    """The first and the last moment in which a program ran, as they printed it; the lengths (equal ones are one)."""
+    """The first and the last moment in which a program ran, as they printed it; and the lengths."""
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     times = [[float(word) for word in row["both"].split()] for row in rows]
