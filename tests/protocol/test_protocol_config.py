@@ -20,6 +20,7 @@ WORKER = b"#!/bin/sh\necho any $1\n" + bytes(range(256)) * 8
 OTHER = b"#!/bin/sh\necho other $1\n"
 KEYS = {"DeleteWorker", "DeleteClient", "Ping", "Grace", "Client", "Cores", "Nice", "MaxResult", "Batch"}
 KEYS |= {"Control", "Ask"}
+PICKY = {"Files"}  # of a sweep that may reject results
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ def config(master: Master, **query: str) -> Reply:
 
 def test_the_configuration_is_lines_of_key_and_value(long_sweep: Master) -> None:
     keys = config(long_sweep).keys
-    assert set(keys) == KEYS
+    assert set(keys) == KEYS | PICKY
+    assert keys["Files"] == "Yes"
     assert keys["DeleteWorker"] == keys["DeleteClient"] == "Yes"
     assert (keys["Ping"], keys["Grace"], keys["MaxResult"]) == ("0.5", "1200", "1000000")
 
@@ -72,7 +74,7 @@ def test_names_that_are_no_names_are_refused_and_register_nobody(long_sweep: Mas
 
 
 def test_without_a_worker_there_is_neither_its_name_nor_a_checksum(long_sweep: Master) -> None:
-    assert set(config(long_sweep, platform=HERE).keys) == KEYS
+    assert set(config(long_sweep, platform=HERE).keys) == KEYS | PICKY
     for name in ("", "sh", "None"):
         assert long_sweep.ask("/worker", {"name": name, "platform": HERE}).status == 403
 
@@ -85,6 +87,10 @@ def test_the_checksums_come_with_a_platform_only(with_worker: Master) -> None:
     assert keys["Setup"] == '"export A=\\"\\u00fc\\"\\n\\necho"' or keys["Setup"].startswith('"export A=')
     assert keys["MD5"] == hashlib.md5(expected(HERE)).hexdigest()
     assert keys["SHA256"] == hashlib.sha256(expected(HERE)).hexdigest()
+
+
+def test_where_every_result_is_taken_no_list_of_files_is_asked_for(with_worker: Master) -> None:
+    assert "Files" not in config(with_worker).keys
 
 
 def expected(platform_: str) -> bytes:

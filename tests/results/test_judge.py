@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from spe.judge import Part, hooks_of, judge, needs_process
+from spe.judge import Part, hooks_of, judge, needs_process, wants_files
 from spe.model import Kind, ResultSpec
 
 STDOUT = ResultSpec("stdout")
@@ -87,3 +87,21 @@ def test_functions_are_told_from_built_in_names() -> None:
 def test_only_a_regex_needs_the_process() -> None:
     assert not needs_process([STDOUT, ResultSpec("x", kind=Kind.JSON, path="a.b")])
     assert needs_process([STDOUT, ResultSpec("x", regex="a")])
+
+
+@pytest.mark.parametrize(
+    ("specs", "validators", "wanted"),
+    [
+        ([STDOUT], [], False),
+        ([STDOUT, ResultSpec("data", "out.bin", Kind.FILE)], ["exit_zero"], False),
+        ([STDOUT], ["non_empty"], True),
+        ([STDOUT], ["hooks.py:check"], True),
+        ([ResultSpec("y", kind=Kind.INT)], [], True),
+        ([ResultSpec("y", regex="(.)")], [], True),
+        ([ResultSpec("files", kind=Kind.INT)], ["non_empty"], False),
+    ],
+)
+def test_what_lay_beside_a_result_is_of_interest_where_it_may_be_rejected(
+    specs: list[ResultSpec], validators: list[str], wanted: bool
+) -> None:
+    assert wants_files(specs, validators) is wanted
