@@ -238,8 +238,7 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
             channel.set_combine_stderr(True)
             channel.exec_command(BOOTSTRAP)
             channel.settimeout(limit)
-            channel.sendall(f"{script}{END}\n{stdin}".encode())
-            channel.shutdown_write()
+            _tell(channel, f"{script}{END}\n{stdin}".encode())
             return _heard(channel, end)
         finally:
             channel.close()
@@ -259,6 +258,17 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
         ) from error
     finally:
         late.cancel()
+
+
+def _tell(channel: paramiko.Channel, words: bytes) -> None:
+    """Who has ended before, as an account that may not log in does, has said why: that counts, and not that it did not
+    listen."""
+    try:
+        channel.sendall(words)
+        channel.shutdown_write()
+    except OSError as error:
+        if isinstance(error, TimeoutError) or not channel.closed:
+            raise
 
 
 def _heard(channel: paramiko.Channel, end: float) -> Said:
