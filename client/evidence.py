@@ -1,7 +1,8 @@
 """What a task leaves as evidence in its directory: which files there were, in a few lines of text.
 
 Names are foreign: they are only listed, made printable, and bounded in number and length. Nothing here follows a
-link, opens a file or raises. Where the master takes every result, only failures are looked at: nothing is lost then.
+link, opens a file or raises. Where the master takes every result, only failures are looked at, so that this costs
+nothing for tasks that succeed.
 """
 
 import os
