@@ -12,8 +12,9 @@ from .. import __version__
 from ..errors import SpeError
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-#: New objects between two looks for garbage: Python's own 700 has it look hundreds of times at modules being loaded.
-MANY = 50_000
+#: New objects between two looks for garbage: with Python's own 700 it looks hundreds of times at modules being loaded,
+#: which are no garbage. What all commands load is less than this.
+MANY = 300_000
 MORE = (
     "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "stop",
     "hosts", "doctor",

@@ -170,6 +170,7 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     for warning in filesystem.warnings(folder):
         progress.warn(warning)
     start_logging(folder, quiet, verbose)
+    gc.freeze()  # what is loaded by now stays, and is looked through no more
     gc.set_threshold(_GARBAGE)  # each held request is many objects, and to look through those of thousands takes long
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)
