@@ -11,20 +11,20 @@ import json
 import ssl
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from .detached import living
 from .errors import UsageError
+from .record import record
 
 PATIENCE = 60.0  # seconds of silence; the stream has a sign of life more often
 AGAIN = 0.5  # seconds until a connection that was lost is tried again
 Event = tuple[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where the page of a running sweep is, and what opens it."""
 

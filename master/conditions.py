@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from .errors import UsageError
+from .record import record
 
 OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
 _ONE = re.compile(
@@ -16,7 +16,7 @@ _ONE = re.compile(
 _BETWEEN = re.compile(r"(?:and\b|,|&&)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """What a column must be; `~` means "has this text in it"."""
 

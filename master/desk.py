@@ -10,7 +10,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import protocol, scheduler
@@ -34,7 +33,7 @@ PING_SLACK = 2.5  # seconds by which an idle client may be heard later than one 
 LOAD_AGE = 20.0  # seconds after which a client is asked again how loaded its host is
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Brief:
     """What the desk must know of the sweep."""
 

@@ -11,17 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import UsageError
 from .process import began
+from .record import record
 
 LOG = "run.log"
 PAUSE = 0.1  # seconds between looks
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Living:
     """A run that is going on."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from .errors import Fault, LaunchError
 from .model import Host, Worker
+from .record import record
 
 CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
 SLOW = 2.0  # seconds until the first word of a host
@@ -21,7 +22,7 @@ SPARE = 1 << 20  # bytes that must be free beside client and worker
 _DENIED = re.compile(r"no space|quota", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Needs:
     """What the sweep wants of a host."""
 
@@ -70,7 +71,7 @@ class Sighting:
     seen: frozenset[str] = frozenset()  # the nonces in its home
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One thing that is wrong. `stops`: the host cannot work with it."""
 
@@ -80,7 +81,7 @@ class Finding:
     stops: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """One host: what was seen, and what is wrong with it."""
 

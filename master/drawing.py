@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from .record import record
 
 WIDTH = 1000.0  # of every drawing, in its own units
 ROW = 14.0  # height of a slot in the timeline
@@ -31,7 +32,7 @@ class Lived(Protocol):
         """How long it took; None while it runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bar:
     """A box in drawing units, and what it stands for."""
 
@@ -42,7 +43,7 @@ class Bar:
     of: object
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lane:
     """One slot's row."""
 
@@ -50,7 +51,7 @@ class Lane:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tick:
     """A mark on an axis."""
 
@@ -58,7 +59,7 @@ class Tick:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timeline:
     """Rows of slots with bars of attempts."""
 
@@ -112,7 +113,7 @@ def history(bars: Sequence[int], height: float = 80.0) -> list[Bar]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plot:
     """Dots between two axes."""
 

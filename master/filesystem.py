@@ -6,8 +6,9 @@ SQLite's write-ahead log needs that, and it does not work where the file is anot
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from .record import record
 
 MOUNTS = Path("/proc/self/mountinfo")
 REMOTE = {
@@ -16,7 +17,7 @@ REMOTE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileSystem:
     """One mount."""
 

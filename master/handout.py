@@ -20,9 +20,7 @@ UNHEARD = 600.0  # seconds of silence of a client that never pings
 class Handout(Steering):
     """A board from which clients take."""
 
-    def take(
-        self, now: float, client_id: str, count: int, load: float | None = None, ahead: int = 0
-    ) -> list[Ticket]:
+    def take(self, now: float, client_id: str, count: int, load: float | None = None, ahead: int = 0) -> list[Ticket]:
         """Up to `count` tickets for this client; none when nothing waits or no more is handed out.
 
         `load`: of its host, by others than us; None when the client does not tell. `ahead`: so many of them it could

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .hookprocess import Log
 from .hookwire import Answer, Call, Given, Judge, Setup, Trouble
 from .judge import Judgement, Part, file_names, hooks_of
 from .model import Kind, Output, ResultSpec
+from .record import record
 
 LOGGER = logging.getLogger("spe.hooks")
 LIMIT = 60.0  # seconds that one call may take
@@ -27,7 +28,7 @@ REGEX_LIMIT = 10.0
 PATIENCE = 3  # a regex may hang at some texts only, and costs less
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskView:
     """What a function sees of a task."""
 
@@ -35,7 +36,7 @@ class TaskView:
     parameters: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResultView:
     """What a function sees of a result.
 
@@ -59,7 +60,7 @@ class VerdictKind(StrEnum):
     HOOK_FAULT = "hook fault"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """The answer of all validate functions: the first no, the first fault, or yes."""
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .extract import Part
 from .judge import Judgement
 from .model import ResultSpec
+from .record import record
 
 LENGTH = struct.Struct(">I")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setup:
     """The first message: what this process is for."""
 
@@ -32,7 +32,7 @@ class Setup:
     limit: float  # seconds, after which a call is killed by the kernel even when the master is gone
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """One result on its way to a function. Without a `value` the text is that of the bytes.
 
@@ -46,7 +46,7 @@ class Given:
     file_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """Call one of the functions."""
 
@@ -61,7 +61,7 @@ class Call:
     wants_verdict: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judge:
     """Judge one report (judge.py), because its specifications have a regex."""
 
@@ -70,7 +70,7 @@ class Judge:
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trouble:
     """A function, or the import of its file, went wrong."""
 
@@ -81,7 +81,7 @@ class Trouble:
     todo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The reply to the setup (after the imports) and to each call: all well unless there is trouble."""
 

@@ -10,12 +10,13 @@ import difflib
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 
 from .errors import ConfigError
 from .model import Host
+from .record import record
 
 MOST_HOSTS = 10_000
 
@@ -26,7 +27,7 @@ _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z")
 _SHAPE = 'Write [user@]host[:port] [slots=N] [workdir=PATH] [python=PATH] [setup="…"], one host or range a line.'
 
 
-@dataclass(frozen=True)
+@record
 class HostList:
     """The hosts, each once, and what was odd about the lines."""
 

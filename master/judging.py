@@ -48,9 +48,7 @@ class Judges:
         if self._in_process:
             judgement = await self._hooks.judge(parts, exit_code, folder)
         elif any(part.path for part in parts.values()):  # what lies in files may take a while to read
-            judgement = await asyncio.to_thread(
-                judge, self._specs, self._validators, parts, exit_code, folder
-            )
+            judgement = await asyncio.to_thread(judge, self._specs, self._validators, parts, exit_code, folder)
         else:
             judgement = judge(self._specs, self._validators, parts, exit_code, folder)
         if judgement.reason is not None:
@@ -65,9 +63,7 @@ class Judges:
     ) -> Verdict:
         files = {o.name: path for o in outputs if o.file and (path := parts[o.name].path)}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
-        view = ResultView(
-            outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
-        )
+        view = ResultView(outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds)
         verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from . import units
+from .record import record
 
 
 class Wanted(ValueError):
@@ -24,14 +24,14 @@ class Wanted(ValueError):
         self.what, self.todo, self.path = what, todo, tuple(path)
 
 
-@dataclass(frozen=True)
+@record
 class Times:
     """`3x`: so many times the median of what finished."""
 
     factor: float
 
 
-@dataclass(frozen=True)
+@record
 class StopAfter:
     """The failed sets after which a sweep is given up: a number, or a share of all."""
 
@@ -39,7 +39,7 @@ class StopAfter:
     share: float | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Listen:
     """`[ADDRESS:]PORT`; no address: chosen by where the work is; port 0: a free one."""
 

@@ -8,17 +8,17 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .errors import ConfigError
 from .model import Host
+from .record import record
 from .server import Server
 from .sweep import Sweep
 
 LOOPBACK = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """`bind` None: all addresses. `fixed`: the address that clients are given, None: what their host sees."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -19,6 +19,7 @@ from .conditions import Condition
 from .errors import UsageError
 from .model import TaskState
 from .reader import Reader
+from .record import record
 
 PATIENCE = 3.0  # seconds that one question may take
 STEPS = 50_000  # of SQLite's machine between two looks at the clock
@@ -37,7 +38,7 @@ _STATE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """Which rows, in which order."""
 
@@ -50,7 +51,7 @@ class Wanted:
     among: Sequence[int] | None = None  # only these tasks
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One task in a table; host and seconds of the attempt that counts, else of the newest."""
 
@@ -64,7 +65,7 @@ class Row:
     results: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """One page of rows, and whether there are more."""
 
@@ -72,7 +73,7 @@ class Found:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """One bar of the timeline."""
 

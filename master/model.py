@@ -22,7 +22,7 @@ class Kind(Word):
     FILE = "file"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResultSpec:
     """One named result: where it comes from and how it is read."""
 
@@ -35,7 +35,7 @@ class ResultSpec:
     maximum: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkerFile:
     """One executable of the worker, for one platform."""
 
@@ -45,7 +45,7 @@ class WorkerFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Worker:
     """The user's executable: one name, one file per platform (`linux-x86_64`, `linux` or `any`)."""
 
@@ -82,7 +82,7 @@ class Work:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Host:
     """One line of the hosts file. `None` means: as ~/.ssh/config, the login or the machine itself says."""
 
@@ -176,7 +176,7 @@ class Client:
     disk: float | None = None  # the same of where its tasks work
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """How an attempt went wrong: `kind` is the class for `retry`, `reason` the sentence for people."""
 

@@ -20,6 +20,7 @@ from .errors import ConfigError
 from .model import ParameterSet
 from .paramfile import Cells
 from .pattern import Condition
+from .record import record
 
 #: Pairs of equal lines that are named; more are counted.
 _NAMED = 5
@@ -38,7 +39,7 @@ class Block(Protocol):
         """All that its rows are made of: as long as this is the same, they are."""
 
 
-@dataclass(frozen=True)
+@record
 class Listed:
     """Rows that stand in spe.yaml: `rows:` and `zip:`."""
 
@@ -57,7 +58,7 @@ class Listed:
         yield from (repr(row).encode() for row in self.cells)
 
 
-@dataclass(frozen=True)
+@record
 class Grid:
     """The product of the values of each name; the first name varies slowest."""
 
@@ -78,7 +79,7 @@ class Grid:
         yield from (repr(value).encode() for values in self.values for value in values)
 
 
-@dataclass(frozen=True)
+@record
 class Census:
     """What the first pass found: how many different sets, the first and the last of them, and warnings."""
 
@@ -91,7 +92,7 @@ class Census:
 Inspect = Callable[[Mapping[str, str]], None]
 
 
-@dataclass(frozen=True)
+@record
 class Inspector:
     """What is to be checked of the sets. Both checks raise ConfigError without `where`.
 
@@ -112,7 +113,7 @@ class Parameters:
     blocks: Sequence[Block]
     where: Condition | None = None
     source: str = "spe.yaml"  # the parameter file, or spe.yaml: for messages
-    inspector: Inspector = Inspector()
+    inspector: Inspector = field(default_factory=Inspector)
     names: Cells = ()
     _census: Census | None = field(default=None, init=False, repr=False)
     _repeated: frozenset[int] = field(default=frozenset(), init=False, repr=False)

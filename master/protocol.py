@@ -6,14 +6,14 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from .model import Input, ResultSpec, Work, WorkerFile
+from .record import record
 
 BY_DIGEST = 64 * 1024  # inputs over this size are given by their SHA-256 to clients that ask for it
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setup:
     """The part of the configuration that is the same for every client of a sweep."""
 

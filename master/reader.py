@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,11 +16,12 @@ from .collect import FailedRow, ResultRow
 from .errors import StoreError, UsageError
 from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
+from .record import record
 
 PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostWork:
     """What one host did: attempts that were accepted, seconds of work, attempts that went wrong or were lost."""
 
@@ -34,7 +34,7 @@ class HostWork:
     heard: float | None  # its last word, seconds since 1970
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statistics:
     """The sweep in numbers. `efficiency` is worker time by slot time, None where no slot was there."""
 
@@ -50,7 +50,7 @@ class Statistics:
     hosts: tuple[HostWork, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TicketRow:
     """One attempt, with what is kept of its output."""
 
@@ -70,7 +70,7 @@ class TicketRow:
     files: Leftovers | None  # that were in its directory, when it failed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskDetail:
     """Everything about one set."""
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from .errors import ConfigError
 from .model import Input, Work
 from .pattern import Pattern, Values
+from .record import record
 
 #: Linux takes no longer argument, its closing NUL included (MAX_ARG_STRLEN).
 LONGEST_ARGUMENT = 128 * 1024
@@ -27,7 +28,7 @@ _CHUNK = 1 << 20
 _VERSION = 1  # of the identity: a change of it runs every set again
 
 
-@dataclass(frozen=True)
+@record
 class InputPattern:
     """One input: its text, or the path of the file that has its bytes."""
 
@@ -36,7 +37,7 @@ class InputPattern:
     is_file: bool
 
 
-@dataclass(frozen=True)
+@record
 class Recipe:
     """The patterns of a sweep, ready to be filled."""
 

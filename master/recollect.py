@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from .changes import TaskMoved, TicketEnded, Usage
@@ -13,6 +12,7 @@ from .gathering import Gathering, view
 from .hooks import Hooks, TaskView, VerdictKind
 from .model import TaskState, TicketState
 from .reader import Reader, Statistics
+from .record import record
 from .run import run_folder
 from .session import Lock, make_run_folder
 from .store import Store
@@ -22,7 +22,7 @@ from .tables import write_tables
 log = logging.getLogger("spe.collect")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Collected:
     """What came of it."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from .keys import Times
+from .record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """How often a task may be tried, and how long silence is borne."""
 

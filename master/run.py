@@ -11,7 +11,6 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from .model import Client, Host, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
+from .record import record
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
@@ -54,7 +54,7 @@ TICK = 1.0
 STOPPED = 5.0  # seconds between two ticks
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunOptions:
     """What the command line decides about a run."""
 
@@ -69,7 +69,7 @@ class RunOptions:
     try_all_hosts: bool = False  # go on until every host has come up or has not
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a run ended."""
 

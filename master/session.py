@@ -14,15 +14,16 @@ import secrets
 import shutil
 import socket
 import ssl
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
 from .errors import BusyError, StoreError
 from .process import began
+from .record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Secrets:
     """What one session is known by. Each token has 128 random bits or more and is safe in a URL."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .parameters import Block, Grid, Inspector, Listed, Parameters
 from .paramfile import ParameterFile, name_fault
 from .pattern import Condition, Pattern, split
 from .recipe import Identity, InputPattern, Recipe
+from .record import record
 from .steps import parse_parameter_option
 from .workerfile import find_worker
 from .yamlfile import Document
@@ -32,7 +33,7 @@ from .yamlfile import Document
 __all__ = ["Sweep", "from_command_line", "load"]
 
 
-@dataclass(frozen=True)
+@record
 class Sweep:
     """A checked plan. `parameters.check()` is the first pass over the sets, still to be done."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .model import Failure
+from .record import record
 
 SUSPECT_AFTER = 3  # tasks failed in a row
 PROOF = 2  # of them that succeeded elsewhere
@@ -42,7 +43,7 @@ class Record:
     newest: int = 0  # the latest ticket that failed here
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Benched:
     """A host was just benched, and why."""
 
@@ -84,11 +85,11 @@ class Guard:
 
     def _acquit(self, task: int) -> None:
         """It fails on several hosts: none of them is to blame."""
-        for record in self.records.values():
-            record.streak.pop(task, None)
-            record.proved.discard(task)
-            if record.trust is Trust.SUSPECTED and len(record.streak) < SUSPECT_AFTER:
-                record.trust = Trust.TRUSTED
+        for one in self.records.values():
+            one.streak.pop(task, None)
+            one.proved.discard(task)
+            if one.trust is Trust.SUSPECTED and len(one.streak) < SUSPECT_AFTER:
+                one.trust = Trust.TRUSTED
 
     @staticmethod
     def _next_probe(now: float, record: Record) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert
 from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
 from .model import Failure, TaskState, TicketState
+from .record import record
 
 C = TypeVar("C", bound=Change)
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
@@ -20,7 +20,7 @@ STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for st
 _TICKET_STORED = {state: state.value for state in TicketState}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Statement:
     """One statement and the names of what is filled in, in the order in which `rows` have it."""
 

@@ -16,19 +16,19 @@ import hmac
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from ..errors import Fault, LaunchError
+from ..record import record
 from .target import Target, stamp
 
 _reading = threading.Lock()  # the first of many hosts reads for all
 _writing = threading.Lock()  # many hosts are accepted at once; each adds one whole line
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One line: whose key, which, and where it stands."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from ..model import Host
+from ..record import record
 from .homes import Homes
 
 ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Offer:
     """What every client is given."""
 
@@ -57,7 +58,7 @@ class Offer:
         return words
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """The settings of one run that all its launchers share: make it once per run, `homes` is shared through it."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..doctor import Room, Sighting
 from ..errors import LaunchError
 from ..model import Host
+from ..record import record
 from . import meaning, remote
 from .offer import Offer
 from .said import Code, Said
@@ -126,7 +126,7 @@ exit 0
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Questions:
     """What every host is asked."""
 

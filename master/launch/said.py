@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from ..record import record
 
 
 class Code(IntEnum):
@@ -24,7 +25,7 @@ class Code(IntEnum):
     NOT_PLACED = 45
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where the client is to be copied to, and what will run it."""
 
@@ -33,7 +34,7 @@ class Place:
     seen: tuple[str, ...]  # the nonces of the hosts that share the folder, its own among them
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """How a command on the host ended and what it said, stdout and stderr as they came."""
 

@@ -14,13 +14,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from ..errors import ConfigError
 from ..model import Host
+from ..record import record
 
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
@@ -32,7 +32,7 @@ _MOMENT = 2.0  # seconds: files that others include are looked at again after it
 _reading = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """Where to connect, as whom, with what, and by which way."""
 
