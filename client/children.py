@@ -15,21 +15,6 @@ from .slot import Attempt
 KILL_TIME = 2.0
 
 
-def ended_children(programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
-    """(pid, status, resource usage) of each child that has ended.
-
-    What is left of the process group of one of our programs is killed while its number still holds.
-    """
-    while True:
-        try:
-            ended = _wait_for_one(programs)
-        except ChildProcessError:  # no children at all
-            return
-        if not ended[0]:
-            return
-        yield ended
-
-
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
     if hasattr(os, "waitid"):
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -44,21 +29,35 @@ def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
     return ended
 
 
-class Strays:
-    """Children of ours that we did not start."""
+class Children:
+    """Those of this process: its programs, and strays, which it did not start."""
 
     def __init__(self, base: str) -> None:
         self._base = base
         self._owner: Dict[int, Optional[int]] = {}  # process -> ticket
+        self._are_none = False  # when we last waited for one
 
-    def forget(self, pid: int) -> None:
-        """It is no more; its number may come again."""
-        self._owner.pop(pid, None)
+    def ended(self, programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
+        """(pid, status, resource usage) of each that has ended.
 
-    def kill(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
-        """Kill those whose task has ended; the tickets of which some are not dead yet."""
+        What is left of the process group of one of our programs is killed while its number still holds.
+        """
+        while True:
+            try:
+                ended = _wait_for_one(programs)
+            except ChildProcessError:
+                self._are_none = True
+                return
+            self._are_none = False
+            if not ended[0]:
+                return
+            self._owner.pop(ended[0], None)  # the number may come again
+            yield ended
+
+    def kill_strays(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
+        """Kill those whose task has ended (as `ended` has just told); the tickets of which some are not dead yet."""
         alive: Set[int] = set()
-        children = tree.own_children()
+        children = [] if self._are_none else tree.own_children()
         if not children:
             return alive
         sessions = {one.pid: one.task.ticket for one in [*running.values(), *ending]}
@@ -81,7 +80,7 @@ class Strays:
                 return
             for pid in left:
                 tree.send(pid, signal.SIGKILL)
-            for pid, _, _ in ended_children(running):
+            for pid, _, _ in self.ended(running):
                 running.pop(pid, None)
             time.sleep(0.01)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends, tree
-from .children import Strays, ended_children
+from .children import Children
 from .mail import Mail
 from .place import MOST_KEPT, Places
 from .post import Gone, Post
@@ -37,7 +37,7 @@ class Hand:
         self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
-        self.strays = Strays(terms.base)
+        self.children = Children(terms.base)
         self.stopping = False
         self._unsaid: List[Attempt] = []  # the client has not been told what came of them
         self._due = 0.0  # when it is to be told at the latest
@@ -87,9 +87,8 @@ class Hand:
 
     def reap(self) -> None:
         """Programs that have ended; all that is left of their groups goes with them."""
-        for pid, status, usage in ended_children(self.running):
+        for pid, status, usage in self.children.ended(self.running):
             attempt = self.running.pop(pid, None)
-            self.strays.forget(pid)
             if attempt is not None:
                 attempt.ended(status, usage)
                 self.ending.append(attempt)
@@ -98,7 +97,7 @@ class Hand:
         """Those whose whole tree is gone are done: their slot is free, their result is on its way."""
         if not self.ending:
             return
-        alive = self.strays.kill(self.running, self.ending)
+        alive = self.children.kill_strays(self.running, self.ending)
         now = time.monotonic()
         gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
         self.ending = [one for one in self.ending if one not in gone]
@@ -165,7 +164,7 @@ class Hand:
         for attempt in self.running.values():
             attempt.kill()
         self._until_gone()
-        self.strays.kill_all(self.running)
+        self.children.kill_all(self.running)
         self.report()
 
     def _until_gone(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional
 
 from . import ends
 from .ahead import Pace
-from .children import Strays
+from .children import Children
 from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
@@ -100,7 +100,7 @@ class Loop:
         self.hands.tell("stop")
         self._until(lambda: not self.hands.posts, END_TIME)
         self.hands.kill()
-        Strays(self.base).kill_all({})
+        Children(self.base).kill_all({})
         for attempt in list(self.working.values()):
             attempt.dropped = True
             self._done([attempt])
@@ -176,8 +176,9 @@ class Loop:
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
         """These tickets are ours from now on; an answer that was long on its way may be overtaken."""
+        sure, now = self.pinger.trust.covers(asked), clock()
         for attempt in attempts:
-            attempt.sure, attempt.held_at = self.pinger.trust.covers(asked), clock()
+            attempt.sure, attempt.held_at = sure, now
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
         self.room.change(len(attempts), len(attempts))
         self.pinger.now.set()

@@ -27,6 +27,7 @@ class Place:
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
         self._outputs: Dict[int, int] = {}  # open files by their numbers in the program
+        self._looked: Dict[int, os.stat_result] = {}  # how they were at the last look, by the open file
 
     def make(self) -> None:
         """Empty; raises OSError, also when it is there already."""
@@ -43,6 +44,14 @@ class Place:
     def opened(self, path: str) -> Optional[int]:
         """The file of an output, while it is open here: to open it once more and close that has ext4 write to disk."""
         return self._outputs.get(1 if path == self.stdout else 2 if path == self.stderr else 0)
+
+    def stat(self, path: str) -> os.stat_result:
+        """Of an output, once nothing writes to it any more, or of another file; raises OSError."""
+        opened = self.opened(path)
+        if opened is None:
+            return os.stat(path)
+        info = self._looked[opened] = os.fstat(opened)
+        return info
 
     def close(self) -> None:
         """Nothing of it is held open here."""
@@ -82,11 +91,12 @@ class Place:
 
     def _are_ours(self) -> bool:
         """Whether both outputs have been opened, are as we opened them, and empty now."""
-        return len(self._outputs) == 2 and all(_emptied(file) for file in self._outputs.values())
+        return len(self._outputs) == 2 and all(
+            _emptied(file, self._looked.get(file) or os.fstat(file)) for file in self._outputs.values()
+        )
 
 
-def _emptied(file: int) -> bool:
-    info = os.fstat(file)
+def _emptied(file: int, info: os.stat_result) -> bool:
     if info.st_mode != FILE or info.st_nlink != 1 or not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_APPEND:
         return False
     if info.st_size:

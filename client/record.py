@@ -2,13 +2,16 @@
 
 import os
 import re
+from functools import lru_cache
 from typing import Any, Dict, List, Match, NamedTuple, Optional, Tuple
 
+LINE_END = ord("\n")
 BEGIN, END = b"--begin content--\n", b"\n--end content--"
 
 # One piece of a word as a POSIX shell quotes it: '...', "...", \x, or plain characters.
 _PIECE = re.compile(rb"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^ \t\n'"\\]+)""", re.DOTALL)
 _IN_DOUBLE = re.compile(rb'\\([$`"\\\n])')
+_RESULT = re.compile(rb"(?:(?:Name|File)=[^\n]*(?:\n|\Z))*")
 
 
 class BadRecord(Exception):
@@ -58,7 +61,7 @@ def parse_tasks(data: bytes) -> List[Task]:
     """All records of one reply."""
     tasks, at = [], 0
     while at < len(data):
-        if data[at : at + 1] == b"\n":
+        if data[at] == LINE_END:
             at += 1
             continue
         task, at = _parse_task(data, at)
@@ -70,7 +73,7 @@ def parse_words(data: bytes, at: int = 0) -> Tuple[List[bytes], int]:
     """Words quoted as a POSIX shell reads them, up to the first line end outside quotes; and where that is."""
     words: List[bytes] = []
     word: Optional[bytes] = None
-    while at < len(data) and data[at : at + 1] != b"\n":
+    while at < len(data) and data[at] != LINE_END:
         piece = _PIECE.match(data, at)
         if piece:
             word = (word or b"") + _unquoted(piece)
@@ -103,21 +106,22 @@ def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
     env: Dict[bytes, bytes] = {}
     inputs: List[Input] = []
     results: List[Result] = []
-    while at < len(data) and data[at : at + 1] != b"\n":
+    while at < len(data) and data[at] != LINE_END:
         line, after = _line(data, at)
-        if line == b"[Input]":
+        key, _, value = line.partition(b"=")
+        if key == b"CommandLine":
+            words, at = _words_at(data, at + 12)
+        elif key == b"Env":
+            pairs, at = _words_at(data, at + 4)
+            env.update(pair.partition(b"=")[::2] for pair in pairs)
+        elif line == b"[Input]":
             one, at = _parse_input(data, after)
             inputs.append(one)
         elif line == b"[Result]":
-            two, at = _parse_result(data, after)
-            results.append(two)
-        elif line.startswith(b"CommandLine="):
-            words, at = _words_at(data, at + 12)
-        elif line.startswith(b"Env="):
-            pairs, at = _words_at(data, at + 4)
-            env.update(pair.partition(b"=")[::2] for pair in pairs)
+            lines = data[after : _end_of_result(data, after)]
+            results.append(_parse_result(lines))
+            at = after + len(lines)
         else:
-            key, _, value = line.partition(b"=")
             head[key], at = value, after
     ticket, timeout = _ticket_and_timeout(head)
     number = head.get(b"Task", b"").decode("ascii", "replace")
@@ -151,9 +155,16 @@ def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
     return Input(os.fsdecode(keys.get(b"File", b"")), content, sha256, length), at
 
 
-def _parse_result(data: bytes, at: int) -> Tuple[Result, int]:
-    keys, at = _keys(data, at, (b"Name", b"File"))
-    return Result(os.fsdecode(keys.get(b"Name", b"")), os.fsdecode(keys.get(b"File", b""))), at
+def _end_of_result(data: bytes, at: int) -> int:
+    found = _RESULT.match(data, at)
+    return found.end() if found else at
+
+
+@lru_cache(maxsize=100)
+def _parse_result(lines: bytes) -> Result:
+    """All tasks of a sweep have the same results."""
+    keys, _ = _keys(lines, 0, (b"Name", b"File"))
+    return Result(os.fsdecode(keys.get(b"Name", b"")), os.fsdecode(keys.get(b"File", b"")))
 
 
 def _keys(data: bytes, at: int, known: Tuple[bytes, ...]) -> Tuple[Dict[bytes, bytes], int]:

@@ -12,6 +12,7 @@ from .terms import Terms
 TAIL = 64 * 1024
 MOST_REASON = 1000
 SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
+_JSON = '"%s": %r'.__mod__
 
 
 class NoResult(Exception):
@@ -40,7 +41,7 @@ def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
     sizes: Dict[str, int] = {}
     for one in attempt.task.results:
         if one.file not in sizes:
-            sizes[one.file] = _size(attempt.path_of(one.file), one.file)
+            sizes[one.file] = _size(attempt, one.file)
         if max_result and sizes[one.file] > max_result:
             text = "result %s is %d bytes, more than max_result (%d bytes)"
             raise NoResult(text % (one.name, sizes[one.file], max_result))
@@ -60,15 +61,15 @@ def remarks(attempt: Attempt, terms: Terms) -> List[Tuple[str, bytes]]:
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
-        parts.append(("usage", ("{%s}" % ", ".join('"%s": %r' % one for one in attempt.usage.items())).encode()))
+        parts.append(("usage", ("{%s}" % ", ".join(map(_JSON, attempt.usage.items()))).encode()))
     if attempt.reason or terms.lists_files:
         parts.append(("files", listing(attempt.folder)))
     return parts
 
 
-def _size(path: str, name: str) -> int:
+def _size(attempt: Attempt, name: str) -> int:
     try:
-        info = os.stat(path)
+        info = attempt.place.stat(attempt.path_of(name))
     except FileNotFoundError:
         raise NoResult("result file %s was not written" % name)
     except OSError as fault:
@@ -89,9 +90,8 @@ def _content(attempt: Attempt, part: FilePart) -> bytes:
 
 def tail(attempt: Attempt, path: str) -> bytes:
     """The end of what it wrote there; empty when it was never started."""
-    opened = attempt.place.opened(path)
     try:
-        size = os.stat(path if opened is None else opened).st_size
+        size = attempt.place.stat(path).st_size
         return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
     except FileNotFoundError:
         return b""

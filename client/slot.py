@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import time
+from operator import attrgetter
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, tree
@@ -29,8 +30,8 @@ BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
 
 
 Given = Tuple[Tuple[Any, ...], bool, float, bool]  # a task, whether it is sure, held since, whether it is prepared
-Told = Tuple[int, Dict[str, Any]]  # a ticket, and what came of it
-TOLD = ("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
+Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
+_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
 
 
 class CannotRun(Exception):
@@ -73,12 +74,11 @@ class Attempt:
 
     def told(self) -> Told:
         """What the hand says of it, in the end or when it gives it back."""
-        return self.task.ticket, {name: getattr(self, name) for name in TOLD}
+        return self.task.ticket, _told(self)
 
-    def hear(self, came: Dict[str, Any]) -> None:
+    def hear(self, came: Tuple[Any, ...]) -> None:
         """The client hears it; what it has dropped itself stays so."""
-        dropped = self.dropped
-        self.__dict__.update(came)
+        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, dropped = came
         self.dropped = self.dropped or dropped
 
     # -- its directory
@@ -168,7 +168,7 @@ class Attempt:
     @property
     def has_stdin(self) -> bool:
         """Whether the sweep feeds it."""
-        return any(one.name == "stdin" for one in self.task.inputs)
+        return bool(self.task.inputs) and any(one.name == "stdin" for one in self.task.inputs)
 
     def _why_not(self, fault: Exception) -> str:
         name, host = os.fsdecode(self.task.words[0]), facts.host_name()
@@ -208,10 +208,10 @@ class Attempt:
 
     def ended(self, status: int, usage: Any) -> None:
         """The program is no more: what came of it."""
-        wall = time.monotonic() - self.began
+        now = time.monotonic()
+        wall, self.give_up = now - self.began, now + GIVE_UP
         signaled = os.WIFSIGNALED(status)
         self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
-        self.give_up = time.monotonic() + GIVE_UP
         # The peak is never less than our own size: the kernel counts the moment before the program replaced us.
         memory = usage.ru_maxrss * RSS_UNIT
         self.usage = {"wall": round(wall, 6), "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}

@@ -47,6 +47,8 @@ def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in files.items()]
     options = {"file_actions": actions, "setsid": True, "setsigdef": IGNORED}
+    if b"/" in words[0]:
+        return int(_posix_spawn(words[0], words, environment, **options))
     known = (words[0], environment.get(b"PATH", b""))
     if known in _known:
         try:
@@ -61,15 +63,12 @@ def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
 
 def _remember(known: Tuple[bytes, bytes], program: bytes) -> None:
     """Unless it depends on the folder that one is in."""
-    name, path = known
-    if b"/" not in name and all(one.startswith(b"/") for one in path.split(b":")) and len(_known) < MOST_KNOWN:
+    if all(one.startswith(b"/") for one in known[1].split(b":")) and len(_known) < MOST_KNOWN:
         _known[known] = program
 
 
 def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:
     """Where a program is, by the PATH that it is going to have."""
-    if b"/" in name:
-        return name
     paths = [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(environment)]  # type: ignore[arg-type]
     for path in paths:
         if os.access(path, os.X_OK) and not os.path.isdir(path):

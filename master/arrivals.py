@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .changes import Usage
@@ -23,6 +23,7 @@ from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.arrivals")
 NOTED = "noted"  # the answer to a failure
+_Key = tuple[int, bool]
 
 
 @record
@@ -34,7 +35,7 @@ class Report:
     reason: str | None = None
 
     @property
-    def key(self) -> tuple[int, bool]:
+    def key(self) -> _Key:
         """The same for a report that is sent again."""
         return self.ticket, self.reason is None
 
@@ -70,7 +71,7 @@ class Arrivals:
         self.farm, self.store, self.judges, self.folder = farm, store, judges, folder
         self._clock, self._spread = clock, spread
         self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
-        self._looking: dict[tuple[int, bool], asyncio.Future[dict[int, str]]] = {}
+        self._looking: dict[_Key, asyncio.Future[dict[int, str]]] = {}
         self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
         self._nagging = Nagging(log)
 
@@ -84,19 +85,20 @@ class Arrivals:
 
         A client that hangs up and sends again finds the first look at its report still going on.
         """
-        fresh = [report for report in reports if report.key not in self._looking]
+        found = {report.key: report for report in reports}
+        fresh = {key: report for key, report in found.items() if key not in self._looking}
         if fresh:
-            work = asyncio.ensure_future(self._take(client, fresh))
-            self._looking.update((report.key, work) for report in fresh)
+            work = asyncio.ensure_future(self._take(client, list(fresh.values())))
+            self._looking.update(dict.fromkeys(fresh, work))
             work.add_done_callback(lambda _: self._forget(fresh))
         answers: dict[int, str] = {}
-        for look in {self._looking[report.key] for report in reports}:
+        for look in {self._looking[key] for key in found}:
             answers.update(await asyncio.shield(look))
         return [answers[report.ticket] for report in reports]
 
-    def _forget(self, reports: Sequence[Report]) -> None:
-        for report in reports:
-            self._looking.pop(report.key, None)
+    def _forget(self, keys: Iterable[_Key]) -> None:
+        for key in keys:
+            self._looking.pop(key, None)
 
     async def _take(self, client: str, reports: Sequence[Report]) -> dict[int, str]:
         answers: dict[int, str] = {}

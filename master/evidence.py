@@ -12,6 +12,8 @@ from .leftovers import Leftovers, parse, printable
 from .model import Failure
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
+USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes
+LARGEST = 1e18
 
 
 def tail_of(parts: Mapping[str, Part], name: str) -> bytes:
@@ -49,18 +51,14 @@ def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
         return Usage(wall=wall)
     try:
         told = json.loads(part.read().decode())  # a text: of bytes, json finds out the encoding first
-        numbers = [_number(told.get(key, 0)) for key in ("wall", "user", "system", "memory")]
-        moved = [int(_number(told[key])) if key in told else None for key in ("read", "written")]
+        numbers = [float(told.get(key, 0)) for key in USED]
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return Usage(wall=wall)
-    return Usage(numbers[0] or wall, numbers[1], numbers[2], int(numbers[3]), *moved)
-
-
-def _number(value: object) -> float:
-    number = float(value)  # type: ignore[arg-type]
-    if not 0 <= number <= 1e18:  # nor nan
-        raise ValueError(value)
-    return number
+    if [one for one in numbers if not 0 <= one <= LARGEST]:  # nor nan
+        return Usage(wall=wall)
+    memory, read, written = map(int, numbers[3:])
+    moved = (read if "read" in told else None, written if "written" in told else None)
+    return Usage(numbers[0] or wall, numbers[1], numbers[2], memory, *moved)
 
 
 def files_of(parts: Mapping[str, Part]) -> Leftovers | None:
