@@ -158,8 +158,8 @@ class Reader:
         )
         for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
             outputs = self._outputs([row[0] for row in page])
-            for number, parameters, attempts, host, seconds in page:  # by place: a million rows are normal
-                values = json.loads(parameters)
+            parameters = json.loads(f"[{','.join(row[1] for row in page)}]")  # at once takes half as long
+            for values, (number, _, attempts, host, seconds) in zip(parameters, page, strict=True):
                 yield ResultRow(number, values, outputs.get(number, {}), host, seconds or 0.0, attempts)
 
     def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
