@@ -30,8 +30,9 @@ class Options(NamedTuple):
 def parse(argv: Optional[List[str]] = None) -> Options:
     """The options; wrong usage ends with exit code 2 and a line that says what is wrong."""
     given = _parser().parse_args(argv)
+    url = sys.stdin.readline() if given.master == "-" else given.master
     try:
-        address = parse_address(given.master, given.fingerprint)
+        address = parse_address(url, given.fingerprint)
     except ValueError as fault:
         raise ends.Ending(ends.USAGE, str(fault))
     return Options(
@@ -61,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--master", metavar="URL", required=True, help="http://HOST:PORT or https://HOST:PORT")
+    master = "http://HOST:PORT or https://HOST:PORT; -: as the first line of standard input says"
+    parser.add_argument("--master", metavar="URL", required=True, help=master)
     parser.add_argument("--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate")
     parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")
     parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "spe_client"
+INSTALLED = "installed.py"  # of no use in the one file
 SHEBANG = b"#!/usr/bin/env python3\n"
 DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -29,23 +30,12 @@ def client_pyz() -> bytes:
     return target.getvalue()
 
 
-_INSTALLED = """\
-import sys
-from importlib import import_module, util
-
-spec = util.spec_from_file_location("{package}", {init!r})
-sys.modules["{package}"] = util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules["{package}"])
-sys.exit(import_module("{package}.start").main())
-"""
-
-
-def installed_client() -> str:
+def installed_client() -> Path:
     """A program that runs the client from where it is installed, for this machine and this Python alone.
 
     A zip is compiled anew at each start, which takes longer than all else that the client does until it works.
     """
-    return _INSTALLED.format(package=PACKAGE, init=str(_folder() / "__init__.py"))
+    return _folder() / INSTALLED
 
 
 def client_name() -> str:
@@ -57,6 +47,8 @@ def _members() -> list[tuple[str, bytes]]:
     """`__main__.py` stands alone at the top, where Python looks for it; the rest is a package beside it."""
     members = []
     for path in sorted(_folder().glob("*.py")):
+        if path.name == INSTALLED:
+            continue
         name = path.name if path.name == "__main__.py" else f"{PACKAGE}/{path.name}"
         members.append((name, path.read_bytes()))
     return members

@@ -101,6 +101,9 @@ class Host:
         return self.name == "localhost"
 
 
+HERE = Host("localhost")
+
+
 class TaskState(Word):
     """Where a task is. Only lifecycle.py moves it."""
 

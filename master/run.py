@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from .hostwatch import HostsFile
 from .interrupts import Interrupts
 from .judge import wants_files
 from .judging import Judges
-from .launch import Offer, Options
+from .launch import Early, Offer, Options
 from .listening import Address, listen_address
-from .model import Client, Host, Worker
+from .model import HERE, Client, Host, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
@@ -67,6 +68,7 @@ class RunOptions:
     ssh_config: Path | None = None
     accept_new_host_keys: bool = False
     try_all_hosts: bool = False  # go on until every host has come up or has not
+    early: Early = field(default_factory=Early)  # a client that may have begun already
 
 
 @record
@@ -177,7 +179,7 @@ class Run:
         if self.options.by_hand:
             return ()
         chosen = self.options.hosts if self.options.hosts is not None else self.sweep.hosts
-        return chosen or (Host("localhost"),)
+        return chosen or (HERE,)
 
     async def _farm(self, store: Store) -> Farm:
         config = self.sweep.config
@@ -281,8 +283,9 @@ class Run:
 
     def _launch_options(self) -> Options:
         return Options(
-            self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys, self.sweep.config.grace
-        )
+            self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys,
+            self.sweep.config.grace, early=self.options.early,
+        )  # fmt: skip
 
     async def _until_over(
         self, desk: Desk, fleet: Fleet, gathering: Gathering, feeding: Feeding, reading: asyncio.Task[None]

@@ -16,6 +16,7 @@ import click
 from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
+    from ..launch import Early
     from ..model import Host
     from ..run import RunOptions
     from ..sweep import Sweep
@@ -76,7 +77,16 @@ def command(
     sweep = load(file, words, parameters, name)
     if detach:
         return _detach(sweep, quiet)
-    return execute(sweep, make_options(**options), json_, quiet, verbose)
+    with _early(sweep, options["hosts"]) as early:
+        return execute(sweep, make_options(**options, early=early), json_, quiet, verbose)
+
+
+def _early(sweep: Sweep, hosts: str | None) -> Early:
+    """A client on this machine loads what it needs while we do."""
+    from ..launch.child import Early
+    from ..model import HERE
+
+    return Early() if hosts else Early(sweep.hosts or (HERE,))
 
 
 def _detach(sweep: Sweep, quiet: bool) -> int:
@@ -108,11 +118,12 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 def make_options(
     hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool = False, fresh: bool = False,
-    retry: bool = False, retry_numbers: Sequence[int] = (),
+    retry: bool = False, retry_numbers: Sequence[int] = (), early: Early | None = None,
 ) -> RunOptions:  # fmt: skip
     """The options of the command line, as the run knows them."""
     _load_aiohttp()
     from ..errors import UsageError
+    from ..launch import Early
     from ..run import RunOptions
     from ..workerchange import WorkerChange
 
@@ -121,7 +132,7 @@ def make_options(
     change = WorkerChange.KEEP if keep else WorkerChange.FRESH if fresh else WorkerChange.ASK
     return RunOptions(
         _hosts(hosts), _hosts_file(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config,
-        accept_new_host_keys,
+        accept_new_host_keys, early=early or Early(),
     )  # fmt: skip
 
 

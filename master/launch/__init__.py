@@ -8,10 +8,11 @@ host that did not come up is the run's.
 from __future__ import annotations
 
 from ..model import Host
+from .child import Early
 from .homes import Homes
 from .offer import Launcher, Offer, Options
 
-__all__ = ["Homes", "Launcher", "Offer", "Options", "launcher"]
+__all__ = ["Early", "Homes", "Launcher", "Offer", "Options", "launcher"]
 
 
 def launcher(host: Host, offer: Offer, options: Options) -> Launcher:

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
+import subprocess
 from pathlib import Path
 
-from .. import bundle
 from ..errors import Fault, LaunchError
 from ..model import Host
 from . import meaning
+from .child import Child, begin
 from .offer import ALREADY_RUNS, Offer, Options
 from .said import Said
 
@@ -30,7 +30,7 @@ class LocalLauncher:
     def __init__(self, host: Host, offer: Offer, options: Options) -> None:
         self.host, self.note, self.handed_over = host, "", False
         self._offer, self._options = offer, options
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._file: Path | None = None
         self._words = ""
         self._closing = False
@@ -38,70 +38,75 @@ class LocalLauncher:
     async def start(self) -> None:
         """Starts the client. It stays our child, so watch() tells if it could not begin."""
         try:
-            self._file = self._write()
-            python = os.path.expanduser(self.host.python or sys.executable)
-            self._process = await asyncio.create_subprocess_exec(
-                *(python, "-I", "-S"),  # the standard library is all it needs, and nothing else shall get in its way
-                str(self._file),
-                *self._offer.arguments(self._offer.url(self._offer.address or "127.0.0.1"), self.host),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for the master, which drains
-            )
+            self._process = self._begun()
         except OSError as error:
             self._remove()
             where = self._file or self._options.folder
             raise LaunchError(
                 Fault.START, f"{error.strerror}: {error.filename or where}", where=self.host.name
             ) from error
-        await self._hand_over()
+        self._hand_over(self._process)
+
+    def _begun(self) -> Child:
+        fingerprint = self._offer.fingerprint
+        if self.host.python is not None:
+            self._file = self._write()
+        return self._options.early.take(self.host, fingerprint) or begin(self.host, fingerprint, self._file)
 
     def _write(self) -> Path:
-        """What the host's Python is to run: with ours, the client that is installed beside us."""
+        """For another Python than ours: the one file."""
         self._options.folder.mkdir(parents=True, exist_ok=True)
-        name, content = self._offer.client_name, self._offer.client
-        if self.host.python is None:
-            name, content = "client-installed.py", bundle.installed_client().encode()
-        file = self._options.folder / f"{os.getpid()}-{name}"
+        file = self._options.folder / f"{os.getpid()}-{self._offer.client_name}"
         file.touch(mode=0o600)
-        file.write_bytes(content)
+        file.write_bytes(self._offer.client)
         return file
 
-    async def _hand_over(self) -> None:
-        """The session ID, on standard input alone."""
-        assert self._process is not None and self._process.stdin is not None
+    def _hand_over(self, process: Child) -> None:
+        """Where we are, and the session ID: on standard input alone."""
+        assert process.stdin is not None
+        url = self._offer.url(self._offer.address or "127.0.0.1")
         with contextlib.suppress(ConnectionError):  # it ended at once: watch() says why
-            self._process.stdin.write(f"{self._offer.session}\n".encode())
-            await self._process.stdin.drain()
-        self._process.stdin.close()
+            process.stdin.write(f"{url}\n{self._offer.session}\n".encode())
+            process.stdin.close()
 
     async def watch(self) -> None:
         """Returns when the client has ended well; raises with its last words if not."""
-        assert self._process is not None and self._process.stderr is not None
-        while line := await self._process.stderr.readline():
-            words = line.decode(errors="replace").strip()
-            self._words = words or self._words  # a traceback ends with an empty line
-            log.info("client: %s", words)
-        code = await self._process.wait()
+        assert self._process is not None
+        await self._listen(self._process)
+        code = await asyncio.to_thread(self._process.wait)
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         if code > 0:
             raise meaning.of(Said(code, (self._words,) if self._words else ()), self.host)
         if code < 0 and not self._closing:
             raise LaunchError(Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name)
 
+    async def _listen(self, process: Child) -> None:
+        """Until it says no more."""
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, process.stderr)
+        try:
+            while line := await reader.readline():
+                words = line.decode(errors="replace").strip()
+                self._words = words or self._words  # a traceback ends with an empty line
+                log.info("client: %s", words)
+        finally:
+            transport.close()
+
     async def close(self) -> None:
         """TERM, time to clean up, KILL; then its file goes."""
         self._closing = True
         process = self._process
-        if process is not None and process.returncode is None:
+        if process is not None and process.poll() is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), _PATIENCE)
-            except TimeoutError:
+                await asyncio.to_thread(process.wait, _PATIENCE)
+            except subprocess.TimeoutExpired:
                 log.warning("the client on this machine (pid %d) did not end in %g s: killed", process.pid, _PATIENCE)
                 process.kill()
-                await process.wait()
+                await asyncio.to_thread(process.wait)
+        if process is not None and process.stderr is not None:
+            process.stderr.close()
         self._remove()
 
     def _remove(self) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..model import Host
 from ..record import record
+from .child import Early, host_arguments
 from .homes import Homes
 
 ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
@@ -51,11 +52,7 @@ class Offer:
 
     def arguments(self, url: str, host: Host) -> list[str]:
         """The client's arguments. All of them may be read by anybody on the host; the session is not among them."""
-        words = ["--master", url, "--host", host.name]
-        words += ["--fingerprint", self.fingerprint] if self.tls else []
-        words += ["--slots", str(host.slots)] if host.slots else []
-        words += ["--workdir", host.workdir] if host.workdir else []
-        return words
+        return ["--master", url, *host_arguments(host, self.fingerprint)]
 
 
 @record
@@ -71,6 +68,7 @@ class Options:
     start_limit: float = 120.0  # from the start of the client to its registration, its `setup` included
     copy_limit: float = 120.0  # one copy of the client
     homes: Homes = field(default_factory=Homes, repr=False)
+    early: Early = field(default_factory=Early, repr=False)
 
 
 class Launcher(Protocol):

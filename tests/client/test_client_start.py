@@ -19,10 +19,10 @@ from spe.client import VERSION
 TOP = Path(__file__).parents[2]
 
 
-def call(client: Started, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def call(client: Started, *arguments: str, told: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, str(client.pyz), *arguments]
     environment = client.environment(**more)
-    return subprocess.run(words, capture_output=True, text=True, env=environment, input="", timeout=30, check=False)
+    return subprocess.run(words, capture_output=True, text=True, env=environment, input=told, timeout=30, check=False)
 
 
 def test_version_is_that_of_the_project(client: Started) -> None:
@@ -57,6 +57,16 @@ def test_help_has_an_example(client: Started) -> None:
 def test_the_session_may_come_in_the_environment(farm: Farm, client: Started) -> None:
     done = call(client, "--master", farm.url, "--workdir", str(client.workdir), SPE_SESSION=SESSION)
     assert done.returncode == 0, done.stderr
+
+
+def test_where_the_master_is_may_come_on_standard_input_before_the_session(farm: Farm, client: Started) -> None:
+    words = ("--master", "-", "--workdir", str(client.workdir))
+    done = call(client, *words, told=f"{farm.url}\n{SESSION}\n")
+    assert done.returncode == 0, done.stderr
+    nobody = call(client, *words)
+    assert nobody.returncode == 2
+    assert "must look like http://HOST:PORT" in nobody.stderr
+    assert "Traceback" not in nobody.stderr
 
 
 def test_a_workdir_that_cannot_be_made_is_6(farm: Farm, client: Started) -> None:

@@ -215,7 +215,7 @@ class Drill(Bench):
 
     def local_client(self) -> list[int]:
         """The processes of the client on this machine: its guard, itself and its hands."""
-        return sorted(pid for pid, line in self.processes().items() if "-client-" in line and "--master" in line)
+        return sorted(pid for pid, line in self.processes().items() if "installed.py" in line and "--master" in line)
 
     def client_named(self, name: str) -> list[int]:
         """The same of a client that was started by hand."""
