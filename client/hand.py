@@ -68,13 +68,18 @@ class Hand:
         """Until a program ends, the client says something, or a time is due."""
         if not (self.running or self.ending or self.past or self._unsaid):
             return self._wait(None)
-        times = [attempt.due for attempt in self.running.values()]
-        times += [attempt.give_up for attempt in self.ending]
-        times += [self._due] if self.past or self._unsaid else []
         began = time.monotonic()
-        patience = max(0.0, min([LONGEST_WAIT, *(one - began for one in times if one)]))
+        patience = max(0.0, self._next_due(began + LONGEST_WAIT) - began)
         self._wait(patience)
         return self._forgive(time.monotonic() - began - patience)
+
+    def _next_due(self, latest: float) -> float:
+        """When there is something to do, whatever happens. Loops, as this is asked for every task."""
+        for attempt in self.running.values():
+            latest = min(latest, attempt.due or latest)
+        for attempt in self.ending:
+            latest = min(latest, attempt.give_up)
+        return min(latest, self._due) if self.past or self._unsaid else latest
 
     def _wait(self, patience: Optional[float]) -> None:
         """And do what the client orders."""
@@ -99,8 +104,10 @@ class Hand:
             return
         alive = self.children.kill_strays(self.running, self.ending)
         now = time.monotonic()
-        gone = [one for one in self.ending if one.task.ticket not in alive or now > one.give_up]
-        self.ending = [one for one in self.ending if one not in gone]
+        gone, self.ending = self.ending, []
+        if alive:
+            self.ending = [one for one in gone if one.task.ticket in alive and now <= one.give_up]
+            gone = [one for one in gone if one not in self.ending]
         for one in gone:
             one.is_left_behind = bool(alive)
             self._numbers.append(one.slot)

@@ -91,9 +91,10 @@ class Place:
 
     def _are_ours(self) -> bool:
         """Whether both outputs have been opened, are as we opened them, and empty now."""
-        return len(self._outputs) == 2 and all(
-            _emptied(file, self._looked.get(file) or os.fstat(file)) for file in self._outputs.values()
-        )
+        for file in self._outputs.values():
+            if not _emptied(file, self._looked.get(file) or os.fstat(file)):
+                return False
+        return len(self._outputs) == 2
 
 
 def _emptied(file: int, info: os.stat_result) -> bool:

@@ -25,7 +25,7 @@ def pack(attempt: Attempt, terms: Terms) -> None:
     if not attempt.reason:
         try:
             found = results(attempt, terms.max_result)
-            if sum(part.size for _, part in found) > SMALL:
+            if sum([part.size for _, part in found]) > SMALL:
                 return
             parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
         except NoResult as fault:
