@@ -69,17 +69,15 @@ class Hand:
         if not (self.running or self.ending or self.past or self._unsaid):
             return self._wait(None)
         began = time.monotonic()
-        patience = max(0.0, self._next_due(began + LONGEST_WAIT) - began)
-        self._wait(patience)
-        return self._forgive(time.monotonic() - began - patience)
-
-    def _next_due(self, latest: float) -> float:
-        """When there is something to do, whatever happens. Loops, as this is asked for every task."""
+        due = began + LONGEST_WAIT
+        if self.past or self._unsaid:
+            due = min(due, self._due)
         for attempt in self.running.values():
-            latest = min(latest, attempt.due or latest)
+            due = min(due, attempt.due or due)
         for attempt in self.ending:
-            latest = min(latest, attempt.give_up)
-        return min(latest, self._due) if self.past or self._unsaid else latest
+            due = min(due, attempt.give_up)
+        self._wait(max(0.0, due - began))
+        return self._forgive(time.monotonic() - max(began, due))
 
     def _wait(self, patience: Optional[float]) -> None:
         """And do what the client orders."""
