@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    master = "http://HOST:PORT or https://HOST:PORT; -: as the first line of standard input says"
+    master = "http://HOST:PORT or https://HOST:PORT; -: the first line of standard input"
     parser.add_argument("--master", metavar="URL", required=True, help=master)
     parser.add_argument("--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate")
     parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")

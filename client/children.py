@@ -55,7 +55,7 @@ class Children:
             yield ended
 
     def kill_strays(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
-        """Kill those whose task has ended (as `ended` has just told); the tickets of which some are not dead yet."""
+        """Kill those whose task `ended` has told of; the tickets of which some are not dead yet."""
         alive: Set[int] = set()
         children = [] if self._are_none else tree.own_children()
         if not children:

@@ -1,8 +1,7 @@
 """What a task leaves as evidence in its directory: which files there were, in a few lines of text.
 
 Names are foreign: they are only listed, made printable, and bounded in number and length. Nothing here follows a
-link, opens a file or raises. Where the master takes every result, only failures are looked at, so that this costs
-nothing for tasks that succeed.
+link, opens a file or raises. Where the master takes every result, only failures are looked at.
 """
 
 import os
@@ -11,7 +10,7 @@ from collections import deque
 from typing import Deque, Iterator, List, Tuple
 
 MOST, MOST_BYTES = 100, 8000  # files that are named, bytes of all their lines
-MOST_SEEN = 10000  # entries that are counted: a task may leave more than anybody wants to wait for
+MOST_SEEN = 10000  # entries that are counted
 
 
 def listing(folder: str) -> bytes:

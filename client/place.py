@@ -27,7 +27,7 @@ class Place:
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
         self._outputs: Dict[int, int] = {}  # open files by their numbers in the program
-        self._looked: Dict[int, os.stat_result] = {}  # how they were at the last look, by the open file
+        self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
     def make(self) -> None:
         """Empty; raises OSError, also when it is there already."""
@@ -46,7 +46,7 @@ class Place:
         return self._outputs.get(1 if path == self.stdout else 2 if path == self.stderr else 0)
 
     def stat(self, path: str) -> os.stat_result:
-        """Of an output, once nothing writes to it any more, or of another file; raises OSError."""
+        """Of a file; of an output once nothing writes to it any more. Raises OSError."""
         opened = self.opened(path)
         if opened is None:
             return os.stat(path)

@@ -118,9 +118,9 @@ def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
             one, at = _parse_input(data, after)
             inputs.append(one)
         elif line == b"[Result]":
-            lines = data[after : _end_of_result(data, after)]
-            results.append(_parse_result(lines))
-            at = after + len(lines)
+            keys = _RESULT.match(data, after)
+            results.append(_parse_result(keys.group() if keys else b""))
+            at = keys.end() if keys else after
         else:
             head[key], at = value, after
     ticket, timeout = _ticket_and_timeout(head)
@@ -153,11 +153,6 @@ def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
     elif not sha256:
         raise BadRecord("an input without its content")
     return Input(os.fsdecode(keys.get(b"File", b"")), content, sha256, length), at
-
-
-def _end_of_result(data: bytes, at: int) -> int:
-    found = _RESULT.match(data, at)
-    return found.end() if found else at
 
 
 @lru_cache(maxsize=100)

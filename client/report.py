@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from .evidence import listing
 from .multipart import FilePart
@@ -12,7 +12,8 @@ from .terms import Terms
 TAIL = 64 * 1024
 MOST_REASON = 1000
 SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
-_JSON = '"%s": %r'.__mod__
+_USED = b'{"wall": %d.%06d, "user": %d.%06d, "system": %d.%06d, "memory": %d'
+_MOVED = b', "read": %d, "written": %d}'
 
 
 class NoResult(Exception):
@@ -61,10 +62,17 @@ def remarks(attempt: Attempt, terms: Terms) -> List[Tuple[str, bytes]]:
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
-        parts.append(("usage", ("{%s}" % ", ".join(map(_JSON, attempt.usage.items()))).encode()))
+        parts.append(("usage", _usage(attempt.usage)))
     if attempt.reason or terms.lists_files:
         parts.append(("files", listing(attempt.folder)))
     return parts
+
+
+def _usage(used: Dict[str, Any]) -> bytes:
+    """As JSON, in whole microseconds: to spell floats takes three times as long."""
+    wall, user, system = [divmod(int(used[name] * 1e6 + 0.5), 1000000) for name in ("wall", "user", "system")]
+    text = _USED % (*wall, *user, *system, used["memory"])
+    return text + (_MOVED % (used["read"], used["written"]) if "read" in used else b"}")
 
 
 def _size(attempt: Attempt, name: str) -> int:

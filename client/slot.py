@@ -214,7 +214,7 @@ class Attempt:
         self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
         # The peak is never less than our own size: the kernel counts the moment before the program replaced us.
         memory = usage.ru_maxrss * RSS_UNIT
-        self.usage = {"wall": round(wall, 6), "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
+        self.usage = {"wall": wall, "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
         if IO_TOLD:
             self.usage["read"], self.usage["written"] = usage.ru_inblock * BLOCK, usage.ru_oublock * BLOCK
         if self.timed_out:

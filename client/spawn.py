@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Tuple
 
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
 IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
-_known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program was found in a PATH: a shell remembers it, too
+_known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program is in a PATH
 MOST_KNOWN = 100
 _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)

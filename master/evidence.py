@@ -49,17 +49,17 @@ def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
     """What the attempt used; `wall` is the master's own measure, for clients that tell nothing."""
     part = parts.get("usage")
     if part is None or part.size > 4096:
-        return Usage(wall=wall)
+        return Usage(wall=round(wall, 6))
     try:
         told = _decoded(part.read().decode())  # what json.loads does beside is more than the reading itself
         numbers = [float(told.get(key, 0)) for key in USED]
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
-        return Usage(wall=wall)
+        return Usage(wall=round(wall, 6))
     if [one for one in numbers if not 0 <= one <= LARGEST]:  # nor nan
-        return Usage(wall=wall)
+        return Usage(wall=round(wall, 6))
     memory, read, written = map(int, numbers[3:])
     moved = (read if "read" in told else None, written if "written" in told else None)
-    return Usage(numbers[0] or wall, numbers[1], numbers[2], memory, *moved)
+    return Usage(numbers[0] or round(wall, 6), numbers[1], numbers[2], memory, *moved)
 
 
 def files_of(parts: Mapping[str, Part]) -> Leftovers | None:

@@ -39,7 +39,9 @@ class Farm(Handout):
 
     def ping(self, now: float, client_id: str, ticket_ids: Iterable[int]) -> list[int]:
         """Renew the leases; the tickets among them that have expired come back."""
-        self.heard(now, client_id)
+        client = self.heard(now, client_id)
+        if client and client.gone:  # its goodbye has overtaken this: what it had went back to the queue
+            return list(ticket_ids)
         return [t for t in ticket_ids if not self._renew(now, t)]
 
     def _renew(self, now: float, ticket_id: int) -> bool:
@@ -302,7 +304,7 @@ class Farm(Handout):
             if timeout and now - ticket.begun > timeout + scheduler.AFTER_TIMEOUT:
                 self._expired.setdefault(ticket.client, set()).add(ticket.id)
                 failure = Failure("timeout", f"timeout after {timeout:g} s")
-                self._end(ticket, TicketEvent.FAIL, failure, Usage(wall=now - ticket.begun), b"", b"")
+                self._end(ticket, TicketEvent.FAIL, failure, Usage(wall=round(now - ticket.begun, 6)), b"", b"")
 
     def _lose(self, tickets: Iterable[Ticket], silent: bool = True, blame: bool = True) -> None:
         begun = {ticket.id for ticket in self.begun()} if blame else set()  # as long as all of them are out

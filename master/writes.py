@@ -154,8 +154,8 @@ def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> No
 
 def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, ...]:
     code, reason = (failure.exit_code, failure.reason) if failure else (None, None)
-    seconds = (round(used.wall, 6), round(used.user, 6), round(used.system, 6))
-    return (_TICKET_STORED[c.state], *seconds, used.memory, used.read, used.written, code, reason, c.id)
+    times = (used.wall, used.user, used.system)
+    return (_TICKET_STORED[c.state], *times, used.memory, used.read, used.written, code, reason, c.id)
 
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:

@@ -322,6 +322,17 @@ def test_a_request_that_comes_after_the_goodbye_of_its_client_gets_nothing() -> 
     assert list(farm.waiting) == [1, 2, 3]
 
 
+def test_a_ping_that_comes_after_the_goodbye_of_its_client_brings_nothing_back() -> None:
+    """It was sent before, or is still held: renewed, the task would wait for the end of a lease."""
+    farm = make_farm(1)
+    client = host(farm)
+    (ticket,) = take(farm, client)
+    farm.bye(5.0, client)
+    assert farm.ping(5.1, client, [ticket.id]) == [ticket.id]
+    assert list(farm.waiting) == [1]
+    assert ticket.state is TicketState.LOST
+
+
 def test_a_goodbye_for_a_client_that_was_killed_counts_as_silence() -> None:
     """A task that has its clients killed, as by want of memory, must come to an end."""
     farm = make_farm(1)
