@@ -86,7 +86,7 @@ def test_a_client_that_cannot_begin_tells_why(here: Starter) -> None:
 
 def test_a_client_that_is_killed_is_told_and_leaves_nothing(here: Starter, tmp_path: Path) -> None:
     async def story() -> str:
-        up = here.launcher(Host("localhost", workdir=str(tmp_path / "work")))
+        up = here.launcher(Host("localhost", workdir=str(tmp_path / "work"), python=sys.executable))
         await up.start()
         await registered(here.master)
         [client] = Path(f"/proc/{pid_of(up)}/task/{pid_of(up)}/children").read_text().split()
@@ -98,6 +98,7 @@ def test_a_client_that_is_killed_is_told_and_leaves_nothing(here: Starter, tmp_p
 
     assert "killed by signal 9" in asyncio.run(story())
     assert not (tmp_path / "work").exists()
+    assert not list(here.folder.glob("*"))  # nor its one file, which it could not remove itself
 
 
 def test_a_python_that_is_not_there_is_named(here: Starter) -> None:
