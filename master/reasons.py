@@ -1,8 +1,9 @@
-"""Why a set does not run now, in sentences, for `spe why` and its page. Read from the store and what the run wrote."""
+"""Why a set does not run now, in sentences, for `spe why` and its page: by the store, and by how the run stands."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from .detached import living
@@ -12,8 +13,8 @@ from .reader import Reader, TaskDetail
 FILE = Path("session") / "standing.json"  # below runs/<name>/; standing.py writes it
 
 
-def why(reader: Reader, task: TaskDetail) -> list[str]:
-    """The most important first."""
+def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[str]:
+    """The most important first. `standing`: what keeps hosts from getting work, see standing.py and `written`."""
     last = task.tickets[-1] if task.tickets else None
     if task.state is TaskState.DONE:
         return [f"it is done, by {last.host}" if last else "it is done"]
@@ -27,7 +28,7 @@ def why(reader: Reader, task: TaskDetail) -> list[str]:
     if task.state is TaskState.RUNNING:
         hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
         return [*reasons, f"it runs, on {hosts}"]
-    reasons += sentences(reader.folder) if not reasons else []
+    reasons += sentences(standing) if not reasons else []
     return [*reasons, _place(reader, task), *_before(task)]
 
 
@@ -49,10 +50,14 @@ def _evidence(task: TaskDetail) -> list[str]:
     return [f"its directory had: {files.summary()}"] if files else []
 
 
-def sentences(folder: Path) -> list[str]:
+def sentences(standing: Mapping[str, str]) -> list[str]:
+    """What is said of all hosts first."""
+    return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
+
+
+def written(folder: Path) -> dict[str, str]:
     """What the run that goes on in runs/<name>/ wrote down; nothing when there is none."""
     try:
-        standing: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return []
-    return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
+        return {}

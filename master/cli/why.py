@@ -23,11 +23,11 @@ def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool,
     \b
     Example: spe why 17
     """
-    from ..reasons import why
+    from ..reasons import why, written
 
     with open_reader(file, name) as reader:
         task = reader.task(number)
-        reasons = why(reader, task)
+        reasons = why(reader, task, written(reader.folder))
     if json_:
         print_json({"number": number, "state": task.state.value, "reasons": reasons})
     else:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from .. import drawing
+from .. import drawing, standing
 from ..desk import Desk
 from ..document import Picture
 from ..errors import SpeError, UsageError
@@ -96,10 +96,12 @@ class Views:
     async def task(self, request: web.Request) -> web.StreamResponse:
         """Everything about one task."""
         number = whole(request.match_info["number"])
+        fleet = self.picture.fleet
+        hindered = standing.of(self.desk.farm, fleet.faults if fleet else {})
 
         def work(listing: Listing) -> tuple[TaskDetail, list[str]]:
             found = listing.task(number)
-            return found, why(listing, found) if found.state is TaskState.WAITING else []
+            return found, why(listing, found, hindered) if found.state is TaskState.WAITING else []
 
         try:
             detail, reasons = await self._ask(work)

@@ -10,7 +10,7 @@ from spe.errors import Fault, LaunchError
 from spe.farm import Farm
 from spe.keys import Times
 from spe.model import Failure, TaskState, Ticket
-from spe.reasons import sentences
+from spe.reasons import sentences, written
 from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
 from spe.standing import Standing
 from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
@@ -275,24 +275,24 @@ def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: P
     farm = make_farm(10)
     standing = Standing(tmp_path)
     standing.note(farm, {"far": LaunchError(Fault.START, "no route to host", where="far")})
-    assert sentences(tmp_path)[0] == "no host is up yet" and sentences(tmp_path)[1].startswith("far is not up: ")
+    assert sentences(written(tmp_path))[0] == "no host is up yet" and sentences(written(tmp_path))[1].startswith("far is not up: ")
     bad, good = host(farm, "bad"), host(farm, "good")
     for _ in range(SUSPECT_AFTER):
         fail(farm, take(farm, bad)[0])
     standing.note(farm, {})
-    assert sentences(tmp_path) == ["bad is under suspicion, its last tasks failed; others try them first"]
+    assert sentences(written(tmp_path)) == ["bad is under suspicion, its last tasks failed; others try them first"]
     for ticket in take(farm, good, 9):
         finish(farm, ticket)
     farm.loaded = {"good"}
     standing.note(farm, {})
-    benched, loaded = sentences(tmp_path)
+    benched, loaded = sentences(written(tmp_path))
     assert benched == "bad is benched, it fails what succeeds elsewhere: libfoo.so is missing"
     assert loaded == "good is loaded by others"
     farm.draining = True
     standing.note(farm, {})
-    assert sentences(tmp_path)[0] == "the run ends: nothing more is handed out"
+    assert sentences(written(tmp_path))[0] == "the run ends: nothing more is handed out"
     assert (tmp_path / "session/standing.json").stat().st_mode & 0o777 == 0o600
-    assert sentences(tmp_path / "nowhere") == []
+    assert sentences(written(tmp_path / "nowhere")) == []
 
 
 def test_a_success_of_before_its_failures_that_comes_late_does_not_clear_a_host() -> None:

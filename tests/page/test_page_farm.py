@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from farm_kit import SETS, Farm, Wire, energy, wait_until
@@ -128,6 +130,26 @@ def test_a_task_tells_all_about_itself_and_its_file_can_be_kept(farm: Farm, page
     expect(page.locator("main")).to_contain_text("there is no task 99999999")
 
 
+def test_what_is_drawn_anew_while_a_button_of_the_mouse_is_down_loses_no_click(farm: Farm, page: Any) -> None:
+    drawn: list[str] = []
+
+    def press_meanwhile(route: Any) -> None:
+        if not drawn:
+            page.locator("a[download]").hover()
+            page.mouse.down()
+        answer = route.fetch()
+        drawn.append(answer.text())
+        route.fulfill(response=answer, body=answer.text().replace("Parameters", f"Parameters, look {len(drawn)}"))
+
+    page.route("**/task/*part=1*", press_meanwhile)
+    page.goto(farm.url("task/8"))
+    wait_until(lambda: page.wait_for_timeout(20) or len(drawn) > 1, "it asks again for what it did not show")
+    with page.expect_download() as kept:
+        page.mouse.up()
+    assert kept.value.suggested_filename.startswith("8-")
+    expect(page.locator("main h2").first).to_contain_text("Parameters, look", timeout=SOON)
+
+
 def test_a_task_that_runs_shows_its_end_without_a_reload(farm: Farm, page: Any) -> None:
     page.goto(farm.url("tasks", state="running"))
     number = int(str(page.locator("main tbody th a").first.text_content()))
@@ -169,6 +191,12 @@ def test_who_may_only_read_finds_no_control(farm: Farm, page: Any) -> None:
     assert page.request.post(farm.url("act"), data={"do": "pause"}).status == 403
 
 
+def act(farm: Farm, verb: str) -> None:
+    """What `spe pause` and `spe resume` do."""
+    with urlopen(farm.url("act", acting=True), json.dumps({"do": verb}).encode(), timeout=30) as answer:
+        assert answer.status == 200
+
+
 def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.goto(farm.url(acting=True))
     said, state = page.locator("#said"), page.locator(".state")
@@ -195,7 +223,7 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     expect(page.locator("main .reasons")).to_contain_text("h08 is drained by hand")
     expect(page.locator("main .reasons")).to_contain_text("other sets wait before it")
     for verb in ("pause", "resume"):
-        assert page.request.post(farm.url("act", acting=True), data={"do": verb}).ok
+        act(farm, verb)
         paused = expect(page.locator("main .reasons"))
         (paused.to_contain_text if verb == "pause" else paused.not_to_contain_text)("is paused", timeout=SOON)
     page.get_by_role("button", name="Cancel").click()
@@ -205,6 +233,32 @@ def test_every_control_does_what_it_says(farm: Farm, page: Any) -> None:
     page.goto(farm.url("log"))
     for event in ("paused", "the sweep goes on", "h02 gets nothing new"):
         expect(page.locator("[data-see-notes]")).to_contain_text(event)
+
+
+def test_a_note_is_enough_for_what_the_master_draws_to_follow(farm: Farm, page: Any) -> None:
+    """What changes and changes back between two looks of the stream is in no change of the document."""
+    page.add_init_script(
+        "const add = EventSource.prototype.addEventListener;"
+        "EventSource.prototype.addEventListener = function (kind, f) { if (kind !== 'change') add.call(this, kind, f); };"
+    )
+    page.goto(farm.url("task/50000"))
+    reasons = page.locator("main .reasons")
+    for verb in ("pause", "resume"):
+        act(farm, verb)
+        (expect(reasons).to_contain_text if verb == "pause" else expect(reasons).not_to_contain_text)(
+            "is paused", timeout=SOON
+        )
+
+
+def test_why_a_set_waits_is_told_from_memory_and_not_from_what_was_last_written(farm: Farm, page: Any) -> None:
+    standing = farm.folder / "runs" / "farm" / "session" / "standing.json"
+    act(farm, "pause")
+    wait_until(lambda: "is paused" in standing.read_text(encoding="utf-8"), "`spe why` says it, too")
+    standing.unlink()
+    page.goto(farm.url("task/50000"))
+    expect(page.locator("main .reasons")).to_contain_text("is paused")
+    act(farm, "resume")
+    wait_until(standing.exists, "it is written again")
 
 
 def test_a_lost_connection_is_told_and_caught_up_with(farm: Farm, page: Any) -> None:

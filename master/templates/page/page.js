@@ -32,7 +32,10 @@ function listen() {
     apply(copy, patch);
     show(patch);
   });
-  source.addEventListener("note", (event) => showNote(Number(event.lastEventId), JSON.parse(event.data)));
+  source.addEventListener("note", (event) => {
+    showNote(Number(event.lastEventId), JSON.parse(event.data));
+    refreshSoon(null); // what changed, and back before the document was drawn again, is in no change of it
+  });
   source.onerror = () => {
     const over = copy && (copy.sweep.state === "over" || copy.sweep.state === "draining");
     gone(over ? "The run has ended; this is what it said last." : "The master does not answer; this is what it said last.");

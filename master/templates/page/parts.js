@@ -2,6 +2,7 @@
 "use strict";
 
 const waiting = new Map(); // part -> whether it has to be fetched once more
+let pressed = false; // a click whose target goes between pressing and letting go is none
 
 function refreshSoon(patch) {
   for (const part of all("[data-refresh]")) {
@@ -23,7 +24,7 @@ async function refresh(part) {
     const address = new URL(location.href);
     address.searchParams.set("part", "1");
     const answer = await fetch(address);
-    if (answer.ok) replace(one("[data-part]", part), await answer.text());
+    if (answer.ok && !replace(one("[data-part]", part), await answer.text())) waiting.set(part, true);
   } catch {
     return void waiting.delete(part); // the stream says what is wrong
   }
@@ -35,10 +36,11 @@ async function refresh(part) {
   }, pause);
 }
 
+// Whether it shows this now; not while somebody clicks or copies something there.
 function replace(inside, html) {
   const selected = getSelection();
-  if (selected && !selected.isCollapsed && inside.contains(selected.anchorNode)) return; // somebody is copying from it
-  if (inside.lastHtml === html) return;
+  if (inside.lastHtml === html) return true;
+  if (pressed || (selected && !selected.isCollapsed && inside.contains(selected.anchorNode))) return false;
   inside.lastHtml = html;
   const places = [...all(".scroll, pre", inside)].map((box) => [box.scrollLeft, box.scrollTop]);
   const order = [...all("a, button, [tabindex]", inside)];
@@ -46,6 +48,10 @@ function replace(inside, html) {
   inside.innerHTML = html;
   [...all(".scroll, pre", inside)].forEach((box, n) => places[n] && ([box.scrollLeft, box.scrollTop] = places[n]));
   if (focused >= 0) all("a, button, [tabindex]", inside)[focused]?.focus({ preventScroll: true });
+  return true;
 }
 
+for (const [kind, so] of Object.entries({ pointerdown: true, pointerup: false, pointercancel: false })) {
+  document.addEventListener(kind, () => { pressed = so; }, true);
+}
 document.addEventListener("visibilitychange", () => { if (!document.hidden && copy) refreshSoon(null); });
