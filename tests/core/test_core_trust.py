@@ -275,7 +275,8 @@ def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: P
     farm = make_farm(10)
     standing = Standing(tmp_path)
     standing.note(farm, {"far": LaunchError(Fault.START, "no route to host", where="far")})
-    assert sentences(written(tmp_path))[0] == "no host is up yet" and sentences(written(tmp_path))[1].startswith("far is not up: ")
+    nobody, far = sentences(written(tmp_path))
+    assert nobody == "no host is up yet" and far.startswith("far is not up: ")
     bad, good = host(farm, "bad"), host(farm, "good")
     for _ in range(SUSPECT_AFTER):
         fail(farm, take(farm, bad)[0])

@@ -239,7 +239,9 @@ def test_a_note_is_enough_for_what_the_master_draws_to_follow(farm: Farm, page: 
     """What changes and changes back between two looks of the stream is in no change of the document."""
     page.add_init_script(
         "const add = EventSource.prototype.addEventListener;"
-        "EventSource.prototype.addEventListener = function (kind, f) { if (kind !== 'change') add.call(this, kind, f); };"
+        "EventSource.prototype.addEventListener = function (kind, does) {"
+        "  if (kind !== 'change') add.call(this, kind, does);"
+        "};"
     )
     page.goto(farm.url("task/50000"))
     reasons = page.locator("main .reasons")
