@@ -4,7 +4,8 @@
 
 Prints tasks a second, the ratio to the C loop just before and after, and the processor time a task of all processes:
 each contender is a command that waits for all that it starts, so that nothing is missing in the sum. The folder lies
-in $TMPDIR, so TMPDIR=/dev/shm measures without a disk. It needs a C compiler; peers that are not installed are named.
+in $TMPDIR, so TMPDIR=/dev/shm measures without a disk. Each has run a few tasks before: how fast the disk gives its
+program is not what is measured. It needs a C compiler; peers that are not installed are named.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from measure import HERE, Cost, measured, scratch
 
 PYTHON = sys.executable
+FEW = 20  # tasks that each runs before
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +75,19 @@ def compare(task: Task, count: int, slots: int) -> None:
     print(f"{'':18} {'tasks/s':>9} {'to C loop':>10} {'cpu ms a task':>14} {'above C loop':>13}", flush=True)
     with scratch() as folder:
         subprocess.run(["cc", "-O2", "-o", str(folder / "floor"), str(HERE / "floor.c")], check=True)
-        (folder / "numbers").write_text("".join(f"{n}\n" for n in range(1, count + 1)))
         lowest, *others = contenders(task, count, slots, folder)
+        before = contenders(task, FEW, slots, folder)[1:]
 
-        def run(one: Contender) -> Cost:
-            return in_own_folder(one, folder, lambda place: write_sweep(place, task, count, slots))
+        def run(one: Contender, count: int = count) -> Cost:
+            return in_own_folder(one, folder, count, lambda place: write_sweep(place, task, count, slots))
 
         floors = [run(lowest)]
-        for one in others:
+        for one, few in zip(others, before, strict=True):
             if one.missing:
                 print(f"{one.name:18} {one.missing}", flush=True)
                 continue
             try:
+                run(few, FEW)
                 cost = run(one)
             except subprocess.CalledProcessError as error:
                 print(f"{one.name:18} failed with exit code {error.returncode}", flush=True)
@@ -105,13 +108,14 @@ def row(name: str, count: int, cost: Cost, floor: Cost) -> str:
     return f"{name:18} {count / cost.wall:9.0f} {floor.wall / cost.wall:10.2f} {each:14.2f} {above:13.2f}"
 
 
-def in_own_folder(one: Contender, folder: Path, prepare: Callable[[Path], object]) -> Cost:
+def in_own_folder(one: Contender, folder: Path, count: int, prepare: Callable[[Path], object]) -> Cost:
     """Nobody works among the files of those before."""
-    place = folder / one.name.replace(" ", "-")
+    place, numbers = folder / one.name.replace(" ", "-"), folder / "numbers"
     place.mkdir()
+    numbers.write_text("".join(f"{n}\n" for n in range(1, count + 1)))
     prepare(place)
     try:
-        return measured(one.words, place, folder / "numbers")
+        return measured(one.words, place, numbers)
     finally:
         shutil.rmtree(place)
 
