@@ -107,10 +107,13 @@ def test_a_host_that_turns_bad_after_100_good_tasks_costs_at_most_ten_attempts_b
 
 
 def test_a_region_of_parameters_that_fails_on_every_host_benches_nobody(drill: Drill, figures: Figures) -> None:
-    bad = range(101, 141)
+    bad, gate = range(101, 141), drill.root / "gate"
+    waits = f"until [ -e '{gate}' ]; do sleep 0.05; done\n"
     fails = 'if [ "$1" -ge 101 ] && [ "$1" -le 140 ]; then echo "no solution for $1" >&2; exit 3; fi\n'
-    drill.sweep(200, work=WORK.replace("#!/bin/sh\n", f"#!/bin/sh\n{fails}")).start()
+    drill.sweep(200, work=WORK.replace("#!/bin/sh\n", f"#!/bin/sh\n{waits}{fails}")).start()
     hosts(drill, 4)
+    wait_until(lambda: drill.query("SELECT count(DISTINCT host) FROM tickets") == [(4,)], "all four have work")
+    gate.touch()
     assert drill.end() == 1
     assert "benched" not in drill.said
     assert {row["reason"] for row in drill.rows("failed.csv")} == {f"exit code 3: no solution for {x}" for x in bad}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -130,23 +130,45 @@ def test_a_task_tells_all_about_itself_and_its_file_can_be_kept(farm: Farm, page
     expect(page.locator("main")).to_contain_text("there is no task 99999999")
 
 
-def test_what_is_drawn_anew_while_a_button_of_the_mouse_is_down_loses_no_click(farm: Farm, page: Any) -> None:
+def drawn_anew(page: Any, first: Callable[[], None]) -> list[str]:
+    """What the master draws of a task's page says from now on which look it is; `first`: before the first of them."""
     drawn: list[str] = []
 
-    def press_meanwhile(route: Any) -> None:
+    def answer(route: Any) -> None:
         if not drawn:
-            page.locator("a[download]").hover()
-            page.mouse.down()
+            first()
         answer = route.fetch()
         drawn.append(answer.text())
         route.fulfill(response=answer, body=answer.text().replace("Parameters", f"Parameters, look {len(drawn)}"))
 
-    page.route("**/task/*part=1*", press_meanwhile)
+    page.route("**/task/*part=1*", answer)
+    return drawn
+
+
+def test_what_is_drawn_anew_while_the_mouse_is_pressed_loses_no_click(farm: Farm, page: Any) -> None:
+    def press() -> None:
+        page.locator("a[download]").hover()
+        page.mouse.down()
+
+    drawn = drawn_anew(page, press)
     page.goto(farm.url("task/8"))
     wait_until(lambda: page.wait_for_timeout(20) or len(drawn) > 1, "it asks again for what it did not show")
     with page.expect_download() as kept:
         page.mouse.up()
     assert kept.value.suggested_filename.startswith("8-")
+    expect(page.locator("main h2").first).to_contain_text("Parameters, look", timeout=SOON)
+
+
+@pytest.mark.parametrize("leave", ["pressing the right button", "going to another window"])
+def test_a_press_that_never_ends_holds_up_nothing(farm: Farm, page: Any, leave: str) -> None:
+    def press() -> None:
+        page.locator("main h1").hover()
+        page.mouse.down(button="right" if "right" in leave else "left")
+        if "window" in leave:
+            page.evaluate("dispatchEvent(new Event('blur'))")
+
+    drawn_anew(page, press)
+    page.goto(farm.url("task/8"))
     expect(page.locator("main h2").first).to_contain_text("Parameters, look", timeout=SOON)
 
 

@@ -51,7 +51,6 @@ function replace(inside, html) {
   return true;
 }
 
-for (const [kind, so] of Object.entries({ pointerdown: true, pointerup: false, pointercancel: false })) {
-  document.addEventListener(kind, () => { pressed = so; }, true);
-}
+addEventListener("pointerdown", (event) => { pressed = event.button === 0; }); // of the others a menu may swallow the end
+for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => { pressed = false; }); // blur: the window's
 document.addEventListener("visibilitychange", () => { if (!document.hidden && copy) refreshSoon(null); });
