@@ -152,11 +152,23 @@ def test_what_is_drawn_anew_while_the_mouse_is_pressed_loses_no_click(farm: Farm
 
     drawn = drawn_anew(page, press)
     page.goto(farm.url("task/8"))
-    wait_until(lambda: page.wait_for_timeout(20) or len(drawn) > 1, "it asks again for what it did not show")
+    wait_until(lambda: page.wait_for_timeout(20) or len(drawn) > 2, "it asks again for what it did not show")
     with page.expect_download() as kept:
         page.mouse.up()
     assert kept.value.suggested_filename.startswith("8-")
     expect(page.locator("main h2").first).to_contain_text("Parameters, look", timeout=SOON)
+
+
+def test_what_somebody_copies_from_stays_until_he_lets_it_go_and_follows_then(farm: Farm, page: Any) -> None:
+    heading = page.locator("main h2").first
+    drawn = drawn_anew(
+        page, lambda: page.evaluate("getSelection().selectAllChildren(document.querySelector('main h2'))")
+    )
+    page.goto(farm.url("task/8"))
+    wait_until(lambda: page.wait_for_timeout(20) or len(drawn) > 2, "it asks again for what it did not show")
+    expect(heading).to_have_text("Parameters")
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(heading).to_contain_text("Parameters, look", timeout=SOON)
 
 
 @pytest.mark.parametrize("leave", ["pressing the right button", "going to another window"])
