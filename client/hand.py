@@ -1,4 +1,4 @@
-"""A HAND: the process that starts programs, waits for them and ends them. It talks to its client and to nobody else.
+"""A HAND: the process that starts programs, waits for them and ends them. It talks to its client only.
 
 A client has some, each with slots of its own: starting a program holds up who starts it until the program is loaded,
 and so the others go on meanwhile. A hand has one thread.

@@ -1,4 +1,4 @@
-"""A lock file that works between hosts that share a file system, and expires when its holder died.
+"""A lock file for hosts that share a file system; it expires when its holder died.
 
 No clock of another machine is trusted, nor the file's times: a lock is dead when its content has not changed
 for a while as seen by the waiter's own clock. A living holder therefore writes a new count into it now and then.
@@ -69,7 +69,7 @@ class LockFile:
             count += 1
             try:
                 self._write(count)
-            except OSError:  # the lock was broken, or its file system is away; the checksums guard what it guarded
+            except OSError:  # broken, or its file system is away; the checksums guard what it guarded
                 return
 
     def _content(self) -> Optional[bytes]:

@@ -1,6 +1,6 @@
 """Messages between the client and its hands, over a pair of sockets: whole ones, in order.
 
-Both ends are the same program in the same Python, so marshal will do; it knows plain tuples, lists and dictionaries.
+Both ends are the same program in the same Python, so marshal will do.
 """
 
 import marshal

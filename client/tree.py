@@ -1,13 +1,14 @@
 """Trees of processes: who is below whom, and how to end them all, also those that left their group.
 
 On Linux a client adopts what its tasks leave behind (PR_SET_CHILD_SUBREAPER), and /proc tells who is whose
-child. Elsewhere `ps` is asked, and a process that left both its group and its parents can't be found.
+child. Elsewhere `ps` is asked.
 """
 
 import os
 import signal
 import subprocess
-from typing import Dict, List, Optional
+from functools import lru_cache
+from typing import Any, Dict, List, Optional
 
 from . import facts
 
@@ -26,11 +27,16 @@ def hear_when_orphaned() -> bool:
     return _prctl(_PDEATHSIG, signal.SIGTERM)
 
 
+@lru_cache(maxsize=1)  # before all forks: they copy the loader, which a thread that ends may be using
+def _library() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
+
+
 def _prctl(what: int, value: int) -> bool:
     try:
-        import ctypes
-
-        return bool(ctypes.CDLL(None, use_errno=True).prctl(what, value, 0, 0, 0) == 0)
+        return bool(_library().prctl(what, value, 0, 0, 0) == 0)
     except (ImportError, OSError, AttributeError, TypeError):
         return False
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -262,3 +263,9 @@ def test_it_works_where_there_is_nothing_that_only_linux_has(farm: Farm, client:
     for pid in pids_in(pids):  # left its group and lost its parents before the timeout: not found without /proc
         if is_alive(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_the_c_library_is_opened_before_the_client_forks_and_not_again() -> None:
+    """In a hand the loader may be as a thread had left it that was just ending when the hand was forked."""
+    words = "import ctypes; from spe.client import tree; assert tree.adopt_orphans(); ctypes.CDLL = None; "
+    subprocess.run([sys.executable, "-c", f"{words}assert tree.adopt_orphans()"], check=True, timeout=60)
