@@ -80,11 +80,7 @@ class Base:
 
     def client_id(self) -> str:
         """What the master calls the client of this folder; "" when that is not known."""
-        try:
-            with open(os.path.join(self.path, ID)) as file:
-                return file.read().strip()
-        except OSError:
-            return ""
+        return facts.content(os.path.join(self.path, ID)).strip()
 
     def hand_over(self, address: Address) -> None:
         """Tell the living client where the master is now."""
@@ -97,13 +93,9 @@ class Base:
 
     def reread(self) -> Optional[Address]:
         """The address that was handed over, if any."""
+        lines = facts.content(self.address).split("\n") + [""]
         try:
-            with open(self.address) as file:
-                lines = file.read().split("\n")
-        except OSError:
-            return None
-        try:
-            return parse_address(lines[0], lines[1] if len(lines) > 1 else "")
+            return parse_address(lines[0], lines[1]) if lines[0] else None
         except ValueError as fault:
             log.say("the address file holds no address: %s" % fault)
             return None
@@ -197,11 +189,7 @@ def _is_flocked(path: str) -> bool:
 
 
 def _holder(path: str) -> List[str]:
-    try:
-        with open(os.path.join(path, "client.lock")) as file:
-            return file.read().split("\n")[:-1]
-    except OSError:
-        return []
+    return facts.content(os.path.join(path, "client.lock")).split("\n")[:-1]
 
 
 def _until(condition: Callable[[], bool], patience: float) -> bool:

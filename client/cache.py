@@ -94,14 +94,10 @@ class Worker:
         return True
 
     def _is_right(self, path: str) -> bool:
-        sums = _sums(self.sums)
         try:
-            with open(path, "rb") as file:
-                for block in iter(lambda: file.read(BLOCK), b""):
-                    _feed(sums, block)
+            return self._agree(_read(path, _sums(self.sums)))
         except FileNotFoundError:
             return False
-        return self._agree(sums)
 
     def _agree(self, sums: List[Any]) -> bool:
         return all(one.hexdigest() == self.sums[one.name] for one in sums)
@@ -172,6 +168,13 @@ def _feed(sums: List[Any], block: bytes) -> None:
         one.update(block)
 
 
+def _read(path: str, sums: List[Any]) -> List[Any]:
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(BLOCK), b""):
+            _feed(sums, block)
+    return sums
+
+
 class Files:
     """Input files that many tasks share: each is fetched once and kept for the session, within a limit."""
 
@@ -201,7 +204,7 @@ class Files:
             reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
             if reply.status != 200:
                 raise OSError("the master does not give out the file %s: %d %s" % (sha256, reply.status, reply.text))
-            if _sha256_of(path) == sha256:
+            if _read(path, [hashlib.sha256()])[0].hexdigest() == sha256:
                 return
         raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))
 
@@ -210,11 +213,3 @@ class Files:
             oldest = next(iter(self._kept))
             del self._kept[oldest]
             os.unlink(os.path.join(self.folder, oldest))
-
-
-def _sha256_of(path: str) -> str:
-    one = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(BLOCK), b""):
-            one.update(block)
-    return one.hexdigest()

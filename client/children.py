@@ -93,9 +93,9 @@ class Children:
         session = tree.session_of(pid)
         if session in sessions:
             return sessions[session]
-        variable = tree.variable_of(pid, b"SPE_TICKET")
-        if variable and variable.isdigit():
+        variable = tree.variable_of(pid, "SPE_TICKET")
+        if variable.isdecimal():
             return int(variable)
         folder = tree.folder_of(pid)
         below = folder[len(self._base) + 1 :].split("/")[0] if folder.startswith(self._base + "/") else ""
-        return int(below) if below.isdigit() else None
+        return int(below) if below.isdecimal() else None

@@ -47,12 +47,17 @@ def start_of(pid: int) -> str:
 
 def stat_of(pid: int) -> List[str]:
     """The fields of /proc/PID/stat after the program's name (which may hold anything): state, parent, group, ..."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
-            text = file.read().decode("ascii", "replace")
-    except OSError:
-        return []
+    text = content("/proc/%d/stat" % pid)
     return text[text.rfind(")") + 2 :].split()
+
+
+def content(path: str) -> str:
+    """Of a file; "" when it can't be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
 
 
 def _start_by_ps(pid: int) -> str:

@@ -51,6 +51,7 @@ class Hand:
     def run(self) -> None:
         """Until there is nobody to work for."""
         self._mail.hear_signals(lambda *_: None)  # who is to end is told so by the client
+        self._mail.hear_children()
         while not self.stopping:
             self.wait()
             self.reap()

@@ -6,6 +6,8 @@ import re
 import time
 from typing import Callable, Optional
 
+from .facts import content
+
 MINUTE = 60.0
 OFTEN = 0.1  # seconds
 
@@ -20,12 +22,7 @@ def system_load() -> Optional[float]:
 
 def memory_used() -> Optional[float]:
     """Of all memory of this host, which share is not to be had; None where the system does not tell."""
-    try:
-        with open("/proc/meminfo") as file:
-            text = file.read()
-    except OSError:
-        return None
-    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", text, re.M))
+    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", content("/proc/meminfo"), re.M))
     return 1.0 - int(found["MemAvailable"]) / int(found["MemTotal"]) if len(found) == 2 else None
 
 

@@ -6,6 +6,7 @@ import signal
 from collections import deque
 from typing import Any, Callable, Deque, List, Optional, Sequence, Tuple
 
+from . import tree
 from .post import Post
 
 Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
@@ -16,9 +17,10 @@ class Mail:
 
     def __init__(self) -> None:
         self._posted: Deque[Posted] = deque()
-        self._bell, self._ring = os.pipe()
+        bell, self._ring = os.pipe()
         os.set_blocking(self._ring, False)
-        os.set_blocking(self._bell, False)
+        os.set_blocking(bell, False)
+        self._bells = [bell]
 
     def hear_signals(self, ended: Callable[[int, Any], None]) -> None:
         """Children that end ring; the signals that end a client ring and call `ended`. For the main thread."""
@@ -26,6 +28,10 @@ class Mail:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of ours, or else the bell would not ring
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, ended)
+
+    def hear_children(self) -> None:
+        """Those that end ring without a handler of ours, which would have `wait` begin anew."""
+        self._bells += tree.ends_of_children()
 
     def post(self, function: Callable[..., None], arguments: Tuple[Any, ...]) -> None:
         """From any thread: have this done by the loop."""
@@ -40,10 +46,11 @@ class Mail:
 
         Those that can be read.
         """
-        ends: List[Any] = [self._bell, *posts]
+        ends: List[Any] = [*self._bells, *posts]
         found = select.select(ends, [post for post in posts if post.unsent], [], patience)
-        if self._bell in found[0]:
-            os.read(self._bell, 4096)
+        for bell in self._bells:
+            if bell in found[0]:
+                os.read(bell, 4096)
         for post in found[1]:
             post.flush()
         return [post for post in posts if post in found[0]]

@@ -1,6 +1,8 @@
 """Whether the system has ended programs here because memory ran out: for those that end by SIGKILL, it is why."""
 
-from typing import Iterator, List, Tuple
+from typing import Iterator, Tuple
+
+from .facts import content
 
 OWN = "/proc/self/cgroup"
 MACHINE = "/proc/vmstat"
@@ -10,7 +12,7 @@ SCORE, EARLIER = "/proc/self/oom_score_adj", 100
 
 def _places() -> Iterator[str]:
     """Files that count such ends: of our control group (version 2, version 1), then of the whole machine."""
-    for line in _lines(OWN):
+    for line in content(OWN).split("\n"):
         number, _, rest = line.partition(":")
         kinds, _, path = rest.partition(":")
         if number == "0":
@@ -20,18 +22,10 @@ def _places() -> Iterator[str]:
     yield MACHINE
 
 
-def _lines(path: str) -> List[str]:
-    try:
-        with open(path) as file:
-            return file.read().split("\n")
-    except OSError:
-        return []
-
-
 def kills() -> Tuple[str, int]:
     """Where they are counted, and how many there were; ("", 0) where the system does not tell."""
     for place in _places():
-        for line in _lines(place):
+        for line in content(place).split("\n"):
             if line.startswith("oom_kill "):
                 return place, int(line.split()[1])
     return "", 0

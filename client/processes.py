@@ -27,8 +27,8 @@ def of_tasks(hands: List[int]) -> List[Process]:
     found: List[Process] = []
     for hand in hands:
         for pid in tree.children(hand):
-            text = tree.variable_of(pid, b"SPE_TICKET") or b""
-            found += _below(pid, int(text) if text.isdigit() else 0, 0)
+            text = tree.variable_of(pid, "SPE_TICKET")
+            found += _below(pid, int(text) if text.isdecimal() else 0, 0)
     return found
 
 
@@ -46,12 +46,8 @@ def _numbers(known: List[str]) -> Tuple[str, float, int]:
 
 
 def _command(pid: int, known: List[str]) -> str:
-    try:
-        with open("/proc/%d/cmdline" % pid, "rb") as file:
-            words = file.read(4096).replace(b"\0", b" ").strip()
-    except OSError:
-        words = b""
-    return words.decode("utf-8", "replace")[:MOST_COMMAND] or "(ended)"
+    words = facts.content("/proc/%d/cmdline" % pid).replace("\0", " ").strip()
+    return words.encode("utf-8", "replace").decode()[:MOST_COMMAND] or "(ended)"
 
 
 def as_text(processes: List[Process]) -> str:

@@ -46,7 +46,7 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
 def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
     actions = [(_DUP2, file, number) for number, file in files.items()]
-    options = {"file_actions": actions, "setsid": True, "setsigdef": IGNORED}
+    options = {"file_actions": actions, "setsid": True, "setsigdef": IGNORED, "setsigmask": ()}
     if b"/" in words[0]:
         return int(_posix_spawn(words[0], words, environment, **options))
     known = (words[0], environment.get(b"PATH", b""))
@@ -97,14 +97,13 @@ def have_no_input() -> None:
 
 
 def _popen(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
-    process = subprocess.Popen(
-        words,
-        cwd=folder,
-        env=environment,
-        stdin=files.get(0),
-        stdout=files[1],
-        stderr=files[2],
-        start_new_session=True,
-    )
+    blocked = signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it would be in the program, too
+    try:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environment, stdin=files.get(0), stdout=files[1], stderr=files[2],
+            start_new_session=True,
+        )  # fmt: skip
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     process.returncode = 0  # it is the loop that waits for it
     return process.pid

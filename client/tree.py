@@ -6,6 +6,7 @@ child. Elsewhere `ps` is asked.
 
 import os
 import signal
+import struct
 import subprocess
 from functools import lru_cache
 from typing import Any, Dict, List, Optional
@@ -19,12 +20,12 @@ _CHILDREN = "/proc/%d/task/%d/children"
 
 def adopt_orphans() -> bool:
     """Become the parent of every orphan below us; False where the system has no such thing."""
-    return _prctl(_SUBREAPER, 1)
+    return _call("prctl", _SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def hear_when_orphaned() -> bool:
     """A SIGTERM for us as soon as our parent is no more; False where the system has no such thing."""
-    return _prctl(_PDEATHSIG, signal.SIGTERM)
+    return _call("prctl", _PDEATHSIG, signal.SIGTERM, 0, 0, 0) == 0
 
 
 @lru_cache(maxsize=1)  # before all forks: they copy the loader, which a thread that ends may be using
@@ -34,11 +35,22 @@ def _library() -> Any:
     return ctypes.CDLL(None)
 
 
-def _prctl(what: int, value: int) -> bool:
+def ends_of_children() -> List[int]:
+    """A file to be read when a child has ended, as SIGCHLD is blocked from now on; none but on Linux."""
+    wanted = struct.pack("L", 1 << (signal.SIGCHLD - 1)) + bytes(124)
+    file = _call("signalfd", -1, wanted, os.O_NONBLOCK | os.O_CLOEXEC)
+    if file < 0:
+        return []
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    return [file]
+
+
+def _call(name: str, *arguments: Any) -> int:
+    """A function of the C library; -1 where there is no such thing."""
     try:
-        return bool(_library().prctl(what, value, 0, 0, 0) == 0)
+        return int(getattr(_library(), name)(*arguments))
     except (ImportError, OSError, AttributeError, TypeError):
-        return False
+        return -1
 
 
 def children(pid: int) -> List[int]:
@@ -55,8 +67,6 @@ def children(pid: int) -> List[int]:
 
 def own_children() -> List[int]:
     """Ours, quickly: all of them hang on the main thread, which starts and adopts them."""
-    if _has_none():
-        return []
     pid = os.getpid()
     try:
         file = os.open(_CHILDREN % (pid, pid), os.O_RDONLY)  # not open(): this is asked after every task
@@ -67,16 +77,6 @@ def own_children() -> List[int]:
         return [int(word) for word in found.split()] if len(found) < MANY else children(pid)
     finally:
         os.close(file)
-
-
-def _has_none() -> bool:
-    """Whether there is no child at all, as far as the system tells at once; zombies are children."""
-    try:
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return True
-    return False
 
 
 def descendants(pid: int) -> List[int]:
@@ -159,15 +159,11 @@ def session_of(pid: int) -> Optional[int]:
         return None
 
 
-def variable_of(pid: int, name: bytes) -> Optional[bytes]:
-    """A variable of the environment that a process was started with, where the system tells."""
-    try:
-        with open("/proc/%d/environ" % pid, "rb") as file:
-            entries = file.read().split(b"\0")
-    except OSError:
-        return None
-    found = [entry[len(name) + 1 :] for entry in entries if entry.startswith(name + b"=")]
-    return found[0] if found else None
+def variable_of(pid: int, name: str) -> str:
+    """A variable of the environment that a process was started with, where the system tells; else ""."""
+    entries = facts.content("/proc/%d/environ" % pid).split("\0")
+    found = [entry[len(name) + 1 :] for entry in entries if entry.startswith(name + "=")]
+    return found[0] if found else ""
 
 
 def folder_of(pid: int) -> str:

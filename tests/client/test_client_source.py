@@ -64,7 +64,7 @@ def test_what_proc_tells_is_read_where_its_absence_is_expected() -> None:
         for function in ast.walk(tree):
             if not isinstance(function, ast.FunctionDef):
                 continue
-            text = ast.unparse(function)
+            text = ast.unparse(function).replace("content('/proc", "")  # which is empty then
             if "'/proc" in text or "_CHILDREN %" in text:
                 assert "except OSError" in text, f"{name}: {function.name} relies on /proc"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -114,6 +115,16 @@ def test_a_missing_interpreter_and_a_name_that_is_none(tmp_path: Path) -> None:
 def test_signals_that_python_ignores_are_as_elsewhere(tmp_path: Path) -> None:
     code, printed = run(tmp_path, "grep", "SigIgn", "/proc/self/status")
     assert code == 0 and int(printed.split()[1], 16) & (1 << 12) == 0, "SIGPIPE"
+
+
+def test_no_signal_is_blocked_in_a_program_whatever_is_in_the_client(tmp_path: Path) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    try:
+        code, printed = run(tmp_path, "grep", "SigBlk", "/proc/self/status")
+        assert code == 0 and int(printed.split()[1], 16) == 0
+        assert signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, []), "here it is still blocked"
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def test_a_program_that_is_just_being_written_is_tried_again(tmp_path: Path) -> None:

@@ -265,6 +265,32 @@ def test_it_works_where_there_is_nothing_that_only_linux_has(farm: Farm, client:
             os.kill(pid, signal.SIGKILL)
 
 
+WAITING = """
+import ctypes, os, select, signal, sys, time
+from spe.client import mail
+def nothing(*_, **__): raise OSError("no libc here")
+if sys.argv[1] == "elsewhere": ctypes.CDLL = nothing
+one = mail.Mail()
+one.hear_signals(lambda *_: None)
+one.hear_children()
+for moment in (0, 0.1):
+    if not os.fork():
+        time.sleep(moment)
+        os._exit(0)
+    began = time.monotonic()
+    one.wait(60)
+    assert time.monotonic() - began < 30 and os.wait()[1] == 0
+    assert not select.select(one._bells, [], [], 0)[0], "heard once"
+handler_is_called = signal.SIGCHLD not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+assert handler_is_called == (sys.argv[1] == "elsewhere")
+"""
+
+
+@pytest.mark.parametrize("where", ["linux", "elsewhere"])
+def test_the_end_of_a_child_is_heard_at_once(where: str) -> None:
+    subprocess.run([sys.executable, "-c", WAITING, where], check=True, timeout=90)
+
+
 def test_the_c_library_is_opened_before_the_client_forks_and_not_again() -> None:
     """In a hand the loader may be as a thread had left it that was just ending when the hand was forked."""
     words = "import ctypes; from spe.client import tree; assert tree.adopt_orphans(); ctypes.CDLL = None; "
