@@ -227,6 +227,19 @@ print(os.path.exists("{tmp_path}/late"))
     assert farm.completed[1].parts["stdout"] == b"True\n"
 
 
+def test_a_process_in_a_folder_whose_name_is_nearly_a_number_is_nobodys(
+    farm: Farm, client: Started, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    moved = BARE.replace("os.chdir('/')", "os.mkdir('../../²'); os.chdir('../../²')")
+    moving = f"while open('/proc/%s/environ' % open({str(pids)!r}).read().strip()).read(): time.sleep(0.01)"
+    farm.add(task(1, *forking(pids, then=moved, last=moving)), *(task(n, "echo", str(n)) for n in range(2, 9)))
+    code, said = client.run("--slots", "1")
+    assert code == 0, said
+    assert len(farm.completed) == 8 and not client.workdir.exists()
+    assert pids_in(pids) and not any(map(is_alive, pids_in(pids)))
+
+
 # A Python that has nothing which only Linux has: no /proc, no prctl, no waitid, no affinity.
 ELSEWHERE = """
 import builtins, os, runpy, sys, ctypes
