@@ -30,9 +30,10 @@ from spe import bundle
 
 MARK = "SPE_DRILL"
 SIZE = 5000  # bytes of a result file
-# Writes a line and a file that only this set can have written. WHO, SLEEP, BAD and TURNS (it turns bad after so many
-# programs, and then fails each in a moment) come from the host's environment.
+# Writes a line and a file that only this set can have written. WHO, SLEEP, BAD, TURNS (it turns bad after so many
+# programs, and then fails each in a moment) and GATE (a file that all wait for) come from the host's environment.
 WORK = f"""#!/bin/sh
+while [ -n "$GATE" ] && [ ! -e "$GATE" ]; do sleep 0.05; done
 echo "$1 ${{WHO:-?}}" >>"$LOG"
 if [ -n "$TURNS" ]; then
     echo "$1" >>"$LOG.$WHO"
@@ -189,6 +190,17 @@ class Drill:
             process.stdin.close()
         self.hosts.append(LocalHost(name, place, process, more))
         return self.hosts[-1]
+
+    @property
+    def gate(self) -> Path:
+        """For GATE of the hosts."""
+        return self.root / "gate"
+
+    def open_gate(self) -> None:
+        """As soon as every host has work: none does it all while others come up."""
+        waiting = [(len(self.hosts),)]
+        wait_until(lambda: self.query("SELECT count(DISTINCT host) FROM tickets") == waiting, "all hosts have work")
+        self.gate.touch()
 
     def end(self, seconds: float = 90) -> int:
         """Until `spe run` has ended by itself, and its hosts with it; its exit code."""
