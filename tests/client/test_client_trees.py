@@ -304,6 +304,16 @@ def test_the_end_of_a_child_is_heard_at_once(where: str) -> None:
     subprocess.run([sys.executable, "-c", WAITING, where], check=True, timeout=90)
 
 
+def test_a_hand_calls_no_handler_when_a_program_ends_and_programs_have_none_of_that(
+    farm: Farm, client: Started
+) -> None:
+    farm.add(task(1, "sh", "-c", "cat /proc/$PPID/status /proc/self/status | grep SigBlk"))
+    assert client.run()[0] == 0
+    hand, program = farm.completed[1].parts["stdout"].splitlines()
+    assert int(hand.split()[1], 16) == 1 << (signal.SIGCHLD - 1)
+    assert int(program.split()[1], 16) == 0
+
+
 def test_the_c_library_is_opened_before_the_client_forks_and_not_again() -> None:
     """In a hand the loader may be as a thread had left it that was just ending when the hand was forked."""
     words = "import ctypes; from spe.client import tree; assert tree.adopt_orphans(); ctypes.CDLL = None; "
