@@ -310,7 +310,7 @@ def test_a_hand_calls_no_handler_when_a_program_ends_and_programs_have_none_of_t
     farm.add(task(1, "sh", "-c", "cat /proc/$PPID/status /proc/self/status | grep SigBlk"))
     assert client.run()[0] == 0
     hand, program = farm.completed[1].parts["stdout"].splitlines()
-    assert int(hand.split()[1], 16) == 1 << (signal.SIGCHLD - 1)
+    assert int(hand.split()[1], 16) & (1 << (signal.SIGCHLD - 1))  # whoever started us may have blocked others
     assert int(program.split()[1], 16) == 0
 
 
