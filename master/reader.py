@@ -19,6 +19,7 @@ from .model import Output, TaskState, TicketState
 from .record import record
 
 PAGE = 1000
+_HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
 
 
 @record
@@ -99,9 +100,8 @@ class Reader:
         try:
             self._connection: Connection = self._engine.connect()
             found = int(self.meta("schema", "0"))
-            for version in range(found or schema.VERSION, schema.VERSION):
-                for view in schema.STAND_INS[version]:
-                    self._connection.exec_driver_sql(view)
+            for statement in schema.stand_ins(found or schema.VERSION):
+                self._connection.exec_driver_sql(statement)
             self._connection.exec_driver_sql("PRAGMA query_only=1")
         except DatabaseError as error:
             raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
@@ -153,7 +153,7 @@ class Reader:
         query = (
             select(t.c.number, t.c.parameters, t.c.attempts, k.c.host, k.c.seconds)
             .join(k, k.c.id == t.c.ticket)
-            .where(t.c.plan == self.plan, t.c.state == TaskState.DONE.value)
+            .where(t.c.plan == self.plan, _HAS_ROW)
             .order_by(t.c.position)
         )
         for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):

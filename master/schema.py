@@ -16,8 +16,19 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.types import UserDefinedType
 
-VERSION = 5
+VERSION = 6
+
+
+class Anything(UserDefinedType[object]):
+    """A column that SQLite stores as it comes: a number stays a number, a text a text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "BLOB"  # the one affinity that converts nothing
+
 
 metadata = MetaData()
 
@@ -36,8 +47,11 @@ tasks = Table(
     Column("lost", Integer, nullable=False),
     Column("reason", Text),
     Column("faults", Text),  # JSON: reason class -> attempts
-    Column("ticket", Integer),  # the accepted one
+    # The attempt whose result is kept: of a done set its row in the table, of a set that waits the row that stands
+    # until a new result replaces it (`--fresh`, `--missing`), of a failed set a result that was refused later.
+    Column("ticket", Integer),
     Column("collected", Integer),  # 1: the gather hooks have been called; 2: one of them went wrong
+    Column("spec", Integer),  # row of `specs`: the `results` that its outputs were extracted by; NULL: before schema 6
 )
 
 # Only what waits is looked up by its place, so the index shrinks as the sweep goes on.
@@ -61,6 +75,7 @@ tickets = Table(
     Column("reason", Text),
     Column("read", Integer),  # bytes from and to storage; NULL where the system does not tell
     Column("written", Integer),
+    Column("program", Integer),  # row of `programs`: what it ran; NULL: not recorded (before schema 6)
 )
 
 Index("tickets_of", tickets.c.task)
@@ -83,9 +98,42 @@ outputs = Table(
     Column("raw", BLOB),  # the bytes, where they are not the cell and one newline
     Column("file", Text),  # or the file that holds them, below this folder
     Column("size", Integer, nullable=False),
+    Column("number", Anything),  # of `as: int` and `as: float`: the value as SQLite computes with it
     PrimaryKeyConstraint("task", "name"),
     sqlite_with_rowid=False,
 )
+
+# What programs tickets ran: the worker's files and the inputs that are programs, by their SHA-256.
+programs = Table(
+    "programs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("parts", Text, nullable=False, unique=True),  # a JSON object: name -> SHA-256
+)
+
+# The `results` of spe.yaml that outputs were extracted by.
+specs = Table(
+    "specs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("results", Text, nullable=False, unique=True),  # a JSON list of objects, see extraction
+)
+
+# What programs wrote and no result of today is made of: bytes by their source, for a later `results`.
+kept = Table(
+    "kept",
+    metadata,
+    Column("task", Integer, nullable=False),
+    Column("source", Text, nullable=False),  # stdout, or a file in the task's directory
+    Column("raw", BLOB),
+    Column("file", Text),  # below this folder, in place of raw
+    Column("size", Integer, nullable=False),
+    PrimaryKeyConstraint("task", "source"),
+    sqlite_with_rowid=False,
+)
+
+# Finished sets whose row has an empty cell: what a result of today is made of was not stored.
+gaps = Table("gaps", metadata, Column("task", Integer, primary_key=True))
 
 clients = Table(
     "clients",
@@ -145,16 +193,35 @@ _WORKED = (
     "FROM (SELECT *, row_number() OVER (PARTITION BY task ORDER BY id) AS nth FROM tickets) GROUP BY host"
 )
 
-#: What who only reads a database of an older schema misses in it, by that schema: the same by reading all rows.
-STAND_INS: dict[int, tuple[str, ...]] = {
-    1: ("CREATE TEMP VIEW clients AS SELECT *, NULL AS heard FROM main.clients",),
+#: What a database of an older schema lacks, by the version that it has: for those who only read it.
+_MISSING_COLUMNS: dict[int, dict[str, tuple[str, ...]]] = {
+    1: {"clients": ("heard",)},
+    4: {"tickets": ("read", "written"), "logs": ("files",)},
+    5: {"tasks": ("spec",), "tickets": ("program",), "outputs": ("number",)},
+}
+MISSING_TABLES = {
     2: (f"CREATE TEMP VIEW counts AS {_COUNTED}", f"CREATE TEMP VIEW hosts AS {_WORKED}"),
-    3: (),
-    4: (
-        "CREATE TEMP VIEW tickets AS SELECT *, NULL AS read, NULL AS written FROM main.tickets",
-        "CREATE TEMP VIEW logs AS SELECT *, NULL AS files FROM main.logs",
+    5: (
+        "CREATE TEMP TABLE programs (id INTEGER, parts TEXT)",
+        "CREATE TEMP TABLE specs (id INTEGER, results TEXT)",
+        "CREATE TEMP TABLE kept (task INTEGER, source TEXT, raw BLOB, file TEXT, size INTEGER)",
+        "CREATE TEMP TABLE gaps (task INTEGER)",
     ),
 }
+
+
+def stand_ins(found: int) -> list[str]:
+    """SQL that gives a connection what a database of schema `found` lacks: views that read all rows."""
+    columns: dict[str, list[str]] = {}
+    statements: list[str] = []
+    for version in range(found, VERSION):
+        for table, names in _MISSING_COLUMNS.get(version, {}).items():
+            columns.setdefault(table, []).extend(f"NULL AS {name}" for name in names)
+        statements += MISSING_TABLES.get(version, ())
+    views = [f"CREATE TEMP VIEW {table} AS SELECT *, {', '.join(names)} FROM main.{table}"
+             for table, names in columns.items()]  # fmt: skip
+    return views + statements
+
 
 _COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
 _AGAIN = "EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id <> NEW.id)"
@@ -203,6 +270,15 @@ MIGRATIONS = {
         "ALTER TABLE tickets ADD COLUMN written INTEGER",
         "ALTER TABLE logs ADD COLUMN files TEXT",
     ),
+    # From here on a ticket says what program it ran, and a set that waits may have a row in the table.
+    5: (
+        "ALTER TABLE tasks ADD COLUMN spec INTEGER",
+        "ALTER TABLE tickets ADD COLUMN program INTEGER",
+        "ALTER TABLE outputs ADD COLUMN number",
+        "DROP TRIGGER IF EXISTS ticket_came",
+        "DROP TRIGGER IF EXISTS ticket_ended",
+        "INSERT OR REPLACE INTO meta VALUES ('legacy', '1')",
+    ),
 }
 
 
@@ -212,6 +288,10 @@ def _quoted(name: str) -> str:
 
 def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+#: Which sets have a row in the table: those that are done, and those whose row a new result is to replace.
+HAS_ROW = "(t.state = 'done' OR (t.state = 'waiting' AND t.ticket IS NOT NULL))"
 
 
 def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]:
@@ -227,7 +307,7 @@ def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]
     return [
         "DROP VIEW IF EXISTS results",
         f"CREATE VIEW results AS SELECT {columns} FROM tasks t JOIN tickets k ON k.id = t.ticket "
-        "WHERE t.state = 'done' AND t.plan = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'plan') "
+        f"WHERE {HAS_ROW} AND t.plan = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'plan') "
         "ORDER BY t.position",
     ]
 
