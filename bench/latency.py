@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -70,7 +70,8 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
     hooks = Hooks(folder, RESULTS, (), ())
     farm = Farm(Rules(), *await store.next_ids())
     setup = protocol.Setup(True, True, 30.0, 5.0, 1, 0, 0, None)
-    brief = Brief(setup, RESULTS, lambda _: Work(("/bin/true",)), lambda *_: None, lambda _: None)
+    work = Work(("/bin/true",))
+    brief = Brief(setup, RESULTS, lambda _: work, _key, lambda *_: None, lambda _: None)
     desk = Desk(brief, farm, store, Judges(RESULTS, (), hooks), folder)
     server = Server(Door(desk, SESSION, None, client_pyz(), folder / "incoming").application())
     await server.start("127.0.0.1", 0, None)
@@ -83,6 +84,10 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
         await server.stop()
         await hooks.close()
         store.close()
+
+
+def _key(values: Mapping[str, str]) -> bytes:
+    return int(values["x"]).to_bytes(16, "big")
 
 
 def start_client(folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from .changes import Usage
+from . import writes
+from .changes import FilesStaged, Usage
 from .evidence import exit_code_of, failure_of, files_of, tail_of, usage_of
 from .extract import Part
 from .farm import Farm
 from .judging import Judges, Verdict
-from .keep import keep_files
+from .keep import keep_files, place_staged, stage_files
 from .model import Task, TaskState, Ticket
 from .nagging import Nagging
 from .record import record
@@ -24,6 +27,7 @@ from .store import FULL_DISK_PAUSE, Store
 log = logging.getLogger("spe.arrivals")
 NOTED = "noted"  # the answer to a failure
 _Key = tuple[int, bool]
+T = TypeVar("T")
 
 
 @record
@@ -47,12 +51,15 @@ class _Judged:
     report: Report
     verdict: Verdict | None
     usage: Usage
+    redone: bool = False  # its set has a result of before, which this one is to replace
 
     @property
     def keeps_files(self) -> bool:
         """Whether it is going to have files beside the store."""
         good = self.verdict is not None and (self.verdict.reason is None or self.verdict.fault)
-        return good and self.verdict is not None and any(output.file for output in self.verdict.outputs)
+        return good and self.verdict is not None and (
+            self.redone or any(output.file for output in self.verdict.outputs)
+        )
 
 
 class Arrivals:
@@ -128,7 +135,7 @@ class Arrivals:
         ticket = self.farm.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
-        return _Judged(report, verdict, usage)
+        return _Judged(report, verdict, usage, task.redone)
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
         answers[report.ticket] = NOTED
@@ -165,6 +172,8 @@ class Arrivals:
         if found is None:
             return False
         ticket, task = found
+        if ticket.program != self.farm.program:
+            return True  # it ran another program than today's: its result is no result of today's rows
         undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.farm.cancelled
         undone = undone and task.number not in self._finishing
         if undone and ticket_id not in self.farm.tickets:
@@ -189,8 +198,10 @@ class Arrivals:
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
-            await self._keep_files([one for one in finished.values() if one.keeps_files])
-            await self.store.commit(changes)
+            with_files = {number: one for number, one in finished.items() if one.keeps_files}
+            staged = await self._keep_files(with_files)
+            await self.store.commit([*changes, *staged])
+            await self.place(staged)
         finally:
             for number in finished:
                 del self._finishing[number]
@@ -231,13 +242,33 @@ class Arrivals:
         if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
-    async def _keep_files(self, judged: Sequence[_Judged]) -> None:
+    async def _keep_files(self, finished: Mapping[int, _Judged]) -> list[FilesStaged]:
+        """First results get their files at once; those that replace others, when the database speaks of them."""
+        first = [(o.verdict.outputs, o.report.parts) for o in finished.values() if o.verdict and not o.redone]
+        if first:
+            await self._while_disk_is_full(lambda: keep_files(self.folder, first))
+        staged = []
+        for number, one in finished.items():
+            if one.verdict and one.redone:
+                moves = await self._while_disk_is_full(partial(self._stage, one.verdict, one.report))
+                if moves or (self.folder / "files" / str(number)).is_dir():
+                    staged.append(FilesStaged(number, moves))
+        return staged
+
+    def _stage(self, verdict: Verdict, report: Report) -> dict[str, str]:
+        return stage_files(self.folder, verdict.outputs, report.parts, report.ticket)
+
+    async def place(self, staged: Iterable[FilesStaged]) -> None:
+        """Give files their places now that the database speaks of them; also those that a killed master left."""
+        for one in staged:
+            await self._while_disk_is_full(partial(place_staged, self.folder, one.task, one.moves))
+            await self.store.call(partial(writes.placed, task=one.task))
+
+    async def _while_disk_is_full(self, work: Callable[[], T]) -> T:
         """Like the store, wait while the disk is full or refuses: the farm has these tasks as done already."""
-        kept = [(one.verdict.outputs, one.report.parts) for one in judged if one.verdict]
-        while kept:
+        while True:
             try:
-                await asyncio.to_thread(keep_files, self.folder, kept)
-                return
+                return await asyncio.to_thread(work)
             except OSError as error:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
                 self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
@@ -259,3 +290,10 @@ class Arrivals:
             return True
         _, pending = await asyncio.wait(set(self._finishing.values()), timeout=patience)
         return not pending
+
+
+async def place_left_over(store: Store, folder: Path) -> None:
+    """Give their places to files that a master that was killed left on their way."""
+    for task, moves in (await store.call(writes.staged)).items():
+        await asyncio.to_thread(place_staged, folder, task, moves)
+        await store.call(partial(writes.placed, task=task))

@@ -1,4 +1,4 @@
-"""What a run makes of what earlier ones left: another worker than before, and sets that failed."""
+"""What a run makes of what earlier ones left: another program than before, and sets that failed."""
 
 from __future__ import annotations
 
@@ -6,48 +6,68 @@ import asyncio
 import json
 from pathlib import Path
 
+from .changes import Decision
 from .errors import UsageError
-from .model import TaskState
+from .program import as_text, changed_parts, from_text, named, names_of, part_of_worker
 from .progress import Progress
 from .reader import Reader
 from .store import Store
 from .sweep import Sweep
-from .workerchange import WorkerChange, changed_workers, remember_workers
-
-_ENDS = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
+from .workerchange import ProgramChange
 
 
-async def decide_about_worker(
-    store: Store, sweep: Sweep, change: WorkerChange, progress: Progress, folder: Path
-) -> None:
-    """Whether finished sets stay although the worker has changed. Raises UsageError when nobody can say."""
-    changed = changed_workers(await store.meta("workers", "{}"), sweep.worker)
-    if changed and await store.anything_done():
-        if change is WorkerChange.ASK:
-            change = await asyncio.to_thread(progress.ask_about_worker, changed)
-        if change is WorkerChange.ASK:
-            raise UsageError(
-                f"the worker has changed since sets were finished ({', '.join(changed)}); nothing was run",
-                where=str(folder),
-                todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
-            )
-    if change is WorkerChange.FRESH:
-        await store.reset(_ENDS, all_plans=True)
-    await store.set_meta("workers", remember_workers(sweep.worker))
-    await store.set_meta("line", json.dumps(sweep.line))
+async def decide_about_program(
+    store: Store,
+    sweep: Sweep,
+    change: ProgramChange,
+    progress: Progress,
+    folder: Path,
+    retry: tuple[int, ...] | None = None,
+) -> Decision:
+    """Whether finished sets stay although the program has changed; `spe retry` keeps them without asking.
+
+    `retry`: the failed sets to put back, empty for all, None for none. Raises UsageError when nobody can say what to
+    do, and for a set that has not failed.
+    """
+    if retry:
+        _check_failed(retry, folder)
+    parts = sweep.program()
+    changed = changed_parts(await _remembered(store), parts)
+    if changed and change is ProgramChange.ASK and await store.anything_done():
+        change = await _decided(changed, progress, folder, retry is not None)
+    number = await store.remember_program(as_text(parts))
+    known = await store.programs()
+    same = [one for one, text in known.items() if not changed_parts(from_text(text), parts)]
+    first_ticket, _ = await store.next_ids()
+    return Decision(number, as_text(parts), same, change is ProgramChange.FRESH, first_ticket, retry)
 
 
-async def put_back(store: Store, numbers: tuple[int, ...], progress: Progress, folder: Path) -> None:
-    """Failed sets wait again: these, or all. Raises UsageError for one that has not failed."""
-    if numbers:
-        _check_failed(numbers, folder)
-    count = await store.reset([TaskState.FAILED, TaskState.CANCELLED], numbers or None)
-    progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+async def _remembered(store: Store) -> dict[str, str]:
+    """The program that finished sets were last settled with; of a database of before schema 6, its worker."""
+    if stored := await store.meta("program"):
+        return from_text(stored)
+    workers = json.loads(await store.meta("workers", "{}"))
+    return {part_of_worker(platform): digest for platform, digest in workers.items()}
+
+
+async def _decided(changed: list[str], progress: Progress, folder: Path, retry: bool) -> ProgramChange:
+    what, names = named(changed), names_of(changed)
+    if retry:
+        progress.line(f"{what} has changed ({names}): finished sets stay as they are; `--fresh` runs all again")
+        return ProgramChange.KEEP
+    change = await asyncio.to_thread(progress.ask_about_program, what, names)
+    if change is ProgramChange.ASK:
+        raise UsageError(
+            f"{what} has changed since sets were finished ({names}); nothing was run",
+            where=str(folder),
+            todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
+        )
+    return change
 
 
 def _check_failed(numbers: tuple[int, ...], folder: Path) -> None:
     with Reader(folder) as reader:
-        failed = {row.number for row in reader.failed()}
+        failed = reader.numbers_of_failed()
     if others := sorted(set(numbers) - failed):
         todo = "`spe status` names those that have failed." if failed else "No set has failed."
-        raise UsageError(f"not a failed set of today's parameters: {', '.join(map(str, others))}", todo=todo)
+        raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)

@@ -56,25 +56,52 @@ class Board:
         self._out_noted = -1  # how many tasks were out when changes were last taken
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
         self.fed = -1  # the last position in the store that came in
+        self.program: int | None = None  # what tickets run, as the store counts programs
+        self.left_out: dict[int, str] = {}  # tasks that cannot be handed out in this run, and why: they wait
 
     # -- tasks in and out
 
-    def add(self, tasks: Iterable[Task]) -> None:
-        """Waiting tasks come in from the store, in their order."""
+    def add(self, tasks: Iterable[Task]) -> int:
+        """Today's waiting tasks come in from the store, in their order; how many of them are new here."""
+        new = 0
         for task in tasks:
             known = self.tasks.get(task.number)
-            if known is None and task.number not in self._left:
+            if known is None and task.number not in self._left and task.number not in self.left_out:
                 self._enter(task)
                 self.waiting.append(task.number)
-            elif known and known.state is TaskState.WAITING and known.number not in self.waiting:
-                self.waiting.append(known.number)  # it came before its turn, with a late word of an old ticket
+                new += 1
+            elif known:
+                self.plan(known, task.redone)
+                if known.state is TaskState.WAITING and known.number not in self.waiting:
+                    self.waiting.append(known.number)  # it came before its turn, with a late word of an old ticket
         self._left.clear()
+        return new
+
+    def plan(self, task: Task, redone: bool) -> None:
+        """A task that came with an old ticket is one of today's: from now on it counts and may be queued."""
+        if not task.planned:
+            self._count(task, -1)
+            task.planned, task.redone = True, redone
+            self._count(task, +1)
+
+    def look_again(self) -> None:
+        """The store has waiting tasks in places that were passed already."""
+        self.more, self.fed = True, -1
+
+    def unplanned(self) -> list[int]:
+        """Tasks that came with old tickets and are not known to be among today's."""
+        return [task.number for task in self.tasks.values() if not task.planned]
 
     def _enter(self, task: Task) -> None:
         self.tasks[task.number] = task
         self._given_up.pop(task.number, None)
         if task.state is not TaskState.FAILED:  # one that had left as failed was counted then
-            self.in_state[task.state] += 1
+            self._count(task, +1)
+
+    def _count(self, task: Task, by: int) -> None:
+        """Only today's tasks count, but for those that run: they keep hosts busy whatever they are."""
+        if task.planned or task.state is TaskState.RUNNING:
+            self.in_state[task.state] += by
 
     def restore(self, task: Task, ticket: Ticket) -> None:
         """A ticket of before a restart (or of a task that left) counts again, as its task is undone."""
@@ -98,9 +125,39 @@ class Board:
             self._move(task, TaskEvent.ISSUE)
 
     def return_to_queue(self, task: Task) -> None:
-        """Its last live attempt is gone: it waits again."""
+        """Its last live attempt is gone: it waits again; one not known to be among today's, in the store.
+
+        That one may have been computed from another command: nothing but the store's list of today's sets queues it.
+        """
         self._move(task, TaskEvent.RETURN)
-        self.waiting.append(task.number)
+        if task.planned:
+            self.waiting.append(task.number)
+        else:
+            self._hand_over(task)
+
+    def _hand_over(self, task: Task) -> None:
+        self._count(task, -1)
+        for ticket_id in task.past:
+            self.tickets.pop(ticket_id, None)
+        del self.tasks[task.number]
+        self.look_again()
+
+    def leave_out(self, task: Task, reason: str) -> None:
+        """A task that cannot be handed out in this run, through no fault of its own: it waits for another run."""
+        self.left_out[task.number] = reason
+        for ticket_id in list(task.tickets):
+            ticket = self.tickets[ticket_id]
+            ticket.leased = False  # nobody has it, so nobody is to be told
+            self._expire(ticket)
+            self._detach(task, ticket)
+        if task.state is TaskState.RUNNING:
+            self._move(task, TaskEvent.RETURN)
+        if task.number in self.waiting:
+            self.waiting.remove(task.number)
+        self._moved(task, "")
+        for ticket_id in task.past:
+            self.tickets.pop(ticket_id, None)
+        del self.tasks[task.number]
 
     # -- what is so now
 
@@ -155,9 +212,9 @@ class Board:
     # -- moves
 
     def _move(self, task: Task, event: TaskEvent) -> None:
-        self.in_state[task.state] -= 1
+        self._count(task, -1)
         move_task(task, event)
-        self.in_state[task.state] += 1
+        self._count(task, +1)
 
     def _moved(self, task: Task, reason: str) -> None:
         self.changes.append(

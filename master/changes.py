@@ -6,7 +6,7 @@ change leaves only after that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from .model import Failure, Output, TaskState, TicketState
@@ -63,6 +63,7 @@ class TicketIssued:
     task: int
     client: str
     host: str
+    program: int | None = None  # what it runs, as the store counts programs
 
 
 @record
@@ -96,6 +97,35 @@ class TaskMoved:
     ticket: int | None = None  # the one that was accepted
     faults: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
+    replaces: bool = False  # what an earlier attempt left of this task goes
 
 
-Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TasksOut | TicketEnded | TaskMoved
+@record
+class FilesStaged:
+    """Files of a result that replaces another one: they get their places after the commit that speaks of them."""
+
+    task: int
+    moves: Mapping[str, str]  # place -> where the file lies until then, both below runs/<name>/
+
+
+@record
+class Decision:
+    """What a run makes of what earlier ones finished, to be settled once today's sets are known."""
+
+    program: int  # today's
+    parts: str  # of it, as program.py writes them
+    same: Sequence[int] = ()  # programs whose results today's would give too
+    fresh: bool = False  # all of today's sets run again
+    before: int = 1  # the first ticket of this run: with `fresh`, results of earlier ones are to be replaced
+    retry: Sequence[int] | None = None  # failed and cancelled sets to put back; empty: all of today's
+
+
+@record
+class Settled:
+    """What settling a decision put back to waiting."""
+
+    again: int = 0  # finished sets, which keep their row in the table until a new result replaces it
+    retried: int = 0  # failed and cancelled sets
+
+
+Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TasksOut | TicketEnded | TaskMoved | FilesStaged

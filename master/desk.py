@@ -15,13 +15,14 @@ from pathlib import Path
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
 from .errors import SpeError
-from .events import Events
+from .events import Events, Note
 from .extract import Part
 from .farm import Farm
 from .held import Held, Idle, hold, settle
 from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
+from .recipe import InputChanged
 from .record import record
 from .store import Store
 
@@ -40,6 +41,7 @@ class Brief:
     setup: protocol.Setup
     results: tuple[ResultSpec, ...]
     work: Callable[[Mapping[str, str]], Work]
+    key: Callable[[Mapping[str, str]], bytes]  # the identity of a set
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]
 
@@ -51,6 +53,10 @@ class Record:
     ticket: Ticket
     task: Task
     work: Work
+
+
+class NotToday(SpeError):
+    """A task has not the identity of what would be handed out for it: a fault of spe's own."""
 
 
 class Desk:
@@ -164,11 +170,35 @@ class Desk:
     def _record(self, ticket: Ticket) -> Record | None:
         task = self.farm.tasks[ticket.task]
         try:
-            return Record(ticket, task, self.brief.work(task.values))
+            return Record(ticket, task, self.work_of(task))
+        except (InputChanged, NotToday) as error:
+            self._leave_out(ticket, task, error)
+            return None
         except SpeError as error:
             log.error("task %d cannot be handed out: %s", task.number, error)
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None
+
+    def work_of(self, task: Task) -> Work:
+        """What a client runs for this task. Raises NotToday where that would not be what its identity says."""
+        try:
+            same = not task.key or self.brief.key(task.values) == task.key
+        except KeyError:  # its parameters have other names
+            same = False
+        if not same:
+            raise NotToday(f"task {task.number} is none of today's sets")
+        return self.brief.work(task.values)
+
+    def _leave_out(self, ticket: Ticket, task: Task, error: SpeError) -> None:
+        """What cannot be computed as its identity says is not computed in this run."""
+        log.error("task %d is not handed out: %s", task.number, error)
+        if len(task.tickets) > 1:  # it runs elsewhere, since before
+            self.farm.give_back(ticket.id, ticket.client)
+            return
+        first = error.line not in self.farm.left_out.values()
+        self.farm.leave_out(task, error.line)
+        if first:
+            self.farm.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
 
     async def _idle_for(self, seconds: float, slots: int, client: str) -> bool:
         """False: nothing has happened."""

@@ -85,7 +85,9 @@ class Farm(Handout):
         self._move(task, TaskEvent.ACCEPT)
         attempts = task.attempts + (not ticket.charged)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
-        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
+        self.changes.append(
+            TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs, task.redone)
+        )
         self._leave(task)
         self.walls.append(usage.wall)
         self.tally.done(self._now, ticket.host, task.number, usage.wall)
@@ -115,7 +117,9 @@ class Farm(Handout):
         self.tally.gave_up(self._now, task.number, reason)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
         attempts = task.attempts + (not ticket.charged)
-        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs))
+        self.changes.append(
+            TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs, task.redone)
+        )
         self._leave(task)
         return True
 
@@ -247,7 +251,7 @@ class Farm(Handout):
 
     def _remember_given_up(self, task: Task, host: str) -> None:
         """Its host may turn out to be at fault; of those that no host can be blamed for nothing is remembered."""
-        if task.number in self.guard.record(host).streak:
+        if task.planned and task.number in self.guard.record(host).streak:
             self._given_up[task.number] = task
         else:
             self.guard.forget(task.number)
@@ -324,9 +328,11 @@ class Farm(Handout):
     def stop(self) -> None:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""
         self.draining = True
-        for ticket in list(self.tickets.values()):
+        stopped: dict[int, Task] = {}
+        for ticket in self.tickets.values():
             if ticket.state in (TicketState.ISSUED, TicketState.LOST):  # a lost host that comes back must not go on
-                task = self.tasks[ticket.task]
+                task = stopped[ticket.task] = self.tasks[ticket.task]
                 self._expire(ticket)
                 self._detach(task, ticket)
-                self._settle(task, "")
+        for task in stopped.values():
+            self._settle(task, "")

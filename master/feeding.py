@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 
+from .changes import Decision
 from .desk import Desk
 from .model import TaskState
 from .progress import Progress
@@ -21,8 +22,8 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 class Feeding:
     """What a run reads and hands on; `fed`: the sets that this run had to do, so far."""
 
-    def __init__(self, sweep: Sweep, desk: Desk, progress: Progress) -> None:
-        self.sweep, self.desk, self.progress = sweep, desk, progress
+    def __init__(self, sweep: Sweep, desk: Desk, progress: Progress, decision: Decision) -> None:
+        self.sweep, self.desk, self.progress, self.decision = sweep, desk, progress, decision
         self.fed = 0
         self._stored = False
 
@@ -34,6 +35,7 @@ class Feeding:
             await self._store_sets()
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
                 await store.end_plan(digest)
+        await self._settle()
         self._stored = True
         await self._count()
         self.desk.moved.set()
@@ -49,7 +51,24 @@ class Feeding:
 
     def _new_sets(self) -> Iterator[NewSet]:
         for position, one in enumerate(self.sweep.parameters):
-            yield NewSet(self.sweep.key(one.values), position, one.values)
+            yield NewSet(self.sweep.key(one.values), position, one.values, self.sweep.older_key(one.values))
+
+    async def _settle(self) -> None:
+        """All of today's sets are known: which of them run again, and which came with old tickets."""
+        farm, store = self.desk.farm, self.desk.store
+        settled = await store.settle(self.decision)
+        if settled.again or settled.retried:
+            farm.look_again()
+        for number, redone in (await store.among_todays(farm.unplanned())).items():
+            if task := farm.tasks.get(number):
+                farm.plan(task, redone)
+        if self.decision.retry is not None and not self.decision.fresh:
+            self._say_retried(settled.retried)
+
+    def _say_retried(self, count: int) -> None:
+        self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+        if self.decision.retry and count < len(self.decision.retry):
+            self.progress.warn("of the sets named, only those among today's parameters were put back")
 
     async def _count(self) -> None:
         """How many there are in all, and how many of them ended before this run."""
@@ -62,20 +81,19 @@ class Feeding:
         self.progress.plan(farm.total, farm.done_before, farm.failed_before, farm.cancelled_before)
 
     async def feed(self) -> None:
-        """Keep enough waiting tasks in the farm, and not many more."""
-        farm = self.desk.farm
-        if not farm.more or len(farm.waiting) >= LOW:
+        """Keep enough of today's waiting tasks in the farm, and not many more."""
+        farm, store = self.desk.farm, self.desk.store
+        if not store.begun or not farm.more or len(farm.waiting) >= LOW:
             return
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
         after, ending = farm.fed, self.desk.arrivals.finishing
-        rows = await self.desk.store.waiting(after, WINDOW)
-        farm.add(task for _, task in rows if task.number not in ending)
+        rows = await store.waiting(after, WINDOW)
+        self.fed += farm.add(task for _, task in rows if task.number not in ending)
         if after != farm.fed:  # sets were put back meanwhile
             return
         if rows:
             farm.fed = rows[-1][0]
-            self.fed += len(rows)
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()

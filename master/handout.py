@@ -81,12 +81,14 @@ class Handout(Steering):
             yield ticket
 
     def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
-        ticket = Ticket(self._next_ticket, task.number, client_id, host, now, word=now, leased=leased)
+        ticket = Ticket(
+            self._next_ticket, task.number, client_id, host, now, word=now, leased=leased, program=self.program
+        )  # fmt: skip
         self._next_ticket += 1
         self.tickets[ticket.id] = ticket
         task.tickets.append(ticket.id)
         self._move(task, TaskEvent.ISSUE)
-        self.changes.append(TicketIssued(ticket.id, task.number, client_id, host))
+        self.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
         return ticket
 
     def give_back(self, ticket_id: int, client_id: str) -> None:

@@ -28,6 +28,47 @@ def keep_files(folder: Path, kept: Iterable[tuple[Iterable[Output], Mapping[str,
         sync_folder(directory)
 
 
+def stage_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part], ticket: int) -> dict[str, str]:
+    """Files of a result that is to replace another one, synced, but not yet in their places.
+
+    Gives place -> where the file lies now, both below `folder`. The old files must stay as long as the database
+    speaks of them.
+    """
+    moves: dict[str, str] = {}
+    for output in outputs:
+        if output.file is None:
+            continue
+        part = parts[output.name]
+        lies = part.path
+        if lies is None:
+            lies = folder / "incoming" / f"result-{ticket}-{len(moves)}"
+            lies.parent.mkdir(exist_ok=True)
+            with lies.open("wb") as file:
+                file.write(part.read())
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(lies.parent)
+        moves[output.file] = str(lies.relative_to(folder))
+    return moves
+
+
+def place_staged(folder: Path, task: int, moves: Mapping[str, str]) -> None:
+    """Give staged files their places; other files of this task were an earlier result's and go. May be repeated."""
+    home = folder / "files" / str(task)
+    for place, lies in moves.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        if (folder / lies).exists():
+            os.replace(folder / lies, folder / place)
+    if not home.is_dir():
+        return
+    for path in home.iterdir():
+        if str(path.relative_to(folder)) not in moves:
+            path.unlink()
+    sync_folder(home)
+    if not moves:
+        home.rmdir()
+
+
 def _place(part: Part, target: Path) -> None:
     temporary = target.with_name(target.name + ".part")
     if part.path is not None:

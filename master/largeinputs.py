@@ -21,7 +21,7 @@ KNOWN = 10_000  # digests whose task is remembered before those of finished task
 class LargeInputs:
     """The inputs over protocol.BY_DIGEST of the tasks that are out."""
 
-    def __init__(self, tasks: Mapping[int, Task], work: Callable[[Mapping[str, str]], Work]) -> None:
+    def __init__(self, tasks: Mapping[int, Task], work: Callable[[Task], Work]) -> None:
         """`tasks`: those that are undone, by number, as they come and go."""
         self._tasks, self._work = tasks, work
         self._contents: OrderedDict[str, bytes] = OrderedDict()
@@ -65,9 +65,9 @@ class LargeInputs:
     def _made_again(self, digest: str, tasks: Iterable[Task]) -> bytes | None:
         for task in tasks:
             try:
-                inputs = self._work(task.values).inputs
+                inputs = self._work(task).inputs
             except SpeError:
-                continue  # its file is gone meanwhile; another task may have the same content
+                continue  # its file is gone, or it is none of today's; another task may have the same content
             for item in inputs:
                 if len(item.content) > protocol.BY_DIGEST and protocol.digest(item.content) == digest:
                     return item.content

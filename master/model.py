@@ -139,6 +139,9 @@ class Task:
     tickets: list[int] = field(default_factory=list)  # the live ones
     past: list[int] = field(default_factory=list)  # ended without a result, or lost
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt went wrong
+    key: bytes = b""  # what it computes from: what is handed out must have this identity
+    planned: bool = True  # known to be one of today's sets; only these are ever queued
+    redone: bool = False  # something of an earlier result of it is stored, until a new one replaces that
 
 
 @dataclass(slots=True)
@@ -156,6 +159,7 @@ class Ticket:
     charged: bool = False  # has used up an attempt
     begun: float = 0.0  # when its program began at the latest, monotonic seconds; 0: not yet, or not seen
     blamed: bool = False  # its loss counts against the task, which may have killed the host
+    program: int | None = None  # what it runs, as the store counts programs
 
 
 @dataclass(slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import LaunchError
 from .farm import Farm
 from .model import TaskState
-from .workerchange import WorkerChange
+from .workerchange import ProgramChange
 
 if TYPE_CHECKING:
     from .screen import Screen
@@ -115,21 +115,21 @@ class Progress:
         else:
             self._print("stopping the running tasks; nothing that was accepted is lost")
 
-    def ask_about_worker(self, changed: Sequence[str]) -> WorkerChange:
-        """On a terminal, ask what to do about a changed worker; elsewhere ASK comes back."""
+    def ask_about_program(self, what: str, names: str) -> ProgramChange:
+        """On a terminal, ask what to do about a changed program; elsewhere ASK comes back."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return WorkerChange.ASK
-        self._print(f"The worker has changed since the finished sets were computed ({', '.join(changed)}).")
+            return ProgramChange.ASK
+        self._print(f"{what.capitalize()} has changed since the finished sets were computed ({names}).")
         while True:
             sys.stderr.write("Keep them as they are [k], run all afresh [f], or do nothing [n]? ")
             sys.stderr.flush()
             answer = sys.stdin.readline().strip().lower()
             if answer in ("k", "keep"):
-                return WorkerChange.KEEP
+                return ProgramChange.KEEP
             if answer in ("f", "fresh"):
-                return WorkerChange.FRESH
+                return ProgramChange.FRESH
             if answer in ("n", "", "no"):
-                return WorkerChange.ASK
+                return ProgramChange.ASK
 
     def end(self, terminal: bool = True) -> None:
         """The run is over, or there is no `terminal` any more, which is otherwise as before."""

@@ -187,6 +187,12 @@ class Reader:
             cancelled = row.state == TaskState.CANCELLED.value
             yield FailedRow(row.number, json.loads(row.parameters), row.reason or "", cancelled)
 
+    def numbers_of_failed(self) -> set[int]:
+        """Failed and cancelled sets, also of earlier parameters."""
+        t = schema.tasks
+        query = select(t.c.number).where(text("state IN ('failed', 'cancelled')"))
+        return {row[0] for row in self._connection.execute(query)}
+
     def suspended(self) -> Iterator[int]:
         """Failed sets whose result is kept, because a hook could not judge it."""
         t = schema.tasks

@@ -1,8 +1,8 @@
 """What one parameter set runs: the patterns of command, inputs and environment, filled; and its identity.
 
-The identity of a set is what it computes: the command pattern, the input patterns and the content of input
-files, the environment and the parameters, but not the worker's content, which is compared as a whole.
-Where the patterns come from is sweep.py.
+The identity of a set is what it computes from: the command pattern, the input patterns and the content of input
+files, the environment and the parameters. Files that are programs are left out of it: they are compared as a whole
+(program.py). Where the patterns come from is sweep.py.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from json.encoder import encode_basestring_ascii
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from . import program
 from .errors import ConfigError
 from .model import Input, Work
 from .pattern import Pattern, Values
@@ -26,6 +27,14 @@ LONGEST_ARGUMENT = 128 * 1024
 _KEPT_BYTES = 64 << 20
 _CHUNK = 1 << 20
 _VERSION = 1  # of the identity: a change of it runs every set again
+
+
+class InputChanged(ConfigError):
+    """An input file is not what it was when the sets were told apart: its sets wait for another run."""
+
+    def __init__(self, path: str) -> None:
+        todo = "`spe run` again, once it is as you want it: it runs the sets with the file as it is then."
+        super().__init__("this input file was changed while the sweep runs", where=path, todo=todo)
 
 
 @record
@@ -49,9 +58,38 @@ class Recipe:
     shell: bool = False
     worker: str | None = None
     files: Files = field(init=False, repr=False)
+    programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())  # inputs that are programs
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", Files(self.folder))
+
+    def find_programs(self) -> None:
+        """Look which inputs are programs; to be called once the input files are known to be there."""
+        names = frozenset(one.name for one in self.inputs) | ({self.worker} if self.worker else set())
+        words = [self._with_worker(word) for word in self.words]
+        read = program.scripts(words, self.shell, names)
+        endings = program.suffixes(read)
+        found = [one for one in self.inputs if self._is_program(one, read, endings)]
+        object.__setattr__(self, "programs", tuple(found))
+
+    def _with_worker(self, word: Pattern) -> Pattern:
+        """`{{ worker }}` alone is the name of a file; what depends on parameters stays open."""
+        if self.worker is None or word.names != {"worker"}:
+            return word
+        return Pattern.parse(word.fill({"worker": self.worker}))
+
+    def _is_program(self, one: InputPattern, read: set[str], endings: set[str]) -> bool:
+        path = one.pattern.literal if one.is_file else None
+        if path is None:
+            return False
+        if one.name in read or PurePosixPath(one.name).suffix in endings:
+            return True
+        return program.is_executable(self.folder / path)
+
+    def program_parts(self) -> dict[str, str]:
+        """The inputs that are programs, by the names under which tickets record them, with their digests."""
+        return {program.part_of_input(one.name): self.files.digest(one.pattern.literal or "").hex()
+                for one in self.programs}  # fmt: skip
 
     @property
     def runs_worker(self) -> bool:
@@ -131,16 +169,24 @@ class Identity:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.names = sorted(recipe.names)
-        self.paths = [one for one in recipe.inputs if one.is_file]
+        self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
+        self._before = [one for one in recipe.inputs if one.is_file]  # what spe 0.1.0 took for data
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
 
     def key(self, values: Values) -> bytes:
         """The same for the same set, in any process, on any machine."""
+        return self._key(values, self.paths)
+
+    def older_key(self, values: Values) -> bytes | None:
+        """The key under which spe 0.1.0 knew this set, with programs among its data; None: it is the same."""
+        return self._key(values, self._before) if self.recipe.programs else None
+
+    def _key(self, values: Values, paths: Sequence[InputPattern]) -> bytes:
         digest = self.shared.copy()
         # As json.dumps writes a list of texts, which makes an encoder for each.
         digest.update(("[" + ",".join([encode_basestring_ascii(values[name]) for name in self.names]) + "]").encode())
         files = self.recipe.files
-        for one in self.paths:
+        for one in paths:
             digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
         return digest.digest()
 
@@ -193,13 +239,15 @@ class Files:
         return self._digests[path]
 
     def content(self, path: str) -> bytes:
-        """The bytes; raises ConfigError if they are not those that were first seen in this run."""
+        """The bytes; raises InputChanged if they are not those that were first seen in this run."""
         if self._stamps.setdefault(path, stamp := _stamp(self.folder / path)) != stamp:
-            todo = "Put it back, or interrupt and start `spe run` again: its sets will then run anew."
-            raise ConfigError("this input file was changed while the sweep runs", where=path, todo=todo)
+            raise InputChanged(path)
         if path not in self._contents:
             with _opened(self.folder / path) as file:
-                self._keep(path, content := file.read())
+                content = file.read()
+            if hashlib.sha256(content).digest() != self.digest(path):  # changed between two looks at its stamp
+                raise InputChanged(path)
+            self._keep(path, content)
             return content
         return self._contents[path]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import logging
 import shutil
 import time
@@ -17,7 +19,9 @@ from typing import Any
 
 from . import bundle, byhand, protocol
 from .acts import META, Acts
-from .beforehand import decide_about_worker, put_back
+from .arrivals import place_left_over
+from .beforehand import decide_about_program
+from .changes import Decision
 from .desk import Brief, Desk
 from .detached import says_into_log
 from .document import Picture
@@ -46,7 +50,7 @@ from .store import Store
 from .sweep import Sweep
 from .tables import bring_up_to_date
 from .web import Door
-from .workerchange import WorkerChange, snapshot
+from .workerchange import ProgramChange, snapshot
 
 log = logging.getLogger("spe.run")
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
@@ -62,7 +66,7 @@ class RunOptions:
     hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
     hosts_file: Path | None = None  # where those stand
     by_hand: bool = False  # `--hosts none`
-    change: WorkerChange = WorkerChange.ASK
+    change: ProgramChange = ProgramChange.ASK
     retry: bool = False  # put failed sets back first
     retry_numbers: tuple[int, ...] = ()
     ssh_config: Path | None = None
@@ -121,17 +125,20 @@ class Run:
             lock.release()
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
-        await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder)
-        if self.options.retry:
-            await put_back(store, self.options.retry_numbers, self.progress, self.folder)
-        session = Session(self.folder)
+        retry = self.options.retry_numbers if self.options.retry else None
+        decision = await decide_about_program(
+            store, self.sweep, self.options.change, self.progress, self.folder, retry
+        )  # fmt: skip
+        await store.set_meta("line", json.dumps(self.sweep.line))
+        session = Session(self.folder, self._told(decision))
         if not session.resumed:
             await store.close_session()
+        await place_left_over(store, self.folder)
         shutil.rmtree(self.folder / "incoming", ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
-        farm = await self._farm(store)
+        farm = await self._farm(store, decision)
         judges = Judges(self.sweep.results, self.sweep.validate, hooks)
         desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
@@ -140,7 +147,7 @@ class Run:
         await self._restore_acts(page.acts, store, session.resumed)
         ended = False
         try:
-            await address.listen(server, tls, session.secrets.port if session.resumed else 0)
+            await address.listen(server, tls, session.secrets.port)
             session.served_on(server.port)
             await page.start(self.sweep.config.listen_page, session)
             session.announce(address.url(server.port), page.url, fingerprint)
@@ -148,7 +155,7 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page)
+            outcome = await self._serve(desk, hooks, offer, address, page, decision)
             ended = True
             return outcome
         except NothingRuns:
@@ -181,13 +188,19 @@ class Run:
         chosen = self.options.hosts if self.options.hosts is not None else self.sweep.hosts
         return chosen or (HERE,)
 
-    async def _farm(self, store: Store) -> Farm:
+    def _told(self, decision: Decision) -> str:
+        """What clients were told that decides what their results are: who was told otherwise is of another session."""
+        results = [(spec.name, spec.source) for spec in self.sweep.results]
+        return hashlib.sha256(json.dumps([decision.parts, results]).encode()).hexdigest()
+
+    async def _farm(self, store: Store, decision: Decision) -> Farm:
         config = self.sweep.config
         rules = Rules(
             config.attempts, config.retry.attempts, config.ping, 0 if config.once else 1, self._stop_after,
             config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
         farm = Farm(rules, *await store.next_ids())
+        farm.program = decision.program
         now = time.monotonic()
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
@@ -195,7 +208,8 @@ class Run:
             farm.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
         for ticket, task in await store.live():
             ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
-            farm.restore(task, ticket)
+            if ticket.program == farm.program:
+                farm.restore(task, ticket)
         return farm
 
     def _stop_after(self, failed: int, total: int) -> bool:
@@ -215,7 +229,7 @@ class Run:
             config.ask, config.control, wants_files(self.sweep.results, config.validation),
         )  # fmt: skip
         return Brief(
-            setup, self.sweep.results, self.sweep.work, self._shell,
+            setup, self.sweep.results, self.sweep.work, self.sweep.key, self._shell,
             lambda platform: worker.for_platform(platform) if worker else None,
         )  # fmt: skip
 
@@ -227,7 +241,9 @@ class Run:
 
     # -- while it runs
 
-    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page) -> Outcome:
+    async def _serve(
+        self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page, decision: Decision
+    ) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         page.follow(fleet)
@@ -240,7 +256,8 @@ class Run:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
         page.acts.say = self.progress.line
-        feeding, interrupts = Feeding(self.sweep, desk, self.progress), Interrupts(desk, self.progress, self.folder)
+        feeding = Feeding(self.sweep, desk, self.progress, decision)
+        interrupts = Interrupts(desk, self.progress, self.folder)
         page.acts.stop = interrupts.interrupt
         with interrupts.heard():
             reading = asyncio.create_task(feeding.read())

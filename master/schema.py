@@ -132,6 +132,14 @@ kept = Table(
     sqlite_with_rowid=False,
 )
 
+# Files of a result that replaced another one: after the commit that speaks of them, they get their places.
+staged = Table(
+    "staged",
+    metadata,
+    Column("task", Integer, primary_key=True),
+    Column("moves", Text, nullable=False),  # a JSON object: place -> where the file lies, both below this folder
+)
+
 # Finished sets whose row has an empty cell: what a result of today is made of was not stored.
 gaps = Table("gaps", metadata, Column("task", Integer, primary_key=True))
 

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import socket
 import ssl
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +31,7 @@ class Secrets:
     read: str  # the page's token for reading
     act: str  # the page's token for acting
     port: int  # the port it was last served on, 0 = none yet
+    told: str = ""  # digest of what its clients were told: with other words it is another session
 
 
 def _checked(held: Secrets) -> Secrets:
@@ -111,18 +112,25 @@ class Lock:
 
 
 class Session:
-    """One session's folder. `resumed` tells that a master that died left it, so its clients may still be alive."""
+    """One session's folder. `resumed` tells that a master that died left it, so its clients may still be alive.
 
-    def __init__(self, run_folder: Path) -> None:
-        self.run_folder = run_folder
+    A client that was told of another program, or of other results, must not take part in this run: then a new session
+    begins, on the old port, so that such a client hears at once that it is not wanted.
+    """
+
+    def __init__(self, run_folder: Path, told: str = "") -> None:
+        """`told`: digest of what clients of this run are told."""
+        self.run_folder, self.told = run_folder, told
         self.folder = run_folder / "session"
-        self.resumed = (self.folder / "secrets.json").exists()
+        left = self._load() if (self.folder / "secrets.json").exists() else None
+        self.resumed = left is not None and left.told == told
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        self.secrets = self._load() if self.resumed else self._make()
+        self.secrets = left if left and self.resumed else self._make(left.port if left else 0)
 
-    def _make(self) -> Secrets:
-        made = Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24), 0)
+    def _make(self, port: int) -> Secrets:
+        session, read, act = (secrets.token_urlsafe(24) for _ in range(3))
+        made = Secrets(session, read, act, port, self.told)
         private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
         return made
 
@@ -143,7 +151,7 @@ class Session:
     def served_on(self, port: int) -> None:
         """Remember the port, for the clients that look for us after a crash."""
         held = self.secrets
-        self.secrets = Secrets(held.session, held.read, held.act, port)
+        self.secrets = replace(held, port=port)
         private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:

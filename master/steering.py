@@ -124,7 +124,7 @@ class Steering(Board):
             self._given_up.pop(number, None)
             self.guard.forget(number)
             self.tally.forget(number)
-        self.more, self.fed = True, -1
+        self.look_again()
 
 
 __all__ = ["CANCELLED", "Aside", "Steering"]

@@ -7,16 +7,15 @@ What the farm decides is written by writes.py, how it comes to the disk is commi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, text, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from . import schema, writes
-from .changes import Change
+from .changes import Change, Decision, Settled
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
 from .model import Task, TaskState, Ticket, TicketState
@@ -33,6 +32,7 @@ class NewSet:
     key: bytes
     position: int
     parameters: Mapping[str, str]
+    older_key: bytes | None = None  # under which a database of before schema 6 may know it
 
 
 def _encoded(values: Mapping[str, str]) -> str:
@@ -49,6 +49,12 @@ ON CONFLICT (key) DO UPDATE SET plan = excluded.plan, parameters = excluded.para
 position = CASE WHEN tasks.plan = excluded.plan THEN tasks.position ELSE excluded.position END
 """
 
+# Whether something of an earlier result of a task is stored: a row in the table, or what is left of one.
+_REDONE = text(
+    "(tasks.ticket IS NOT NULL OR EXISTS (SELECT 1 FROM outputs WHERE task = tasks.number) "
+    "OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number)) AS redone"
+)
+
 
 class Store:
     """What a run asks of its database and tells it. All of it happens on the writer thread, in its transactions."""
@@ -57,11 +63,12 @@ class Store:
         """Open or make the database. Raises StoreError when it can't be written or is of a newer spe."""
         self.path = path
         self.plan = 0
+        self.begun = False  # whether this run has begun its reading: before, nobody knows which sets are today's
         self.writer = Committing(path, self._prepare)
 
     def _prepare(self, connection: Connection) -> None:
         known = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").first()
-        found = int(_meta(connection, "schema", "0")) if known else 0
+        found = int(writes.get_meta(connection, "schema", "0")) if known else 0
         if found > schema.VERSION:
             raise StoreError(
                 f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
@@ -74,8 +81,8 @@ class Store:
         schema.metadata.create_all(connection)
         for statement in schema.TRIGGERS:
             connection.exec_driver_sql(statement)
-        _set_meta(connection, "schema", str(schema.VERSION))
-        self.plan = int(_meta(connection, "plan", "0"))
+        writes.set_meta(connection, "schema", str(schema.VERSION))
+        self.plan = int(writes.get_meta(connection, "plan", "0"))
 
     async def call(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
@@ -93,11 +100,11 @@ class Store:
 
     async def meta(self, key: str, default: str = "") -> str:
         """A stored setting of this sweep."""
-        return await self.call(lambda connection: _meta(connection, key, default))
+        return await self.call(lambda connection: writes.get_meta(connection, key, default))
 
     async def set_meta(self, key: str, value: str) -> None:
         """Store a setting of this sweep."""
-        await self.call(lambda connection: _set_meta(connection, key, value))
+        await self.call(lambda connection: writes.set_meta(connection, key, value))
 
     async def keep_events(self, events: Sequence[Mapping[str, Any]]) -> None:
         """What was noted, for people."""
@@ -112,19 +119,21 @@ class Store:
         """
 
         def work(connection: Connection) -> bool:
-            known = bool(digest) and _meta(connection, "read") == digest
+            known = bool(digest) and writes.get_meta(connection, "read") == digest
             if not known:
-                self.plan += 1
-                _set_meta(connection, "plan", str(self.plan))
-                _set_meta(connection, "read", "")
-            _set_meta(connection, "parameters", json.dumps(list(parameters)))
-            _set_meta(connection, "results", json.dumps(list(results)))
+                writes.set_meta(connection, "plan", str(self.plan + 1))
+                writes.set_meta(connection, "read", "")
+            writes.set_meta(connection, "parameters", json.dumps(list(parameters)))
+            writes.set_meta(connection, "results", json.dumps(list(results)))
             connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
             for statement in schema.results_view(parameters, results):
                 connection.exec_driver_sql(statement)
             return not known
 
-        return await self.call(work)
+        unknown = await self.call(work)
+        self.plan += unknown
+        self.begun = True
+        return unknown
 
     async def end_plan(self, digest: str) -> None:
         """The reading has come to its end, and was of this."""
@@ -132,15 +141,30 @@ class Store:
 
     async def add_sets(self, sets: Sequence[NewSet]) -> None:
         """Sets of the current reading, in order; known ones keep their number, state and results."""
-        if sets:
-            rows = [(s.key, self.plan, s.position, _encoded(s.parameters)) for s in sets]
-            await self.call(lambda connection: connection.exec_driver_sql(_ADD_SET, rows) and None)
+        rows = [(s.key, self.plan, s.position, _encoded(s.parameters)) for s in sets]
+        older = [(s.key, s.older_key) for s in sets if s.older_key]
+
+        def work(connection: Connection) -> None:
+            if older and writes.get_meta(connection, "legacy"):
+                connection.exec_driver_sql("UPDATE OR IGNORE tasks SET key = ? WHERE key = ?", older)
+            connection.exec_driver_sql(_ADD_SET, rows)
+
+        if rows:
+            await self.call(work)
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:
-        """(position, task) of up to `limit` waiting tasks of this reading beyond position `after`, in order."""
+        """(position, task) of up to `limit` waiting tasks of this reading beyond position `after`, in order.
+
+        Raises RuntimeError before a reading has begun: the plan of an earlier run is nobody's work list.
+        """
+        if not self.begun:
+            raise RuntimeError("asked for waiting tasks before today's sets are being read")
         table = schema.tasks
         query = (
-            select(table.c.position, table.c.number, table.c.parameters, table.c.attempts, table.c.lost, table.c.faults)
+            select(
+                table.c.position, table.c.number, table.c.parameters, table.c.attempts, table.c.lost, table.c.faults,
+                table.c.key, _REDONE,
+            )
             .where(text("state = 'waiting'"), table.c.plan == self.plan, table.c.position > after)
             .order_by(table.c.position)
             .limit(limit)
@@ -150,8 +174,8 @@ class Store:
             rows = connection.execute(query).all()
             parameters = json.loads(f"[{','.join(row[2] for row in rows)}]")  # at once takes half as long
             return [
-                (place, Task(number, values, TaskState.WAITING, attempts, lost, _faults(faults)))
-                for values, (place, number, _, attempts, lost, faults) in zip(parameters, rows, strict=True)
+                (row[0], Task(row[1], values, TaskState.WAITING, *row[3:5], _faults(row[5]), key=row[6], redone=row[7]))
+                for values, row in zip(parameters, rows, strict=True)
             ]
 
         return await self.call(work)
@@ -163,26 +187,26 @@ class Store:
         rows = await self.call(lambda connection: connection.execute(query).all())
         return {TaskState(state): n for state, n in rows}
 
-    async def reset(
-        self, states: Iterable[TaskState], numbers: Sequence[int] | None = None, *, all_plans: bool = False
-    ) -> int:
-        """Put sets back to waiting with all attempts (`spe retry`, `--fresh`); how many there were.
-
-        `all_plans`: also those that are no longer among the parameters.
-        """
+    async def among_todays(self, numbers: Sequence[int]) -> dict[int, bool]:
+        """Which of these tasks are among today's sets; the value tells whether something of them is stored."""
         table = schema.tasks
-        statement = (
-            update(table)
-            .where(table.c.state.in_([s.value for s in states]))
-            .values(
-                state=TaskState.WAITING.value, attempts=0, lost=0, faults=None, reason=None, ticket=None, collected=None
-            )
-        )
-        if not all_plans:
-            statement = statement.where(table.c.plan == self.plan)
-        if numbers is not None:
-            statement = statement.where(table.c.number.in_(numbers))
-        return await self.call(lambda connection: connection.execute(statement).rowcount)
+        query = select(table.c.number, _REDONE).where(table.c.plan == self.plan, table.c.number.in_(numbers))
+        rows = await self.call(lambda connection: connection.execute(query).all())
+        return {number: bool(redone) for number, redone in rows}
+
+    async def remember_program(self, parts: str) -> int:
+        """The number of a program, by the text of its parts."""
+        return await self.call(lambda connection: writes.remember_program(connection, parts))
+
+    async def programs(self) -> dict[int, str]:
+        """Every program that tickets have run, as the text of its parts."""
+        query = select(schema.programs.c.id, schema.programs.c.parts)
+        rows = await self.call(lambda connection: connection.execute(query).all())
+        return {row.id: row.parts for row in rows}
+
+    async def settle(self, decision: Decision) -> Settled:
+        """Today's sets are all known: remember today's program, and put back what is to run again."""
+        return await self.call(lambda connection: writes.settle(connection, self.plan, decision))
 
     async def cancel(self, numbers: Sequence[int], reason: str) -> list[int]:
         """Those of these sets that wait are cancelled."""
@@ -210,7 +234,7 @@ class Store:
         """A ticket that the farm does not hold, with its task as it is now."""
         query = _tickets_with_tasks().where(schema.tickets.c.id == ticket_id)
         row = await self.call(lambda connection: connection.execute(query).first())
-        return _pair(row) if row else None
+        return self._pair(row) if row else None
 
     async def live(self) -> list[tuple[Ticket, Task]]:
         """Tickets that were out when the master went away, with their tasks; and lost ones of clients that may come
@@ -221,7 +245,18 @@ class Store:
         ours = schema.tickets.c.id > bindparam("closed")
         query = _tickets_with_tasks().where(ours, or_(state == TicketState.ISSUED.value, lost))
         rows = await self.call(lambda connection: connection.execute(query, {"closed": _closed(connection)}).all())
-        return [_pair(row) for row in rows]
+        return [self._pair(row) for row in rows]
+
+    def _pair(self, row: Any) -> tuple[Ticket, Task]:
+        # The farm moves the task to running when it takes a live ticket back. Whether it is one of today's sets is
+        # known only of those that the present reading has come to.
+        values, faults = json.loads(row.parameters), _faults(row.faults)
+        task = Task(
+            row.number, values, TaskState(row.state), row.attempts, row.lost, faults, key=row.key,
+            planned=self.begun and row.plan == self.plan, redone=bool(row.redone),
+        )  # fmt: skip
+        state = TicketState(row.ticket_state)
+        return Ticket(row.id, row.number, row.client, row.host, 0.0, state, program=row.program), task
 
     async def known_clients(self) -> list[Any]:
         """Clients that have not left: rows (id, host, platform, slots)."""
@@ -239,8 +274,8 @@ class Store:
             connection.execute(out.values(state=TicketState.LOST.value))
             connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
             last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
-            _set_meta(connection, "closed", str(last))
-            _set_meta(connection, "out", "0")
+            writes.set_meta(connection, "closed", str(last))
+            writes.set_meta(connection, "out", "0")
 
         await self.call(work)
 
@@ -263,23 +298,9 @@ class Store:
         await self.call(lambda connection: connection.execute(statement) and None)
 
 
-def _meta(connection: Connection, key: str, default: str = "") -> str:
-    row = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
-    return row[0] if row else default
-
-
-def _set_meta(connection: Connection, key: str, value: str) -> None:
-    statement = upsert(schema.meta).values(key=key, value=value)
-    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
-
-
 def _closed(connection: Connection) -> int:
     """The last ticket of the sessions that have ended: none up to it is out, and nobody needs to look for one."""
-    return int(_meta(connection, "closed", "0"))
-
-
-def _task(row: Any, state: TaskState) -> Task:
-    return Task(row.number, json.loads(row.parameters), state, row.attempts, row.lost, _faults(row.faults))
+    return int(writes.get_meta(connection, "closed", "0"))
 
 
 def _faults(text: str | None) -> dict[str, int]:
@@ -289,11 +310,6 @@ def _faults(text: str | None) -> dict[str, int]:
 def _tickets_with_tasks() -> Any:
     k, t = schema.tickets, schema.tasks
     return select(
-        k.c.id, k.c.client, k.c.host, k.c.state.label("ticket_state"),
-        t.c.number, t.c.parameters, t.c.state, t.c.attempts, t.c.lost, t.c.faults,
+        k.c.id, k.c.client, k.c.host, k.c.state.label("ticket_state"), k.c.program,
+        t.c.number, t.c.parameters, t.c.state, t.c.attempts, t.c.lost, t.c.faults, t.c.key, t.c.plan, _REDONE,
     ).join(t, t.c.number == k.c.task)  # fmt: skip
-
-
-def _pair(row: Any) -> tuple[Ticket, Task]:
-    task = _task(row, TaskState(row.state))  # the farm moves it to running when it takes a live ticket back
-    return Ticket(row.id, row.number, row.client, row.host, 0.0, TicketState(row.ticket_state)), task

@@ -24,6 +24,7 @@ from .naming import at, check_known, check_names
 from .parameters import Block, Grid, Inspector, Listed, Parameters
 from .paramfile import ParameterFile, name_fault
 from .pattern import Condition, Pattern, split
+from .program import part_of_worker
 from .recipe import Identity, InputPattern, Recipe
 from .record import record
 from .steps import parse_parameter_option
@@ -55,8 +56,18 @@ class Sweep:
         return self.recipe.work(values)
 
     def key(self, values: Mapping[str, str]) -> bytes:
-        """The identity of a set, 16 bytes; the worker's content is not in it."""
+        """The identity of a set, 16 bytes; the program's content is not in it."""
         return self.identity.key(values)
+
+    def older_key(self, values: Mapping[str, str]) -> bytes | None:
+        """The identity that spe 0.1.0 gave a set; None where it is the same."""
+        return self.identity.older_key(values)
+
+    def program(self) -> dict[str, str]:
+        """The files of today's program by name, with their SHA-256: what tickets record."""
+        files = self.worker.files if self.worker else {}
+        workers = {part_of_worker(platform): file.sha256 for platform, file in files.items()}
+        return {**workers, **self.recipe.program_parts()}
 
     def plan_digest(self) -> str:
         """The same as long as the same sets with the same identities come in the same order; "" when that can't be told
@@ -228,6 +239,7 @@ class _Builder:
         for one in inputs:
             with at(self.document, "inputs", one.name):
                 self._check_input(one, recipe)
+        recipe.find_programs()
         return recipe
 
     def _input(self, name: str, spec: InputSpec) -> InputPattern:

@@ -39,7 +39,7 @@ class Door:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
         self._results = protocol.result_records(desk.brief.results)
-        self._inputs = LargeInputs(desk.farm.tasks, desk.brief.work)
+        self._inputs = LargeInputs(desk.farm.tasks, desk.work_of)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         self.turned_away = 0
 

@@ -1,9 +1,8 @@
-"""The worker's executables during a sweep: a copy that no compiler overwrites, and whether they have changed."""
+"""The worker's executables during a sweep: a copy that no compiler overwrites; and what to do when they changed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from dataclasses import replace
 from enum import StrEnum
@@ -13,8 +12,8 @@ from .errors import ConfigError
 from .model import Worker, WorkerFile
 
 
-class WorkerChange(StrEnum):
-    """What to do when finished sets were computed by another worker."""
+class ProgramChange(StrEnum):
+    """What to do when finished sets were computed by another program."""
 
     ASK = "ask"
     KEEP = "keep"  # finished sets stay as they are
@@ -45,18 +44,3 @@ def _check_same(copy: Path, file: WorkerFile) -> None:
                 where=str(file.path),
                 todo="Wait until it is compiled, then `spe run` again.",
             )
-
-
-def changed_workers(remembered: str, worker: Worker | None) -> list[str]:
-    """The platforms whose executable is another one than finished sets were computed with, or is gone.
-
-    One for a further platform changes nothing that was computed. `remembered` is what remember_workers made.
-    """
-    known: dict[str, str] = json.loads(remembered)
-    files = worker.files if worker else {}
-    return sorted(p for p, digest in known.items() if p not in files or files[p].sha256 != digest)
-
-
-def remember_workers(worker: Worker | None) -> str:
-    """What is to be remembered of today's worker."""
-    return json.dumps({platform: file.sha256 for platform, file in worker.files.items()} if worker else {})

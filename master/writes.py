@@ -7,10 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert, text, update
+from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert, select, text, update
 
 from . import schema
-from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
+from .changes import (
+    Change,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    Decision,
+    FilesStaged,
+    Settled,
+    TaskMoved,
+    TasksOut,
+    TicketEnded,
+    TicketIssued,
+    Usage,
+)
 from .model import Failure, TaskState, TicketState
 from .record import record
 
@@ -44,6 +57,24 @@ def _compiled(statement: UpdateBase, keys: tuple[str, ...], dialect: Dialect) ->
     return str(compiled), None if compiled.positiontup is None else tuple(compiled.positiontup)
 
 
+def get_meta(connection: Connection, key: str, default: str = "") -> str:
+    """A stored setting of the sweep."""
+    row = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
+    return row[0] if row else default
+
+
+def set_meta(connection: Connection, key: str, value: str) -> None:
+    """Store a setting of the sweep."""
+    _META.run(connection, [(key, value)])
+
+
+def remember_program(connection: Connection, parts: str) -> int:
+    """The number of a program, by the text of its parts (program.py)."""
+    connection.execute(text("INSERT OR IGNORE INTO programs (parts) VALUES (:parts)"), {"parts": parts})
+    found = connection.execute(text("SELECT id FROM programs WHERE parts = :parts"), {"parts": parts})
+    return int(found.scalar_one())
+
+
 def _insert(table: Table, *names: str, replace: bool = False) -> _Statement:
     return _Statement(insert(table).prefix_with("OR REPLACE") if replace else insert(table), names)
 
@@ -59,13 +90,16 @@ def _update(table: Table, key: str, *names: str) -> _Statement:
 _CLIENT = _insert(schema.clients, "id", "host", "platform", "slots", "pings", "since")
 _CLIENT_LEFT = _update(schema.clients, "id", "seconds")
 _CLIENT_HEARD = _update(schema.clients, "id", "heard")
-_TICKET = _insert(schema.tickets, "id", "task", "client", "host", "state", "issued")
+_TICKET = _insert(schema.tickets, "id", "task", "client", "host", "state", "issued", "program")
 _TICKET_ENDED = _update(
     schema.tickets, "id", "state", "seconds", "user", "system", "memory", "read", "written", "exit_code", "reason"
 )
 _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
+# Back to waiting, a set keeps its row in the table: what it has of an earlier result goes when a new one is there.
+_TASK_WAITS = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
+_STAGED = _insert(schema.staged, "task", "moves", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
 
@@ -92,7 +126,11 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
     moved = _of(TaskMoved, changes)
     if moved:
         _tasks_moved(connection, {c.number: c for c in moved}.values())
+        if redone := [c.number for c in moved if c.replaces]:
+            forget_results(connection, redone)
         _keep_outputs(connection, moved)
+    if files := _of(FilesStaged, changes):
+        _STAGED.run(connection, [(c.task, json.dumps(c.moves)) for c in files])
     if out := _of(TasksOut, changes):
         _META.run(connection, [("out", str(out[-1].count))])
 
@@ -145,7 +183,7 @@ def _clients(connection: Connection, changes: Sequence[Change], now: float) -> N
 
 def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now: float) -> None:
     issued = _TICKET_STORED[TicketState.ISSUED]
-    _TICKET.run(connection, [(c.id, c.task, c.client, c.host, issued, now) for c in changes])
+    _TICKET.run(connection, [(c.id, c.task, c.client, c.host, issued, now, c.program) for c in changes])
 
 
 def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> None:
@@ -169,13 +207,70 @@ def _files(failure: Failure | None) -> str | None:
 
 
 def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    _TASK_MOVED.run(connection, [_moved(c, json.dumps(c.faults) if c.faults else None) for c in changes])
+    ended, waiting = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for c in changes:
+        state, faults = STORED[c.state], json.dumps(c.faults) if c.faults else None
+        if state == "waiting":
+            waiting.append((state, c.attempts, c.lost, c.reason or None, faults, c.number))
+        else:
+            ended.append((state, c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number))
+    if ended:
+        _TASK_MOVED.run(connection, ended)
+    if waiting:
+        _TASK_WAITS.run(connection, waiting)
 
 
-def _moved(c: TaskMoved, faults: str | None) -> tuple[Any, ...]:
-    return STORED[c.state], c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number
+def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
+    """All that earlier attempts at these tasks left goes, so that no result is made of two attempts."""
+    for table in ("outputs", "kept", "gaps"):
+        statement = text(f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(:numbers))")
+        connection.execute(statement, {"numbers": json.dumps(list(numbers))})
 
 
 def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
     if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size) for c in changes for o in c.outputs]:
         _OUTPUT.run(connection, outputs)
+
+
+def settle(connection: Connection, plan: int, decision: Decision) -> Settled:
+    """What is to run again waits, with its row still in the table; today's program is remembered with it.
+
+    One transaction: a run that is killed before it has decided nothing. Results of other programs that were to be
+    replaced by an earlier `--fresh`, and come back with today's sets, are to be replaced still.
+    """
+    if decision.fresh:
+        set_meta(connection, "fresh", str(decision.before))
+    set_meta(connection, "program", decision.parts)
+    fresh, again, retried = int(get_meta(connection, "fresh") or 0), 0, 0
+    if fresh:
+        given = {"plan": plan, "before": fresh, "all": decision.fresh, "same": json.dumps(list(decision.same))}
+        again = connection.execute(text(_RUN_AGAIN), given).rowcount
+    if decision.fresh or decision.retry is not None:
+        numbers = json.dumps(list(decision.retry)) if decision.retry and not decision.fresh else None
+        given = {"plan": plan, "before": decision.before, "numbers": numbers}
+        retried = connection.execute(text(_PUT_BACK), given).rowcount
+    return Settled(again, retried)
+
+
+_BACK = "UPDATE tasks SET state = 'waiting', attempts = 0, lost = 0, faults = NULL, reason = NULL, collected = NULL"
+_RUN_AGAIN = f"""{_BACK}
+WHERE plan = :plan AND state = 'done' AND ticket < :before AND (:all OR NOT EXISTS (
+  SELECT 1 FROM tickets k WHERE k.id = tasks.ticket AND k.program IN (SELECT value FROM json_each(:same))))
+"""
+# What has failed in this very run stays so.
+_PUT_BACK = f"""{_BACK}, ticket = NULL
+WHERE plan = :plan AND state IN ('failed', 'cancelled')
+AND (:numbers IS NULL OR number IN (SELECT value FROM json_each(:numbers)))
+AND NOT EXISTS (SELECT 1 FROM tickets k WHERE k.task = tasks.number AND k.id >= :before)
+"""
+
+
+def staged(connection: Connection) -> dict[int, dict[str, str]]:
+    """The files that still have to get their places, by task."""
+    found = connection.execute(text("SELECT task, moves FROM staged"))
+    return {task: json.loads(moves) for task, moves in found}
+
+
+def placed(connection: Connection, task: int) -> None:
+    """The files of this task have got their places."""
+    connection.execute(text("DELETE FROM staged WHERE task = :task"), {"task": task})

@@ -125,11 +125,11 @@ def make_options(
     from ..errors import UsageError
     from ..launch import Early
     from ..run import RunOptions
-    from ..workerchange import WorkerChange
+    from ..workerchange import ProgramChange
 
     if keep and fresh:
         raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
-    change = WorkerChange.KEEP if keep else WorkerChange.FRESH if fresh else WorkerChange.ASK
+    change = ProgramChange.KEEP if keep else ProgramChange.FRESH if fresh else ProgramChange.ASK
     return RunOptions(
         _hosts(hosts), _hosts_file(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config,
         accept_new_host_keys, early=early or Early(),

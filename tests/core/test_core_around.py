@@ -20,7 +20,7 @@ from spe.model import Failure, Host, Output, ResultSpec, TaskState, TicketState,
 from spe.reader import Reader
 from spe.server import Server
 from spe.store import NewSet, Store
-from spe.workerchange import changed_workers, remember_workers, snapshot
+from spe.workerchange import snapshot
 
 
 def worker(folder: Path, **contents: str) -> Worker:
@@ -34,25 +34,6 @@ def worker(folder: Path, **contents: str) -> Worker:
 
 
 # -- workers
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "changed"),
-    [
-        ({"any": "1"}, {"any": "1"}, []),
-        ({"any": "1"}, {"any": "2"}, ["any"]),
-        ({"any": "1"}, {"any": "1", "linux": "2"}, []),
-        ({"any": "1", "linux": "2"}, {"any": "1"}, ["linux"]),
-        ({"b": "1", "a": "1"}, {"a": "2", "b": "2"}, ["a", "b"]),
-        ({}, {"any": "1"}, []),
-        ({"any": "1"}, {}, ["any"]),
-    ],
-)
-def test_a_worker_has_changed_when_what_was_used_is_not_there_any_more(
-    tmp_path: Path, before: dict[str, str], now: dict[str, str], changed: list[str]
-) -> None:
-    remembered = remember_workers(worker(tmp_path, **before) if before else None)
-    assert changed_workers(remembered, worker(tmp_path, **now) if now else None) == changed
 
 
 def test_recompiling_during_the_sweep_changes_nothing(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ class Judging(Judges):
         return await super().judge(task, host, seconds, parts)
 
 
+def key_of(values: Mapping[str, str]) -> bytes:
+    """The identity of a set of these tests."""
+    return values["x"].encode().ljust(16)
+
+
 class Office:
     """A desk, its store and its clock."""
 
@@ -60,7 +65,7 @@ class Office:
         self.folder, self.store, self.now = folder, store, 1000.0
         self.farm = Farm(Rules(**rules), *next_ids)
         setup = Setup(True, True, 30, 180, 1, 0, 0, None)
-        brief = Brief(setup, SPECS, self.work, lambda host, platform: None, lambda platform: None)
+        brief = Brief(setup, SPECS, self.work, key_of, lambda host, platform: None, lambda platform: None)
         self.judging = Judging(Hooks(folder, SPECS))
         self.desk = Desk(brief, self.farm, store, self.judging, folder, clock=lambda: self.now)
         self.spooled = 0
@@ -110,7 +115,7 @@ async def office(folder: Path, *values: str, feed: bool = True, **rules: Any) ->
     store = Store(folder / "sweep.db")
     try:
         await store.begin_plan(["x"], ["y", "out"])
-        await store.add_sets([NewSet(v.encode().ljust(16), n, {"x": v}) for n, v in enumerate(values)])
+        await store.add_sets([NewSet(key_of({"x": v}), n, {"x": v}) for n, v in enumerate(values)])
         made = Office(folder, store, await store.next_ids(), **rules)
         if feed:
             await made.feed()
@@ -350,9 +355,9 @@ def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
             one, two = await at.take(client, 2)
             let, keep = asyncio.Event(), at.desk.arrivals._keep_files
 
-            async def slowly(*words: Any) -> None:
+            async def slowly(*words: Any) -> Any:
                 await let.wait()
-                await keep(*words)
+                return await keep(*words)
 
             monkeypatch.setattr(at.desk.arrivals, "_keep_files", slowly)
             bringing = at.bring(one, client=client)

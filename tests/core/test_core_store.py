@@ -18,7 +18,7 @@ import pytest
 from core_kit import until, wait_until
 from needs import need, need_program, need_root
 from spe import schema, writes
-from spe.changes import ClientCame, ClientLeft, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import ClientCame, ClientLeft, Decision, TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
 from spe.leftovers import Leftovers, parse
@@ -363,7 +363,8 @@ def test_retry_puts_back_what_failed_with_all_its_attempts(store: Store) -> None
         await plan(store, "a", "b", "c")
         failed = [TaskMoved(n, TaskState.FAILED, 3, 2, "no", None, {"exit:1": 3}) for n in (1, 2)]
         await store.commit([*failed, *done(3, 3)])
-        assert await store.reset([TaskState.FAILED], [2, 3]) == 1
+        settled = await store.settle(Decision(1, "{}", retry=[2, 3], before=10))
+        assert (settled.again, settled.retried) == (0, 1)
         ((_, task),) = await store.waiting(-1, 9)
         assert (task.number, task.attempts, task.lost, task.faults) == (2, 0, 0, {})
 
@@ -493,7 +494,7 @@ def test_what_counts_along_agrees_with_all_rows_whatever_happens_to_them(tmp_pat
         await store.close_session()
         assert_tallies_agree(tmp_path)
         await plan(store, "e", "d", "new")
-        await store.reset([TaskState.DONE, TaskState.FAILED], all_plans=True)
+        await store.settle(Decision(1, "{}", fresh=True, before=6))
         assert_tallies_agree(tmp_path)
         await store.commit(done(1, 6))
         assert_tallies_agree(tmp_path)

@@ -1,0 +1,157 @@
+"""What a sweep's program is: the worker, and the input files that are programs themselves.
+
+A set is told from others by what it computes from (command, data, parameters), not by the program: who edits a program
+is asked whether finished sets stay. So each ticket records the program that it ran, by the digests of its files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from .pattern import Pattern
+
+Parts = Mapping[str, str]  # "worker linux-x86_64" or "input s.py" -> SHA-256
+
+_INTERPRETER = re.compile(
+    r"(?:pythonw?|pypy|perl|ruby|Rscript|julia|octave(?:-cli)?|node(?:js)?|lua(?:jit)?|tclsh|php"
+    r"|sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*"
+)
+_SHELL = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*")
+_AWK = re.compile(r"(?:g|m|n)?awk[-.0-9]*")
+#: Options behind which the program's text stands on the command line, in place of a file.
+_GIVEN_HERE = frozenset(("-c", "-e", "-E", "-r", "-p", "--eval", "--print", "--run"))
+_FILLED = "\0"  # stands where a parameter is filled in
+_SEPARATORS = ";|&()\n"
+
+
+def part_of_worker(platform: str) -> str:
+    """The name under which the worker's file for a platform is recorded."""
+    return f"worker {platform}"
+
+
+def part_of_input(name: str) -> str:
+    """The name under which an input that is a program is recorded."""
+    return f"input {name}"
+
+
+def changed_parts(before: Parts, now: Parts) -> list[str]:
+    """Names of the files that are not what they were, sorted; a worker that is gone counts as changed.
+
+    A worker for a further platform changes nothing that was computed. An input that came or went makes other sets,
+    so nobody needs to be asked about it.
+    """
+    gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
+    return sorted([*gone, *(name for name in before if name in now and now[name] != before[name])])
+
+
+def as_text(parts: Parts) -> str:
+    """The parts as they are stored: equal texts, equal programs."""
+    return json.dumps(parts, sort_keys=True, ensure_ascii=False)
+
+
+def from_text(text: str) -> dict[str, str]:
+    """What as_text wrote."""
+    parts: dict[str, str] = json.loads(text)
+    return parts
+
+
+def named(parts: Sequence[str]) -> str:
+    """`the worker has changed` and its kin need to know what to call these parts."""
+    return "the worker" if all(part.startswith(part_of_worker("")) for part in parts) else "the program"
+
+
+def names_of(parts: Sequence[str]) -> str:
+    """The files of these parts for people: `linux-x86_64, s.py`."""
+    return ", ".join(part.partition(" ")[2] for part in parts)
+
+
+def is_executable(path: Path) -> bool:
+    """Whether a file has an executable bit, or begins with `#!`."""
+    with path.open("rb") as file:
+        return bool(os.fstat(file.fileno()).st_mode & 0o111) or file.read(2) == b"#!"
+
+
+def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set[str]:
+    """Names among `files` that an interpreter of the command reads as its program.
+
+    `python3 s.py data.txt` reads s.py: the first file after the interpreter. `files` are the names of the files in
+    the task's directory. `shell`: the one word is a text for a shell.
+    """
+    texts = [_text(word) for word in words]
+    commands = _commands(texts[0]) if shell else [texts]
+    return {name for command in commands for name in _scripts(command, files)}
+
+
+def suffixes(names: set[str]) -> set[str]:
+    """The suffixes of these scripts: other inputs with such a suffix are their modules."""
+    return {PurePosixPath(name).suffix for name in names} - {""}
+
+
+def _text(word: Pattern) -> str:
+    return "".join(_FILLED if segment.code else segment.text for segment in word.segments)
+
+
+def _commands(text: str) -> list[list[str]]:
+    """The simple commands of a shell's text, as lists of words; roughly, for texts that no shell would read too."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
+    lexer.whitespace_split = True
+    lexer.whitespace = " \t\r"
+    try:
+        words = list(lexer)
+    except ValueError:  # a quote without its end: the shell will say so
+        words = text.split()
+    commands: list[list[str]] = [[]]
+    for word in words:
+        if word.strip(_SEPARATORS):
+            commands[-1].append(word)
+        else:
+            commands.append([])
+    return commands
+
+
+def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
+    for at, word in enumerate(words):
+        name = word.rpartition("/")[2]
+        rest = words[at + 1 :]
+        if _AWK.fullmatch(name):
+            yield from _behind_f(rest, files)
+        elif _INTERPRETER.fullmatch(name):
+            yield from _read_by(rest, files, is_shell=bool(_SHELL.fullmatch(name)))
+
+
+def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
+    """The files that awk reads as programs: those behind -f."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in ("-f", "--file"):
+            yield from _among(following, files)
+        elif word.startswith("-f"):
+            yield from _among(word[2:], files)
+
+
+def _read_by(words: Sequence[str], files: frozenset[str], is_shell: bool) -> Iterator[str]:
+    """The first file behind an interpreter; of `sh -c TEXT` those that the text's commands read."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if is_shell and re.fullmatch(r"-[a-z]*c", word):
+            yield from (name for command in _commands(following) for name in _scripts(command, files))
+            return
+        if not is_shell and word in _GIVEN_HERE:
+            return
+        if not is_shell and word == "-m":  # python3 -m package.module
+            yield from _among(f"{following.replace('.', '/')}.py", files)
+            return
+        if found := list(_among(word, files)):
+            yield from found
+            return
+        if _FILLED in word and not word.startswith("-"):
+            return  # each set may name another script: those files are data
+
+
+def _among(word: str, files: frozenset[str]) -> Iterator[str]:
+    name = os.path.normpath(word) if word else ""
+    if name in files:
+        yield name
