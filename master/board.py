@@ -54,8 +54,9 @@ class Board:
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._out_noted = -1  # how many tasks were out when changes were last taken
-        self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
+        self._left: set[int] = set()  # gone since the last `add`: what was read meanwhile may not know it
         self.fed = -1  # the last position in the store that came in
+        self.looks = 0  # how often the store had to be looked through from its beginning again
         self.program: int | None = None  # what tickets run, as the store counts programs
         self.left_out: dict[int, str] = {}  # tasks that cannot be handed out in this run, and why: they wait
 
@@ -87,6 +88,7 @@ class Board:
     def look_again(self) -> None:
         """The store has waiting tasks in places that were passed already."""
         self.more, self.fed = True, -1
+        self.looks += 1
 
     def unplanned(self) -> list[int]:
         """Tasks that came with old tickets and are not known to be among today's."""
@@ -140,6 +142,7 @@ class Board:
         for ticket_id in task.past:
             self.tickets.pop(ticket_id, None)
         del self.tasks[task.number]
+        self._left.add(task.number)
         self.look_again()
 
     def leave_out(self, task: Task, reason: str) -> None:

@@ -87,10 +87,10 @@ class Feeding:
             return
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, ending = farm.fed, self.desk.arrivals.finishing
+        after, looks, ending = farm.fed, farm.looks, self.desk.arrivals.finishing
         rows = await store.waiting(after, WINDOW)
         self.fed += farm.add(task for _, task in rows if task.number not in ending)
-        if after != farm.fed:  # sets were put back meanwhile
+        if looks != farm.looks:  # sets were put back meanwhile
             return
         if rows:
             farm.fed = rows[-1][0]

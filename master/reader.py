@@ -16,6 +16,7 @@ from .collect import FailedRow, ResultRow
 from .errors import StoreError, UsageError
 from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
+from .program import from_text
 from .record import record
 
 PAGE = 1000
@@ -85,6 +86,7 @@ class TaskDetail:
     outputs: tuple[Output, ...]
     in_plan: bool
     accepted_ticket: int | None  # the one whose result is kept
+    program: dict[str, str] | None  # what that one ran: file -> SHA-256; None: not recorded
 
 
 class Reader:
@@ -218,8 +220,14 @@ class Reader:
         out = row.state == TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets)
         return TaskDetail(
             number, json.loads(row.parameters), TaskState.RUNNING if out else TaskState(row.state), row.attempts,
-            row.lost, row.reason, tickets, outputs, row.plan == self.plan, row.ticket,
+            row.lost, row.reason, tickets, outputs, row.plan == self.plan, row.ticket, self._program(row.ticket),
         )  # fmt: skip
+
+    def _program(self, ticket: int | None) -> dict[str, str] | None:
+        k, programs = schema.tickets, schema.programs
+        query = select(programs.c.parts).join(k, k.c.program == programs.c.id).where(k.c.id == ticket)
+        row = self._connection.execute(query).first() if ticket else None
+        return from_text(row.parts) if row else None
 
     def _tickets(self, number: int) -> Iterator[TicketRow]:
         k, logs = schema.tickets, schema.logs

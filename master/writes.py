@@ -30,6 +30,7 @@ from .record import record
 C = TypeVar("C", bound=Change)
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
 STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
+_WAITS = (TaskState.WAITING, TaskState.RUNNING)
 _TICKET_STORED = {state: state.value for state in TicketState}
 
 
@@ -125,7 +126,7 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
         _keep_logs(connection, ended)
     moved = _of(TaskMoved, changes)
     if moved:
-        _tasks_moved(connection, {c.number: c for c in moved}.values())
+        _tasks_moved(connection, moved)
         if redone := [c.number for c in moved if c.replaces]:
             forget_results(connection, redone)
         _keep_outputs(connection, moved)
@@ -207,17 +208,22 @@ def _files(failure: Failure | None) -> str | None:
 
 
 def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    ended, waiting = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    """Of each task the last word; one that waits again has the ticket of the word before, or the one that is stored."""
+    last: dict[int, tuple[TaskMoved, bool, int | None]] = {}  # with whether its ticket is told here, and which
     for c in changes:
-        state, faults = STORED[c.state], json.dumps(c.faults) if c.faults else None
-        if state == "waiting":
-            waiting.append((state, c.attempts, c.lost, c.reason or None, faults, c.number))
+        if c.state in _WAITS:
+            _, told, ticket = last.get(c.number, (c, False, None))
+            last[c.number] = (c, told, ticket)
         else:
-            ended.append((state, c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number))
-    if ended:
-        _TASK_MOVED.run(connection, ended)
-    if waiting:
+            last[c.number] = (c, True, c.ticket)
+    if moved := [(*_moved(c), ticket, c.number) for c, told, ticket in last.values() if told]:
+        _TASK_MOVED.run(connection, moved)
+    if waiting := [(*_moved(c), c.number) for c, told, _ in last.values() if not told]:
         _TASK_WAITS.run(connection, waiting)
+
+
+def _moved(c: TaskMoved) -> tuple[Any, ...]:
+    return STORED[c.state], c.attempts, c.lost, c.reason or None, json.dumps(c.faults) if c.faults else None
 
 
 def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
@@ -227,8 +233,15 @@ def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(statement, {"numbers": json.dumps(list(numbers))})
 
 
-def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size) for c in changes for o in c.outputs]:
+def _keep_outputs(connection: Connection, changes: Sequence[TaskMoved]) -> None:
+    replaced = {c.number: place for place, c in enumerate(changes) if c.replaces}  # what came before that is gone
+    outputs = [
+        (c.number, o.name, o.value, o.raw, o.file, o.size)
+        for place, c in enumerate(changes)
+        if c.outputs and place >= replaced.get(c.number, 0)
+        for o in c.outputs
+    ]
+    if outputs:
         _OUTPUT.run(connection, outputs)
 
 

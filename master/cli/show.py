@@ -48,6 +48,7 @@ def record(task: TaskDetail) -> dict[str, object]:
         "lost": task.lost,
         "reason": task.reason,
         "in_todays_parameters": task.in_plan,
+        "program": task.program,
         "results": {o.name: o.value for o in task.outputs},
         "files": {o.name: o.file for o in task.outputs if o.file},
         "tickets": [
@@ -65,6 +66,8 @@ def text(task: TaskDetail) -> str:
     out = f"task {task.number}: {task.state}{gone}\n"
     out += f"reason: {task.reason}\n" if task.reason else ""
     out += "\nparameters\n" + table(["name", "value"], task.values.items()) if task.values else ""
+    if task.accepted_ticket:
+        out += f"\nprogram: {_program(task.program)}\n"
     if task.outputs:
         out += "\nresults\n" + table(
             ["name", "value", "bytes", "file"], ((o.name, o.value, o.size, o.file or "") for o in task.outputs)
@@ -73,6 +76,13 @@ def text(task: TaskDetail) -> str:
         rows = map(_attempt, task.tickets)
         out += "\nattempts\n" + table(ATTEMPT, rows)
     return out
+
+
+def _program(parts: dict[str, str] | None) -> str:
+    """The files of the program that a row is by, each with the beginning of its SHA-256."""
+    if parts is None:
+        return "not recorded"
+    return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items()) or "as it is on the hosts"
 
 
 def _attempt(ticket: TicketRow) -> list[object]:
