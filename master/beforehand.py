@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 from .errors import UsageError
@@ -34,7 +33,6 @@ async def decide_about_worker(
     if change is WorkerChange.FRESH:
         await store.reset(_ENDS, all_plans=True)
     await store.set_meta("workers", remember_workers(sweep.worker))
-    await store.set_meta("line", json.dumps(sweep.line))
 
 
 async def put_back(store: Store, numbers: tuple[int, ...], progress: Progress, folder: Path) -> None:

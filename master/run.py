@@ -44,6 +44,7 @@ from .session import Lock, Session
 from .standing import Standing
 from .store import Store
 from .sweep import Sweep
+from .sweep_folders import record_use
 from .tables import bring_up_to_date
 from .web import Door
 from .workerchange import WorkerChange, snapshot
@@ -122,6 +123,7 @@ class Run:
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
         await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder)
+        await record_use(store, self.sweep)
         if self.options.retry:
             await put_back(store, self.options.retry_numbers, self.progress, self.folder)
         session = Session(self.folder)

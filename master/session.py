@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import BusyError, StoreError
+from .folder_identity import KEY, folder_identity, same_folder
 from .process import began
 from .record import record
 
@@ -31,6 +32,7 @@ class Secrets:
     read: str  # the page's token for reading
     act: str  # the page's token for acting
     port: int  # the port it was last served on, 0 = none yet
+    folder: str = ""  # the identity of runs/<name>/ where it was made; spe 0.1.0 did not write it
 
 
 def _checked(held: Secrets) -> Secrets:
@@ -116,13 +118,26 @@ class Session:
     def __init__(self, run_folder: Path) -> None:
         self.run_folder = run_folder
         self.folder = run_folder / "session"
+        self._remove_copied()
         self.resumed = (self.folder / "secrets.json").exists()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         self.secrets = self._load() if self.resumed else self._make()
 
+    def _remove_copied(self) -> None:
+        """Remove a session that came with a copy of this folder: its clients deliver to the original."""
+        try:
+            facts = json.loads((self.folder / "secrets.json").read_text(encoding="utf-8"))
+            copied = not same_folder(facts, self.run_folder)
+        except (OSError, ValueError, AttributeError):  # there is none, or _load says what is wrong with it
+            return
+        if copied:
+            (self.run_folder / "master.json").unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+
     def _make(self) -> Secrets:
-        made = Secrets(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24), 0)
+        tokens = (secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+        made = Secrets(*tokens, 0, folder_identity(self.run_folder))
         private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
         return made
 
@@ -143,7 +158,7 @@ class Session:
     def served_on(self, port: int) -> None:
         """Remember the port, for the clients that look for us after a crash."""
         held = self.secrets
-        self.secrets = Secrets(held.session, held.read, held.act, port)
+        self.secrets = Secrets(held.session, held.read, held.act, port, folder_identity(self.run_folder))
         private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
@@ -173,6 +188,7 @@ class Session:
             "fingerprint": fingerprint,
             "pid": os.getpid(),
             "began": began(os.getpid()),
+            KEY: folder_identity(self.run_folder),
         }
         private_write(self.run_folder / "master.json", json.dumps(facts, indent=1) + "\n")
 
