@@ -218,6 +218,18 @@ def test_a_one_liner_leaves_alone_the_folder_of_a_file(bench: Bench) -> None:
     assert bench.column("x", "echo-2") == ["8"]
 
 
+def test_a_folder_that_a_file_made_stays_its_own_when_a_one_liner_is_run_there_by_name(squares: Bench) -> None:
+    squares.worker(LOGGING, "sweep")  # a program of the project folder's name
+    squares.ok("run")
+    squares.ok("run", "-n", "sweep", "-p", "x=7", "--", "./sweep", "{{ x }}")
+    squares.ok("run", "-p", "x=7", "--", "./sweep", "{{ x }}")
+    assert names(squares) == ["sweep", "sweep-2"]
+    ran(squares)
+    squares.ok("run")
+    assert ran(squares) == []
+    assert squares.column("x") == ["1", "2", "3"]
+
+
 def test_a_plain_run_goes_on_with_the_one_used_last_and_says_which(bench: Bench) -> None:
     bench.worker(LOGGING)
     bench.ok("run", "-p", "x=1:2", "--", "./work", "{{ x }}")
