@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import UsageError
+from .folder_identity import same_folder
 from .process import began
 from .record import record
 
@@ -37,6 +38,8 @@ def living(folder: Path) -> Living | None:
         os.kill(run.pid, 0)
         if facts.get("began", "") != began(run.pid):
             return None  # the number is somebody else's by now
+        if not same_folder(facts, folder):
+            return None  # the folder is a copy: the run is that of the original
     except (OSError, ValueError, KeyError):
         return None
     return run

@@ -48,6 +48,7 @@ from .session import Lock, Session
 from .standing import Standing
 from .store import Store
 from .sweep import Sweep
+from .sweep_folders import record_use
 from .tables import bring_up_to_date
 from .web import Door
 from .workerchange import ProgramChange, snapshot
@@ -129,7 +130,7 @@ class Run:
         decision = await decide_about_program(
             store, self.sweep, self.options.change, self.progress, self.folder, retry
         )  # fmt: skip
-        await store.set_meta("line", json.dumps(self.sweep.line))
+        await record_use(store, self.sweep)
         session = Session(self.folder, self._told(decision))
         if not session.resumed:
             await store.close_session()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import BusyError, StoreError
+from .folder_identity import KEY, folder_identity, same_folder
 from .process import began
 from .record import record
 
@@ -32,6 +33,7 @@ class Secrets:
     act: str  # the page's token for acting
     port: int  # the port it was last served on, 0 = none yet
     told: str = ""  # digest of what its clients were told: with other words it is another session
+    folder: str = ""  # the identity of runs/<name>/ where it was made; spe 0.1.0 did not write it
 
 
 def _checked(held: Secrets) -> Secrets:
@@ -122,15 +124,27 @@ class Session:
         """`told`: digest of what clients of this run are told."""
         self.run_folder, self.told = run_folder, told
         self.folder = run_folder / "session"
+        self._remove_copied()
         left = self._load() if (self.folder / "secrets.json").exists() else None
         self.resumed = left is not None and left.told == told
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         self.secrets = left if left and self.resumed else self._make(left.port if left else 0)
 
+    def _remove_copied(self) -> None:
+        """Remove a session that came with a copy of this folder: its clients deliver to the original."""
+        try:
+            facts = json.loads((self.folder / "secrets.json").read_text(encoding="utf-8"))
+            copied = not same_folder(facts, self.run_folder)
+        except (OSError, ValueError, AttributeError):  # there is none, or _load says what is wrong with it
+            return
+        if copied:
+            (self.run_folder / "master.json").unlink(missing_ok=True)
+            shutil.rmtree(self.folder)
+
     def _make(self, port: int) -> Secrets:
         session, read, act = (secrets.token_urlsafe(24) for _ in range(3))
-        made = Secrets(session, read, act, port, self.told)
+        made = Secrets(session, read, act, port, self.told, folder_identity(self.run_folder))
         private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
         return made
 
@@ -151,7 +165,7 @@ class Session:
     def served_on(self, port: int) -> None:
         """Remember the port, for the clients that look for us after a crash."""
         held = self.secrets
-        self.secrets = replace(held, port=port)
+        self.secrets = replace(held, port=port, folder=folder_identity(self.run_folder))
         private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
@@ -181,6 +195,7 @@ class Session:
             "fingerprint": fingerprint,
             "pid": os.getpid(),
             "began": began(os.getpid()),
+            KEY: folder_identity(self.run_folder),
         }
         private_write(self.run_folder / "master.json", json.dumps(facts, indent=1) + "\n")
 

@@ -28,6 +28,7 @@ from .program import part_of_worker
 from .recipe import Identity, InputPattern, Recipe
 from .record import record
 from .steps import parse_parameter_option
+from .sweep_folders import FILE, LINE, NAME, choose_for_file, choose_for_line
 from .workerfile import find_worker
 from .yamlfile import Document
 
@@ -50,6 +51,14 @@ class Sweep:
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
     line: tuple[tuple[str, ...], tuple[str, ...]] | None = None  # words and -p options of a sweep without a file
+    folder_note: str = ""  # what to tell people about the folder that was chosen, see sweep_folders.py
+
+    @property
+    def made(self) -> str:
+        """How it is made, in the words of sweep_folders.py."""
+        if self.line:
+            return LINE
+        return NAME if self.config.name else FILE
 
     def work(self, values: Mapping[str, str]) -> Work:
         """What a client runs for a set; raises ConfigError, as when an input file has vanished."""
@@ -101,7 +110,10 @@ def load(path: Path, settings: Mapping[str, Any] | None = None) -> Sweep:
         todo = "`spe init` writes one; `spe run -p x=1:10 -- PROGRAM '{{ x }}'` needs none."
         raise ConfigError("there is no such file", where=str(path), todo=todo)
     checked, document = config.read(path, settings)
-    return _Builder(checked, document, path.absolute().parent).sweep()
+    folder = path.absolute().parent
+    sweep = _Builder(checked, document, folder).sweep()
+    chosen = choose_for_file(folder, checked.name)
+    return replace(sweep, name=chosen.name, folder_note=chosen.note)
 
 
 def from_command_line(
@@ -113,17 +125,18 @@ def from_command_line(
 ) -> Sweep:
     """The sweep of `spe run -p OPTION … -- WORDS`: words that a shell has split, each a pattern.
 
-    Without a name it is called after the program: `simulate` for ./simulate.
+    Without a name it is called after the program: `simulate` for ./simulate, `simulate-2` for another command of it.
     """
     if not words or not words[0]:
         raise UsageError("there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'")
-    given = {"name": name or clean_name(Path(words[0]).name), "command": " ".join(words), **(settings or {})}
+    chosen = choose_for_line(folder.absolute(), words, name)
+    given = {"name": chosen.name, "command": " ".join(words), **(settings or {})}
     if options:
         given["parameters"] = {"grid": _grid(options)}
     document = Document("command line", yamlfile.YamlMap())
     checked, _ = config.check(document, given)
     sweep = _Builder(checked, document, folder.absolute(), words).sweep()
-    return replace(sweep, line=(tuple(words), tuple(options)))
+    return replace(sweep, line=(tuple(words), tuple(options)), folder_note=chosen.note)
 
 
 def _grid(options: Sequence[str]) -> dict[str, Sequence[str]]:

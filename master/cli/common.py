@@ -54,51 +54,79 @@ def as_json(command: F) -> F:
 
 
 def load(file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), name: str | None = None) -> Sweep:
-    """The sweep of a file, or of a command line."""
+    """The sweep of a file, or of a command line; without both the one-liner that was used last here."""
     from .. import sweep
 
     if words:
-        return sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
+        found = sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
+        tell(found.folder_note)
+        return found
     if parameters:
         raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
-    if not file.exists() and (line := _line_of(file, name)):
-        return sweep.from_command_line(*line, file.parent, folder_of(file, name).name)
-    return sweep.load(file, {"name": name} if name else None)
+    if not file.exists() and (last := _used_last(file, name)):
+        return last
+    found = sweep.load(file, {"name": name} if name else None)
+    tell(found.folder_note)
+    return found
 
 
-def _line_of(file: Path, name: str | None) -> tuple[list[str], list[str]] | None:
-    """Words and -p options of the sweep that ran here without a file; None: none did."""
-    if not name and not list((file.parent / "runs").glob("*/sweep.db")):
+def _used_last(file: Path, name: str | None) -> Sweep | None:
+    """The one-liner to go on with; None where nothing has run, or not the sweep of this name.
+
+    Raises UsageError where the sweep used last is one of a file: to go on with an older one instead would surprise.
+    """
+    from .. import sweep
+    from ..sweep_folders import choose_without_file
+
+    chosen = choose_without_file(file.parent, name)
+    if chosen is None or (name and not chosen.line):
         return None
-    with open_reader(file, name) as reader:
-        line: tuple[list[str], list[str]] | None = json.loads(reader.meta("line", "null"))
-    return line
+    if not chosen.line:
+        what = f"there is no such file, and runs/{chosen.name}/, used last here, was made by one"
+        more = f"; or another sweep: -n NAME ({', '.join(chosen.others)})" if chosen.others else ""
+        raise UsageError(what, where=str(file), todo=f"Name its file: -f FILE{more}.")
+    tell(chosen.note)
+    return sweep.from_command_line(*chosen.line, file.parent, chosen.name)
 
 
 def open_reader(file: Path, name: str | None) -> Reader:
-    """The store of a sweep: as named, or that of the file, or the only one there is."""
+    """The store of a sweep: as named, or that of the file, or the one used last."""
     from ..reader import Reader
 
     return Reader(folder_of(file, name))
 
 
 def folder_of(file: Path, name: str | None) -> Path:
-    """runs/<name>/ for the reading commands, which need no valid spe.yaml."""
+    """runs/<name>/ for the reading commands, which need no valid spe.yaml. The rule is sweep_folders.py's."""
+    from ..sweep_folders import choose_for_file, choose_without_file
+
     runs = file.parent / "runs"
     if name:
         return runs / name
     if file.exists():
-        from ..keys import clean_name
         from ..yamlfile import read
 
         given = read(file).data.get("name")
-        return runs / (given if isinstance(given, str) else clean_name(file.absolute().parent.name))
-    there = sorted(p.parent.name for p in runs.glob("*/sweep.db"))
-    if len(there) == 1:
-        return runs / there[0]
-    if there:
-        raise UsageError(f"there are several sweeps here: {', '.join(there)}", todo="Name one: -n NAME")
-    raise UsageError(f"there is no {file} and nothing has run here", todo="Begin with `spe init`.")
+        chosen = choose_for_file(file.absolute().parent, given if isinstance(given, str) else None)
+        tell(chosen.note)
+        return runs / chosen.name
+    last = choose_without_file(file.parent)
+    if last is None:
+        raise UsageError(f"there is no {file} and nothing has run here", todo="Begin with `spe init`.")
+    if last.others:
+        tell(last.note)
+    return runs / last.name
+
+
+def tell(note: str) -> None:
+    """Tell people on stderr what was chosen for them, once a command, unless -q."""
+    context = click.get_current_context(silent=True)
+    if not note or context is None or context.params.get("quiet"):
+        return
+    told: set[str] = context.meta.setdefault("spe.told", set())
+    if note not in told:
+        told.add(note)
+        click.echo(f"spe: {note}", err=True)
 
 
 def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:

@@ -242,7 +242,8 @@ def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored
     assert ran(bench) == ["2"]
     assert bench.column("stdout", "work") == ["1it's a 1", "2it's a 2"]
     bench.ok("run", "-n", "other", "-p", "x=7", "--", "./work", "{{ x }}")
-    assert "other, work" in bench.refused("retry")
+    assert "runs/other/ is meant, used last here" in bench.ok("retry").err
+    assert ran(bench) == ["7"]
     bench.ok("collect", "-n", "work")
     assert bench.column("x", "other") == ["7"]
 
