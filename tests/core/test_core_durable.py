@@ -1,0 +1,103 @@
+"""What is promised to be kept has come to the disk: bytes before their name, names before the promise."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spe import arrivals as arrivals_module
+from spe.extract import HEAD, Part
+from spe.keep import keep_files
+from spe.model import Output
+from spe.session import private_write
+from syncs import Syncs
+from test_core_desk import office
+from test_core_receive import END, Post, part
+
+
+@pytest.mark.parametrize("name", ["out", "file"])
+def test_a_large_result_is_on_disk_to_its_last_byte_before_anybody_looks_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Also what came after the last sync in between."""
+    monkeypatch.setattr("spe.intake.SYNC_EVERY", 300_000)
+    syncs, looked_at = Syncs(monkeypatch), list[bool]()
+
+    class Looking(Post):
+        def _look(self, parts: dict[str, Part]) -> None:
+            path = parts[name].path
+            assert path is not None
+            looked_at.append(bool(syncs.whole(path)))
+            super()._look(parts)
+
+    assert asyncio.run(Looking(tmp_path / "incoming").send(part(name, b"x" * 1_000_001), END)) == 200
+    assert looked_at == [True]
+    assert [one.size for one in syncs.seen if one.size < 1_000_001], "and the disk wrote while it came"
+
+
+@pytest.mark.parametrize("size", [1, HEAD + 1])
+def test_a_small_body_whose_result_is_a_file_is_on_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    syncs, looked_at = Syncs(monkeypatch), list[bool]()
+
+    class Looking(Post):
+        def _look(self, parts: dict[str, Part]) -> None:
+            looked_at.extend(bool(syncs.whole(one.path)) for one in parts.values() if one.path)
+
+    assert asyncio.run(Looking(tmp_path / "incoming").send(part("file", b"x" * size), END)) == 200
+    assert looked_at == [True]
+
+
+def test_files_are_kept_when_their_bytes_their_names_and_their_folders_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs = Syncs(monkeypatch)
+    spooled = tmp_path / "spooled"
+    spooled.write_bytes(b"large")
+    outputs = (Output("a", "", file="files/3/a.txt"), Output("b", "", file="files/3/b.txt"))
+    keep_files(tmp_path, [(outputs, {"a": Part("a", None, spooled, 5), "b": Part.of("b", b"small")})])
+    assert (tmp_path / "files/3/a.txt").read_bytes() == b"large"  # synced as it was received
+    syncs.assert_content_came_before_the_name(tmp_path / "files/3/b.txt")
+    for path in ("files/3/a.txt", "files/3/b.txt", "files/3", "files"):
+        syncs.assert_the_name_is_on_disk(tmp_path / path)
+
+
+def test_the_store_speaks_of_files_only_when_they_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash between the two would leave a row without its file."""
+    order: list[str] = []
+    keep = arrivals_module.keep_files
+
+    def noted(*words: Any) -> None:
+        keep(*words)
+        order.append("kept")
+
+    monkeypatch.setattr(arrivals_module, "keep_files", noted)
+
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            (ticket,) = await at.take(await at.client("h"))
+            commit = at.store.commit
+
+            async def committed(changes: Any) -> None:
+                await commit(changes)
+                order.extend(["stored"] if at.stored("SELECT 1 FROM results") else [])
+
+            monkeypatch.setattr(at.store, "commit", committed)
+            assert await at.bring(ticket) == "accepted"
+
+    asyncio.run(run())
+    assert order == ["kept", "stored"]
+
+
+def test_the_secrets_of_a_session_are_on_disk_before_they_have_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A master that comes back after a power cut knows its clients by them."""
+    syncs = Syncs(monkeypatch)
+    private_write(tmp_path / "secret", "new")
+    syncs.assert_content_came_before_the_name(tmp_path / "secret")
+    assert os.listdir(tmp_path) == ["secret"]
