@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from spe import arrivals as arrivals_module
 from spe.extract import HEAD, Part
-from spe.keep import keep_files
+from spe.keep import keep_files, place_staged, stage_files
 from spe.model import Output
 from spe.session import private_write
 from syncs import Syncs
@@ -35,7 +35,6 @@ def test_a_large_result_is_on_disk_to_its_last_byte_before_anybody_looks_at_it(
 
     assert asyncio.run(Looking(tmp_path / "incoming").send(part(name, b"x" * 1_000_001), END)) == 200
     assert looked_at == [True]
-    assert [one.size for one in syncs.seen if one.size < 1_000_001], "and the disk wrote while it came"
 
 
 @pytest.mark.parametrize("size", [1, HEAD + 1])
@@ -64,6 +63,21 @@ def test_files_are_kept_when_their_bytes_their_names_and_their_folders_are_on_di
     syncs.assert_content_came_before_the_name(tmp_path / "files/3/b.txt")
     for path in ("files/3/a.txt", "files/3/b.txt", "files/3", "files"):
         syncs.assert_the_name_is_on_disk(tmp_path / path)
+
+
+def test_files_of_a_second_result_are_on_disk_before_they_replace_the_first_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files/3").mkdir(parents=True)
+    (tmp_path / "files/3/a.txt").write_bytes(b"of the first one")
+    syncs = Syncs(monkeypatch)
+    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": Part.of("a", b"new")}, 7)
+    staged = tmp_path / moves["files/3/a.txt"]
+    assert syncs.whole(staged) and (tmp_path / "files/3/a.txt").read_bytes() == b"of the first one"
+    syncs.assert_the_name_is_on_disk(staged)
+    place_staged(tmp_path, 3, moves)
+    assert (tmp_path / "files/3/a.txt").read_bytes() == b"new"
+    syncs.assert_the_name_is_on_disk(tmp_path / "files/3/a.txt")
 
 
 def test_the_store_speaks_of_files_only_when_they_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

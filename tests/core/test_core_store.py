@@ -372,7 +372,7 @@ def test_retry_puts_back_what_failed_with_all_its_attempts(store: Store) -> None
 
 
 def test_what_is_put_back_by_hand_is_as_if_it_had_never_run(store: Store) -> None:
-    """By `spe retry`, between two runs and into one that goes on."""
+    """By `spe retry` between two runs, and into one that goes on."""
     rest = "attempts, lost, faults, reason, ticket, collected"
 
     async def run() -> None:
@@ -384,12 +384,25 @@ def test_what_is_put_back_by_hand_is_as_if_it_had_never_run(store: Store) -> Non
         await store.cancel([4], "cancelled by hand")
         before = {1: TaskState.FAILED, 4: TaskState.CANCELLED}
         assert await store.put_back([1, 3, 4], but=[3]) == before
-        assert await store.reset([TaskState.FAILED], [2]) == 1
+        assert (await store.settle(Decision(1, "{}", retry=[2], before=10))).retried == 1
         rows = looked_at(store.path, f"SELECT number, state, {rest} FROM tasks ORDER BY number")
-        fresh = ("waiting", 0, 0, None, None, None, None)
-        assert rows == [(1, *fresh), (2, *fresh), (3, "failed", 3, 2, '{"exit:1": 3}', "no", 3, 2), (4, *fresh)]
+        as_new = ("waiting", 0, 0, None, None, None, None)
+        assert rows == [(1, *as_new), (2, *as_new), (3, "failed", 3, 2, '{"exit:1": 3}', "no", 3, 2), (4, *as_new)]
         found = [(t.number, t.attempts, t.lost, t.faults) for _, t in await store.waiting(-1, 9)]
         assert found == [(n, 0, 0, {}) for n in (1, 2, 4)]
+
+    asyncio.run(run())
+
+
+def test_a_finished_set_that_runs_again_has_all_its_attempts_and_keeps_the_ticket_of_its_row(store: Store) -> None:
+    async def run() -> None:
+        await plan(store, "a")
+        issued, ended, _ = done(1, 1)
+        await store.commit([issued, ended, TaskMoved(1, TaskState.DONE, 3, 2, "", 1, {"exit:1": 2})])
+        await store.mark_collected(1, well=True)
+        assert (await store.settle(Decision(1, "{}", fresh=True, before=2))).again == 1
+        row = looked_at(store.path, "SELECT state, attempts, lost, faults, reason, collected, ticket FROM tasks")
+        assert row == [("waiting", 0, 0, None, None, None, 1)]
 
     asyncio.run(run())
 
@@ -401,7 +414,8 @@ def test_only_sets_of_todays_parameters_are_put_back(store: Store) -> None:
         await store.cancel([3], "cancelled by hand")
         await plan(store, "b")
         assert await store.put_back(None, []) == {2: TaskState.FAILED}
-        assert await store.reset([TaskState.FAILED, TaskState.CANCELLED]) == 0
+        for decision in (Decision(1, "{}", retry=(), before=10), Decision(1, "{}", fresh=True, before=10)):
+            assert (await store.settle(decision)).retried == 0
         states = [row[0] for row in looked_at(store.path, "SELECT state FROM tasks ORDER BY number")]
         assert states == ["failed", "waiting", "cancelled"]
 
