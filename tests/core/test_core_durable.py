@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from core_kit import until
 from spe import arrivals as arrivals_module
 from spe.extract import HEAD, Part
+from spe.intake import Intake, spool
 from spe.keep import keep_files, place_staged, stage_files
 from spe.model import Output
+from spe.parts import Begin, End
 from spe.session import private_write
 from syncs import Syncs
 from test_core_desk import office
@@ -19,11 +22,9 @@ from test_core_receive import END, Post, part
 
 
 @pytest.mark.parametrize("name", ["out", "file"])
-def test_a_large_result_is_on_disk_to_its_last_byte_before_anybody_looks_at_it(
+def test_a_large_result_is_on_disk_before_anybody_looks_at_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Also what came after the last sync in between."""
-    monkeypatch.setattr("spe.intake.SYNC_EVERY", 300_000)
     syncs, looked_at = Syncs(monkeypatch), list[bool]()
 
     class Looking(Post):
@@ -35,6 +36,27 @@ def test_a_large_result_is_on_disk_to_its_last_byte_before_anybody_looks_at_it(
 
     assert asyncio.run(Looking(tmp_path / "incoming").send(part(name, b"x" * 1_000_001), END)) == 200
     assert looked_at == [True]
+
+
+def test_what_comes_after_the_last_sync_of_a_large_result_is_synced_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spe.intake.SYNC_EVERY", 300_000)
+    syncs = Syncs(monkeypatch)
+
+    async def run() -> None:
+        with spool(tmp_path / "incoming") as into:
+            intake = Intake({"out": False}, 0, into, lambda: False)
+            for event in (Begin("out"), b"x" * 400_000):
+                await intake.take(event)
+            await until(lambda: syncs.seen, "the disk writes while more comes")
+            await intake.take(b"the end")
+            await intake.take(End())
+            path = intake.parts["out"].path
+            assert path and path.stat().st_size == 400_007
+            assert [one.size for one in syncs.seen] == [400_000, 400_007] and len(syncs.whole(path)) == 1
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("size", [1, HEAD + 1])
@@ -65,19 +87,37 @@ def test_files_are_kept_when_their_bytes_their_names_and_their_folders_are_on_di
         syncs.assert_the_name_is_on_disk(tmp_path / path)
 
 
+@pytest.mark.parametrize("spooled", [False, True])
 def test_files_of_a_second_result_are_on_disk_before_they_replace_the_first_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spooled: bool
 ) -> None:
     (tmp_path / "files/3").mkdir(parents=True)
     (tmp_path / "files/3/a.txt").write_bytes(b"of the first one")
+    part = Part.of("a", b"new")
+    if spooled:
+        (tmp_path / "incoming").mkdir()
+        (tmp_path / "incoming/x").write_bytes(b"new")
+        part = Part("a", None, tmp_path / "incoming/x", 3)
     syncs = Syncs(monkeypatch)
-    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": Part.of("a", b"new")}, 7)
+    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": part}, 7)
     staged = tmp_path / moves["files/3/a.txt"]
-    assert syncs.whole(staged) and (tmp_path / "files/3/a.txt").read_bytes() == b"of the first one"
-    syncs.assert_the_name_is_on_disk(staged)
+    assert (tmp_path / "files/3/a.txt").read_bytes() == b"of the first one"
+    assert spooled or syncs.whole(staged)  # one in the spool was synced as it was received
+    for path in (staged, tmp_path / "incoming"):
+        syncs.assert_the_name_is_on_disk(path)
     place_staged(tmp_path, 3, moves)
     assert (tmp_path / "files/3/a.txt").read_bytes() == b"new"
     syncs.assert_the_name_is_on_disk(tmp_path / "files/3/a.txt")
+
+
+def test_a_second_result_is_the_first_one_with_files_and_its_folders_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": Part.of("a", b"new")}, 7)
+    syncs = Syncs(monkeypatch)
+    place_staged(tmp_path, 3, moves)
+    for path in ("files/3/a.txt", "files/3", "files"):
+        syncs.assert_the_name_is_on_disk(tmp_path / path)
 
 
 def test_the_store_speaks_of_files_only_when_they_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
