@@ -266,6 +266,12 @@ def test_each_thing_that_a_set_computes_with_is_part_of_it_by_itself(sweep: Writ
     assert len(changed) == 2, "and a plan of the other one is read anew"
 
 
+def test_a_parameter_of_another_name_makes_another_set(sweep: Write) -> None:
+    """Also where the command does not use it: a worker, a hook or a table may."""
+    grids = ["{x: [1], y: [2]}", "{x: [1], z: [2]}", "{y: [1], x: [2]}"]
+    assert len({keys(sweep(f"command: sim\nparameters: {{grid: {grid}}}\n"))[0] for grid in grids}) == 3
+
+
 def test_what_is_only_written_differently_is_the_same_set(sweep: Write) -> None:
     parameters = "parameters: {grid: {x: [1], y: [2]}}\n"
     one = sweep("command: sim {{x}}\nenv: {A: '{{ x }}', B: b}\ninputs: {a: '1', b: '2'}\n" + parameters)
