@@ -247,6 +247,11 @@ def test_what_a_set_computes_makes_it_another_one(sweep: Write) -> None:
         ("command: sim\nenv: {A: '{{ x }}'}\n", "command: sim\nenv: {A: '{{ y }}'}\n"),
         ("command: sim\ninputs: {A: a}\n", "command: sim\nenv: {A: a}\n"),
         ("command: sim\ninputs: {a: one.dat}\n", "command: sim\ninputs: {a: {file: one.dat}}\n"),
+        # What an interpreter reads is a program, and its content no part of the set.
+        (
+            "command: sh one.dat\ninputs: {one.dat: one.dat}\n",
+            "command: sh one.dat\ninputs: {one.dat: {file: one.dat}}\n",
+        ),
         ("command: sim\ninputs: {a: {file: one.dat}}\n", "command: sim\ninputs: {b: {file: one.dat}}\n"),
         ("command: sim\ninputs: {a: {file: one.dat}}\n", "command: sim\ninputs: {a: {file: two.dat}}\n"),
         ("command: sim\ninputs: {a: '{{ x }}'}\n", "command: sim\ninputs: {a: '{{ y }}'}\n"),
