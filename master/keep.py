@@ -35,6 +35,7 @@ def stage_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Par
     speaks of them.
     """
     moves: dict[str, str] = {}
+    touched: set[Path] = set()
     for output in outputs:
         if output.file is None:
             continue
@@ -47,8 +48,10 @@ def stage_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Par
                 file.write(part.read())
                 file.flush()
                 os.fsync(file.fileno())
-            sync_folder(lies.parent)
+        touched.update((lies.parent, folder))
         moves[output.file] = str(lies.relative_to(folder))
+    for directory in touched:  # else a power cut may leave the database with the name of a file that has none
+        sync_folder(directory)
     return moves
 
 
@@ -64,7 +67,8 @@ def place_staged(folder: Path, task: int, moves: Mapping[str, str]) -> None:
     for path in home.iterdir():
         if str(path.relative_to(folder)) not in moves:
             path.unlink()
-    sync_folder(home)
+    for directory in (home, home.parent, folder):  # the result before may have had no files, and so no folder
+        sync_folder(directory)
     if not moves:
         home.rmdir()
 

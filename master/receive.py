@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 from collections.abc import Awaitable, Mapping
 from typing import NoReturn, TypeVar
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 MAX_PARTS = 1000
 HEADS = 16 * 1024 * 1024  # bytes for all that is not content
 AT_ONCE = 256 * 1024  # bytes of a body that is read as a whole
+HUNG_UP = getattr(select, "POLLRDHUP", 0)  # Linux alone tells it also while something is left to be read
 PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sender at least so many bytes come
 
 
@@ -79,7 +81,19 @@ class Source:
 
     def gone(self) -> bool:
         """Whether the sender is."""
-        return self.request.transport is None or self.request.transport.is_closing()
+        transport = self.request.transport
+        return transport is None or transport.is_closing() or _has_hung_up(transport)
+
+
+def _has_hung_up(transport: asyncio.BaseTransport) -> bool:
+    """Whether the other end has closed its connection. The system is asked: of a body that is not read on, because
+    there is no room for it, the event loop hears nothing."""
+    connection = transport.get_extra_info("socket")
+    if connection is None or connection.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), HUNG_UP)
+    return bool(poll.poll(0))
 
 
 def cut(request: web.Request, why: str) -> NoReturn:

@@ -120,6 +120,17 @@ def test_check_exits_3_when_no_host_comes_up(squares: Bench) -> None:
 # -- run and its table
 
 
+def test_a_hosts_file_of_the_command_line_is_the_one_where_the_user_stands(bench: Bench) -> None:
+    """Not one of the same name beside spe.yaml, which may be in another folder."""
+    bench.write("project/spe.yaml", "command: echo 1\nhosts: hosts.txt\n")
+    bench.write("project/hosts.txt", "beside.invalid\n")
+    bench.write("hosts.txt", "localhost slots=1\n")
+    bench.ok("run", "-f", "project/spe.yaml", "--hosts", "hosts.txt")
+    assert (bench.folder / "project/runs/project/results.csv").read_text().splitlines()[1].startswith("1,1,localhost")
+    done = bench.spe("run", "-f", "project/spe.yaml", "--fresh")
+    assert done.code == 3 and "beside.invalid" in done.err, "its own one is beside it"
+
+
 def test_run_ends_with_the_table_the_statistics_and_the_path(finished: tuple[Bench, Done]) -> None:
     squares, done = finished
     assert done.code == 1, done

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+import re
 import shlex
+import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from needs import need_program
 from spe.errors import ConfigError
 from spe.pattern import Condition, Pattern, number, split
 
@@ -36,16 +41,78 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     assert [word.literal for word in split(" ".join(map(shlex.quote, words)))] == words
 
 
+def words_of_a_shell(text: str) -> list[str]:
+    """As POSIX splits it; raises ValueError for a quote that is not closed and for a backslash at the end.
+
+    Not shlex: it keeps the newline of a continued line, and after an escaped backslash there is no continued line. So
+    the text is read from the front, a backslash always together with what it quotes.
+    """
+    words, word, quote, rest = list[str](), None, "", text
+    while rest:
+        char, rest = rest[0], rest[1:]
+        if char == "\\" and quote != "'":
+            if not rest:
+                raise ValueError("nothing is behind the backslash")
+            escaped, rest = rest[0], rest[1:]
+            if escaped != "\n":
+                word = (word or "") + ("\\" if quote and escaped not in '$`"\\' else "") + escaped
+        elif char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote, word = char, word or ""
+        elif quote or char not in " \t\n":
+            word = (word or "") + char
+        elif word is not None:
+            words.append(word)
+            word = None
+    if quote:
+        raise ValueError("a quote is not closed")
+    return words if word is None else [*words, word]
+
+
 @given(st.text(st.sampled_from("ab '\"\\\n\t$`"), max_size=15))
+@example("\\\\\n")  # an escaped backslash, and a newline that ends its word
+@example("a\\\\\\\nb")  # an escaped backslash, and a line that goes on
+@example('"\\\\\n"')
 def test_words_are_those_of_a_shell(text: str) -> None:
     try:
-        expected = shlex.split(text.replace("\\\n", ""))  # shlex keeps the newline of a continued line, sh doesn't
+        expected = words_of_a_shell(text)
     except ValueError:
         with pytest.raises(ConfigError):
             split(text)
         return
-    if "\\\n" not in text and "\\`" not in text and "\\$" not in text:
-        assert [word.literal for word in split(text)] == expected
+    assert [word.literal for word in split(text)] == expected
+    if "\\\n" not in text and not re.search(r"\\[`$]", text):  # where shlex is right, too
+        assert expected == shlex.split(text)
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "bash"])
+def test_real_shells_see_the_same_words(shell: str) -> None:
+    """Each text is the end of a command, so that a newline in it that is quoted by nothing ends the command."""
+    program = need_program(shell, shell)
+    pieces = ["\\\\", "\\\n", "\\a", "\\$", "\\`", '\\"', "\\'", "\\ ", "a", " ", '"', "'", "''", "\n"]
+    texts = ["".join(some) for count in (1, 2, 3, 4) for some in itertools.product(pieces, repeat=count)]
+    texts = [text for text in random.Random(1).sample(texts, 3000) if _is_whole(text)]
+    texts += ["\\\\\n", "a\\\\\n", "\\\\\\\nb", 'x"\\\\\n"y', 'x"\\\n"y', "x'\\\n'y", "'\\\\'\n", "\\\\\\\\\n"]
+    script = "show() { for word; do printf '%s\\0' \"$word\"; done; printf '\\1\\0'; }\n"
+    script += "".join(f"show {text}\n" for text in texts)
+    done = subprocess.run([program], input=script.encode(), capture_output=True, timeout=60, check=True)
+    seen = [one.split("\0")[:-1] for one in done.stdout.decode().split("\1\0")[:-1]]
+    assert not done.stderr and len(seen) == len(texts) > 500
+    for text, words in zip(texts, seen, strict=True):
+        assert words == words_of_a_shell(text) == [word.literal for word in split(text)], repr(text)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it is one command, with all quotes closed, for a shell that is given it line by line."""
+    try:
+        words_of_a_shell(text)
+        rest = text.rstrip("\n") if not text.endswith("\\\n") else text
+        # A newline that ends a word ends the command: marked by what no other text here has, it would be a word.
+        marked = words_of_a_shell(rest.replace("\n", "\n;"))
+    except ValueError:
+        return False
+    return not text.endswith("\\\n") and ";" not in [word[:1] for word in marked]
 
 
 @settings(deadline=None)  # the first expression of a process loads jinja

@@ -172,6 +172,23 @@ def test_hosts_are_a_file_or_a_list_or_given(sweep: Write, tmp_path: Path) -> No
     assert error.where == "spe.yaml:2: hosts" and "the file lab7 is not there" in error.what and "[lab1" in error.todo
 
 
+def test_a_hosts_file_is_beside_spe_yaml_and_one_of_the_command_line_is_where_the_user_stands(
+    sweep: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "hosts.txt").write_text("here1\n")
+    monkeypatch.chdir(tmp_path / "here")
+    plan = sweep("command: ./sim\nhosts: hosts.txt\n", hosts_txt="beside1\n")
+    assert [host.name for host in plan.hosts] == ["beside1"]
+    assert plan.hosts_file and plan.hosts_file.read_text() == "beside1\n"
+    plan = load(tmp_path, {"hosts": "hosts.txt"})
+    assert [host.name for host in plan.hosts] == ["here1"]
+    assert plan.hosts_file and plan.hosts_file.read_text() == "here1\n"
+    (tmp_path / "here" / "hosts.txt").unlink()
+    error = fault(lambda: load(tmp_path, {"hosts": "hosts.txt"}))
+    assert error.where == "command line: hosts" and "the file hosts.txt is not there" in error.what
+
+
 def test_a_setting_of_the_command_line_stands_above_the_file(sweep: Write, tmp_path: Path) -> None:
     sweep("command: ./sim\nattempts: 2\n")
     assert load(tmp_path / "spe.yaml", {"attempts": "5"}).config.attempts == 5
@@ -213,6 +230,58 @@ def test_what_a_set_computes_makes_it_another_one(sweep: Write) -> None:
     ]
     all_keys = [keys(sweep(text + "parameters: {grid: {x: [1, 2]}}\n", one="1", two="2")) for text in texts]
     assert len({key for some in all_keys for key in some}) == 2 * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # As words, each pair is the same: a shell expands what the one command says.
+        ("command: sim\n", "command: sim\nshell: true\n"),
+        ("command: '{{ x }}'\n", "command: '{{ x }}'\nshell: true\n"),
+        ("command: sim{{ x }}$HOME\n", "command: sim{{ x }}$HOME\nshell: true\n"),
+        ("command: sim a b\n", "command: sim 'a b'\n"),
+        ("command: sim {{ x }}\n", "command: sim x\n"),
+        ("command: sim {{ x }}\n", "command: sim {{ y }}\n"),
+        ("command: sim\nenv: {A: a}\n", "command: sim\nenv: {B: a}\n"),
+        ("command: sim\nenv: {A: a, B: b}\n", "command: sim\nenv: {A: b, B: a}\n"),
+        ("command: sim\nenv: {A: '{{ x }}'}\n", "command: sim\nenv: {A: '{{ y }}'}\n"),
+        ("command: sim\ninputs: {A: a}\n", "command: sim\nenv: {A: a}\n"),
+        ("command: sim\ninputs: {a: one.dat}\n", "command: sim\ninputs: {a: {file: one.dat}}\n"),
+        # What an interpreter reads is a program, and its content no part of the set.
+        (
+            "command: sh one.dat\ninputs: {one.dat: one.dat}\n",
+            "command: sh one.dat\ninputs: {one.dat: {file: one.dat}}\n",
+        ),
+        ("command: sim\ninputs: {a: {file: one.dat}}\n", "command: sim\ninputs: {b: {file: one.dat}}\n"),
+        ("command: sim\ninputs: {a: {file: one.dat}}\n", "command: sim\ninputs: {a: {file: two.dat}}\n"),
+        ("command: sim\ninputs: {a: '{{ x }}'}\n", "command: sim\ninputs: {a: '{{ y }}'}\n"),
+        (
+            "command: sim\ninputs: {a: {file: one.dat}, b: {file: two.dat}}\n",
+            "command: sim\ninputs: {a: {file: two.dat}, b: {file: one.dat}}\n",
+        ),
+    ],
+)
+def test_each_thing_that_a_set_computes_with_is_part_of_it_by_itself(sweep: Write, one: str, other: str) -> None:
+    """Nothing else tells these pairs apart."""
+    parameters = "parameters: {grid: {x: [1], y: [1]}}\n"
+    files = {"one_dat": "1", "two_dat": "2"}
+    assert keys(sweep(one + parameters, **files)) != keys(sweep(other + parameters, **files))
+    assert keys(sweep(one + parameters, **files)) == keys(sweep(one + parameters, **files))
+    changed = {sweep(text + parameters, **files).plan_digest() for text in (one, other)}
+    assert len(changed) == 2, "and a plan of the other one is read anew"
+
+
+def test_a_parameter_of_another_name_makes_another_set(sweep: Write) -> None:
+    """Also where the command does not use it: a worker, a hook or a table may."""
+    grids = ["{x: [1], y: [2]}", "{x: [1], z: [2]}", "{y: [1], x: [2]}"]
+    assert len({keys(sweep(f"command: sim\nparameters: {{grid: {grid}}}\n"))[0] for grid in grids}) == 3
+
+
+def test_what_is_only_written_differently_is_the_same_set(sweep: Write) -> None:
+    parameters = "parameters: {grid: {x: [1], y: [2]}}\n"
+    one = sweep("command: sim {{x}}\nenv: {A: '{{ x }}', B: b}\ninputs: {a: '1', b: '2'}\n" + parameters)
+    other = sweep("command: sim '{{ x }}'\nenv: {B: b, A: '{{x}}'}\ninputs: {b: '2', a: '1'}\n" + parameters)
+    assert keys(one) == keys(other) and one.plan_digest() == other.plan_digest()
 
 
 def test_results_hosts_worker_content_and_limits_do_not_make_it_another_one(sweep: Write, tmp_path: Path) -> None:

@@ -166,6 +166,23 @@ def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: P
     asyncio.run(run())
 
 
+def test_a_set_that_is_put_back_by_hand_has_all_its_attempts_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", attempts=2) as at:
+            acts, client = acting(at), await at.client("h")
+            await at.take(client)  # the other one runs on
+            for _ in range(2):
+                await fail(at, client)
+            assert states(at) == ["waiting", "failed"]
+            await say(acts, "retry", tasks=[2])
+            for ends in ("waiting", "failed"):
+                await at.feed()
+                await fail(at, client)
+                assert states(at) == ["waiting", ends]
+
+    asyncio.run(run())
+
+
 def test_a_drained_host_gets_nothing_and_is_sent_home_when_it_has_finished_what_it_has(tmp_path: Path) -> None:
     async def run() -> None:
         async with office(tmp_path, "a", "b", "c") as at:

@@ -43,6 +43,7 @@ class Judging(Judges):
         self.held: dict[str, asyncio.Event] = {}
         self.looking: set[str] = set()
         self.fault: Exception | None = None
+        self.verdict: Verdict | None = None  # in place of the real one
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         self.looking.add(host)
@@ -50,7 +51,7 @@ class Judging(Judges):
             await self.held[host].wait()
         if self.fault:
             raise self.fault
-        return await super().judge(task, host, seconds, parts)
+        return self.verdict or await super().judge(task, host, seconds, parts)
 
 
 def key_of(values: Mapping[str, str]) -> bytes:
@@ -261,7 +262,107 @@ def test_after_a_restart_late_words_about_old_tickets_mean_what_they_did(tmp_pat
     asyncio.run(run())
 
 
+def test_clients_register_after_a_restart_however_many_there_were(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            before = [await at.client(f"h{n}") for n in range(11)]
+        async with office(tmp_path, "a") as at:
+            after = [await at.client(f"h{n}") for n in range(3)]
+            assert len({*before, *after}) == 14 == len(at.stored("SELECT id FROM clients"))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("first", ["failed", "rejected"])
+@pytest.mark.parametrize("second", ["rejected", "accepted", "kept for a hook that is broken"])
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_ticket_uses_up_one_attempt_however_often_and_to_whichever_master_it_is_sent(
+    tmp_path: Path, first: str, second: str, restart: bool
+) -> None:
+    async def before(at: Office) -> int:
+        (ticket,) = await at.take(await at.client("h"))
+        if first == "failed":
+            await at.desk.failed("1", ticket, {}, "exit code 1")
+        else:
+            assert (await at.bring(ticket, "")).startswith("rejected")
+        assert at.stored("SELECT state, attempts FROM tasks") == [("waiting", 1)]
+        return ticket
+
+    async def after(at: Office, ticket: int) -> None:
+        if second == "rejected":
+            assert (await at.bring(ticket, "")).startswith("rejected")
+            assert at.stored("SELECT state, attempts FROM tasks") == [("waiting", 1)]
+            return
+        if second != "accepted":
+            at.judging.verdict = Verdict((), "hooks.py:check has a fault", fault=True)
+        await at.bring(ticket, "1")
+        state = "done" if second == "accepted" else "failed"
+        assert at.stored("SELECT state, attempts FROM tasks") == [(state, 1)]
+
+    async def run() -> None:
+        async with office(tmp_path, "a", attempts=3) as at:
+            ticket = await before(at)
+            if not restart:
+                await after(at, ticket)
+        if restart:
+            async with office(tmp_path, "a", attempts=3) as at:
+                await after(at, ticket)
+
+    asyncio.run(run())
+
+
+def test_a_host_that_was_slow_and_not_lost_is_not_counted_as_lost_by_the_next_master(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            client = await at.client("h")
+            (ticket,) = await at.take(client)
+            at.now += LATER
+            await at.desk.tick()
+            assert at.stored("SELECT lost FROM tasks") == [(1,)]
+        async with office(tmp_path, "a") as at:
+            at.farm.register(at.now, "h", "", 1, True)
+            for old, task in await at.store.live() or [await at.store.find(ticket)]:
+                old.leased = True  # as the run does for a client that pings
+                at.farm.restore(task, old)
+            assert await at.desk.ping(client, [ticket], 0) == []
+            assert at.stored("SELECT lost FROM tasks") == [(0,)]
+
+    asyncio.run(run())
+
+
 # -- handing out
+
+
+def test_what_is_given_to_a_client_that_hangs_up_meanwhile_waits_again_at_once_and_no_host_is_lost(
+    tmp_path: Path,
+) -> None:
+    """Its records were being committed, and never left."""
+
+    async def run() -> None:
+        async with office(tmp_path, "a", "b") as at:
+            gone, other = await at.client("gone"), await at.client("other")
+            given = await at.desk.tasks(gone, 2, 0, lambda: at.farm.running == 0)
+            assert given == [] and at.farm.running == 0
+            assert at.stored("SELECT state FROM tickets") == [("expired",)] * 2
+            assert len(await at.take(other, 2)) == 2
+            assert at.stored("SELECT lost, attempts FROM tasks") == [(0, 0)] * 2
+            assert not at.farm.clients_to_call(), "it has nothing that it could be told of"
+
+    asyncio.run(run())
+
+
+def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", feed=False) as at:
+            gone, other = await at.client("gone"), await at.client("other")
+            held = asks(at, other)
+            await until(lambda: at.desk._idle, "the request is held")
+            await at.feed()
+            assert await at.desk.tasks(gone, 1, 0, lambda: at.farm.running == 0) == []
+            (record,) = await asyncio.wait_for(held, 20)
+            assert record.task.number == 1 and record.ticket.client == other
+
+    asyncio.run(run())
 
 
 def test_a_task_whose_work_cannot_be_made_fails_with_the_reason_and_the_next_is_given(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from aiohttp import web
 from core_kit import until
 from spe.extract import HEAD, Part
+from spe.intake import Spool
 from spe.receive import MAX_PARTS, SIDE_LIMIT, BodyRefused, receive, spool
 from spe.server import Server
 
@@ -193,4 +195,119 @@ def test_a_disk_that_fails_meanwhile_is_no_accepted_result(
     monkeypatch.setattr("spe.intake.SYNC_EVERY", 100_000)
     monkeypatch.setattr("os.fdatasync", fails)
     status, got = post(part("file", b"x" * 1_000_000), END)
+    assert (status, got.ends) == (500, ["OSError"])
+
+
+# -- a full disk
+
+
+class FullDisk:
+    """A disk without room until it is let: at the opening of a file, while it is written, or when it is synced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+        self.where, self.refused, self.room = where, 0, False
+        self._new, self._fsync = Spool.new, os.fsync
+        monkeypatch.setattr("spe.intake.FULL_DISK_PAUSE", 0.01)
+        monkeypatch.setattr(Spool, "new", lambda spool: self._open(spool))
+        monkeypatch.setattr(os, "fsync", self._sync)
+
+    def _refuse(self, where: str) -> None:
+        if where == self.where and not self.room:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def _open(self, spool: Spool) -> FileIO:
+        self._refuse("open")
+        disk, made = self, self._new(spool)
+
+        class Full(FileIO):
+            def write(self, data: Any) -> int:
+                disk._refuse("write")
+                return super().write(data)
+
+        made.close()
+        return Full(spool.made[-1], "w")
+
+    def _sync(self, file: int) -> None:
+        self._refuse("sync")
+        self._fsync(file)
+
+
+class Sender:
+    """A client that sends a whole body and waits, or hangs up."""
+
+    def __init__(self, post: Post, body: bytes) -> None:
+        self.post, self.body = post, body
+
+    async def __aenter__(self) -> Sender:
+        app = web.Application(client_max_size=2**62)
+        app.router.add_post("/", self.post._handle)
+        self._server = Server(app)
+        await self._server.start("127.0.0.1", 0, None)
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {TYPE}\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        self.writer.write(head.encode() + self.body)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+        await self._server.stop()
+
+    async def status(self) -> int:
+        return int((await asyncio.wait_for(self.reader.readline(), 20)).split()[1])
+
+
+WHERE = pytest.mark.parametrize("where", ["open", "write", "sync"])
+#: The larger one is read in pieces, and while one waits for room the rest is left in the connection.
+SIZE = pytest.mark.parametrize("size", [10, 1_000_000])
+
+
+@WHERE
+@SIZE
+def test_a_sender_that_has_gone_is_not_waited_for_while_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, size: int
+) -> None:
+    """Else each try of a client that tries again would wait here for ever, with its file and its task."""
+    disk, post = FullDisk(monkeypatch, where), Post(tmp_path / "incoming")
+
+    async def run() -> None:
+        async with Sender(post, part("file", b"x" * size) + END) as sender:
+            await until(lambda: disk.refused > 2 or post.ends, "the disk refuses")
+            assert post.ends == [], "it waits as long as the sender does"
+            sender.writer.close()
+            await until(lambda: post.ends, "the request has ended")
+
+    asyncio.run(run())
+    assert post.ends == ["ConnectionResetError"] and post.spooled() == []
+
+
+@WHERE
+@SIZE
+def test_a_result_waits_for_room_as_long_as_its_sender_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, size: int
+) -> None:
+    disk, post = FullDisk(monkeypatch, where), Post(tmp_path / "incoming")
+
+    async def run() -> int:
+        async with Sender(post, part("file", b"x" * size) + END) as sender:
+            await until(lambda: disk.refused > 2 or post.ends, "the disk refuses")
+            disk.room = True
+            if where == "sync":  # what a disk has lost after it had taken it is sent again
+                await until(lambda: post.ends, "the request has ended")
+                return 0
+            return await sender.status()
+
+    assert asyncio.run(run()) == (0 if where == "sync" else 200)
+    assert post.ends == (["ConnectionResetError"] if where == "sync" else ["200"]) and post.spooled() == []
+    assert where == "sync" or post.parts == {"file": b"x" * size}
+
+
+def test_a_disk_that_is_sick_and_not_full_is_an_error_at_once(
+    post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fails)
+    status, got = post(part("file", b"x" * 10), END)
     assert (status, got.ends) == (500, ["OSError"])

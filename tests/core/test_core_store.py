@@ -371,7 +371,72 @@ def test_retry_puts_back_what_failed_with_all_its_attempts(store: Store) -> None
     asyncio.run(run())
 
 
+def test_what_is_put_back_by_hand_is_as_if_it_had_never_run(store: Store) -> None:
+    """By `spe retry` between two runs, and into one that goes on."""
+    rest = "attempts, lost, faults, reason, ticket, collected"
+
+    async def run() -> None:
+        await plan(store, *"abcd")
+        failed = [TaskMoved(n, TaskState.FAILED, 3, 2, "no", n, {"exit:1": 3}) for n in (1, 2, 3)]
+        await store.commit([*(TicketIssued(n, n, "1", "lab01") for n in (1, 2, 3)), *failed])
+        for number in (1, 2, 3):
+            await store.mark_collected(number, well=False)
+        await store.cancel([4], "cancelled by hand")
+        before = {1: TaskState.FAILED, 4: TaskState.CANCELLED}
+        assert await store.put_back([1, 3, 4], but=[3]) == before
+        assert (await store.settle(Decision(1, "{}", retry=[2], before=10))).retried == 1
+        rows = looked_at(store.path, f"SELECT number, state, {rest} FROM tasks ORDER BY number")
+        as_new = ("waiting", 0, 0, None, None, None, None)
+        assert rows == [(1, *as_new), (2, *as_new), (3, "failed", 3, 2, '{"exit:1": 3}', "no", 3, 2), (4, *as_new)]
+        found = [(t.number, t.attempts, t.lost, t.faults) for _, t in await store.waiting(-1, 9)]
+        assert found == [(n, 0, 0, {}) for n in (1, 2, 4)]
+
+    asyncio.run(run())
+
+
+def test_a_finished_set_that_runs_again_has_all_its_attempts_and_keeps_the_ticket_of_its_row(store: Store) -> None:
+    async def run() -> None:
+        await plan(store, "a")
+        issued, ended, _ = done(1, 1)
+        await store.commit([issued, ended, TaskMoved(1, TaskState.DONE, 3, 2, "", 1, {"exit:1": 2})])
+        await store.mark_collected(1, well=True)
+        assert (await store.settle(Decision(1, "{}", fresh=True, before=2))).again == 1
+        row = looked_at(store.path, "SELECT state, attempts, lost, faults, reason, collected, ticket FROM tasks")
+        assert row == [("waiting", 0, 0, None, None, None, 1)]
+
+    asyncio.run(run())
+
+
+def test_only_sets_of_todays_parameters_are_put_back(store: Store) -> None:
+    async def run() -> None:
+        await plan(store, "a", "b", "c")
+        await store.commit([TaskMoved(n, TaskState.FAILED, 1, 0, "no") for n in (1, 2)])
+        await store.cancel([3], "cancelled by hand")
+        await plan(store, "b")
+        assert await store.put_back(None, []) == {2: TaskState.FAILED}
+        for decision in (Decision(1, "{}", retry=(), before=10), Decision(1, "{}", fresh=True, before=10)):
+            assert (await store.settle(decision)).retried == 0
+        states = [row[0] for row in looked_at(store.path, "SELECT state FROM tasks ORDER BY number")]
+        assert states == ["failed", "waiting", "cancelled"]
+
+    asyncio.run(run())
+
+
 # -- a restart
+
+
+def test_after_many_clients_the_next_one_has_an_id_that_none_had(store: Store) -> None:
+    """As text, 9 comes after 10 and 100: registering would break on an ID that is taken."""
+
+    async def run() -> None:
+        for count in (9, 10, 11, 100):
+            ticket, client = await store.next_ids()
+            await store.commit([ClientCame(str(n), "h", "", 1, True) for n in range(client, count + 1)])
+            issued = [TicketIssued(n, 1, "1", "h") for n in range(ticket, count + 1)]
+            await store.commit(issued)
+            assert await store.next_ids() == (count + 1, count + 1)
+
+    asyncio.run(run())
 
 
 def test_after_a_restart_tickets_that_were_out_and_lost_ones_of_living_clients_are_good(tmp_path: Path) -> None:

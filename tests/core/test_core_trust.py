@@ -11,7 +11,7 @@ from spe.farm import Farm
 from spe.keys import Times
 from spe.model import Failure, TaskState, Ticket
 from spe.reasons import sentences, written
-from spe.scheduler import COPY_FACTOR, COPY_UNKNOWN
+from spe.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
 from spe.standing import Standing
 from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
 
@@ -137,6 +137,28 @@ def test_at_the_end_the_task_that_runs_longest_is_copied_to_an_idle_host_and_the
     assert finish(farm, copy, 20)
     assert farm.ping(20, slow, [old.id, young.id]) == [old.id]
     assert not finish(farm, old, 30), "the other copy is dropped"
+
+
+def test_of_several_long_tasks_the_oldest_is_copied_first() -> None:
+    """Who has run longest will run longest: the rest of the youngest is the shortest."""
+    farm = make_farm(13)
+    fast, slow = host(farm, "fast"), host(farm, "slow")
+    with_median(farm, fast, 10, wall=10.0)
+    running = {began: farm.take(began, slow, 1)[0].task for began in (0.0, 2.0, 4.0)}
+    now = 10 * COPY_FACTOR + 5
+    farm.tick(now)
+    assert [ticket.task for ticket in farm.take(now, fast, 4)] == [running[began] for began in (0.0, 2.0, 4.0)]
+
+
+def test_a_task_is_a_straggler_once_whatever_runs_of_it_and_only_when_it_is_long() -> None:
+    def out(task: int, issued: float) -> Ticket:
+        return Ticket(0, task, "1", "h", issued)
+
+    tickets = [out(1, 5.0), out(2, 1.0), out(3, 3.0), out(2, 4.0), out(4, 90.1)]
+    assert stragglers(tickets, 100.0, 0.0) == [2, 3, 1], "no median is known"
+    assert stragglers(tickets, 5.0 + COPY_UNKNOWN, 0.0) == [2, 3, 1] and stragglers(tickets, 34.9, 0.0) == [2, 3]
+    assert stragglers(tickets, 100.0, 6.0) == [2, 3, 1, 4]
+    assert stragglers([out(1, 0.0)], COPY_LEAST, 0.001) == [1] and stragglers([out(1, 0.1)], COPY_LEAST, 0.001) == []
 
 
 def test_no_copy_is_made_while_tasks_wait_or_more_may_come_or_the_sweep_drains() -> None:

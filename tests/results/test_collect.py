@@ -24,6 +24,7 @@ from spe.collect import (
 )
 from spe.errors import ConfigError, StoreError
 from spe.model import Kind, Output, ResultSpec
+from syncs import Syncs
 
 OUT = ResultSpec("out")
 
@@ -158,3 +159,16 @@ def test_all_files_are_made_at_once(tmp_path: Path) -> None:
     assert write_all(tmp_path, ["x"], specs, ["table", "concat"], lambda: rows, []) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["failed.csv", "out.txt", "results.csv"]
     assert (tmp_path / "failed.csv").read_text() == "number,x,reason\n"
+
+
+def test_a_power_cut_finds_each_file_as_it_was_or_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [ResultRow(n, {"x": str(n)}, {"out": Output("out", "a" * 50)}, "h", 0.0, 1) for n in range(1, 5000)]
+    failed = [FailedRow(7, {"x": "7"}, "exit code 3")]
+    names = ["results.csv", "failed.csv", "out.txt"]
+    for name in names:
+        (tmp_path / name).write_text("old")
+    syncs = Syncs(monkeypatch)
+    write_all(tmp_path, ["x"], [OUT], ["concat"], lambda: rows, failed)
+    for name in names:
+        syncs.assert_content_came_before_the_name(tmp_path / name)
+        syncs.assert_the_name_is_on_disk(tmp_path / name)
