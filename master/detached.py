@@ -48,7 +48,7 @@ def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, s
     path.unlink(missing_ok=True)
     with os.fdopen(_open(folder), "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spe", *arguments],
+            [sys.executable, "-P", "-m", "spe", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -26,6 +26,7 @@ from .paramfile import ParameterFile, name_fault
 from .pattern import Condition, Pattern, split
 from .recipe import Identity, InputPattern, Recipe
 from .record import record
+from .segments import Segment
 from .steps import parse_parameter_option
 from .workerfile import find_worker
 from .yamlfile import Document
@@ -215,7 +216,7 @@ class _Builder:
         if self.config.shell or path is None or "/" not in path or path.startswith("/"):
             return None, words
         worker = find_worker(Path(path).name, {"any": path}, self.folder, {"any": self.document.where("command")})
-        return worker, [Pattern.parse("./" + worker.name), *words[1:]]
+        return worker, [Pattern([Segment(False, f"./{worker.name}")]), *words[1:]]  # a name is text, also one with {{
 
     def _recipe(self, words: list[Pattern], worker: Worker | None, names: tuple[str, ...]) -> Recipe:
         inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())
