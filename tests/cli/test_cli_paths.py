@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from cli_kit import Bench, wait_until
-from spe.sweep import from_command_line
 
 NAMES = ("-what?x#b %41 100% [x] ü", "it's \"$HOME\" * ; {{ n }} `id` \\ &mode=memory:", os.fsdecode(b"a\nb \xff"))
 HOOKS = "def check(task, result):\n    return True\ndef gather(task, result):\n    pass\n"
@@ -58,12 +57,11 @@ def test_a_run_that_was_renamed_to_anything_is_read_by_that_name(strange: Bench)
     assert [path.name for path in (strange.folder / "runs").iterdir()] == [strange.folder.name]
 
 
-def test_a_worker_whose_name_looks_like_a_pattern_is_no_pattern(tmp_path: Path) -> None:
-    worker = tmp_path / "{{ n }}%[x]"
-    worker.write_text("#!/bin/sh\n")
-    worker.chmod(0o755)
-    sweep = from_command_line(["./{% raw %}{{ n }}{% endraw %}%[x]", "{{ n }}"], ["n=1"], tmp_path)
-    assert sweep.work({"n": "1"}).words == ("./{{ n }}%[x]", "1")
+def test_a_worker_whose_name_looks_like_a_pattern_is_run(bench: Bench) -> None:
+    bench.worker('echo "$0"', "{{x}}%[x]")
+    bench.write("spe.yaml", "name: t\ncommand: ./{'{'x}}%[x] {{ n }}\nparameters: {grid: {n: [1]}}\n")
+    bench.ok("run")
+    assert bench.column("stdout", "t")[0].endswith("/{{x}}%[x]")
 
 
 def test_a_hook_that_hangs_is_named_with_its_line_in_a_folder_of_any_name(tmp_path: Path) -> None:

@@ -132,7 +132,10 @@ def test_a_snapshot_without_its_shared_memory_is_read_with_its_log(folder: Path,
     assert set(Path("/tmp").glob("spe-read-*")) <= temporary
 
 
-def test_a_living_run_is_read_through_a_read_only_mount_as_it_goes_on(folder: Path) -> None:
+def test_a_living_run_is_read_through_a_read_only_mount_as_it_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryDirectory", None)  # one that writes all the time could not be copied
     store = fill(folder)
     try:
         with read_only(folder) as seen:
@@ -149,7 +152,7 @@ def test_a_rollback_journal_that_a_kill_left_is_rolled_back_in_a_copy(folder: Pa
     writer.execute("PRAGMA journal_mode=DELETE")
     writer.execute("PRAGMA cache_size=1")
     writer.execute("BEGIN IMMEDIATE")
-    writer.execute("DELETE FROM tasks")
+    writer.execute("UPDATE counts SET sets = 99")
     writer.executemany("INSERT INTO meta VALUES (?, ?)", ((f"k{n}", "x" * 3000) for n in range(100)))
     killed = tmp_path / "killed"
     shutil.copytree(folder, killed)
