@@ -229,7 +229,7 @@ async def idle(server: Server, clients: int, length: float) -> Window:
 
 def all_stored(database: Path, sets: int) -> None:
     """What storing the sets costs is another matter."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+    with sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True) as opened:
         while (opened.execute("SELECT max(number) FROM tasks").fetchone()[0] or 0) < sets:
             time.sleep(0.2)
 

@@ -145,7 +145,7 @@ class Sweep:
 def ask(runs: Path, sql: str) -> int:
     """What the database says; 0 as long as there is none."""
     try:
-        connection = sqlite3.connect(f"file:{runs}/sweep.db?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"{(runs / 'sweep.db').absolute().as_uri()}?mode=ro", uri=True, timeout=10)
     except sqlite3.OperationalError:
         return 0
     try:

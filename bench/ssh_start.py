@@ -67,7 +67,7 @@ def until(condition: object, process: subprocess.Popen[bytes], what: str) -> Non
 def at_work(database: Path) -> int:
     """How many hosts have got a task."""
     try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as opened:
+        with sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True) as opened:
             return int(opened.execute("SELECT count(DISTINCT host) FROM tickets").fetchone()[0])
     except sqlite3.Error:
         return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from .detached import living
+from .detached import living, nothing_runs
 from .errors import UsageError
 from .record import record
 
@@ -53,7 +53,7 @@ def find(folder: Path) -> Place:
     """The master that works in runs/<name>/ now. Raises UsageError when there is none."""
     run = living(folder)
     if run is None:
-        raise UsageError("nothing runs here", where=str(folder), todo="`spe run` starts it, `spe status` shows it.")
+        raise nothing_runs(folder)
     url = urlsplit(run.page)
     host = "127.0.0.1" if url.hostname in (None, "0.0.0.0", "::") else url.hostname
     return Place(folder, url.scheme, url.port or 0, host or "", parse_qs(url.query)["token"][0])

@@ -19,11 +19,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from . import filesystem, writes
 from .changes import Change
+from .database import engine_for
 from .errors import StoreError
 from .nagging import Nagging
 
@@ -57,7 +58,7 @@ def _pragmas(connection: Any, journal: Sequence[str]) -> None:
 
 def open_engine(path: Path) -> Engine:
     """An engine on `path` that keeps what it committed through a power cut."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    engine = engine_for(path)
     journal = REMOTE if filesystem.remote(path.parent) else LOCAL
     event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

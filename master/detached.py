@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +22,7 @@ from .process import began
 from .record import record
 
 LOG = "run.log"
+HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as session.Lock writes it
 PAUSE = 0.1  # seconds between looks
 
 
@@ -35,7 +39,8 @@ def living(folder: Path) -> Living | None:
     try:
         facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
         run = Living(int(facts["pid"]), str(facts["page"]))
-        os.kill(run.pid, 0)
+        if not _is_there(run.pid):
+            return None
         if facts.get("began", "") != began(run.pid):
             return None  # the number is somebody else's by now
         if not same_folder(facts, folder):
@@ -45,13 +50,52 @@ def living(folder: Path) -> Living | None:
     return run
 
 
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # another user's, so it is there
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def owner_of_hidden(folder: Path) -> str:
+    """The user whose run goes on here but whose session we may not read; "" when there is no such run."""
+    path = folder / "master.json"
+    try:
+        owner = path.stat().st_uid
+        if os.access(path, os.R_OK):
+            return ""
+        holder = HOLDER.match((folder / "lock").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+    if holder and holder["host"] == socket.gethostname() and not _is_there(int(holder["pid"])):
+        return ""  # it was killed
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"user {owner}"
+
+
+def nothing_runs(folder: Path, todo: str = "`spe run` starts it, `spe status` shows it.") -> UsageError:
+    """Why no run in runs/<name>/ can be asked anything."""
+    if owner := owner_of_hidden(folder):
+        return UsageError(
+            f"a run of {owner} goes on here, and only {owner} can ask it or steer it",
+            where=str(folder),
+            todo=f"`spe status` shows what is stored; {owner} can give you the address of its page.",
+        )
+    return UsageError("nothing runs here", where=str(folder), todo=todo)
+
+
 def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, str]:
     """Start `spe ARGUMENTS` in a session of its own; its run, or its exit code and words when it ended at once."""
     path = folder / LOG
     path.unlink(missing_ok=True)
     with os.fdopen(_open(folder), "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "spe", *arguments],
+            [sys.executable, "-P", "-m", "spe", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -37,11 +37,11 @@ def of(folder: Path, mounts: Path = MOUNTS) -> FileSystem | None:
     """What the folder lies on; None where the system does not tell."""
     place = folder.resolve()
     try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return None
     found, best = None, -1
-    for line in lines:
+    for line in filter(None, lines):  # a name may have other characters that Python takes for the end of a line
         left, _, right = line.partition(" - ")
         point = Path(_unescaped(left.split(" ")[4]))
         if place.is_relative_to(point) and len(point.parts) >= best:  # of two at one place the later one is seen

@@ -105,7 +105,7 @@ class HookProcess:
         return _how(self._process.returncode or 0), "\n".join(f"  {line}" for line in stack), file, line
 
     def _place(self, frames: list[str]) -> tuple[str, int]:
-        inside = f'File "{self._setup.folder}{os.sep}'
+        inside = f'File "{_as_faulthandler_writes(str(self._setup.folder))}{os.sep}'
         for frame in frames:  # the innermost first
             if frame.startswith(inside):
                 file, _, rest = frame.removeprefix(inside).partition('", line ')
@@ -138,6 +138,17 @@ class HookProcess:
             text = line.decode("utf-8", "replace")
             self._last_words.append(text)
             self._log(text)
+
+
+def _as_faulthandler_writes(path: str) -> str:
+    """It writes ASCII only: all other characters of a name as numbers."""
+    return "".join(char if " " <= char <= "~" else _number(ord(char)) for char in path)
+
+
+def _number(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _how(code: int) -> str:

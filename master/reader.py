@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, and_, create_engine, func, select, text
+from sqlalchemy import Connection, and_, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from . import schema
 from .collect import FailedRow, ResultRow
+from .database import OpenForReading
 from .errors import StoreError, UsageError
 from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
@@ -96,18 +97,22 @@ class Reader:
         """`folder` is runs/<name>/. Raises UsageError when nothing ran there yet, StoreError for a newer schema."""
         self.folder = folder
         path = folder / "sweep.db"
-        if not path.exists():
-            raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")
-        self._engine = create_engine(f"sqlite:///{path}")
         try:
-            self._connection: Connection = self._engine.connect()
+            if not path.exists():
+                raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")
+            self._file = OpenForReading(path)
+            self._connection: Connection = self._file.connection
             found = int(self.meta("schema", "0"))
             for statement in schema.stand_ins(found or schema.VERSION):
                 self._connection.exec_driver_sql(statement)
             self._connection.exec_driver_sql("PRAGMA query_only=1")
         except DatabaseError as error:
             raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
+        except OSError as error:
+            todo = "Ask its owner for read permission."
+            raise StoreError(f"the database cannot be read: {error.strerror}", where=str(path), todo=todo) from error
         if found > schema.VERSION:
+            self.close()
             raise StoreError(
                 f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
                 where=str(path),
@@ -119,14 +124,19 @@ class Reader:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
-        self._engine.dispose()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Raises StoreError when somebody began to write what was read without locks."""
+        changed = kind is None and self._file.changed
         self.close()
+        if changed:
+            todo = "Do it once more."
+            what = "a run began while this was read, so it may mix two moments"
+            raise StoreError(what, where=str(self.folder), todo=todo)
 
     def meta(self, key: str, default: str = "") -> str:
         """A stored setting."""

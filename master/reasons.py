@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .detached import living
+from .detached import living, owner_of_hidden
 from .model import TaskState
 from .reader import Reader, TaskDetail
 
@@ -24,12 +24,21 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
         return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
     if task.state is TaskState.FAILED:
         return [f"it has failed: {task.reason}", *_evidence(task), "`spe retry` tries it again"]
-    reasons = [] if living(reader.folder) else ["nothing runs this sweep now: `spe run` goes on"]
+    reasons = _no_run(reader.folder)
     if task.state is TaskState.RUNNING:
         hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
         return [*reasons, f"it runs, on {hosts}"]
     reasons += sentences(standing) if not reasons else []
     return [*reasons, _place(reader, task), *_before(task)]
+
+
+def _no_run(folder: Path) -> list[str]:
+    """Nothing where a run goes on that wrote down how it stands."""
+    if living(folder):
+        return []
+    if owner := owner_of_hidden(folder):
+        return [f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"]
+    return ["nothing runs this sweep now: `spe run` goes on"]
 
 
 def _place(reader: Reader, task: TaskDetail) -> str:

@@ -27,6 +27,7 @@ from .pattern import Condition, Pattern, split
 from .program import part_of_worker
 from .recipe import Identity, InputPattern, Recipe
 from .record import record
+from .segments import Segment
 from .steps import parse_parameter_option
 from .sweep_folders import FILE, LINE, NAME, choose_for_file, choose_for_line
 from .workerfile import find_worker
@@ -239,7 +240,7 @@ class _Builder:
         if self.config.shell or path is None or "/" not in path or path.startswith("/"):
             return None, words
         worker = find_worker(Path(path).name, {"any": path}, self.folder, {"any": self.document.where("command")})
-        return worker, [Pattern.parse("./" + worker.name), *words[1:]]
+        return worker, [Pattern([Segment(False, f"./{worker.name}")]), *words[1:]]  # a name is text, also one with {{
 
     def _recipe(self, words: list[Pattern], worker: Worker | None, names: tuple[str, ...]) -> Recipe:
         inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())

@@ -49,7 +49,7 @@ LAYERS = [
 DOORS = {
     "paramiko": ("launch.",),
     "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "committing", "writes", "reader", "schema", "listing"),
+    "sqlalchemy": ("store", "committing", "database", "writes", "reader", "schema", "listing"),
     "aiohttp": ("web", "page", "stream", "acts", "asking", "receive", "server"),
     "yaml": ("yamlfile",),
     "ClusterShell": ("hostfile",),

@@ -10,6 +10,7 @@ import click
 
 from .. import __version__
 from ..errors import SpeError
+from . import output
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
 #: New objects between two looks for garbage: with Python's own 700 it looks hundreds of times at modules being loaded,
@@ -30,6 +31,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in (*FIRST, *MORE):
             return None
+        if name in WORKING:
+            output.keep_going()
         command: click.Command = import_module(f".{name}", __package__).command
         return command
 
@@ -51,6 +54,8 @@ class Commands(click.Group):
                 formatter.write_dl([(name, SUMMARY[name]) for name in names])
 
 
+#: Commands that do not end because nobody reads what they print.
+WORKING = ("run", "retry", "check", "collect", "doctor")
 SUMMARY = {
     "init": "Write spe.yaml and its companions, commented, that run as they are.",
     "check": "Show the plan and run one set; nothing of it is kept.",
@@ -89,30 +94,45 @@ def spe() -> None:
 def main() -> None:
     """The entry point: exit codes 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130 interrupted."""
     gc.set_threshold(MANY)
+    output.take_over()
+    try:
+        sys.exit(output.end(_exit_code()))
+    finally:
+        gc.freeze()  # the process ends: looking through all that was loaded for garbage takes a tenth of a second
+
+
+def _exit_code() -> int:
+    """Do what the command line says; what was wrong is said."""
     try:
         code = spe.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except output.Unread:
+        return 0  # the reader of our output (`| head`) has seen enough
     except click.ClickException as error:
         print(f"spe: {error.format_message()}", file=sys.stderr)
         if isinstance(error, click.UsageError) and error.ctx:
             print(f"  `{error.ctx.command_path} --help` tells what there is.", file=sys.stderr)
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
     except SpeError as error:
         print(f"spe: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
+        return error.exit_code
+    except PermissionError as error:
+        if error.filename is None:
+            return _own_fault()
+        print(f"spe: {error.filename}: permission denied\n  Ask its owner for the right to read it.", file=sys.stderr)
+        return 2
     except Exception:
-        import logging
-        import traceback
+        return _own_fault()
 
-        logging.getLogger("spe").exception("a fault of spe's own")
-        traceback.print_exc()
-        print("spe: this is a fault of spe's own, not yours; please report it with the lines above", file=sys.stderr)
-        sys.exit(2)
-    finally:
-        gc.freeze()  # the process ends: looking through all that was loaded for garbage takes a tenth of a second
+
+def _own_fault() -> int:
+    import logging
+    import traceback
+
+    logging.getLogger("spe").exception("a fault of spe's own")
+    traceback.print_exc()
+    print("spe: this is a fault of spe's own, not yours; please report it with the lines above", file=sys.stderr)
+    return 2

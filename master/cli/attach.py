@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UsageError
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..detached import follow, living
+    from ..detached import follow, living, nothing_runs
     from ..reader import Reader
     from .report import statistics_record, summary
 
     folder = folder_of(file, name)
     run = living(folder)
     if run is None:
-        raise UsageError("nothing runs here", where=str(folder), todo="`spe run` starts it, `spe status` shows it.")
+        raise nothing_runs(folder)
     if not quiet and not json_:
         click.echo(f"page: {run.page}", err=True)
     shown = ""

@@ -136,7 +136,8 @@ def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
     root.propagate = False
     layout = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     if folder:
-        handler: logging.Handler = logging.FileHandler(folder / "master.log", encoding="utf-8")
+        path = folder / "master.log"
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(layout)
         root.addHandler(handler)
     screen = logging.StreamHandler()
@@ -147,7 +148,9 @@ def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
 
 def print_json(value: object) -> None:
     """For programs, on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    # A byte of a file's name that is no UTF-8 is a lone surrogate here, which JSON can spell as such.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def files_there(left: Leftovers | None) -> dict[str, object]:

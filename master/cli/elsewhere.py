@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from ..errors import UsageError
+from . import output
 
 PLACE = re.compile(r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z", re.S)
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
@@ -45,6 +46,8 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
             return run_there(at, ssh_config, sys.argv[1:])
         if os.environ.pop(LISTENS, ""):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
+        if _goes_on(sys.argv[1:]):
+            output.end_when_unread()
         return command(*words, **options)
 
     at = click.option("--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine.")

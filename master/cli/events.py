@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from ..errors import UsageError
 from .common import as_json, folder_of, open_reader, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
@@ -37,12 +36,11 @@ def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, 
                 _print("note", note)
         return
     from ..calling import events
-    from ..detached import living
+    from ..detached import living, nothing_runs
 
     folder = folder_of(file, name)
     if living(folder) is None:
-        todo = "`spe events --past` prints what happened until now."
-        raise UsageError("nothing runs here", where=str(folder), todo=todo)
+        raise nothing_runs(folder, "`spe events --past` prints what happened until now.")
     for event, data in events(folder):
         if event == "note" or not notes:
             _print(event, data)

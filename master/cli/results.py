@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import UsageError
 from .common import as_json, open_reader, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
@@ -25,13 +26,14 @@ def command(file: Path, name: str | None, output: Path | None, json_: bool, quie
     Example: spe results --json > results.json
     """
     with open_reader(file, name) as reader:
-        stream = output.open("wb") if output else sys.stdout.buffer
+        if output is None:
+            _write(reader, sys.stdout.buffer, json_)
+            return
         try:
-            _write(reader, stream, json_)
-        finally:
-            stream.flush()
-            if output:
-                stream.close()
+            with output.open("wb") as stream:
+                _write(reader, stream, json_)
+        except OSError as error:
+            raise UsageError(f"it cannot be written: {error.strerror}", where=str(output)) from error
 
 
 def _write(reader: object, stream: object, json_: bool) -> None:

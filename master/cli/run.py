@@ -171,6 +171,7 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     from ..progress import Progress
     from ..run import Run, run_folder
     from ..session import make_run_folder
+    from .output import results_in
     from .report import report
 
     progress = Progress(quiet)
@@ -180,6 +181,7 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     make_run_folder(folder)
     for warning in filesystem.warnings(folder):
         progress.warn(warning)
+    results_in(folder / "results.csv")
     start_logging(folder, quiet, verbose)
     gc.freeze()  # what is loaded by now stays, and is looked through no more
     gc.set_threshold(_GARBAGE)  # each held request is many objects, and to look through those of thousands takes long

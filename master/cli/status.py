@@ -118,12 +118,13 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     """About the run that goes on, if there is one."""
-    from ..detached import living
+    from ..detached import living, owner_of_hidden
     from ..display import pace
 
     run = living(folder)
     if run is None:
-        return []
+        owner = owner_of_hidden(folder)
+        return [f"a run of {owner} goes on here"] if owner else []
     how = pace(document, time.time()) if document else "its master does not answer now"
     lines = [f"runs as process {run.pid}" + (f": {how}" if how else "")]
     if document and document["sweep"]["paused"]:

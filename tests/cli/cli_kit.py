@@ -129,7 +129,7 @@ class Bench:
         path = self.runs(name) / "sweep.db"
         if not path.exists():
             return []
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(sql).fetchall()
         except sqlite3.OperationalError:  # not yet made
