@@ -114,6 +114,8 @@ class Reader:
         self.plan = int(self.meta("plan", "0"))
         self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
         self.results: list[str] = json.loads(self.meta("results", "[]"))
+        self.kinds: dict[str, str] = json.loads(self.meta("kinds", "{}"))  # of the results; before schema 6 unknown
+        self.numeric: list[str] = json.loads(self.meta("numeric", "[]"))  # parameters that are numbers in all sets
 
     def close(self) -> None:
         """Let go of the file."""
@@ -165,7 +167,7 @@ class Reader:
     def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
         # One text with one value: a thousand bound numbers take SQLAlchemy longer than SQLite needs for the rows.
         query = text(
-            "SELECT task, name, value, raw, file, size FROM outputs "
+            "SELECT task, name, value, raw, file, size, number FROM outputs "
             "WHERE task IN (SELECT value FROM json_each(:numbers))"
         )
         found: dict[int, dict[str, Output]] = {}

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert
 
 from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
-from .model import Failure, TaskState, TicketState
+from .model import Failure, Kind, TaskState, TicketState
+from .numerals import typed
 from .record import record
 
 C = TypeVar("C", bound=Change)
+FILLED = 5000  # outputs of an older database that get their numbers in one transaction
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
 STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
 _TICKET_STORED = {state: state.value for state in TicketState}
@@ -65,7 +67,7 @@ _TICKET_ENDED = _update(
 )
 _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
-_OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
+_OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", "number", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
 
@@ -130,6 +132,21 @@ def put_back(
     return found
 
 
+def fill_numbers(connection: Connection, name: str, kind: Kind, after: int, most: int = FILLED) -> int | None:
+    """Give a result of the next `most` tasks beyond number `after` the number that its text says.
+
+    Returns the last of these tasks, None when there is none left.
+    """
+    found = connection.exec_driver_sql(
+        "SELECT task, value FROM outputs WHERE name = ? AND task > ? AND number IS NULL ORDER BY task LIMIT ?",
+        (name, after, most),
+    ).all()
+    numbers = [(number, task, name) for task, value in found if (number := typed(value, kind)) is not None]
+    if numbers:
+        connection.exec_driver_sql("UPDATE outputs SET number = ? WHERE task = ? AND name = ?", numbers)
+    return found[-1][0] if found else None
+
+
 def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
     return [c for c in changes if type(c) is kind]
 
@@ -177,5 +194,5 @@ def _moved(c: TaskMoved, faults: str | None) -> tuple[Any, ...]:
 
 
 def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size) for c in changes for o in c.outputs]:
+    if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size, o.number) for c in changes for o in c.outputs]:
         _OUTPUT.run(connection, outputs)
