@@ -12,7 +12,7 @@ from typing import Protocol
 from .numerals import is_beyond_64_bits
 
 Cells = tuple[str, ...]
-_EDGE = 2.0**63
+_DIGITS = 19  # of the first whole numbers beyond 64 bits
 
 
 class _Block(Protocol):
@@ -60,9 +60,9 @@ def are_numbers(cells: Sequence[str]) -> bool:
     if not text.isascii() or not text.isprintable() or "_" in text or "n" in text or "N" in text:
         return False
     try:
-        values = [float(cell) for cell in cells]
+        list(map(float, cells))
     except ValueError:
         return False
-    if max(values, default=0.0) < _EDGE and min(values, default=0.0) > -_EDGE:
+    if max(map(len, cells), default=0) < _DIGITS:
         return True
     return not any(is_beyond_64_bits(cell.strip()) for cell in cells)

@@ -70,6 +70,8 @@ def comparable(text: str | None) -> int | float | None:
     An int beyond 64 bits becomes a float here: its order counts, not its last digit.
     """
     text = (text or "").strip()
+    if len(text) < 19 and text.isascii() and text.isdigit():  # a million times where a page is sorted by such texts
+        return int(text)
     if _INT.fullmatch(text):
         value = _within_64_bits(text)
         return float(text) if isinstance(value, str) else value
