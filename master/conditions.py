@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 
 from .errors import UsageError
+from .model import Kind
+from .numerals import read
 from .record import record
 
 OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
@@ -26,11 +28,9 @@ class Condition:
 
     @property
     def number(self) -> float | None:
-        """The value, if it is one."""
-        try:
-            return float(self.value)
-        except ValueError:
-            return None
+        """The value, if it is one; `inf` is one too."""
+        found = read(self.value, Kind.FLOAT)
+        return None if found is None or found.value is None else float(found.value)
 
 
 def parse(text: str, names: Collection[str]) -> list[Condition]:
@@ -57,12 +57,10 @@ def _condition(one: re.Match[str], names: Collection[str]) -> Condition:
         raise UsageError(f"there is no column {name}", todo=f"There are: {', '.join(names)}.")
     operator = "=" if one["operator"] == "==" else one["operator"]
     value = one["value"] if one["text"] is None else one["text"]
-    if operator[0] in "<>":
-        try:
-            float(value)
-        except ValueError:
-            raise UsageError(f"{name} {operator} {value}: {value} is no number") from None
-    return Condition(name, operator, value)
+    condition = Condition(name, operator, value)
+    if operator[0] in "<>" and condition.number is None:
+        raise UsageError(f"{name} {operator} {value}: {value} is no number")
+    return condition
 
 
 def _unreadable(rest: str) -> UsageError:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from .numerals import comparable
 from .record import record
 
 WIDTH = 1000.0  # of every drawing, in its own units
@@ -133,11 +134,8 @@ def plot(points: Iterable[tuple[int, str, str]]) -> Plot | None:
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    number = comparable(text)
+    return float(number) if number is not None and math.isfinite(number) else None
 
 
 class _Axis:

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from .model import Kind, ResultSpec
+from .numerals import read
 from .record import record
 
-HEAD = 64 * 1024  # what a cell holds at most, and what the database keeps inline: bytes of the source
+HEAD = 64 * 1024  # what a cell of text holds at most, and what the database keeps inline: bytes of the source
+JSON_CELL = 1_000_000  # bytes that a cell of JSON has at most: half a document is none, so nothing is cut there
 SEARCHED = 64 * 1024 * 1024  # the largest result that json, path or regex look into; it is read whole
 CHUNK = 1024 * 1024
 
-INT = re.compile(r"[+-]?[0-9]+")
-FLOAT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))")
 JSON_SPACE = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]+')  # possessive: no memory for ways back
 
 
@@ -85,6 +85,8 @@ def extract(part: Part, spec: ResultSpec, file: str | None) -> str:
     if spec.kind is Kind.JSON and spec.path is None:
         _parsed(text, spec)
         text = JSON_SPACE.sub(lambda match: match[1] or "", text.removeprefix("\ufeff"))
+    if spec.kind is Kind.JSON or isinstance(text, _Document):
+        return _whole(text, spec)
     return _cut(text, part.size, file)
 
 
@@ -122,6 +124,17 @@ def _head(part: Part, file: str | None) -> str:
 
 def _cut(text: str, size: int, file: str | None) -> str:
     return text if len(text) <= HEAD else text[:HEAD] + _note(size, file)
+
+
+def _whole(text: str, spec: ResultSpec) -> str:
+    size = len(text.encode())
+    if size > JSON_CELL:
+        found = f" at {spec.path}" if spec.path else ""
+        raise Refused(
+            f"{size:,} bytes of JSON{found} in {spec.source}: a cell has at most 1 MB. "
+            f"Take the whole file with `as: file`, or less of it with `path`"
+        )
+    return str(text)
 
 
 def _note(size: int, file: str | None) -> str:
@@ -165,24 +178,29 @@ def _a(kind: Kind) -> str:
 
 
 def _number(text: str, spec: ResultSpec) -> str:
-    """The text as it came, once it is sure that it is a number within its range."""
-    if not (INT if spec.kind is Kind.INT else FLOAT).fullmatch(text):
+    """Return the cell of a number within its range: the text as it came, where CSV readers know its form."""
+    found = read(text, spec.kind)
+    if found is None:
         raise Refused(f"{shown(text)} is not {_a(spec.kind)}" if text else f"empty, not {_a(spec.kind)}")
     if spec.minimum is None and spec.maximum is None:
-        return text
+        return found.cell
     # Decimal for whole numbers: int() refuses more than 4300 digits, float() rounds.
-    number = Decimal(text) if spec.kind is Kind.INT else float(text)
+    number = Decimal(found.cell) if spec.kind is Kind.INT else float(found.cell)
     if isinstance(number, float) and not math.isfinite(number):
         raise Refused(f"{shown(text)} is not a finite number, and there is a range")
     if spec.minimum is not None and number < spec.minimum:
         raise Refused(f"{shown(text)} is below the minimum {spec.minimum:g}")
     if spec.maximum is not None and number > spec.maximum:
         raise Refused(f"{shown(text)} is above the maximum {spec.maximum:g}")
-    return text
+    return found.cell
 
 
 class _Token(str):
     """A number of a JSON text, spelled as it came."""
+
+
+class _Document(str):
+    """JSON that was found at a path, whatever the kind of the result: no text that may be cut."""
 
 
 def _parsed(text: str, spec: ResultSpec, number: type[str] = str) -> Any:
@@ -201,7 +219,7 @@ def _at(text: str, spec: ResultSpec) -> str:
     value = _follow(_parsed(text, spec), spec)
     try:
         if isinstance(value, (dict, list)):  # only now numbers must be told from strings, which costs time
-            value = _dump(_follow(_parsed(text, spec, _Token), spec))
+            return _Document(_whole_characters(_dump(_follow(_parsed(text, spec, _Token), spec))))
         return _whole_characters(value if isinstance(value, str) else _dump(value))
     except RecursionError:
         raise Refused(f"the value at {spec.path} in {spec.source} is nested too deep") from None

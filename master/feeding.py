@@ -31,7 +31,9 @@ class Feeding:
         """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
         store = self.desk.store
         digest = await asyncio.to_thread(self.sweep.plan_digest)
-        if await store.begin_plan(self.sweep.parameters.names, [one.name for one in self.sweep.results], digest):
+        kinds = {one.name: one.kind for one in self.sweep.results}
+        census = await asyncio.to_thread(self.sweep.parameters.check)
+        if await store.begin_plan(self.sweep.parameters.names, kinds, digest, census.numeric):
             await self._store_sets()
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
                 await store.end_plan(digest)

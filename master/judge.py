@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from .extract import HEAD, Part, Refused, extract, human, is_verbatim
 from .model import Kind, Output, ResultSpec
+from .numerals import typed
 from .record import record
 
 __all__ = ["BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "needs_process", "wants_files"]
@@ -100,11 +101,12 @@ def _ending(spec: ResultSpec) -> str:
 
 def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
     value = extract(part, spec, file)
+    number = typed(value, spec.kind)
     if file is not None:
-        return Output(spec.name, value, file=file, size=part.size)
+        return Output(spec.name, value, file=file, size=part.size, number=number)
     data = part.read()
     implied = data == value.encode() + b"\n"
-    return Output(spec.name, value, raw=None if implied else data, size=part.size)
+    return Output(spec.name, value, raw=None if implied else data, size=part.size, number=number)
 
 
 def _hold(validators: Sequence[str], spec: ResultSpec, part: Part, value: str) -> None:

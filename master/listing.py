@@ -18,6 +18,7 @@ from . import schema
 from .conditions import Condition
 from .errors import UsageError
 from .model import TaskState
+from .numerals import comparable
 from .reader import Reader
 from .record import record
 
@@ -25,7 +26,8 @@ PATIENCE = 3.0  # seconds that one question may take
 STEPS = 50_000  # of SQLite's machine between two looks at the clock
 OWN = ("number", "attempts", "seconds", "host")  # columns of every task
 _TICKET = ("seconds", "host")
-_NUMERIC = "[-+.0-9]*"
+_LIKE_NUMBERS = "[-+.0-9 ]*"
+READ_NUMBER = "spe_number"  # SQL's name for numerals.comparable
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
 # To the store, a task that is out waits: its ticket tells that it runs.
 _STATES = {
@@ -85,6 +87,11 @@ class Attempt:
     seconds: float | None
 
 
+def _read(text: str) -> str:
+    """SQL: the number that a text is, NULL where it is none."""
+    return f"CASE WHEN {text} GLOB '{_LIKE_NUMBERS}' THEN {READ_NUMBER}({text}) END"
+
+
 class Listing(Reader):
     """A reader of tables."""
 
@@ -104,10 +111,9 @@ class Listing(Reader):
         # The order of a CROSS JOIN stays as it is written: what is small or sorted already comes first.
         tables = "tickets k CROSS JOIN tasks t ON t.number = k.task" if by_ticket else "tasks t"
         number = "k.task" if by_ticket else "t.number"
-        order = number if wanted.sort == "number" else self._sorted_by(wanted.sort)
         way = "DESC" if wanted.downwards else "ASC"
-        then = "" if wanted.sort == "number" else f", {number}"
-        question = f"SELECT {number} FROM {tables} WHERE {where} ORDER BY {order} {way}{then} LIMIT ? OFFSET ?"
+        order = f"{number} {way}" if wanted.sort == "number" else f"{self._order(wanted.sort, way)}, {number}"
+        question = f"SELECT {number} FROM {tables} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         return [row[0] for row in self._ask(question, [*values, wanted.limit + 1, wanted.offset])]
 
     def _where(self, wanted: Wanted, by_ticket: bool) -> tuple[str, list[Any]]:
@@ -126,15 +132,32 @@ class Listing(Reader):
         if name in self.parameters:
             return schema.cell(name)
         if name in self.results:
-            return f"(SELECT value FROM outputs WHERE task = t.number AND name = {schema.literal(name)})"
+            return schema.output(name, False)
         return f"k.{name}" if name in _TICKET else f"t.{name}"
 
     def _is_text(self, name: str) -> bool:
         return name in self.parameters or name in self.results or name == "host"
 
-    def _sorted_by(self, name: str) -> str:
-        column = self._column(name)
-        return f"CAST({column} AS REAL)" if name in self.parameters or name in self.results else column
+    def _number(self, name: str) -> str:
+        """A parameter or result as a number, NULL where it is none.
+
+        Where the store has no numbers of it (a parameter with other cells too, a result that is a text, a database of
+        before), Python reads the texts that begin like a number: a microsecond each.
+        """
+        if name in self.parameters:
+            text = schema.cell(name)
+            return schema.number_cell(name) if name in self.numeric else _read(text)
+        if not schema.is_number(self.kinds.get(name)):
+            return _read(self._column(name))
+        beyond = f"iif(typeof(number) = 'text', {READ_NUMBER}(number), number)"  # an int beyond 64 bits
+        return schema.output(name, True).replace("SELECT number", f"SELECT {beyond}", 1)
+
+    def _order(self, name: str, way: str) -> str:
+        """Numbers by their value; beside them texts by their letters, on the side of what is missing."""
+        if name not in self.parameters and name not in self.results:
+            return f"{self._column(name)} {way}"
+        stored = name in self.numeric if name in self.parameters else schema.is_number(self.kinds.get(name))
+        return f"{self._number(name)} {way}" + ("" if stored else f", {self._column(name)} {way}")
 
     def _compared(self, one: Condition) -> tuple[str, list[Any]]:
         column, number = self._column(one.name), one.number
@@ -143,10 +166,10 @@ class Listing(Reader):
         if not self._is_text(one.name):
             return f"{column} {one.operator} ?", [number if number is not None else one.value]
         if one.operator[0] in "<>":
-            return f"({column} GLOB '{_NUMERIC}' AND CAST({column} AS REAL) {one.operator} ?)", [number]
+            return f"{self._number(one.name)} {one.operator} ?", [number]
         equal, values = f"{column} = ?", [one.value]
         if number is not None:
-            equal = f"({column} = ? OR ({column} GLOB '{_NUMERIC}' AND CAST({column} AS REAL) = ?))"
+            equal = f"({column} = ? OR {self._number(one.name)} IS ?)"  # IS: what is no number is not equal to it
             return (equal if one.operator == "=" else f"NOT {equal}"), [*values, number]
         return (equal if one.operator == "=" else f"{column} <> ?"), values
 
@@ -189,6 +212,7 @@ class Listing(Reader):
         """The answer, within patience."""
         raw: Any = self._connection.connection.driver_connection
         end = time.monotonic() + PATIENCE
+        raw.create_function(READ_NUMBER, 1, comparable, deterministic=True)
         raw.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         try:
             return iter(self._connection.exec_driver_sql(question, tuple(values)).all())

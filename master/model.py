@@ -11,6 +11,9 @@ from pathlib import Path
 
 from .record import Word, record
 
+#: A result as SQLite computes with it: an int beyond 64 bits is a text, NaN and what is no number are None.
+Number = int | float | str | None
+
 
 class Kind(Word):
     """How a result is read: the `as` of spe.yaml."""
@@ -200,6 +203,7 @@ class Output:
 
     `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when they
     are many or the result is a file; both None means: value plus one newline, in UTF-8.
+    `number` is the value of `as: int` and `as: float` as the database computes with it (numerals.py).
     """
 
     name: str
@@ -207,3 +211,4 @@ class Output:
     raw: bytes | None = None
     file: str | None = None
     size: int = 0
+    number: Number = None

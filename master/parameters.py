@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .columns import NumericColumns
 from .errors import ConfigError
 from .model import ParameterSet
 from .paramfile import Cells
@@ -25,6 +26,7 @@ from .record import record
 #: Pairs of equal lines that are named; more are counted.
 _NAMED = 5
 _BUCKETS = 256
+_CHUNK = 1000
 _MORE = "`repeat` runs a set more often"
 
 
@@ -35,6 +37,9 @@ class Block(Protocol):
     def names(self) -> Cells: ...
     def rows(self) -> Iterator[tuple[Cells, int]]: ...
     def has_nul(self) -> bool: ...
+    def columns(self) -> Sequence[Sequence[str]] | None:
+        """Cells that show what is in each column, in the order of the names; None: only all rows show it."""
+
     def content(self) -> Iterator[bytes]:
         """All that its rows are made of: as long as this is the same, they are."""
 
@@ -52,6 +57,9 @@ class Listed:
 
     def has_nul(self) -> bool:
         return any("\0" in cell for row in self.cells for cell in row)
+
+    def columns(self) -> Sequence[Sequence[str]]:
+        return list(zip(*self.cells, strict=True))
 
     def content(self) -> Iterator[bytes]:
         yield repr((self.names, len(self.cells))).encode()
@@ -74,6 +82,10 @@ class Grid:
     def has_nul(self) -> bool:
         return any("\0" in value for values in self.values if isinstance(values, tuple) for value in values)
 
+    def columns(self) -> Sequence[Sequence[str]]:
+        """Steps have numbers only, and may have millions of them: the first one shows it."""
+        return [values if isinstance(values, tuple) else values[:1] for values in self.values]
+
     def content(self) -> Iterator[bytes]:
         yield repr((self.names, [len(values) for values in self.values])).encode()
         yield from (repr(value).encode() for values in self.values for value in values)
@@ -81,12 +93,14 @@ class Grid:
 
 @record
 class Census:
-    """What the first pass found: how many different sets, the first and the last of them, and warnings."""
+    """What the first pass found: how many different sets, the first and the last of them, warnings, and the names of
+    the parameters that are numbers in all sets."""
 
     count: int
     first: ParameterSet
     last: ParameterSet
     warnings: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
 
 
 Inspect = Callable[[Mapping[str, str]], None]
@@ -185,6 +199,7 @@ class _FirstPass:
         self.count = 0
         self.first: tuple[Cells, int] | None = None
         self.last: tuple[Cells, int] = ((), 0)
+        self.columns = NumericColumns(parameters.blocks, filtered=parameters.where is not None)
 
     def census(self) -> Census:
         self._read()
@@ -196,22 +211,24 @@ class _FirstPass:
             self.parameters._repeated = repeated
             warnings += self._equal_sets(repeated)
         first, last = self.parameters.set(*self.first), self.parameters.set(*self.last)
-        return Census(self.count, first, last, tuple(warnings))
+        return Census(self.count, first, last, tuple(warnings), self.columns.names())
 
     def _read(self) -> None:
         appends = [bucket.append for bucket in self.buckets]
         limit, quick, join = self.inspector.characters, self.quick, "".join
         cells: Cells = ()
         line = 0
-        for cells, line in self.parameters.kept():  # a million times: nothing here that need not be
-            digest = hash(cells)
-            appends[digest & 255](digest)
-            if len(join(cells)) > limit:
-                self._inspect(self.inspector.whole, cells, line)
-            elif quick:
-                self._inspect(quick, cells, line)
+        for rows in _in_chunks(self.parameters.kept()):
+            for cells, line in rows:  # a million times: nothing here that need not be
+                digest = hash(cells)
+                appends[digest & 255](digest)
+                if len(join(cells)) > limit:
+                    self._inspect(self.inspector.whole, cells, line)
+                elif quick:
+                    self._inspect(quick, cells, line)
             if self.first is None:
-                self.first = (cells, line)
+                self.first = rows[0]
+            self.columns.look([cells for cells, _ in rows])
         self.count, self.last = sum(map(len, self.buckets)), (cells, line)
 
     def _inspect(self, inspect: Inspect, cells: Cells, line: int) -> None:
@@ -252,6 +269,21 @@ class _FirstPass:
             todo = "Give a `where` that is true for some set."
             return ConfigError(f"where: {self.parameters.where.text!r} keeps no set", where=source, todo=todo)
         return ConfigError("there is a header but no set", where=source, todo="Write one line a set below the header.")
+
+
+def _in_chunks(rows: Iterator[tuple[Cells, int]]) -> Iterator[list[tuple[Cells, int]]]:
+    """All rows, many at once. Those before a wrong one come first, so that the first fault of a file is told."""
+    while True:
+        chunk: list[tuple[Cells, int]] = []
+        try:
+            chunk.extend(itertools.islice(rows, _CHUNK))  # keeps what it had when it breaks off
+        except ConfigError:
+            if chunk:
+                yield chunk
+            raise
+        if not chunk:
+            return
+        yield chunk
 
 
 def _product(blocks: Sequence[Block]) -> Iterator[tuple[Cells, int]]:

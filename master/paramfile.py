@@ -2,7 +2,8 @@
 
 Cells are separated by `|`; in a .csv file by commas (by `|` if its header has one and no comma), in a .tsv
 file by tabs. Quoting is that of RFC 4180, newlines in quotes included. Cells are kept exactly as written. A
-byte order mark is skipped, empty lines at the end are ignored, anywhere else they are errors.
+byte order mark is skipped. A line whose cells are all empty is no set (`,,` as spreadsheets write it, `"",""` too): at
+the end it is ignored, anywhere else it is an error. Only where there is a single name, the line `""` is a set.
 What sets mean, and that equal ones are one, is parameters.py.
 """
 
@@ -41,10 +42,11 @@ class ParameterFile:
         lines = self._lines()
         next(lines, None)
         for row, line in lines:
-            if len(row) == width and not empty:
+            # row[0] first: almost every line begins with a cell that has something in it.
+            if len(row) == width and not empty and (row[0] or width == 1 or any(row)):
                 yield tuple(row), line
-            elif row:
-                raise self._miscounted(len(row), line, empty)
+            elif any(row) or len(row) == width == 1:
+                raise self._miscounted(row, line, empty)
             else:
                 empty = empty or line
 
@@ -87,12 +89,15 @@ class ParameterFile:
             except csv.Error as error:
                 raise self._unquoted(error, line) from error
 
-    def _miscounted(self, count: int, line: int, empty: int) -> ConfigError:
-        if empty:
-            todo = 'Remove it; a set with one empty cell is written "".'
-            return ConfigError("this line is empty", where=self.where(empty), todo=todo)
+    def columns(self) -> None:
+        """Only reading all rows tells what its columns have."""
+
+    def _miscounted(self, row: Cells | list[str], line: int, empty: int) -> ConfigError:
         width = len(self.names)
-        what = f"this line has {_cells(count)}, the header has {_cells(width)} ({self.separator.join(self.names)!r})"
+        if empty:
+            todo = 'Remove it; a set with one empty cell is written "".' if width == 1 else "Remove it, or fill it in."
+            return ConfigError("this line is empty", where=self.where(empty), todo=todo)
+        what = f"this line has {_cells(len(row))}, the header has {_cells(width)} ({self.separator.join(self.names)!r})"
         sign = {"\t": "tab", ",": "comma"}.get(self.separator, self.separator)
         todo = f"Separate cells by {sign}; a cell with that sign or a quote in it goes in double quotes."
         return ConfigError(what, where=self.where(line), todo=todo)

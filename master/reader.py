@@ -21,6 +21,8 @@ from .program import from_text
 from .record import record
 
 PAGE = 1000
+FIRST = 16  # rows that show how large the cells are
+TOGETHER = 16_000_000  # characters of cells that are in memory at once: a cell of JSON may have a million
 _HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
 
 
@@ -121,6 +123,10 @@ class Reader:
         self.plan = int(self.meta("plan", "0"))
         self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
         self.results: list[str] = json.loads(self.meta("results", "[]"))
+        self.kinds: dict[str, str] = json.loads(self.meta("kinds", "{}"))  # of the results; before schema 6 unknown
+        self.numeric: list[str] = json.loads(self.meta("numeric", "[]"))  # parameters that are numbers in all sets
+
+        self._width, self._largest = FIRST, 1  # see _outputs_in_turn
 
     def close(self) -> None:
         """Let go of the file."""
@@ -169,15 +175,25 @@ class Reader:
             .order_by(t.c.position)
         )
         for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
-            outputs = self._outputs([row[0] for row in page])
             parameters = json.loads(f"[{','.join(row[1] for row in page)}]")  # at once takes half as long
-            for values, (number, _, attempts, host, seconds) in zip(parameters, page, strict=True):
-                yield ResultRow(number, values, outputs.get(number, {}), host, seconds or 0.0, attempts)
+            outputs = self._outputs_in_turn([row[0] for row in page])
+            for values, (number, _, attempts, host, seconds), found in zip(parameters, page, outputs, strict=True):
+                yield ResultRow(number, values, found, host, seconds or 0.0, attempts)
+
+    def _outputs_in_turn(self, numbers: list[int]) -> Iterator[dict[str, Output]]:
+        """The outputs of each of these sets: as many sets at once as their largest cells so far allow."""
+        while numbers:
+            some, numbers = numbers[: self._width], numbers[self._width :]
+            found = self._outputs(some)
+            size = max((sum(len(one.value) for one in outputs.values()) for outputs in found.values()), default=0)
+            self._largest = max(self._largest, size)
+            self._width = max(1, min(PAGE, TOGETHER // self._largest))
+            yield from (found.get(number, {}) for number in some)
 
     def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
         # One text with one value: a thousand bound numbers take SQLAlchemy longer than SQLite needs for the rows.
         query = text(
-            "SELECT task, name, value, raw, file, size FROM outputs "
+            "SELECT task, name, value, raw, file, size, number FROM outputs "
             "WHERE task IN (SELECT value FROM json_each(:numbers))"
         )
         found: dict[int, dict[str, Output]] = {}

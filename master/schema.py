@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import (
     BLOB,
@@ -17,6 +17,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.types import UserDefinedType
+
+from .model import Kind
 
 VERSION = 6
 
@@ -302,13 +304,19 @@ def literal(value: str) -> str:
 HAS_ROW = "(t.state = 'done' OR (t.state = 'waiting' AND t.ticket IS NOT NULL))"
 
 
-def results_view(parameters: Sequence[str], results: Iterable[str]) -> list[str]:
-    """SQL that makes the view `results`: the columns of results.csv, for any SQLite tool."""
-    cells = [f"{cell(name)} AS {_quoted(name)}" for name in parameters]
-    cells += [
-        f"(SELECT value FROM outputs WHERE task = t.number AND name = {literal(name)}) AS {_quoted(name)}"
-        for name in results
-    ]
+def results_view(
+    parameters: Sequence[str],
+    results: Iterable[str],
+    kinds: Mapping[str, str] | None = None,
+    numeric: Collection[str] = (),
+) -> list[str]:
+    """Return SQL that makes the view `results`: the columns of results.csv, for any SQLite tool.
+
+    Results whose kind is `int` or `float` and the parameters in `numeric` are numbers there, all others texts.
+    """
+    kinds = kinds or {}
+    cells = [f"{number_cell(name) if name in numeric else cell(name)} AS {_quoted(name)}" for name in parameters]
+    cells += [f"{output(name, is_number(kinds.get(name)))} AS {_quoted(name)}" for name in results]
     columns = ", ".join(
         ["t.number AS number", *cells, "k.host AS host", "k.seconds AS seconds", "t.attempts AS attempts"]
     )
@@ -325,3 +333,23 @@ def cell(name: str) -> str:
         return f"(SELECT value FROM json_each(t.parameters) WHERE key = {literal(name)})"
     path = f'$."{name}"'
     return f"json_extract(t.parameters, {literal(path)})"
+
+
+def number_cell(name: str) -> str:
+    """A parameter that is a number in all sets, as a number. columns.py has checked its cells: `+ 0` reads all of each.
+
+    A parameter file that is edited while it is read can still bring a text: that one stays a text, and is not 0.
+    """
+    text_cell = cell(name)
+    return f"iif({text_cell} GLOB '*[^-+.0-9eE ]*', {text_cell}, {text_cell} + 0)"
+
+
+def output(name: str, as_number: bool) -> str:
+    """A result of the task `t`: the cell of the table, or what it is as a number."""
+    column = "number" if as_number else "value"
+    return f"(SELECT {column} FROM outputs WHERE task = t.number AND name = {literal(name)})"
+
+
+def is_number(kind: str | None) -> bool:
+    """Whether results of this kind have their value in the column `number`."""
+    return kind in (Kind.INT, Kind.FLOAT)

@@ -18,7 +18,7 @@ from . import schema, writes
 from .changes import Change, Decision, Settled
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
-from .model import Task, TaskState, Ticket, TicketState
+from .model import Kind, Task, TaskState, Ticket, TicketState
 from .record import record
 
 __all__ = ["FULL_DISK_PAUSE", "NewSet", "Store"]
@@ -112,11 +112,19 @@ class Store:
 
     # -- the plan: which sets there are
 
-    async def begin_plan(self, parameters: Sequence[str], results: Sequence[str], digest: str = "") -> bool:
+    async def begin_plan(
+        self,
+        parameters: Sequence[str],
+        results: Sequence[str] | Mapping[str, Kind],
+        digest: str = "",
+        numeric: Sequence[str] = (),
+    ) -> bool:
         """A new reading of the parameters begins; sets that it does not name are left out of the table.
 
-        False when nothing needs to be read: `digest` is that of the last reading, which came to its end.
+        `results`: their names and kinds; without kinds all count as texts. `numeric`: the parameters that are numbers
+        in all sets. False when nothing needs to be read: `digest` is that of the last reading, which came to its end.
         """
+        kinds = dict(results) if isinstance(results, Mapping) else {}
 
         def work(connection: Connection) -> bool:
             known = bool(digest) and writes.get_meta(connection, "read") == digest
@@ -125,15 +133,37 @@ class Store:
                 writes.set_meta(connection, "read", "")
             writes.set_meta(connection, "parameters", json.dumps(list(parameters)))
             writes.set_meta(connection, "results", json.dumps(list(results)))
+            writes.set_meta(connection, "kinds", json.dumps(kinds))
+            writes.set_meta(connection, "numeric", json.dumps(list(numeric)))
             connection.execute(delete(schema.counts).where(schema.counts.c.sets == 0))
-            for statement in schema.results_view(parameters, results):
+            for statement in schema.results_view(parameters, results, kinds, numeric):
                 connection.exec_driver_sql(statement)
             return not known
 
         unknown = await self.call(work)
         self.plan += unknown
         self.begun = True
+        await self.fill_numbers(kinds)
         return unknown
+
+    async def fill_numbers(self, kinds: Mapping[str, Kind]) -> None:
+        """Give the outputs of before schema 6 the numbers that newer ones are stored with; each result once.
+
+        In batches, so that what is to be committed meanwhile does not wait for all of them.
+        """
+        if await self.meta("legacy") == "1":
+            filled = set(json.loads(await self.meta("filled", "[]")))
+            for name, kind in kinds.items():
+                if schema.is_number(kind) and name not in filled:
+                    await self._fill(name, kind)
+                    filled.add(name)
+                    await self.set_meta("filled", json.dumps(sorted(filled)))
+
+    async def _fill(self, name: str, kind: Kind) -> None:
+        after: int | None = 0
+        while after is not None:
+            last = after
+            after = await self.call(lambda connection: writes.fill_numbers(connection, name, kind, last))  # noqa: B023
 
     async def end_plan(self, digest: str) -> None:
         """The reading has come to its end, and was of this."""

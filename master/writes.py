@@ -24,10 +24,12 @@ from .changes import (
     TicketIssued,
     Usage,
 )
-from .model import Failure, TaskState, TicketState
+from .model import Failure, Kind, TaskState, TicketState
+from .numerals import typed
 from .record import record
 
 C = TypeVar("C", bound=Change)
+FILLED = 5000  # outputs of an older database that get their numbers in one transaction
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
 STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
 _WAITS = (TaskState.WAITING, TaskState.RUNNING)
@@ -99,7 +101,7 @@ _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
 # Back to waiting, a set keeps its row in the table: what it has of an earlier result goes when a new one is there.
 _TASK_WAITS = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults")
-_OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
+_OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", "number", replace=True)
 _STAGED = _insert(schema.staged, "task", "moves", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
@@ -169,6 +171,21 @@ def put_back(
     return found
 
 
+def fill_numbers(connection: Connection, name: str, kind: Kind, after: int, most: int = FILLED) -> int | None:
+    """Give a result of the next `most` tasks beyond number `after` the number that its text says.
+
+    Returns the last of these tasks, None when there is none left.
+    """
+    found = connection.exec_driver_sql(
+        "SELECT task, value FROM outputs WHERE name = ? AND task > ? AND number IS NULL ORDER BY task LIMIT ?",
+        (name, after, most),
+    ).all()
+    numbers = [(number, task, name) for task, value in found if (number := typed(value, kind)) is not None]
+    if numbers:
+        connection.exec_driver_sql("UPDATE outputs SET number = ? WHERE task = ? AND name = ?", numbers)
+    return found[-1][0] if found else None
+
+
 def _of(kind: type[C], changes: Iterable[Change]) -> list[C]:
     return [c for c in changes if type(c) is kind]
 
@@ -236,7 +253,7 @@ def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
 def _keep_outputs(connection: Connection, changes: Sequence[TaskMoved]) -> None:
     replaced = {c.number: place for place, c in enumerate(changes) if c.replaces}  # what came before that is gone
     outputs = [
-        (c.number, o.name, o.value, o.raw, o.file, o.size)
+        (c.number, o.name, o.value, o.raw, o.file, o.size, o.number)
         for place, c in enumerate(changes)
         if c.outputs and place >= replaced.get(c.number, 0)
         for o in c.outputs

@@ -12,6 +12,7 @@ from .common import as_json, files_there, open_reader, print_json, sweep_file, s
 from .elsewhere import reading
 
 if TYPE_CHECKING:
+    from ..model import Output
     from ..reader import TaskDetail, TicketRow
 
 ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read", "written", "exit", "reason")
@@ -50,6 +51,7 @@ def record(task: TaskDetail) -> dict[str, object]:
         "in_todays_parameters": task.in_plan,
         "program": task.program,
         "results": {o.name: o.value for o in task.outputs},
+        "as_written": {o.name: written for o in task.outputs if (written := _written(o)) != o.value},
         "files": {o.name: o.file for o in task.outputs if o.file},
         "tickets": [
             {"ticket": t.id, "host": t.host, "state": t.state, "issued": t.issued, "seconds": t.seconds, "cpu": t.cpu,
@@ -70,7 +72,7 @@ def text(task: TaskDetail) -> str:
         out += f"\nprogram: {_program(task.program)}\n"
     if task.outputs:
         out += "\nresults\n" + table(
-            ["name", "value", "bytes", "file"], ((o.name, o.value, o.size, o.file or "") for o in task.outputs)
+            ["name", "value", "bytes", "file"], ((o.name, _spelled(o), o.size, o.file or "") for o in task.outputs)
         )
     if task.tickets:
         rows = map(_attempt, task.tickets)
@@ -83,6 +85,18 @@ def _program(parts: dict[str, str] | None) -> str:
     if parts is None:
         return "not recorded"
     return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items()) or "as it is on the hosts"
+
+
+def _spelled(output: Output) -> str:
+    """The cell of the table, and beside it what the program wrote where that was another spelling."""
+    written = _written(output)
+    return output.value if written == output.value else f"{output.value} (as written: {written})"
+
+
+def _written(output: Output) -> str:
+    from ..numerals import as_written
+
+    return output.value if output.number is None else as_written(output.value, output.raw)
 
 
 def _attempt(ticket: TicketRow) -> list[object]:

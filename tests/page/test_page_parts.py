@@ -84,7 +84,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "ticket = iif(number % 10, number, NULL) WHERE number <= 200"
         )
         connection.execute(
-            "INSERT INTO outputs SELECT number, 'energy', number * 1.5, NULL, NULL, 3 FROM tasks WHERE state = 'done'"
+            "INSERT INTO outputs (task, name, value, size) SELECT number, 'energy', number * 1.5, 3 FROM tasks "
+            "WHERE state = 'done'"
         )
     connection.close()
     return made
