@@ -122,10 +122,12 @@ class Desk:
         alive: Callable[[], bool],
         load: float | None = None,
         ahead: int = 0,
+        address: str = "",
     ) -> list[Record]:
         """Up to `count` records; empty when none comes within `wait` seconds or none ever will.
 
-        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot.
+        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot. `address`:
+        where the request comes from.
         """
         longest = self._longest(self.farm.clients.get(client), load)
         deadline = self.clock() + min(HOLD if wait is None else wait, longest)
@@ -133,7 +135,7 @@ class Desk:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
-            records = await self._take(client, count, load, ahead)
+            records = await self._take(client, count, load, ahead, address)
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
@@ -148,8 +150,8 @@ class Desk:
         often = ping + PING_SLACK if ping else math.inf
         return min(often, LOAD_AGE) if self.farm.rules.max_load and load is not None else often
 
-    async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count, load, ahead)
+    async def _take(self, client: str, count: int, load: float | None, ahead: int, address: str) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self._record(ticket))]
         if tickets:
             await self._store()

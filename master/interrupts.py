@@ -26,7 +26,7 @@ class Interrupts:
     def interrupt(self, now: bool = False) -> None:
         """What Ctrl-C does; `now`: what a second one does."""
         self.count = max(self.count + 1, 2 if now else 1)
-        self.progress.interrupted(self.count, self.desk.farm.running)
+        self.progress.interrupted(self.count, self.desk.farm.with_slot)
         task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)

@@ -19,6 +19,10 @@ from .model import Output, TaskState, TicketState
 from .record import record
 
 PAGE = 1000
+# Clients of the last run; all, where the database is of before.
+_OF_RUN = (
+    "CAST(id AS INTEGER) > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)"
+)
 _HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
 
 
@@ -244,11 +248,11 @@ class Reader:
     # -- who did what
 
     def statistics(self) -> Statistics:
-        """The sweep in numbers, over all its runs."""
+        """The sweep in numbers: today's sets, and who did what in the last run."""
         counts = self.counts()
         hosts = tuple(self._hosts())
         retries = int(self._connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
-        worked, there = sum(h.seconds for h in hosts), self._slot_seconds()
+        worked, there = self._worked_in_slots(), self._slot_seconds()
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
             counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
@@ -258,18 +262,27 @@ class Reader:
     def _hosts(self) -> Iterator[HostWork]:
         query = text(
             "SELECT h.*, c.heard FROM hosts h "
-            "LEFT JOIN (SELECT host, max(heard) AS heard FROM clients GROUP BY host) c ON c.host = h.host "
-            "ORDER BY accepted DESC, h.host"
+            f"LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {_OF_RUN} GROUP BY host) c "
+            "ON c.host = h.host ORDER BY accepted DESC, h.host"
         )
         for row in self._connection.execute(query):
             yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)
 
+    def _worked_in_slots(self) -> float:
+        """Seconds of programs on hosts whose slots are known: a client that did not register told of none."""
+        query = text(f"SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {_OF_RUN})")
+        found: Any = self._connection.execute(query).scalar()
+        return float(found or 0.0)
+
     def _slot_seconds(self) -> float:
         """Seconds that slots were there; a client that is still here counts until now."""
         query = text(
-            "SELECT sum(slots * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients"
+            "SELECT sum(max(1, slots / :cores) * "
+            "CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients "
+            f"WHERE {_OF_RUN}"
         )
-        found: Any = self._connection.execute(query, {"now": time.time()}).scalar()
+        given = {"now": time.time(), "cores": int(self.meta("cores", "1"))}
+        found: Any = self._connection.execute(query, given).scalar()
         return float(found or 0.0)
 
 

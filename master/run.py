@@ -126,7 +126,7 @@ class Run:
             await put_back(store, self.options.retry_numbers, self.progress, self.folder)
         session = Session(self.folder)
         if not session.resumed:
-            await store.close_session()
+            await store.begin_run()
         shutil.rmtree(self.folder / "incoming", ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
@@ -188,6 +188,7 @@ class Run:
             config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
         farm = Farm(rules, *await store.next_ids())
+        await store.set_meta("cores", str(config.cores))
         now = time.monotonic()
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
