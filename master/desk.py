@@ -23,6 +23,7 @@ from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
 from .record import record
+from .shortfall import Shortfall
 from .store import Store
 
 log = logging.getLogger("spe.desk")
@@ -70,6 +71,7 @@ class Desk:
         self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
         self.tell, self.clock = tell, clock
         self.events = Events()
+        self.shortfall = Shortfall()  # why sets will wait at the end
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
         self._idle = Idle()  # held /task requests
@@ -87,6 +89,8 @@ class Desk:
         for note in self.farm.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
+            if note.kind == "given_up":
+                self.shortfall.note(note)
         for failed in self.farm.tally.take_given_up():
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)

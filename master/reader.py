@@ -11,12 +11,13 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, create_engine, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from . import schema
+from . import schema, shortfall
 from .collect import FailedRow, ResultRow
 from .errors import StoreError, UsageError
 from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
 from .record import record
+from .shortfall import Reason
 
 PAGE = 1000
 # Clients of the last run; all, where the database is of before.
@@ -146,6 +147,12 @@ class Reader:
         found[TaskState.WAITING] -= out
         found[TaskState.RUNNING] += out
         return found
+
+    def waiting_because(self) -> tuple[Reason, ...]:
+        """Why the last run ended with sets that wait, as long as these do."""
+        found, counts = shortfall.read(self.meta(shortfall.META)), self.counts()
+        waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
+        return found if sum(one.sets for one in found) == waiting else ()
 
     def last_ticket(self) -> int:
         """The newest ticket's number, 0 before the first."""

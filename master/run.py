@@ -15,13 +15,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from . import bundle, byhand, protocol
+from . import bundle, byhand, protocol, shortfall
 from .acts import META, Acts
 from .beforehand import decide_about_worker, put_back
 from .desk import Brief, Desk
 from .detached import says_into_log
 from .document import Picture
-from .errors import NothingRuns
+from .errors import NothingRuns, SpeError
 from .farm import Farm
 from .feeding import Feeding
 from .fleet import Fleet
@@ -33,7 +33,7 @@ from .judge import wants_files
 from .judging import Judges
 from .launch import Early, Offer, Options
 from .listening import Address, listen_address
-from .model import HERE, Client, Host, Worker
+from .model import HERE, Client, Host, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
@@ -41,6 +41,7 @@ from .record import record
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
+from .shortfall import Reason
 from .standing import Standing
 from .store import Store
 from .sweep import Sweep
@@ -81,6 +82,7 @@ class Outcome:
     began: int  # sets that this run had to do
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
+    waiting_because: tuple[Reason, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -125,8 +127,7 @@ class Run:
         if self.options.retry:
             await put_back(store, self.options.retry_numbers, self.progress, self.folder)
         session = Session(self.folder)
-        if not session.resumed:
-            await store.begin_run()
+        await store.begin_run(self.sweep.config.cores, session.resumed)
         shutil.rmtree(self.folder / "incoming", ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
@@ -151,8 +152,10 @@ class Run:
             outcome = await self._serve(desk, hooks, offer, address, page)
             ended = True
             return outcome
-        except NothingRuns:
-            ended = True
+        except SpeError as error:
+            ended = isinstance(error, NothingRuns)
+            desk.shortfall.note("no host came up" if ended else f"the run broke off: {error.what}")
+            await self._explain(desk, (await store.count()).get(TaskState.WAITING, 0))
             raise
         finally:
             desk.let_go()
@@ -188,7 +191,6 @@ class Run:
             config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
         farm = Farm(rules, *await store.next_ids())
-        await store.set_meta("cores", str(config.cores))
         now = time.monotonic()
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
@@ -262,10 +264,19 @@ class Run:
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
+        because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
             self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
-            tuple(gathering.faults), tuple(fleet.unheard),
+            tuple(gathering.faults), tuple(fleet.unheard), because,
         )  # fmt: skip
+
+    @staticmethod
+    async def _explain(desk: Desk, waiting: int) -> tuple[Reason, ...]:
+        """Why so many sets wait at the end; kept for `spe status`."""
+        because = desk.shortfall.explain(waiting)
+        if because:
+            await desk.store.set_meta(shortfall.META, shortfall.written(because))
+        return because
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""

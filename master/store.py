@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from . import schema, writes
+from . import schema, shortfall, writes
 from .changes import Change
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
@@ -231,10 +231,17 @@ class Store:
         query = select(schema.clients).where(schema.clients.c.seconds.is_(None))
         return list(await self.call(lambda connection: connection.execute(query).all()))
 
-    async def begin_run(self) -> None:
-        """A run begins that goes on with no other one: what is counted of a run is counted from here."""
+    async def begin_run(self, cores: int = 1, resumed: bool = False) -> None:
+        """A run begins: what is counted of a run is counted from here, unless it goes on with one that was killed.
+
+        `cores`: of a task, by which slots are counted.
+        """
 
         def work(connection: Connection) -> None:
+            _set_meta(connection, "cores", str(cores))
+            _set_meta(connection, shortfall.META, "")
+            if resumed:
+                return
             _close_session(connection)
             connection.execute(delete(schema.hosts))
             _set_meta(connection, "tickets_before", str(_closed(connection)))

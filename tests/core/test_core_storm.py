@@ -85,6 +85,13 @@ class Storm(RuleBasedStateMachine):
             self.known[ticket.id], self.holders[ticket.id] = ticket.task, (client, ticket.host)
             self.held[client].add(ticket.id)
 
+    @rule(address=st.sampled_from(["10.0.0.1", "10.0.0.2"]), count=st.integers(1, 2))
+    def one_that_did_not_register_takes(self, address: str, count: int) -> None:
+        """A program by hand, or of another project: it is known by its address alone."""
+        for ticket in self.farm.take(self.now, "", count, address=address):
+            assert ticket.host == address and self.ended.get(ticket.task) is None
+            self.known[ticket.id], self.holders[ticket.id] = ticket.task, ("", address)
+
     @precondition(lambda self: any(self.held[client] for client in self.alive()))
     @rule(which=chance, count=st.integers(1, 4), stranger=st.booleans())
     def give_back(self, which: int, count: int, stranger: bool) -> None:
