@@ -117,6 +117,7 @@ class Reader:
                 todo="Update spe.",
             )
         self.plan = int(self.meta("plan", "0"))
+        self.tickets_before = int(self.meta("tickets_before", "0"))  # the last one of the runs before the last run
         self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
         self.results: list[str] = json.loads(self.meta("results", "[]"))
 
