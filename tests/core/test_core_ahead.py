@@ -102,12 +102,14 @@ def test_what_is_called_running_has_a_slot_and_each_task_counts_once() -> None:
 
 
 def test_a_copy_of_a_task_that_runs_is_no_second_one_that_runs() -> None:
-    farm = with_clients(1, 1, 1)
-    farm.take(1.0, "1", 1)
-    farm.ping(5000.0, "1", [1])
+    farm = with_clients(3, 1, 1)
+    farm.more = True
+    assert ahead(farm, "1", 1, 2) == 3
+    farm.more = False
+    farm.ping(5000.0, "1", [1, 2, 3])
     farm.tick(5000.0)
     assert farm.take(5000.0, "2", 1) and len(list(farm.begun())) == 2
-    assert (farm.running, farm.with_slot) == (1, 1)
+    assert (farm.running, farm.with_slot) == (3, 1)
 
 
 def test_all_that_a_client_without_an_identity_got_runs_until_it_is_known_what_slots_it_has() -> None:
