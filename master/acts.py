@@ -116,7 +116,7 @@ class Acts:
         self._must_go_on()
         self.desk.farm.pause()
         await self._obeyed()
-        running = self.desk.farm.running
+        running = self.desk.farm.with_slot
         return f"the sweep is paused: nothing new is begun; {_sets(running)} still {'runs' if running == 1 else 'run'}"
 
     async def _resume(self, _: Mapping[str, Any]) -> str:
@@ -130,7 +130,7 @@ class Acts:
         if self.stop is None:
             raise UsageError("the run is only beginning")
         farm, now = self.desk.farm, order.get("now") is True
-        running = _sets(farm.running)
+        running = _sets(farm.with_slot)
         if farm.over:
             raise UsageError("the run is over: its last clients leave")
         if farm.draining and not now:
@@ -228,6 +228,7 @@ class Acts:
         wanted = _text(order, "host")
         there = {client.host for client in self.desk.farm.clients.values()} | self.desk.farm.aside.keys()
         there |= {host.name for host in self.yard.hosts} if self.yard else set()
+        there |= self.desk.farm.strangers.keys()
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:
             near = difflib.get_close_matches(wanted, there, 1) or sorted(there)[:3]

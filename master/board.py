@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from .changes import Change, TaskMoved, TasksOut, TicketEnded
 from .events import Note
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
-from .model import Client, Task, TaskState, Ticket, TicketState
+from .model import Client, Failure, Task, TaskState, Ticket, TicketState
 from .rules import Rules
 from .tally import Tally
 from .trust import Guard
@@ -31,6 +31,7 @@ class Board:
         self.tickets: dict[int, Ticket] = {}
         self.clients: dict[str, Client] = {}
         self._hosts: Counter[str] = Counter()  # how many clients each has
+        self.strangers: dict[str, float] = {}  # addresses of clients that did not register -> when they asked last
         self.waiting: deque[int] = deque()
         self.changes: list[Change] = []
         self.more = True  # the store may have tasks that are not here yet
@@ -53,7 +54,10 @@ class Board:
         self.gave_up = False  # by stop_after
         self._copied = False
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
-        self._out_noted = -1  # how many tasks were out when changes were last taken
+        self._issued: Counter[str] = Counter()  # client -> tickets that it has, begun or fetched ahead
+        self._begun = 0  # tickets that have a slot: of each client at most as many as it has slots
+        self._copies = 0  # tickets beyond the first of one task
+        self._out_noted = -1  # how many tasks had a slot when changes were last taken
         self._left: set[int] = set()  # gone since the last `add`: what was read meanwhile may not know it
         self.fed = -1  # the last position in the store that came in
         self.looks = 0  # how often the store had to be looked through from its beginning again
@@ -115,6 +119,8 @@ class Board:
         self.tickets[ticket.id] = ticket
         if ticket.state in LIVE:
             known.tickets.append(ticket.id)
+            if ticket.state is TicketState.ISSUED:
+                self._count_issued(ticket, 1)
             self._unqueue(known)
         else:
             known.past.append(ticket.id)
@@ -166,8 +172,14 @@ class Board:
 
     @property
     def running(self) -> int:
-        """How many tasks are out on hosts."""
+        """How many tasks are out on hosts, also those that were fetched ahead."""
         return self.in_state[TaskState.RUNNING]
+
+    @property
+    def with_slot(self) -> int:
+        """How many tasks have a slot now: what people call running. The others that are out lie at their clients for
+        later, or their results are being looked at; to people they wait."""
+        return max(0, min(self._begun - self._copies, self.running))
 
     @property
     def over(self) -> bool:
@@ -182,6 +194,8 @@ class Board:
     def welcome(self, client: Client) -> None:
         """A client is here."""
         self.clients[client.id] = client
+        # Somebody may have used its ID before, and begun all that it got.
+        self._begun -= max(0, self._issued[client.id] - self._slots(client))
         self._hosts[client.host] += 1
 
     def dismiss(self, client: Client) -> None:
@@ -213,6 +227,32 @@ class Board:
         return ticket.state is TicketState.LOST and self.tasks[ticket.task].state is TaskState.FAILED
 
     # -- moves
+
+    def _slots(self, client: Client) -> int:
+        """How many tasks a client runs at once."""
+        return max(1, client.slots // self.rules.cores)
+
+    def _count_issued(self, ticket: Ticket, more: int) -> None:
+        """A ticket is at its client now (`more`: 1), or no longer (-1).
+
+        `with_slot` comes of this: `Handout.begun` looks through all tickets, which is too slow for each commit.
+        """
+        held = self._issued[ticket.client] + more
+        self._issued[ticket.client] = held
+        client = self.clients.get(ticket.client)
+        if client is None or max(held, held - more) <= self._slots(client):
+            self._begun += more
+        live = self.tasks[ticket.task].tickets
+        if len(live) > 1 or (live and ticket.id not in live):  # almost no task has a copy
+            others = (self.tickets.get(t) for t in live if t != ticket.id)
+            self._copies += more * any(other and other.state is TicketState.ISSUED for other in others)
+
+    def _move_ticket(self, ticket: Ticket, event: TicketEvent) -> None:
+        """The one way in which a ticket moves here, so that the count of those at clients is right."""
+        was = ticket.state is TicketState.ISSUED
+        move_ticket(ticket, event)
+        if was != (ticket.state is TicketState.ISSUED):
+            self._count_issued(ticket, -1 if was else 1)
 
     def _move(self, task: Task, event: TaskEvent) -> None:
         self._count(task, -1)
@@ -258,10 +298,11 @@ class Board:
         if self.more:
             self._left.add(task.number)
 
-    def _expire(self, ticket: Ticket) -> None:
+    def _expire(self, ticket: Ticket, why: str = "") -> None:
         """Nobody needs this attempt any more; who pings is told."""
-        move_ticket(ticket, TicketEvent.EXPIRE)
-        self.changes.append(TicketEnded(ticket.id, ticket.state))
+        self._move_ticket(ticket, TicketEvent.EXPIRE)
+        failure = Failure("expired", why) if why else None
+        self.changes.append(TicketEnded(ticket.id, ticket.state, failure=failure))
         holder = self.clients.get(ticket.client)
         if ticket.leased and holder and not holder.gone:
             self._expired.setdefault(ticket.client, set()).add(ticket.id)
@@ -302,7 +343,7 @@ class Board:
     def take_changes(self) -> list[Change]:
         """What must be stored before the next reply leaves."""
         changes, self.changes = self.changes, []
-        if changes and self.running != self._out_noted:
-            self._out_noted = self.running
-            changes.append(TasksOut(self.running))
+        if changes and self.with_slot != self._out_noted:
+            self._out_noted = self.with_slot
+            changes.append(TasksOut(self.with_slot))
         return changes

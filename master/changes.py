@@ -12,6 +12,8 @@ from dataclasses import field
 from .model import Failure, Output, TaskState, TicketState
 from .record import record
 
+UNBEGUN = "given back, not begun"  # why a ticket expired that was no attempt: the store counts it as none
+
 
 @record
 class Usage:
@@ -68,7 +70,7 @@ class TicketIssued:
 
 @record
 class TasksOut:
-    """So many tasks are out on hosts now."""
+    """So many tasks have a slot now."""
 
     count: int
 

@@ -24,6 +24,7 @@ from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketS
 from .orders import Orders
 from .recipe import InputChanged
 from .record import record
+from .shortfall import Shortfall
 from .store import Store
 
 log = logging.getLogger("spe.desk")
@@ -76,6 +77,7 @@ class Desk:
         self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
         self.tell, self.clock = tell, clock
         self.events = Events()
+        self.shortfall = Shortfall()  # why sets will wait at the end
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
         self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
         self._idle = Idle()  # held /task requests
@@ -93,6 +95,8 @@ class Desk:
         for note in self.farm.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
+            if note.kind == "given_up":
+                self.shortfall.note(note)
         for failed in self.farm.tally.take_given_up():
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)
@@ -128,10 +132,12 @@ class Desk:
         alive: Callable[[], bool],
         load: float | None = None,
         ahead: int = 0,
+        address: str = "",
     ) -> list[Record]:
         """Up to `count` records; empty when none comes within `wait` seconds or none ever will.
 
-        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot.
+        `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot. `address`:
+        where the request comes from.
         """
         longest = self._longest(self.farm.clients.get(client), load)
         deadline = self.clock() + min(HOLD if wait is None else wait, longest)
@@ -139,7 +145,7 @@ class Desk:
             if not alive():
                 self.wake_idle()  # what this one was woken for goes to another
                 return []
-            records = await self._take(client, count, load, ahead)
+            records = await self._take(client, count, load, ahead, address)
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
@@ -154,8 +160,8 @@ class Desk:
         often = ping + PING_SLACK if ping else math.inf
         return min(often, LOAD_AGE) if self.farm.rules.max_load and load is not None else often
 
-    async def _take(self, client: str, count: int, load: float | None, ahead: int) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count, load, ahead)
+    async def _take(self, client: str, count: int, load: float | None, ahead: int, address: str) -> list[Record]:
+        tickets = self.farm.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self._record(ticket))]
         if tickets:
             await self._store()
@@ -197,6 +203,7 @@ class Desk:
             return
         first = error.line not in self.farm.left_out.values()
         self.farm.leave_out(task, error.line)
+        self.shortfall.note(f"{error.where}: {error.what}" if error.where else error.what, 1)
         if first:
             self.farm.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
 

@@ -17,6 +17,7 @@ from .model import Client, Host, TaskState, Ticket
 from .trust import Trust
 
 WORD_STEP = 5  # seconds: nobody needs to hear of every word of every host
+SILENCE = 60.0  # seconds after which a client that did not register and has nothing to do counts as gone
 
 
 class Hosts(Protocol):
@@ -47,7 +48,7 @@ class Picture:
         busy = Counter(ticket.host for ticket in out)
         return {
             "sweep": self._sweep(now, out),
-            "hosts": {name: self._host(name, clients[name], busy[name]) for name in self._names(clients)},
+            "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in self._names(clients, busy)},
             "tickets": {str(ticket.id): self._ticket(ticket) for ticket in out},
             "failures": {
                 str(f.task): {"reason": f.reason, "host": f.host, "time": self._unix(f.time), "final": f.final}
@@ -89,15 +90,17 @@ class Picture:
         farm, state = self.farm, self.farm.in_state
         done, failed = farm.done_before + state[TaskState.DONE], farm.failed_before + state[TaskState.FAILED]
         cancelled = farm.cancelled_before + state[TaskState.CANCELLED]
-        ended = done + failed + cancelled + farm.running
-        waiting = farm.total - ended if farm.total else state[TaskState.WAITING]  # 0: they are being counted
-        counted = {"waiting": max(0, waiting), "running": farm.running, "done": done, "failed": failed}
-        return {**counted, "cancelled": cancelled, "total": farm.total or ended + waiting}
+        running, ended = farm.with_slot, done + failed + cancelled
+        # What lies at clients for later waits, too. 0: the sets are being counted.
+        undone = farm.total - ended if farm.total else state[TaskState.WAITING] + farm.running
+        counted = {"waiting": max(0, undone - running), "running": running, "done": done, "failed": failed}
+        return {**counted, "cancelled": cancelled, "total": farm.total or ended + undone}
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
-        """Seconds of programs by seconds of slots, of this run."""
-        worked = sum(work.seconds for work in self.farm.tally.hosts.values())
-        worked += sum(now - ticket.issued for ticket in out if ticket.issued)
+        """Seconds of programs by seconds of slots, of this run, on hosts whose slots are known."""
+        named = {client.host for client in self.farm.clients.values()}
+        worked = sum(work.seconds for host, work in self.farm.tally.hosts.items() if host in named)
+        worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
         cores = self.farm.rules.cores
         there = sum(
             max(1, c.slots // cores) * ((c.word if c.gone else now) - c.since) for c in self.farm.clients.values()
@@ -106,14 +109,16 @@ class Picture:
 
     # -- hosts and tickets
 
-    def _names(self, clients: Mapping[str, object]) -> list[str]:
+    def _names(self, clients: Mapping[str, object], busy: Mapping[str, int]) -> list[str]:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
-        return list(dict.fromkeys([*expected, *clients]))
+        return list(dict.fromkeys([*expected, *clients, *self.farm.strangers, *busy]))
 
-    def _host(self, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
-        work = self.farm.tally.hosts.get(name)
+    def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
+        work, asked = self.farm.tally.hosts.get(name), self.farm.strangers.get(name)
         present = [client for client in clients if not client.gone]
         state, why = self._standing(name, clients, present)
+        if state == "starting" and (running or asked is not None):  # it came by itself, and did not register
+            state = "up" if running or (asked is not None and now - asked < SILENCE) else "gone"
         host: dict[str, Any] = {
             "state": state,
             "slots": sum(max(1, client.slots // self.farm.rules.cores) for client in present),
@@ -127,6 +132,8 @@ class Picture:
             host["word"] = int(word // WORD_STEP * WORD_STEP)
             host["platform"] = clients[-1].platform
             host |= _measured(clients[-1])
+        elif asked is not None:
+            host["word"] = int((asked + self.epoch) // WORD_STEP * WORD_STEP)
         if why:
             host["why"] = why
         return host

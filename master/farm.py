@@ -14,7 +14,7 @@ from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded
 from .events import Note
 from .handout import Handout
 from .keys import Times
-from .lifecycle import TaskEvent, TicketEvent, move_ticket
+from .lifecycle import TaskEvent, TicketEvent
 from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
 from .trust import Benched
 
@@ -55,7 +55,7 @@ class Farm(Handout):
 
     def _revive(self, ticket: Ticket) -> None:
         task = self.tasks[ticket.task]
-        move_ticket(ticket, TicketEvent.RENEW)
+        self._move_ticket(ticket, TicketEvent.RENEW)
         task.lost = max(0, task.lost - ticket.blamed)  # its host was slow, not killed
         ticket.blamed = False
         self._attach(task, ticket)
@@ -72,7 +72,7 @@ class Farm(Handout):
             return None
         self._attach(task, ticket)
         self._unqueue(task)  # nobody else needs to begin it while its result is looked at
-        move_ticket(ticket, TicketEvent.ARRIVE)
+        self._move_ticket(ticket, TicketEvent.ARRIVE)
         return task
 
     def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
@@ -81,7 +81,7 @@ class Farm(Handout):
         if ticket is None:
             return False
         task = self.tasks[ticket.task]
-        move_ticket(ticket, TicketEvent.ACCEPT)
+        self._move_ticket(ticket, TicketEvent.ACCEPT)
         self._move(task, TaskEvent.ACCEPT)
         attempts = task.attempts + (not ticket.charged)
         self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
@@ -109,7 +109,7 @@ class Farm(Handout):
         if ticket is None:
             return False
         task = self.tasks[ticket.task]
-        move_ticket(ticket, TicketEvent.REJECT)
+        self._move_ticket(ticket, TicketEvent.REJECT)
         if task.state is not TaskState.FAILED:
             self._move(task, TaskEvent.GIVE_UP)
         failure = Failure("hook", reason, files=files)
@@ -164,7 +164,7 @@ class Farm(Handout):
     ) -> None:
         """One attempt is used up (unless its host is in doubt): back to the queue, or given up."""
         task = self.tasks[ticket.task]
-        move_ticket(ticket, event)
+        self._move_ticket(ticket, event)
         self.tally.failed(self._now, ticket.host, task.number, failure.reason, usage.wall)
         suspected = self.guard.failed(self._now, ticket.host, task.number, failure, ticket.id)
         free = self.guard.doubted(ticket.host, self.at_work)
@@ -202,7 +202,7 @@ class Farm(Handout):
     def lose(self, ticket: Ticket, silent: bool = True, begun: bool = True) -> None:
         """Its host went silent, or left: the host's fault, no attempt is used up."""
         task = self.tasks[ticket.task]
-        move_ticket(ticket, TicketEvent.LOSE)
+        self._move_ticket(ticket, TicketEvent.LOSE)
         # Who says goodbye was not killed by the task, nor by one that had not begun; of a client that never pinged,
         # silence proves nothing about it.
         ticket.blamed = silent and begun and ticket.leased

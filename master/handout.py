@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterator
 
 from . import scheduler
-from .changes import TicketIssued
+from .changes import UNBEGUN, TicketIssued
 from .events import Note
 from .keys import Times
 from .lifecycle import TaskEvent
@@ -20,14 +20,18 @@ UNHEARD = 600.0  # seconds of silence of a client that never pings
 class Handout(Steering):
     """A board from which clients take."""
 
-    def take(self, now: float, client_id: str, count: int, load: float | None = None, ahead: int = 0) -> list[Ticket]:
+    def take(
+        self, now: float, client_id: str, count: int, load: float | None = None, ahead: int = 0, address: str = ""
+    ) -> list[Ticket]:
         """Up to `count` tickets for this client; none when nothing waits or no more is handed out.
 
         `load`: of its host, by others than us; None when the client does not tell. `ahead`: so many of them it could
-        not begin at once.
+        not begin at once. `address`: where it asks from, which names the host of one that did not register.
         """
         client = self.heard(now, client_id)
-        host = client.host if client else ""
+        host = client.host if client else address
+        if client is None and address:
+            self.strangers[address] = now
         if client:
             client.asked, client.load = True, load
         if self.withholds(host) or (client and client.gone):  # what a goodbye overtakes would lie there until its lease
@@ -55,9 +59,6 @@ class Handout(Steering):
         if self.more:
             return ahead
         return min(ahead, len(self.waiting) * self._slots(client) // max(1, 2 * sum(map(self._slots, self.present()))))
-
-    def _slots(self, client: Client) -> int:
-        return max(1, client.slots // self.rules.cores)
 
     def unbegun(self, wanted: float, among: Container[str]) -> dict[str, int]:
         """Who of these clients has tickets that wait there for a slot: so many of those as are wanted in all."""
@@ -87,6 +88,7 @@ class Handout(Steering):
         self._next_ticket += 1
         self.tickets[ticket.id] = ticket
         task.tickets.append(ticket.id)
+        self._count_issued(ticket, 1)
         self._move(task, TaskEvent.ISSUE)
         self.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
         return ticket
@@ -97,7 +99,7 @@ class Handout(Steering):
         if ticket and ticket.state is TicketState.ISSUED and ticket.client == client_id:
             task = self.tasks[ticket.task]
             ticket.leased = False  # nobody has it, so nobody is to be told
-            self._expire(ticket)
+            self._expire(ticket, UNBEGUN)
             self._detach(task, ticket)
             self._settle(task, "")
 

@@ -12,7 +12,10 @@ from .desk import Desk
 from .detached import LOG, leave_terminal
 from .progress import Progress
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+BY_HAND = "the run was stopped by hand (`spe stop`)"
+BY_SIGNAL = {
+    signal.SIGINT: "the run was interrupted (Ctrl-C)", signal.SIGTERM: "the run was ended by a signal (SIGTERM)",
+}  # fmt: skip
 
 
 class Interrupts:
@@ -23,10 +26,14 @@ class Interrupts:
         self.count = 0
         self._pending: set[asyncio.Task[None]] = set()
 
-    def interrupt(self, now: bool = False) -> None:
-        """What Ctrl-C does; `now`: what a second one does."""
+    def _signalled(self, number: signal.Signals) -> None:
+        self.interrupt(by=BY_SIGNAL[number])
+
+    def interrupt(self, now: bool = False, by: str = BY_HAND) -> None:
+        """What Ctrl-C does; `now`: what a second one does. `by`: why sets wait afterwards."""
         self.count = max(self.count + 1, 2 if now else 1)
-        self.progress.interrupted(self.count, self.desk.farm.running)
+        self.desk.shortfall.note(by + (" while the sweep was paused" if self.desk.farm.paused else ""))
+        self.progress.interrupted(self.count, self.desk.farm.with_slot)
         task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
@@ -40,11 +47,11 @@ class Interrupts:
     def heard(self) -> Iterator[None]:
         """Signals are taken for that meanwhile."""
         loop = asyncio.get_running_loop()
-        for number in _ENDING:
-            loop.add_signal_handler(number, self.interrupt)
+        for number in BY_SIGNAL:
+            loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         try:
             yield
         finally:
-            for number in (*_ENDING, signal.SIGHUP):
+            for number in (*BY_SIGNAL, signal.SIGHUP):
                 loop.remove_signal_handler(number)

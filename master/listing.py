@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -51,6 +51,7 @@ class Wanted:
     offset: int = 0
     limit: int = 50
     among: Sequence[int] | None = None  # only these tasks
+    begun: Sequence[int] | None = None  # those that have a slot; others that are out wait. None: all that are out run
 
 
 @record
@@ -92,6 +93,11 @@ def _read(text: str) -> str:
     return f"CASE WHEN {text} GLOB '{_LIKE_NUMBERS}' THEN {READ_NUMBER}({text}) END"
 
 
+def _waits(row: Row) -> Row:
+    """It was fetched ahead: to people it waits."""
+    return replace(row, state=TaskState.WAITING.value)
+
+
 class Listing(Reader):
     """A reader of tables."""
 
@@ -102,7 +108,11 @@ class Listing(Reader):
     def find(self, wanted: Wanted) -> Found:
         """One page. Raises UsageError when finding it takes too long."""
         numbers = self._numbers(wanted)
-        return Found(self._rows(numbers[: wanted.limit]), len(numbers) > wanted.limit)
+        rows = self._rows(numbers[: wanted.limit])
+        if wanted.begun is not None:
+            begun = set(wanted.begun)
+            rows = [_waits(row) if row.state == "running" and row.number not in begun else row for row in rows]
+        return Found(rows, len(numbers) > wanted.limit)
 
     def _numbers(self, wanted: Wanted) -> list[int]:
         used = {condition.name for condition in wanted.conditions} | {wanted.sort}
@@ -119,7 +129,10 @@ class Listing(Reader):
     def _where(self, wanted: Wanted, by_ticket: bool) -> tuple[str, list[Any]]:
         parts, values = ["t.plan = ?"], [self.plan]
         made: list[tuple[str, list[Any]]] = [self._compared(one) for one in wanted.conditions]
-        if wanted.state:
+        if wanted.state is TaskState.WAITING and wanted.begun is not None:
+            parts.append("t.state = 'waiting'")
+            made.append(("t.number NOT IN (SELECT value FROM json_each(?))", [json.dumps(list(wanted.begun))]))
+        elif wanted.state:
             parts.append(_STATES.get(wanted.state, f"t.state = '{wanted.state.value}'"))  # as the indexes say it
         if by_ticket:
             parts.append("k.id = t.ticket" if wanted.state is TaskState.DONE else f"k.id = {_LAST}")
@@ -203,10 +216,10 @@ class Listing(Reader):
         ]
 
     def attempts(self, most: int, host: str = "") -> list[Attempt]:
-        """The newest attempts, the oldest of them first."""
-        where, values = ("WHERE host = ?", [host]) if host else ("", [])
-        question = f"SELECT id, task, host, state, issued, seconds FROM tickets {where} ORDER BY id DESC LIMIT ?"
-        return [Attempt(*row) for row in self._ask(question, [*values, most])][::-1]
+        """The newest attempts of the last run, the oldest of them first."""
+        where, values = ("id > ? AND host = ?", [host]) if host else ("id > ?", [])
+        question = f"SELECT id, task, host, state, issued, seconds FROM tickets WHERE {where} ORDER BY id DESC LIMIT ?"
+        return [Attempt(*row) for row in self._ask(question, [self.tickets_before, *values, most])][::-1]
 
     def _ask(self, question: str, values: Sequence[Any]) -> Iterator[Any]:
         """The answer, within patience."""

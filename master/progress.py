@@ -93,8 +93,8 @@ class Progress:
         total, done, failed = self._planned or (0, 0, 0)
         done += farm.in_state[TaskState.DONE]
         failed += farm.in_state[TaskState.FAILED]
-        hosts = len(farm.hosts)
-        text = f"{done} done, {farm.running} running"
+        hosts = len({*farm.hosts, *farm.strangers})
+        text = f"{done} done, {farm.with_slot} running"
         text += f", {failed} failed" if failed else ""
         text += f", {cancelled} cancelled" if (cancelled := farm.in_state[TaskState.CANCELLED]) else ""
         text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"

@@ -11,7 +11,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from . import schema
+from . import schema, shortfall
 from .collect import FailedRow, ResultRow
 from .database import OpenForReading
 from .errors import StoreError, UsageError
@@ -19,10 +19,15 @@ from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
 from .program import from_text
 from .record import record
+from .shortfall import Reason
 
 PAGE = 1000
 FIRST = 16  # rows that show how large the cells are
 TOGETHER = 16_000_000  # characters of cells that are in memory at once: a cell of JSON may have a million
+# Clients of the last run; all, where the database is of before.
+_OF_RUN = (
+    "CAST(id AS INTEGER) > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)"
+)
 _HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
 
 
@@ -121,6 +126,7 @@ class Reader:
                 todo="Update spe.",
             )
         self.plan = int(self.meta("plan", "0"))
+        self.tickets_before = int(self.meta("tickets_before", "0"))  # the last one of the runs before the last run
         self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
         self.results: list[str] = json.loads(self.meta("results", "[]"))
         self.kinds: dict[str, str] = json.loads(self.meta("kinds", "{}"))  # of the results; before schema 6 unknown
@@ -160,6 +166,12 @@ class Reader:
         found[TaskState.WAITING] -= out
         found[TaskState.RUNNING] += out
         return found
+
+    def waiting_because(self) -> tuple[Reason, ...]:
+        """Why the last run ended with sets that wait, as long as these do."""
+        found, counts = shortfall.read(self.meta(shortfall.META)), self.counts()
+        waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
+        return found if sum(one.sets for one in found) == waiting else ()
 
     def last_ticket(self) -> int:
         """The newest ticket's number, 0 before the first."""
@@ -284,11 +296,11 @@ class Reader:
     # -- who did what
 
     def statistics(self) -> Statistics:
-        """The sweep in numbers, over all its runs."""
+        """The sweep in numbers: today's sets, and who did what in the last run."""
         counts = self.counts()
         hosts = tuple(self._hosts())
         retries = int(self._connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
-        worked, there = sum(h.seconds for h in hosts), self._slot_seconds()
+        worked, there = self._worked_in_slots(), self._slot_seconds()
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
             counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
@@ -298,18 +310,27 @@ class Reader:
     def _hosts(self) -> Iterator[HostWork]:
         query = text(
             "SELECT h.*, c.heard FROM hosts h "
-            "LEFT JOIN (SELECT host, max(heard) AS heard FROM clients GROUP BY host) c ON c.host = h.host "
-            "ORDER BY accepted DESC, h.host"
+            f"LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {_OF_RUN} GROUP BY host) c "
+            "ON c.host = h.host ORDER BY accepted DESC, h.host"
         )
         for row in self._connection.execute(query):
             yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)
 
+    def _worked_in_slots(self) -> float:
+        """Seconds of programs on hosts whose slots are known: a client that did not register told of none."""
+        query = text(f"SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {_OF_RUN})")
+        found: Any = self._connection.execute(query).scalar()
+        return float(found or 0.0)
+
     def _slot_seconds(self) -> float:
         """Seconds that slots were there; a client that is still here counts until now."""
         query = text(
-            "SELECT sum(slots * CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients"
+            "SELECT sum(max(1, slots / :cores) * "
+            "CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients "
+            f"WHERE {_OF_RUN}"
         )
-        found: Any = self._connection.execute(query, {"now": time.time()}).scalar()
+        given = {"now": time.time(), "cores": int(self.meta("cores", "1"))}
+        found: Any = self._connection.execute(query, given).scalar()
         return float(found or 0.0)
 
 

@@ -17,7 +17,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from . import bundle, byhand, protocol
+from . import bundle, byhand, protocol, shortfall
 from .acts import META, Acts
 from .arrivals import place_left_over
 from .beforehand import decide_about_program
@@ -25,7 +25,7 @@ from .changes import Decision
 from .desk import Brief, Desk
 from .detached import says_into_log
 from .document import Picture
-from .errors import NothingRuns
+from .errors import NothingRuns, SpeError
 from .farm import Farm
 from .feeding import Feeding
 from .fleet import Fleet
@@ -37,7 +37,7 @@ from .judge import wants_files
 from .judging import Judges
 from .launch import Early, Offer, Options
 from .listening import Address, listen_address
-from .model import HERE, Client, Host, Worker
+from .model import HERE, Client, Host, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
@@ -45,6 +45,7 @@ from .record import record
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
+from .shortfall import Reason
 from .standing import Standing
 from .store import Store
 from .sweep import Sweep
@@ -86,6 +87,7 @@ class Outcome:
     began: int  # sets that this run had to do
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
+    waiting_because: tuple[Reason, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -132,8 +134,7 @@ class Run:
         )  # fmt: skip
         await record_use(store, self.sweep)
         session = Session(self.folder, self._told(decision))
-        if not session.resumed:
-            await store.close_session()
+        await store.begin_run(self.sweep.config.cores, session.resumed)
         await place_left_over(store, self.folder)
         shutil.rmtree(self.folder / "incoming", ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
@@ -159,8 +160,10 @@ class Run:
             outcome = await self._serve(desk, hooks, offer, address, page, decision)
             ended = True
             return outcome
-        except NothingRuns:
-            ended = True
+        except SpeError as error:
+            ended = isinstance(error, NothingRuns)
+            desk.shortfall.note("no host came up" if ended else f"the run broke off: {error.what}")
+            await self._explain(desk, (await store.count()).get(TaskState.WAITING, 0))
             raise
         finally:
             desk.let_go()
@@ -279,10 +282,19 @@ class Run:
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
+        because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
             self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
-            tuple(gathering.faults), tuple(fleet.unheard),
+            tuple(gathering.faults), tuple(fleet.unheard), because,
         )  # fmt: skip
+
+    @staticmethod
+    async def _explain(desk: Desk, waiting: int) -> tuple[Reason, ...]:
+        """Why so many sets wait at the end; kept for `spe status`."""
+        because = desk.shortfall.explain(waiting)
+        if because:
+            await desk.store.set_meta(shortfall.META, shortfall.written(because))
+        return because
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""

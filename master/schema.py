@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
+from .changes import UNBEGUN
 from .model import Kind
 
 VERSION = 6
@@ -159,7 +160,7 @@ clients = Table(
 )
 
 # Two tables that count along, kept by triggers: whoever writes a state counts it, in the same transaction, and nobody
-# who wants a number reads a million rows.
+# who wants a number reads a million rows. `hosts` is of the last run alone: it begins anew with each (Store.begin_run).
 counts = Table(
     "counts",
     metadata,
@@ -174,7 +175,7 @@ hosts = Table(
     "hosts",
     metadata,
     Column("host", Text, primary_key=True),
-    Column("again", Integer, nullable=False),  # tickets whose task had one before
+    Column("again", Integer, nullable=False),  # retries: tickets of tasks of which an attempt had gone wrong
     Column("accepted", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
@@ -195,6 +196,7 @@ events = Table(
 )
 EVENTS = 100_000
 
+# For a database of before: `hosts` over all its runs, and a copy counts as tried again.
 _COUNTED = "SELECT plan, state, count(*) AS sets FROM tasks GROUP BY plan, state"
 _WORKED = (
     "SELECT host, sum(nth > 1) AS again, sum(state = 'accepted') AS accepted, "
@@ -234,7 +236,15 @@ def stand_ins(found: int) -> list[str]:
 
 
 _COUNT = "INSERT INTO counts VALUES (NEW.plan, NEW.state, 1) ON CONFLICT (plan, state) DO UPDATE SET sets = sets + 1;"
-_AGAIN = "EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id <> NEW.id)"
+# The last ticket of the runs before this one (Store.begin_run).
+_BEFORE = "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'tickets_before'), 0)"
+# An earlier attempt of this run has gone wrong, and none is out: else this one is a copy. The plus keeps the last
+# term from the index: so it is looked at for a task that had attempts, and almost none had.
+_AGAIN = (
+    "(EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id < NEW.id AND state IN ('failed', 'rejected', 'lost') "
+    f"AND +id > {_BEFORE}) "
+    "AND NOT EXISTS (SELECT 1 FROM tickets WHERE task = NEW.task AND id < NEW.id AND state = 'issued'))"
+)
 
 TRIGGERS = (
     f"CREATE TRIGGER IF NOT EXISTS set_came AFTER INSERT ON tasks BEGIN {_COUNT} END",
@@ -246,7 +256,11 @@ TRIGGERS = (
     "OR NOT EXISTS (SELECT 1 FROM hosts WHERE host = NEW.host) BEGIN "
     f"INSERT INTO hosts VALUES (NEW.host, {_AGAIN}, 0, 0, 0, 0.0, 0.0) "
     "ON CONFLICT (host) DO UPDATE SET again = again + excluded.again; END",
-    "CREATE TRIGGER IF NOT EXISTS ticket_ended AFTER UPDATE OF state ON tickets BEGIN UPDATE hosts SET "
+    # What was issued in an earlier run and not taken back at its end is none of this one's; a ticket that is out now
+    # is of this run, so nothing more is asked of almost all of them.
+    "CREATE TRIGGER IF NOT EXISTS ticket_ended AFTER UPDATE OF state ON tickets "
+    f"WHEN OLD.state = 'issued' OR NEW.id > {_BEFORE} BEGIN UPDATE hosts SET "
+    f"again = again - CASE WHEN NEW.state = 'expired' AND NEW.reason = '{UNBEGUN}' THEN {_AGAIN} ELSE 0 END, "
     "accepted = accepted + (NEW.state = 'accepted') - (OLD.state = 'accepted'), "
     "failures = failures + (NEW.state IN ('failed', 'rejected')) - (OLD.state IN ('failed', 'rejected')), "
     "lost = lost + (NEW.state = 'lost') - (OLD.state = 'lost'), "

@@ -56,6 +56,6 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
         found[""] = "the run ends: nothing more is handed out"
     elif farm.paused:
         found[""] = "the sweep is paused: `spe resume` goes on"
-    elif not farm.hosts and not farm.aside:
+    elif not farm.hosts and not farm.strangers and not farm.aside:
         found[""] = "no host is up yet"
     return found

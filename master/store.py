@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, text, update
 
-from . import schema, writes
+from . import schema, shortfall, writes
 from .changes import Change, Decision, Settled
 from .committing import FULL_DISK_PAUSE, Committing
 from .errors import StoreError
@@ -54,6 +54,9 @@ _REDONE = text(
     "(tasks.ticket IS NOT NULL OR EXISTS (SELECT 1 FROM outputs WHERE task = tasks.number) "
     "OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number)) AS redone"
 )
+
+
+_LAST_CLIENT = "(SELECT coalesce(max(CAST(id AS INTEGER)), 0) FROM clients)"
 
 
 class Store:
@@ -257,7 +260,7 @@ class Store:
     async def next_ids(self) -> tuple[int, int]:
         """The next ticket and the next client, never used before in this sweep."""
         ticket = select(func.coalesce(func.max(schema.tickets.c.id), 0) + 1)
-        client = text("SELECT coalesce(max(CAST(id AS INTEGER)), 0) + 1 FROM clients")
+        client = text(f"SELECT {_LAST_CLIENT} + 1")
         return await self.call(lambda c: (int(c.execute(ticket).scalar_one()), int(c.execute(client).scalar_one())))
 
     async def find(self, ticket_id: int) -> tuple[Ticket, Task] | None:
@@ -293,21 +296,28 @@ class Store:
         query = select(schema.clients).where(schema.clients.c.seconds.is_(None))
         return list(await self.call(lambda connection: connection.execute(query).all()))
 
-    async def close_session(self) -> None:
-        """The session has ended: tickets still out are lost, and so their tasks wait; clients have left."""
+    async def begin_run(self, cores: int = 1, resumed: bool = False) -> None:
+        """A run begins: what is counted of a run is counted from here, unless it goes on with one that was killed.
+
+        `cores`: of a task, by which slots are counted.
+        """
 
         def work(connection: Connection) -> None:
-            ticket = schema.tickets.c
-            out = update(schema.tickets).where(
-                ticket.id > _closed(connection), ticket.state == TicketState.ISSUED.value
-            )
-            connection.execute(out.values(state=TicketState.LOST.value))
-            connection.execute(update(schema.clients).where(schema.clients.c.seconds.is_(None)).values(seconds=0.0))
-            last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
-            writes.set_meta(connection, "closed", str(last))
-            writes.set_meta(connection, "out", "0")
+            writes.set_meta(connection, "cores", str(cores))
+            writes.set_meta(connection, shortfall.META, "")
+            if resumed:
+                return
+            _close_session(connection)
+            connection.execute(delete(schema.hosts))
+            writes.set_meta(connection, "tickets_before", str(_closed(connection)))
+            last = connection.execute(text(f"SELECT {_LAST_CLIENT}")).scalar_one()
+            writes.set_meta(connection, "clients_before", str(last))
 
         await self.call(work)
+
+    async def close_session(self) -> None:
+        """The session has ended: tickets still out are lost, and so their tasks wait; clients have left."""
+        await self.call(_close_session)
 
     # -- the gather hooks
 
@@ -326,6 +336,17 @@ class Store:
         """The gather hooks were called for this task."""
         statement = update(schema.tasks).where(schema.tasks.c.number == number).values(collected=1 if well else 2)
         await self.call(lambda connection: connection.execute(statement) and None)
+
+
+def _close_session(connection: Connection) -> None:
+    ticket, client = schema.tickets.c, schema.clients.c
+    out = update(schema.tickets).where(ticket.id > _closed(connection), ticket.state == TicketState.ISSUED.value)
+    connection.execute(out.values(state=TicketState.LOST.value))
+    there = func.max(0.0, func.coalesce(client.heard, client.since) - client.since)  # as far as anybody knows
+    connection.execute(update(schema.clients).where(client.seconds.is_(None)).values(seconds=there))
+    last = connection.execute(select(func.coalesce(func.max(ticket.id), 0))).scalar_one()
+    writes.set_meta(connection, "closed", str(last))
+    writes.set_meta(connection, "out", "0")
 
 
 def _closed(connection: Connection) -> int:

@@ -116,7 +116,7 @@ class Door:
     async def config(self, request: web.Request) -> web.Response:
         """Register and be configured."""
         platform = _short(request, "platform")
-        host = _short(request, "host") or request.remote or "unknown"
+        host = _short(request, "host") or _address(request)
         slots = _number(request, "slots", 1)
         if not 1 <= slots <= 100_000:
             return _text(400, "slots must be from 1 to 100000")
@@ -184,7 +184,7 @@ class Door:
         self._note_host(request, client)
         with watched(request, lambda: self.desk.suspect(client)):
             records = await self.desk.tasks(
-                client, count, _wait(request), lambda: _alive(request), _load(request), ahead
+                client, count, _wait(request), lambda: _alive(request), _load(request), ahead, _address(request)
             )
         if not records:
             return self._none_left(client, held=loop.time() - began >= 1.0)
@@ -279,6 +279,11 @@ class Door:
 
 def _text(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=status, text=text.splitlines()[0] + "\n" if text else "\n", headers=headers)
+
+
+def _address(request: web.Request) -> str:
+    """What a host is called that does not say its name."""
+    return (request.remote or "unknown").removeprefix("::ffff:")  # IPv4 by a socket that hears both
 
 
 def _alive(request: web.Request) -> bool:

@@ -119,12 +119,14 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
     `now`: seconds since 1970, for people.
     """
     _clients(connection, changes, now)
-    issued = _of(TicketIssued, changes)
+    issued, ended = _of(TicketIssued, changes), _of(TicketEnded, changes)
+    if ended:  # before what is tried again, which is counted as such by how the attempts before it have ended
+        new = {c.id for c in issued}
+        _tickets_ended(connection, {c.id: c for c in ended if c.id not in new}.values())
     if issued:
         _tickets_issued(connection, issued, now)
-    ended = _of(TicketEnded, changes)
     if ended:
-        _tickets_ended(connection, {c.id: c for c in ended}.values())
+        _tickets_ended(connection, {c.id: c for c in ended if c.id in new}.values())
         _keep_logs(connection, ended)
     moved = _of(TaskMoved, changes)
     if moved:
@@ -205,7 +207,8 @@ def _tickets_issued(connection: Connection, changes: Sequence[TicketIssued], now
 
 
 def _tickets_ended(connection: Connection, changes: Iterable[TicketEnded]) -> None:
-    _TICKET_ENDED.run(connection, [_ended(c, c.usage, c.failure) for c in changes])
+    if rows := [_ended(c, c.usage, c.failure) for c in changes]:
+        _TICKET_ENDED.run(connection, rows)
 
 
 def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ LAYERS = [
         "lifecycle", "scheduler", "protocol", "collect", "extract", "committing", "schema", "writes", "outlook",
         "patch", "drawing",
     },
-    {"model", "changes", "rules", "trust", "tally", "events", "conditions"},
+    {"model", "changes", "rules", "trust", "tally", "events", "conditions", "shortfall"},
     {"errors"},
 ]
 

@@ -27,7 +27,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     """
     from ..detached import follow, living, nothing_runs
     from ..reader import Reader
-    from .report import statistics_record, summary
+    from ..shortfall import records
+    from .report import statistics_record, summary, waiting
 
     folder = folder_of(file, name)
     run = living(folder)
@@ -48,11 +49,12 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 
     follow(folder, show)
     with Reader(folder) as reader:
-        statistics = reader.statistics()
+        statistics, because = reader.statistics(), reader.waiting_because()
     if json_:
-        print_json(statistics_record(statistics))
+        print_json({**statistics_record(statistics), "waiting_because": records(because)})
     else:
         click.echo(summary(statistics), err=True, nl=False)
+        click.echo(waiting(because), err=True, nl=False)
         click.echo(str(folder / "results.csv"))
     return _code(statistics)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from ..reader import HostWork, Reader, Statistics, time_of_day
+from ..shortfall import Reason, records
 from .common import print_json, shown, table
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "interrupted": outcome.interrupted,
         "collect_faults": list(outcome.gather_faults),
         "hosts_not_heard_from": list(outcome.unheard),
+        "waiting_because": records(outcome.waiting_because),
         **statistics_record(outcome.statistics),
     }
 
@@ -68,8 +71,9 @@ def summary(s: Statistics, most: int | None = None) -> str:
     text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
     text += f", {s.cancelled} cancelled" if s.cancelled else ""
     text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
-    text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
-    text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
+    if s.hosts:  # else the run had nothing to do, and nothing is counted
+        text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
+        text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
     text += "\n" + (hosts_table(s.hosts[:most]) if s.hosts else "")
     return text + (f"… and {len(s.hosts) - most} more hosts\n" if most is not None and len(s.hosts) > most else "")
 
@@ -102,5 +106,11 @@ def _rest(outcome: Outcome) -> None:
         click.echo(
             f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
         )
-    if outcome.interrupted:
-        click.echo("interrupted; `spe run` goes on where it stopped", err=True)
+    if outcome.waiting_because:
+        click.echo(waiting(outcome.waiting_because), err=True, nl=False)
+
+
+def waiting(because: Sequence[Reason]) -> str:
+    """Why sets wait after a run, a line for each reason; "" when none does."""
+    lines = [one.line for one in because]
+    return "".join(f"{line}\n" for line in [*lines, "`spe run` goes on where it stopped"]) if lines else ""

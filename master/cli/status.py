@@ -17,8 +17,10 @@ from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..reader import Reader, Statistics
+    from ..shortfall import Reason
 
 PAUSE = 1.0  # seconds between two looks of --watch
+KILLED = "the last run ended without a word: it was killed, or its machine went down"
 
 
 @click.command()
@@ -84,6 +86,7 @@ def _height() -> int:
 
 def record(reader: Reader) -> dict[str, Any]:
     """The sweep for programs."""
+    from ..shortfall import records
     from .report import statistics_record
 
     document = _document(reader.folder)
@@ -91,6 +94,7 @@ def record(reader: Reader) -> dict[str, Any]:
     return {
         "folder": str(reader.folder), "run": document["sweep"] if document else None,
         **statistics_record(_statistics(reader, document)), "failed_sets": failed,
+        "waiting_because": records(_because(reader)),
     }  # fmt: skip
 
 
@@ -103,7 +107,7 @@ def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
 
 def text(reader: Reader, height: int | None = None) -> str:
     """The sweep for people, on one screen of this height where there is one."""
-    from .report import FAILED, summary
+    from .report import FAILED, summary, waiting
 
     document = _document(reader.folder)
     statistics = _statistics(reader, document)
@@ -111,9 +115,25 @@ def text(reader: Reader, height: int | None = None) -> str:
     more = statistics.failed + statistics.cancelled - FAILED
     failures += [f"… and {more} more failed sets"] if more > 0 else []
     head = [str(reader.folder), *_run(reader.folder, document)]
-    room = (_height() if height is None else height) - len(failures) - len(head) - 6
+    foot = waiting(_because(reader))
+    room = (_height() if height is None else height) - len(failures) - len(head) - foot.count("\n") - 6
     out = "\n".join(head) + summary(statistics, max(3, room))
-    return out + "".join(f"{line}\n" for line in failures)
+    return out + "".join(f"{line}\n" for line in failures) + foot
+
+
+def _because(reader: Reader) -> tuple[Reason, ...]:
+    """Why sets wait while nothing runs."""
+    from ..detached import living
+    from ..model import TaskState
+    from ..shortfall import Reason
+
+    if living(reader.folder) is not None:
+        return ()
+    left = sum(reader.counts()[state] for state in (TaskState.WAITING, TaskState.RUNNING))
+    told = reader.waiting_because()
+    if left and not told and (reader.folder / "session" / "secrets.json").exists():  # an end takes the session away
+        return (Reason(left, KILLED),)
+    return told
 
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:

@@ -72,9 +72,8 @@ class Views:
 
     async def tasks(self, request: web.Request) -> web.StreamResponse:
         """The table of tasks."""
-        running = sorted(n for n, task in self.desk.farm.tasks.items() if task.state is TaskState.RUNNING)
         wish = Wish(request.query)
-        wish.among = running if wish.only is TaskState.RUNNING else None
+        wish.begun = sorted({ticket.task for ticket in self.desk.farm.begun()})
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:

@@ -29,7 +29,7 @@ class Wish:
         self.x, self.y = query.get("x", ""), query.get("y", "")
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
         self.only = next((state for state in TaskState if state == query.get("state")), None)
-        self.among: Sequence[int] | None = None
+        self.begun: Sequence[int] | None = None  # the tasks that have a slot
 
     @property
     def column(self) -> str:
@@ -65,7 +65,9 @@ class Wish:
             conditions.append(Condition("host", "=", self.host))
         if self.column not in names:
             raise UsageError(f"there is no column {self.column}", todo=f"There are: {', '.join(names)}.")
-        return Wanted(self.only, conditions, self.column, self.sort.startswith("-"), self.offset, ROWS, self.among)
+        among = self.begun if self.only is TaskState.RUNNING else None
+        downwards = self.sort.startswith("-")
+        return Wanted(self.only, conditions, self.column, downwards, self.offset, ROWS, among, self.begun)
 
     def _total(self, listing: Listing) -> int | None:
         """How many there are, where that is known without counting."""

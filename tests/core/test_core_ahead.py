@@ -85,6 +85,41 @@ def test_what_is_given_back_waits_again_and_costs_nothing() -> None:
     assert farm.in_state[TaskState.RUNNING] == 2
 
 
+def test_what_is_called_running_has_a_slot_and_each_task_counts_once() -> None:
+    farm = with_clients(30, 2, 4)
+    farm.more = True
+    first = farm.take(1.0, "1", 5, ahead=3)
+    assert (farm.running, farm.with_slot) == (5, 2)
+    farm.take(1.0, "2", 1)
+    assert (farm.running, farm.with_slot) == (6, 3)
+    assert farm.arrive(2.0, first[0].id) and farm.accept(first[0].id, OUT, NO_USAGE)
+    assert (farm.running, farm.with_slot) == (5, 3), "the next one began"
+    farm.give_back(first[4].id, "1")
+    farm.give_back(first[3].id, "1")
+    assert farm.with_slot == 3
+    farm.fail(3.0, first[2].id, BROKEN, NO_USAGE)
+    assert farm.with_slot == 2
+
+
+def test_a_copy_of_a_task_that_runs_is_no_second_one_that_runs() -> None:
+    farm = with_clients(3, 1, 1)
+    farm.more = True
+    assert ahead(farm, "1", 1, 2) == 3
+    farm.more = False
+    farm.ping(5000.0, "1", [1, 2, 3])
+    farm.tick(5000.0)
+    assert farm.take(5000.0, "2", 1) and len(list(farm.begun())) == 2
+    assert (farm.running, farm.with_slot) == (3, 1)
+
+
+def test_all_that_a_client_without_an_identity_got_runs_until_it_is_known_what_slots_it_has() -> None:
+    farm = make_farm(10)
+    farm.take(0.0, "1", 4, address="10.0.0.7")
+    assert farm.with_slot == 4
+    farm.register(1.0, "lab01", "", 1, True)  # it gets the same ID
+    assert farm.with_slot == 1 == len(list(farm.begun()))
+
+
 def test_a_result_of_what_was_given_back_is_still_taken() -> None:
     farm = with_clients(1, 1)
     farm.more = True

@@ -79,7 +79,38 @@ def test_what_lies_at_a_client_for_later_does_not_run() -> None:
     farm.accept(first.id, OUT, Usage(wall=1.0))
     tickets = farm.take(1.0, client.id, 4, ahead=3)
     assert len(tickets) == 4
-    assert list(picture(farm).draw(2.0)["tickets"]) == [str(tickets[0].id)]
+    shown = picture(farm).draw(2.0)
+    assert list(shown["tickets"]) == [str(tickets[0].id)]
+    assert [shown["sweep"][key] for key in ("running", "waiting", "done", "total")] == [1, 398, 1, 400]
+    assert shown["hosts"]["h1"]["running"] == 1
+    farm.total = 1000
+    assert [picture(farm).draw(2.0)["sweep"][key] for key in ("running", "waiting")] == [1, 998]
+
+
+def test_a_client_that_did_not_register_is_shown_by_its_address() -> None:
+    farm = make_farm(5)
+    one, two = farm.take(100.0, "", 2, address="10.0.0.7")
+    farm.take(101.0, "", 1, address="10.0.0.8")
+    shown = picture(farm).draw(102.0)["hosts"]
+    assert {name: (host["state"], host["running"]) for name, host in shown.items()} == {
+        "10.0.0.7": ("up", 2), "10.0.0.8": ("up", 1),
+    }  # fmt: skip
+    assert shown["10.0.0.7"]["word"] == 1_000_100
+    for ticket in (one, two):
+        assert farm.arrive(103.0, ticket.id) and farm.accept(ticket.id, OUT, Usage(wall=2.0))
+    document = picture(farm).draw(200.0)
+    assert (document["hosts"]["10.0.0.7"]["state"], document["hosts"]["10.0.0.7"]["done"]) == ("gone", 2)
+    assert document["hosts"]["10.0.0.8"]["state"] == "up", "it still has something to do"
+    assert "efficiency" not in document["sweep"], "nobody knows how many slots there were"
+
+
+def test_of_what_fails_at_one_address_the_guard_blames_no_other() -> None:
+    farm = make_farm(20)
+    for now in range(8):
+        for ticket in farm.take(float(now), "", 1, address="10.0.0.7"):
+            farm.fail(float(now), ticket.id, BROKEN, NO_USAGE)
+    assert set(farm.guard.records) >= {"10.0.0.7"} and "" not in farm.guard.records
+    assert not farm.guard.record("10.0.0.8").streak and farm.guard.record("10.0.0.7").streak
 
 
 def test_a_failure_that_was_mended_is_no_longer_told_and_only_the_newest_are() -> None:

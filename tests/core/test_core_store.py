@@ -18,7 +18,17 @@ import pytest
 from core_kit import until, wait_until
 from needs import need, need_program, need_root
 from spe import schema, writes
-from spe.changes import ClientCame, ClientLeft, Decision, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import (
+    UNBEGUN,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    Decision,
+    TaskMoved,
+    TicketEnded,
+    TicketIssued,
+    Usage,
+)
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
 from spe.leftovers import Leftovers, parse
@@ -290,10 +300,11 @@ def assert_counted(found: Statistics, cancelled: int) -> None:
 
 
 def assert_tallies_agree(folder: Path) -> None:
-    """What counts along says the same as reading all rows."""
-    for name, view in (("counts", schema.MISSING_TABLES[2][0]), ("hosts", schema.MISSING_TABLES[2][1])):
-        rows = sorted(looked_at(folder / "sweep.db", view.split(" AS ", 1)[1]))
-        kept = looked_at(folder / "sweep.db", f"SELECT * FROM {name}")
+    """What counts along says the same as reading all rows; what was tried again has tests of its own."""
+    columns = {"counts": "plan, state, sets", "hosts": "host, accepted, failures, lost, seconds, cpu"}
+    for (name, shown), view in zip(columns.items(), schema.MISSING_TABLES[2], strict=True):
+        rows = sorted(looked_at(folder / "sweep.db", f"SELECT {shown} FROM ({view.split(' AS ', 1)[1]})"))
+        kept = looked_at(folder / "sweep.db", f"SELECT {shown} FROM {name}")
         assert sorted(row for row in kept if name != "counts" or row[2]) == rows
 
 
@@ -569,11 +580,108 @@ def test_what_counts_along_agrees_with_all_rows_whatever_happens_to_them(tmp_pat
         asyncio.run(story(store))
         with Reader(tmp_path) as reader:
             found = reader.statistics()
-            assert (found.total, found.waiting, found.retries) == (3, 3, 2)
+            assert (found.total, found.waiting, found.retries) == (3, 3, 0), "copies and sets done again are no retries"
             hosts = {h.host: (h.tasks, h.failures, h.lost) for h in found.hosts}
             assert hosts == {"lab01": (3, 0, 1), "lab02": (0, 1, 1)}
     finally:
         store.close()
+
+
+def retries(folder: Path) -> int:
+    with Reader(folder) as reader:
+        return reader.statistics().retries
+
+
+def test_a_retry_is_an_attempt_after_one_of_this_run_that_went_wrong(store: Store, tmp_path: Path) -> None:
+    async def story() -> None:
+        await plan(store, "a", "b", "c", "d")
+        await store.begin_run()
+        wrong = (TicketState.FAILED, TicketState.REJECTED, TicketState.LOST)
+        for task, state in enumerate(wrong, 1):
+            await store.commit([TicketIssued(task, task, "1", "lab01")])
+            # The failure and the next attempt come to the disk in one commit, in whatever order they were said.
+            await store.commit([TicketIssued(10 + task, task, "1", "lab02"), TicketEnded(task, state, Usage(1.0))])
+            assert retries(tmp_path) == task
+        await store.commit([TicketIssued(14, 1, "2", "lab03")])
+        assert retries(tmp_path) == 3, "a copy of one that is out"
+        await store.commit([TicketIssued(15, 4, "1", "lab01")])
+        await store.commit([TicketEnded(15, TicketState.EXPIRED, failure=Failure("expired", UNBEGUN))])
+        await store.commit([TicketIssued(16, 4, "1", "lab01")])
+        assert retries(tmp_path) == 3, "one that was given back was no attempt"
+        await store.commit([TicketEnded(12, TicketState.EXPIRED, failure=Failure("expired", UNBEGUN))])
+        assert retries(tmp_path) == 2, "nor was a retry that was given back"
+        await store.commit([TicketIssued(17, 2, "1", "lab01")])
+        assert retries(tmp_path) == 3
+        await store.commit([TicketEnded(11, TicketState.EXPIRED), TicketEnded(14, TicketState.ACCEPTED)])
+        assert retries(tmp_path) == 3, "an attempt that was called back was one"
+
+    asyncio.run(story())
+
+
+def test_the_counters_of_a_run_begin_with_it_and_go_on_when_it_is_resumed(store: Store, tmp_path: Path) -> None:
+    def counted() -> tuple[Any, ...]:
+        with Reader(tmp_path) as reader:
+            found = reader.statistics()
+            hosts = [(h.host, h.tasks, h.failures, h.lost, h.seconds, h.heard is None) for h in found.hosts]
+            return found.retries, found.cpu, found.efficiency, hosts
+
+    async def story() -> None:
+        await plan(store, "a", "b", "c")
+        await store.begin_run()
+        await store.commit([ClientCame("1", "lab01", "", 1, True), ClientHeard("1", 0.0), *done(1, 1)])
+        await store.commit([TicketIssued(2, 2, "1", "lab01")])
+        await store.commit([TicketEnded(2, TicketState.FAILED, Usage(2.0, 1.0)), TicketIssued(3, 2, "1", "lab01")])
+        await store.commit([TicketEnded(3, TicketState.LOST), ClientLeft("1", 7.0)])
+        first = (1, 1.0, 0.5, [("lab01", 1, 1, 1, 3.5, False)])
+        assert counted() == first
+        await store.close_session()
+        assert counted() == first, "they stay until the next run begins"
+        await store.begin_run()
+        assert counted() == (0, 0.0, None, [])
+        await store.commit([ClientCame("2", "lab01", "", 2, True), TicketIssued(4, 2, "2", "lab01")])
+        assert counted()[0] == 0, "the first attempt of this run"
+        assert counted()[3] == [("lab01", 0, 0, 0, 0.0, True)], "its last word was in the run before"
+        await store.commit([TicketEnded(3, TicketState.ACCEPTED, Usage(9.0))])
+        assert counted()[3] == [("lab01", 0, 0, 0, 0.0, True)], "a late word about a ticket of before"
+        await store.commit([TicketEnded(4, TicketState.REJECTED, Usage(1.0)), TicketIssued(5, 2, "2", "lab01")])
+        await store.commit([TicketEnded(5, TicketState.ACCEPTED, Usage(1.0)), ClientLeft("2", 4.0)])
+        assert counted() == (1, 0.0, 0.25, [("lab01", 1, 1, 0, 2.0, True)])
+
+    asyncio.run(story())
+    store.close()
+    resumed = Store(tmp_path / "sweep.db")
+    try:
+        asyncio.run(resumed.commit([TicketIssued(6, 3, "2", "lab01"), TicketEnded(6, TicketState.FAILED, Usage(1.0))]))
+        assert counted()[3] == [("lab01", 1, 2, 0, 3.0, True)]
+    finally:
+        resumed.close()
+
+
+def test_slots_are_those_for_tasks_of_so_many_cores_and_hosts_without_known_slots_are_left_out_of_efficiency(
+    store: Store, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        await plan(store, "a", "b")
+        await store.begin_run()
+        await store.set_meta("cores", "4")
+        await store.commit([ClientCame("1", "lab01", "", 9, True), *done(1, 1), ClientLeft("1", 1.5)])
+        await store.commit([TicketIssued(2, 2, "", "10.0.0.7"), TicketEnded(2, TicketState.ACCEPTED, Usage(9.0))])
+
+    asyncio.run(story())
+    with Reader(tmp_path) as reader:
+        found = reader.statistics()
+        assert found.efficiency == 0.5 and {h.host: h.seconds for h in found.hosts} == {"lab01": 1.5, "10.0.0.7": 9.0}
+
+
+def test_a_client_that_never_left_was_there_until_its_last_word(store: Store, tmp_path: Path) -> None:
+    async def story() -> None:
+        await store.begin_run()
+        await store.commit([ClientCame("1", "lab01", "", 1, True), ClientCame("2", "lab02", "", 1, True)])
+        await store.call(lambda c: c.exec_driver_sql("UPDATE clients SET heard = since + 8.0 WHERE id = '1'") and None)
+        await store.close_session()
+
+    asyncio.run(story())
+    assert [round(row[0], 3) for row in looked_at(store.path, "SELECT seconds FROM clients ORDER BY id")] == [8.0, 0.0]
 
 
 # -- a plan that has been read before

@@ -85,6 +85,13 @@ class Storm(RuleBasedStateMachine):
             self.known[ticket.id], self.holders[ticket.id] = ticket.task, (client, ticket.host)
             self.held[client].add(ticket.id)
 
+    @rule(address=st.sampled_from(["10.0.0.1", "10.0.0.2"]), count=st.integers(1, 2))
+    def one_that_did_not_register_takes(self, address: str, count: int) -> None:
+        """A program by hand, or of another project: it is known by its address alone."""
+        for ticket in self.farm.take(self.now, "", count, address=address):
+            assert ticket.host == address and self.ended.get(ticket.task) is None
+            self.known[ticket.id], self.holders[ticket.id] = ticket.task, ("", address)
+
     @precondition(lambda self: any(self.held[client] for client in self.alive()))
     @rule(which=chance, count=st.integers(1, 4), stranger=st.booleans())
     def give_back(self, which: int, count: int, stranger: bool) -> None:
@@ -264,7 +271,7 @@ class Storm(RuleBasedStateMachine):
     def changes_tell_the_store_what_happened(self) -> None:
         changes = self.farm.take_changes()
         self.replay.apply(changes)
-        assert not changes or self.replay.out == self.farm.running, "what is noted as out is what is out"
+        assert not changes or self.replay.out == self.farm.with_slot, "what is noted as running has a slot"
         for number, state in self.replay.tasks.items():
             if state in ENDED and number not in self.farm.tasks:
                 assert self.ended.get(number, state) in (state, TaskState.FAILED)
@@ -311,6 +318,17 @@ class Storm(RuleBasedStateMachine):
         assert self.farm.in_state[TaskState.DONE] == gone[TaskState.DONE]
         assert self.farm.in_state[TaskState.CANCELLED] == gone[TaskState.CANCELLED]
         assert self.farm.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
+
+    @invariant()
+    def what_is_said_to_run_are_the_tasks_that_have_a_slot(self) -> None:
+        farm, begun = self.farm, list(self.farm.begun())
+        assert farm._begun == len(begun)
+        out = Counter(t.task for t in farm.tickets.values() if t.state is TicketState.ISSUED)
+        copies = sum(count - 1 for count in out.values())
+        assert farm.with_slot == max(0, len(begun) - copies)
+        assert farm.with_slot <= len({ticket.task for ticket in begun})
+        for client, count in Counter(ticket.client for ticket in begun).items():
+            assert client not in farm.clients or count <= 2, "more run there than it has slots"
 
     @invariant()
     def nobody_is_asked_for_more_than_it_has_not_begun(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -131,6 +132,30 @@ def test_a_row_says_what_the_attempt_that_counts_was(tables: Listing) -> None:
     (row,) = tables.find(Wanted(conditions=[Condition("number", "=", "9")])).rows
     assert (row.state, row.host, row.seconds, row.values["x"]) == ("done", "h1", 6.3, "8")
     assert row.results == {"energy": "13.5"}
+
+
+def test_what_was_fetched_ahead_is_listed_with_those_that_wait_and_the_timeline_is_of_the_last_run(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "sweep.db", tmp_path / "sweep.db")
+    with sqlite3.connect(tmp_path / "sweep.db") as connection:
+        connection.execute("INSERT INTO meta VALUES ('tickets_before', '200')")
+        connection.execute(
+            "INSERT INTO tickets (id, task, client, host, state, issued) "
+            "SELECT number, number, '1', 'h1', 'issued', 2000 FROM tasks WHERE number BETWEEN 201 AND 203"
+        )
+    connection.close()
+    with Listing(tmp_path) as tables:
+        running, waiting = TaskState.RUNNING, TaskState.WAITING
+        assert numbers(tables, state=running, among=[201], begun=[201]) == [201]
+        assert numbers(tables, state=waiting, begun=[201]) == list(range(202, 301))
+        assert numbers(tables, state=waiting) == list(range(204, 301)), "who is not told takes all that are out"
+        rows = tables.find(Wanted(among=[201, 202, 204], begun=[201])).rows
+        assert [row.state for row in rows] == ["running", "waiting", "waiting"]
+        assert [one.id for one in tables.attempts(2)] == [202, 203]
+        assert [one.id for one in tables.attempts(1000)] == [201, 202, 203]
+        assert [one.id for one in tables.attempts(1000, "h1")] == [201, 202, 203]
+        assert tables.attempts(1000, "h0") == []
 
 
 def test_a_question_that_takes_too_long_is_given_up_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
