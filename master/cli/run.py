@@ -38,9 +38,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to do when the worker has changed."""
+    """What to do when the program has changed."""
     command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
-    keep = click.option("--keep", is_flag=True, help="The worker has changed: finished sets stay as they are.")
+    keep = click.option("--keep", is_flag=True, help="The program has changed: finished sets stay as they are.")
     return keep(command)
 
 
