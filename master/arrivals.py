@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from .changes import Usage
 from .evidence import exit_code_of, failure_of, files_of, tail_of, usage_of
 from .extract import Part
 from .farm import Farm
+from .intake import Lost
 from .judging import Judges, Verdict
 from .keep import keep_files
 from .model import Task, TaskState, Ticket
 from .nagging import Nagging
 from .record import record
+from .run_folder import Folder
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.arrivals")
@@ -63,7 +64,7 @@ class Arrivals:
         farm: Farm,
         store: Store,
         judges: Judges,
-        folder: Path,
+        folder: Folder,
         clock: Callable[[], float],
         spread: Callable[[], None],
     ) -> None:
@@ -128,6 +129,8 @@ class Arrivals:
         ticket = self.farm.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
+        if not all(part.is_there for part in report.parts.values()):
+            raise Lost("a file of it was removed while it was looked at")  # its client has it, and sends it again
         return _Judged(report, verdict, usage)
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
@@ -186,16 +189,18 @@ class Arrivals:
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
         changes = self.farm.take_changes()
+        lost = set[str]()
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
-            await self._keep_files([one for one in finished.values() if one.keeps_files])
+            lost = await self._keep_files([one for one in finished.values() if one.keeps_files])
             await self.store.commit(changes)
         finally:
             for number in finished:
                 del self._finishing[number]
             done.set_result(None)
-        self._accepted += [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
+        good = [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
+        self._accepted += [number for number in good if not any(file.startswith(f"files/{number}/") for file in lost)]
         self._spread()
 
     def _decide(self, one: _Judged, client: str, finished: dict[int, _Judged]) -> str:
@@ -231,17 +236,20 @@ class Arrivals:
         if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
-    async def _keep_files(self, judged: Sequence[_Judged]) -> None:
-        """Like the store, wait while the disk is full or refuses: the farm has these tasks as done already."""
+    async def _keep_files(self, judged: Sequence[_Judged]) -> set[str]:
+        """Like the store, wait while the disk is full or refuses: the farm has these tasks as done already.
+
+        The files that were removed before they came to their place: at the end these sets are put back.
+        """
         kept = [(one.verdict.outputs, one.report.parts) for one in judged if one.verdict]
         while kept:
             try:
-                await asyncio.to_thread(keep_files, self.folder, kept)
-                return
+                return set(await asyncio.to_thread(keep_files, self.folder, kept))
             except OSError as error:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
-                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
+                self._nagging.say(f"a result waits: {error.strerror} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
+        return set()
 
     @property
     def finishing(self) -> frozenset[int]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -73,6 +73,7 @@ class Committing:
         self.engine = open_engine(path)
         self.stalled: Callable[[str], None] = Nagging(log).say
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._removals: queue.SimpleQueue[_Removal] = queue.SimpleQueue()
         try:
             self.connection = self.engine.connect()
             with self.connection.begin():
@@ -102,6 +103,17 @@ class Committing:
             self._jobs.put(_Job(future, None, changes))
             await future
 
+    async def go_to(self, path: Path, bring: Callable[[sqlite3.Connection, Path], None]) -> None:
+        """Go on with the database at `path`, from the next transaction on, also when one waits for that.
+
+        `bring` is called on the writer thread with the connection of until now; it sees to it that all that was
+        committed is at `path`. What it raises is raised here, and nothing has changed then.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._removals.put(_Removal(_Job(future, None), path, bring))
+        self._jobs.put(_Job(asyncio.get_running_loop().create_future(), lambda connection: None))  # wakes the thread
+        await future
+
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
         self._jobs.put(None)
@@ -125,6 +137,7 @@ class Committing:
     def _transaction(self, jobs: list[_Job]) -> None:
         """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
         while True:
+            self._remove()
             try:
                 with self.connection.begin():
                     results = self._results(jobs)
@@ -143,6 +156,31 @@ class Committing:
                     _settle([(jobs[0], None, error)])
                 return
         _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    def _remove(self) -> None:
+        """To another place, if that is wanted."""
+        while not self._removals.empty():
+            wanted = self._removals.get()
+            try:
+                self._go_to(wanted)
+                _settle([(wanted.job, None, None)])
+            except Exception as error:
+                _settle([(wanted.job, None, error)])
+
+    def _go_to(self, wanted: _Removal) -> None:
+        wanted.bring(cast(sqlite3.Connection, self.connection.connection.driver_connection), wanted.path)
+        engine = open_engine(wanted.path)
+        try:
+            connection = engine.connect()
+            with connection.begin():
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+        except BaseException:
+            engine.dispose()
+            raise
+        # Only now: as long as one connection is open, SQLite keeps its log and what it holds in shared memory.
+        self.connection.close()
+        self.engine.dispose()
+        self.engine, self.connection, self.path = engine, connection, wanted.path
 
     def _results(self, jobs: list[_Job]) -> list[Any]:
         """What each job returns; neighbours that only have changes are written as one."""
@@ -167,6 +205,15 @@ class _Job:
 
     def run(self, connection: Connection) -> Any:
         return self.work(connection) if self.work else None
+
+
+@dataclass(slots=True)
+class _Removal:
+    """The order to go on at another place; `job` is who waits for it."""
+
+    job: _Job
+    path: Path
+    bring: Callable[[sqlite3.Connection, Path], None]
 
 
 _Settled = tuple[_Job, Any, Exception | None]

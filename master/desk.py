@@ -10,7 +10,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Set
-from pathlib import Path
 
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
@@ -23,6 +22,7 @@ from .judging import Judges
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
 from .record import record
+from .run_folder import Folder, stands
 from .store import Store
 
 log = logging.getLogger("spe.desk")
@@ -62,7 +62,7 @@ class Desk:
         farm: Farm,
         store: Store,
         judges: Judges,
-        folder: Path,
+        folder: Folder,
         tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -166,6 +166,10 @@ class Desk:
         try:
             return Record(ticket, task, self.brief.work(task.values))
         except SpeError as error:
+            if not stands(self.folder):  # the whole sweep was moved, its input files, too: no fault of this task
+                self.farm.give_back(ticket.id, ticket.client)
+                self.farm.draining = True
+                return None
             log.error("task %d cannot be handed out: %s", task.number, error)
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None

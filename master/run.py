@@ -21,7 +21,7 @@ from .beforehand import decide_about_worker, put_back
 from .desk import Brief, Desk
 from .detached import says_into_log
 from .document import Picture
-from .errors import NothingRuns
+from .errors import NothingRuns, SpeError
 from .farm import Farm
 from .feeding import Feeding
 from .fleet import Fleet
@@ -39,6 +39,8 @@ from .progress import Progress
 from .reader import Statistics
 from .record import record
 from .rules import Rules
+from .run_folder import RunFolder
+from .safekeeping import Safekeeping
 from .server import Server
 from .session import Lock, Session
 from .standing import Standing
@@ -81,6 +83,8 @@ class Outcome:
     began: int  # sets that this run had to do
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
+    stopped: str = ""  # its folder was moved or removed while it ran: where everything is now
+    database: Path | None = None  # where sweep.db is, when it was moved away alone
 
     @property
     def exit_code(self) -> int:
@@ -101,33 +105,36 @@ class Run:
     def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress, folder: Path | None = None) -> None:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
-        self.folder = folder or run_folder(sweep)
+        self.folder = RunFolder(folder or run_folder(sweep))
         self._fleet: Fleet | None = None
 
     async def run(self) -> Outcome:
         """Do the sweep. Raises SpeError for what keeps it from being done at all."""
         hooks = Hooks(self.sweep.folder, self.sweep.results, self.sweep.validate, self.sweep.collect, log=log.info)
         await hooks.check_import()
-        lock = Lock(self.folder)
-        lock.acquire()
+        self.folder.hold()
+        self._lock = Lock(self.folder)
         store: Store | None = None
         try:
+            self._lock.acquire()
             store = Store(self.folder / "sweep.db")
             return await self._with_store(store, hooks)
         finally:
             await hooks.close()
             if store:
                 store.close()
-            lock.release()
+            self._lock.release()
+            self.folder.let_go()
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
-        await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder)
+        await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder.path)
         if self.options.retry:
-            await put_back(store, self.options.retry_numbers, self.progress, self.folder)
+            await put_back(store, self.options.retry_numbers, self.progress, self.folder.path)
         session = Session(self.folder)
         if not session.resumed:
             await store.close_session()
-        shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+        incoming = self.folder.anchor / "incoming"
+        shutil.rmtree(incoming, ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
@@ -135,9 +142,13 @@ class Run:
         judges = Judges(self.sweep.results, self.sweep.validate, hooks)
         desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
-        server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
+        server = Server(Door(desk, session.secrets.session, worker, client, incoming).application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
         await self._restore_acts(page.acts, store, session.resumed)
+        keeping = Safekeeping(
+            self.folder, desk, session, self._lock, lambda: snapshot(self.sweep.worker, session.folder),
+            self.progress.warn,
+        )  # fmt: skip
         ended = False
         try:
             await address.listen(server, tls, session.secrets.port if session.resumed else 0)
@@ -148,7 +159,7 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page)
+            outcome = await self._serve(desk, hooks, offer, address, page, keeping)
             ended = True
             return outcome
         except NothingRuns:
@@ -159,10 +170,11 @@ class Run:
             await page.stop()
             await server.stop()
             await desk.keep_events()
-            if ended:
+            keeping.let_go()
+            if ended and keeping.is_ours:
                 await store.close_session()
                 session.end()
-                shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+                shutil.rmtree(incoming, ignore_errors=True)
 
     # -- before
 
@@ -227,11 +239,13 @@ class Run:
 
     # -- while it runs
 
-    async def _serve(self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page) -> Outcome:
+    async def _serve(
+        self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page, keeping: Safekeeping
+    ) -> Outcome:
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         page.follow(fleet)
-        logged = says_into_log(self.folder)
+        logged = says_into_log(self.folder.path)
         shown = "its address stands as `page` in master.json, beside this file" if logged else page.url
         self.progress.begin(shown, self._picture(desk, fleet))
         if self.options.by_hand and logged:
@@ -246,25 +260,37 @@ class Run:
             reading = asyncio.create_task(feeding.read())
             ticking = asyncio.create_task(self._tick(desk))
             watching = asyncio.create_task(self._watch_hosts(page.acts))
+            looking = asyncio.create_task(keeping.watch())
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, feeding, reading)
                 fleet.give_up()
-                tables = asyncio.create_task(bring_up_to_date(desk.store, self.folder, self.sweep))  # while clients end
+                tables = asyncio.create_task(self._tables(desk.store, keeping))  # while clients end
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
-                for task in (reading, ticking, watching):
+                for task in (reading, ticking, watching, looking):
                     task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(reading, ticking, watching, return_exceptions=True)
+                    await asyncio.gather(reading, ticking, watching, looking, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
         return Outcome(
-            self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
-            tuple(gathering.faults), tuple(fleet.unheard),
+            self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
+            tuple(gathering.faults), tuple(fleet.unheard), keeping.outcome, self.folder.database,
         )  # fmt: skip
+
+    async def _tables(self, store: Store, keeping: Safekeeping) -> Statistics:
+        """The tables, where the folder is now; again if it was removed while they were made."""
+        for more in (2, 1, 0):
+            await keeping.settle()
+            try:
+                return await bring_up_to_date(store, self.folder, self.sweep)
+            except (SpeError, OSError):
+                if not more or await keeping.is_well():
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""
@@ -283,7 +309,7 @@ class Run:
 
     def _launch_options(self) -> Options:
         return Options(
-            self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys,
+            self.folder.anchor / "session", self.options.ssh_config, self.options.accept_new_host_keys,
             self.sweep.config.grace, early=self.options.early,
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
     if json_:
         print_json(record(outcome))
         return
-    with Reader(outcome.folder) as reader:
+    with Reader(outcome.folder, outcome.database) as reader:
         _results(reader, outcome.statistics, quiet)
         if not quiet:
             click.echo(summary(outcome.statistics), err=True, nl=False)
@@ -102,5 +102,7 @@ def _rest(outcome: Outcome) -> None:
         click.echo(
             f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
         )
+    if outcome.stopped:
+        click.echo(outcome.stopped, err=True)
     if outcome.interrupted:
         click.echo("interrupted; `spe run` goes on where it stopped", err=True)
