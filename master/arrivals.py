@@ -242,9 +242,10 @@ class Arrivals:
         The files that were removed before they came to their place: at the end these sets are put back.
         """
         kept = [(one.verdict.outputs, one.report.parts) for one in judged if one.verdict]
+        moved = set[str]()
         while kept:
             try:
-                return set(await asyncio.to_thread(keep_files, self.folder, kept))
+                return set(await asyncio.to_thread(keep_files, self.folder, kept, moved))
             except OSError as error:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
                 self._nagging.say(f"a result waits: {error.strerror} ({self.folder}). {todo}")

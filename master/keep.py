@@ -13,12 +13,17 @@ from .model import Output
 from .run_folder import Folder, anchor_of, files_of
 
 
-def keep_files(folder: Folder, kept: Iterable[tuple[Iterable[Output], Mapping[str, Part]]]) -> list[str]:
+Kept = Iterable[tuple[Iterable[Output], Mapping[str, Part]]]
+
+
+def keep_files(folder: Folder, kept: Kept, moved: set[str] | None = None) -> list[str]:
     """Move (or write) each output that is a file to its place below `folder`, and sync file and directory.
 
-    `kept`: for each of some tasks its outputs and the parts that they are in. Gives the places (`files/17/image.png`)
-    of outputs that are lost: somebody removed what had arrived.
+    `kept`: for each of some tasks its outputs and the parts that they are in. `moved`: the places of those that were
+    moved by an earlier try, which failed on others. Gives the places (`files/17/image.png`) of outputs that are lost:
+    somebody removed what had arrived.
     """
+    moved = set() if moved is None else moved
     root, lost = files_of(folder), list[str]()
     touched = {root, anchor_of(folder)}
     for outputs, parts in kept:
@@ -27,8 +32,9 @@ def keep_files(folder: Folder, kept: Iterable[tuple[Iterable[Output], Mapping[st
                 continue
             target = root.joinpath(*Path(output.file).parts[1:])
             target.parent.mkdir(exist_ok=True)  # never its parents: a folder that was moved is not made again
-            if not _place(parts[output.name], target):
+            if output.file not in moved and not _place(parts[output.name], target):
                 lost.append(output.file)
+            moved.add(output.file)
             touched.add(target.parent)
     for directory in touched:
         sync_folder(directory)
@@ -39,9 +45,11 @@ def _place(part: Part, target: Path) -> bool:
     """False: what had arrived is not there any more."""
     temporary = target.with_name(target.name + ".part")
     if part.path is not None:
-        if part.path.exists():
-            _move(part.path, target, temporary)  # synced when it was received
-        return target.exists()  # also when an earlier try had moved it, which the disk had no room for
+        if not part.path.exists():
+            target.unlink(missing_ok=True)  # of an earlier result: it must not pass for this one
+            return False
+        _move(part.path, target, temporary)  # synced when it was received
+        return True
     with temporary.open("wb") as file:
         file.write(part.read())
         file.flush()

@@ -19,7 +19,7 @@ from .anchors import DELETED, Anchor
 from .database_place import OpenDatabase
 from .desk import Desk
 from .detached import LOG
-from .errors import BusyError
+from .errors import BusyError, SpeError
 from .nagging import Nagging
 from .run_folder import DATABASE, FILES, RunFolder
 from .session import Lock, Session
@@ -45,7 +45,8 @@ class Safekeeping:
         self._drained = False
         self.outcome = ""  # for the end: where everything is now
         self.is_ours = True  # False: another spe works on this sweep by now
-        self._files_lost = False
+        self._files_lost = False  # in this run: what was on its way then may be lost, too
+        self._to_look_through = False  # the sets, for those that have lost their files
         self._told: set[str] = set()
         self._nagging = Nagging(log)
         self._looking = asyncio.Lock()
@@ -67,6 +68,8 @@ class Safekeeping:
                 await self._look_at_files()
                 self._look_at_lock()
                 self._mend_session()
+                if self._to_look_through:
+                    await self._put_back()
                 return True
             except Exception as error:  # a full disk, a server that does not answer, a move just now: the next look
                 log.debug("looking at %s went wrong", self.folder, exc_info=True)
@@ -89,6 +92,7 @@ class Safekeeping:
             and (held is None or held.is_at(home / FILES))
             and self.lock.stands
             and self.session.is_whole
+            and not self._to_look_through
         )
 
     async def settle(self) -> None:
@@ -122,11 +126,11 @@ class Safekeeping:
         await self._drain()
         made, lock = _new_folder(place)
         self.folder.settle_at(made)
-        self._place = made
+        self._place, self._files_lost, self._to_look_through = made, True, True
         self.lock.adopt(lock)
         _take_along_logs(place, made)
+        self._mend_session()
         found = "is written back there" if made == place else f"is in {made}, as there is something else there by now"
-        self._files_lost = True
         await self._tell(
             "removed",
             f"{place} was removed while the sweep runs: what was stored {found}; result files are lost. {ENDS}.",
@@ -189,7 +193,7 @@ class Safekeeping:
         elif now is None:
             await self._drain()
             self.folder.renew_files()
-            self._files_lost = True
+            self._files_lost = self._to_look_through = True
             await self._tell(
                 "removed",
                 f"{home} was removed while the sweep runs. {ENDS}.",
@@ -206,7 +210,7 @@ class Safekeeping:
     async def _put_back(self) -> None:
         """Sets whose files are gone wait again."""
         lost = await lost_files.put_back(self.store, self.folder)
-        self._files_lost = False
+        self._to_look_through = False
         if lost:
             sets, wait = ("set", "it waits") if len(lost) == 1 else ("sets", "they wait")
             self._say("removed", f"the result files of {len(lost)} {sets} are lost, {wait} again: "
@@ -229,7 +233,10 @@ class Safekeeping:
     def _mend_session(self) -> None:
         if self.is_ours and not self.session.is_whole:
             missing = self.session.mend()
-            self._mend()
+            try:
+                self._mend()
+            except (OSError, SpeError) as error:  # what hosts that come now would miss
+                log.warning("not all of session/ can be made again: %s", error)
             log.warning("written again, as it was removed: %s", ", ".join(missing))
 
     # -- what is said
@@ -238,9 +245,6 @@ class Safekeeping:
         self.outcome = outcome
         await self._drain()
         self._say(kind, sentence)
-        if self._files_lost:
-            await self._put_back()
-            self._files_lost = True  # what is on its way now may be lost, too
 
     def _say(self, kind: str, sentence: str) -> None:
         if sentence not in self._told:

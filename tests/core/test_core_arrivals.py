@@ -19,12 +19,12 @@ from test_core_desk import office
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Files are kept only when the second event is set; the first one says that they are about to."""
     begun, go = threading.Event(), threading.Event()
-    keep: Callable[..., None] = module.keep_files
+    keep: Callable[..., list[str]] = module.keep_files
 
-    def slowly(*words: Any) -> None:
+    def slowly(*words: Any) -> list[str]:
         begun.set()
         assert go.wait(20)
-        keep(*words)
+        return keep(*words)
 
     monkeypatch.setattr(module, "keep_files", slowly)
     yield begun, go
@@ -91,11 +91,11 @@ def test_two_attempts_at_one_set_in_one_request_give_one_result(tmp_path: Path) 
 
 def test_many_results_that_are_files_are_kept_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    keep: Callable[..., None] = module.keep_files
+    keep: Callable[..., list[str]] = module.keep_files
 
-    def counted(*words: Any) -> None:
+    def counted(*words: Any) -> list[str]:
         calls.append(words)
-        keep(*words)
+        return keep(*words)
 
     monkeypatch.setattr(module, "keep_files", counted)
 

@@ -350,9 +350,9 @@ def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
             one, two = await at.take(client, 2)
             let, keep = asyncio.Event(), at.desk.arrivals._keep_files
 
-            async def slowly(*words: Any) -> None:
+            async def slowly(*words: Any) -> Any:
                 await let.wait()
-                await keep(*words)
+                return await keep(*words)
 
             monkeypatch.setattr(at.desk.arrivals, "_keep_files", slowly)
             bringing = at.bring(one, client=client)
