@@ -12,7 +12,6 @@ from .extract import Part
 from .model import Output
 from .run_folder import Folder, anchor_of, files_of
 
-
 Kept = Iterable[tuple[Iterable[Output], Mapping[str, Part]]]
 
 

@@ -170,6 +170,7 @@ class Run:
             await page.stop()
             await server.stop()
             await desk.keep_events()
+            await keeping.look()
             keeping.let_go()
             if ended and keeping.is_ours:
                 await store.close_session()
@@ -276,6 +277,8 @@ class Run:
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
+        if not await keeping.is_well():
+            statistics = await self._tables(desk.store, keeping)
         return Outcome(
             self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
             tuple(gathering.faults), tuple(fleet.unheard), keeping.outcome, self.folder.database,
@@ -309,7 +312,7 @@ class Run:
 
     def _launch_options(self) -> Options:
         return Options(
-            self.folder.anchor / "session", self.options.ssh_config, self.options.accept_new_host_keys,
+            self.folder / "session", self.options.ssh_config, self.options.accept_new_host_keys,
             self.sweep.config.grace, early=self.options.early,
         )  # fmt: skip
 

@@ -7,13 +7,15 @@ does the rest.
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
-from cli_kit import Bench, Done, Started, wait_until
+from cli_kit import Bench, Done, Started, is_alive, wait_until
 
 pytestmark = pytest.mark.patient
 WORK = """
@@ -27,6 +29,7 @@ parameters: {grid: {x: {range: [1, 8]}}}
 results: {word: stdout, big: {from: big.dat, as: file}}
 hosts: [localhost slots=2]
 """
+TWO = "SELECT count(*) FROM tasks WHERE state = 'done'"
 
 
 def begin(bench: Bench, more: str = "") -> Started:
@@ -34,8 +37,7 @@ def begin(bench: Bench, more: str = "") -> Started:
     bench.worker(WORK)
     bench.write("spe.yaml", SWEEP + more)
     running = bench.start("run")
-    done = "SELECT count(*) FROM tasks WHERE state = 'done'"
-    wait_until(lambda: bench.query(done) == [(2,)] and set(begun(bench)) == {1, 2, 3, 4}, "two are done, two run")
+    wait_until(lambda: bench.query(TWO) == [(2,)] and set(begun(bench)) == {1, 2, 3, 4}, "two are done, two run")
     return running
 
 
@@ -46,16 +48,24 @@ def begun(bench: Bench) -> list[int]:
 def hears(running: Started, words: str) -> str:
     """What it said, up to a line with these words."""
     assert running.process.stderr
-    said = ""
-    while words not in said.rpartition("\n")[0].rpartition("\n")[2]:
-        line = running.process.stderr.readline()
-        assert line, said
-        said += line
+    descriptor, said = running.process.stderr.fileno(), ""
+
+    def heard() -> bool:
+        nonlocal said
+        if select.select([descriptor], [], [], 0.1)[0]:
+            piece = os.read(descriptor, 65536).decode()
+            assert piece, said
+            said += piece
+        return words in said.rpartition("\n")[0]
+
+    wait_until(heard, f"it says {words!r}", 60)
     return said
 
 
-def finish(bench: Bench, running: Started) -> Done:
-    """The two that run may finish; nothing else was begun."""
+def finish(bench: Bench, running: Started, database: Path | None = None) -> Done:
+    """The two that run may finish; nothing else was begun. `database`: where it is now."""
+    path = database or bench.runs() / "sweep.db"
+    wait_until(lambda: asked(path, "SELECT count(*) FROM tickets WHERE state = 'issued'") == 2, "what waits is back")
     bench.open_gate()
     done = running.end()
     assert done.code == 1, done
@@ -75,6 +85,15 @@ def goes_on(bench: Bench, lost: tuple[int, ...] = ()) -> None:
     for row in rows:
         assert (bench.runs() / row["big"]).read_text() == f"file {row['x']}\n"
     whole(bench.runs() / "sweep.db")
+
+
+def asked(path: Path, sql: str) -> int:
+    """Of the database while it is written."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        return int(connection.execute(sql).fetchone()[0])
+    finally:
+        connection.close()
 
 
 def whole(path: Path) -> None:
@@ -100,7 +119,7 @@ def test_runs_moved_away_is_drained_where_it_is_now(bench: Bench) -> None:
     new = away / bench.folder.name
     said = hears(running, "was moved while the sweep runs")
     assert str(bench.runs()) in said and f"is {new} now" in said
-    done = finish(bench, running)
+    done = finish(bench, running, new / "sweep.db")
     assert not (bench.folder / "runs").exists()  # the old path was not made again
     assert done.out.strip().endswith(str(new / "results.csv"))
     assert f"all of it is in {new}" in done.err
@@ -117,7 +136,7 @@ def test_the_whole_project_moved_goes_on_from_its_new_place(bench: Bench) -> Non
     old, new = bench.folder, bench.root / "renamed"
     old.rename(new)
     hears(running, f"is {new / 'runs' / old.name} now")
-    finish(bench, running)
+    finish(bench, running, new / "runs" / old.name / "sweep.db")
     assert not old.exists()
     bench.folder = new
     bench.write("spe.yaml", f"name: {old.name}\n" + SWEEP)
@@ -164,7 +183,7 @@ def test_a_database_moved_away_alone_is_written_where_it_is(bench: Bench) -> Non
     away = bench.root / "elsewhere.db"
     (bench.runs() / "sweep.db").rename(away)
     hears(running, f"is {away} now")
-    done = finish(bench, running)
+    done = finish(bench, running, away)
     assert f"it is {away} now; move it back" in done.err
     assert not (bench.runs() / "sweep.db").exists() and not (bench.runs() / "sweep.db-wal").exists()
     assert len(bench.rows()) == 4
@@ -332,3 +351,60 @@ def test_a_folder_in_place_of_the_removed_files_is_used(bench: Bench) -> None:
     finish(bench, running)
     assert len(bench.rows()) == 4  # the copies are as good
     goes_on(bench)
+
+
+# -- what else writes and reads there
+
+
+def test_a_detached_run_keeps_its_logs_when_its_folder_is_removed(bench: Bench) -> None:
+    bench.worker(WORK)
+    bench.write("spe.yaml", SWEEP)
+    bench.start("run", "--detach").end()
+    wait_until(lambda: set(begun(bench)) == {1, 2, 3, 4} and bench.query(TWO) == [(2,)], "two are done, two run")
+    log = bench.runs() / "run.log"
+    first = log.read_text()
+    pid = json.loads((bench.runs() / "master.json").read_text())["pid"]
+    shutil.rmtree(bench.folder / "runs")
+    wait_until(lambda: log.exists() and "are lost, they wait again" in log.read_text(), "it is said in run.log")
+    assert log.read_text().startswith(first)
+    assert bench.start("status").end().code == 0  # session/ and master.json are there again
+    bench.open_gate()
+    wait_until(lambda: not is_alive(pid), "the run has ended")
+    assert "stopped, as its folder was removed" in log.read_text()
+    assert "registered" in (bench.runs() / "master.log").read_text()
+    goes_on(bench, lost=(1, 2))
+
+
+HOOKS = """
+import os, time
+def say(what, task, result):
+    with open(os.environ["LOG"] + ".hooks", "a") as log:
+        log.write(f"{what} {task.number} {result['word']} {result.path('big')}\\n")
+def check(task, result):
+    say("check", task, result)
+    return True
+def gather(task, result):
+    say("gather", task, result)
+"""
+
+
+@pytest.mark.parametrize("act", ["move runs", "remove sweep.db"])
+def test_hooks_get_the_results_and_the_path_of_now(bench: Bench, act: str) -> None:
+    bench.write("hooks.py", HOOKS)
+    running = begin(bench, "validate: [hooks.py:check]\ncollect: [hooks.py:gather]\n")
+    said = Path(f"{bench.log}.hooks")
+    wait_until(lambda: said.exists() and said.read_text().count("gather") == 2, "two are gathered")
+    folder = bench.runs()
+    if act == "move runs":
+        (bench.folder / "runs").rename(bench.root / "elsewhere")
+        folder = bench.root / "elsewhere" / bench.folder.name
+    else:
+        (folder / "sweep.db").unlink()
+    hears(running, "while the sweep runs")
+    finish(bench, running, folder / "sweep.db")
+    lines = [line.split() for line in said.read_text().splitlines()]
+    assert sorted(line[1] for line in lines if line[0] == "gather") == ["1", "2", "3", "4"]
+    assert all(line[2] == f"A{line[1]}" for line in lines)
+    assert not [line for line in lines if line[3].startswith("/proc")]
+    later = [line for line in lines if line[0] == "gather" and line[1] in "34"]
+    assert {line[3] for line in later} == {str(folder / f"files/{number}/big.dat") for number in (3, 4)}

@@ -1,4 +1,4 @@
-"""The database of a running sweep moved, removed and replaced while commits come in: all that was acknowledged is there."""
+"""The database moved, removed and replaced while commits come in: all that was acknowledged is there."""
 
 from __future__ import annotations
 
