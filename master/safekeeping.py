@@ -46,6 +46,7 @@ class Safekeeping:
         self.outcome = ""  # for the end: where everything is now
         self.is_ours = True  # False: another spe works on this sweep by now
         self._files_lost = False  # in this run: what was on its way then may be lost, too
+        self._with_folder = False  # sweep.db was removed with its folder
         self._to_look_through = False  # the sets, for those that have lost their files
         self._told: set[str] = set()
         self._nagging = Nagging(log)
@@ -126,7 +127,8 @@ class Safekeeping:
         await self._drain()
         made, lock = _new_folder(place)
         self.folder.settle_at(made)
-        self._place, self._files_lost, self._to_look_through = made, True, True
+        self._place = made
+        self._files_lost = self._to_look_through = self._with_folder = True
         self.lock.adopt(lock)
         _take_along_logs(place, made)
         self._mend_session()
@@ -170,11 +172,14 @@ class Safekeeping:
     async def _write_database(self, path: Path) -> None:
         await self._drain()
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = len(self.database.aside)
         await self.store.writer.go_to(path, self.database.write)
         self.database.opened(path)
-        if self.outcome and not self.database.aside:
-            return  # it went with its folder, and that was told
-        aside = f" What stands there now was moved to {self.database.aside[-1]}." if self.database.aside else ""
+        with_folder, self._with_folder = self._with_folder, False
+        if with_folder:
+            return  # that was told
+        found = self.database.aside[before:]
+        aside = f" What stands there now was moved to {found[0]}." if found else ""
         await self._tell(
             "removed",
             f"{path} was removed while the sweep runs; all of it is written back there.{aside} {ENDS}.",

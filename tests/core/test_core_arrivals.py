@@ -12,6 +12,7 @@ import pytest
 from core_kit import until
 from spe import arrivals as module
 from spe.arrivals import Report
+from spe.intake import Lost
 from test_core_desk import office
 
 
@@ -107,3 +108,20 @@ def test_many_results_that_are_files_are_kept_in_one_go(tmp_path: Path, monkeypa
 
     asyncio.run(run())
     assert len(calls) == 1
+
+
+def test_a_result_whose_file_was_removed_on_its_way_is_asked_for_again_and_nobodys_fault(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", attempts=1) as at:
+            (ticket,) = await at.take(await at.client("h"))
+            parts = at.parts("1")
+            removed = parts["out"].path
+            assert removed
+            removed.unlink()
+            with pytest.raises(Lost):
+                await at.desk.complete("1", ticket, parts)
+            assert at.stored("SELECT state FROM tasks") == [("waiting",)]
+            assert await at.desk.complete("1", ticket, at.parts("1")) == "accepted"
+            assert at.stored("SELECT state, attempts FROM tasks") == [("done", 1)]
+
+    asyncio.run(run())

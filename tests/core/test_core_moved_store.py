@@ -15,6 +15,7 @@ from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.database_place import OpenDatabase
 from spe.model import Output, TaskState, TicketState
 from spe.store import NewSet, Store
+from sqlalchemy import Connection
 
 LANES = 4
 
@@ -178,3 +179,33 @@ def test_a_commit_that_fails_as_its_database_was_moved_waits_and_is_made_at_the_
         await go(load, database, new / "sweep.db")
 
     check(new / "sweep.db", asyncio.run(under_load(old / "sweep.db", act)))
+
+
+def test_a_move_in_the_middle_of_a_transaction_undoes_nothing(tmp_path: Path) -> None:
+    """A rollback journal goes along, and SQLite removes it by the name of before: one that stays would be played."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    store = Store(old / "sweep.db")
+
+    async def run() -> None:
+        await store.begin_plan(["x"], ["y"])
+        database = OpenDatabase(old / "sweep.db")
+
+        def write_and_move(connection: Connection) -> None:
+            connection.exec_driver_sql("INSERT OR REPLACE INTO meta (key, value) VALUES ('told', 'yes')")
+            if old.exists():  # not when it is tried again
+                old.rename(new)
+
+        writing = asyncio.ensure_future(store.call(write_and_move))
+        await until(new.exists, "it is moved")
+        await store.writer.go_to(new / "sweep.db", database.follow)
+        await writing
+        assert await store.meta("told") == "yes"
+        database.let_go()
+
+    asyncio.run(run())
+    store.close()
+    connection = sqlite3.connect(new / "sweep.db")
+    assert connection.execute("SELECT value FROM meta WHERE key = 'told'").fetchone() == ("yes",)
+    connection.close()
+    assert [path.name for path in new.iterdir()] == ["sweep.db"] and not old.exists()
