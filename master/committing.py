@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from . import filesystem, writes
+from .anchors import identity
 from .changes import Change
 from .errors import StoreError
 from .nagging import Nagging
@@ -78,6 +79,8 @@ class Committing:
             self.connection = self.engine.connect()
             with self.connection.begin():
                 prepare(self.connection)
+                self._mark = int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                self._marks = _has_rollback_journal(self.connection)
         except (OperationalError, DatabaseError) as error:
             self.engine.dispose()
             raise StoreError(
@@ -85,6 +88,7 @@ class Committing:
                 where=str(path),
                 todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
             ) from error
+        self._identity = identity(path)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -136,17 +140,26 @@ class Committing:
 
     def _transaction(self, jobs: list[_Job]) -> None:
         """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
+        failed, mark = False, (self._mark + 1) % 2**31
+        results: list[Any] = []
         while True:
             self._remove()
+            if failed and not self._is_in_place():  # half of it may be undone at its new place, so `go_to` comes first
+                time.sleep(FULL_DISK_PAUSE)
+                continue
             try:
                 with self.connection.begin():
-                    results = self._results(jobs)
+                    if not (failed and self._is_marked(mark)):  # a commit that failed at its very end was made
+                        results = self._results(jobs)
+                        self._set_mark(mark)
+                self._mark = mark
                 break
             except Exception as error:
                 if isinstance(error, OperationalError) and _may_pass(error):
                     self.stalled(
                         f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
                     )
+                    failed = True
                     time.sleep(FULL_DISK_PAUSE)
                     continue
                 if len(jobs) > 1:  # one bad job must not take the others with it
@@ -156,6 +169,23 @@ class Committing:
                     _settle([(jobs[0], None, error)])
                 return
         _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    # With a rollback journal, a commit fails when it cannot remove that, and what was written stays or not, depending
+    # on who finds the journal. Each commit has a number, so that it is not made twice; page 1 is written in any case.
+
+    def _is_marked(self, mark: int) -> bool:
+        return self._marks and int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one()) == mark
+
+    def _set_mark(self, mark: int) -> None:
+        if self._marks:
+            self.connection.exec_driver_sql(f"PRAGMA user_version = {mark}")
+
+    def _is_in_place(self) -> bool:
+        """Whether its name still leads to the database, or nobody can tell."""
+        try:
+            return identity(self.path) == self._identity
+        except OSError:
+            return True
 
     def _remove(self) -> None:
         """To another place, if that is wanted."""
@@ -173,7 +203,7 @@ class Committing:
         try:
             connection = engine.connect()
             with connection.begin():
-                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+                marks = _has_rollback_journal(connection)
         except BaseException:
             engine.dispose()
             raise
@@ -181,6 +211,7 @@ class Committing:
         self.connection.close()
         self.engine.dispose()
         self.engine, self.connection, self.path = engine, connection, wanted.path
+        self._identity, self._marks = identity(wanted.path), marks
 
     def _results(self, jobs: list[_Job]) -> list[Any]:
         """What each job returns; neighbours that only have changes are written as one."""
@@ -193,6 +224,10 @@ class Committing:
             else:
                 results += [job.run(self.connection) for job in neighbours]
         return results
+
+
+def _has_rollback_journal(connection: Connection) -> bool:
+    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()) != "wal"
 
 
 @dataclass(slots=True)

@@ -61,9 +61,7 @@ class OpenDatabase:
         """It was moved to `path`: see that all of it is there, or write it there."""
         if not self.is_whole_at(path):
             self.write(connection, path)
-            return
-        # SQLite has removed its journal by the name of before; one here would undo what was committed.
-        beside(path, JOURNAL).unlink(missing_ok=True)
+        # A rollback journal that went along undoes a commit that could not be finished, and that is tried again.
 
     def write(self, connection: sqlite3.Connection, path: Path) -> None:
         """Write all that the connection sees into a new file at `path`. What stands there is moved aside."""

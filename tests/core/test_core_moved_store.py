@@ -125,10 +125,20 @@ def test_a_database_that_is_removed_is_written_back(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["sweep.db"]
 
 
-def test_a_log_that_stays_when_its_database_is_removed_does_not_come_into_the_new_one(tmp_path: Path) -> None:
+def test_a_log_that_stays_when_its_database_is_removed_does_not_come_into_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "sweep.db"
 
+    rename = os.rename
+
+    def renamed(source: Path, target: Path) -> None:
+        beside = {one.name for one in tmp_path.iterdir() if one.name.startswith("sweep.db")}
+        assert beside <= {"sweep.db"}  # a crash now, and it would be played
+        rename(source, target)
+
     async def act(load: Load, database: OpenDatabase) -> None:
+        monkeypatch.setattr("spe.database_place.os.rename", renamed)
         path.unlink()
         if committing.LOCAL is not committing.REMOTE:  # which cannot commit by now
             await load.more()
@@ -173,10 +183,10 @@ def test_a_commit_that_fails_as_its_database_was_moved_waits_and_is_made_at_the_
         load.store.writer.stalled = stalled.append
         old.rename(new)
         await until(lambda: stalled, "a commit waits")
-        before = len(load.acknowledged)
-        await until(lambda: len(stalled) > 3, "it goes on waiting")
-        assert len(load.acknowledged) == before
+        more = asyncio.ensure_future(load.more(1))
+        assert not (await asyncio.wait([more], timeout=0.5))[0]
         await go(load, database, new / "sweep.db")
+        await more
 
     check(new / "sweep.db", asyncio.run(under_load(old / "sweep.db", act)))
 
@@ -189,15 +199,18 @@ def test_a_move_in_the_middle_of_a_transaction_undoes_nothing(tmp_path: Path) ->
 
     async def run() -> None:
         await store.begin_plan(["x"], ["y"])
-        database = OpenDatabase(old / "sweep.db")
+        database, stalled = OpenDatabase(old / "sweep.db"), list[str]()
+        store.writer.stalled = stalled.append
 
         def write_and_move(connection: Connection) -> None:
-            connection.exec_driver_sql("INSERT OR REPLACE INTO meta (key, value) VALUES ('told', 'yes')")
+            connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('told', 'yes')")
             if old.exists():  # not when it is tried again
                 old.rename(new)
 
         writing = asyncio.ensure_future(store.call(write_and_move))
         await until(new.exists, "it is moved")
+        if committing.LOCAL is committing.REMOTE:
+            await until(lambda: stalled, "it could not be finished")
         await store.writer.go_to(new / "sweep.db", database.follow)
         await writing
         assert await store.meta("told") == "yes"
