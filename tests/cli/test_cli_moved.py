@@ -32,10 +32,10 @@ hosts: [localhost slots=2]
 TWO = "SELECT count(*) FROM tasks WHERE state = 'done'"
 
 
-def begin(bench: Bench, more: str = "", sets: int = 8) -> Started:
+def begin(bench: Bench, more: str = "") -> Started:
     """Sets 1 and 2 are done, 3 and 4 run."""
     bench.worker(WORK)
-    bench.write("spe.yaml", SWEEP.replace("[1, 8]", f"[1, {sets}]") + more)
+    bench.write("spe.yaml", SWEEP + more)
     running = bench.start("run")
     wait_until(lambda: bench.query(TWO) == [(2,)] and set(begun(bench)) == {1, 2, 3, 4}, "two are done, two run")
     return running
@@ -142,18 +142,6 @@ def test_the_whole_project_moved_goes_on_from_its_new_place(bench: Bench) -> Non
     bench.write("spe.yaml", f"name: {old.name}\n" + SWEEP)
     bench.runs = lambda name=None: new / "runs" / old.name  # type: ignore[method-assign]
     goes_on(bench)
-
-
-def test_input_files_that_went_with_the_project_are_no_fault_of_a_set(bench: Bench) -> None:
-    bench.write("data/a.txt", "a")
-    running = begin(bench, "inputs: {in.txt: data/a.txt}\n", sets=3000)  # more than a client fetches ahead
-    old, new = bench.folder, bench.root / "renamed"
-    old.rename(new)
-    bench.open_gate()  # at once: both slots ask for more before anybody has looked
-    done = running.end()
-    bench.assert_nothing_left(done)
-    assert done.code == 1, done
-    assert asked(new / "runs" / old.name / "sweep.db", "SELECT count(*) FROM tasks WHERE state = 'failed'") == 0, done
 
 
 def test_a_second_run_at_the_old_path_is_not_touched(bench: Bench) -> None:
