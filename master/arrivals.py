@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from . import writes
@@ -17,11 +16,13 @@ from .changes import FilesStaged, Usage
 from .evidence import exit_code_of, failure_of, files_of, tail_of, usage_of
 from .extract import Part
 from .farm import Farm
+from .intake import Lost
 from .judging import Judges, Verdict
 from .keep import keep_files, place_staged, stage_files
 from .model import Task, TaskState, Ticket
 from .nagging import Nagging
 from .record import record
+from .run_folder import Folder
 from .store import FULL_DISK_PAUSE, Store
 
 log = logging.getLogger("spe.arrivals")
@@ -70,7 +71,7 @@ class Arrivals:
         farm: Farm,
         store: Store,
         judges: Judges,
-        folder: Path,
+        folder: Folder,
         clock: Callable[[], float],
         spread: Callable[[], None],
     ) -> None:
@@ -135,6 +136,8 @@ class Arrivals:
         ticket = self.farm.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
+        if not all(part.is_there for part in report.parts.values()):
+            raise Lost("a file of it was removed while it was looked at")  # its client has it, and sends it again
         return _Judged(report, verdict, usage, task.redone)
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
@@ -195,18 +198,20 @@ class Arrivals:
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
         changes = self.farm.take_changes()
+        lost = set[str]()
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
             with_files = {number: one for number, one in finished.items() if one.keeps_files}
-            staged = await self._keep_files(with_files)
+            staged, lost = await self._keep_files(with_files)
             await self.store.commit([*changes, *staged])
             await self.place(staged)
         finally:
             for number in finished:
                 del self._finishing[number]
             done.set_result(None)
-        self._accepted += [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
+        good = [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
+        self._accepted += [number for number in good if not any(file.startswith(f"files/{number}/") for file in lost)]
         self._spread()
 
     def _decide(self, one: _Judged, client: str, finished: dict[int, _Judged]) -> str:
@@ -242,24 +247,26 @@ class Arrivals:
         if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
-    async def _keep_files(self, finished: Mapping[int, _Judged]) -> list[FilesStaged]:
-        """First results get their files at once; those that replace others, when the database speaks of them."""
+    async def _keep_files(self, finished: Mapping[int, _Judged]) -> tuple[list[FilesStaged], set[str]]:
+        """First results get their files at once; those that replace others, when the database speaks of them.
+
+        With them the files that were removed before they came to their place: at the end these sets are put back.
+        """
         first = [(o.verdict.outputs, o.report.parts) for o in finished.values() if o.verdict and not o.redone]
+        moved, lost = set[str](), list[str]()
         if first:
-            await self._while_disk_is_full(lambda: keep_files(self.folder, first))
+            lost = await self._while_disk_is_full(lambda: keep_files(self.folder, first, moved))
         staged = []
         for number, one in finished.items():
             if one.verdict and one.redone:
-                moves = await self._while_disk_is_full(partial(self._stage, one.verdict, one.report))
-                if moves or (self.folder / "files" / str(number)).is_dir():
+                stage = partial(stage_files, self.folder, number, one.verdict.outputs, one.report.parts)
+                moves = await self._while_disk_is_full(partial(stage, one.report.ticket))
+                if moves is not None:
                     staged.append(FilesStaged(number, moves))
-        return staged
-
-    def _stage(self, verdict: Verdict, report: Report) -> dict[str, str]:
-        return stage_files(self.folder, verdict.outputs, report.parts, report.ticket)
+        return staged, set(lost)
 
     async def place(self, staged: Iterable[FilesStaged]) -> None:
-        """Give files their places now that the database speaks of them; also those that a killed master left."""
+        """Give files their places now that the database speaks of them."""
         for one in staged:
             await self._while_disk_is_full(partial(place_staged, self.folder, one.task, one.moves))
             await self.store.call(partial(writes.placed, task=one.task))
@@ -271,7 +278,7 @@ class Arrivals:
                 return await asyncio.to_thread(work)
             except OSError as error:
                 todo = "Nothing is lost; make room, or mend what it says, and it goes on."
-                self._nagging.say(f"a result waits: {error} ({self.folder}). {todo}")
+                self._nagging.say(f"a result waits: {error.strerror} ({self.folder}). {todo}")
                 await asyncio.sleep(FULL_DISK_PAUSE)
 
     @property
@@ -292,7 +299,7 @@ class Arrivals:
         return not pending
 
 
-async def place_left_over(store: Store, folder: Path) -> None:
+async def place_left_over(store: Store, folder: Folder) -> None:
     """Give their places to files that a master that was killed left on their way."""
     for task, moves in (await store.call(writes.staged)).items():
         await asyncio.to_thread(place_staged, folder, task, moves)

@@ -17,12 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from . import filesystem, writes
+from .anchors import identity
 from .changes import Change
 from .database import engine_for
 from .errors import StoreError
@@ -74,10 +75,13 @@ class Committing:
         self.engine = open_engine(path)
         self.stalled: Callable[[str], None] = Nagging(log).say
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._removals: queue.SimpleQueue[_Removal] = queue.SimpleQueue()
         try:
             self.connection = self.engine.connect()
             with self.connection.begin():
                 prepare(self.connection)
+                self._mark = int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                self._marks = _has_rollback_journal(self.connection)
         except (OperationalError, DatabaseError) as error:
             self.engine.dispose()
             raise StoreError(
@@ -85,6 +89,7 @@ class Committing:
                 where=str(path),
                 todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
             ) from error
+        self._identity = identity(path)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
@@ -102,6 +107,17 @@ class Committing:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._jobs.put(_Job(future, None, changes))
             await future
+
+    async def go_to(self, path: Path, bring: Callable[[sqlite3.Connection, Path], None]) -> None:
+        """Go on with the database at `path`, from the next transaction on, also when one waits for that.
+
+        `bring` is called on the writer thread with the connection of until now; it sees to it that all that was
+        committed is at `path`. What it raises is raised here, and nothing has changed then.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._removals.put(_Removal(_Job(future, None), path, bring))
+        self._jobs.put(_Job(asyncio.get_running_loop().create_future(), lambda connection: None))  # wakes the thread
+        await future
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
@@ -125,16 +141,26 @@ class Committing:
 
     def _transaction(self, jobs: list[_Job]) -> None:
         """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
+        failed, mark = False, (self._mark + 1) % 2**31
+        results: list[Any] = []
         while True:
+            self._remove()
+            if failed and not self._is_in_place():  # half of it may be undone at its new place, so `go_to` comes first
+                time.sleep(FULL_DISK_PAUSE)
+                continue
             try:
                 with self.connection.begin():
-                    results = self._results(jobs)
+                    if not (failed and self._is_marked(mark)):  # a commit that failed at its very end was made
+                        results = self._results(jobs)
+                        self._set_mark(mark)
+                self._mark = mark
                 break
             except Exception as error:
                 if isinstance(error, OperationalError) and _may_pass(error):
                     self.stalled(
                         f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
                     )
+                    failed = True
                     time.sleep(FULL_DISK_PAUSE)
                     continue
                 if len(jobs) > 1:  # one bad job must not take the others with it
@@ -144,6 +170,49 @@ class Committing:
                     _settle([(jobs[0], None, error)])
                 return
         _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+
+    # With a rollback journal, a commit fails when it cannot remove that, and what was written stays or not, depending
+    # on who finds the journal. Each commit has a number, so that it is not made twice; page 1 is written in any case.
+
+    def _is_marked(self, mark: int) -> bool:
+        return self._marks and int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one()) == mark
+
+    def _set_mark(self, mark: int) -> None:
+        if self._marks:
+            self.connection.exec_driver_sql(f"PRAGMA user_version = {mark}")
+
+    def _is_in_place(self) -> bool:
+        """Whether its name still leads to the database, or nobody can tell."""
+        try:
+            return identity(self.path) == self._identity
+        except OSError:
+            return True
+
+    def _remove(self) -> None:
+        """To another place, if that is wanted."""
+        while not self._removals.empty():
+            wanted = self._removals.get()
+            try:
+                self._go_to(wanted)
+                _settle([(wanted.job, None, None)])
+            except Exception as error:
+                _settle([(wanted.job, None, error)])
+
+    def _go_to(self, wanted: _Removal) -> None:
+        wanted.bring(cast(sqlite3.Connection, self.connection.connection.driver_connection), wanted.path)
+        engine = open_engine(wanted.path)
+        try:
+            connection = engine.connect()
+            with connection.begin():
+                marks = _has_rollback_journal(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        # Only now: as long as one connection is open, SQLite keeps its log and what it holds in shared memory.
+        self.connection.close()
+        self.engine.dispose()
+        self.engine, self.connection, self.path = engine, connection, wanted.path
+        self._identity, self._marks = identity(wanted.path), marks
 
     def _results(self, jobs: list[_Job]) -> list[Any]:
         """What each job returns; neighbours that only have changes are written as one."""
@@ -158,6 +227,10 @@ class Committing:
         return results
 
 
+def _has_rollback_journal(connection: Connection) -> bool:
+    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()) != "wal"
+
+
 @dataclass(slots=True)
 class _Job:
     """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
@@ -168,6 +241,15 @@ class _Job:
 
     def run(self, connection: Connection) -> Any:
         return self.work(connection) if self.work else None
+
+
+@dataclass(slots=True)
+class _Removal:
+    """The order to go on at another place; `job` is who waits for it."""
+
+    job: _Job
+    path: Path
+    bring: Callable[[sqlite3.Connection, Path], None]
 
 
 _Settled = tuple[_Job, Any, Exception | None]

@@ -10,7 +10,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Set
-from pathlib import Path
 
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
@@ -24,6 +23,7 @@ from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketS
 from .orders import Orders
 from .recipe import InputChanged
 from .record import record
+from .run_folder import Folder, stands
 from .shortfall import Shortfall
 from .store import Store
 
@@ -69,7 +69,7 @@ class Desk:
         farm: Farm,
         store: Store,
         judges: Judges,
-        folder: Path,
+        folder: Folder,
         tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -177,10 +177,14 @@ class Desk:
         task = self.farm.tasks[ticket.task]
         try:
             return Record(ticket, task, self.work_of(task))
-        except (InputChanged, NotToday) as error:
-            self._leave_out(ticket, task, error)
-            return None
         except SpeError as error:
+            if not stands(self.folder):  # the whole sweep was moved, its input files, too: no fault of this task
+                self.farm.give_back(ticket.id, ticket.client)
+                self.farm.draining = True
+                return None
+            if isinstance(error, InputChanged | NotToday):
+                self._leave_out(ticket, task, error)
+                return None
             log.error("task %d cannot be handed out: %s", task.number, error)
             self.farm.give_up(task, str(error).replace("\n", " "))
             return None

@@ -46,6 +46,11 @@ class Part:
         """A part that is in memory."""
         return cls(name, data, None, len(data))
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be read: nobody has removed its file."""
+        return self.path is None or self.path.exists()
+
     def read(self, limit: int = -1) -> bytes:
         """The first `limit` bytes, or all of them."""
         if self.data is not None:

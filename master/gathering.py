@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
-from pathlib import Path
 
 from .errors import HookError
 from .hooks import Hooks, ResultView, TaskView
 from .judge import hooks_of
 from .reader import Reader, TaskDetail
+from .run_folder import Folder, result_file
 from .store import Store
 
 log = logging.getLogger("spe.gather")
@@ -21,7 +21,7 @@ PAGE = 1000
 class Gathering:
     """Calls the gather hooks in the order of acceptance. A call that goes wrong is reported and holds nothing up."""
 
-    def __init__(self, hooks: Hooks, store: Store, folder: Path, collect: Sequence[str]) -> None:
+    def __init__(self, hooks: Hooks, store: Store, folder: Folder, collect: Sequence[str]) -> None:
         self.hooks, self.store, self.folder = hooks, store, folder
         self.wanted = bool(hooks_of(collect))
         self.faults: list[str] = []
@@ -71,8 +71,12 @@ class Gathering:
                 await self._task
 
     async def _work(self) -> None:
-        with Reader(self.folder) as reader:
+        with contextlib.ExitStack() as opened:
+            reader, engine = opened.enter_context(Reader(self.folder)), self.store.writer.engine
             while (number := await self._queue.get()) is not None:
+                if engine is not self.store.writer.engine:  # the database was moved or written anew
+                    opened.close()
+                    reader, engine = opened.enter_context(Reader(self.folder)), self.store.writer.engine
                 await self._call(reader.task(number))
 
     async def _call(self, task: TaskDetail) -> None:
@@ -87,10 +91,10 @@ class Gathering:
             await self.store.mark_collected(task.number, well=True)
 
 
-def view(task: TaskDetail, folder: Path) -> ResultView:
+def view(task: TaskDetail, folder: Folder) -> ResultView:
     """A stored result as hooks see it."""
     ticket = next((t for t in task.tickets if t.id == task.accepted_ticket), None)
-    files = {o.name: folder / o.file for o in task.outputs if o.file}
+    files = {o.name: result_file(folder, o.file) for o in task.outputs if o.file}
     if ticket is None:
         return ResultView(task.outputs, files)
     stderr = ticket.stderr.decode("utf-8", "replace")

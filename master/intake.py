@@ -52,7 +52,7 @@ class Spool:
 
     def new(self) -> FileIO:
         """A fresh file, named by us."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)  # not its parents: a run folder that was moved is not made again
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
         return FileIO(path, "x")
@@ -130,7 +130,7 @@ class Intake:
             raise BodyRefused(413, f"result {name} is larger than max_result, {self._limit} bytes")
 
     async def open(self) -> tuple[FileIO, Path]:
-        """A new file, when there is room for one."""
+        """A new file, when there is room for one, and a folder: one that was removed is being made again."""
         while True:
             try:
                 return self._into.new(), self._into.made[-1]
@@ -162,7 +162,7 @@ class Intake:
 
     async def _wait_for_room(self, error: OSError) -> None:
         """A moment, if it is that the disk is full and the sender is still there."""
-        if error.errno not in FULL:
+        if error.errno not in (*FULL, errno.ENOENT):
             raise error
         _nagging.say(f"a result waits: {error.strerror}. Nothing is lost; make room and it goes on.")
         await asyncio.sleep(FULL_DISK_PAUSE)

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 from .desk import Desk
 from .detached import LOG, leave_terminal
 from .progress import Progress
+from .run_folder import Folder, anchor_of
 
 BY_HAND = "the run was stopped by hand (`spe stop`)"
 BY_SIGNAL = {
@@ -21,7 +21,7 @@ BY_SIGNAL = {
 class Interrupts:
     """How often it was told so: by a signal, or by people on the page."""
 
-    def __init__(self, desk: Desk, progress: Progress, folder: Path) -> None:
+    def __init__(self, desk: Desk, progress: Progress, folder: Folder) -> None:
         self.desk, self.progress, self.folder = desk, progress, folder
         self.count = 0
         self._pending: set[asyncio.Task[None]] = set()
@@ -40,8 +40,8 @@ class Interrupts:
 
     def _hung_up(self) -> None:
         self.progress.end(terminal=False)
-        leave_terminal(self.folder)
-        self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder / LOG}")
+        leave_terminal(anchor_of(self.folder))
+        self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder}/{LOG}")
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:

@@ -61,7 +61,7 @@ class Judges:
     async def _ask(
         self, task: Task, host: str, seconds: float, parts: Mapping[str, Part], outputs: tuple[Output, ...]
     ) -> Verdict:
-        files = {o.name: path for o in outputs if o.file and (path := parts[o.name].path)}
+        files = {o.name: path.resolve() for o in outputs if o.file and (path := parts[o.name].path)}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
         view = ResultView(outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds)
         verdict = await self._hooks.validate(TaskView(task.number, task.values), view)

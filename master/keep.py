@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .extract import Part
 from .model import Output
+from .run_folder import Folder, anchor_of, files_of
+
+Kept = Iterable[tuple[Iterable[Output], Mapping[str, Part]]]
 
 
-def keep_files(folder: Path, kept: Iterable[tuple[Iterable[Output], Mapping[str, Part]]]) -> None:
+def keep_files(folder: Folder, kept: Kept, moved: set[str] | None = None) -> list[str]:
     """Move (or write) each output that is a file to its place below `folder`, and sync file and directory.
 
-    `kept`: for each of some tasks its outputs and the parts that they are in.
+    `kept`: for each of some tasks its outputs and the parts that they are in. `moved`: the places of those that were
+    moved by an earlier try, which failed on others. Gives the places (`files/17/image.png`) of outputs that are lost:
+    somebody removed what had arrived.
     """
-    touched: set[Path] = set()
+    moved = set() if moved is None else moved
+    root, lost = files_of(folder), list[str]()
+    touched = {root, anchor_of(folder)}
     for outputs, parts in kept:
         for output in outputs:
             if output.file is None:
                 continue
-            target = folder / output.file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _place(parts[output.name], target)
-            touched.update((target.parent, target.parent.parent, folder))
+            target = root.joinpath(*Path(output.file).parts[1:])
+            target.parent.mkdir(exist_ok=True)  # never its parents: a folder that was moved is not made again
+            if output.file not in moved and not _place(parts[output.name], target):
+                lost.append(output.file)
+            moved.add(output.file)
+            touched.add(target.parent)
     for directory in touched:
         sync_folder(directory)
+    return lost
 
 
-def stage_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Part], ticket: int) -> dict[str, str]:
+def stage_files(
+    folder: Folder, task: int, outputs: Iterable[Output], parts: Mapping[str, Part], ticket: int
+) -> dict[str, str] | None:
     """Files of a result that is to replace another one, synced, but not yet in their places.
 
-    Gives place -> where the file lies now, both below `folder`. The old files must stay as long as the database
-    speaks of them.
+    Gives place -> where the file lies now, both below `folder`; None where neither result has files. The old files must
+    stay as long as the database speaks of them.
     """
+    root = anchor_of(folder)
     moves: dict[str, str] = {}
     touched: set[Path] = set()
     for output in outputs:
@@ -42,48 +57,66 @@ def stage_files(folder: Path, outputs: Iterable[Output], parts: Mapping[str, Par
         part = parts[output.name]
         lies = part.path
         if lies is None:
-            lies = folder / "incoming" / f"result-{ticket}-{len(moves)}"
+            lies = root / "incoming" / f"result-{ticket}-{len(moves)}"
             lies.parent.mkdir(exist_ok=True)
             with lies.open("wb") as file:
                 file.write(part.read())
                 file.flush()
                 os.fsync(file.fileno())
-        touched.update((lies.parent, folder))
-        moves[output.file] = str(lies.relative_to(folder))
+        touched.update((lies.parent, root))
+        moves[output.file] = str(lies.relative_to(root))
     for directory in touched:  # else a power cut may leave the database with the name of a file that has none
         sync_folder(directory)
-    return moves
+    return moves if moves or (root / "files" / str(task)).is_dir() else None
 
 
-def place_staged(folder: Path, task: int, moves: Mapping[str, str]) -> None:
+def place_staged(folder: Folder, task: int, moves: Mapping[str, str]) -> None:
     """Give staged files their places; other files of this task were an earlier result's and go. May be repeated."""
-    home = folder / "files" / str(task)
+    files = files_of(folder)
+    home = files / str(task)
+    home.mkdir(exist_ok=True)
     for place, lies in moves.items():
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        if (folder / lies).exists():
-            os.replace(folder / lies, folder / place)
-    if not home.is_dir():
-        return
+        source, target = anchor_of(folder) / lies, home / Path(place).name
+        if source.exists():
+            _move(source, target, target.with_name(target.name + ".part"))
     for path in home.iterdir():
-        if str(path.relative_to(folder)) not in moves:
+        if f"files/{task}/{path.name}" not in moves:
             path.unlink()
-    for directory in (home, home.parent, folder):  # the result before may have had no files, and so no folder
+    for directory in (home, files, anchor_of(folder)):  # the result before may have had no files, and so no folder
         sync_folder(directory)
     if not moves:
         home.rmdir()
 
 
-def _place(part: Part, target: Path) -> None:
+def _place(part: Part, target: Path) -> bool:
+    """False: what had arrived is not there any more."""
     temporary = target.with_name(target.name + ".part")
     if part.path is not None:
-        if part.path.exists() or not target.exists():  # else: moved by an earlier try, which the disk had no room for
-            os.replace(part.path, target)  # synced when it was received
-        return
+        if not part.path.exists():
+            target.unlink(missing_ok=True)  # of an earlier result: it must not pass for this one
+            return False
+        _move(part.path, target, temporary)  # synced when it was received
+        return True
     with temporary.open("wb") as file:
         file.write(part.read())
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, target)
+    return True
+
+
+def _move(source: Path, target: Path, temporary: Path) -> None:
+    """To its place, also where files/ is a link to another disk."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with source.open("rb") as old, temporary.open("wb") as new:
+            shutil.copyfileobj(old, new)
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(temporary, target)
 
 
 def sync_folder(path: Path) -> None:

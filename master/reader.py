@@ -19,6 +19,7 @@ from .leftovers import Leftovers, parse
 from .model import Output, TaskState, TicketState
 from .program import from_text
 from .record import record
+from .run_folder import Folder, database_of, real
 from .shortfall import Reason
 
 PAGE = 1000
@@ -100,10 +101,13 @@ class TaskDetail:
 class Reader:
     """Reads runs/<name>/sweep.db while a master may be writing it."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is runs/<name>/. Raises UsageError when nothing ran there yet, StoreError for a newer schema."""
-        self.folder = folder
-        path = folder / "sweep.db"
+    def __init__(self, folder: Folder, database: Path | None = None) -> None:
+        """`folder` is runs/<name>/; `database`: where its sweep.db is, if not there.
+
+        Raises UsageError when nothing ran there yet, StoreError for a newer schema.
+        """
+        self.folder = real(folder)
+        path = database or database_of(folder)
         try:
             if not path.exists():
                 raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")

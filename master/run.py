@@ -43,6 +43,8 @@ from .progress import Progress
 from .reader import Statistics
 from .record import record
 from .rules import Rules
+from .run_folder import RunFolder
+from .safekeeping import Safekeeping
 from .server import Server
 from .session import Lock, Session
 from .shortfall import Reason
@@ -88,6 +90,8 @@ class Outcome:
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
     waiting_because: tuple[Reason, ...] = ()
+    stopped: str = ""  # its folder was moved or removed while it ran: where everything is now
+    database: Path | None = None  # where sweep.db is, when it was moved away alone
 
     @property
     def exit_code(self) -> int:
@@ -108,35 +112,38 @@ class Run:
     def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress, folder: Path | None = None) -> None:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
-        self.folder = folder or run_folder(sweep)
+        self.folder = RunFolder(folder or run_folder(sweep))
         self._fleet: Fleet | None = None
 
     async def run(self) -> Outcome:
         """Do the sweep. Raises SpeError for what keeps it from being done at all."""
         hooks = Hooks(self.sweep.folder, self.sweep.results, self.sweep.validate, self.sweep.collect, log=log.info)
         await hooks.check_import()
-        lock = Lock(self.folder)
-        lock.acquire()
+        self.folder.hold()
+        self._lock = Lock(self.folder)
         store: Store | None = None
         try:
+            self._lock.acquire()
             store = Store(self.folder / "sweep.db")
             return await self._with_store(store, hooks)
         finally:
             await hooks.close()
             if store:
                 store.close()
-            lock.release()
+            self._lock.release()
+            self.folder.let_go()
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
         retry = self.options.retry_numbers if self.options.retry else None
         decision = await decide_about_program(
-            store, self.sweep, self.options.change, self.progress, self.folder, retry
+            store, self.sweep, self.options.change, self.progress, self.folder.path, retry
         )  # fmt: skip
         await record_use(store, self.sweep)
         session = Session(self.folder, self._told(decision))
         await store.begin_run(self.sweep.config.cores, session.resumed)
         await place_left_over(store, self.folder)
-        shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+        incoming = self.folder.anchor / "incoming"
+        shutil.rmtree(incoming, ignore_errors=True)
         worker = snapshot(self.sweep.worker, session.folder)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
@@ -144,9 +151,13 @@ class Run:
         judges = Judges(self.sweep.results, self.sweep.validate, hooks)
         desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
-        server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
+        server = Server(Door(desk, session.secrets.session, worker, client, incoming).application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
         await self._restore_acts(page.acts, store, session.resumed)
+        keeping = Safekeeping(
+            self.folder, desk, session, self._lock, lambda: snapshot(self.sweep.worker, session.folder),
+            self.progress.warn,
+        )  # fmt: skip
         ended = False
         try:
             await address.listen(server, tls, session.secrets.port)
@@ -157,7 +168,7 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page, decision)
+            outcome = await self._serve(desk, hooks, offer, address, page, decision, keeping)
             ended = True
             return outcome
         except SpeError as error:
@@ -170,10 +181,12 @@ class Run:
             await page.stop()
             await server.stop()
             await desk.keep_events()
-            if ended:
+            await keeping.look()
+            keeping.let_go()
+            if ended and keeping.is_ours:
                 await store.close_session()
                 session.end()
-                shutil.rmtree(self.folder / "incoming", ignore_errors=True)
+                shutil.rmtree(incoming, ignore_errors=True)
 
     # -- before
 
@@ -246,12 +259,13 @@ class Run:
     # -- while it runs
 
     async def _serve(
-        self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page, decision: Decision
-    ) -> Outcome:
+        self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page, decision: Decision,
+        keeping: Safekeeping,
+    ) -> Outcome:  # fmt: skip
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
         page.follow(fleet)
-        logged = says_into_log(self.folder)
+        logged = says_into_log(self.folder.path)
         shown = "its address stands as `page` in master.json, beside this file" if logged else page.url
         self.progress.begin(shown, self._picture(desk, fleet))
         if self.options.by_hand and logged:
@@ -267,25 +281,28 @@ class Run:
             reading = asyncio.create_task(feeding.read())
             ticking = asyncio.create_task(self._tick(desk))
             watching = asyncio.create_task(self._watch_hosts(page.acts))
+            looking = asyncio.create_task(keeping.watch())
             try:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, feeding, reading)
                 fleet.give_up()
-                tables = asyncio.create_task(bring_up_to_date(desk.store, self.folder, self.sweep))  # while clients end
+                tables = asyncio.create_task(self._tables(desk.store, keeping))  # while clients end
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
-                for task in (reading, ticking, watching):
+                for task in (reading, ticking, watching, looking):
                     task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(reading, ticking, watching, return_exceptions=True)
+                    await asyncio.gather(reading, ticking, watching, looking, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
+        if not await keeping.is_well():
+            statistics = await self._tables(desk.store, keeping)
         because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
-            self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
-            tuple(gathering.faults), tuple(fleet.unheard), because,
+            self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
+            tuple(gathering.faults), tuple(fleet.unheard), because, keeping.outcome, self.folder.database,
         )  # fmt: skip
 
     @staticmethod
@@ -295,6 +312,17 @@ class Run:
         if because:
             await desk.store.set_meta(shortfall.META, shortfall.written(because))
         return because
+
+    async def _tables(self, store: Store, keeping: Safekeeping) -> Statistics:
+        """The tables, where the folder is now; again if it was removed while they were made."""
+        for more in (2, 1, 0):
+            await keeping.settle()
+            try:
+                return await bring_up_to_date(store, self.folder, self.sweep)
+            except (SpeError, OSError):
+                if not more or await keeping.is_well():
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""

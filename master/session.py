@@ -18,10 +18,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
+from .anchors import identity, identity_of
 from .errors import BusyError, StoreError
 from .folder_identity import KEY, folder_identity, same_folder
 from .process import began
 from .record import record
+from .run_folder import Folder, anchor_of, real
 
 
 @record
@@ -73,14 +75,32 @@ def make_run_folder(folder: Path) -> None:
 class Lock:
     """One spe at a time works on a sweep; the second is told who does."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "lock"
+    def __init__(self, folder: Folder) -> None:
+        self.folder, self.path = folder, anchor_of(folder) / "lock"
         self._file: IO[str] | None = None
+        self._door: int | None = None  # the folder, locked
 
     def acquire(self) -> None:
         """Raises BusyError naming the process that holds it."""
         while (file := self._locked()) is None:
             continue
+        self._lock_folder(file)
+        self._sign(file)
+
+    def _lock_folder(self, file: IO[str]) -> None:
+        """The folder, too, where the file system can do that (NFS cannot): no `rm` takes that lock away."""
+        door = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._door = door
+        except OSError as error:
+            os.close(door)
+            if isinstance(error, BlockingIOError):
+                self.path.unlink(missing_ok=True)  # ours, just made: that of the other was removed
+                file.close()
+                raise self._busy("another spe") from None
+
+    def _sign(self, file: IO[str]) -> None:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -95,22 +115,55 @@ class Lock:
             file.seek(0)
             holder = file.read().strip() or "another spe"
             file.close()
-            raise BusyError(
-                f"this sweep is being run by {holder}",
-                where=str(self.path.parent),
-                todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
-            ) from None
+            raise self._busy(holder) from None
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()
         return None
 
+    def _busy(self, holder: str) -> BusyError:
+        return BusyError(
+            f"this sweep is being run by {holder}",
+            where=str(real(self.folder)),
+            todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
+        )
+
+    @property
+    def stands(self) -> bool:
+        """Whether the file that we have locked is still there."""
+        return self._file is not None and identity(self.path) == identity_of(self._file.fileno())
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nobody else can work here even after the file was removed."""
+        return self._door is not None
+
+    def renew(self) -> None:
+        """The file was removed or replaced: make it again. Raises BusyError while another spe has one there."""
+        while (file := self._locked()) is None:
+            continue
+        if self._file:
+            self._file.close()
+        self._sign(file)
+
     def release(self) -> None:
         """Let the next one in."""
+        if self._door is not None:  # before the file: who finds that one free must find the folder free, too
+            os.close(self._door)
+            self._door = None
         if self._file:
-            self.path.unlink(missing_ok=True)
+            if self.stands:
+                self.path.unlink(missing_ok=True)
             self._file.close()
             self._file = None
+
+    def adopt(self, other: Lock) -> None:
+        """The folder was removed: hold what `other` has acquired in its stead."""
+        if self._door is not None:
+            os.close(self._door)
+        if self._file:
+            self._file.close()
+        self._file, self._door = other._file, other._door
 
 
 class Session:
@@ -120,10 +173,11 @@ class Session:
     begins, on the old port, so that such a client hears at once that it is not wanted.
     """
 
-    def __init__(self, run_folder: Path, told: str = "") -> None:
+    def __init__(self, run_folder: Folder, told: str = "") -> None:
         """`told`: digest of what clients of this run are told."""
         self.run_folder, self.told = run_folder, told
-        self.folder = run_folder / "session"
+        self._announced: dict[str, object] = {}
+        self._certificate: dict[str, str] = {}  # key and certificate by their files
         self._remove_copied()
         left = self._load() if (self.folder / "secrets.json").exists() else None
         self.resumed = left is not None and left.told == told
@@ -131,20 +185,29 @@ class Session:
         self.folder.chmod(0o700)
         self.secrets = left if left and self.resumed else self._make(left.port if left else 0)
 
+    @property
+    def folder(self) -> Path:
+        """Where it lies; for whatever is written, so it may be no path for people."""
+        return anchor_of(self.run_folder) / "session"
+
+    @property
+    def _identity(self) -> str:
+        return folder_identity(anchor_of(self.run_folder))
+
     def _remove_copied(self) -> None:
         """Remove a session that came with a copy of this folder: its clients deliver to the original."""
         try:
             facts = json.loads((self.folder / "secrets.json").read_text(encoding="utf-8"))
-            copied = not same_folder(facts, self.run_folder)
+            copied = not same_folder(facts, anchor_of(self.run_folder))
         except (OSError, ValueError, AttributeError):  # there is none, or _load says what is wrong with it
             return
         if copied:
-            (self.run_folder / "master.json").unlink(missing_ok=True)
+            self._master_json.unlink(missing_ok=True)
             shutil.rmtree(self.folder)
 
     def _make(self, port: int) -> Secrets:
         session, read, act = (secrets.token_urlsafe(24) for _ in range(3))
-        made = Secrets(session, read, act, port, self.told, folder_identity(self.run_folder))
+        made = Secrets(session, read, act, port, self.told, self._identity)
         private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
         return made
 
@@ -156,16 +219,17 @@ class Session:
             raise self._damaged(path, error) from error
 
     def _damaged(self, path: Path, error: Exception) -> StoreError:
+        folder = real(self.run_folder) / "session"
         return StoreError(
             f"the session of an interrupted run cannot be read: {error}",
-            where=str(path),
-            todo=f"Remove the folder {self.folder} to begin a new session; finished sets are kept.",
+            where=str(folder / path.name),
+            todo=f"Remove the folder {folder} to begin a new session; finished sets are kept.",
         )
 
     def served_on(self, port: int) -> None:
         """Remember the port, for the clients that look for us after a crash."""
         held = self.secrets
-        self.secrets = replace(held, port=port, folder=folder_identity(self.run_folder))
+        self.secrets = replace(held, port=port, folder=self._identity)
         private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
@@ -182,24 +246,56 @@ class Session:
             context.load_cert_chain(certificate, key)
             der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
             check_valid(der)
+            self._certificate = {file.name: file.read_text(encoding="ascii") for file in (key, certificate)}
         except (ssl.SSLError, ValueError) as error:
             raise self._damaged(certificate, error) from error
         return context, hashlib.sha256(der).hexdigest()
 
     def announce(self, url: str, page: str, fingerprint: str) -> None:
         """Write master.json, for programs on this machine."""
-        facts = {
+        self._announced = {
             "url": url,
             "page": page,
             "session": self.secrets.session,
             "fingerprint": fingerprint,
             "pid": os.getpid(),
             "began": began(os.getpid()),
-            KEY: folder_identity(self.run_folder),
+            KEY: self._identity,
         }
-        private_write(self.run_folder / "master.json", json.dumps(facts, indent=1) + "\n")
+        self._write_announced()
+
+    def _write_announced(self) -> None:
+        private_write(self._master_json, json.dumps(self._announced, indent=1) + "\n")
+
+    @property
+    def _master_json(self) -> Path:
+        return anchor_of(self.run_folder) / "master.json"
+
+    def _missing(self) -> list[str]:
+        names = [name for name in ("secrets.json", *self._certificate) if not (self.folder / name).exists()]
+        return names + (["master.json"] if self._announced and not self._master_json.exists() else [])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody has removed anything of it."""
+        return not self._missing()
+
+    def mend(self) -> list[str]:
+        """Write again what was removed of it while the run goes on; the names of that."""
+        missing = self._missing()
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.secrets = replace(self.secrets, folder=self._identity)  # the folder may be a new one
+        if self._announced:
+            self._announced[KEY] = self._identity
+        kept = {"secrets.json": json.dumps(asdict(self.secrets)), **self._certificate}
+        for name in missing:
+            if name in kept:
+                private_write(self.folder / name, kept[name])
+            else:
+                self._write_announced()
+        return missing
 
     def end(self) -> None:
         """The run has ended: its secrets are worth nothing any more."""
-        (self.run_folder / "master.json").unlink(missing_ok=True)
+        self._master_json.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 from .errors import LaunchError
 from .farm import Farm
 from .reasons import FILE
+from .run_folder import Folder, anchor_of
 from .session import private_write
 from .trust import Trust
 
@@ -19,9 +19,9 @@ log = logging.getLogger("spe.standing")
 class Standing:
     """Written when it has changed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         """`folder` is runs/<name>/."""
-        self._path = folder / FILE
+        self._path = anchor_of(folder) / FILE
         self._written: dict[str, str] | None = None
 
     def note(self, farm: Farm, faults: Mapping[str, LaunchError]) -> None:
@@ -35,7 +35,7 @@ class Standing:
             private_write(self._path, json.dumps(standing))
             self._written = standing
         except OSError as error:  # a full disk, say: then `spe why` tells less
-            log.warning("%s cannot be written: %s", self._path, error.strerror)
+            log.warning("%s cannot be written: %s", FILE, error.strerror)
 
 
 def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:

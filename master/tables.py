@@ -10,19 +10,26 @@ import json
 from pathlib import Path
 
 from .collect import files_made, write_all
+from .errors import StoreError
 from .reader import Reader, Statistics
+from .run_folder import Folder, anchor_of, real
 from .store import Store
 from .sweep import Sweep
 
 
-def write_tables(folder: Path, sweep: Sweep) -> Statistics:
+def write_tables(folder: Folder, sweep: Sweep) -> Statistics:
     """Write the tables of a sweep from its store; the sweep in numbers."""
     with Reader(folder) as reader:
-        write_all(folder, reader.parameters, sweep.results, sweep.collect, reader.rows, reader.failed())
+        root = anchor_of(folder)
+        try:
+            write_all(root, reader.parameters, sweep.results, sweep.collect, reader.rows, reader.failed())
+        except StoreError as error:
+            where = error.where.replace(str(root), str(real(folder)))
+            raise StoreError(error.what, where=where, todo=error.todo) from error
         return reader.statistics()
 
 
-async def bring_up_to_date(store: Store, folder: Path, sweep: Sweep) -> Statistics:
+async def bring_up_to_date(store: Store, folder: Folder, sweep: Sweep) -> Statistics:
     """The same, where anything has changed since the tables were written, also by the hands of others."""
     if await store.meta("tables") == await asyncio.to_thread(_made_of, folder, sweep):
         return await asyncio.to_thread(_statistics, folder)
@@ -31,12 +38,12 @@ async def bring_up_to_date(store: Store, folder: Path, sweep: Sweep) -> Statisti
     return statistics
 
 
-def _statistics(folder: Path) -> Statistics:
+def _statistics(folder: Folder) -> Statistics:
     with Reader(folder) as reader:
         return reader.statistics()
 
 
-def _made_of(folder: Path, sweep: Sweep) -> str:
+def _made_of(folder: Folder, sweep: Sweep) -> str:
     """All that decides what the tables say, and the files as they are.
 
     No set changes but by a ticket, which is new then, or into another state; `spe collect` leaves other files behind.
@@ -44,7 +51,8 @@ def _made_of(folder: Path, sweep: Sweep) -> str:
     with Reader(folder) as reader:
         rows = [reader.plan, reader.last_ticket(), sorted(reader.counts().items())]
         columns = [reader.parameters, repr(sweep.results), list(sweep.collect)]
-    return json.dumps([rows, columns, [_facts(path) for path in files_made(folder, sweep.results, sweep.collect)]])
+    made = files_made(anchor_of(folder), sweep.results, sweep.collect)
+    return json.dumps([rows, columns, [_facts(path) for path in made]])
 
 
 def _facts(path: Path) -> list[object]:

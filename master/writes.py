@@ -307,3 +307,26 @@ def staged(connection: Connection) -> dict[int, dict[str, str]]:
 def placed(connection: Connection, task: int) -> None:
     """The files of this task have got their places."""
     connection.execute(text("DELETE FROM staged WHERE task = :task"), {"task": task})
+
+
+# -- result files that were removed
+
+
+def kept_files(connection: Connection, after: tuple[int, str], limit: int) -> list[tuple[int, str, str]]:
+    """(task, name, file) of results that are kept as files, in the order of the first two, beyond `after`."""
+    query = text(
+        "SELECT task, name, file FROM outputs WHERE file IS NOT NULL AND (task, name) > (:task, :name) "
+        "ORDER BY task, name LIMIT :limit"
+    )
+    rows = connection.execute(query, {"task": after[0], "name": after[1], "limit": limit})
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def lose(connection: Connection, tasks: Sequence[int]) -> None:
+    """The files of these tasks are gone, and so their results: those that were done wait again."""
+    which = {"tasks": json.dumps(list(tasks))}
+    among = "IN (SELECT value FROM json_each(:tasks))"
+    waits = "state = 'waiting', attempts = 0, lost = 0, faults = NULL, reason = NULL, collected = NULL"
+    connection.execute(text(f"UPDATE tasks SET {waits} WHERE state = 'done' AND number {among}"), which)
+    connection.execute(text(f"UPDATE tasks SET ticket = NULL WHERE number {among}"), which)
+    forget_results(connection, tasks)

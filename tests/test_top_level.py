@@ -31,7 +31,7 @@ EVERY_PROJECTS = {
 # what they import counts as imported by their users.
 LAYERS = [
     {"cli"},
-    {"run", "fleet", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand"},
+    {"run", "fleet", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand", "safekeeping"},
     {"web", "page", "stream", "acts", "asking", "hostwatch", "launch", "progress"},
     {"desk"},
     {"document", "standing"},

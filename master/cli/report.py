@@ -24,7 +24,7 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
     if json_:
         print_json(record(outcome))
         return
-    with Reader(outcome.folder) as reader:
+    with Reader(outcome.folder, outcome.database) as reader:
         _results(reader, outcome.statistics, quiet)
         if not quiet:
             click.echo(summary(outcome.statistics), err=True, nl=False)
@@ -106,6 +106,8 @@ def _rest(outcome: Outcome) -> None:
         click.echo(
             f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
         )
+    if outcome.stopped:
+        click.echo(outcome.stopped, err=True)
     if outcome.waiting_because:
         click.echo(waiting(outcome.waiting_because), err=True, nl=False)
 

@@ -55,7 +55,7 @@ class LocalLauncher:
 
     def _write(self) -> Path:
         """For another Python than ours: the one file."""
-        self._options.folder.mkdir(parents=True, exist_ok=True)
+        self._options.folder.mkdir(exist_ok=True)  # not its parents: a run folder that was moved is not made again
         file = self._options.folder / f"{os.getpid()}-{self._offer.client_name}"
         file.touch(mode=0o600)
         file.write_bytes(self._offer.client)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from aiohttp import web
 
@@ -18,6 +17,7 @@ from ..asking import Asking
 from ..desk import Desk
 from ..document import Hosts, Picture
 from ..keys import Listen
+from ..run_folder import Folder
 from ..server import Server, admit
 from ..session import Secrets, Session
 from ..stream import Stream
@@ -43,7 +43,7 @@ HEADERS = {
 class Page:
     """Serves the page of one sweep."""
 
-    def __init__(self, desk: Desk, folder: Path, secrets: Secrets, name: str) -> None:
+    def __init__(self, desk: Desk, folder: Folder, secrets: Secrets, name: str) -> None:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
         self.acts = Acts(desk, secrets.act)

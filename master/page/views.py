@@ -22,6 +22,7 @@ from ..listing import Listing
 from ..model import TaskState
 from ..reader import TaskDetail
 from ..reasons import why
+from ..run_folder import Folder, real
 from .looks import FILTERS
 from .wishes import Wish, whole
 
@@ -41,7 +42,7 @@ FOLDER = Path(__file__).parents[1] / "templates" / "page"
 class Views:
     """All pages of one sweep."""
 
-    def __init__(self, desk: Desk, folder: Path, picture: Picture) -> None:
+    def __init__(self, desk: Desk, folder: Folder, picture: Picture) -> None:
         self.desk, self.folder, self.picture = desk, folder, picture
 
     def routes(self) -> dict[str, View]:
@@ -126,8 +127,9 @@ class Views:
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
-        path = (self.folder / output.file).resolve() if output and output.file else None
-        if path is None or not path.is_relative_to(self.folder.resolve()) or not path.is_file():
+        folder = real(self.folder).resolve()
+        path = (folder / output.file).resolve() if output and output.file else None
+        if path is None or not path.is_relative_to(folder) or not path.is_file():
             return await self._page(request, "missing", status=404, sentence=f"task {number} has no file {name}")
         saved = f"{number}-{path.name}".encode("ascii", "replace").decode().translate({34: "_", 92: "_", 63: "_"})
         return web.FileResponse(path, headers={

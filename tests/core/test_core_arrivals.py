@@ -12,6 +12,7 @@ import pytest
 from core_kit import until
 from spe import arrivals as module
 from spe.arrivals import Report
+from spe.intake import Lost
 from test_core_desk import office
 
 
@@ -19,12 +20,12 @@ from test_core_desk import office
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Files are kept only when the second event is set; the first one says that they are about to."""
     begun, go = threading.Event(), threading.Event()
-    keep: Callable[..., None] = module.keep_files
+    keep: Callable[..., list[str]] = module.keep_files
 
-    def slowly(*words: Any) -> None:
+    def slowly(*words: Any) -> list[str]:
         begun.set()
         assert go.wait(20)
-        keep(*words)
+        return keep(*words)
 
     monkeypatch.setattr(module, "keep_files", slowly)
     yield begun, go
@@ -91,11 +92,11 @@ def test_two_attempts_at_one_set_in_one_request_give_one_result(tmp_path: Path) 
 
 def test_many_results_that_are_files_are_kept_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    keep: Callable[..., None] = module.keep_files
+    keep: Callable[..., list[str]] = module.keep_files
 
-    def counted(*words: Any) -> None:
+    def counted(*words: Any) -> list[str]:
         calls.append(words)
-        keep(*words)
+        return keep(*words)
 
     monkeypatch.setattr(module, "keep_files", counted)
 
@@ -107,3 +108,20 @@ def test_many_results_that_are_files_are_kept_in_one_go(tmp_path: Path, monkeypa
 
     asyncio.run(run())
     assert len(calls) == 1
+
+
+def test_a_result_whose_file_was_removed_on_its_way_is_asked_for_again_and_nobodys_fault(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", attempts=1) as at:
+            (ticket,) = await at.take(await at.client("h"))
+            parts = at.parts("1")
+            removed = parts["out"].path
+            assert removed
+            removed.unlink()
+            with pytest.raises(Lost):
+                await at.desk.complete("1", ticket, parts)
+            assert at.stored("SELECT state FROM tasks") == [("waiting",)]
+            assert await at.desk.complete("1", ticket, at.parts("1")) == "accepted"
+            assert at.stored("SELECT state, attempts FROM tasks") == [("done", 1)]
+
+    asyncio.run(run())

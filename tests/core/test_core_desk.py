@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import os
 import sqlite3
@@ -19,7 +20,7 @@ from needs import need, need_program, need_root
 from spe import arrivals as arrivals_module
 from spe import desk as desk_module
 from spe.desk import Brief, Desk
-from spe.errors import SpeError
+from spe.errors import ConfigError, SpeError
 from spe.extract import Part
 from spe.farm import Farm
 from spe.hooks import Hooks
@@ -28,6 +29,7 @@ from spe.model import Kind, ResultSpec, Task, TaskState, TicketState, Work
 from spe.protocol import Setup
 from spe.reader import Reader
 from spe.rules import Rules
+from spe.run_folder import RunFolder
 from spe.scheduler import lease
 from spe.store import NewSet, Store
 
@@ -613,3 +615,25 @@ def test_an_idle_client_that_pings_while_at_work_is_not_held_longer_than_it_woul
     assert 30 <= asyncio.run(held_for(30, True)) < 35
     assert asyncio.run(held_for(30, False)) == asyncio.run(held_for(0, True)) == math.inf
     assert asyncio.run(held_for(30, True, load=0.5)) <= 20
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_an_input_file_that_went_with_its_sweep_is_no_fault_of_a_set(tmp_path: Path, moved: bool) -> None:
+    def vanished(values: Mapping[str, str]) -> Work:
+        raise ConfigError("this input file can't be read")
+
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            (tmp_path / "runs").mkdir()
+            at.desk.folder = folder = RunFolder(tmp_path / "runs")
+            folder.hold()
+            at.desk.brief = dataclasses.replace(at.desk.brief, work=vanished)
+            client = await at.client("h")
+            if moved:
+                (tmp_path / "runs").rename(tmp_path / "elsewhere")
+            assert await at.desk.tasks(client, 1, 0, lambda: True) == []
+            assert at.stored("SELECT state FROM tasks") == [("waiting",) if moved else ("failed",)]
+            assert at.farm.draining == moved
+            folder.let_go()
+
+    asyncio.run(run())

@@ -108,13 +108,33 @@ def test_files_go_to_their_place_and_nothing_else_stays(tmp_path: Path) -> None:
 def test_keeping_files_can_be_tried_again_after_half_of_it(tmp_path: Path) -> None:
     first = tmp_path / "incoming"
     first.write_bytes(b"A")
-    given = {"a": Part("a", None, first, 1), "b": Part("b", None, tmp_path / "not there yet", 1)}
+    second = tmp_path / "second"
+    second.write_bytes(b"B")
+    given = {"a": Part("a", None, first, 1), "b": Part("b", None, second, 1)}
     outputs = [Output("a", "", file="files/1/a"), Output("b", "", file="files/1/b")]
+    (tmp_path / "files/1/b").mkdir(parents=True)  # in the way
+    moved = set[str]()
     with pytest.raises(OSError):
-        keep_files(tmp_path, [(outputs, given)])
-    (tmp_path / "not there yet").write_bytes(b"B")
-    keep_files(tmp_path, [(outputs, given)])
+        keep_files(tmp_path, [(outputs, given)], moved)
+    (tmp_path / "files/1/b").rmdir()
+    assert keep_files(tmp_path, [(outputs, given)], moved) == []
     assert [(tmp_path / "files/1" / n).read_bytes() for n in "ab"] == [b"A", b"B"]
+
+
+def test_a_file_that_was_removed_on_its_way_is_lost_and_an_older_one_does_not_pass_for_it(tmp_path: Path) -> None:
+    (tmp_path / "files/1").mkdir(parents=True)
+    (tmp_path / "files/1/a").write_bytes(b"of before")
+    given = {"a": Part("a", None, tmp_path / "removed", 1), "b": Part.of("b", b"B")}
+    outputs = [Output("a", "", file="files/1/a"), Output("b", "", file="files/1/b")]
+    assert keep_files(tmp_path, [(outputs, given)]) == ["files/1/a"]
+    assert [path.name for path in (tmp_path / "files/1").iterdir()] == ["b"]
+
+
+def test_files_are_never_kept_in_a_folder_that_is_not_there_any_more(tmp_path: Path) -> None:
+    gone = tmp_path / "runs" / "sweep"
+    with pytest.raises(FileNotFoundError):
+        keep_files(gone, [([Output("a", "", file="files/1/a")], {"a": Part.of("a", b"A")})])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_result_file_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
