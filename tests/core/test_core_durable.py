@@ -99,7 +99,8 @@ def test_files_of_a_second_result_are_on_disk_before_they_replace_the_first_ones
         (tmp_path / "incoming/x").write_bytes(b"new")
         part = Part("a", None, tmp_path / "incoming/x", 3)
     syncs = Syncs(monkeypatch)
-    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": part}, 7)
+    moves = stage_files(tmp_path, 3, [Output("a", "", file="files/3/a.txt")], {"a": part}, 7)
+    assert moves
     staged = tmp_path / moves["files/3/a.txt"]
     assert (tmp_path / "files/3/a.txt").read_bytes() == b"of the first one"
     assert spooled or syncs.whole(staged)  # one in the spool was synced as it was received
@@ -113,7 +114,8 @@ def test_files_of_a_second_result_are_on_disk_before_they_replace_the_first_ones
 def test_a_second_result_is_the_first_one_with_files_and_its_folders_are_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moves = stage_files(tmp_path, [Output("a", "", file="files/3/a.txt")], {"a": Part.of("a", b"new")}, 7)
+    moves = stage_files(tmp_path, 3, [Output("a", "", file="files/3/a.txt")], {"a": Part.of("a", b"new")}, 7)
+    assert moves
     syncs = Syncs(monkeypatch)
     place_staged(tmp_path, 3, moves)
     for path in ("files/3/a.txt", "files/3", "files"):
@@ -125,9 +127,10 @@ def test_the_store_speaks_of_files_only_when_they_are_on_disk(tmp_path: Path, mo
     order: list[str] = []
     keep = arrivals_module.keep_files
 
-    def noted(*words: Any) -> None:
-        keep(*words)
+    def noted(*words: Any) -> Any:
+        lost = keep(*words)
         order.append("kept")
+        return lost
 
     monkeypatch.setattr(arrivals_module, "keep_files", noted)
 

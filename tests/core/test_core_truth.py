@@ -19,7 +19,16 @@ from spe.reader import Reader
 from spe.recipe import InputChanged
 from spe.rules import Rules
 from spe.store import NewSet, Store
-from test_core_desk import Office, key_of, office
+from test_core_desk import SPECS, Office, key_of, office
+
+
+class Sets(list[ParameterSet]):
+    """As Parameters are read."""
+
+    names = ("x",)
+
+    def check(self) -> Any:
+        return SimpleNamespace(numeric=())
 
 
 class Sweep:
@@ -27,12 +36,11 @@ class Sweep:
 
     def __init__(self, *values: str, digest: str = "") -> None:
         self.values, self.digest = values, digest
-        self.results = (SimpleNamespace(name="y"), SimpleNamespace(name="out"))
+        self.results = SPECS
 
     @property
     def parameters(self) -> Any:
-        sets = [ParameterSet({"x": value}) for value in self.values]
-        return type("Parameters", (list,), {"names": ("x",)})(sets)
+        return Sets(ParameterSet({"x": value}) for value in self.values)
 
     def key(self, values: Mapping[str, str]) -> bytes:
         return key_of(values)
