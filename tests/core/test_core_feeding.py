@@ -148,12 +148,12 @@ def test_a_set_whose_files_are_being_kept_is_not_handed_out_again(
 ) -> None:
     """The store knows of it only when its files are kept, and until then says that it waits."""
     begun, go = threading.Event(), threading.Event()
-    keep: Callable[..., None] = arrivals_module.keep_files
+    keep: Callable[..., Any] = arrivals_module.keep_files
 
-    def slowly(*words: Any) -> None:
+    def slowly(*words: Any) -> Any:
         begun.set()
         assert go.wait(20)
-        keep(*words)
+        return keep(*words)
 
     monkeypatch.setattr(arrivals_module, "keep_files", slowly)
 
