@@ -325,6 +325,22 @@ class Farm(Handout):
                 self.changes.append(ClientHeard(client.id, now - client.word))
         self._words_noted = now
 
+    def call_back(self, task: Task) -> None:
+        """A task of an earlier run that is none of today's: what runs of it ends, its place is for today's sets.
+
+        A result of it that comes all the same counts for that set, which a later run may want again.
+        """
+        for ticket_id in [*task.tickets, *task.past]:
+            ticket = self.tickets[ticket_id]
+            if ticket.state in (TicketState.ISSUED, TicketState.LOST):
+                self._expire(ticket)
+                self._detach(task, ticket)
+        if not task.tickets:
+            if task.state is TaskState.RUNNING:
+                self._settle(task, "")
+            elif task.state is TaskState.WAITING:
+                self._hand_over(task)
+
     def stop(self) -> None:
         """Everything that runs is called back: the tickets expire, their tasks wait for another run."""
         self.draining = True

@@ -61,9 +61,13 @@ class Feeding:
         settled = await store.settle(self.decision)
         if settled.again or settled.retried:
             farm.look_again()
-        for number, redone in (await store.among_todays(farm.unplanned())).items():
-            if task := farm.tasks.get(number):
-                farm.plan(task, redone)
+        todays = await store.among_todays(farm.unplanned())
+        for number in farm.unplanned():
+            if number in todays:
+                farm.plan(farm.tasks[number], todays[number])
+            else:
+                farm.call_back(farm.tasks[number])
+        await self.desk.obey()
         if self.decision.retry is not None and not self.decision.fresh:
             self._say_retried(settled.retried)
 

@@ -51,6 +51,7 @@ class Wanted:
     offset: int = 0
     limit: int = 50
     among: Sequence[int] | None = None  # only these tasks
+    with_row: bool = False  # only those that have a row in the table: done, or to be replaced by a new result
     begun: Sequence[int] | None = None  # those that have a slot; others that are out wait. None: all that are out run
 
 
@@ -134,8 +135,10 @@ class Listing(Reader):
             made.append(("t.number NOT IN (SELECT value FROM json_each(?))", [json.dumps(list(wanted.begun))]))
         elif wanted.state:
             parts.append(_STATES.get(wanted.state, f"t.state = '{wanted.state.value}'"))  # as the indexes say it
+        if wanted.with_row:
+            parts.append(schema.HAS_ROW)
         if by_ticket:
-            parts.append("k.id = t.ticket" if wanted.state is TaskState.DONE else f"k.id = {_LAST}")
+            parts.append("k.id = t.ticket" if wanted.with_row or wanted.state is TaskState.DONE else f"k.id = {_LAST}")
         if wanted.among is not None:
             made.append(("t.number IN (SELECT value FROM json_each(?))", [json.dumps(list(wanted.among))]))
         return " AND ".join([*parts, *(part for part, _ in made)]), [*values, *(v for _, some in made for v in some)]

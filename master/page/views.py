@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -80,7 +80,7 @@ class Views:
     async def results(self, request: web.Request) -> web.StreamResponse:
         """The table of results, and a plot."""
         wish = Wish(request.query)
-        wish.only = TaskState.DONE
+        wish.with_row = True
         return await self._table(request, "results", wish)
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
@@ -107,14 +107,16 @@ class Views:
             detail, reasons = await self._ask(work)
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
-        command = self._command(detail.values)
+        command = self._command(detail)
         live = [t for t in detail.tickets if self.desk.farm.is_live(t.id)]
         return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
 
-    def _command(self, values: Mapping[str, str]) -> dict[str, Any]:
-        """What it runs; a set that is no longer in the plan may not fit today's command."""
+    def _command(self, task: TaskDetail) -> dict[str, Any]:
+        """What it runs; a set that is none of today's was made from another command, which is not known any more."""
+        if not task.in_plan:
+            return {"command": "", "inputs": [], "fault": "it is none of today's sets"}
         try:
-            work = self.desk.brief.work(values)
+            work = self.desk.brief.work(task.values)
         except (SpeError, KeyError) as error:
             return {"command": "", "inputs": [], "fault": str(error)}
         return {"command": shlex.join(work.words), "inputs": [(i.name, len(i.content)) for i in work.inputs]}

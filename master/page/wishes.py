@@ -30,6 +30,7 @@ class Wish:
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
         self.only = next((state for state in TaskState if state == query.get("state")), None)
         self.begun: Sequence[int] | None = None  # the tasks that have a slot
+        self.with_row = False  # only what has a row in the table of results
 
     @property
     def column(self) -> str:
@@ -67,13 +68,18 @@ class Wish:
             raise UsageError(f"there is no column {self.column}", todo=f"There are: {', '.join(names)}.")
         among = self.begun if self.only is TaskState.RUNNING else None
         downwards = self.sort.startswith("-")
-        return Wanted(self.only, conditions, self.column, downwards, self.offset, ROWS, among, self.begun)
+        return Wanted(
+            self.only, conditions, self.column, downwards, self.offset, ROWS, among, begun=self.begun,
+            with_row=self.with_row,
+        )  # fmt: skip
 
     def _total(self, listing: Listing) -> int | None:
         """How many there are, where that is known without counting."""
         if self.where or self.host:
             return None
         counts = listing.counts()
+        if self.with_row:  # rows that wait to be replaced are not counted
+            return None if listing.meta("fresh") and counts[TaskState.WAITING] else counts[TaskState.DONE]
         return counts[self.only] if self.only else sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:

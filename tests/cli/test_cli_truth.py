@@ -112,7 +112,7 @@ def test_sets_in_front_of_an_interrupted_sweep_and_a_renamed_parameter(gated: Be
     assert [(row["m"], row["y"]) for row in gated.rows()] == [("1", "A 1"), ("2", "A 2")]
 
 
-def test_a_killed_master_whose_command_was_edited_takes_late_results_for_their_own_sets(gated: Bench) -> None:
+def test_what_runs_of_an_old_command_when_its_master_is_killed_is_called_back_and_fills_no_row(gated: Bench) -> None:
     sweep(gated, "A", 6)
     run = gated.start("run")
     wait_until(lambda: done(gated) >= 4 and len(gated.logged()) == 6, "two sets run")

@@ -88,7 +88,8 @@ def test_a_task_of_an_old_ticket_that_is_none_of_todays_goes_back_to_the_store_a
             assert at.farm.unplanned() == [1, 2, 3] and at.farm.running == 3
             feed = feeding(at, "kept", "new")
             await feed.read()
-            assert at.farm.unplanned() == [1, 3]
+            assert at.farm.unplanned() == [] and at.farm.running == 1
+            assert await at.desk.ping("1", tickets, 0) == [tickets[0], tickets[2]], "they are called back"
             await feed.feed()
             assert await at.desk.complete("", tickets[2], at.parts("late")) == "accepted"
             assert at.stored("SELECT state FROM tasks WHERE number = 3") == [("done",)]
