@@ -216,6 +216,11 @@ class Files:
         self._digests: dict[str, bytes] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         self._contents: dict[str, bytes] = {}
+        self._copies: dict[str, Path] = {}  # of programs: who edits one changes nothing of the sweep that runs
+
+    def use_copy(self, path: str, copy: Path) -> None:
+        """From now on the bytes of this file are read from `copy`, which has the same content."""
+        self._copies[path] = copy
 
     def check(self, path: str, name: str) -> None:
         """Raise ConfigError unless there is such a file; asked once a path."""
@@ -240,10 +245,13 @@ class Files:
 
     def content(self, path: str) -> bytes:
         """The bytes; raises InputChanged if they are not those that were first seen in this run."""
-        if self._stamps.setdefault(path, stamp := _stamp(self.folder / path)) != stamp:
-            raise InputChanged(path)
+        source = self._copies.get(path)
+        if source is None:
+            source, stamp = self.folder / path, _stamp(self.folder / path)
+            if self._stamps.setdefault(path, stamp) != stamp:
+                raise InputChanged(path)
         if path not in self._contents:
-            with _opened(self.folder / path) as file:
+            with _opened(source) as file:
                 content = file.read()
             if hashlib.sha256(content).digest() != self.digest(path):  # changed between two looks at its stamp
                 raise InputChanged(path)

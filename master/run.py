@@ -54,7 +54,7 @@ from .sweep import Sweep
 from .sweep_folders import record_use
 from .tables import bring_up_to_date
 from .web import Door
-from .workerchange import ProgramChange, snapshot
+from .workerchange import ProgramChange, keep_programs, snapshot
 
 log = logging.getLogger("spe.run")
 TOLD_LEAST, TOLD_MOST = 1.0, 5.0  # seconds that the master goes on answering after the end
@@ -144,7 +144,7 @@ class Run:
         await place_left_over(store, self.folder)
         incoming = self.folder.anchor / "incoming"
         shutil.rmtree(incoming, ignore_errors=True)
-        worker = snapshot(self.sweep.worker, session.folder)
+        worker = self._keep_programs(session)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
         farm = await self._farm(store, decision)
@@ -155,7 +155,7 @@ class Run:
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
         await self._restore_acts(page.acts, store, session.resumed)
         keeping = Safekeeping(
-            self.folder, desk, session, self._lock, lambda: snapshot(self.sweep.worker, session.folder),
+            self.folder, desk, session, self._lock, lambda: self._keep_programs(session),
             self.progress.warn,
         )  # fmt: skip
         ended = False
@@ -204,6 +204,11 @@ class Run:
             return ()
         chosen = self.options.hosts if self.options.hosts is not None else self.sweep.hosts
         return chosen or (HERE,)
+
+    def _keep_programs(self, session: Session) -> Worker | None:
+        """Copies of today's programs, which nobody edits or compiles anew while the sweep runs."""
+        keep_programs(self.sweep.recipe, session.folder)
+        return snapshot(self.sweep.worker, session.folder)
 
     def _told(self, decision: Decision) -> str:
         """What clients were told that decides what their results are: who was told otherwise is of another session."""

@@ -190,6 +190,19 @@ def test_a_changed_script_or_its_module_is_asked_about_and_data_is_not(script: B
     assert "the program has changed" in script.refused("run"), "going back asks again"
 
 
+def test_a_script_that_is_edited_while_it_runs_is_the_old_one_until_the_run_ends(script: Bench) -> None:
+    text = (script.folder / "spe.yaml").read_text()
+    script.write("main.sh", '. ./helper.sh; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo "$(word) $1"\n')
+    script.write("spe.yaml", text.replace("[1, 3]", "[1, 30]"))
+    run = script.start("run", "--fresh")
+    wait_until(lambda: script.query("SELECT 1 FROM tickets WHERE state = 'issued'"), "something runs")
+    script.write("helper.sh", "word() { echo two; }\n")
+    script.open_gate()
+    assert run.end().code == 0
+    assert column(script) == {str(n): f"one {n}" for n in range(1, 31)}
+    assert "the program has changed" in script.refused("run")
+
+
 def test_retry_never_asks_and_keeps_what_is_finished(bench: Bench) -> None:
     bench.worker('echo "$1" >> "$LOG"; [ $1 != 2 ] || exit 1; echo "old $1"')
     sweep(bench, "", 3, "attempts: 1\n")
