@@ -80,7 +80,7 @@ class TicketEnded:
     state: TicketState
     usage: Usage = Usage()
     failure: Failure | None = None
-    stdout: bytes = b""
+    stdout: bytes | None = b""  # None: its client did not say
     stderr: bytes = b""
 
 

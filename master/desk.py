@@ -42,6 +42,7 @@ class Brief:
     work: Callable[[Mapping[str, str]], Work]
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]
+    keep_output: bool = False  # of each attempt all of stdout and stderr
 
 
 @record

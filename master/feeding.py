@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
 from .desk import Desk
@@ -21,8 +21,12 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 class Feeding:
     """What a run reads and hands on; `fed`: the sets that this run had to do, so far."""
 
-    def __init__(self, sweep: Sweep, desk: Desk, progress: Progress) -> None:
-        self.sweep, self.desk, self.progress = sweep, desk, progress
+    def __init__(
+        self, sweep: Sweep, desk: Desk, progress: Progress, settle: Callable[[], Awaitable[int]] | None = None
+    ) -> None:
+        """`settle` is called once all sets are stored: it brings their results up to date, and says how many sets it
+        has put to waiting."""
+        self.sweep, self.desk, self.progress, self._settle = sweep, desk, progress, settle
         self.fed = 0
         self._stored = False
 
@@ -34,6 +38,8 @@ class Feeding:
             await self._store_sets()
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
                 await store.end_plan(digest)
+        if self._settle and await self._settle():
+            self.desk.farm.fed = -1  # they stand before what was fed already
         self._stored = True
         await self._count()
         self.desk.moved.set()

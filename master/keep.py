@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,6 +41,39 @@ def _place(part: Part, target: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, target)
+
+
+def put_under(folder: Path, target: str, file: str | None, raw: bytes | None) -> None:
+    """Have `target` hold the bytes of `file` (both below `folder`), or `raw`; the file itself stays where it is.
+
+    It appears all at once. A hard link where the file system has them: a result may have many gigabytes.
+    """
+    path = folder / target
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if file is None or not _linked(folder / file, temporary):
+            with temporary.open("wb") as stream:
+                if file is None:
+                    stream.write(raw or b"")
+                else:
+                    with (folder / file).open("rb") as source:
+                        shutil.copyfileobj(source, stream, 1024 * 1024)
+                stream.flush()
+                os.fsync(stream.fileno())
+        os.replace(temporary, path)  # does nothing where both are the same file already
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # this file system has no hard links, or no more of this file
+        return False
+    return True
 
 
 def sync_folder(path: Path) -> None:

@@ -33,11 +33,13 @@ from .judge import wants_files
 from .judging import Judges
 from .launch import Early, Offer, Options
 from .listening import Address, listen_address
+from .missing import decide_about_missing
 from .model import HERE, Client, Host, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
 from .record import record
+from .reextract import extract_again, outdated, use_results
 from .rules import Rules
 from .server import Server
 from .session import Lock, Session
@@ -67,6 +69,7 @@ class RunOptions:
     retry_numbers: tuple[int, ...] = ()
     ssh_config: Path | None = None
     accept_new_host_keys: bool = False
+    missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
     try_all_hosts: bool = False  # go on until every host has come up or has not
     early: Early = field(default_factory=Early)  # a client that may have begun already
 
@@ -84,10 +87,10 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done, 1 some failed, 130 interrupted."""
+        """0 all sets done, 1 some failed or have an empty cell, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 0 if self.statistics.done == self.statistics.total else 1
+        return 0 if self.statistics.done == self.statistics.total and not self.statistics.missing else 1
 
 
 def run_folder(sweep: Sweep) -> Path:
@@ -121,6 +124,7 @@ class Run:
             lock.release()
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
+        await use_results(store, self.sweep.results)
         await decide_about_worker(store, self.sweep, self.options.change, self.progress, self.folder)
         if self.options.retry:
             await put_back(store, self.options.retry_numbers, self.progress, self.folder)
@@ -132,7 +136,7 @@ class Run:
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
         farm = await self._farm(store)
-        judges = Judges(self.sweep.results, self.sweep.validate, hooks)
+        judges = Judges(self.sweep.results, self.sweep.validate, hooks, await outdated(store, self.sweep.results))
         desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, self.folder / "incoming").application())
@@ -216,7 +220,7 @@ class Run:
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self._shell,
-            lambda platform: worker.for_platform(platform) if worker else None,
+            lambda platform: worker.for_platform(platform) if worker else None, config.keep_output,
         )  # fmt: skip
 
     def _shell(self, host: str, platform: str) -> str | None:
@@ -240,7 +244,8 @@ class Run:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
         page.acts.say = self.progress.line
-        feeding, interrupts = Feeding(self.sweep, desk, self.progress), Interrupts(desk, self.progress, self.folder)
+        feeding = Feeding(self.sweep, desk, self.progress, lambda: self._settle(desk.store, hooks))
+        interrupts = Interrupts(desk, self.progress, self.folder)
         page.acts.stop = interrupts.interrupt
         with interrupts.heard():
             reading = asyncio.create_task(feeding.read())
@@ -265,6 +270,13 @@ class Run:
             self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
+
+    async def _settle(self, store: Store, hooks: Hooks) -> int:
+        """Finished sets have the results of today; the number of those that run again because theirs is not stored."""
+        extracted = await extract_again(store, self.sweep.results, hooks, self.folder)
+        if text := str(extracted):
+            self.progress.line(text)
+        return await decide_about_missing(store, self.progress, self.options.missing)
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""

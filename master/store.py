@@ -126,6 +126,16 @@ class Store:
 
         return await self.call(work)
 
+    async def show_results(self, results: Sequence[str]) -> None:
+        """The table has these columns from now on."""
+
+        def work(connection: Connection) -> None:
+            _set_meta(connection, "results", json.dumps(list(results)))
+            for statement in schema.results_view(json.loads(_meta(connection, "parameters", "[]")), results):
+                connection.exec_driver_sql(statement)
+
+        await self.call(work)
+
     async def end_plan(self, digest: str) -> None:
         """The reading has come to its end, and was of this."""
         await self.set_meta("read", digest)

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Dialect, Table, UpdateBase, bindparam, insert
 
 from . import schema
 from .changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
-from .model import Failure, TaskState, TicketState
+from .model import Failure, Output, TaskState, TicketState
 from .record import record
 
 C = TypeVar("C", bound=Change)
+SPEC = "spec"  # meta: row of `specs` of the results by which outputs are made now
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
 STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
 _TICKET_STORED = {state: state.value for state in TicketState}
@@ -66,6 +67,8 @@ _TICKET_ENDED = _update(
 _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
+_TASK_SPEC = _update(schema.tasks, "number", "spec")
+_KEPT = _insert(schema.kept, "task", "source", "raw", "file", "size", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
 
@@ -91,8 +94,11 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
         _keep_logs(connection, ended)
     moved = _of(TaskMoved, changes)
     if moved:
+        results = list({c.number: c for c in moved if c.outputs}.values())
+        forget_replaced(connection, results)
         _tasks_moved(connection, {c.number: c for c in moved}.values())
-        _keep_outputs(connection, moved)
+        keep_outputs(connection, [(c.number, c.outputs) for c in results])
+        _note_results(connection, results)
     if out := _of(TasksOut, changes):
         _META.run(connection, [("out", str(out[-1].count))])
 
@@ -160,7 +166,7 @@ def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, .
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
     said = [(c.id, c.stdout, c.stderr, _files(c.failure)) for c in changes]
-    if kept := [one for one in said if any(one[1:])]:
+    if kept := [one for one in said if any(one[1:]) or one[1] is None]:  # an empty stdout is no row, an unknown one is
         _LOG.run(connection, kept)
 
 
@@ -176,6 +182,47 @@ def _moved(c: TaskMoved, faults: str | None) -> tuple[Any, ...]:
     return STORED[c.state], c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number
 
 
-def _keep_outputs(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    if outputs := [(c.number, o.name, o.value, o.raw, o.file, o.size) for c in changes for o in c.outputs]:
+def keep_outputs(connection: Connection, results: Iterable[tuple[int, Sequence[Output]]]) -> None:
+    """Outputs of sets; what is no result but kept beside them (`keep_output`) has a name that begins with a dash."""
+    outputs, kept = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for number, found in results:
+        for o in found:
+            if o.name.startswith("-"):
+                kept.append((number, o.name[1:], o.raw, o.file, o.size))
+            else:
+                outputs.append((number, o.name, o.value, o.raw, o.file, o.size))
+    if outputs:
         _OUTPUT.run(connection, outputs)
+    if kept:
+        _KEPT.run(connection, kept)
+
+
+def _note_results(connection: Connection, results: Sequence[TaskMoved]) -> None:
+    """By which `results` of spe.yaml these outputs were made, where that is known."""
+    spec = _meta(connection, SPEC) if results else None
+    if spec:
+        _TASK_SPEC.run(connection, [(int(spec), c.number) for c in results])
+
+
+def forget_replaced(connection: Connection, results: Sequence[TaskMoved]) -> None:
+    """New results come: what an earlier attempt of these sets left goes, in the same transaction.
+
+    Almost always there is nothing. To look at whole tables' keys costs less than to find out whether it is needed.
+    """
+    together: dict[tuple[str, ...], list[int]] = {}
+    for c in results:
+        together.setdefault(tuple(o.name for o in c.outputs), []).append(c.number)
+    for names, numbers in together.items():
+        sets = json.dumps(numbers)
+        for table in ("kept", "gaps"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(?))", (sets,))
+        connection.exec_driver_sql(
+            "DELETE FROM outputs WHERE task IN (SELECT value FROM json_each(?)) "
+            "AND name NOT IN (SELECT value FROM json_each(?))",
+            (sets, json.dumps(names)),
+        )
+
+
+def _meta(connection: Connection, key: str) -> str | None:
+    value: str | None = connection.exec_driver_sql("SELECT value FROM meta WHERE key = ?", (key,)).scalar()
+    return value
