@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -66,8 +66,8 @@ _TICKET_ENDED = _update(
 )
 _LOG = _insert(schema.logs, "ticket", "stdout", "stderr", "files", replace=True)
 _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket")
+_TASK_ENDED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket", "spec")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", replace=True)
-_TASK_SPEC = _update(schema.tasks, "number", "spec")
 _KEPT = _insert(schema.kept, "task", "source", "raw", "file", "size", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
@@ -95,10 +95,10 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
     moved = _of(TaskMoved, changes)
     if moved:
         results = list({c.number: c for c in moved if c.outputs}.values())
-        forget_replaced(connection, results)
-        _tasks_moved(connection, {c.number: c for c in moved}.values())
+        spec = _spec(connection) if results else None
+        forget_replaced(connection, results, everywhere=spec is None)
+        _tasks_moved(connection, {c.number: c for c in moved}.values(), {c.number for c in results}, spec)
         keep_outputs(connection, [(c.number, c.outputs) for c in results])
-        _note_results(connection, results)
     if out := _of(TasksOut, changes):
         _META.run(connection, [("out", str(out[-1].count))])
 
@@ -174,12 +174,25 @@ def _files(failure: Failure | None) -> str | None:
     return failure.files if failure else None
 
 
-def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    _TASK_MOVED.run(connection, [_moved(c, json.dumps(c.faults) if c.faults else None) for c in changes])
+def _tasks_moved(
+    connection: Connection, changes: Iterable[TaskMoved], ended: Container[int], spec: int | None
+) -> None:
+    """`ended`: those that have a result now, made by this `spec`."""
+    moved, with_results = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for c in changes:
+        row = _moved(c, json.dumps(c.faults) if c.faults else None)
+        if c.number in ended:
+            with_results.append((*row, spec, c.number))
+        else:
+            moved.append((*row, c.number))
+    if moved:
+        _TASK_MOVED.run(connection, moved)
+    if with_results:
+        _TASK_ENDED.run(connection, with_results)
 
 
 def _moved(c: TaskMoved, faults: str | None) -> tuple[Any, ...]:
-    return STORED[c.state], c.attempts, c.lost, c.reason or None, faults, c.ticket, c.number
+    return STORED[c.state], c.attempts, c.lost, c.reason or None, faults, c.ticket
 
 
 def keep_outputs(connection: Connection, results: Iterable[tuple[int, Sequence[Output]]]) -> None:
@@ -197,30 +210,30 @@ def keep_outputs(connection: Connection, results: Iterable[tuple[int, Sequence[O
         _KEPT.run(connection, kept)
 
 
-def _note_results(connection: Connection, results: Sequence[TaskMoved]) -> None:
-    """By which `results` of spe.yaml these outputs were made, where that is known."""
-    spec = _meta(connection, SPEC) if results else None
-    if spec:
-        _TASK_SPEC.run(connection, [(int(spec), c.number) for c in results])
+def _spec(connection: Connection) -> int | None:
+    """By which `results` of spe.yaml outputs are made now, where that is known."""
+    spec = _meta(connection, SPEC)
+    return int(spec) if spec else None
 
 
-def forget_replaced(connection: Connection, results: Sequence[TaskMoved]) -> None:
+def forget_replaced(connection: Connection, results: Sequence[TaskMoved], everywhere: bool = False) -> None:
     """New results come: what an earlier attempt of these sets left goes, in the same transaction.
 
-    Almost always there is nothing. To look at whole tables' keys costs less than to find out whether it is needed.
+    Almost always there is nothing, which a look at the rows of the sets tells: they are about to be written anyway.
+    `everywhere`: also of sets that are not known to have had a result.
     """
-    together: dict[tuple[str, ...], list[int]] = {}
-    for c in results:
-        together.setdefault(tuple(o.name for o in c.outputs), []).append(c.number)
-    for names, numbers in together.items():
-        sets = json.dumps(numbers)
-        for table in ("kept", "gaps"):
-            connection.exec_driver_sql(f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(?))", (sets,))
-        connection.exec_driver_sql(
-            "DELETE FROM outputs WHERE task IN (SELECT value FROM json_each(?)) "
-            "AND name NOT IN (SELECT value FROM json_each(?))",
-            (sets, json.dumps(names)),
-        )
+    sets = {c.number for c in results}
+    if sets and not everywhere and not _meta(connection, "legacy"):  # before schema 6 nothing told of old outputs
+        which = "SELECT number FROM tasks WHERE number IN (SELECT value FROM json_each(?)) AND spec IS NOT NULL"
+        sets = {row[0] for row in connection.exec_driver_sql(which, (json.dumps(sorted(sets)),))}
+    if not sets:
+        return
+    for table in ("kept", "gaps"):
+        which = f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(?))"
+        connection.exec_driver_sql(which, (json.dumps(sorted(sets)),))
+    stale = "DELETE FROM outputs WHERE task = ? AND name NOT IN (SELECT value FROM json_each(?))"
+    rows = [(c.number, json.dumps([o.name for o in c.outputs])) for c in results if c.number in sets]
+    connection.exec_driver_sql(stale, rows)
 
 
 def _meta(connection: Connection, key: str) -> str | None:
