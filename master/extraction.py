@@ -79,7 +79,7 @@ class Renewal:
     def is_adoption(self) -> bool:
         """Whether nothing changes but the note by which `results` the outputs were made."""
         return not (self.outputs or self.gone or self.moves or self.gap or self.before.has_gap or self.rubbish) and (
-            self.state is self.before.state and self.ticket == self.before.ticket
+            self.state is self.before.state and self.ticket == self.before.ticket and self.reason == self.before.reason
             and {one.source: one for one in self.kept} == dict(self.before.kept)
         )  # fmt: skip
 
@@ -230,7 +230,8 @@ def _kept(looked: Look, used: set[str]) -> tuple[tuple[Evidence, ...], tuple[Mov
     stored = looked.stored
     kept, moves = list[Evidence](), list[Move]()
     for source, one in looked.evidence.items():
-        if source in used or (source == STDOUT and one.raw is not None and one.raw is stored.stdout):
+        logged = source == STDOUT and stored.stdout is not None and one.size == len(stored.stdout)
+        if source in used or logged:
             continue
         target = kept_file(stored.number, source)
         if one.file and one.file != target and stored.state is not TaskState.WAITING:
