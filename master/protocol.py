@@ -85,9 +85,9 @@ def result_records(results: Iterable[ResultSpec]) -> bytes:
 
 
 def whole_outputs(results: Iterable[ResultSpec]) -> dict[str, str]:
-    """Names and files of what stands beside these results where all of stdout and stderr is to be kept. stderr lies
-    beside the task's directory; stdout is known by its name, and is not asked for twice."""
-    more = {"-stderr": "../stderr"}
+    """Names and files of what is asked for beside these results where all of stdout and stderr is to be kept; stdout
+    not twice. No result has such a name, and none comes from stderr."""
+    more = {"-stderr": "stderr"}
     return more if any(spec.source == "stdout" for spec in results) else {"-stdout": "stdout", **more}
 
 

@@ -42,8 +42,8 @@ class Extracted:
         """One line for people; empty when nothing was done."""
         if not self.sets:
             return ""
-        more = [f"{self.refused} are refused now"] if self.refused else []
-        more += [f"{self.taken} are done again"] if self.taken else []
+        more = [f"{self.refused} {'is' if self.refused == 1 else 'are'} refused now"] if self.refused else []
+        more += [f"{self.taken} {'is' if self.taken == 1 else 'are'} done again"] if self.taken else []
         what = "1 set was" if self.sets == 1 else f"{self.sets} sets were"
         return f"`results` has changed: {what} extracted again from what is stored" + "".join(f", {m}" for m in more)
 
