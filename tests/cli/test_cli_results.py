@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
+import pty
 import signal
 import sqlite3
+import subprocess
+import sys
+import termios
+import threading
 
 import pytest
 from cli_kit import Bench, wait_until
@@ -210,3 +217,34 @@ def test_what_a_client_of_before_brings_under_the_name_of_another_result_is_not_
     assert done.code == 0, done
     assert bench.column("y") == ["new"]
     assert bench.query("SELECT attempts FROM tasks") == [(1,)]
+
+
+@pytest.mark.parametrize(("answer", "code", "runs"), [("r\n", 0, ["1", "2", "3"]), ("n\n", 1, []), ("\x03", 1, [])])
+def test_on_a_terminal_it_asks_whether_sets_with_an_empty_cell_run(
+    ran: Bench, answer: str, code: int, runs: list[str]
+) -> None:
+    ran.worker(WORKER + "echo more > more.txt\n")
+    results(ran, FIRST.replace("}\n", ", n: {from: more.txt, as: text}}\n"))
+    leader, follower = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "spe", "run", "--keep"], cwd=ran.folder, env={**ran.environment, "TERM": "xterm"},
+        stdin=follower, stdout=subprocess.PIPE, stderr=follower, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+    )  # fmt: skip
+    os.close(follower)
+    said = b""
+    while b"[n]?" not in said:
+        said += os.read(leader, 65536)
+    assert b"3 sets have an empty cell: their new result is not stored (1, 2, 3)." in said
+    os.write(leader, answer.encode())
+    threading.Thread(target=_drain, args=(leader,), daemon=True).start()
+    run.communicate(timeout=60)
+    assert run.returncode == code
+    assert sorted(ran.logged()) == runs
+    assert ran.column("n") == (["more"] * 3 if runs else [""] * 3)
+
+
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # all others have closed it
+        while os.read(terminal, 65536):
+            pass
