@@ -16,7 +16,7 @@ from spe.errors import HookError
 from spe.extract import Part
 from spe.extraction import canonical, kept_file, parsed
 from spe.hooks import Hooks
-from spe.judge import judge
+from spe.judge import Judgement, judge
 from spe.keep import keep_files
 from spe.model import Kind, Output, ResultSpec, TaskState, TicketState
 from spe.reader import Reader
@@ -373,6 +373,26 @@ def test_a_regex_that_hangs_everywhere_ends_the_extraction(bench: Bench, monkeyp
             await bench.change(ResultSpec("out", regex=r"(x+x+)+y"))
         await bench.change(ResultSpec("all"))
         assert [bench.cells(number) for number in range(1, 6)] == [{"all": "x" * 60}] * 5
+
+    asyncio.run(run())
+
+
+def test_a_set_that_could_not_be_judged_is_looked_at_again_by_the_next_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = ResultSpec("out", regex="(.)z")
+
+    async def broken(*_: object) -> Judgement:
+        return Judgement((), "the hook process could not be started", fault=True)
+
+    async def run() -> None:
+        await bench.plan()
+        await bench.accept((OUT,), {"stdout": b"xyz\n"})
+        with monkeypatch.context() as patched:
+            patched.setattr(Hooks, "judge_again", broken)
+            assert await bench.change(found) == Extracted(1, refused=1)
+        assert await bench.change(found) == Extracted(1, taken=1)
+        assert bench.cells() == {"out": "y"}
 
     asyncio.run(run())
 
