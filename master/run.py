@@ -255,7 +255,9 @@ class Run:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, feeding, reading)
                 fleet.give_up()
-                tables = asyncio.create_task(bring_up_to_date(desk.store, self.folder, self.sweep))  # while clients end
+                reading.cancel()  # it may be at work still: Ctrl-C
+                await asyncio.wait([reading])
+                tables = asyncio.create_task(self._write_tables(desk.store, hooks))  # while clients end
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
@@ -270,6 +272,11 @@ class Run:
             self.folder, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
             tuple(gathering.faults), tuple(fleet.unheard),
         )  # fmt: skip
+
+    async def _write_tables(self, store: Store, hooks: Hooks) -> Statistics:
+        """No table has rows by another `results`, also where Ctrl-C came before all were extracted again."""
+        await extract_again(store, self.sweep.results, hooks, self.folder)
+        return await bring_up_to_date(store, self.folder, self.sweep)
 
     async def _settle(self, store: Store, hooks: Hooks) -> int:
         """Finished sets have the results of today; the number of those that run again because theirs is not stored."""
