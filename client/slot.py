@@ -123,7 +123,7 @@ class Attempt:
 
     def path_of(self, name: str) -> str:
         """Where a result's file is."""
-        return self.stdout if name == "stdout" else os.path.join(self.folder, name)
+        return {"stdout": self.stdout, "stderr": self.stderr}.get(name) or os.path.join(self.folder, name)
 
     def leave(self, places: Places) -> None:
         """The hand is done with it: what is to be said is packed, or the client reads the rest."""

@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from . import writes
 from .changes import FilesStaged, Usage
-from .evidence import exit_code_of, failure_of, files_of, tail_of, usage_of
+from .evidence import WHOLE, exit_code_of, failure_of, files_of, printed, usage_of, whole_outputs
 from .extract import Part
 from .farm import Farm
 from .intake import Lost
 from .judging import Judges, Verdict
 from .keep import keep_files, place_staged, stage_files
-from .model import Task, TaskState, Ticket
+from .model import Output, Task, TaskState, Ticket
 from .nagging import Nagging
 from .record import record
 from .run_folder import Folder
@@ -53,14 +53,19 @@ class _Judged:
     verdict: Verdict | None
     usage: Usage
     redone: bool = False  # its set has a result of before, which this one is to replace
+    whole: tuple[Output, ...] = ()
 
     @property
     def keeps_files(self) -> bool:
-        """Whether it is going to have files beside the store."""
-        good = self.verdict is not None and (self.verdict.reason is None or self.verdict.fault)
-        return good and self.verdict is not None and (
-            self.redone or any(output.file for output in self.verdict.outputs)
-        )
+        """Whether it is going to have files beside the store, or replaces a result that may have some."""
+        return bool(self.outputs) and (self.redone or any(output.file for output in self.outputs))
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What is to be stored of it: its results, and what it printed where all of that is to be kept."""
+        if self.verdict is None or (self.verdict.reason is not None and not self.verdict.fault):
+            return ()
+        return self.verdict.outputs + self.whole
 
 
 class Arrivals:
@@ -133,12 +138,19 @@ class Arrivals:
         if isinstance(task, str):
             answers[report.ticket] = task
             return None
+        if self.judges.is_outdated(report.ticket):
+            log.info("task %d, ticket %d was handed out under another `results`", task.number, report.ticket)
+            self.farm.release(report.ticket)
+            await self.store.commit(self.farm.take_changes())
+            answers[report.ticket] = "expired"
+            return None
         ticket = self.farm.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
             raise Lost("a file of it was removed while it was looked at")  # its client has it, and sends it again
-        return _Judged(report, verdict, usage, task.redone)
+        whole = whole_outputs(report.parts, f"files/{task.number}")
+        return _Judged(report, verdict, usage, task.redone, whole)
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
         answers[report.ticket] = NOTED
@@ -219,7 +231,7 @@ class Arrivals:
         ticket = self.farm.tickets.get(one.report.ticket)
         if ticket is None:  # ended by another report of this very request
             return NOTED if one.verdict is None else "expired"
-        stdout, stderr = tail_of(one.report.parts, "stdout"), tail_of(one.report.parts, "stderr")
+        stdout, stderr = printed(one.report.parts, "stdout"), printed(one.report.parts, "stderr")
         if one.verdict is None:
             self._fail(ticket, one, client, stdout, stderr)
             return NOTED
@@ -228,13 +240,21 @@ class Arrivals:
             self.farm.reject(ticket.id, reason, one.usage, stdout, stderr, self._files(one))
             log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
             return f"rejected: {reason}"
+        kept = self._kept_stdout(one.report.parts, stdout)
         if reason is not None:
-            taken = self.farm.suspend(ticket.id, reason, one.verdict.outputs, one.usage, stderr, self._files(one))
+            files = self._files(one)
+            taken = self.farm.suspend(ticket.id, reason, one.outputs, one.usage, stderr, files, stdout=kept)
         else:
-            taken = self.farm.accept(ticket.id, one.verdict.outputs, one.usage, stderr)
+            taken = self.farm.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
         if taken:
             finished[ticket.task] = one
         return "accepted" if taken else "expired"
+
+    def _kept_stdout(self, parts: Mapping[str, Part], stdout: bytes) -> bytes | None:
+        """What is stored beside results: nothing where one of them is all of it, None where the client did not say."""
+        if self.judges.has_stdout:
+            return b""
+        return stdout if "stdout" in parts or WHOLE + "stdout" in parts else None
 
     def _files(self, one: _Judged) -> str | None:
         """Which files there were beside a result that is not good enough, as they are stored."""
@@ -252,14 +272,14 @@ class Arrivals:
 
         With them the files that were removed before they came to their place: at the end these sets are put back.
         """
-        first = [(o.verdict.outputs, o.report.parts) for o in finished.values() if o.verdict and not o.redone]
+        first = [(one.outputs, one.report.parts) for one in finished.values() if not one.redone]
         moved, lost = set[str](), list[str]()
         if first:
             lost = await self._while_disk_is_full(lambda: keep_files(self.folder, first, moved))
         staged = []
         for number, one in finished.items():
-            if one.verdict and one.redone:
-                stage = partial(stage_files, self.folder, number, one.verdict.outputs, one.report.parts)
+            if one.redone:
+                stage = partial(stage_files, self.folder, number, one.outputs, one.report.parts)
                 moves = await self._while_disk_is_full(partial(stage, one.report.ticket))
                 if moves is not None:
                     staged.append(FilesStaged(number, moves))

@@ -58,7 +58,7 @@ class Board:
         self._begun = 0  # tickets that have a slot: of each client at most as many as it has slots
         self._copies = 0  # tickets beyond the first of one task
         self._out_noted = -1  # how many tasks had a slot when changes were last taken
-        self._left: set[int] = set()  # gone since the last `add`: what was read meanwhile may not know it
+        self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
         self.fed = -1  # the last position in the store that came in
         self.looks = 0  # how often the store had to be looked through from its beginning again
         self.program: int | None = None  # what tickets run, as the store counts programs
@@ -148,7 +148,6 @@ class Board:
         for ticket_id in task.past:
             self.tickets.pop(ticket_id, None)
         del self.tasks[task.number]
-        self._left.add(task.number)
         self.look_again()
 
     def leave_out(self, task: Task, reason: str) -> None:

@@ -83,7 +83,7 @@ class TicketEnded:
     state: TicketState
     usage: Usage = Usage()
     failure: Failure | None = None
-    stdout: bytes = b""
+    stdout: bytes | None = b""  # None: its client did not say
     stderr: bytes = b""
 
 
@@ -99,7 +99,6 @@ class TaskMoved:
     ticket: int | None = None  # the one that was accepted
     faults: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
-    replaces: bool = False  # what an earlier attempt left of this task goes
 
 
 @record

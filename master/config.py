@@ -149,6 +149,7 @@ class Config(_Model):
     listen: Annotated[Listen, PlainValidator(keys.listen)] = Listen(None, 0)
     listen_page: Annotated[Listen | None, PlainValidator(keys.listen)] = None
     max_result: Annotated[int, PlainValidator(keys.size)] = 10_000_000_000
+    keep_output: Annotated[bool, PlainValidator(resultkeys.keep_output)] = False  # True: all of stdout and stderr
     delete_client: Flag = True
     delete_worker: Flag = True
 

@@ -45,6 +45,7 @@ class Brief:
     key: Callable[[Mapping[str, str]], bytes]  # the identity of a set
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]
+    keep_output: bool = False  # of each attempt all of stdout and stderr
 
 
 @record

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from .changes import Usage
 from .extract import Part
 from .leftovers import Leftovers, parse, printable
-from .model import Failure
+from .model import Failure, Output
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes
 LARGEST = 1e18
+WHOLE = "-"  # `-stdout` is the part with all of stdout: no result has a name that begins so
 _decoded = json.JSONDecoder().decode
 
 
@@ -23,6 +24,23 @@ def tail_of(parts: Mapping[str, Part], name: str) -> bytes:
     if part is None:
         return b""
     return part.read()[-KEPT:] if part.data is not None else _file_tail(part)
+
+
+def printed(parts: Mapping[str, Part], name: str) -> bytes:
+    """The end of stdout or stderr; the client may have brought all of it (`keep_output: all`)."""
+    return tail_of(parts, WHOLE + name if WHOLE + name in parts else name)
+
+
+def whole_outputs(parts: Mapping[str, Part], folder: str) -> tuple[Output, ...]:
+    """What was brought whole because of `keep_output: all` and is more than the store keeps in any case. `folder`:
+    where the task's files lie, below runs/<name>/."""
+    found = []
+    for name in ("stdout", "stderr"):
+        part = parts.get(WHOLE + name)
+        if part is not None and part.size >= KEPT:
+            file = f"{folder}/.kept/{name}" if part.path else None
+            found.append(Output(WHOLE + name, "", part.data, file, part.size))
+    return tuple(found)
 
 
 def _file_tail(part: Part) -> bytes:

@@ -75,7 +75,10 @@ class Farm(Handout):
         self._move_ticket(ticket, TicketEvent.ARRIVE)
         return task
 
-    def accept(self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"") -> bool:
+    def accept(
+        self, ticket_id: int, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"",
+        stdout: bytes | None = b"",
+    ) -> bool:  # fmt: skip
         """The result is valid: the task is done, its other attempts expire. False when another one was faster."""
         ticket = self._checked(ticket_id)
         if ticket is None:
@@ -84,10 +87,8 @@ class Farm(Handout):
         self._move_ticket(ticket, TicketEvent.ACCEPT)
         self._move(task, TaskEvent.ACCEPT)
         attempts = task.attempts + (not ticket.charged)
-        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, stderr=stderr))
-        self.changes.append(
-            TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs, task.redone)
-        )
+        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, None, stdout, stderr))
+        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
         self._leave(task)
         self.walls.append(usage.wall)
         self.tally.done(self._now, ticket.host, task.number, usage.wall)
@@ -102,7 +103,7 @@ class Farm(Handout):
 
     def suspend(
         self, ticket_id: int, reason: str, outputs: tuple[Output, ...], usage: Usage, stderr: bytes = b"",
-        files: str | None = None,
+        files: str | None = None, stdout: bytes | None = b"",
     ) -> bool:  # fmt: skip
         """A hook could not judge the result: it is kept, and the task counts as failed until the hook is mended."""
         ticket = self._checked(ticket_id)
@@ -115,11 +116,9 @@ class Farm(Handout):
         failure = Failure("hook", reason, files=files)
         self.tally.failed(self._now, ticket.host, task.number, reason, usage.wall)
         self.tally.gave_up(self._now, task.number, reason)
-        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, b"", stderr))
+        self.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
         attempts = task.attempts + (not ticket.charged)
-        self.changes.append(
-            TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs, task.redone)
-        )
+        self.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs))
         self._leave(task)
         return True
 

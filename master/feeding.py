@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
 from .changes import Decision
@@ -22,8 +22,17 @@ LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and h
 class Feeding:
     """What a run reads and hands on; `fed`: the sets that this run had to do, so far."""
 
-    def __init__(self, sweep: Sweep, desk: Desk, progress: Progress, decision: Decision) -> None:
-        self.sweep, self.desk, self.progress, self.decision = sweep, desk, progress, decision
+    def __init__(
+        self,
+        sweep: Sweep,
+        desk: Desk,
+        progress: Progress,
+        decision: Decision,
+        renew: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
+        """`renew` is called once all sets are stored: it brings their results up to date, and says how many sets it
+        has put to waiting."""
+        self.sweep, self.desk, self.progress, self.decision, self._renew = sweep, desk, progress, decision, renew
         self.fed = 0
         self._stored = False
 
@@ -38,6 +47,8 @@ class Feeding:
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
                 await store.end_plan(digest)
         await self._settle()
+        if self._renew and await self._renew():
+            self.desk.farm.look_again()
         self._stored = True
         await self._count()
         self.desk.moved.set()
@@ -95,9 +106,9 @@ class Feeding:
         # For the store, those that are finishing wait until their files are kept.
         after, looks, ending = farm.fed, farm.looks, self.desk.arrivals.finishing
         rows = await store.waiting(after, WINDOW)
-        self.fed += farm.add(task for _, task in rows if task.number not in ending)
-        if looks != farm.looks:  # sets were put back meanwhile
+        if looks != farm.looks:  # sets were put back or given back meanwhile: what was read may not know it
             return
+        self.fed += farm.add(task for _, task in rows if task.number not in ending)
         if rows:
             farm.fed = rows[-1][0]
             self.desk.wake_idle()

@@ -27,7 +27,7 @@ from typing import Any, BinaryIO
 
 from .hookviews import ResultForHook, TaskForHook
 from .hookwire import Answer, Call, Judge, Setup, Trouble, pack, receive
-from .judge import judge
+from .judge import judge, judge_again
 
 Function = Callable[[TaskForHook, ResultForHook], Any]
 GOODBYE = 2.0  # seconds to finish the call and to flush files, once the master is gone
@@ -165,6 +165,8 @@ def _takes_two(function: Callable[..., Any], file: str, name: str) -> None:
 
 def _judged(setup: Setup, message: Judge) -> Answer:
     try:
+        if message.again:
+            return Answer(judgement=judge_again(setup.specs, message.parts, message.folder))
         judgement = judge(setup.specs, setup.validators, message.parts, message.exit_code, message.folder)
         return Answer(judgement=judgement)
     except Exception as fault:  # a file that vanished, no memory: this report's trouble, not the next one's

@@ -110,7 +110,14 @@ class Hooks:
 
     async def judge(self, parts: Mapping[str, Part], exit_code: int | None, folder: str) -> Judgement:
         """judge.judge, where a regex that runs for ever can be killed: that is a reason, with `fault` set."""
-        answer = await self._judge.call(Judge(dict(parts), exit_code, folder), f"the search for {self._regexes()}")
+        return await self._judged(Judge(dict(parts), exit_code, folder))
+
+    async def judge_again(self, parts: Mapping[str, Part], folder: str) -> Judgement:
+        """The same for judge.judge_again."""
+        return await self._judged(Judge(dict(parts), None, folder, again=True))
+
+    async def _judged(self, message: Judge) -> Judgement:
+        answer = await self._judge.call(message, f"the search for {self._regexes()}")
         if answer.judgement is not None:
             return answer.judgement
         what = answer.trouble.what if answer.trouble else "the hook process gave no judgement"

@@ -68,6 +68,7 @@ class Judge:
     parts: Mapping[str, Part]
     exit_code: int | None
     folder: str
+    again: bool = False  # from what is stored: what has no part is left out, and no validation is held
 
 
 @record

@@ -14,7 +14,9 @@ from .model import Kind, Output, ResultSpec
 from .numerals import typed
 from .record import record
 
-__all__ = ["BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "needs_process", "wants_files"]
+__all__ = [
+    "BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "judge_again", "needs_process", "wants_files",
+]  # fmt: skip
 
 BUILT_IN = ("exit_zero", "non_empty", "one_line")
 PACKED = {".gz", ".bz2", ".xz", ".zst"}
@@ -46,8 +48,21 @@ def judge(
     for spec in specs:
         if spec.name not in parts:
             return Judgement((), f"no part {spec.name}")
+    return _judged(specs, validators, parts, folder)
+
+
+def judge_again(specs: Sequence[ResultSpec], parts: Mapping[str, Part], folder: str) -> Judgement:
+    """Judge what was valid once, by other results than then: those that have no part are left out."""
+    return _judged(specs, (), parts, folder)
+
+
+def _judged(
+    specs: Sequence[ResultSpec], validators: Sequence[str], parts: Mapping[str, Part], folder: str
+) -> Judgement:
     outputs: list[Output] = []
     for spec in specs:
+        if spec.name not in parts:
+            continue
         try:
             part = parts[spec.name]
             keeps_file = spec.kind is Kind.FILE or part.size > HEAD

@@ -28,11 +28,20 @@ class Verdict:
 class Judges:
     """Judges the results of one sweep."""
 
-    def __init__(self, specs: Sequence[ResultSpec], validators: Sequence[str], hooks: Hooks) -> None:
+    def __init__(
+        self, specs: Sequence[ResultSpec], validators: Sequence[str], hooks: Hooks, outdated: Sequence[range] = ()
+    ) -> None:
+        """`outdated`: tickets that were handed out under other results, of which these cannot be made."""
+        self._outdated = outdated
         self._specs, self._validators, self._hooks = specs, validators, hooks
         self._in_process = needs_process(specs)
         self._has_checks = bool(hooks_of(validators))
         self.wants_files = wants_files(specs, validators)  # as clients were told
+        self.has_stdout = any(spec.source == "stdout" for spec in specs)  # a result is all that a program printed
+
+    def is_outdated(self, ticket: int) -> bool:
+        """Whether what this ticket brings is no result of today, whatever its parts are called."""
+        return any(ticket in tickets for tickets in self._outdated)
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         """The verdict about one report; a fault of ours while judging is a reason too, and never a hang."""

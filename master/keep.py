@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,15 +30,26 @@ def keep_files(folder: Folder, kept: Kept, moved: set[str] | None = None) -> lis
         for output in outputs:
             if output.file is None:
                 continue
-            target = root.joinpath(*Path(output.file).parts[1:])
-            target.parent.mkdir(exist_ok=True)  # never its parents: a folder that was moved is not made again
+            target = _place_below(root, output.file)
             if output.file not in moved and not _place(parts[output.name], target):
                 lost.append(output.file)
             moved.add(output.file)
-            touched.add(target.parent)
+            touched.update((target.parent, target.parent.parent))
     for directory in touched:
         sync_folder(directory)
     return lost
+
+
+def _place_below(files: Path, file: str) -> Path:
+    """The path of `files/17/…` below files/, its folders made.
+
+    Never files/ itself: one that was moved is not made again.
+    """
+    place = files
+    for name in Path(file).parts[1:-1]:
+        place = place / name
+        place.mkdir(exist_ok=True)
+    return place / Path(file).name
 
 
 def stage_files(
@@ -76,11 +88,16 @@ def place_staged(folder: Folder, task: int, moves: Mapping[str, str]) -> None:
     home = files / str(task)
     home.mkdir(exist_ok=True)
     for place, lies in moves.items():
-        source, target = anchor_of(folder) / lies, home / Path(place).name
+        source, target = anchor_of(folder) / lies, _place_below(files, place)
         if source.exists():
             _move(source, target, target.with_name(target.name + ".part"))
-    for path in home.iterdir():
-        if f"files/{task}/{path.name}" not in moves:
+    below = sorted(home.rglob("*"), reverse=True)  # what lies in a folder before the folder
+    for path in below:
+        if path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif f"files/{task}/{path.relative_to(home)}" not in moves:
             path.unlink()
     for directory in (home, files, anchor_of(folder)):  # the result before may have had no files, and so no folder
         sync_folder(directory)
@@ -117,6 +134,39 @@ def _move(source: Path, target: Path, temporary: Path) -> None:
             new.flush()
             os.fsync(new.fileno())
         os.replace(temporary, target)
+
+
+def put_under(folder: Path, target: str, file: str | None, raw: bytes | None) -> None:
+    """Have `target` hold the bytes of `file` (both below `folder`), or `raw`; the file itself stays where it is.
+
+    It appears all at once. A hard link where the file system has them: a result may have many gigabytes.
+    """
+    path = folder / target
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if file is None or not _linked(folder / file, temporary):
+            with temporary.open("wb") as stream:
+                if file is None:
+                    stream.write(raw or b"")
+                else:
+                    with (folder / file).open("rb") as source:
+                        shutil.copyfileobj(source, stream, 1024 * 1024)
+                stream.flush()
+                os.fsync(stream.fileno())
+        os.replace(temporary, path)  # does nothing where both are the same file already
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # this file system has no hard links, or no more of this file
+        return False
+    return True
 
 
 def sync_folder(path: Path) -> None:

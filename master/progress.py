@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -130,6 +132,31 @@ class Progress:
                 return ProgramChange.FRESH
             if answer in ("n", "", "no"):
                 return ProgramChange.ASK
+
+    def ask_about_missing(self, sentence: str, given_up: threading.Event) -> bool:
+        """On a terminal, ask whether sets with an empty cell run again; elsewhere False. Ends once it is `given_up`."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        shown, self._screen = self._screen, None  # what is drawn meanwhile would hide the question
+        if shown:
+            shown.stop(True)
+        self._print(f"{sentence}.")
+        try:
+            while not given_up.is_set():
+                sys.stderr.write("Run them again [r], or leave them as they are [n]? ")
+                sys.stderr.flush()
+                while not given_up.is_set():
+                    if select.select([sys.stdin], [], [], 0.2)[0]:
+                        answer = sys.stdin.readline().strip().lower()
+                        if answer in ("r", "run", "n", "", "no"):
+                            return answer in ("r", "run")
+                        break
+            return False
+        finally:
+            if shown and self._draw and not given_up.is_set():
+                from .screen import Screen
+
+                self._screen = Screen(sys.stderr)
 
     def end(self, terminal: bool = True) -> None:
         """The run is over, or there is no `terminal` any more, which is otherwise as before."""

@@ -84,6 +84,13 @@ def result_records(results: Iterable[ResultSpec]) -> bytes:
     return b"".join(f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results)
 
 
+def whole_outputs(results: Iterable[ResultSpec]) -> dict[str, str]:
+    """Names and files of what is asked for beside these results where all of stdout and stderr is to be kept; stdout
+    not twice. No result has such a name, and none comes from stderr."""
+    more = {"-stderr": "stderr"}
+    return more if any(spec.source == "stdout" for spec in results) else {"-stdout": "stdout", **more}
+
+
 def command_line(words: Sequence[str]) -> str:
     """The words quoted as a POSIX shell reads them."""
     return shlex.join(words)

@@ -11,12 +11,13 @@ from typing import Any, Self
 from sqlalchemy import Connection, and_, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from . import schema, shortfall
+from . import schema, shortfall, stored
 from .collect import FailedRow, ResultRow
 from .database import OpenForReading
 from .errors import StoreError, UsageError
+from .extraction import StoredSet
 from .leftovers import Leftovers, parse
-from .model import Output, TaskState, TicketState
+from .model import Output, ResultSpec, TaskState, TicketState
 from .program import from_text
 from .record import record
 from .run_folder import Folder, database_of, real
@@ -59,6 +60,7 @@ class Statistics:
     cpu: float
     efficiency: float | None
     hosts: tuple[HostWork, ...]
+    missing: int = 0  # rows of the table with an empty cell, because a new result was not stored
 
 
 @record
@@ -238,10 +240,26 @@ class Reader:
         return {row[0] for row in self._connection.execute(query)}
 
     def suspended(self) -> Iterator[int]:
-        """Failed sets whose result is kept, because a hook could not judge it."""
-        t = schema.tasks
-        query = select(t.c.number).where(text("state = 'failed'"), t.c.ticket.is_not(None))
-        return (row.number for row in self._connection.execute(query.order_by(t.c.number)).all())
+        """Failed sets whose result is kept, because a hook could not judge it; not those that `results` refuses."""
+        query = text(
+            "SELECT t.number FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state = 'failed' "
+            "AND k.state <> 'accepted' AND EXISTS (SELECT 1 FROM outputs WHERE task = t.number) ORDER BY t.number"
+        )
+        return (row.number for row in self._connection.execute(query).all())
+
+    # -- extraction again
+
+    def specs(self) -> dict[int, tuple[ResultSpec, ...]]:
+        """All `results` that outputs were ever made by here, by their rows."""
+        return stored.read_specs(self._connection)
+
+    def made_by_others(self, spec: int, after: int, limit: int) -> list[StoredSet]:
+        """Up to `limit` of today's sets beyond number `after` that have a result made by other results than `spec`."""
+        return stored.read_differing(self._connection, self.plan, spec, after, limit)
+
+    def missing(self, limit: int) -> tuple[int, list[int]]:
+        """How many rows of the table have an empty cell because it is not stored, and the numbers of the first."""
+        return stored.missing(self._connection, self.plan, limit)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What was noted in all runs, the oldest first; of a database of before nothing."""
@@ -308,7 +326,7 @@ class Reader:
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
             counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
-            min(1.0, worked / there) if there > 0 else None, hosts,
+            min(1.0, worked / there) if there > 0 else None, hosts, self.missing(0)[0],
         )  # fmt: skip
 
     def _hosts(self) -> Iterator[HostWork]:

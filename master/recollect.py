@@ -13,6 +13,7 @@ from .hooks import Hooks, TaskView, VerdictKind
 from .model import TaskState, TicketState
 from .reader import Reader, Statistics
 from .record import record
+from .reextract import Extracted, extract_again
 from .run import run_folder
 from .session import Lock, make_run_folder
 from .store import Store
@@ -32,11 +33,12 @@ class Collected:
     accepted: int  # of these
     calls: int  # of gather hooks
     faults: tuple[str, ...]
+    extracted: Extracted
 
 
 async def recollect(sweep: Sweep) -> Collected:
-    """Judge the results again that a broken validate hook left, call the gather hooks for all accepted sets, and
-    write the tables. Raises BusyError while the sweep runs."""
+    """Extract again where `results` has changed, judge the results again that a broken validate hook left, call the
+    gather hooks for all accepted sets, and write the tables. Raises BusyError while the sweep runs."""
     folder = run_folder(sweep)
     make_run_folder(folder)
     hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect, log=log.info)
@@ -45,12 +47,16 @@ async def recollect(sweep: Sweep) -> Collected:
     lock.acquire()
     store = Store(folder / "sweep.db")
     try:
+        extracted = await extract_again(store, sweep.results, hooks, folder)
+        await store.show_results({one.name: one.kind for one in sweep.results})
         judged, accepted, faults = await _judge_kept(store, hooks, folder)
         gathering = Gathering(hooks, store, folder, sweep.collect)
         await gathering.begin(again=True)
         await gathering.finish()
         statistics = await asyncio.to_thread(write_tables, folder, sweep)
-        return Collected(folder, statistics, judged, accepted, gathering.calls, (*faults, *gathering.faults))
+        return Collected(
+            folder, statistics, judged, accepted, gathering.calls, (*faults, *gathering.faults), extracted
+        )
     finally:
         await hooks.close()
         store.close()
@@ -75,7 +81,7 @@ async def _judge_kept(store: Store, hooks: Hooks, folder: Path) -> tuple[int, in
             accepted += 1
             kept = next(t for t in task.tickets if t.id == ticket)
             usage = Usage(kept.seconds or 0.0, kept.cpu or 0.0, 0.0, kept.memory or 0, kept.read, kept.written)
-            ended = TicketEnded(ticket, TicketState.ACCEPTED, usage, stderr=kept.stderr)
+            ended = TicketEnded(ticket, TicketState.ACCEPTED, usage)  # what it printed is stored already
             await store.commit([ended, TaskMoved(number, TaskState.DONE, task.attempts, task.lost, "", ticket)])
     return judged, accepted, faults
 

@@ -77,6 +77,14 @@ def sensible(kind: Kind, regex: str | None, path: str | None, low: float | None,
         raise Wanted("min is greater than max", "Exchange them.", ("min",))
 
 
+def keep_output(value: Any) -> bool:
+    """Whether all of stdout and stderr is kept, not the last 64 kB alone."""
+    wanted = "64 kB or all"
+    if text(value, wanted).replace(" ", "").lower() not in ("64kb", "all"):
+        raise wrong(value, wanted)
+    return text(value).strip().lower() == "all"
+
+
 def _listed(value: Any, known: Sequence[str], wanted: str) -> tuple[str, ...]:
     for position, entry in enumerate(found := words(value)):
         if entry not in known and not _HOOK.match(entry):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import logging
 import shutil
 import time
@@ -37,11 +36,13 @@ from .judge import wants_files
 from .judging import Judges
 from .launch import Early, Offer, Options
 from .listening import Address, listen_address
+from .missing import decide_about_missing
 from .model import HERE, Client, Host, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
 from .record import record
+from .reextract import extract_again, outdated, use_results
 from .rules import Rules
 from .run_folder import RunFolder
 from .safekeeping import Safekeeping
@@ -75,6 +76,7 @@ class RunOptions:
     retry_numbers: tuple[int, ...] = ()
     ssh_config: Path | None = None
     accept_new_host_keys: bool = False
+    missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
     try_all_hosts: bool = False  # go on until every host has come up or has not
     early: Early = field(default_factory=Early)  # a client that may have begun already
 
@@ -95,10 +97,10 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done, 1 some failed, 130 interrupted."""
+        """0 all sets done, 1 some failed or have an empty cell, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 0 if self.statistics.done == self.statistics.total else 1
+        return 0 if self.statistics.done == self.statistics.total and not self.statistics.missing else 1
 
 
 def run_folder(sweep: Sweep) -> Path:
@@ -139,6 +141,7 @@ class Run:
             store, self.sweep, self.options.change, self.progress, self.folder.path, retry
         )  # fmt: skip
         await record_use(store, self.sweep)
+        await use_results(store, self.sweep.results)
         session = Session(self.folder, self._told(decision))
         await store.begin_run(self.sweep.config.cores, session.resumed)
         await place_left_over(store, self.folder)
@@ -148,7 +151,7 @@ class Run:
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
         farm = await self._farm(store, decision)
-        judges = Judges(self.sweep.results, self.sweep.validate, hooks)
+        judges = Judges(self.sweep.results, self.sweep.validate, hooks, await outdated(store, self.sweep.results))
         desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, incoming).application())
@@ -211,9 +214,8 @@ class Run:
         return snapshot(self.sweep.worker, session.folder)
 
     def _told(self, decision: Decision) -> str:
-        """What clients were told that decides what their results are: who was told otherwise is of another session."""
-        results = [(spec.name, spec.source) for spec in self.sweep.results]
-        return hashlib.sha256(json.dumps([decision.parts, results]).encode()).hexdigest()
+        """Digest of the program that clients were told to run: who was told of another one is of another session."""
+        return hashlib.sha256(decision.parts.encode()).hexdigest()
 
     async def _farm(self, store: Store, decision: Decision) -> Farm:
         config = self.sweep.config
@@ -252,7 +254,7 @@ class Run:
         )  # fmt: skip
         return Brief(
             setup, self.sweep.results, self.sweep.work, self.sweep.key, self._shell,
-            lambda platform: worker.for_platform(platform) if worker else None,
+            lambda platform: worker.for_platform(platform) if worker else None, config.keep_output,
         )  # fmt: skip
 
     def _shell(self, host: str, platform: str) -> str | None:
@@ -279,7 +281,7 @@ class Run:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
         self._fleet = page.acts.yard = fleet
         page.acts.say = self.progress.line
-        feeding = Feeding(self.sweep, desk, self.progress, decision)
+        feeding = Feeding(self.sweep, desk, self.progress, decision, lambda: self._renew(desk.store, hooks))
         interrupts = Interrupts(desk, self.progress, self.folder)
         page.acts.stop = interrupts.interrupt
         with interrupts.heard():
@@ -291,7 +293,9 @@ class Run:
                 await gathering.begin()
                 await self._until_over(desk, fleet, gathering, feeding, reading)
                 fleet.give_up()
-                tables = asyncio.create_task(self._tables(desk.store, keeping))  # while clients end
+                reading.cancel()  # it may be at work still: Ctrl-C
+                await asyncio.wait([reading])
+                tables = asyncio.create_task(self._tables(desk.store, keeping, hooks))  # while clients end
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
@@ -303,7 +307,7 @@ class Run:
                 self.progress.end()
         statistics = await tables
         if not await keeping.is_well():
-            statistics = await self._tables(desk.store, keeping)
+            statistics = await self._tables(desk.store, keeping, hooks)
         because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
             self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
@@ -318,16 +322,27 @@ class Run:
             await desk.store.set_meta(shortfall.META, shortfall.written(because))
         return because
 
-    async def _tables(self, store: Store, keeping: Safekeeping) -> Statistics:
-        """The tables, where the folder is now; again if it was removed while they were made."""
+    async def _tables(self, store: Store, keeping: Safekeeping, hooks: Hooks) -> Statistics:
+        """The tables, where the folder is now; again if it was removed while they were made.
+
+        No table has rows by another `results`, also where Ctrl-C came before all were extracted again.
+        """
         for more in (2, 1, 0):
             await keeping.settle()
             try:
+                await extract_again(store, self.sweep.results, hooks, self.folder)
                 return await bring_up_to_date(store, self.folder, self.sweep)
             except (SpeError, OSError):
                 if not more or await keeping.is_well():
                     raise
         raise AssertionError("the last try returns or raises")
+
+    async def _renew(self, store: Store, hooks: Hooks) -> int:
+        """Finished sets have the results of today; the number of those that run again because theirs is not stored."""
+        extracted = await extract_again(store, self.sweep.results, hooks, self.folder)
+        if text := str(extracted):
+            self.progress.line(text)
+        return await decide_about_missing(store, self.progress, self.options.missing)
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""

@@ -302,6 +302,8 @@ MIGRATIONS = {
         "DROP TRIGGER IF EXISTS ticket_came",
         "DROP TRIGGER IF EXISTS ticket_ended",
         "INSERT OR REPLACE INTO meta VALUES ('legacy', '1')",
+        # Of accepted attempts up to here stdout was not stored (stored.UNTIL); of later ones no row means an empty one.
+        "INSERT OR REPLACE INTO meta SELECT 'stdout_from', CAST(coalesce(max(id), 0) AS TEXT) FROM tickets",
     ),
 }
 

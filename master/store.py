@@ -168,6 +168,19 @@ class Store:
             last = after
             after = await self.call(lambda connection: writes.fill_numbers(connection, name, kind, last))  # noqa: B023
 
+    async def show_results(self, kinds: Mapping[str, Kind]) -> None:
+        """The table has columns of these results, by name, from now on."""
+
+        def work(connection: Connection) -> None:
+            writes.set_meta(connection, "results", json.dumps(list(kinds)))
+            writes.set_meta(connection, "kinds", json.dumps(kinds))
+            parameters = json.loads(writes.get_meta(connection, "parameters", "[]"))
+            numeric = json.loads(writes.get_meta(connection, "numeric", "[]"))
+            for statement in schema.results_view(parameters, list(kinds), kinds, numeric):
+                connection.exec_driver_sql(statement)
+
+        await self.call(work)
+
     async def end_plan(self, digest: str) -> None:
         """The reading has come to its end, and was of this."""
         await self.set_meta("read", digest)

@@ -9,6 +9,7 @@ import asyncio
 import json
 from pathlib import Path
 
+from . import stored
 from .collect import files_made, write_all
 from .errors import StoreError
 from .reader import Reader, Statistics
@@ -46,10 +47,11 @@ def _statistics(folder: Folder) -> Statistics:
 def _made_of(folder: Folder, sweep: Sweep) -> str:
     """All that decides what the tables say, and the files as they are.
 
-    No set changes but by a ticket, which is new then, or into another state; `spe collect` leaves other files behind.
+    No set changes but by a ticket, which is new then, or into another state, or because it was extracted again, which
+    is counted; `spe collect` leaves other files behind.
     """
     with Reader(folder) as reader:
-        rows = [reader.plan, reader.last_ticket(), sorted(reader.counts().items())]
+        rows = [reader.plan, reader.last_ticket(), sorted(reader.counts().items()), reader.meta(stored.COUNT)]
         columns = [reader.parameters, repr(sweep.results), list(sweep.collect)]
     made = files_made(anchor_of(folder), sweep.results, sweep.collect)
     return json.dumps([rows, columns, [_facts(path) for path in made]])

@@ -18,7 +18,7 @@ from .desk import Desk, Record
 from .extract import Part
 from .intake import Intake, Lost
 from .largeinputs import LargeInputs
-from .model import Kind, Worker
+from .model import Kind, ResultSpec, Worker
 from .receive import BodyRefused, cut, read_batch, receive, spool
 from .server import NO_SESSION, admit, watched
 
@@ -41,6 +41,9 @@ class Door:
         self._results = protocol.result_records(desk.brief.results)
         self._inputs = LargeInputs(desk.farm.tasks, desk.work_of)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
+        whole = protocol.whole_outputs(desk.brief.results) if desk.brief.keep_output else {}
+        self._whole = protocol.result_records([ResultSpec(name, file) for name, file in whole.items()])
+        self._wanted |= dict.fromkeys(whole, False)
         self.turned_away = 0
 
     def application(self) -> web.Application:
@@ -200,7 +203,8 @@ class Door:
 
     def _text_of(self, record: Record, timeout: float, extra: bool, by_digest: bool) -> bytes:
         ticket, task = record.ticket.id, record.task.number
-        return protocol.task_record(ticket, task, timeout, record.work, self._results, extra=extra, by_digest=by_digest)
+        results = self._results + self._whole if extra else self._results
+        return protocol.task_record(ticket, task, timeout, record.work, results, extra=extra, by_digest=by_digest)
 
     def _none_left(self, client: str, held: bool) -> web.Response:
         """Who was held does not ask too often, and may be reached again at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,12 +24,13 @@ from .changes import (
     TicketIssued,
     Usage,
 )
-from .model import Failure, Kind, TaskState, TicketState
+from .model import Failure, Kind, Output, TaskState, TicketState
 from .numerals import typed
 from .record import record
 
 C = TypeVar("C", bound=Change)
 FILLED = 5000  # outputs of an older database that get their numbers in one transaction
+SPEC = "spec"  # meta: row of `specs` of the results by which outputs are made now
 #: A task that is out waits, for the store: its ticket tells that it is out, and one row less is written for each task.
 STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
 _WAITS = (TaskState.WAITING, TaskState.RUNNING)
@@ -103,6 +104,8 @@ _TASK_MOVED = _update(schema.tasks, "number", "state", "attempts", "lost", "reas
 _TASK_WAITS = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults")
 _OUTPUT = _insert(schema.outputs, "task", "name", "value", "raw", "file", "size", "number", replace=True)
 _STAGED = _insert(schema.staged, "task", "moves", replace=True)
+_TASK_ENDED = _update(schema.tasks, "number", "state", "attempts", "lost", "reason", "faults", "ticket", "spec")
+_KEPT = _insert(schema.kept, "task", "source", "raw", "file", "size", replace=True)
 _META = _insert(schema.meta, "key", "value", replace=True)
 
 
@@ -130,10 +133,11 @@ def apply(connection: Connection, changes: Sequence[Change], now: float) -> None
         _keep_logs(connection, ended)
     moved = _of(TaskMoved, changes)
     if moved:
-        _tasks_moved(connection, moved)
-        if redone := [c.number for c in moved if c.replaces]:
-            forget_results(connection, redone)
-        _keep_outputs(connection, moved)
+        results = list({c.number: c for c in moved if c.outputs}.values())
+        spec = _spec(connection) if results else None
+        forget_replaced(connection, results, everywhere=spec is None)
+        _tasks_moved(connection, moved, {c.number for c in results}, spec)
+        keep_outputs(connection, [(c.number, c.outputs) for c in results])
     if files := _of(FilesStaged, changes):
         _STAGED.run(connection, [(c.task, json.dumps(c.moves)) for c in files])
     if out := _of(TasksOut, changes):
@@ -219,7 +223,7 @@ def _ended(c: TicketEnded, used: Usage, failure: Failure | None) -> tuple[Any, .
 
 def _keep_logs(connection: Connection, changes: Iterable[TicketEnded]) -> None:
     said = [(c.id, c.stdout, c.stderr, _files(c.failure)) for c in changes]
-    if kept := [one for one in said if any(one[1:])]:
+    if kept := [one for one in said if any(one[1:]) or one[1] is None]:  # an empty stdout is no row, an unknown one is
         _LOG.run(connection, kept)
 
 
@@ -227,8 +231,13 @@ def _files(failure: Failure | None) -> str | None:
     return failure.files if failure else None
 
 
-def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
-    """Of each task the last word; one that waits again has the ticket of the word before, or the one that is stored."""
+def _tasks_moved(
+    connection: Connection, changes: Iterable[TaskMoved], with_results: Container[int], spec: int | None
+) -> None:
+    """Of each task the last word; one that waits again has the ticket of the word before, or the one that is stored.
+
+    `with_results`: those that have a result now, made by this `spec`.
+    """
     last: dict[int, tuple[TaskMoved, bool, int | None]] = {}  # with whether its ticket is told here, and which
     for c in changes:
         if c.state in _WAITS:
@@ -236,7 +245,10 @@ def _tasks_moved(connection: Connection, changes: Iterable[TaskMoved]) -> None:
             last[c.number] = (c, told, ticket)
         else:
             last[c.number] = (c, True, c.ticket)
-    if moved := [(*_moved(c), ticket, c.number) for c, told, ticket in last.values() if told]:
+    told_here = [(c, ticket) for c, told, ticket in last.values() if told]
+    if ended := [(*_moved(c), ticket, spec, c.number) for c, ticket in told_here if c.number in with_results]:
+        _TASK_ENDED.run(connection, ended)
+    if moved := [(*_moved(c), ticket, c.number) for c, ticket in told_here if c.number not in with_results]:
         _TASK_MOVED.run(connection, moved)
     if waiting := [(*_moved(c), c.number) for c, told, _ in last.values() if not told]:
         _TASK_WAITS.run(connection, waiting)
@@ -246,6 +258,47 @@ def _moved(c: TaskMoved) -> tuple[Any, ...]:
     return STORED[c.state], c.attempts, c.lost, c.reason or None, json.dumps(c.faults) if c.faults else None
 
 
+def keep_outputs(connection: Connection, results: Iterable[tuple[int, Sequence[Output]]]) -> None:
+    """Outputs of sets; what is no result but kept beside them (`keep_output`) has a name that begins with a dash."""
+    outputs, kept = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for number, found in results:
+        for o in found:
+            if o.name.startswith("-"):
+                kept.append((number, o.name[1:], o.raw, o.file, o.size))
+            else:
+                outputs.append((number, o.name, o.value, o.raw, o.file, o.size, o.number))
+    if outputs:
+        _OUTPUT.run(connection, outputs)
+    if kept:
+        _KEPT.run(connection, kept)
+
+
+def _spec(connection: Connection) -> int | None:
+    """By which `results` of spe.yaml outputs are made now, where that is known."""
+    spec = get_meta(connection, SPEC)
+    return int(spec) if spec else None
+
+
+def forget_replaced(connection: Connection, results: Sequence[TaskMoved], everywhere: bool = False) -> None:
+    """New results come: what an earlier attempt of these sets left goes, in the same transaction.
+
+    Almost always there is nothing, which a look at the rows of the sets tells: they are about to be written anyway.
+    `everywhere`: also of sets that are not known to have had a result.
+    """
+    sets = {c.number for c in results}
+    if sets and not everywhere and not get_meta(connection, "legacy"):  # before schema 6 nothing told of old outputs
+        which = "SELECT number FROM tasks WHERE number IN (SELECT value FROM json_each(?)) AND spec IS NOT NULL"
+        sets = {row[0] for row in connection.exec_driver_sql(which, (json.dumps(sorted(sets)),))}
+    if not sets:
+        return
+    for table in ("kept", "gaps"):
+        which = f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(?))"
+        connection.exec_driver_sql(which, (json.dumps(sorted(sets)),))
+    stale = "DELETE FROM outputs WHERE task = ? AND name NOT IN (SELECT value FROM json_each(?))"
+    rows = [(c.number, json.dumps([o.name for o in c.outputs])) for c in results if c.number in sets]
+    connection.exec_driver_sql(stale, rows)
+
+
 def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
     """All that earlier attempts at these tasks left goes, so that no result is made of two attempts."""
     for table in ("outputs", "kept", "gaps"):
@@ -253,31 +306,18 @@ def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(statement, {"numbers": json.dumps(list(numbers))})
 
 
-def _keep_outputs(connection: Connection, changes: Sequence[TaskMoved]) -> None:
-    replaced = {c.number: place for place, c in enumerate(changes) if c.replaces}  # what came before that is gone
-    outputs = [
-        (c.number, o.name, o.value, o.raw, o.file, o.size, o.number)
-        for place, c in enumerate(changes)
-        if c.outputs and place >= replaced.get(c.number, 0)
-        for o in c.outputs
-    ]
-    if outputs:
-        _OUTPUT.run(connection, outputs)
-
-
 def settle(connection: Connection, plan: int, decision: Decision) -> Settled:
     """What is to run again waits, with its row still in the table; today's program is remembered with it.
 
-    One transaction: a run that is killed before it has decided nothing. Results of other programs that were to be
-    replaced by an earlier `--fresh`, and come back with today's sets, are to be replaced still.
+    One transaction: a run that is killed before it has decided nothing. `--fresh` also means finished sets that are
+    none of today's, where another program has made them: when they come back, they run again.
     """
-    if decision.fresh:
-        set_meta(connection, "fresh", str(decision.before))
     set_meta(connection, "program", decision.parts)
-    fresh, again, retried = int(get_meta(connection, "fresh") or 0), 0, 0
-    if fresh:
-        given = {"plan": plan, "before": fresh, "all": decision.fresh, "same": json.dumps(list(decision.same))}
+    again = retried = 0
+    if decision.fresh:
+        given: dict[str, Any] = {"plan": plan, "before": decision.before, "same": json.dumps(list(decision.same))}
         again = connection.execute(text(_RUN_AGAIN), given).rowcount
+        set_meta(connection, "replacing", "1")
     if decision.fresh or decision.retry is not None:
         numbers = json.dumps(list(decision.retry)) if decision.retry and not decision.fresh else None
         given = {"plan": plan, "before": decision.before, "numbers": numbers}
@@ -287,7 +327,7 @@ def settle(connection: Connection, plan: int, decision: Decision) -> Settled:
 
 _BACK = "UPDATE tasks SET state = 'waiting', attempts = 0, lost = 0, faults = NULL, reason = NULL, collected = NULL"
 _RUN_AGAIN = f"""{_BACK}
-WHERE plan = :plan AND state = 'done' AND ticket < :before AND (:all OR NOT EXISTS (
+WHERE state = 'done' AND ticket < :before AND (plan = :plan OR NOT EXISTS (
   SELECT 1 FROM tickets k WHERE k.id = tasks.ticket AND k.program IN (SELECT value FROM json_each(:same))))
 """
 # What has failed in this very run stays so.

@@ -18,13 +18,16 @@ from .common import as_json, load, print_json, start_logging, sweep_file, sweep_
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
     """Collect again from what is stored: the tables, the texts, and one call of each gather hook per accepted set.
 
+    Where `results` has changed, values are extracted again. A set whose new result is not stored keeps an empty cell,
+    and the exit code is 1.
+
     Results that a broken validate hook could not judge are judged now. Nothing runs on any host.
 
     \b
     Example: spe collect
     """
     from ..recollect import recollect
-    from .report import statistics_record
+    from .report import empty_cells, statistics_record
 
     sweep = load(file, name=name)
     start_logging(None, quiet, verbose)
@@ -32,13 +35,18 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     if json_:
         print_json({
             "results": str(done.folder / "results.csv"), "judged": done.judged, "accepted": done.accepted,
+            "extracted": done.extracted.sets, "refused": done.extracted.refused, "taken": done.extracted.taken,
             "calls": done.calls, "faults": list(done.faults), **statistics_record(done.statistics),
         })  # fmt: skip
     else:
+        if text := str(done.extracted):
+            click.echo(text, err=True)
         if done.judged:
             click.echo(f"{done.judged} kept results judged again, {done.accepted} accepted", err=True)
         click.echo(f"{done.statistics.done} sets collected", err=True)
         for fault in done.faults[:5]:
             click.echo(f"spe: {fault}", err=True)
+        if done.statistics.missing:
+            click.echo(f"spe: {empty_cells(done.folder)}; `spe run --missing` runs them", err=True)
         click.echo(str(done.folder / "results.csv"))
-    return 1 if done.faults else 0
+    return 1 if done.faults or done.statistics.missing else 0

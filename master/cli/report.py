@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,7 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
         if not quiet:
             click.echo(summary(outcome.statistics), err=True, nl=False)
         _failures(reader, outcome.statistics)
+    _missing(outcome)
     _rest(outcome)
     click.echo(str(outcome.folder / "results.csv"))
 
@@ -70,6 +72,7 @@ def summary(s: Statistics, most: int | None = None) -> str:
     """Who did what, for people; at most so many hosts."""
     text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
     text += f", {s.cancelled} cancelled" if s.cancelled else ""
+    text += f", {s.missing} with an empty cell" if s.missing else ""
     text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
     if s.hosts:  # else the run had nothing to do, and nothing is counted
         text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
@@ -95,6 +98,19 @@ def _failures(reader: Reader, statistics: Statistics) -> None:
         click.echo(f"… and {failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
     if failed:
         click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
+
+
+def _missing(outcome: Outcome) -> None:
+    if outcome.statistics.missing:
+        click.echo(f"spe: {empty_cells(outcome.folder)}; `spe run --missing` runs them", err=True)
+
+
+def empty_cells(folder: Path) -> str:
+    """Which sets have an empty cell, for people."""
+    from ..missing import NAMED, sentence
+
+    with Reader(folder) as reader:
+        return sentence(*reader.missing(NAMED))
 
 
 def _rest(outcome: Outcome) -> None:

@@ -38,8 +38,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to do when the program has changed."""
+    """What to do when the program has changed, or `results`."""
     command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
+    command = click.option("--missing", is_flag=True, help="Run sets again that lack a new result.")(command)
     keep = click.option("--keep", is_flag=True, help="The program has changed: finished sets stay as they are.")
     return keep(command)
 
@@ -67,8 +68,8 @@ def command(
     """Run what is new of the sweep in spe.yaml, or a command over parameters without any file.
 
     Finished sets stay, new ones run; failed ones are tried again on `spe retry`. Ctrl-C lets running tasks finish, a
-    second one stops them. Exit codes: 0 all sets done, 1 some failed, 2 nothing was run because of a mistake,
-    3 no host came up, 130 interrupted.
+    second one stops them. Exit codes: 0 all sets done, 1 some failed or lack a new result, 2 nothing was run because of
+    a mistake, 3 no host came up, 130 interrupted.
 
     \b
     Example: spe run
@@ -118,7 +119,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 def make_options(
     hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool = False, fresh: bool = False,
-    retry: bool = False, retry_numbers: Sequence[int] = (), early: Early | None = None,
+    missing: bool = False, retry: bool = False, retry_numbers: Sequence[int] = (), early: Early | None = None,
 ) -> RunOptions:  # fmt: skip
     """The options of the command line, as the run knows them."""
     _load_aiohttp()
@@ -132,7 +133,7 @@ def make_options(
     change = ProgramChange.KEEP if keep else ProgramChange.FRESH if fresh else ProgramChange.ASK
     return RunOptions(
         _hosts(hosts), _hosts_file(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config,
-        accept_new_host_keys, early=early or Early(),
+        accept_new_host_keys, missing, early=early or Early(),
     )  # fmt: skip
 
 

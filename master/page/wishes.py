@@ -79,7 +79,7 @@ class Wish:
             return None
         counts = listing.counts()
         if self.with_row:  # rows that wait to be replaced are not counted
-            return None if listing.meta("fresh") and counts[TaskState.WAITING] else counts[TaskState.DONE]
+            return None if listing.meta("replacing") and counts[TaskState.WAITING] else counts[TaskState.DONE]
         return counts[self.only] if self.only else sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:

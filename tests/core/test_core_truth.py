@@ -13,7 +13,7 @@ from spe.board import Board
 from spe.changes import Decision, TaskMoved, TicketEnded, TicketIssued, Usage
 from spe.farm import Farm
 from spe.feeding import Feeding
-from spe.model import Output, ParameterSet, Task, TaskState, Ticket, TicketState
+from spe.model import Failure, Output, ParameterSet, Task, TaskState, Ticket, TicketState
 from spe.progress import Progress
 from spe.reader import Reader
 from spe.recipe import InputChanged
@@ -113,9 +113,27 @@ def test_what_a_farm_gives_back_to_the_store_is_looked_for_again_from_the_first_
     assert (list(farm.waiting), farm.tasks, farm.tickets) == ([], {}, {})
     assert farm.more and farm.fed == -1 and farm.looks > before
     assert farm.in_state[TaskState.WAITING] == farm.in_state[TaskState.RUNNING] == 0
-    stale = Task(7, {})
-    assert farm.add([stale]) == 0, "what was read meanwhile does not know what has become of it"
     assert farm.add([Task(7, {}, attempts=1)]) == 1 and farm.tasks[7].attempts == 1
+
+
+def test_what_is_read_while_a_set_is_given_back_is_read_again(tmp_path: Path) -> None:
+    """The reading does not know what the attempt has used up."""
+
+    async def run() -> None:
+        async with office(tmp_path, "a", feed=False) as at:
+            feed = feeding(at, "a")
+            await feed.read()
+            reading = asyncio.ensure_future(feed.feed())
+            await asyncio.sleep(0)  # it has asked
+            at.farm.restore(Task(1, {"x": "a"}, planned=False), Ticket(9, 1, "1", "h", 0.0, TicketState.ISSUED))
+            at.farm.fail(at.now, 9, Failure("exit:1", "exit code 1", 1), Usage())
+            await at.desk._store()
+            await reading
+            while at.farm.more:
+                await feed.feed()
+            assert at.farm.tasks[1].attempts == 1 and list(at.farm.waiting) == [1]
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("after", [-1, 0])
@@ -192,12 +210,12 @@ def test_a_report_of_another_program_counts_for_nothing(tmp_path: Path) -> None:
 # -- what runs again
 
 
-def accepted(number: int, ticket: int, program: int, value: str, redone: bool = False) -> list[Any]:
+def accepted(number: int, ticket: int, program: int, value: str) -> list[Any]:
     out = (Output("y", value),)
     return [
         TicketIssued(ticket, number, "1", "h", program),
         TicketEnded(ticket, TicketState.ACCEPTED, Usage(1.0)),
-        TaskMoved(number, TaskState.DONE, 1, 0, "", ticket, {}, out, redone),
+        TaskMoved(number, TaskState.DONE, 1, 0, "", ticket, {}, out),
     ]
 
 
@@ -234,7 +252,7 @@ def test_fresh_keeps_each_row_until_a_new_result_replaces_it(store: Store, tmp_p
         await store.commit([TicketIssued(3, 1, "1", "h", two), TaskMoved(1, TaskState.RUNNING, 0, 0)])
         await store.commit([TaskMoved(1, TaskState.WAITING, 1, 0, "exit code 1")])
         assert rows(tmp_path) == {"a": "old a", "b": "old b"}, "an attempt that went wrong takes no row away"
-        await store.commit(accepted(1, 4, two, "new a", redone=True))
+        await store.commit(accepted(1, 4, two, "new a"))
         await store.commit([TaskMoved(2, TaskState.FAILED, 1, 0, "no")])
         assert rows(tmp_path) == {"a": "new a"}, "one that has failed stands in failed.csv"
         assert (await store.settle(Decision(two, "2", [two], before=5))).again == 0
@@ -250,12 +268,26 @@ def test_an_earlier_fresh_counts_for_sets_of_other_programs_that_come_back(store
         await plan(store, "b")
         await store.commit(accepted(2, 2, one, "by one"))
         await store.settle(Decision(two, "2", [two], fresh=True, before=3))
-        await store.commit(accepted(2, 3, two, "by two", redone=True))
+        await store.commit(accepted(2, 3, two, "by two"))
         await plan(store, "a", "b")
-        assert (await store.settle(Decision(two, "2", [two], before=4))).again == 1
+        await store.settle(Decision(two, "2", [two], before=4))
         assert [task.values["x"] for _, task in await store.waiting(-1, 9)] == ["a"]
+
+    asyncio.run(run())
+
+
+def test_a_set_that_was_out_of_the_file_at_a_fresh_run_of_its_own_program_stays_finished(store: Store) -> None:
+    async def run() -> None:
+        one, two = await store.remember_program("1"), await store.remember_program("2")
+        await plan(store, "a", "b")
+        await store.commit([*accepted(1, 1, one, "by one"), *accepted(2, 2, one, "by one")])
         await plan(store, "a")
-        assert (await store.settle(Decision(one, "1", [one], before=4))).again == 0, "with its program it is finished"
+        await store.settle(Decision(one, "1", [one], fresh=True, before=3))
+        await store.commit(accepted(1, 3, one, "again"))
+        await plan(store, "a", "b")
+        await store.settle(Decision(one, "1", [one], before=4))
+        await store.settle(Decision(two, "2", [two], before=4))  # --keep
+        assert not await store.waiting(-1, 9)
 
     asyncio.run(run())
 

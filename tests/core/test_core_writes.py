@@ -62,8 +62,7 @@ def _ended(draw: st.DrawFn, ticket: int) -> TicketEnded:
 def _moved(draw: st.DrawFn) -> TaskMoved:
     outputs = tuple(Output(name, draw(st.sampled_from("xy"))) for name in draw(st.sampled_from(["", "a", "ab"])))
     state, ticket, reason = (draw(st.sampled_from(of)) for of in (TaskState, [None, 1, 2], ["", "r"]))
-    replaces = draw(st.booleans())
-    return TaskMoved(draw(numbers), state, draw(st.integers(0, 3)), 0, reason, ticket, {}, outputs, replaces)
+    return TaskMoved(draw(numbers), state, draw(st.integers(0, 3)), 0, reason, ticket, {}, outputs)
 
 
 def rows_after(changes: Sequence[Change], pieces: Sequence[Sequence[Change]]) -> dict[str, list[tuple[object, ...]]]:
