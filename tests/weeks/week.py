@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -70,6 +71,7 @@ class Week:
         self.earlier = [self.plan]
         self.broken: frozenset[str] = frozenset()
         self.late = False  # a killed master's programs wait at the gate for the next run
+        self.acts = self.runs = self.disturbed = 0
         self.story: list[str] = [f"begin: {_told(self.plan)}"]
 
     def play(self, acts: Sequence[Act]) -> None:
@@ -88,6 +90,7 @@ class Week:
 
     def _do(self, act: Act) -> None:
         dice = Random(act.seed)
+        self.acts += 1
         if act.name == "run":
             (self._last if act.how == LAST else self._run)(dice, act.how)
             return
@@ -113,6 +116,12 @@ class Week:
         if act.name == WORLD:
             return f"programs fail for {sorted(self.broken)}"
         return _changes(before, self.plan)
+
+    def figures(self, seed: int) -> str:
+        """What the week was, for the summary."""
+        counted = {"seed": seed, "acts": self.acts, "runs": self.runs, "disturbed": self.disturbed}
+        counted |= {"sets": len(self.oracle.numbers), "programs started": self.project.started}
+        return json.dumps(counted)
 
     # -- runs
 
@@ -140,15 +149,17 @@ class Week:
 
     def _one(self, dice: Random, how: str, mode: str, number: int | None) -> bool:
         """Whether it ran; False: it only asked."""
-        tokens = dice.randint(0, 3)
+        self.runs += 1
+        work = self.oracle.work(self.plan, mode)
+        tokens = dice.randint(0, max(0, work - 1))
         ended = self.project.ended()
         self.story.append(f"run {mode or 'plain'} {'' if number is None else number}: {how}, {tokens} may end")
-        if self.late:
-            how = PLAINLY  # its surprise is what the old client brings
-        elif how == PLAINLY:
-            self.project.open_gate()
-        else:
+        if self.late or not work:
+            how = PLAINLY  # late: its surprise is what the old client brings
+        if how != PLAINLY:
             self.project.close_gate(tokens)
+        elif not self.late:
+            self.project.open_gate()
         strict = how == PLAINLY and not self.late
         running = self.project.start(*self._words(mode, number))
         if self.late:
@@ -161,13 +172,13 @@ class Week:
 
     @staticmethod
     def _words(mode: str, number: int | None) -> tuple[str, ...]:
-        if mode == RETRY:
-            return ("retry",) if number is None else ("retry", str(number))
-        return ("run", mode) if mode else ("run",)
+        words = [mode, "--json"] if mode == RETRY else ["run", "--json", *filter(None, [mode])]
+        return (*words, *([] if number is None else [str(number)]))
 
     def _disturbed(self, dice: Random, how: str, running: Started, mode: str, number: int | None) -> bool:
         """Programs wait at the gate now."""
         project, cancelled = self.project, frozenset[int]()
+        self.disturbed += 1
         if how == "kill_master":
             project.kill_master(running)
             self.late = dice.random() < 0.5
@@ -197,7 +208,7 @@ class Week:
     def _check(self, run: Run, done: Done) -> bool:
         code = None if done.code == -9 else done.code
         self.story.append(f"  exit code {done.code}")
-        seen = self.project.seen(code, f"{done.out}{done.err}", self.plan)
+        seen = self.project.seen(code, done, self.plan)
         if code == 2:
             self.oracle.check_asked(run, seen)
             return False

@@ -26,7 +26,7 @@ POOL = {
 
 def first_plan(dice: Random) -> Plan:
     """How the week begins."""
-    rows = tuple((str(n), dice.choice("xy")) for n in range(1, dice.randint(3, 6)))
+    rows = tuple((str(n), dice.choice("xy")) for n in range(1, dice.randint(5, 8)))
     names = ["told", *dice.sample(sorted(set(POOL) - {"told"}), dice.randint(0, 2))]
     fails = frozenset(dice.sample([row[0] for row in rows], dice.choice([0, 0, 1])))
     return Plan(

@@ -129,10 +129,19 @@ class Oracle:
         sure = [one for one in here if all(state.name in ends for state in self._today(one, plan))]
         return [self.numbers[one] for one in sure]
 
+    def work(self, plan: Plan, mode: str) -> int:
+        """How many sets such a run has to do, about."""
+        run = Run(plan, mode)
+        new = [one for one in plan.sets() if one not in self.states]
+        put = [[state for old in self._today(one, plan) for state in self._put_back(one, old, run)]
+               for one in plan.sets() if one in self.states]  # fmt: skip
+        return len(new) + sum(any(state.name == WAITING for state in states) for states in put)
+
     def has_gaps(self, plan: Plan) -> bool:
         return any(
             state.name == DONE and state.attempt and has_gap(one, state.attempt, plan.results)
             for one in plan.sets()
+            if one in self.states
             for state in self._today(one, plan)
         )
 

@@ -97,14 +97,19 @@ class Project:
     def spe(self, *words: str) -> Done:
         return self.start(*words).end(60)
 
+    @property
+    def started(self) -> int:
+        """How many programs were started in all."""
+        return len(self.bench.logged())
+
     def until_held(self, running: Started, tokens: int, ended: int) -> bool:
         """Whether so many programs have ended, their ends are stored, and another one waits at the gate; False: the run
         has ended before."""
-        log = self._lines()
+        log = self.started
 
         def held() -> bool:
             done = self.ended() - ended
-            return done >= tokens and self._lines() - log > done
+            return done >= tokens and self.started - log > done
 
         wait_until(lambda: held() or running.process.poll() is not None, "programs wait at the gate", 60)
         return running.process.poll() is None
@@ -113,9 +118,6 @@ class Project:
         """How many attempts have ended in all."""
         found = self.bench.query(ENDED, NAME)
         return int(found[0][0]) if found else 0
-
-    def _lines(self) -> int:
-        return len(self.bench.logged())
 
     def out(self) -> list[int]:
         """Numbers of sets whose programs run, or lie ready at the client."""
@@ -157,14 +159,14 @@ class Project:
 
     # -- what is there
 
-    def seen(self, code: int | None, words: str, plan: Plan) -> Seen:
-        """What a user finds after a run."""
+    def seen(self, code: int | None, done: Done, plan: Plan) -> Seen:
+        """What a user finds after a run with --json; code None: its master was killed."""
         starts = [line.partition("#") for line in self.bench.logged()[self._read :]]
         self._read += len(starts)
-        seen = Seen(code, words, starts=[(int(number), told) for number, _, told in starts])
+        seen = Seen(code, f"{done.out}{done.err}", starts=[(int(number), told) for number, _, told in starts])
         if code == 2:
             return seen
-        status = self._json("status", "--json")
+        status = self._json("status", "--json") if code is None else done.json
         seen.counts = {key: status[key] for key in ("total", "done", "failed", "cancelled", "waiting", "running")}
         view = self._view(plan)
         if code is None:
