@@ -14,6 +14,8 @@ from weeks_plan import STDOUT, Plan, Program, Refused, Result, Set
 
 KEEP, FRESH, MISSING, RETRY, PLAIN = "--keep", "--fresh", "--missing", "retry", ""
 DONE, WAITING, FAILED, REJECTED, CANCELLED = "done", "waiting", "failed", "rejected", "cancelled"
+GIVEN_UP = "given up"  # failed, because it was taken for the killer of its hosts
+ENDS = frozenset({FAILED, REJECTED, CANCELLED, GIVEN_UP})
 ASKED = 2  # the exit code of a run that does nothing because the program has changed
 INTERRUPTED = 130
 
@@ -58,6 +60,7 @@ class Run:
     strict: bool = True  # nothing was killed or held up: the program is started as often as it has to be
     broken: frozenset[str] = frozenset()  # values for which any program fails now
     cancelled: frozenset[int] = frozenset()
+    lossy: bool = False  # hosts were lost, perhaps three by one set
 
 
 @dataclass
@@ -124,9 +127,8 @@ class Oracle:
 
     def failed_numbers(self, plan: Plan) -> list[int]:
         """Sets of this plan of which it is sure that they have failed."""
-        ends = {FAILED, REJECTED, CANCELLED}
         here = [one for one in plan.sets() if one in self.numbers]
-        sure = [one for one in here if all(state.name in ends for state in self._today(one, plan))]
+        sure = [one for one in here if all(state.name in ENDS for state in self._today(one, plan))]
         return [self.numbers[one] for one in sure]
 
     def work(self, plan: Plan, mode: str) -> int:
@@ -265,7 +267,7 @@ class Oracle:
 
     def _put_back(self, one: Set, state: State, run: Run) -> Iterator[State]:
         """What the run makes of a state before anything is handed out."""
-        ended = state.name in (FAILED, REJECTED, CANCELLED)
+        ended = state.name in ENDS
         again = run.mode == FRESH or (
             run.mode == RETRY and ended and run.number in (None, self.numbers[one])
         )
@@ -289,6 +291,8 @@ class Oracle:
             return
         if not run.complete:
             yield Outcome(state)
+        if run.lossy:
+            yield Outcome(State(GIVEN_UP))
         late = self.limbo.get(one, frozenset())
         sure = run.complete and not late
         mine = Attempt(run.plan.program, run.plan.sources)
@@ -316,7 +320,7 @@ class Oracle:
         if starts < out.least or (out.most is not None and starts > out.most):
             return False
         state = out.state
-        ended = state.name in (FAILED, REJECTED, CANCELLED)
+        ended = state.name in ENDS
         if ended != (failed is not None) or (failed is not None and not self._is_said(one, state, failed)):
             return False
         shown = state.name == DONE or (state.name == WAITING and state.attempt is not None)
@@ -342,6 +346,8 @@ class Oracle:
             return False
         if state.name == CANCELLED:
             return reason.startswith("cancelled")
+        if state.name == GIVEN_UP:
+            return "hosts were lost" in reason
         return bool(reason) and not reason.startswith("cancelled") and "no part" not in reason
 
     def _complaint(
@@ -393,7 +399,7 @@ class Oracle:
 
     @staticmethod
     def _counted(state: State) -> str:
-        return FAILED if state.name == REJECTED else state.name
+        return FAILED if state.name in (REJECTED, GIVEN_UP) else state.name
 
     def _check_code(self, run: Run, seen: Seen) -> None:
         if seen.code is None:
