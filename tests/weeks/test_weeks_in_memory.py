@@ -26,7 +26,9 @@ from weeks_plan import Plan
 STEPS_EACH, WEEKS, PARTS = 100, 100, 4  # about 10,000 steps
 SHM = Path("/dev/shm")
 T = TypeVar("T")
+BACK, WORLD = "back", "world"
 seeds = st.integers(0, 10**6)
+edits = st.sampled_from([*sorted(EDITS), BACK, WORLD])
 
 
 def without_regex(plan: Plan) -> Plan:
@@ -61,21 +63,15 @@ class Weeks(RuleBasedStateMachine):
 
     # -- between runs
 
-    @precondition(lambda self: self.master is None)
-    @rule(name=st.sampled_from(sorted(EDITS)), seed=seeds)
-    def edit(self, name: str, seed: int) -> None:
-        self._change(without_regex(EDITS[name](self.plan, Random(seed))))
-
-    @precondition(lambda self: self.master is None)
-    @rule(seed=seeds)
-    def go_back(self, seed: int) -> None:
-        self._change(Random(seed).choice(self.earlier))
-
-    @precondition(lambda self: self.master is None)
-    @rule(seed=seeds)
-    def change_the_world(self, seed: int) -> None:
-        numbers = sorted({one.number for one in self.plan.sets()})
-        self.broken = frozenset(Random(seed).sample(numbers, seed % 2))
+    def _edit(self, name: str, seed: int) -> None:
+        dice = Random(seed)
+        if name == BACK:
+            self._change(dice.choice(self.earlier))
+        elif name == WORLD:
+            numbers = sorted({one.number for one in self.plan.sets()})
+            self.broken = frozenset(dice.sample(numbers, seed % 2))
+        else:
+            self._change(without_regex(EDITS[name](self.plan, dice)))
 
     def _change(self, plan: Plan) -> None:
         if plan != self.plan:
@@ -84,9 +80,14 @@ class Weeks(RuleBasedStateMachine):
             self.office.write(plan)
 
     @precondition(lambda self: self.master is None)
-    @rule(mode=st.sampled_from([PLAIN, PLAIN, KEEP, FRESH, RETRY]))
-    def start(self, mode: str) -> None:
+    @rule(edits=st.lists(st.tuples(edits, seeds), max_size=3), mode=st.sampled_from([PLAIN, PLAIN, KEEP, FRESH, RETRY]))
+    def start(self, edits: list[tuple[str, int]], mode: str) -> None:
+        """After some edits. A question is answered with --keep."""
+        for name, seed in edits:
+            self._edit(name, seed)
         self._start(mode, None)
+        if self.master is None:
+            self._start(KEEP, None)
 
     @precondition(lambda self: self.master is None and self.oracle.failed_numbers(self.plan))
     @rule(seed=seeds)
