@@ -18,7 +18,12 @@ from weeks_plan import Plan, Program
 from weeks_project import Project
 
 BACK, WORLD, RENAME, COPY = "back", "world", "rename_folder", "copy_folder"
-HOWS = ("ctrl_c", "ctrl_c_twice", "stop", "stop_now", "kill_master", "kill_client", "cancel")
+MEANWHILE = ("command", "env", "text", "results", "attempts", "insert", "remove", "reorder_rows")  # no file of a task
+HOWS = (
+    "ctrl_c", "ctrl_c_twice", "stop", "stop_now", "kill_master", "kill_client", "cancel", "cancel_retry",
+    "edit_meanwhile",
+)  # fmt: skip
+OFTEN = {"results": 4, "program": 3, "insert": 2, "command": 2, BACK: 3, RENAME: 2}  # others: once
 MODES = {"keep": KEEP, "fresh": FRESH, "missing": MISSING, "retry": RETRY, "retry_number": RETRY}
 ACTS = (*EDITS, BACK, WORLD, RENAME, COPY)
 ALL = (*ACTS, *HOWS, *MODES)  # what can be switched off
@@ -47,7 +52,7 @@ class Act:
 def week(seed: int, without: frozenset[str] = frozenset()) -> list[Act]:
     """The acts of a week: at least ten, with at least three runs."""
     dice = Random(seed)
-    acts = [name for name in ACTS if name not in without]
+    acts = [name for name in ACTS if name not in without for _ in range(OFTEN.get(name, 1))]
     hows = [PLAINLY, PLAINLY, PLAINLY, *(how for how in HOWS if how not in without)]
     made: list[Act] = []
     kills = 0
@@ -187,11 +192,13 @@ class Week:
             return self._check(Run(self.plan, mode, number, False, False, self.broken), Done(-9, "", ""))
         if how == "kill_client":
             os.kill(project.client_of(running), signal.SIGKILL)
-        elif how == "cancel":
-            chosen = dice.choice(project.out() or [1])
-            said = project.spe("cancel", str(chosen))
-            cancelled = frozenset({chosen} if said.code == 0 and "not running" not in said.err else ())
-            self.story.append(f"  cancel {chosen}: {said.err.strip()}")
+        elif how.startswith("cancel"):
+            cancelled = self._cancelled(dice)
+            if how == "cancel_retry" and cancelled:
+                project.spe("retry", *map(str, cancelled))
+                cancelled = frozenset()
+        elif how == "edit_meanwhile":
+            return self._edited_meanwhile(dice, running, mode, number)
         elif how.startswith("ctrl_c"):
             project.interrupt(running)
             if how == "ctrl_c_twice":
@@ -202,13 +209,33 @@ class Week:
             project.open_gate()
         done = running.end(90)
         project.open_gate()
-        complete = how in ("kill_client", "cancel")
+        complete = how in ("kill_client", "cancel", "cancel_retry")
         return self._check(Run(self.plan, mode, number, complete, False, self.broken, cancelled), done)
+
+    def _cancelled(self, dice: Random) -> frozenset[int]:
+        """One of those that run, or lie ready; it is cancelled."""
+        chosen = dice.choice(self.project.out() or [1])
+        said = self.project.spe("cancel", str(chosen))
+        self.story.append(f"  cancel {chosen}: {said.err.strip()}")
+        return frozenset({chosen} if said.code == 0 and "not running" not in said.err else ())
+
+    def _edited_meanwhile(self, dice: Random, running: Started, mode: str, number: int | None) -> bool:
+        """What is edited while it runs counts for the next run."""
+        before, name = self.plan, dice.choice([name for name in MEANWHILE if name not in self.without] or ["attempts"])
+        edited = EDITS[name](before, dice)
+        self.story.append(f"  meanwhile {name}: {_changes(before, edited)}")
+        self.project.write(edited)
+        self.project.open_gate()
+        ran = self._check(Run(before, mode, number, True, False, self.broken), running.end(90))
+        self.plan = edited
+        if edited != before:
+            self.earlier.append(edited)
+        return ran
 
     def _check(self, run: Run, done: Done) -> bool:
         code = None if done.code == -9 else done.code
         self.story.append(f"  exit code {done.code}")
-        seen = self.project.seen(code, done, self.plan)
+        seen = self.project.seen(code, done, run.plan)
         if code == 2:
             self.oracle.check_asked(run, seen)
             return False
@@ -234,6 +261,8 @@ class Week:
             self._one(dice, PLAINLY, MISSING, None)
         if self.oracle.failed_numbers(self.plan) or self.oracle.has_gaps(self.plan):
             raise Broken("in the end not all sets are done")
+        if self.project.spe("results").out != (self.project.runs / "results.csv").read_text():
+            raise Broken("`spe results` and results.csv differ")
 
     def _set(self, plan: Plan) -> None:
         self.story.append(f"at the end  {_changes(self.plan, plan)}")
