@@ -16,13 +16,13 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from weeks_acts import EDITS, POOL, first_plan
 from weeks_model import FRESH, KEEP, PLAIN, RETRY, Oracle, Run
 from weeks_office import Asked, Held, Master, Office, SpeError
-from weeks_plan import Plan
+from weeks_plan import Plan, changes, told
 
 STEPS_EACH, WEEKS, PARTS = 100, 100, 4  # about 10,000 steps
 SHM = Path("/dev/shm")
@@ -60,6 +60,7 @@ class Weeks(RuleBasedStateMachine):
     @initialize(seed=seeds)
     def begin_week(self, seed: int) -> None:
         self.plan = without_regex(first_plan(Random(seed)))
+        note(f"# {told(self.plan)}")
         self.earlier = [self.plan]
         self.office.write(self.plan)
 
@@ -77,6 +78,7 @@ class Weeks(RuleBasedStateMachine):
 
     def _change(self, plan: Plan) -> None:
         if plan != self.plan:
+            note(f"# {changes(self.plan, plan)}")
             self.plan = plan
             self.earlier.append(plan)
             self.office.write(plan)
@@ -105,8 +107,10 @@ class Weeks(RuleBasedStateMachine):
             seen = self.office.seen(2, self.plan, tables=False) if self.oracle.begun else None
             assert seen is not None, f"asked before anything has run: {asked}"
             seen.words = f"{asked} --keep --fresh"
+            note(f"# asked: {mode or 'plain'}")
             self.oracle.check_asked(run, seen)
             return
+        note(f"# begun: {mode or 'plain'} {number or ''}, the world is broken for {sorted(self.broken)}")
         self.master, self.run_now = master, run
         self.accepted = {}
         self._come()
@@ -295,6 +299,7 @@ class Weeks(RuleBasedStateMachine):
         if not complete and code is not None:
             seen.code = 130 if seen.counts["waiting"] + seen.counts["running"] else code
         self.master = None
+        note(f"# ended: {seen.code}, {seen.counts}, rows {[one['number'] for one in seen.rows]}")
         self.oracle.check(run, seen)
 
     def teardown(self) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -14,7 +14,7 @@ from random import Random
 from cli.cli_kit import Done, Started
 from weeks_acts import EDITS, POOL, first_plan
 from weeks_model import FRESH, KEEP, MISSING, PLAIN, RETRY, Broken, Oracle, Run
-from weeks_plan import Plan, Program
+from weeks_plan import Plan, Program, changes, told
 from weeks_project import Project
 
 BACK, WORLD, RENAME, COPY = "back", "world", "rename_folder", "copy_folder"
@@ -77,7 +77,7 @@ class Week:
         self.broken: frozenset[str] = frozenset()
         self.late = False  # a killed master's programs wait at the gate for the next run
         self.acts = self.runs = self.disturbed = 0
-        self.story: list[str] = [f"begin: {_told(self.plan)}"]
+        self.story: list[str] = [f"begin: {told(self.plan)}"]
 
     def play(self, acts: Sequence[Act]) -> None:
         """All of it; raises Broken with the story until then."""
@@ -120,7 +120,7 @@ class Week:
     def _changed(self, before: Plan, act: Act) -> str:
         if act.name == WORLD:
             return f"programs fail for {sorted(self.broken)}"
-        return _changes(before, self.plan)
+        return changes(before, self.plan)
 
     def figures(self, seed: int) -> str:
         """What the week was, for the summary."""
@@ -193,8 +193,9 @@ class Week:
         if how == "kill_client":
             os.kill(project.client_of(running), signal.SIGKILL)
         elif how.startswith("cancel"):
+            goes_on = len(set(project.out())) > 1  # another one holds the run up meanwhile
             cancelled = self._cancelled(dice)
-            if how == "cancel_retry" and cancelled:
+            if how == "cancel_retry" and cancelled and goes_on:
                 project.spe("retry", *map(str, cancelled))
                 cancelled = frozenset()
         elif how == "edit_meanwhile":
@@ -223,7 +224,7 @@ class Week:
         """What is edited while it runs counts for the next run."""
         before, name = self.plan, dice.choice([name for name in MEANWHILE if name not in self.without] or ["attempts"])
         edited = EDITS[name](before, dice)
-        self.story.append(f"  meanwhile {name}: {_changes(before, edited)}")
+        self.story.append(f"  meanwhile {name}: {changes(before, edited)}")
         self.project.write(edited)
         self.project.open_gate()
         ran = self._check(Run(before, mode, number, True, False, self.broken), running.end(90))
@@ -265,24 +266,6 @@ class Week:
             raise Broken("`spe results` and results.csv differ")
 
     def _set(self, plan: Plan) -> None:
-        self.story.append(f"at the end  {_changes(self.plan, plan)}")
+        self.story.append(f"at the end  {changes(self.plan, plan)}")
         self.plan = plan
         self.project.write(plan)
-
-
-def _changes(before: Plan, after: Plan) -> str:
-    old, new = before.__dict__, after.__dict__
-    names = [name for name in new if new[name] != old[name]]
-    return ", ".join(f"{name}: {_value(old[name])} -> {_value(new[name])}" for name in names) or "nothing changed"
-
-
-def _told(plan: Plan) -> str:
-    return ", ".join(f"{name}={_value(value)}" for name, value in plan.__dict__.items())
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Program):
-        return f"{value.name}" + (f" fails for {sorted(value.fails)}" if value.fails else "")
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {one.yaml()}" for name, one in value.items()) + "}"
-    return repr(value)

@@ -15,6 +15,7 @@ from weeks_plan import STDOUT, Plan, Program, Refused, Result, Set
 KEEP, FRESH, MISSING, RETRY, PLAIN = "--keep", "--fresh", "--missing", "retry", ""
 DONE, WAITING, FAILED, REJECTED, CANCELLED = "done", "waiting", "failed", "rejected", "cancelled"
 GIVEN_UP = "given up"  # failed, because it was taken for the killer of its hosts
+STALE = "stale"  # finished, and left out of the table when `--fresh` ran all: to be replaced when it comes back
 ENDS = frozenset({FAILED, REJECTED, CANCELLED, GIVEN_UP})
 ASKED = 2  # the exit code of a run that does nothing because the program has changed
 INTERRUPTED = 130
@@ -238,7 +239,16 @@ class Oracle:
         return state
 
     def _today(self, one: Set, plan: Plan) -> set[State]:
-        return {self._normal(one, state, plan.results) for state in self.states[one]}
+        """What may be so of one of today's sets, before the run does anything."""
+        found = set()
+        for state in self.states[one]:
+            if state.name == STALE:
+                found.add(State(WAITING, state.attempt))
+                if state.attempt and state.attempt.program != plan.program:
+                    continue
+                state = State(DONE, state.attempt)  # by the very program that is today's again
+            found.add(self._normal(one, state, plan.results))
+        return found
 
     def _after(self, one: Set, run: Run) -> list[Outcome]:
         """What may come of this run for a set."""
@@ -254,10 +264,12 @@ class Oracle:
         """Sets that are not among today's: only `--fresh` is sure to mean them too."""
         late = self.limbo.get(one, frozenset())
         for state in self.states[one]:
-            again = State(WAITING, state.attempt if state.name in (DONE, WAITING) else None)
+            again = State(WAITING, state.attempt if state.name in (DONE, WAITING, STALE) else None)
             old = state.attempt is not None and state.attempt.program != run.plan.program
             if run.mode == FRESH:
                 yield again
+                if state.name in (DONE, STALE):
+                    yield State(STALE, state.attempt)
             if run.mode != FRESH or not old:
                 yield state
             if run.mode in (RETRY, MISSING) and state.name != WAITING:

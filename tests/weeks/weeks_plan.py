@@ -218,6 +218,26 @@ class Plan:
         return "{grid: {" + ", ".join(axes) + "}}"
 
 
+def changes(before: Plan, after: Plan) -> str:
+    """What was edited, for people."""
+    old, new = before.__dict__, after.__dict__
+    names = [name for name in new if new[name] != old[name]]
+    return ", ".join(f"{name}: {_value(old[name])} -> {_value(new[name])}" for name in names) or "nothing changed"
+
+
+def told(plan: Plan) -> str:
+    """All of a plan, for people."""
+    return ", ".join(f"{name}={_value(value)}" for name, value in plan.__dict__.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Program):
+        return f"{value.name}" + (f" fails for {sorted(value.fails)}" if value.fails else "")
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {one.yaml()}" for name, one in value.items()) + "}"
+    return repr(value)
+
+
 #: A program says in $LOG that it begins, waits for the gate, fails or not, and writes. Each token opens the gate once.
 SH_MAIN = """#!/bin/sh
 . ./@MODULE@
