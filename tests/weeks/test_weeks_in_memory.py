@@ -25,11 +25,13 @@ from weeks_office import Asked, Held, Master, Office, SpeError
 from weeks_plan import Plan, changes, told
 
 STEPS_EACH, WEEKS, PARTS = 100, 100, 4  # about 10,000 steps
+MOST_CLIENTS = 4
 SHM = Path("/dev/shm")
 T = TypeVar("T")
 BACK, WORLD = "back", "world"
 seeds = st.integers(0, 10**6)
 WITHOUT = frozenset(filter(None, os.environ.get("SPE_WEEKS_WITHOUT", "").split(",")))
+MODES = [PLAIN, PLAIN, *(mode for mode in (KEEP, FRESH, RETRY) if mode.strip("-") not in WITHOUT)]
 edits = st.sampled_from([name for name in (*sorted(EDITS), BACK, WORLD) if name not in WITHOUT])
 
 
@@ -84,7 +86,7 @@ class Weeks(RuleBasedStateMachine):
             self.office.write(plan)
 
     @precondition(lambda self: self.master is None)
-    @rule(edits=st.lists(st.tuples(edits, seeds), max_size=3), mode=st.sampled_from([PLAIN, PLAIN, KEEP, FRESH, RETRY]))
+    @rule(edits=st.lists(st.tuples(edits, seeds), max_size=3), mode=st.sampled_from(MODES))
     def start(self, edits: list[tuple[str, int]], mode: str) -> None:
         """After some edits. A question is answered with --keep."""
         for name, seed in edits:
@@ -121,7 +123,7 @@ class Weeks(RuleBasedStateMachine):
         assert self.master
         self.clients.append(self.do(self.master.register(f"host{len(self.clients)}")))
 
-    @precondition(lambda self: self.master is not None)
+    @precondition(lambda self: self.master is not None and len(self.master.farm.clients) < MOST_CLIENTS)
     @rule()
     def a_client_comes(self) -> None:
         self._come()
