@@ -164,6 +164,19 @@ class Weeks(RuleBasedStateMachine):
         for answer in self.do(both()):
             self._heard(held, answer)
 
+    @precondition(lambda self: self.master is not None and self._old())
+    @rule(which=seeds)
+    def a_client_of_before_slips_in(self, which: int) -> None:
+        """The door would not let it in; what it brings counts for its own set and program, or for none."""
+        assert self.master
+        held = self._old()[which % len(self._old())]
+        self.held.remove(held)
+        self._heard(held, self.do(self.master.slip_in(held)))
+
+    def _old(self) -> list[Held]:
+        assert self.master
+        return [one for one in self.held if one.session != self.master.session.secrets.session]
+
     def _report(self, held: Held) -> None:
         assert self.master
         self._heard(held, self.do(self.master.report(held)))
@@ -295,8 +308,9 @@ class Weeks(RuleBasedStateMachine):
     def _check(self, code: int | None, complete: bool) -> None:
         assert self.master and self.run_now
         run = replace(
-            self.run_now, complete=complete, cancelled=frozenset(self.master.cancelled), lossy=True
-        )
+            self.run_now, complete=complete, cancelled=frozenset(self.master.cancelled), lossy=True,
+            slipped=frozenset(self.master.slipped),
+        )  # fmt: skip
         seen = self.office.seen(code, self.plan, tables=code is not None)
         if not complete and code is not None:
             seen.code = 130 if seen.counts["waiting"] + seen.counts["running"] else code

@@ -62,6 +62,7 @@ class Run:
     broken: frozenset[str] = frozenset()  # values for which any program fails now
     cancelled: frozenset[int] = frozenset()
     lossy: bool = False  # hosts were lost, perhaps three by one set
+    slipped: frozenset[int] = frozenset()  # sets for which somebody of an earlier session brought something
 
 
 @dataclass
@@ -274,6 +275,9 @@ class Oracle:
                 yield state
             if run.mode in (RETRY, MISSING) and state.name != WAITING:
                 yield again
+            if self.numbers[one] in run.slipped and state.name not in (DONE, CANCELLED):
+                yield State(DONE, Attempt(run.plan.program, run.plan.sources))
+                yield State(FAILED)
             if state.name == WAITING:
                 yield from (State(DONE, a) for a in late if run.mode != FRESH or a.program == run.plan.program)
 
@@ -295,6 +299,9 @@ class Oracle:
 
     def _worked(self, one: Set, state: State, run: Run) -> Iterator[Outcome]:
         """What may come of a set that stands so."""
+        slipped = self.numbers[one] in run.slipped
+        if slipped and state.name in (FAILED, GIVEN_UP):
+            yield from self._ended(one, Attempt(run.plan.program, run.plan.sources), run, least=0, exact=False)
         if state.name != WAITING:
             yield Outcome(state, 0, None if one in self.limbo else 0)
             return
@@ -309,7 +316,7 @@ class Oracle:
         sure = run.complete and not late
         mine = Attempt(run.plan.program, run.plan.sources)
         for attempt in {mine, *(a for a in late if run.mode != FRESH or a.program == mine.program)}:
-            own = attempt == mine and not late
+            own = attempt == mine and not late and not slipped
             yield from self._ended(one, attempt, run, least=1 if own else 0, exact=sure and run.strict)
 
     def _ended(self, one: Set, attempt: Attempt, run: Run, least: int, exact: bool) -> Iterator[Outcome]:

@@ -133,6 +133,7 @@ class Master:
         self.office, self.plan, self.broken = office, plan, broken
         self.shift = 0.0  # seconds by which its clock is ahead
         self.cancelled: set[int] = set()
+        self.slipped: set[int] = set()
         self.killed = 0
 
     def clock(self) -> float:
@@ -228,6 +229,17 @@ class Master:
         """What the client is told; of another session it is not let in."""
         if held.session != self.session.secrets.session:
             return "not let in"
+        return await self._reported(held)
+
+    async def slip_in(self, held: Held) -> str:
+        """The same without a door: what an earlier session computed must do no harm."""
+        results = set(held.parts) - {"stdout"}
+        if held.parts and results != set(self.plan.results) - {"stdout"}:
+            return "other results"  # the desk never meets such a report: its session was another one
+        self.slipped.add(held.number)
+        return await self._reported(held)
+
+    async def _reported(self, held: Held) -> str:
         if not held.parts:
             parts = {"stderr": Part.of("stderr", b"cannot\n")}
             await self.desk.failed(held.client, held.ticket, parts, f"exit code {FAILURE}")
