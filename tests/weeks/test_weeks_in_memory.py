@@ -32,7 +32,8 @@ BACK, WORLD = "back", "world"
 seeds = st.integers(0, 10**6)
 WITHOUT = frozenset(filter(None, os.environ.get("SPE_WEEKS_WITHOUT", "").split(",")))
 MODES = [PLAIN, PLAIN, *(mode for mode in (KEEP, FRESH, RETRY) if mode.strip("-") not in WITHOUT)]
-edits = st.sampled_from([name for name in (*sorted(EDITS), BACK, WORLD) if name not in WITHOUT])
+OFTEN = ("program", "program", "module", "results", BACK)  # oftener than others
+edits = st.sampled_from([name for name in (*sorted(EDITS), BACK, WORLD, *OFTEN) if name not in WITHOUT])
 
 
 def without_regex(plan: Plan) -> Plan:
@@ -86,14 +87,18 @@ class Weeks(RuleBasedStateMachine):
             self.office.write(plan)
 
     @precondition(lambda self: self.master is None)
-    @rule(edits=st.lists(st.tuples(edits, seeds), max_size=3), mode=st.sampled_from(MODES))
-    def start(self, edits: list[tuple[str, int]], mode: str) -> None:
-        """After some edits. A question is answered with --keep."""
+    @rule(
+        edits=st.lists(st.tuples(edits, seeds), max_size=3), mode=st.sampled_from(MODES), visitors=st.booleans()
+    )  # fmt: skip
+    def start(self, edits: list[tuple[str, int]], mode: str, visitors: bool) -> None:
+        """After some edits. A question is answered with --keep. Visitors: old clients, before anybody else."""
         for name, seed in edits:
             self._edit(name, seed)
         self._start(mode, None)
         if self.master is None:
             self._start(KEEP, None)
+        while visitors and self.master and self._old():
+            self.a_client_of_before_slips_in(0)
 
     @precondition(lambda self: self.master is None and self.oracle.failed_numbers(self.plan))
     @rule(seed=seeds)
@@ -171,7 +176,9 @@ class Weeks(RuleBasedStateMachine):
         assert self.master
         held = self._old()[which % len(self._old())]
         self.held.remove(held)
-        self._heard(held, self.do(self.master.slip_in(held)))
+        answer = self.do(self.master.slip_in(held))
+        note(f"# {held} slips in: {answer}")
+        self._heard(held, answer)
 
     def _old(self) -> list[Held]:
         assert self.master
@@ -277,22 +284,24 @@ class Weeks(RuleBasedStateMachine):
         self._check(None, complete=False)
 
     @precondition(lambda self: self.master is not None)
-    @rule()
-    def the_run_comes_to_its_end(self) -> None:
-        """Clients work until nothing is left; after `spe stop` until those that run have ended."""
+    @rule(late=st.integers(0, 3))
+    def the_run_comes_to_its_end(self, late: int) -> None:
+        """Clients work until nothing is left; after `spe stop` until those that run have ended. Some say nothing more,
+        and bring what they have when nobody expects it."""
         assert self.master
+        silent = self.held[:late]
         farm = self.master.farm
         ours = self.master.session.secrets.session
         for _ in range(200):
             if farm.over:
                 break
-            mine = [one for one in self.held if one.session == ours]
-            self.held = [one for one in self.held if one.session != ours]
+            mine = [one for one in self.held if one.session == ours and one not in silent]
+            self.held = [one for one in self.held if one not in mine]
             for one in mine:
                 self._report(one)
             self._come()
             self.held += self.do(self.master.take(self.clients[-1], 4))
-            if not self.held:
+            if not any(one.session == ours and one not in silent for one in self.held):
                 self.master.shift += 200  # those that hold something never say a word again
                 self.do(self.master.desk.tick())
         assert farm.over, "the run does not come to its end"
