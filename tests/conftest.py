@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drills.figures import pytest_terminal_summary
+from drills import figures
 from lab.fixtures import arm64_root, hosts, lab
+from weeks.weeks_summary import show_weeks
 
-__all__ = ["arm64_root", "hosts", "lab", "pytest_terminal_summary"]
+__all__ = ["arm64_root", "hosts", "lab"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the drills and the weeks found."""
+    figures.pytest_terminal_summary(terminalreporter)
+    show_weeks(terminalreporter)
 
 
 @pytest.hookimpl(optionalhook=True)
