@@ -176,7 +176,7 @@ def renewal(looked: Look, judgement: Judgement) -> Renewal:
         return _refused(looked, judgement)
     outputs = {output.name: output for output in judgement.outputs}
     if stored.state is TaskState.WAITING:  # it may be out on a host, whose result has its files' names
-        outputs = {name: one for name, one in outputs.items() if not one.file or one.file == looked.due[name].file}
+        outputs = {name: _apart(one, looked.due[name], stored.number) for name, one in outputs.items()}
     sources = {spec.name: spec.source for spec in looked.now}
     used = {sources[name] for name in (*outputs, *looked.stays)}
     moves = [
@@ -196,6 +196,14 @@ def renewal(looked: Look, judgement: Judgement) -> Renewal:
         stored, state, stored.ticket, reason, looked.spec, tuple(outputs.values()), gone, kept, gap,
         (*moves, *more), _rubbish(looked, files),
     )  # fmt: skip
+
+
+def _apart(output: Output, due: Evidence, number: int) -> Output:
+    """The output with its file where it lies already, or where no result lies that comes meanwhile."""
+    if not output.file or output.file == due.file:
+        return output
+    place = due.file or kept_file(number, due.source)
+    return replace(output, value=output.value.replace(output.file, place), file=place)
 
 
 def _good(stored: StoredSet) -> tuple[TaskState, str | None]:

@@ -310,7 +310,7 @@ def test_a_file_that_somebody_removed_counts_as_not_stored(bench: Bench) -> None
     asyncio.run(run())
 
 
-def test_a_set_that_waits_gives_its_row_what_needs_no_file(bench: Bench) -> None:
+def test_a_set_that_waits_has_its_row_extracted_again_and_its_files_stay_where_they_lie(bench: Bench) -> None:
     """It may be out on a host, whose result has the names of its files."""
 
     async def run() -> None:
@@ -319,7 +319,7 @@ def test_a_set_that_waits_gives_its_row_what_needs_no_file(bench: Bench) -> None
         await bench.store.call(lambda c: c.exec_driver_sql("UPDATE tasks SET state = 'waiting'") and None)
         before = bench.files()
         await bench.change(ResultSpec("a", "n.json", path="a.0"), ResultSpec("curve", "t.dat", Kind.FILE))
-        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1"}, before, [1])
+        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "1 2 3\n"}, before, [])
         await bench.change(ResultSpec("a", "n.json", Kind.INT, path="b"))  # what is refused is no row
         with Reader(bench.folder) as reader:
             assert list(reader.rows()) == []

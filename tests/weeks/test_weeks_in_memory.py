@@ -1,6 +1,6 @@
 """Random weeks in memory: pretend clients that are late, doubled, lost or killed, masters that die, and the oracle.
 
-About 10,000 steps a run of the suite. A failure is shrunk by hypothesis; what it prints can be pasted as a test.
+About 10,000 steps a run of the suite. What a failure prints tells its week; with SPE_WEEKS_SHRINK=1 it is shrunk first.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from weeks_acts import EDITS, POOL, first_plan
-from weeks_model import FRESH, KEEP, PLAIN, RETRY, Oracle, Run
+from weeks_model import FRESH, KEEP, MISSING, PLAIN, RETRY, Oracle, Run
 from weeks_office import Asked, Held, Master, Office, SpeError
 from weeks_plan import Plan, changes, told
 
 STEPS_EACH, WEEKS, PARTS = 100, 100, 4  # about 10,000 steps
 MOST_CLIENTS = 4
 SHM = Path("/dev/shm")
+# Shrinking a failure may take minutes: what it prints tells the story of the week without it.
+PHASES = [Phase.explicit, Phase.generate, *([Phase.shrink] if os.environ.get("SPE_WEEKS_SHRINK") else [])]
 T = TypeVar("T")
 BACK, WORLD = "back", "world"
 seeds = st.integers(0, 10**6)
 WITHOUT = frozenset(filter(None, os.environ.get("SPE_WEEKS_WITHOUT", "").split(",")))
-MODES = [PLAIN, PLAIN, *(mode for mode in (KEEP, FRESH, RETRY) if mode.strip("-") not in WITHOUT)]
+MODES = [PLAIN, PLAIN, *(mode for mode in (KEEP, FRESH, RETRY, MISSING) if mode.strip("-") not in WITHOUT)]
 OFTEN = ("program", "program", "module", "results", BACK)  # oftener than others
 edits = st.sampled_from([name for name in (*sorted(EDITS), BACK, WORLD, *OFTEN) if name not in WITHOUT])
 
@@ -65,6 +67,7 @@ class Weeks(RuleBasedStateMachine):
         self.plan = without_regex(first_plan(Random(seed)))
         note(f"# {told(self.plan)}")
         self.earlier = [self.plan]
+        self.shown = self.plan  # whose results the table has
         self.office.write(self.plan)
 
     # -- between runs
@@ -111,15 +114,17 @@ class Weeks(RuleBasedStateMachine):
         try:
             self.do(master.begin(mode, number))
         except Asked as asked:
-            seen = self.office.seen(2, self.plan, tables=False) if self.oracle.begun else None
+            seen = self.office.seen(2, self.shown, tables=False) if self.oracle.begun else None
             assert seen is not None, f"asked before anything has run: {asked}"
             seen.words = f"{asked} --keep --fresh"
             note(f"# asked: {mode or 'plain'}")
             self.oracle.check_asked(run, seen)
             return
         note(f"# begun: {mode or 'plain'} {number or ''}, the world is broken for {sorted(self.broken)}")
-        self.master, self.run_now = master, run
+        self.master, self.run_now, self.shown = master, run, self.plan
         self.accepted = {}
+        if not master.session.resumed:  # nobody of before is let in
+            self.clients = []
         self._come()
 
     # -- clients
@@ -217,6 +222,7 @@ class Weeks(RuleBasedStateMachine):
         self.master.killed += 1
         client = self.clients[which % len(self.clients)]
         self.do(self.master.desk.bye(client, killed=True))
+        self.clients.remove(client)
         self.held = [one for one in self.held if one.client != client]
         self._come()
 
@@ -312,7 +318,8 @@ class Weeks(RuleBasedStateMachine):
     def _code(self) -> int:
         seen = self.office.seen(0, self.plan, tables=False)
         self.office.starts = list(seen.starts)
-        return 0 if seen.counts["done"] == seen.counts["total"] else 1
+        complete = seen.counts["done"] == seen.counts["total"] and not seen.counts["missing"]
+        return 0 if complete else 1
 
     def _check(self, code: int | None, complete: bool) -> None:
         assert self.master and self.run_now
@@ -343,6 +350,6 @@ def test_all_rows_are_true_after_each_run_in_memory(part: int) -> None:
         Weeks,
         settings=settings(
             max_examples=WEEKS // PARTS, stateful_step_count=STEPS_EACH, deadline=None, print_blob=True, database=None,
-            phases=[Phase.explicit, Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
+            phases=PHASES, suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

@@ -27,15 +27,17 @@ from spe.extract import Part
 from spe.feeding import Feeding
 from spe.hooks import Hooks
 from spe.judging import Judges
+from spe.missing import decide_about_missing
 from spe.progress import Progress
 from spe.reader import Reader
+from spe.reextract import extract_again, outdated, use_results
 from spe.run import Run, RunOptions
 from spe.session import Session, make_run_folder
 from spe.store import Store
 from spe.sweep import load
 from spe.tables import write_tables
-from spe.workerchange import ProgramChange, snapshot
-from weeks_model import FRESH, KEEP, RETRY, Broken, Seen
+from spe.workerchange import ProgramChange
+from weeks_model import FRESH, KEEP, MISSING, RETRY, Broken, Seen
 from weeks_plan import FAILURE, HELPER, MAIN, WORKER, Plan, Program
 
 NAME = "week"
@@ -92,6 +94,7 @@ class Office:
         with Reader(self.runs) as reader:
             counts = {str(state): count for state, count in reader.counts().items()}
             counts["total"] = sum(counts.values())
+            counts["missing"] = reader.missing(1)[0]
             failed = [{"number": str(one.number), **one.values, "reason": one.reason} for one in reader.failed()]
         rows = self._table("results.csv") if tables else self._view()
         failed = self._table("failed.csv") if tables else failed
@@ -160,19 +163,25 @@ class Master:
             await self._close()
             raise Asked(error.line) from error
         self.session = Session(folder, run._told(decision))
-        if not self.session.resumed:
-            await self.store.close_session()
+        await use_results(self.store, sweep.results)
+        await self.store.begin_run(1, self.session.resumed)
         await place_left_over(self.store, folder)
         shutil.rmtree(folder / "incoming", ignore_errors=True)
-        worker = snapshot(sweep.worker, self.session.folder)
+        worker = run._keep_programs(self.session)
         self.farm = await run._farm(self.store, decision)
         self.hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
-        judges = Judges(sweep.results, sweep.validate, self.hooks)
+        old = await outdated(self.store, sweep.results)
+        judges = Judges(sweep.results, sweep.validate, self.hooks, old)
         self.desk = Desk(run._brief(worker), self.farm, self.store, judges, folder, lambda _: None, self.clock)
         self.acts = Acts(self.desk, "token")
-        self.feeding = Feeding(sweep, self.desk, progress, decision)
+        self.progress, self.missing = progress, mode == MISSING
+        self.feeding = Feeding(sweep, self.desk, progress, decision, self._renew)
         await self.feeding.read()
         await self.feed()
+
+    async def _renew(self) -> int:
+        await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
+        return await decide_about_missing(self.store, self.progress, self.missing)
 
     async def feed(self) -> None:
         while self.farm.more and len(self.farm.waiting) < 1000:
@@ -233,9 +242,6 @@ class Master:
 
     async def slip_in(self, held: Held) -> str:
         """The same without a door: what an earlier session computed must do no harm."""
-        results = set(held.parts) - {"stdout"}
-        if held.parts and results != set(self.plan.results) - {"stdout"}:
-            return "other results"  # the desk never meets such a report: its session was another one
         self.slipped.add(held.number)
         return await self._reported(held)
 
@@ -251,6 +257,7 @@ class Master:
 
     async def end(self) -> None:
         """Its session is over, its tables are written."""
+        await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
         await asyncio.to_thread(write_tables, self.folder, self.sweep)
         await self.store.close_session()
         self.session.end()
