@@ -319,7 +319,7 @@ def test_a_set_that_waits_has_its_row_extracted_again_and_its_files_stay_where_t
         await bench.store.call(lambda c: c.exec_driver_sql("UPDATE tasks SET state = 'waiting'") and None)
         before = bench.files()
         await bench.change(ResultSpec("a", "n.json", path="a.0"), ResultSpec("curve", "t.dat", Kind.FILE))
-        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "1 2 3\n"}, before, [])
+        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "files/1/trace.dat"}, before, [])
         await bench.change(ResultSpec("a", "n.json", Kind.INT, path="b"))  # what is refused is no row
         with Reader(bench.folder) as reader:
             assert list(reader.rows()) == []
