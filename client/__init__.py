@@ -4,4 +4,4 @@ It asks the master for tasks and runs them; the way through it is loop.py. It ne
 newer and nothing else, and is shipped as one file (spe-client.pyz). It imports nothing of the master.
 """
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
