@@ -237,7 +237,8 @@ class Arrivals:
             return NOTED
         reason = one.verdict.reason
         if reason is not None and not one.verdict.fault:
-            self.farm.reject(ticket.id, reason, one.usage, stdout, stderr, self._files(one))
+            printed_there = stdout or self.judges.stdout_of(one.report.parts)  # people look there for what was missed
+            self.farm.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
             log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
             return f"rejected: {reason}"
         kept = self._kept_stdout(one.report.parts, stdout)

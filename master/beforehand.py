@@ -34,7 +34,7 @@ async def decide_about_program(
     parts = sweep.program()
     changed = changed_parts(await _remembered(store), parts)
     if changed and change is ProgramChange.ASK and await store.anything_done():
-        change = await _decided(changed, progress, folder, retry is not None)
+        change = await _decided(changed, sweep, progress, folder, retry is not None)
     number = await store.remember_program(as_text(parts))
     known = await store.programs()
     same = [one for one, text in known.items() if not changed_parts(from_text(text), parts)]
@@ -50,8 +50,10 @@ async def _remembered(store: Store) -> dict[str, str]:
     return {part_of_worker(platform): digest for platform, digest in workers.items()}
 
 
-async def _decided(changed: list[str], progress: Progress, folder: Path, retry: bool) -> ProgramChange:
-    what, names = named(changed), names_of(changed)
+async def _decided(
+    changed: list[str], sweep: Sweep, progress: Progress, folder: Path, retry: bool
+) -> ProgramChange:
+    what, names = named(changed), names_of(changed, sweep.worker.name if sweep.worker else "")
     if retry:
         progress.line(f"{what} has changed ({names}): finished sets stay as they are; `--fresh` runs all again")
         return ProgramChange.KEEP

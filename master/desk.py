@@ -202,7 +202,7 @@ class Desk:
 
     def _leave_out(self, ticket: Ticket, task: Task, error: SpeError) -> None:
         """What cannot be computed as its identity says is not computed in this run."""
-        log.error("task %d is not handed out: %s", task.number, error)
+        log.info("task %d is not handed out: %s", task.number, error)
         if len(task.tickets) > 1:  # it runs elsewhere, since before
             self.farm.give_back(ticket.id, ticket.client)
             return

@@ -39,6 +39,11 @@ class Judges:
         self.wants_files = wants_files(specs, validators)  # as clients were told
         self.has_stdout = any(spec.source == "stdout" for spec in specs)  # a result is all that a program printed
 
+    def stdout_of(self, parts: Mapping[str, Part]) -> bytes:
+        """The end of what a program printed, from a result that is made of it."""
+        name = next((spec.name for spec in self._specs if spec.source == "stdout" and spec.name in parts), "")
+        return tail_of(parts, name)
+
     def is_outdated(self, ticket: int) -> bool:
         """Whether what this ticket brings is no result of today, whatever its parts are called."""
         return any(ticket in tickets for tickets in self._outdated)

@@ -65,9 +65,10 @@ def named(parts: Sequence[str]) -> str:
     return "the worker" if all(part.startswith(part_of_worker("")) for part in parts) else "the program"
 
 
-def names_of(parts: Sequence[str]) -> str:
-    """The files of these parts for people: `linux-x86_64, s.py`."""
-    return ", ".join(part.partition(" ")[2] for part in parts)
+def names_of(parts: Sequence[str], worker: str = "") -> str:
+    """The files of these parts for people: `linux-x86_64, s.py`; the worker for all platforms by its name."""
+    names = {part_of_worker("any"): worker} if worker else {}
+    return ", ".join(names.get(part, part.partition(" ")[2]) for part in parts)
 
 
 def is_executable(path: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, func, literal_column, select, text
 from sqlalchemy.exc import DatabaseError
 
 from . import schema, shortfall, stored
@@ -31,6 +31,7 @@ _OF_RUN = (
     "CAST(id AS INTEGER) > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)"
 )
 _HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
+_ATTEMPTS: Any = literal_column(schema.ATTEMPTS.replace("t.", "tasks."))
 
 
 @record
@@ -187,7 +188,7 @@ class Reader:
         """Finished sets in the order of the parameters."""
         t, k = schema.tasks, schema.tickets
         query = (
-            select(t.c.number, t.c.parameters, t.c.attempts, k.c.host, k.c.seconds)
+            select(t.c.number, t.c.parameters, _ATTEMPTS, k.c.host, k.c.seconds)
             .join(k, k.c.id == t.c.ticket)
             .where(t.c.plan == self.plan, _HAS_ROW)
             .order_by(t.c.position)
@@ -276,7 +277,9 @@ class Reader:
         if row is None:
             last = self._connection.execute(select(func.max(t.c.number))).scalar()
             raise UsageError(f"there is no task {number}", todo=f"The numbers go from 1 to {last or 0}.")
-        outputs, tickets = tuple(self._outputs([number]).get(number, {}).values()), tuple(self._tickets(number))
+        tickets = tuple(self._tickets(number))
+        # Without a ticket they are what is left of a result that is no result any more.
+        outputs = tuple(self._outputs([number]).get(number, {}).values()) if row.ticket else ()
         out = row.state == TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets)
         return TaskDetail(
             number, json.loads(row.parameters), TaskState.RUNNING if out else TaskState(row.state), row.attempts,

@@ -316,6 +316,11 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+#: What the result of a row took. The attempts of a set that waits are those towards its next result.
+ATTEMPTS = (
+    "CASE WHEN t.state = 'done' THEN t.attempts ELSE (SELECT count(*) FROM tickets a WHERE a.task = t.number "
+    "AND a.id <= t.ticket AND a.state IN ('failed', 'rejected', 'accepted')) END"
+)
 #: Which sets have a row in the table: those that are done, and those whose row a new result is to replace.
 HAS_ROW = "(t.state = 'done' OR (t.state = 'waiting' AND t.ticket IS NOT NULL))"
 
@@ -334,7 +339,7 @@ def results_view(
     cells = [f"{number_cell(name) if name in numeric else cell(name)} AS {_quoted(name)}" for name in parameters]
     cells += [f"{output(name, is_number(kinds.get(name)))} AS {_quoted(name)}" for name in results]
     columns = ", ".join(
-        ["t.number AS number", *cells, "k.host AS host", "k.seconds AS seconds", "t.attempts AS attempts"]
+        ["t.number AS number", *cells, "k.host AS host", "k.seconds AS seconds", f"{ATTEMPTS} AS attempts"]
     )
     return [
         "DROP VIEW IF EXISTS results",

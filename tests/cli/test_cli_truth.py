@@ -37,6 +37,10 @@ def column(bench: Bench) -> dict[str, str]:
     return {row["n"]: row["y"] for row in bench.rows()}
 
 
+def attempts(bench: Bench) -> list[int]:
+    return [row[0] for row in bench.query("SELECT attempts FROM results")]
+
+
 def done(bench: Bench) -> int:
     found = bench.query("SELECT count(*) FROM tasks WHERE state = 'done'")
     return int(found[0][0]) if found else 0
@@ -250,6 +254,7 @@ def test_fresh_replaces_rows_one_by_one_and_never_empties_the_table(gated: Bench
     assert run.end().code == 130
     assert column(gated) == {n: (f"new A {n}" if int(n) < 5 else y) for n, y in rows.items()}
     assert gated.ok("status", "--json").json["waiting"] == 4
+    assert {row["attempts"] for row in gated.rows()} == {"1"} == set(map(str, attempts(gated)))
     gated.open_gate()
     gated.ok("run")
     assert column(gated) == {n: f"new {y}" for n, y in rows.items()}
@@ -288,6 +293,23 @@ def test_a_master_that_died_between_commit_and_file_gives_the_file_its_place(ben
     connection.close()
     bench.ok("run")
     assert [p.read_text() for p in (bench.runs() / "files/1").iterdir()] == ["two 1\n"]
+
+
+def test_what_a_rejected_attempt_printed_is_shown_and_no_result_of_before_stands_under_one_that_failed(
+    bench: Bench,
+) -> None:
+    bench.worker('echo "value=$1"; [ "$1" != 2 ] || [ ! -e "$GATE" ] || exit 4')
+    sweep(bench, "", 2, "attempts: 1\n")
+    text = (bench.folder / "spe.yaml").read_text()
+    bench.write("spe.yaml", text.replace("{y: stdout}", "{y: {from: stdout, regex: 'energy=(.*)'}}"))
+    assert bench.spe("run").code == 1
+    assert "value=1" in bench.ok("log", "1").out
+    bench.write("spe.yaml", text)
+    bench.ok("retry")
+    bench.open_gate()
+    assert bench.spe("run", "--fresh").code == 1
+    assert column(bench) == {"1": "value=1"}
+    assert json.loads(bench.ok("show", "2", "--json").out)["results"] == {}
 
 
 def test_an_input_that_changes_while_the_sweep_runs_leaves_its_sets_waiting(gated: Bench) -> None:
