@@ -58,7 +58,7 @@ def test_only_new_lines_run_and_numbers_stay_while_the_table_follows_the_file(sq
     squares.ok("run")
     assert ran(squares) == []
     assert table(squares) == [("5", "9", "81"), ("4", "4", "16"), ("1", "1", "1")]
-    assert squares.query("SELECT number, x FROM results") == [(5, "9"), (4, "4"), (1, "1")]
+    assert squares.query("SELECT number, x FROM results") == [(5, 9), (4, 4), (1, 1)]
     assert "no longer among the parameters" in squares.ok("show", "2").out
     sets(squares, 1, 2, 7)  # one comes back: its result is still there
     squares.ok("run")

@@ -16,7 +16,7 @@ PAGES = [
 ]
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/spe.yaml"))
 LINK = re.compile(r"\]\(([^)#]+)")
-NOT_OURS = re.compile(r"\b(slave|node|agent|executor)s?\b", re.IGNORECASE)
+NOT_OURS = re.compile(r"\b(slave|node(?!\.js)|agent|executor)s?\b", re.IGNORECASE)
 SSH_AGENT = re.compile(
     r"\b(ssh-agent|no agent|an agent|your agent|the agent|or agent|agent and|agent files?)\b", re.IGNORECASE
 )
