@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from .changes import Decision
@@ -14,6 +16,8 @@ from .reader import Reader
 from .store import Store
 from .sweep import Sweep
 from .workerchange import ProgramChange
+
+CHUNK = 5000  # sets that are looked up at once
 
 
 async def decide_about_program(
@@ -32,14 +36,37 @@ async def decide_about_program(
     if retry:
         _check_failed(retry, folder)
     parts = sweep.program()
-    changed = changed_parts(await _remembered(store), parts)
-    if changed and change is ProgramChange.ASK and await store.anything_done():
-        change = await _decided(changed, sweep, progress, folder, retry is not None)
+    known = {one: changed_parts(from_text(text), parts) for one, text in (await store.programs()).items()}
+    if change is ProgramChange.ASK:
+        changed = changed_parts(await _remembered(store), parts)
+        if not (changed and await store.anything_done()):
+            changed = await _changed_rows(store, sweep, known)
+        if changed:
+            change = await _decided(changed, sweep, progress, folder, retry is not None)
     number = await store.remember_program(as_text(parts))
-    known = await store.programs()
-    same = [one for one, text in known.items() if not changed_parts(from_text(text), parts)]
+    same = [number, *(one for one, changes in known.items() if not changes and one != number)]
     first_ticket, _ = await store.next_ids()
-    return Decision(number, as_text(parts), same, change is ProgramChange.FRESH, first_ticket, retry)
+    fresh, keep = change is ProgramChange.FRESH, change is ProgramChange.KEEP
+    return Decision(number, as_text(parts), same, fresh, keep, first_ticket, retry)
+
+
+async def _changed_rows(store: Store, sweep: Sweep, known: Mapping[int, list[str]]) -> list[str]:
+    """Files that are not what they were when today's finished sets were computed, where nobody was asked about it.
+
+    The last run may have had other sets, of a command that does not read this file. `known`: what has changed since
+    each program that is recorded.
+    """
+    since = await store.agreed(one for one, changes in known.items() if not changes)
+    others = [one for one, changes in known.items() if changes]
+    found = await store.finished_among(_keys(sweep), others, since)
+    return sorted({name for one in found for name in known[one]})
+
+
+def _keys(sweep: Sweep) -> Iterator[list[bytes]]:
+    """The identities of today's sets, in chunks."""
+    keys = (sweep.key(one.values) for one in sweep.parameters)
+    while chunk := list(islice(keys, CHUNK)):
+        yield chunk
 
 
 async def _remembered(store: Store) -> dict[str, str]:

@@ -117,6 +117,7 @@ class Decision:
     parts: str  # of it, as program.py writes them
     same: Sequence[int] = ()  # programs whose results today's would give too
     fresh: bool = False  # all of today's sets run again
+    keep: bool = False  # finished sets of other programs stay as they are
     before: int = 1  # the first ticket of this run: with `fresh`, results of earlier ones are to be replaced
     retry: Sequence[int] | None = None  # failed and cancelled sets to put back; empty: all of today's
 

@@ -6,8 +6,10 @@ What the farm decides is written by writes.py, how it comes to the disk is commi
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, TypeVar
@@ -263,10 +265,30 @@ class Store:
         return await self.call(lambda connection: writes.put_back(connection, self.plan, numbers, but))
 
     async def anything_done(self) -> bool:
-        """Whether any set was ever finished here."""
+        """Whether any set was ever finished here; also one whose stored result today's `results` refuses."""
         done = schema.counts.c.state == TaskState.DONE.value
         query = select(schema.counts.c.plan).where(done, schema.counts.c.sets > 0).limit(1)
-        return await self.call(lambda connection: connection.execute(query).first() is not None)
+        refused = text("SELECT 1 FROM tasks WHERE state = 'failed' AND ticket IS NOT NULL LIMIT 1")
+        return await self.call(
+            lambda connection: any(connection.execute(one).first() is not None for one in (query, refused))
+        )
+
+    async def agreed(self, programs: Iterable[int]) -> int:
+        """The ticket before which results of any program stay as they are, under these programs: somebody said so."""
+        marks: dict[str, int] = json.loads(await self.meta("agreed", "{}"))
+        return max((marks.get(str(program), 0) for program in programs), default=0)
+
+    async def finished_among(self, sets: Iterator[Sequence[bytes]], programs: Sequence[int], since: int) -> set[int]:
+        """Which of these programs have made results of these sets, of tickets from `since` on.
+
+        `sets`: the keys of sets, chunk by chunk.
+        """
+        if not programs or not await self.call(lambda c: writes.finished_by(c, programs, since)):
+            return set()
+        found: set[int] = set()
+        while keys := await asyncio.to_thread(next, sets, None):
+            found |= await self.call(partial(writes.finished_among, keys=keys, programs=programs, since=since))
+        return found
 
     # -- tickets of before a restart
 

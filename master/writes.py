@@ -314,6 +314,9 @@ def settle(connection: Connection, plan: int, decision: Decision) -> Settled:
     """
     set_meta(connection, "program", decision.parts)
     again = retried = 0
+    if decision.keep:
+        agreed = json.loads(get_meta(connection, "agreed", "{}"))
+        set_meta(connection, "agreed", json.dumps({**agreed, str(decision.program): decision.before}))
     if decision.fresh:
         given: dict[str, Any] = {"plan": plan, "before": decision.before, "same": json.dumps(list(decision.same))}
         again = connection.execute(text(_RUN_AGAIN), given).rowcount
@@ -325,6 +328,29 @@ def settle(connection: Connection, plan: int, decision: Decision) -> Settled:
     return Settled(again, retried)
 
 
+def finished_by(connection: Connection, programs: Sequence[int], since: int) -> bool:
+    """Whether any set has a result by one of these programs, of a ticket from `since` on."""
+    given = {"programs": json.dumps(list(programs)), "since": since}
+    return connection.execute(text(f"SELECT 1 {_FINISHED} LIMIT 1"), given).first() is not None
+
+
+def finished_among(
+    connection: Connection, keys: Sequence[bytes], programs: Sequence[int], since: int
+) -> set[int]:  # fmt: skip
+    """Which of these programs have made results of the sets with these keys, of tickets from `since` on."""
+    connection.exec_driver_sql("CREATE TEMP TABLE IF NOT EXISTS asked (key BLOB PRIMARY KEY)")
+    connection.exec_driver_sql("DELETE FROM temp.asked")
+    connection.exec_driver_sql("INSERT OR IGNORE INTO temp.asked VALUES (?)", [(key,) for key in keys])
+    given = {"programs": json.dumps(list(programs)), "since": since}
+    statement = f"SELECT DISTINCT k.program {_FINISHED} AND t.key IN (SELECT key FROM temp.asked)"
+    return {row[0] for row in connection.execute(text(statement), given)}
+
+
+# Also those that have failed because today's `results` refuses what is stored: another one may take it again.
+_FINISHED = (
+    "FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state IN ('done', 'failed') AND k.id >= :since "
+    "AND k.program IN (SELECT value FROM json_each(:programs))"
+)
 _BACK = "UPDATE tasks SET state = 'waiting', attempts = 0, lost = 0, faults = NULL, reason = NULL, collected = NULL"
 _RUN_AGAIN = f"""{_BACK}
 WHERE state = 'done' AND ticket < :before AND (plan = :plan OR NOT EXISTS (

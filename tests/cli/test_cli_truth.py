@@ -194,6 +194,56 @@ def test_a_changed_script_or_its_module_is_asked_about_and_data_is_not(script: B
     assert "the program has changed" in script.refused("run"), "going back asks again"
 
 
+def one_script(bench: Bench, name: str, results: str = "{y: stdout}") -> None:
+    bench.write(
+        "spe.yaml",
+        f"command: sh {name} {{{{ n }}}}\nparameters: {{grid: {{n: {{range: [1, 3]}}}}}}\nresults: {results}\n"
+        f"inputs: {{{name}: {{file: {name}}}}}\n",
+    )
+
+
+def test_a_script_that_was_edited_while_another_command_ran_is_asked_about_when_it_comes_back(bench: Bench) -> None:
+    bench.write("s.sh", "echo v1 $1")
+    bench.write("o.sh", "echo other $1")
+    one_script(bench, "s.sh")
+    bench.ok("run")
+    one_script(bench, "o.sh")
+    bench.ok("run")
+    bench.write("s.sh", "echo v2 $1")
+    one_script(bench, "s.sh")
+    said = bench.refused("run")
+    assert "the program has changed" in said and "s.sh" in said
+    bench.ok("run", "--keep")
+    bench.ok("run")  # and that was decided
+    assert column(bench) == {str(n): f"v1 {n}" for n in (1, 2, 3)}
+    bench.ok("run", "--fresh")
+    assert column(bench) == {str(n): f"v2 {n}" for n in (1, 2, 3)}
+
+
+def test_a_data_file_that_was_a_program_and_is_one_again_is_asked_about(bench: Bench) -> None:
+    bench.write("d.txt", "v1", 0o755)
+    bench.write("spe.yaml", "command: cat d.txt\nparameters: {grid: {n: [1]}}\ninputs: {d.txt: {file: d.txt}}\n")
+    bench.ok("run")
+    bench.write("d.txt", "v2", 0o644)
+    bench.ok("run")
+    assert bench.column("stdout") == ["v2"]
+    bench.write("d.txt", "v2", 0o755)
+    assert "the program has changed" in bench.refused("run")
+
+
+def test_rows_that_results_refuses_are_asked_about_too_when_the_program_changes(bench: Bench) -> None:
+    bench.write("s.sh", "echo val=v1-$1")
+    one_script(bench, "s.sh", "{y: {from: stdout, regex: 'val=(.*)'}}")
+    bench.ok("run")
+    one_script(bench, "s.sh", "{y: {from: stdout, regex: 'vol=(.*)'}}")
+    assert bench.spe("run").code == 1
+    bench.write("s.sh", "echo val=v2-$1")
+    assert "the program has changed" in bench.refused("run")
+    one_script(bench, "s.sh", "{y: {from: stdout, regex: 'val=(.*)'}}")
+    bench.ok("run", "--fresh")
+    assert column(bench) == {str(n): f"v2-{n}" for n in (1, 2, 3)}
+
+
 def test_a_script_that_is_edited_while_it_runs_is_the_old_one_until_the_run_ends(script: Bench) -> None:
     text = (script.folder / "spe.yaml").read_text()
     script.write("main.sh", '. ./helper.sh; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo "$(word) $1"\n')
