@@ -85,7 +85,12 @@ class Lock:
         while (file := self._locked()) is None:
             continue
         self._lock_folder(file)
-        self._sign(file)
+        try:
+            self._sign(file)
+        except OSError:  # a full disk: nobody is to find a lock of a run that has not begun
+            self._file = file
+            self.release()
+            raise
 
     def _lock_folder(self, file: IO[str]) -> None:
         """The folder, too, where the file system can do that (NFS cannot): no `rm` takes that lock away."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from .errors import LaunchError
 from .farm import Farm
+from .nagging import Nagging
 from .reasons import FILE
 from .run_folder import Folder, anchor_of
 from .session import private_write
@@ -23,6 +24,7 @@ class Standing:
         """`folder` is runs/<name>/."""
         self._path = anchor_of(folder) / FILE
         self._written: dict[str, str] | None = None
+        self._nagging = Nagging(log)
 
     def note(self, farm: Farm, faults: Mapping[str, LaunchError]) -> None:
         """Remember how things stand now."""
@@ -35,7 +37,7 @@ class Standing:
             private_write(self._path, json.dumps(standing))
             self._written = standing
         except OSError as error:  # a full disk, say: then `spe why` tells less
-            log.warning("%s cannot be written: %s", FILE, error.strerror)
+            self._nagging.say(f"{FILE} cannot be written: {error.strerror}")
 
 
 def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:

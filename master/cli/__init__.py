@@ -119,13 +119,24 @@ def _exit_code() -> int:
     except SpeError as error:
         print(f"spe: {error}", file=sys.stderr)
         return error.exit_code
-    except PermissionError as error:
-        if error.filename is None:
-            return _own_fault()
-        print(f"spe: {error.filename}: permission denied\n  Ask its owner for the right to read it.", file=sys.stderr)
-        return 2
+    except OSError as error:
+        return _refused_by_system(error)
     except Exception:
         return _own_fault()
+
+
+def _refused_by_system(error: OSError) -> int:
+    """What the system refuses and people can mend is one sentence; all else is a fault of ours."""
+    import errno
+
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        print(f"spe: {where}the disk is full\n  Make room; what was accepted is kept.", file=sys.stderr)
+        return 2
+    if isinstance(error, PermissionError) and error.filename is not None:
+        print(f"spe: {where}permission denied\n  Ask its owner for the right to read it.", file=sys.stderr)
+        return 2
+    return _own_fault()
 
 
 def _own_fault() -> int:

@@ -131,6 +131,7 @@ def tell(note: str) -> None:
 
 def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
     """The log of the master: runs/<name>/master.log, and with -v the terminal."""
+    logging.raiseExceptions = False  # a full disk below master.log is said by what waits for it, not by tracebacks
     root = logging.getLogger("spe")
     root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     root.propagate = False

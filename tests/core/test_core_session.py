@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from spe import cli
 from spe.errors import BusyError, StoreError
 from spe.session import Lock, Session, private_write
 
@@ -172,3 +174,21 @@ def test_a_lock_file_that_is_just_being_removed_locks_nobody_in(tmp_path: Path) 
     with pytest.raises(BusyError):
         third.acquire()
     second.release()
+
+
+def test_a_disk_that_is_full_when_a_run_begins_is_one_sentence_and_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "lock"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lock, "_sign", full)
+        with pytest.raises(OSError) as caught:
+            Lock(tmp_path).acquire()
+    assert not (tmp_path / "lock").exists()
+    lock = Lock(tmp_path)
+    lock.acquire()  # nothing is held
+    lock.release()
+    assert cli._refused_by_system(caught.value) == 2
+    assert "the disk is full" in capsys.readouterr().err
