@@ -123,15 +123,15 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _because(reader: Reader) -> tuple[Reason, ...]:
     """Why sets wait while nothing runs."""
-    from ..detached import living
+    from ..detached import living, owner_of_hidden
     from ..model import TaskState
     from ..shortfall import Reason
 
-    if living(reader.folder) is not None:
+    if living(reader.folder) is not None or owner_of_hidden(reader.folder):
         return ()
     left = sum(reader.counts()[state] for state in (TaskState.WAITING, TaskState.RUNNING))
     told = reader.waiting_because()
-    if left and not told and (reader.folder / "session" / "secrets.json").exists():  # an end takes the session away
+    if left and not told and (reader.folder / "session").is_dir():  # an end takes the session away
         return (Reason(left, KILLED),)
     return told
 

@@ -161,7 +161,7 @@ def test_sweep_db_is_read_by_any_sqlite_tool_through_the_view(ran: Bench) -> Non
     connection = sqlite3.connect(ran.runs() / "sweep.db")
     connection.row_factory = sqlite3.Row
     found = [(row["number"], row["x"], row["y"], row["host"]) for row in connection.execute("SELECT * FROM results")]
-    assert found == [(number, x, y, "localhost") for number, x, y in SQUARES]
+    assert found == [(number, int(x), int(y), "localhost") for number, x, y in SQUARES]
     connection.close()
 
 
@@ -175,7 +175,7 @@ def test_while_it_runs_master_json_is_private_and_tells_where_it_is(squares: Ben
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", facts["url"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for one in (squares.runs() / "session").iterdir():
-        no_secret = one.suffix == ".pyz" or one.name.startswith("worker-")
+        no_secret = one.suffix == ".pyz" or one.name.startswith("program-")
         assert no_secret or stat.S_IMODE(one.stat().st_mode) & 0o077 == 0, one
     assert stat.S_IMODE((squares.runs() / "session").stat().st_mode) == 0o700
     wait_until(lambda: squares.ok("status", "--json").json["running"] > 0, "status tells of running tasks")
