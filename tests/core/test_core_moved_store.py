@@ -169,11 +169,10 @@ def test_a_place_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     check(path, asyncio.run(under_load(path, act)))
 
 
+@pytest.mark.parametrize("journal", ["REMOTE"], indirect=True)  # only that one is opened by the database's name
 def test_a_commit_that_fails_as_its_database_was_moved_waits_and_is_made_at_the_new_place(
-    tmp_path: Path, journal: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if journal == "LOCAL":
-        pytest.skip("only a rollback journal is opened by the name of the database")
     monkeypatch.setattr(committing, "FULL_DISK_PAUSE", 0.05)
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
