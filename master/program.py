@@ -42,11 +42,18 @@ def part_of_input(name: str) -> str:
 def changed_parts(before: Parts, now: Parts) -> list[str]:
     """Names of the files that are not what they were, sorted; a worker that is gone counts as changed.
 
-    A worker for a further platform changes nothing that was computed. An input that came or went makes other sets,
-    so nobody needs to be asked about it.
+    A worker for a further platform changes nothing that was computed, unless its hosts ran another file until now: that
+    of `any`, or of their system. An input that came or went makes other sets, so nobody needs to be asked about it.
     """
     gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
-    return sorted([*gone, *(name for name in before if name in now and now[name] != before[name])])
+    others = [name for name in now if name not in before and name.startswith(part_of_worker(""))]
+    new = [name for name in others if _served_before(name, before) not in (None, now[name])]
+    return sorted([*gone, *new, *(name for name in before if name in now and now[name] != before[name])])
+
+
+def _served_before(worker: str, before: Parts) -> str | None:
+    """The file that hosts of this worker's platform ran: looked up as `linux-x86_64`, then `linux`, then `any`."""
+    return before.get(worker.partition("-")[0]) or before.get(part_of_worker("any"))
 
 
 def as_text(parts: Parts) -> str:

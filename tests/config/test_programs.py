@@ -106,7 +106,10 @@ def test_without_programs_among_its_inputs_a_set_has_the_identity_that_it_always
     [
         ({"worker any": "1"}, {"worker any": "1"}, []),
         ({"worker any": "1"}, {"worker any": "2"}, ["worker any"]),
-        ({"worker any": "1"}, {"worker any": "1", "worker linux": "2"}, []),
+        ({"worker linux": "1"}, {"worker linux": "1", "worker darwin": "2"}, []),
+        ({"worker any": "1"}, {"worker any": "1", "worker linux": "1"}, []),
+        ({"worker any": "1"}, {"worker any": "1", "worker linux": "2"}, ["worker linux"]),
+        ({"worker linux": "1"}, {"worker linux": "1", "worker linux-x86_64": "2"}, ["worker linux-x86_64"]),
         ({"worker any": "1", "worker linux": "2"}, {"worker any": "1"}, ["worker linux"]),
         ({"worker b": "1", "worker a": "1"}, {"worker a": "2", "worker b": "2"}, ["worker a", "worker b"]),
         ({}, {"worker any": "1", "input s.py": "1"}, []),
