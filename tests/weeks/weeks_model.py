@@ -111,6 +111,7 @@ class Oracle:
     def __init__(self) -> None:
         self.states: dict[Set, frozenset[State]] = {}
         self.numbers: dict[Set, int] = {}
+        self.begun_before: set[int] = set()  # in a run that was interrupted: they may have used up attempts
         self.limbo: dict[Set, frozenset[Attempt]] = {}  # what a client of a killed master may still bring
         self.remembered: frozenset[Program | None] = frozenset({None})  # the program that the last run was decided for
         self.begun = False
@@ -188,6 +189,8 @@ class Oracle:
         else:
             self.remembered = frozenset({run.plan.program})
         self.begun = True
+        if not run.complete:
+            self.begun_before |= starts.keys()
         self._remember_living(run, seen)
 
     def _remember_living(self, run: Run, seen: Seen) -> None:
@@ -323,7 +326,8 @@ class Oracle:
         cannot, broken = one.number in attempt.program.fails, one.number in run.broken
         attempts = run.plan.attempts
         if cannot or broken:
-            yield Outcome(State(FAILED), least * attempts if exact else least, attempts if exact else None)
+            fresh = exact and self.numbers[one] not in self.begun_before
+            yield Outcome(State(FAILED), least * attempts if fresh else least, attempts if exact else None)
         if not cannot and (not broken or least == 0):  # an old client may have ended before the world was broken
             if is_refused(one, attempt, run.plan.results):
                 most = attempts if exact else None
