@@ -37,7 +37,7 @@ class Anchor:
         return identity(path) == self.identity
 
     def where(self) -> Path | None:
-        """Its name of now: the last one if that still leads to it. None: it has been removed."""
+        """Return the present name, the last known one if that still leads here; None if the file was removed."""
         if self.is_at(self.last):
             return self.last
         try:
@@ -63,7 +63,10 @@ class Anchor:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """What is at this path, as a number of the system; None when nothing is. Raises OSError when nobody can tell."""
+    """Return device and inode of what is at this path, None for nothing.
+
+    Raises OSError when the system does not tell.
+    """
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -62,7 +62,7 @@ class _Judged:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What is to be stored of it: its results, and what it printed where all of that is to be kept."""
+        """Outputs to store: the results, and with `keep_output: all` everything that the program printed."""
         if self.verdict is None or (self.verdict.reason is not None and not self.verdict.fault):
             return ()
         return self.verdict.outputs + self.whole
@@ -252,7 +252,7 @@ class Arrivals:
         return "accepted" if taken else "expired"
 
     def _kept_stdout(self, parts: Mapping[str, Part], stdout: bytes) -> bytes | None:
-        """What is stored beside results: nothing where one of them is all of it, None where the client did not say."""
+        """Standard output to store beside the results: empty where a result holds it, None where none was sent."""
         if self.judges.has_stdout:
             return b""
         return stdout if "stdout" in parts or WHOLE + "stdout" in parts else None

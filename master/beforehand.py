@@ -1,4 +1,7 @@
-"""What a run makes of what earlier ones left: another program than before, and sets that failed."""
+"""Decides what a run does with finished sets of another program, and with failed sets.
+
+The decision takes effect once today's sets are known (`Store.settle`).
+"""
 
 from __future__ import annotations
 

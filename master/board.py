@@ -133,9 +133,9 @@ class Board:
             self._move(task, TaskEvent.ISSUE)
 
     def return_to_queue(self, task: Task) -> None:
-        """Its last live attempt is gone: it waits again; one not known to be among today's, in the store.
+        """Let a task wait again whose last live attempt is gone; one not known to be among today's waits in the store.
 
-        That one may have been computed from another command: nothing but the store's list of today's sets queues it.
+        Such a task may belong to another command, so only the store's list of today's sets may queue it.
         """
         self._move(task, TaskEvent.RETURN)
         if task.planned:

@@ -70,7 +70,7 @@ class TicketIssued:
 
 @record
 class TasksOut:
-    """So many tasks have a slot now."""
+    """The number of tasks that have a slot now."""
 
     count: int
 
@@ -111,7 +111,7 @@ class FilesStaged:
 
 @record
 class Decision:
-    """What a run makes of what earlier ones finished, to be settled once today's sets are known."""
+    """How a run treats finished and failed sets of earlier runs; it takes effect once today's sets are known."""
 
     program: int  # today's
     parts: str  # of it, as program.py writes them

@@ -23,8 +23,12 @@ _INTERPRETER = re.compile(
 )
 _SHELL = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*")
 _AWK = re.compile(r"(?:g|m|n)?awk[-.0-9]*")
-#: Options behind which the program's text stands on the command line, in place of a file.
-_GIVEN_HERE = frozenset(("-c", "-e", "-E", "-r", "-p", "--eval", "--print", "--run"))
+#: Options behind which an interpreter finds its program's text on the command line, in place of a file.
+_GIVEN_HERE = {
+    "python": ("-c",), "pypy": ("-c",), "perl": ("-e", "-E"), "ruby": ("-e",), "Rscript": ("-e",), "lua": ("-e",),
+    "julia": ("-e", "-E", "--eval", "--print"), "node": ("-e", "-p", "--eval", "--print"), "octave": ("--eval",),
+    "php": ("-r", "--run"),
+}  # fmt: skip
 _FILLED = "\0"  # stands where a parameter is filled in
 _SEPARATORS = ";|&()\n"
 
@@ -129,7 +133,8 @@ def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
         if _AWK.fullmatch(name):
             yield from _behind_f(rest, files)
         elif _INTERPRETER.fullmatch(name):
-            yield from _read_by(rest, files, is_shell=bool(_SHELL.fullmatch(name)))
+            given = next((options for one, options in _GIVEN_HERE.items() if name.startswith(one)), ())
+            yield from _read_by(rest, files, bool(_SHELL.fullmatch(name)), given)
 
 
 def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
@@ -141,13 +146,16 @@ def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
             yield from _among(word[2:], files)
 
 
-def _read_by(words: Sequence[str], files: frozenset[str], is_shell: bool) -> Iterator[str]:
-    """The first file behind an interpreter; of `sh -c TEXT` those that the text's commands read."""
+def _read_by(words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]) -> Iterator[str]:
+    """Yield the first file behind an interpreter; of `sh -c TEXT` those that the text's commands read.
+
+    `given`: options of this interpreter behind which its program's text stands.
+    """
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if is_shell and re.fullmatch(r"-[a-z]*c", word):
             yield from (name for command in _commands(following) for name in _scripts(command, files))
             return
-        if not is_shell and word in _GIVEN_HERE:
+        if word in given:
             return
         if not is_shell and word == "-m":  # python3 -m package.module
             yield from _among(f"{following.replace('.', '/')}.py", files)

@@ -238,8 +238,10 @@ class Store:
     async def among_todays(self, numbers: Sequence[int]) -> dict[int, bool]:
         """Which of these tasks are among today's sets; the value tells whether something of them is stored."""
         table = schema.tasks
-        query = select(table.c.number, _REDONE).where(table.c.plan == self.plan, table.c.number.in_(numbers))
-        rows = await self.call(lambda connection: connection.execute(query).all())
+        among = text("number IN (SELECT value FROM json_each(:numbers))")  # as one text: there may be very many
+        query = select(table.c.number, _REDONE).where(table.c.plan == self.plan, among)
+        given = {"numbers": json.dumps(list(numbers))}
+        rows = await self.call(lambda connection: connection.execute(query, given).all())
         return {number: bool(redone) for number, redone in rows}
 
     async def remember_program(self, parts: str) -> int:

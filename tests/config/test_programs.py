@@ -32,6 +32,8 @@ PYTHONS = {"s.py", "mod.py", "pkg/tool.py"}
         ("/usr/bin/python3.11 -u ./s.py {{ n }}", PYTHONS),
         ("env A=1 nice python s.py", PYTHONS),
         ("python3 -W ignore s.py", PYTHONS),
+        ("python3 -E s.py", PYTHONS),
+        ("perl -E 'say 1' data.txt", set()),
         ("python3 -m pkg.tool data.txt", PYTHONS),
         ("python3 -c 'print(1)' data.txt", set()),
         ("cat s.py data.txt", set()),
