@@ -21,6 +21,7 @@ from .errors import ConfigError
 from .model import Input, Work
 from .pattern import Pattern, Values
 from .record import record
+from .segments import Segment
 
 #: Linux takes no longer argument, its closing NUL included (MAX_ARG_STRLEN).
 LONGEST_ARGUMENT = 128 * 1024
@@ -76,7 +77,7 @@ class Recipe:
         """`{{ worker }}` alone is the name of a file; what depends on parameters stays open."""
         if self.worker is None or word.names != {"worker"}:
             return word
-        return Pattern.parse(word.fill({"worker": self.worker}))
+        return Pattern([Segment(False, word.fill({"worker": self.worker}))])  # a name is text, also one with {{
 
     def _is_program(self, one: InputPattern, read: set[str], endings: set[str]) -> bool:
         path = one.pattern.literal if one.is_file else None

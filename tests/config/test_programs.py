@@ -80,6 +80,14 @@ def test_an_interpreter_that_reads_the_worker_has_modules_among_the_inputs(tmp_p
     assert set(made.program()) == {"worker any", *(f"input {name}" for name in PYTHONS)}
 
 
+def test_a_worker_may_be_called_like_a_pattern(tmp_path: Path) -> None:
+    sweep(tmp_path, "x")
+    (tmp_path / "{{ n.sh").write_text("echo")
+    (tmp_path / "{{ n.sh").chmod(0o755)
+    made = sweep(tmp_path, "'sh {{ worker }} {{ n }}'", "worker: '{{ n.sh'\n")
+    assert {one.name for one in made.recipe.programs} == {"run.sh"}
+
+
 def test_a_file_that_a_parameter_chooses_is_data_whatever_it_is(tmp_path: Path) -> None:
     sweep(tmp_path, "x")
     (tmp_path / "1.sh").write_text("#!/bin/sh\n")
