@@ -1,13 +1,15 @@
 """The client as one file: a zip of client/ that Python runs. Knows nothing of what is in it but file names.
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (so that no
-version of zlib shows, and a Python without zlib can run it).
+version of zlib shows, and a Python without zlib can run it). Docstrings and comments stay here: they are a fifth of
+what each host would fetch. The lines keep their numbers, so that a traceback from a host points into our source.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from functools import cache
 from importlib.util import find_spec
@@ -17,6 +19,8 @@ PACKAGE = "spe_client"
 INSTALLED = "installed.py"  # of no use in the one file
 SHEBANG = b"#!/usr/bin/env python3\n"
 DATE = (1980, 1, 1, 0, 0, 0)
+DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
 
 
 @cache
@@ -50,8 +54,18 @@ def _members() -> list[tuple[str, bytes]]:
         if path.name == INSTALLED:
             continue
         name = path.name if path.name == "__main__.py" else f"{PACKAGE}/{path.name}"
-        members.append((name, path.read_bytes()))
+        members.append((name, stripped(path.read_bytes())))
     return members
+
+
+def stripped(source: bytes) -> bytes:
+    """Return the source without docstrings and whole-line comments, each line at its old number.
+
+    It goes by how client/ is written: what begins a line with three quotes is a docstring. A test compares the
+    syntax trees of both.
+    """
+    bare = DOCSTRING.sub(lambda found: found[1] + b'""' + b"\n" * found[0].count(b"\n"), source)
+    return COMMENT.sub(b"", bare)
 
 
 def _folder() -> Path:
