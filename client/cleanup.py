@@ -3,7 +3,7 @@
 import http.client
 import os
 import sys
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 from . import folders, log
 from .base import Base
@@ -11,19 +11,22 @@ from .cache import Worker
 from .connection import describe
 from .ends import Ending
 from .patience import HOME_TIME, within
-from .wire import Master
+from .wire import Master, Query
 
 BYE_TIME = 3.0
 
 
-def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
-    """All of it, whatever of it fails; the master hears of it last, and nothing when the home hangs."""
+def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
+    """All of it, whatever of it fails; the master hears of it last, and nothing when the home hangs.
+
+    `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
+    """
     if not within(HOME_TIME, lambda: _leave_home(config, worker)):
         base.remove_what_is_here()
         return
     _try(base.remove)
     if config:
-        say_bye(master)
+        say_bye(master, killed)
 
 
 def _leave_home(config: Dict[str, str], worker: Optional[Worker]) -> None:
@@ -59,12 +62,23 @@ def _delete(path: str) -> None:
 
 
 def say_bye(master: Master, killed: bool = False) -> None:
-    """The last request; `killed`: somebody else says it for a client that can't."""
+    """The last request; `killed`: for a client that can't, or of which a part was killed."""
+    _say(master, "/bye", [("killed", 1)] if killed else [])
+
+
+def give_back(master: Master, tickets: List[int]) -> None:
+    """These end with us, and had no part in why we end."""
+    if tickets:
+        _say(master, "/back", [("ticket", one) for one in tickets])
+
+
+def _say(master: Master, path: str, query: Query) -> None:
+    """Once: nobody waits for the answer."""
     line = master.line()
     try:
-        line.once("/bye", [("killed", 1)] if killed else [], timeout=BYE_TIME, connect=BYE_TIME)
+        line.once(path, query, timeout=BYE_TIME, connect=BYE_TIME)
     except (OSError, http.client.HTTPException) as fault:
-        log.say("could not say bye: %s" % describe(fault))
+        log.say("could not say %s: %s" % (path[1:], describe(fault)))
     except Ending as ending:
         log.say(ending.text)
     line.close()

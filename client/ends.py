@@ -3,6 +3,7 @@
 import errno
 import sys
 import traceback
+from typing import List
 
 OK = 0
 OTHER = 1
@@ -24,6 +25,14 @@ class Ending(Exception):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Killed(Ending):
+    """A process of the client is no more, maybe by one of these tickets that had begun: they count as lost with it."""
+
+    def __init__(self, text: str, begun: List[int]) -> None:
+        super().__init__(OTHER, text)
+        self.begun = begun
 
 
 class SessionRefused(Ending):

@@ -13,20 +13,31 @@ from . import ends, log, tree
 from .base import Base
 from .memory import go_first, why_killed
 from .patience import HOME_TIME, within
+from .trust import Moment
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
 
 
-def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callable[[], None]]) -> int:
-    """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up."""
+def guarded(
+    work: Callable[[], int], base: Base, last_words: Callable[[], Callable[[], None]], host_ends: Moment
+) -> int:
+    """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up.
+
+    `host_ends` is set when a signal tells us to end: what dies from then on died with its host.
+    """
+
+    def pass_on(number: int, _: Any) -> None:
+        host_ends.set(1.0)
+        tree.send(client, number)
+
     tree.adopt_orphans()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
     if not client:
         os._exit(_work(work))
     for number in SIGNALS:
-        signal.signal(number, lambda number, _: tree.send(client, number))
+        signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     status = _wait_for(client)
     _end_all()

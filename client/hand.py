@@ -9,8 +9,9 @@ from collections import deque
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
-from . import ends, tree
+from . import ends, timeouts, tree
 from .children import Children
+from .held_back import Reports, hold_time
 from .mail import Mail
 from .place import MOST_KEPT, Places
 from .post import Gone, Post
@@ -21,8 +22,8 @@ from .terms import Terms
 from .trust import Trust, clock
 
 LONGEST_WAIT = 0.5  # seconds between looks at the clock while programs run: of a sleep, so much may count as awake
-ASLEEP = 2.0  # seconds later than awaited, after which we were stopped
 STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
+HASTE = 2.0  # the same where the host ends: five seconds after TERM comes KILL
 TOGETHER = 8  # short tasks whose directories are made, and whose results are read, one after the other
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
 
@@ -38,20 +39,20 @@ class Hand:
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(terms.base)
-        self.stopping = False
-        self._unsaid: List[Attempt] = []  # the client has not been told what came of them
-        self._due = 0.0  # when it is to be told at the latest
+        self.reports = Reports()
+        self.stopping = self.is_lost = False  # lost: the host was told to end, what our programs say does not count
+        self._due = 0.0  # when the client is to hear of short tasks at the latest
         self._numbers = sorted(slots, reverse=True)
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
-            "stop": self.stop, "watch": self.watch,
+            "stop": self.stop, "watch": self.watch, "here": lambda _: self._say("here"),
         }  # fmt: skip
 
     def run(self) -> None:
         """Until there is nobody to work for."""
-        self._mail.hear_signals(lambda *_: None)  # who is to end is told so by the client
-        self._mail.hear_children()
+        self._mail.hear_signals(lambda number, _: self.told_to_end(number, 0))
+        self._mail.hear_by_file(self.told_to_end)
         while not self.stopping:
             self.wait()
             self.reap()
@@ -67,18 +68,20 @@ class Hand:
 
     def wait(self) -> None:
         """Until a program ends, the client says something, or a time is due."""
-        if not (self.running or self.ending or self.past or self._unsaid):
+        if not (self.running or self.ending or self.past or self.reports):
             return self._wait(None)
         began = time.monotonic()
         due = began + LONGEST_WAIT
-        if self.past or self._unsaid:
+        if self.past or self._may_gather():
             due = min(due, self._due)
+        elif self.reports:
+            due = min(due, self.reports.due() or due)
         for attempt in self.running.values():
             due = min(due, attempt.due or due)
         for attempt in self.ending:
             due = min(due, attempt.give_up)
         self._wait(max(0.0, due - began))
-        return self._forgive(time.monotonic() - max(began, due))
+        return timeouts.forgive(self.running.values(), time.monotonic() - max(began, due))
 
     def _wait(self, patience: Optional[float]) -> None:
         """And do what the client orders."""
@@ -95,6 +98,7 @@ class Hand:
             attempt = self.running.pop(pid, None)
             if attempt is not None:
                 attempt.ended(status, usage)
+                attempt.tell_at = time.monotonic() + hold_time(attempt)
                 self.ending.append(attempt)
 
     def settle(self) -> None:
@@ -110,7 +114,7 @@ class Hand:
         for one in gone:
             one.is_left_behind = bool(alive)
             self._numbers.append(one.slot)
-        if gone and not (self.past or self._unsaid):
+        if gone and not (self.past or self.reports.fresh):
             self._due = now + GATHER
         self.past.extend(gone)
         if self.ready and any(one.reason and not one.dropped for one in gone):
@@ -123,13 +127,13 @@ class Hand:
 
     def report(self) -> None:
         """Tell the client what came of tasks; of short ones several at once, while there is enough to do."""
-        if self._unsaid and not self._may_gather():
-            self._say("done", [attempt.told() for attempt in self._unsaid])
-            self._unsaid.clear()
+        if self.reports and not self._may_gather():
+            self.reports.tell(self._say)
 
     def _may_gather(self) -> bool:
         """While the client waits for nothing, and more ends soon."""
-        return bool(self.ready) and (self.past or self._unsaid)[-1].is_short() and time.monotonic() < self._due
+        last = (self.past or self.reports.fresh)[-1:]
+        return bool(self.ready and last and last[0].is_short()) and time.monotonic() < self._due
 
     def read_past(self) -> None:
         """What programs left, while others run; of short ones several one after the other, which costs less."""
@@ -147,16 +151,7 @@ class Hand:
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
-        now = time.monotonic()
-        for attempt in self.running.values():
-            if not attempt.due or now < attempt.due:
-                continue
-            if attempt.kill_at:
-                attempt.kill()
-                attempt.kill_at = now + 1.0
-            else:
-                attempt.timed_out = True
-                attempt.stop()
+        timeouts.enforce(self.running.values())
 
     def end(self) -> None:
         """All programs end, and what they left."""
@@ -171,10 +166,10 @@ class Hand:
             attempt.kill()
         self._until_gone()
         self.children.kill_all(self.running)
-        self.report()
+        self.reports.tell_all(self._say, self.is_lost)
 
     def _until_gone(self) -> None:
-        end = time.monotonic() + STOP_TIME
+        end = time.monotonic() + (HASTE if self.is_lost else STOP_TIME)
         while (self.running or self.ending) and time.monotonic() < end:
             self._mail.wait(0.05)
             self.reap()
@@ -189,7 +184,7 @@ class Hand:
 
     def drop(self, ticket: int) -> None:
         """Somebody else has done it. Its program ends, its result is of no use."""
-        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure]:
+        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure, *self.reports]:
             if attempt.task.ticket == ticket and not attempt.dropped:
                 attempt.dropped = True
                 if attempt.pid in self.running:
@@ -217,9 +212,16 @@ class Hand:
         """The master has answered for all tickets held then; those it called back are dropped."""
         self._begin_unsure(began)
 
-    def stop(self, _: Any) -> None:
-        """The client ends."""
-        self.stopping = True
+    def stop(self, is_lost: bool) -> None:
+        """The client ends; `is_lost`: its host does, and nothing that ended just now counts."""
+        self.stopping, self.is_lost = True, self.is_lost or is_lost
+
+    def told_to_end(self, number: int, sender: int) -> None:
+        """A signal that ends hosts has come. A program of ours that sends it to its hand ends no host by it."""
+        if sender and tree.session_of(sender) in self.running:
+            return
+        self.stopping = self.is_lost = True
+        self._say("told to end", number)
 
     # -- inside
 
@@ -260,12 +262,6 @@ class Hand:
             self._say("watched", attempt.task.ticket)
         return None
 
-    def _forgive(self, late: float) -> None:
-        """We were stopped for a while: no program's timeout runs meanwhile."""
-        if late > ASLEEP:
-            for attempt in self.running.values():
-                attempt.deadline += late if attempt.deadline else 0.0
-
     def _begin_unsure(self, began: float) -> None:
         """Those that the pings since then have named."""
         unsure, self.unsure = self.unsure, []
@@ -282,7 +278,7 @@ class Hand:
         if self.terms.together and not attempt.dropped:
             pack(attempt, self.terms)
         attempt.leave(self.places)
-        self._unsaid.append(attempt)
+        self.reports.fresh.append(attempt)
 
 
 def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:

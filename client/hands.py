@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
-from typing import Any, Callable, List, Optional, Tuple
+import time
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import tree
+from . import facts, tree
 from .hand import STOP_TIME, work
 from .memory import why_killed
 from .post import Gone, Message, Post
@@ -15,6 +16,9 @@ from .trust import Trust
 
 MOST = 4  # each is good for some two thousand programs a second
 END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
+LEFT = ("done", "ended", "back", "unbegun")  # tickets named in these have no slot any more, or never had
+ASK_EVERY, LONGEST_LOOK = 5.0, 2.5  # seconds between questions whether hands are there; of a pause, what may count
+STOPPED_SILENCE, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
 
 
 class _One:
@@ -22,7 +26,20 @@ class _One:
 
     def __init__(self, pid: int, post: Post, slots: int) -> None:
         self.pid, self.post, self.slots = pid, post, slots
-        self.given = 0  # tasks that it has not reported yet
+        self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
+        self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
+
+    @property
+    def given(self) -> int:
+        """How many tasks it has that have not ended."""
+        return len(self.tickets)
+
+    def is_dead(self) -> bool:
+        """Whether it has been silent for so long that it must be: stopped, or stuck, but not by a slow disk."""
+        if self.silent < STOPPED_SILENCE:
+            return False
+        state = (facts.stat_of(self.pid) or [""])[0]
+        return state == "T" or (self.silent >= LONGEST_SILENCE and state != "D")
 
 
 class Hands:
@@ -30,6 +47,7 @@ class Hands:
 
     def __init__(self, slots: int, terms: Terms, trust: Trust) -> None:
         self._all: List[_One] = []
+        self._looked = self._asked = time.monotonic()
         count = min(MOST, slots)
         for first in range(1, count + 1):
             self._all.append(self._start(list(range(first, slots + 1, count)), terms, trust))
@@ -64,7 +82,7 @@ class Hands:
             attempt = following() if one.given < one.slots * (1 + near) else None
             if attempt is None:
                 break
-            one.given += 1
+            one.tickets[attempt.task.ticket] = None
             batch.append(attempt.given())
         for one, batch in given:
             if batch:
@@ -77,8 +95,12 @@ class Hands:
             try:
                 messages = one.post.heard()
             except Gone:
-                messages = [("fault", self._bury(one))]
-            one.given -= sum(len(argument) for name, argument in messages if name in ("done", "back", "unbegun"))
+                messages = [("killed", self._bury(one))]
+            if messages:
+                one.asked = one.silent = 0.0
+            for name, argument in messages:
+                for told in argument if name in LEFT else ():
+                    one.tickets.pop(told[0], None)
             found += messages
         return found
 
@@ -96,15 +118,30 @@ class Hands:
             one.post.send(name, argument)
         return len(self._all)
 
-    def _bury(self, one: _One) -> str:
-        """Why it is gone."""
+    def look_after(self, now: float) -> None:
+        """End hands that do not answer any more. Only time in which this process was awake counts."""
+        awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
+        for one in self._all:
+            if one.asked:
+                one.silent += awake
+                if one.is_dead():
+                    tree.send(one.pid, signal.SIGKILL)
+            elif one.tickets and now - self._asked >= ASK_EVERY:
+                one.asked = now
+                one.post.send("here")
+        if now - self._asked >= ASK_EVERY:
+            self._asked = now
+
+    def _bury(self, one: _One) -> Tuple[str, List[int]]:
+        """Why it is gone, and the tickets that it had begun."""
         self._all.remove(one)
         one.post.close()
         status = os.waitpid(one.pid, 0)[1]
+        begun = list(one.tickets)[: one.slots]
         if not os.WIFSIGNALED(status):
-            return "a process of the client has ended"
+            return "a process of the client has ended", begun
         number = os.WTERMSIG(status)
-        return "a process of the client was killed by signal %d%s" % (number, why_killed(-number))
+        return "a process of the client was killed by signal %d%s" % (number, why_killed(-number)), begun
 
     def kill(self) -> None:
         """Those that have not ended."""

@@ -8,42 +8,44 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
 from . import ends
 from .ahead import Pace
 from .children import Children
+from .cleanup import give_back
 from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
 from .orders import Orders
-from .room import Room
 from .sending import Senders
-from .slot import Attempt, Told
+from .slot import Attempt, Ended, Told
 from .talk import Asker, Listener, Pinger, Returner
-from .trust import clock
+from .tickets import Tickets
+from .trust import Moment
 from .wire import Master
 
 LONGEST_WAIT = 2.0
+LAST_RESULTS, HASTE = 5.0, 1.0  # seconds for results that are ready; where the host ends, a KILL is near
 LAST_WORDS = 2.0  # seconds for answers to questions about what ran here
-OVER_GRACE = 10.0  # a master that said the sweep is over need not be waited for
 
 
-class Loop:
+class Loop(Tickets):
     """Keeps so many slots busy until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(self, master: Master, base: str, slots: int, worker: str, pace: Pace, hands: Hands) -> None:
         """`worker`: its path, if there is one."""
-        self.master, self.base = master, base
+        super().__init__(master, slots)
+        self.base = base
         self.worker_path, self.worker_name = worker, os.path.basename(worker)
-        self.room, self.pace, self.hands = Room(slots), pace, hands
+        self.pace, self.hands = pace, hands
         self.load = Load()
         self.holds = True  # whether requests may be held by the master
         self.orders = Orders(self, [])
-        self.held: Dict[int, Attempt] = {}  # by ticket: all that is ours until it was delivered
         self.ready: Deque[Attempt] = deque()  # waiting for a hand with room
         self.working: Dict[int, Attempt] = {}  # by ticket: what a hand has
         self.over: Optional[ends.Ending] = None
+        self.host_ends = Moment(0.0)  # not 0 once we were told; the guard looks, too
         self._is_unsure = False  # a hand waits for the master's word before it begins what it has
         self._recalled = 0  # hands that have been asked for what they have not begun
         self._owed = 0  # tickets that others should have
@@ -53,6 +55,8 @@ class Loop:
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
             "unsure": self._heard_unsure, "fault": self._heard_fault, "watched": self._heard_watched,
+            "ended": self._heard_ended, "killed": self._heard_killed, "told to end": self._told_to_end,
+            "here": lambda _: None,
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -79,6 +83,7 @@ class Loop:
         self.load.note(min(len(self.working), self.room.slots))
         self._mail.wait(LONGEST_WAIT, self.hands.posts)
         self._is_unguarded()
+        self.hands.look_after(time.monotonic())
 
     def hear(self) -> None:
         """What the hands say."""
@@ -96,17 +101,21 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
+        held = dict(self.held)
         self._drop_ready()
-        self.hands.tell("stop")
+        self.hands.tell("stop", self.host_ends.is_set())
         self._until(lambda: not self.hands.posts, END_TIME)
         self.hands.kill()
         Children(self.base).kill_all({})
         for attempt in list(self.working.values()):
             attempt.dropped = True
             self._done([attempt])
+        if isinstance(self.over, ends.Killed):  # only what had begun below that process may be why
+            give_back(self.master, [one for one, its in held.items() if its.dropped and one not in self.over.begun])
         if self.over is not None and self.over.code not in (ends.REFUSED, ends.NOT_REACHED):
-            self._until(lambda: not any(not one.dropped for one in list(self.held.values())), 5.0)
-            self._until(lambda: not self.orders.carriers, LAST_WORDS)
+            patience = HASTE if self.host_ends.is_set() else LAST_RESULTS
+            self._until(lambda: not any(not one.dropped for one in list(self.held.values())), patience)
+            self._until(lambda: not self.orders.carriers, min(patience, LAST_WORDS))
         self.master.stopping.set()
         self.asker.line.close()
 
@@ -174,29 +183,9 @@ class Loop:
 
     # -- called by the other threads, in theirs
 
-    def hold(self, attempts: List[Attempt], asked: float) -> None:
-        """These tickets are ours from now on; an answer that was long on its way may be overtaken."""
-        sure, now = self.pinger.trust.covers(asked), clock()
-        for attempt in attempts:
-            attempt.sure, attempt.held_at = sure, now
-        self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
-        self.room.change(len(attempts), len(attempts))
-        self.pinger.now.set()
-
-    def release(self, attempts: List[Attempt]) -> None:
-        """These are delivered, or dropped, and cleared away."""
-        for attempt in attempts:
-            self.held.pop(attempt.task.ticket, None)
-        self.room.change(0, -len(attempts))
-
     def is_busy(self) -> bool:
         """Whether more will end soon."""
         return bool(self.ready or self.working)
-
-    def told_over(self) -> None:
-        """The master said that the sweep is over, while we still have tickets: ask which are of use."""
-        self.master.grace = min(self.master.grace, OVER_GRACE)
-        self.pinger.now.set()
 
     # -- said by a hand
 
@@ -207,8 +196,13 @@ class Loop:
             attempt = self.working.get(ticket)
             if attempt is not None:
                 attempt.hear(came)
+                attempt.dropped = attempt.dropped or self.host_ends.is_set()
                 done.append(attempt)
         self._done(done)
+
+    def _heard_ended(self, ended: List[Ended]) -> None:
+        """Their slots are free; what came of them follows in a moment."""
+        self._leave([(self.working[one], wall, failed) for one, wall, failed in ended if one in self.working])
 
     def _heard_unbegun(self, told: List[Told]) -> None:
         """A hand has given back what it had not begun, after a failure."""
@@ -234,12 +228,21 @@ class Loop:
     def _heard_fault(self, text: str) -> None:
         self.end(ends.Ending(ends.OTHER, text))
 
+    def _heard_killed(self, why: Tuple[str, List[int]]) -> None:
+        """A hand is no more, and so are the programs that ran below it: one of them may have killed it."""
+        self.end(ends.Killed(why[0], why[1]))
+
+    def _told_to_end(self, number: int) -> None:
+        """The host ends, or somebody ends all that is ours on it: what programs say from now on counts for nothing."""
+        self.host_ends.set(1.0)
+        self.end(ends.Ending(128 + number, "ended by signal %d" % number))
+
     # -- inside
 
     def _is_unguarded(self) -> bool:
         if os.getppid() == self._parent:
             return False
-        self.end(ends.Ending(ends.OTHER, "the process that guards the client was killed"))
+        self.end(ends.Killed("the process that guards the client was killed", list(self.working)))
         return True
 
     def _recall(self) -> None:
@@ -268,19 +271,28 @@ class Loop:
         return None
 
     def _done(self, attempts: List[Attempt]) -> None:
+        self._leave([
+            (one, float(one.usage.get("wall", 0.0)), bool(one.reason and not one.dropped))
+            for one in attempts if not one.has_left
+        ])  # fmt: skip
         for attempt in attempts:
             self.working.pop(attempt.task.ticket, None)
             self._heard_watched(attempt.task.ticket)
-            if attempt.reason and not attempt.dropped:
-                self.pace.failed()
-            elif "wall" in attempt.usage:
-                self.pace.note(attempt.usage["wall"])
-        self.room.change(-len(attempts), 0, self.pace.ahead())
-        for attempt in attempts:
             self.senders.put(attempt)
         if self.pace.is_doubtful and (self.ready or self.hands.are_waiting()):
             self.give_back(len(self.held))
 
+    def _leave(self, left: List[Tuple[Attempt, float, bool]]) -> None:
+        """Slots are free: of these attempts, with the seconds that each took and whether it failed."""
+        for attempt, wall, failed in left:
+            attempt.has_left = True
+            if failed:
+                self.pace.failed()
+            elif wall:
+                self.pace.note(wall)
+        if left:
+            self.room.change(-len(left), 0, self.pace.ahead())
+
     def _on_signal(self, number: int, _: Any) -> None:
         if not self._is_unguarded():  # which comes with a signal, where the system has such a thing
-            self.end(ends.Ending(128 + number, "ended by signal %d" % number))
+            self._told_to_end(number)

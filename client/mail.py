@@ -9,6 +9,7 @@ from typing import Any, Callable, Deque, List, Optional, Sequence, Tuple
 from . import tree
 from .post import Post
 
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals by which a client, or its whole host, is ended
 Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
 
 
@@ -21,17 +22,23 @@ class Mail:
         os.set_blocking(self._ring, False)
         os.set_blocking(bell, False)
         self._bells = [bell]
+        self._signals: List[int] = []  # files of signals
+        self._told_to_end: Callable[[int, int], None] = lambda number, sender: None
 
     def hear_signals(self, ended: Callable[[int, Any], None]) -> None:
         """Children that end ring; the signals that end a client ring and call `ended`. For the main thread."""
         signal.set_wakeup_fd(self._ring)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler of ours, or else the bell would not ring
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in ENDS:
             signal.signal(number, ended)
 
-    def hear_children(self) -> None:
-        """Those that end ring without a handler of ours, which would have `wait` begin anew."""
-        self._bells += tree.ends_of_children()
+    def hear_by_file(self, told_to_end: Callable[[int, int], None]) -> None:
+        """Hear signals by a file, where the system has such a thing: a handler would have `wait` begin anew.
+
+        `told_to_end` gets the number of a signal that ends hosts, and the process that sent it.
+        """
+        self._told_to_end = told_to_end
+        self._signals = tree.file_of_signals([signal.SIGCHLD, *ENDS])
 
     def post(self, function: Callable[..., None], arguments: Tuple[Any, ...]) -> None:
         """From any thread: have this done by the loop."""
@@ -46,14 +53,22 @@ class Mail:
 
         Those that can be read.
         """
-        ends: List[Any] = [*self._bells, *posts]
+        ends: List[Any] = [*self._bells, *self._signals, *posts]
         found = select.select(ends, [post for post in posts if post.unsent], [], patience)
         for bell in self._bells:
             if bell in found[0]:
                 os.read(bell, 4096)
+        for file in self._signals:
+            if file in found[0]:
+                self._hear_signals_of(file)
         for post in found[1]:
             post.flush()
         return [post for post in posts if post in found[0]]
+
+    def _hear_signals_of(self, file: int) -> None:
+        for number, sender in tree.signals_in(os.read(file, 4096)):
+            if number != signal.SIGCHLD:
+                self._told_to_end(number, sender)
 
     def take(self) -> None:
         """Do what was posted."""

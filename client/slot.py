@@ -31,6 +31,7 @@ BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
 
 Given = Tuple[Tuple[Any, ...], bool, float, bool]  # a task, whether it is sure, held since, whether it is prepared
 Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
+Ended = Tuple[int, float, bool]  # a ticket, seconds, whether it failed
 _told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
 
 
@@ -47,6 +48,7 @@ class Attempt:
         self.folder, self.stdout, self.stderr = self.place.work, self.place.stdout, self.place.stderr
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
+        self.tell_at = 0.0  # when the client may hear what came of it
         self.stopped_at = 0.0  # since when it is paused by hand
         self.timed_out = self.dropped = False
         self.sure, self.held_at = True, 0.0  # whether it may begin without a ping that names it, held since then
@@ -58,6 +60,7 @@ class Attempt:
         self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # somebody looks into its place
+        self.has_left = False  # its slot is free; in the client
 
     # -- from the client to a hand and back
 
@@ -75,6 +78,10 @@ class Attempt:
     def told(self) -> Told:
         """What the hand says of it, in the end or when it gives it back."""
         return self.task.ticket, _told(self)
+
+    def ending_told(self) -> Ended:
+        """What the hand says when its slot is free and its report is held back."""
+        return self.task.ticket, float(self.usage.get("wall", 0.0)), bool(self.reason)
 
     def hear(self, came: Tuple[Any, ...]) -> None:
         """The client hears it; what it has dropped itself stays so."""

@@ -19,7 +19,7 @@ from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
 from .terms import Terms
-from .trust import Trust
+from .trust import Moment, Trust
 from .wire import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
@@ -44,8 +44,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
-        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base, client.last_words))
-    return guard.guarded(lambda: client.work(lambda code, text: None), base, client.last_words)
+        return detached(client.guarded)
+    return client.guarded(lambda code, text: None)
 
 
 class Client:
@@ -56,6 +56,11 @@ class Client:
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
+        self.host_ends = Moment(0.0)  # not 0 once a signal has told that the host ends; guard and client share it
+
+    def guarded(self, ready: Ready) -> int:
+        """Work, in a process below a guard."""
+        return guard.guarded(lambda: self.work(ready), self.base, self.last_words, self.host_ends)
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
@@ -75,7 +80,8 @@ class Client:
         """Said by the guard when the client was killed: what it had need not wait until its lease is over."""
         self.master.client = self.base.client_id()
         self.master.address = self.base.reread() or self.master.address
-        return lambda: say_bye(self.master, killed=True) if self.master.client else None
+        killed = not self.host_ends.is_set()
+        return lambda: say_bye(self.master, killed) if self.master.client else None
 
     def _work_in_folder(self, ready: Ready) -> int:
         try:
@@ -88,7 +94,7 @@ class Client:
         except Exception:
             ending = ends.unforeseen()
         code = _told(ready, ending)
-        clean_up(self.master, self.base, self.config, self.worker)
+        clean_up(self.master, self.base, self.config, self.worker, isinstance(ending, ends.Killed))
         return code
 
     def _session(self, ready: Ready) -> ends.Ending:
@@ -154,6 +160,7 @@ class Client:
         terms = Terms(self.base.path, variables, worker, together, most, is_yes(self.config, "Files"))
         hands = Hands(slots, terms, trust)
         loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
+        loop.host_ends = self.host_ends
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
         files = Files(os.path.join(self.base.path, "files"))

@@ -9,12 +9,13 @@ import signal
 import struct
 import subprocess
 from functools import lru_cache
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import facts
 
 _SUBREAPER, _PDEATHSIG = 36, 1
 MANY = 65536  # bytes of numbers of processes
+SIGNAL = 128  # bytes of one in a file of signals
 _CHILDREN = "/proc/%d/task/%d/children"
 
 
@@ -35,14 +36,21 @@ def _library() -> Any:
     return ctypes.CDLL(None)
 
 
-def ends_of_children() -> List[int]:
-    """A file to be read when a child has ended, as SIGCHLD is blocked from now on; none but on Linux."""
-    wanted = struct.pack("L", 1 << (signal.SIGCHLD - 1)) + bytes(124)
+def file_of_signals(numbers: Sequence[int]) -> List[int]:
+    """Return a file from which these signals are read, as they are blocked from now on; none but on Linux."""
+    wanted = struct.pack("L", sum(1 << (number - 1) for number in numbers)) + bytes(124)
     file = _call("signalfd", -1, wanted, os.O_NONBLOCK | os.O_CLOEXEC)
     if file < 0:
         return []
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     return [file]
+
+
+def signals_in(content: bytes) -> Iterator[Tuple[int, int]]:
+    """Yield (number, process that sent it) of each signal in what was read of such a file."""
+    for at in range(0, len(content), SIGNAL):
+        number, _, _, sender = struct.unpack_from("=Iiii", content, at)
+        yield number, sender
 
 
 def _call(name: str, *arguments: Any) -> int:

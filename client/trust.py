@@ -51,6 +51,10 @@ class Moment:
         """As somebody set it last."""
         return float(struct.unpack_from("d", self._memory)[0])
 
+    def is_set(self) -> bool:
+        """Whether it is another than 0."""
+        return self.get() != 0.0
+
 
 class Trust:
     """Renewed by each round of pings; it lasts as long as the lease of a ticket. Without pings it lasts for ever."""

@@ -29,7 +29,8 @@ def test_what_a_hand_has_said_is_not_lost_when_another_dies_in_the_same_moment(d
     dead, gone_end = one(killed.pid)
     hands = Hands(0, NOTHING_YET, Trust(0))
     hands._all = [dead, alive] if dead_first else [alive, dead]
-    alive.given = 2
+    alive.tickets = {1: None, 2: None}
+    dead.tickets = {3: None, 4: None}
     its_end.send("done", [(1, {"exit_code": 0}), (2, {"exit_code": 0})])
     killed.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
@@ -37,7 +38,7 @@ def test_what_a_hand_has_said_is_not_lost_when_another_dies_in_the_same_moment(d
     told = dict(hands.heard())
     killed.returncode = -signal.SIGKILL  # it was waited for
     assert [ticket for ticket, _ in told["done"]] == [1, 2]
-    assert told["fault"].startswith("a process of the client was killed by signal 9")
+    assert told["killed"] == ("a process of the client was killed by signal 9", [3]), "it has one slot"
     assert hands.pids == [os.getpid()] and alive.given == 0
     alive.post.close()
     its_end.close()

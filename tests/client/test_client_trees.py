@@ -285,7 +285,8 @@ def nothing(*_, **__): raise OSError("no libc here")
 if sys.argv[1] == "elsewhere": ctypes.CDLL = nothing
 one = mail.Mail()
 one.hear_signals(lambda *_: None)
-one.hear_children()
+told = []
+one.hear_by_file(lambda number, sender: told.append((number, sender)))
 for moment in (0, 0.1):
     if not os.fork():
         time.sleep(moment)
@@ -293,9 +294,12 @@ for moment in (0, 0.1):
     began = time.monotonic()
     one.wait(60)
     assert time.monotonic() - began < 30 and os.wait()[1] == 0
-    assert not select.select(one._bells, [], [], 0)[0], "heard once"
+    assert not select.select(one._bells + one._signals, [], [], 0)[0], "heard once"
 handler_is_called = signal.SIGCHLD not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 assert handler_is_called == (sys.argv[1] == "elsewhere")
+os.kill(os.getpid(), signal.SIGTERM)
+one.wait(60)
+assert told == ([] if handler_is_called else [(signal.SIGTERM, os.getpid())])
 """
 
 
