@@ -15,7 +15,7 @@ from .events import Note
 from .handout import Handout
 from .keys import Times
 from .lifecycle import TaskEvent, TicketEvent
-from .model import Client, Failure, Output, Task, TaskState, Ticket, TicketState
+from .model import Client, Death, Failure, Output, Task, TaskState, Ticket, TicketState
 from .trust import Benched
 
 __all__ = ["MAX_LOST", "Farm"]
@@ -56,7 +56,8 @@ class Farm(Handout):
     def _revive(self, ticket: Ticket) -> None:
         task = self.tasks[ticket.task]
         self._move_ticket(ticket, TicketEvent.RENEW)
-        task.lost = max(0, task.lost - ticket.blamed)  # its host was slow, not killed
+        if ticket.blamed:  # its host was slow, not killed
+            task.lost, task.death = max(0, task.lost - 1), None
         ticket.blamed = False
         self._attach(task, ticket)
         self._unqueue(task)
@@ -202,14 +203,14 @@ class Farm(Handout):
         """Its host went silent, or left: the host's fault, no attempt is used up."""
         task = self.tasks[ticket.task]
         self._move_ticket(ticket, TicketEvent.LOSE)
-        # Who says goodbye was not killed by the task, nor by one that had not begun; of a client that never pinged,
-        # silence proves nothing about it.
-        ticket.blamed = silent and begun and ticket.leased
-        task.lost += ticket.blamed
-        task.shunned.add(ticket.host)
-        self.tally.lost(ticket.host)
         client = self.clients.get(ticket.client)
         killed = client is not None and client.gone  # then somebody said so in its stead
+        # Who says goodbye was not killed by the task, nor by one that had not begun; of a client that never pinged,
+        # silence proves nothing about it.
+        if silent and begun and ticket.leased:
+            self._blame(task, ticket, killed)
+        task.shunned.add(ticket.host)
+        self.tally.lost(ticket.host)
         how = "its client left" if not silent else f"its {'client was killed' if killed else 'host went silent'}"
         self.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
         self._detach(task, ticket)
@@ -217,6 +218,14 @@ class Farm(Handout):
             self.give_up(task, f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}")
         else:
             self._settle(task, f"host {ticket.host} {'was lost' if silent else 'left'}")
+
+    def _blame(self, task: Task, ticket: Ticket, killed: bool) -> None:
+        """The task may have killed its host; hosts that died together were killed by something else."""
+        silent_from = self._now if killed else ticket.word
+        death = Death(ticket.host, silent_from, min(self._now, silent_from + self.rules.ping))
+        if task.death is None or not death.is_of_one_cut(task.death):
+            ticket.blamed, task.death = True, death
+            task.lost += 1
 
     # -- hosts in doubt
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .record import Word, record
 
+ONE_CUT = 10.0  # seconds within which hosts die by one power cut
 #: A result as SQLite computes with it: an int beyond 64 bits is a text, NaN and what is no number are None.
 Number = int | float | str | None
 
@@ -129,6 +130,20 @@ class TicketState(Word):
     EXPIRED = "expired"  # another attempt won
 
 
+@record
+class Death:
+    """When a host was lost, in monotonic seconds: not before `earliest`, not after `latest`."""
+
+    host: str
+    earliest: float
+    latest: float
+
+    def is_of_one_cut(self, other: Death) -> bool:
+        """Whether the two may have one cause that is no task's: different hosts that died at about the same time."""
+        apart = max(self.earliest - other.latest, other.earliest - self.latest)
+        return self.host != other.host and apart <= ONE_CUT
+
+
 @dataclass(slots=True)
 class Task:
     """One parameter set of the sweep, as the farm holds it while it is waiting or running."""
@@ -138,6 +153,7 @@ class Task:
     state: TaskState = TaskState.WAITING
     attempts: int = 0  # used up: failed and rejected ones, not lost ones
     lost: int = 0  # attempts that died with their host
+    death: Death | None = None  # of the host that counted last
     faults: dict[str, int] = field(default_factory=dict)  # reason class -> attempts used up by it
     tickets: list[int] = field(default_factory=list)  # the live ones
     past: list[int] = field(default_factory=list)  # ended without a result, or lost

@@ -339,7 +339,7 @@ def test_a_goodbye_for_a_client_that_was_killed_counts_as_silence() -> None:
     for number in range(MAX_LOST):
         client = host(farm, f"h{number}")
         take(farm, client, 1)
-        farm.bye(5.0, client, killed=True)
+        farm.bye(5.0 + 20.0 * number, client, killed=True)
     assert farm.in_state[TaskState.FAILED] == 1
     assert any(isinstance(c, TaskMoved) and "hosts were lost" in c.reason for c in farm.changes)
 
@@ -571,3 +571,41 @@ def test_the_hosts_are_those_whose_clients_have_come_and_not_gone() -> None:
     assert host(farm, "c") and set(farm.hosts) == {"a", "c"}
     farm.bye(1.0, one)
     assert set(farm.hosts) == {"c"}
+
+
+def test_hosts_that_are_killed_within_ten_seconds_count_once_against_their_task() -> None:
+    """A power cut goes through a room: what runs there is lost again and again, and no task did that."""
+    farm = make_farm(1)
+    for number in range(MAX_LOST + 2):
+        take(farm, host(farm, f"h{number}"), 1)
+        farm.bye(100.0 + 2.0 * number, str(number + 1), killed=True)
+    assert farm.tasks[1].lost == 1 and not reasons(farm)
+    take(farm, host(farm, "later"), 1)
+    farm.bye(110.1, str(MAX_LOST + 3), killed=True)
+    assert farm.tasks[1].lost == 2
+
+
+def test_one_host_whose_client_is_killed_again_and_again_counts_each_time() -> None:
+    """That is no power cut, but a program that kills what it works for."""
+    farm = make_farm(1)
+    for number in range(MAX_LOST):
+        assert not reasons(farm)
+        take(farm, host(farm, "h"), 1)
+        farm.bye(5.0 + number, str(number + 1), killed=True)
+    assert reasons(farm) == ["3 hosts were lost while they ran it, the last one h"]
+
+
+def test_copies_of_a_task_on_hosts_that_fall_silent_together_count_once() -> None:
+    """When a silent host died is known only to the pause between two pings."""
+    farm = make_farm(1, copies=2, ping=30.0)
+    clients = [host(farm, name) for name in ("a", "b", "watcher")]
+    farm.walls.extend([1.0] * 5)
+    take(farm, clients[0])
+    farm.tick(50.0)
+    (copy,) = take(farm, clients[1], now=50.0)
+    assert farm.tasks[1].tickets == [1, copy.id]
+    for ticket, word in ((1, 60.0), (copy.id, 95.0)):
+        farm.ping(word, farm.tickets[ticket].client, [ticket])
+    farm.ping(300.0, clients[2], [])
+    farm.tick(300.0)
+    assert farm.tasks[1].lost == 1 and not farm.tasks[1].tickets
