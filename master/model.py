@@ -153,13 +153,13 @@ class Task:
     state: TaskState = TaskState.WAITING
     attempts: int = 0  # used up: failed and rejected ones, not lost ones
     lost: int = 0  # attempts that died with their host
-    death: Death | None = None  # of the host that counted last
     faults: dict[str, int] = field(default_factory=dict)  # reason class -> attempts used up by it
     tickets: list[int] = field(default_factory=list)  # the live ones
     past: list[int] = field(default_factory=list)  # ended without a result, or lost
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt went wrong
     key: bytes = b""  # what it computes from: what is handed out must have this identity
     planned: bool = True  # known to be one of today's sets; only these are ever queued
+    death: Death | None = None  # of the host that counted last among those lost
     redone: bool = False  # something of an earlier result of it is stored, until a new one replaces that
 
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -289,9 +289,12 @@ class Run:
             ticking = asyncio.create_task(self._tick(desk))
             watching = asyncio.create_task(self._watch_hosts(page.acts))
             looking = asyncio.create_task(keeping.watch())
+            beside = [ticking, watching, looking]
+            for task in beside:
+                task.add_done_callback(lambda _: desk.moved.set())
             try:
                 await gathering.begin()
-                await self._until_over(desk, fleet, gathering, feeding, reading)
+                await self._until_over(desk, fleet, gathering, feeding, [reading, *beside])
                 fleet.give_up()
                 reading.cancel()  # it may be at work still: Ctrl-C
                 await asyncio.wait([reading])
@@ -299,10 +302,10 @@ class Run:
                 await self._say_goodbye(desk, fleet)
                 await gathering.finish()
             finally:
-                for task in (reading, ticking, watching, looking):
+                for task in (reading, *beside):
                     task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(reading, ticking, watching, looking, return_exceptions=True)
+                    await asyncio.gather(reading, *beside, return_exceptions=True)
                 await fleet.close()
                 self.progress.end()
         statistics = await tables
@@ -366,13 +369,15 @@ class Run:
         )  # fmt: skip
 
     async def _until_over(
-        self, desk: Desk, fleet: Fleet, gathering: Gathering, feeding: Feeding, reading: asyncio.Task[None]
+        self, desk: Desk, fleet: Fleet, gathering: Gathering, feeding: Feeding, beside: Sequence[asyncio.Task[None]]
     ) -> None:
+        """Until all is done. What goes on beside is looked after: an error in one of these tasks ends the run."""
         standing = Standing(self.folder)
         while True:
             desk.moved.clear()
-            if reading.done():
-                reading.result()  # an error in the parameters ends the run
+            for task in beside:
+                if task.done():
+                    task.result()  # also an error in the parameters
             await feeding.feed()
             if desk.farm.waiting and not desk.farm.draining:
                 fleet.start()
