@@ -127,3 +127,27 @@ def test_a_setup_that_fails_is_told_with_its_last_words_and_exit_3(bench: Bench)
     assert done.code == 3, done
     assert "localhost: start failed" in done.err
     assert "no such module" in done.err
+
+
+BROKEN = """
+from spe.farm import Farm
+
+def broken(self, now):
+    raise RuntimeError("silence has no consequences any more")
+
+Farm.tick = broken
+"""
+
+
+def test_a_fault_in_what_goes_on_beside_a_run_ends_it_and_is_told(bench: Bench) -> None:
+    """Or else hosts would be lost without anybody noticing, and the run would go on for ever."""
+    bench.worker(WAITING)
+    bench.write("spe.yaml", COMMAND + "parameters: {grid: {x: [1]}}\nhosts: [localhost slots=1]\n")
+    (bench.root / "broken").mkdir()
+    (bench.root / "broken" / "sitecustomize.py").write_text(BROKEN)
+    running = bench.start("run", PYTHONPATH=str(bench.root / "broken"))
+    out, said = running.process.communicate(timeout=60)
+    assert running.process.returncode == 2, said
+    assert "silence has no consequences any more" in said and "a fault of spe's own" in said
+    bench.open_gate()
+    bench.ok("run")
