@@ -129,6 +129,7 @@ class Hand:
         """Tell the client what came of tasks; of short ones several at once, while there is enough to do."""
         if self.reports and not self._may_gather():
             self.reports.tell(self._say)
+            self._due = time.monotonic() + GATHER  # for those that must wait a moment more
 
     def _may_gather(self) -> bool:
         """While the client waits for nothing, and more ends soon."""

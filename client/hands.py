@@ -17,7 +17,8 @@ from .trust import Trust
 MOST = 4  # each is good for some two thousand programs a second
 END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
 LEFT = ("done", "ended", "back", "unbegun")  # tickets named in these have no slot any more, or never had
-ASK_EVERY, LONGEST_LOOK = 5.0, 2.5  # seconds between questions whether hands are there; of a pause, what may count
+LOOK_EVERY, ASK_EVERY = 1.0, 5.0  # seconds between looks, and between questions whether hands are there
+LONGEST_LOOK = 2.5  # seconds between two looks that may count as silence
 STOPPED_SILENCE, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
 
 
@@ -27,12 +28,14 @@ class _One:
     def __init__(self, pid: int, post: Post, slots: int) -> None:
         self.pid, self.post, self.slots = pid, post, slots
         self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
+        self.given = 0  # how many these are
         self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
 
-    @property
-    def given(self) -> int:
-        """How many tasks it has that have not ended."""
-        return len(self.tickets)
+    def leave(self, told: List[Any]) -> None:
+        """These have ended, or are given back; that of some which had ended the rest is told now changes nothing."""
+        for one in told:
+            self.tickets.pop(one[0], None)
+        self.given = len(self.tickets)
 
     def is_dead(self) -> bool:
         """Whether it has been silent for so long that it must be: stopped, or stuck, but not by a slow disk."""
@@ -83,6 +86,7 @@ class Hands:
             if attempt is None:
                 break
             one.tickets[attempt.task.ticket] = None
+            one.given += 1
             batch.append(attempt.given())
         for one, batch in given:
             if batch:
@@ -99,8 +103,8 @@ class Hands:
             if messages:
                 one.asked = one.silent = 0.0
             for name, argument in messages:
-                for told in argument if name in LEFT else ():
-                    one.tickets.pop(told[0], None)
+                if name in LEFT:
+                    one.leave(argument)
             found += messages
         return found
 
@@ -120,6 +124,8 @@ class Hands:
 
     def look_after(self, now: float) -> None:
         """End hands that do not answer any more. Only time in which this process was awake counts."""
+        if now - self._looked < LOOK_EVERY:
+            return
         awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
         for one in self._all:
             if one.asked:

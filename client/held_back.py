@@ -21,7 +21,9 @@ SHELL = 128  # a shell says by this and more that its command died of a signal
 
 def hold_time(attempt: Attempt) -> float:
     """Return the seconds for which the report of an attempt that has just ended is held back."""
-    code = attempt.exit_code or 0
+    code = attempt.exit_code
+    if not code:
+        return min(LONGEST, SHARE * float(attempt.usage["wall"]))
     number = -code if code < 0 else code - SHELL
     if number in ENDING and not attempt.kill_at:  # else it was us who ended it
         return LONGEST

@@ -271,13 +271,12 @@ class Loop(Tickets):
         return None
 
     def _done(self, attempts: List[Attempt]) -> None:
-        self._leave([
-            (one, float(one.usage.get("wall", 0.0)), bool(one.reason and not one.dropped))
-            for one in attempts if not one.has_left
-        ])  # fmt: skip
+        new = [one for one in attempts if not one.has_left]
+        self._leave([(one, one.usage.get("wall", 0.0), bool(one.reason) and not one.dropped) for one in new])
         for attempt in attempts:
             self.working.pop(attempt.task.ticket, None)
-            self._heard_watched(attempt.task.ticket)
+            if self._watchers:
+                self._heard_watched(attempt.task.ticket)
             self.senders.put(attempt)
         if self.pace.is_doubtful and (self.ready or self.hands.are_waiting()):
             self.give_back(len(self.held))

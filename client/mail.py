@@ -10,6 +10,7 @@ from . import tree
 from .post import Post
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals by which a client, or its whole host, is ended
+CHILD = int(signal.SIGCHLD)
 Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
 
 
@@ -66,7 +67,10 @@ class Mail:
         return [post for post in posts if post in found[0]]
 
     def _hear_signals_of(self, file: int) -> None:
-        for number, sender in tree.signals_in(os.read(file, 4096)):
+        content = os.read(file, 4096)
+        if len(content) == tree.SIGNAL and content[0] == CHILD:  # so it is after each short task
+            return
+        for number, sender in tree.signals_in(content):
             if number != signal.SIGCHLD:
                 self._told_to_end(number, sender)
 

@@ -146,7 +146,7 @@ def test_a_fault_in_what_goes_on_beside_a_run_ends_it_and_is_told(bench: Bench) 
     (bench.root / "broken").mkdir()
     (bench.root / "broken" / "sitecustomize.py").write_text(BROKEN)
     running = bench.start("run", PYTHONPATH=str(bench.root / "broken"))
-    out, said = running.process.communicate(timeout=60)
+    said = running.process.communicate(timeout=60)[1]
     assert running.process.returncode == 2, said
     assert "silence has no consequences any more" in said and "a fault of spe's own" in said
     bench.open_gate()

@@ -29,7 +29,7 @@ def test_what_a_hand_has_said_is_not_lost_when_another_dies_in_the_same_moment(d
     dead, gone_end = one(killed.pid)
     hands = Hands(0, NOTHING_YET, Trust(0))
     hands._all = [dead, alive] if dead_first else [alive, dead]
-    alive.tickets = {1: None, 2: None}
+    alive.tickets, alive.given = {1: None, 2: None}, 2
     dead.tickets = {3: None, 4: None}
     its_end.send("done", [(1, {"exit_code": 0}), (2, {"exit_code": 0})])
     killed.send_signal(signal.SIGKILL)

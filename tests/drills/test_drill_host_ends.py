@@ -92,9 +92,6 @@ def end_everything(drill: Ending, known: set[int], at_once: bool) -> set[int]:
     try:
         wait_until(lambda: "issued" not in drill.states_of(met).values(), "what they had is known to be lost")
     except AssertionError as fault:
-        import os as o
-        print(drill.query("select * from tickets where state='issued'", "drill")); print([p.line for h in drill.hosts for p in h.processes(user_only=True)])
-        print(drill.query("select * from clients", "drill")); print(drill.logged()[-40:])
         raise AssertionError(f"{fault}\n{drill.states_of(met)}\n{drill.story()}") from None
     assert set(drill.states_of(met).values()) <= {"lost"}, drill.states_of(met)
     return met
