@@ -40,7 +40,7 @@ class Hand:
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(terms.base)
         self.reports = Reports()
-        self.stopping = self.is_lost = False  # lost: the host was told to end, what our programs say does not count
+        self.stopping = self.is_hasty = False  # hasty: the host was told to end
         self._due = 0.0  # when the client is to hear of short tasks at the latest
         self._numbers = sorted(slots, reverse=True)
         self._mail = Mail()
@@ -167,10 +167,10 @@ class Hand:
             attempt.kill()
         self._until_gone()
         self.children.kill_all(self.running)
-        self.reports.tell_all(self._say, self.is_lost)
+        self.reports.tell_all(self._say)
 
     def _until_gone(self) -> None:
-        end = time.monotonic() + (HASTE if self.is_lost else STOP_TIME)
+        end = time.monotonic() + (HASTE if self.is_hasty else STOP_TIME)
         while (self.running or self.ending) and time.monotonic() < end:
             self._mail.wait(0.05)
             self.reap()
@@ -213,15 +213,15 @@ class Hand:
         """The master has answered for all tickets held then; those it called back are dropped."""
         self._begin_unsure(began)
 
-    def stop(self, is_lost: bool) -> None:
-        """The client ends; `is_lost`: its host does, and nothing that ended just now counts."""
-        self.stopping, self.is_lost = True, self.is_lost or is_lost
+    def stop(self, is_hasty: bool) -> None:
+        """The client ends; `is_hasty`: its host does, and a KILL is near."""
+        self.stopping, self.is_hasty = True, self.is_hasty or is_hasty
 
     def told_to_end(self, number: int, sender: int) -> None:
         """A signal that ends hosts has come. A program of ours that sends it to its hand ends no host by it."""
         if sender and tree.session_of(sender) in self.running:
             return
-        self.stopping = self.is_lost = True
+        self.stopping = self.is_hasty = True
         self._say("told to end", number)
 
     # -- inside

@@ -66,8 +66,8 @@ class Reports:
         if ripe:
             say("done", [one.told() for one in ripe])
 
-    def tell_all(self, say: Callable[[str, Any], None], are_lost: bool) -> None:
-        """Say all at the end of the hand. `are_lost`: it ends with its host, and they count for nothing."""
+    def tell_all(self, say: Callable[[str, Any], None]) -> None:
+        """Say all at the end of the hand. Where it ends with its host, the client knows that they count for nothing."""
         for one in self:
-            one.dropped, one.tell_at = one.dropped or are_lost, 0.0
+            one.tell_at = 0.0
         self.tell(say)

@@ -191,7 +191,7 @@ class Week:
                 project.open_gate()
             return self._check(Run(self.plan, mode, number, False, False, self.broken), Done(-9, "", ""))
         if how == "kill_client":
-            os.kill(project.client_of(running), signal.SIGKILL)
+            os.kill(project.client(), signal.SIGKILL)
         elif how.startswith("cancel"):
             goes_on = len(set(project.out())) > 1  # another one holds the run up meanwhile
             cancelled = self._cancelled(dice)

@@ -143,13 +143,12 @@ class Project:
             if "interrupted" in line:
                 return
 
-    def client_of(self, running: Started) -> int:
-        """The process of the client on this machine."""
+    def client(self) -> int:
+        """The process of the client on this machine: one of this run, or one that lives on from a killed master."""
 
         def clients() -> list[int]:
-            found = [int(pid) for path in Path(f"/proc/{running.pid}/task").glob("*/children")
-                     for pid in path.read_text().split()]  # fmt: skip
-            return [pid for pid in found if b"--master" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+            found = [pid for pid, line in self.bench.processes().items() if " --master " in line]
+            return sorted(pid for pid in found if _parent_of(pid) not in found)
 
         return int(wait_until(clients, "the client is there")[0])
 
@@ -241,3 +240,9 @@ def _same(cell: str, other: Any) -> bool:
     except (TypeError, ValueError):
         return False
 
+
+def _parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it has ended meanwhile
+        return 0
