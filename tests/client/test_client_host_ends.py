@@ -150,15 +150,21 @@ def test_a_program_that_tells_its_hand_to_end_ends_nothing(farm: Farm, client: S
     assert set(farm.completed) == {1, 2}
 
 
+@pytest.mark.parametrize("told", ["all", "the guard"])
 def test_a_client_that_is_killed_after_it_was_told_to_end_is_nobodys_fault(
-    farm: Farm, client: Started, tmp_path: Path
+    farm: Farm, client: Started, tmp_path: Path, told: str
 ) -> None:
     farm.over = False
     farm.add(task(1, "sh", "-c", f"trap '' TERM; : > {tmp_path}/ready; sleep 300; sleep 300"))
     client.start()
     wait_until((tmp_path / "ready").exists)
     guard, inner, hands, programs = all_of(client)
-    send([guard, inner, *hands, *programs], signal.SIGTERM)
+    if told == "the guard":
+        send([inner], signal.SIGSTOP)  # so that nobody else hears of it
+        send([guard], signal.SIGTERM)
+    else:
+        send([guard, inner, *hands, *programs], signal.SIGTERM)
+        farm.wait_for(lambda: not any(map(is_alive, programs)))
     send([inner], signal.SIGKILL)
     client.end()
     assert "killed" not in goodbye(farm).query
