@@ -6,14 +6,18 @@ import sys
 from typing import Callable, Dict, Optional
 
 from . import folders, log
+from .anchor import words
 from .base import Base
 from .cache import Worker
 from .connection import describe
 from .ends import Ending
 from .patience import HOME_TIME, within
-from .wire import Master
+from .wire import Master, Query
 
 BYE_TIME = 3.0
+MOST_LEFT = 900  # characters
+_archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
+ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory
 
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
@@ -23,7 +27,7 @@ def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optiona
         return
     _try(base.remove)
     if config:
-        say_bye(master)
+        say_bye(master, base.left)
 
 
 def _leave_home(config: Dict[str, str], worker: Optional[Worker]) -> None:
@@ -42,13 +46,12 @@ def _try(step: Callable[[], None]) -> None:
     try:
         step()
     except OSError as fault:
-        log.say("cleaning up: %s: %s" % (fault.filename, fault.strerror))
+        log.say("cleaning up: %s" % words(fault))
 
 
 def own_file() -> str:
     """The one file that we are; "" for a checkout that somebody runs with `python -m`."""
-    archive = getattr(sys.modules["__main__"].__loader__, "archive", "")
-    if archive and os.path.isfile(sys.argv[0]) and os.path.samefile(archive, sys.argv[0]):
+    if ARCHIVE and os.path.isfile(sys.argv[0]) and os.path.samefile(ARCHIVE, sys.argv[0]):
         return sys.argv[0]
     return ""
 
@@ -58,11 +61,13 @@ def _delete(path: str) -> None:
     folders.unmake(os.path.dirname(path))
 
 
-def say_bye(master: Master, killed: bool = False) -> None:
-    """The last request; `killed`: somebody else says it for a client that can't."""
+def say_bye(master: Master, left: str = "", killed: bool = False) -> None:
+    """The last request. `left`: what stays here; `killed`: somebody else says it for a client that can't."""
     line = master.line()
+    query: Query = [("left", left[:MOST_LEFT])] if left else []
+    query += [("killed", 1)] if killed else []
     try:
-        line.once("/bye", [("killed", 1)] if killed else [], timeout=BYE_TIME, connect=BYE_TIME)
+        line.once("/bye", query, timeout=BYE_TIME, connect=BYE_TIME)
     except (OSError, http.client.HTTPException) as fault:
         log.say("could not say bye: %s" % describe(fault))
     except Ending as ending:

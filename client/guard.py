@@ -6,10 +6,11 @@ removes the client's folder: so nothing stays on the host, whatever happens to t
 
 import os
 import signal
+import socket
 import time
 from typing import Any, Callable
 
-from . import ends, log, tree
+from . import ends, entrust, log, tree
 from .base import Base
 from .memory import go_first, why_killed
 from .patience import HOME_TIME, within
@@ -21,10 +22,14 @@ KILL_TIME = 5.0
 def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callable[[], None]]) -> int:
     """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up."""
     tree.adopt_orphans()
+    ours, theirs = socket.socketpair()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
     if not client:
+        ours.close()
+        base.entrust = lambda: entrust.send(theirs, base.name, (base.above, base.folder))
         os._exit(_work(work))
+    theirs.close()
     for number in SIGNALS:
         signal.signal(number, lambda number, _: tree.send(client, number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -35,6 +40,7 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
     else:
         code, killed_by = ends.OTHER, os.WTERMSIG(status)
         log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
+    _inherit(base, ours)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
         say = last_words()
         if within(HOME_TIME, base.remove):
@@ -42,6 +48,13 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
         else:
             base.remove_what_is_here()
     return code
+
+
+def _inherit(base: Base, sock: socket.socket) -> None:
+    """What the client has opened is ours now."""
+    found = entrust.received(sock)
+    if found is not None:
+        base.name, (base.above, base.folder) = found
 
 
 def _work(work: Callable[[], int]) -> int:
