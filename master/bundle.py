@@ -44,6 +44,11 @@ def installed_client() -> Path:
     return _folder() / INSTALLED
 
 
+def client_module(name: str) -> str:
+    """Return the text of one of the client's files, for a host that runs it alone."""
+    return stripped((_folder() / name).read_bytes()).decode()
+
+
 def client_name() -> str:
     """Its name on a host, made from its content: who finds the name finds these bytes."""
     return f"client-{hashlib.sha256(client_pyz()).hexdigest()[:16]}.pyz"
