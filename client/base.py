@@ -141,8 +141,12 @@ class Base:
         """This file, elsewhere on the host, is to go when this folder goes, by whoever removes it."""
         write(self.folder, OWED, json.dumps(path) + "\n", os.O_APPEND)
 
+    def pay(self) -> None:
+        """What it owes goes. That may lie in a home that hangs."""
+        clearing.pay(self.folder)
+
     def remove(self) -> None:
-        """All that is in it, what it owes, and the workdir if it was us who made it. What stays is said in one line."""
+        """All that is in it, and the workdir if it was us who made it. What stays is said in one line."""
         try:
             self.left = clearing.remove(self.above, self.workdir, self.name, self.folder)
         except OSError as fault:

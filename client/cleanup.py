@@ -22,7 +22,7 @@ ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of 
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker]) -> None:
     """All of it, whatever of it fails; the master hears of it last, and nothing when the home hangs."""
-    if not within(HOME_TIME, lambda: _leave_home(config, worker)):
+    if not within(HOME_TIME, lambda: _leave_home(config, worker, base)):
         base.remove_what_is_here()
         return
     _try(base.remove)
@@ -30,11 +30,12 @@ def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optiona
         say_bye(master, base.left)
 
 
-def _leave_home(config: Dict[str, str], worker: Optional[Worker]) -> None:
+def _leave_home(config: Dict[str, str], worker: Optional[Worker], base: Base) -> None:
     if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
     if is_yes(config, "DeleteClient") and own_file():
         _try(lambda: _delete(sys.argv[0]))
+    base.pay()
 
 
 def is_yes(config: Dict[str, str], key: str) -> bool:

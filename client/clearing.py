@@ -59,6 +59,7 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
     except OSError as fault:
         log.say("could not clear what a dead client left in %s: %s" % (os.path.join(place, name), fault.strerror))
         return False
+    pay(folder)
     text = remove(above, place, aside, folder)
     log.say("cleared what a dead client left in %s (%d processes)" % (os.path.join(place, name), killed))
     if text:
@@ -67,8 +68,7 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
 
 
 def remove(above: int, place: str, name: str, folder: int) -> str:
-    """Pay what a folder owes and remove it with all in it. Return what stays in one line, "" for nothing."""
-    _pay(folder)
+    """Remove a folder with all in it. Return what stays in one line, "" for nothing."""
     left = Left(os.path.join(place, _name_now(above, name, folder) or name))
     try:
         empty(folder, left, kept=(LOCK,))  # to the last it says whose it was, or nobody would clear the rest
@@ -143,7 +143,7 @@ def _is_there(above: int, name: str) -> bool:
     return True
 
 
-def _pay(folder: int) -> None:
+def pay(folder: int) -> None:
     """Delete what a folder says is to go with it, and the folders made for that; but never the file that we run."""
     try:
         owed = [str(json.loads(line)) for line in content(folder, OWED).splitlines()]

@@ -43,7 +43,8 @@ def guarded(work: Callable[[], int], base: Base, last_words: Callable[[], Callab
     _inherit(base, ours)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
         say = last_words()
-        if within(HOME_TIME, base.remove):
+        if within(HOME_TIME, base.pay):
+            base.remove()
             say()
         else:
             base.remove_what_is_here()

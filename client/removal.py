@@ -12,7 +12,8 @@ from typing import List, Sequence, Tuple
 from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
-Level = Tuple[os.stat_result, str, List[str]]  # the folder above, our name in it, its other folders
+# The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
+Level = Tuple[os.stat_result, str, List[str], int]
 
 
 class Left:
@@ -81,7 +82,7 @@ def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
             except OSError as fault:
                 left.note(fault, way, name)
                 continue
-            way.append((os.fstat(at), name, below))
+            way.append((os.fstat(at), name, below, left.count))
             os.close(at)
             at = inner
             below = _without_files(at, way, left)
@@ -93,7 +94,7 @@ def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
     """Go up and remove the folder that we come from. Return the one above, and what is to be done there."""
     above = os.open("..", SAME_FOLDER, dir_fd=at)
     os.close(at)
-    expected, name, below = way[-1]
+    expected, name, below, count = way[-1]
     if not is_same(os.fstat(above), expected):  # whoever still runs there moves folders about
         left.note(OSError("it was moved while it was being removed"), way)
         way.clear()
@@ -103,7 +104,7 @@ def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
     except FileNotFoundError:
         pass
     except OSError as fault:
-        if not (fault.errno == errno.ENOTEMPTY and left.count):  # what is in it was told already
+        if left.count == count:  # else what is in it was told already
             left.note(fault, way)
     way.pop()
     return above, below
