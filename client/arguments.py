@@ -13,7 +13,7 @@ command line, where other users of the machine could read it. Example:
   echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach
 Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 master not reached, 4 session refused,
 5 not the master's certificate, 6 workdir not usable, 7 Python too old, 8 setup failed, 9 no worker to be had,
-128+N ended by signal N."""
+10 all users may write into the workdir or above it, 128+N ended by signal N."""
 
 
 class Options(NamedTuple):
@@ -25,6 +25,7 @@ class Options(NamedTuple):
     workdir: str
     detach: bool
     log: str
+    trusted: bool
 
 
 def parse(argv: Optional[List[str]] = None) -> Options:
@@ -42,6 +43,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
         workdir=os.path.abspath(os.path.expanduser(given.workdir or temporary_folder())),
         detach=given.detach,
         log=os.path.abspath(given.log) if given.log else "",
+        trusted=given.trust_workdir,
     )
 
 
@@ -68,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")
     parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")
     parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)")
+    trust = "work where others may write, too"
+    parser.add_argument("--trust-workdir", action="store_true", help=trust)
     parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
     parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
     parser.add_argument("--version", action="version", version="spe-client " + VERSION)

@@ -1,19 +1,18 @@
-"""The client's own folder on a host: whose it is, the address file in it, and what dead clients left beside it."""
+"""The client's own folder on a host: claiming it, the address file in it, removing it. All goes by the open folder."""
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import stat
-import sys
-import time
-from typing import Callable, List, Optional
+from typing import Callable, Iterator, Optional
 
-from . import ends, facts, folders, log, tree
+from . import anchor, clearing, ends, folders, log, writers
+from .clearing import OWED
 from .connection import Address, parse_address
+from .holding import LOCK, NotOurs, content, hold, holder, is_held, opened, write
 
-OWED, ID = "owed", "id"
+ID, ADDRESS = "id", "address"
+MOST_NAMES = 9  # for a client whose name is taken by what a dead one left, which can't be moved
 
 
 def label(session: str) -> str:
@@ -22,78 +21,116 @@ def label(session: str) -> str:
 
 
 class AlreadyRuns(Exception):
-    """A living client has this folder."""
+    """A living client has this folder, which is open now."""
 
 
 class Base:
-    """`<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client."""
+    """`<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client.
 
-    def __init__(self, workdir: str, session: str, host: str) -> None:
-        self.workdir = workdir
-        self.path = os.path.join(workdir, "spe-%s-%s" % (label(session), re.sub(r"[^\w.-]", "_", host)))
-        self.lock = os.path.join(self.path, "client.lock")
-        self.address = os.path.join(self.path, "address")
-        self._held = -1
+    `above` and `folder` are the workdir and the folder, open. `others`: who else may write where it lies.
+    """
+
+    def __init__(self, workdir: str, session: str, host: str, trusted: bool = False) -> None:
+        """`trusted`: whoever may write into the workdir is welcome to."""
+        self.workdir, self.trusted = workdir, trusted
+        self.name = "spe-%s-%s" % (label(session), re.sub(r"[^\w.-]", "_", host))
+        self.above = self.folder = self._held = -1
+        self.others = writers.NOBODY
+        self.left = ""  # what stayed when it was removed
+        self.entrust: Callable[[], None] = lambda: None  # called when the folder is made
+
+    @property
+    def path(self) -> str:
+        """Where it is, as long as nobody renames it."""
+        return os.path.join(self.workdir, self.name)
 
     def claim(self) -> None:
         """Make it ours. Raises AlreadyRuns; what a dead client left there is removed first."""
         try:
             folders.make(self.workdir)
-            while not self._claimed():
-                self._refuse_others()
-                if is_held(self.path):
-                    raise AlreadyRuns()
-                clear(self.path)
+            self._look_for_others()
+            self.above = os.open(self.workdir, anchor.FOLDER)
+            if not any(self._is_claimed(name) for name in self._names()):
+                raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: remove %s*" % (self.workdir, self.path))
+        except NotOurs:
+            text = "the folder %s belongs to somebody else: remove it, or choose another workdir"
+            raise ends.Ending(ends.WORKDIR, text % self.path)
         except OSError as fault:
             what = fault.strerror or str(fault)
             raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
 
-    def _claimed(self) -> bool:
+    def _look_for_others(self) -> None:
+        if self.trusted:
+            return
+        self.others = writers.others(self.workdir)
+        if self.others.everybody:
+            folders.unmake(self.workdir)
+            raise ends.Ending(ends.OTHERS, writers.refusal(self.workdir, self.others.everybody))
+
+    def _names(self) -> Iterator[str]:
+        """The usual one, then others."""
+        yield self.name
+        for number in range(2, MOST_NAMES):
+            yield "%s.%d" % (self.name, number)
+
+    def _is_claimed(self, name: str) -> bool:
+        """Claim the folder of this name; False when it can't be had because of what lies there."""
+        while True:
+            try:
+                os.mkdir(name, 0o700, dir_fd=self.above)
+            except FileExistsError:
+                found = opened(self.above, name)
+                if found is not None and not self._is_freed(name, found):
+                    return False
+            else:
+                return self._take(name)
+
+    def _is_freed(self, name: str, found: int) -> bool:
+        if is_held(found):
+            self.folder = found
+            raise AlreadyRuns()
+        freed = clearing.clear(self.above, self.workdir, name, found)
+        os.close(found)
+        return freed
+
+    def _take(self, name: str) -> bool:
+        folder = opened(self.above, name)
+        if folder is None:
+            raise FileNotFoundError(2, "somebody removes what is made there")
+        self.name, self.folder = name, folder
+        self.entrust()
         try:
-            os.mkdir(self.path, 0o700)
-        except FileExistsError:
-            return False
-        pid = os.getpid()
-        self._held = os.open(self.lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        _flock(self._held)
-        os.write(self._held, ("%s\n%d\n%s\n" % (facts.here(), pid, facts.start_of(pid))).encode())
+            self._held = hold(folder)
+        except OSError:
+            self.remove()
+            raise
         return True
 
-    def _refuse_others(self) -> None:
-        """Where all users may write, one of them may have made a folder of this name: nothing is written into it."""
-        try:
-            info = os.lstat(self.path)
-        except FileNotFoundError:
-            return
-        if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
-            text = "the folder %s belongs to somebody else: remove it, or choose another workdir"
-            raise ends.Ending(ends.WORKDIR, text % self.path)
-
     def is_of(self, pid: int) -> bool:
-        """Is this the folder of that process, dead or alive?"""
-        return _holder(self.path)[1:2] == [str(pid)]
+        """Is this the folder of that process, dead or alive? One without a lock is its as well, until it is removed."""
+        try:
+            is_there = self.folder >= 0 and os.fstat(self.folder).st_nlink > 0
+        except OSError:  # on NFS, when it is removed
+            return False
+        return is_there and holder(self.folder)[1:2] in ([], [str(pid)])
 
     def note_id(self, client: str) -> None:
         """What the master calls us."""
-        with open(os.path.join(self.path, ID), "w") as file:
-            file.write(client + "\n")
+        write(self.folder, ID, client + "\n")
 
     def client_id(self) -> str:
         """What the master calls the client of this folder; "" when that is not known."""
-        return facts.content(os.path.join(self.path, ID)).strip()
+        return content(self.folder, ID).strip()
 
     def hand_over(self, address: Address) -> None:
         """Tell the living client where the master is now."""
-        temporary = "%s.%d" % (self.address, os.getpid())
-        with open(temporary, "w") as file:
-            file.write("%s\n%s\n" % (address.url, address.fingerprint))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.address)
+        temporary = "%s.%d" % (ADDRESS, os.getpid())
+        write(self.folder, temporary, "%s\n%s\n" % (address.url, address.fingerprint))
+        os.rename(temporary, ADDRESS, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
     def reread(self) -> Optional[Address]:
         """The address that was handed over, if any."""
-        lines = facts.content(self.address).split("\n") + [""]
+        lines = content(self.folder, ADDRESS).split("\n") + [""]
         try:
             return parse_address(lines[0], lines[1]) if lines[0] else None
         except ValueError as fault:
@@ -102,116 +139,27 @@ class Base:
 
     def owe(self, path: str) -> None:
         """This file, elsewhere on the host, is to go when this folder goes, by whoever removes it."""
-        with open(os.path.join(self.path, OWED), "a") as file:
-            file.write(json.dumps(path) + "\n")
+        write(self.folder, OWED, json.dumps(path) + "\n", os.O_APPEND)
+
+    def pay(self) -> None:
+        """What it owes goes. That may lie in a home that hangs."""
+        clearing.pay(self.folder)
 
     def remove(self) -> None:
-        """All that is in it, what it owes, and the workdir if it was us who made it."""
-        _pay(self.path)
-        folders.remove_tree(self.path)
-        if os.path.exists(self.path):
-            log.say("could not remove %s" % self.path)
+        """All that is in it, and the workdir if it was us who made it. What stays is said in one line."""
+        try:
+            self.left = clearing.remove(self.above, self.workdir, self.name, self.folder)
+        except OSError as fault:
+            self.left = "could not remove %s: %s" % (self.path, fault.strerror)
+        if self.left:
+            log.say(self.left)
         folders.unmake(self.workdir)
 
     def remove_what_is_here(self) -> None:
         """When the home hangs: all but what is owed there, which the next client on this host will pay."""
         log.say("the home does not answer; what is ours in it goes when spe is here again")
-        for name in sorted(os.listdir(self.path)):
-            if name not in (OWED, os.path.basename(self.lock)):
-                folders.remove_tree(os.path.join(self.path, name))
+        clearing.empty_but(self.folder, self.path, (OWED, LOCK))
 
     def clear_leftovers(self) -> None:
         """What clients of any session that died on this host left in our workdir."""
-        for name in sorted(os.listdir(self.workdir)):
-            path = os.path.join(self.workdir, name)
-            if name.startswith("spe-") and path != self.path and _is_left_over(path):
-                clear(path)
-
-
-def _pay(path: str) -> None:
-    """Delete what a folder says is to go with it, and the folders made for that; but never the file that we run."""
-    try:
-        with open(os.path.join(path, OWED)) as file:
-            owed = [str(json.loads(line)) for line in file]
-    except (OSError, ValueError):  # it owes nothing, or was killed while it wrote that down
-        return
-    for one in owed:
-        if os.path.abspath(one) == os.path.abspath(sys.argv[0]):
-            continue  # an earlier client owed it; on a shared home other hosts are just starting from it
-        try:
-            os.unlink(one)
-        except OSError:  # gone, by its client's own hand
-            pass
-        folders.unmake(os.path.dirname(one))
-
-
-def _is_left_over(path: str) -> bool:
-    try:
-        info = os.lstat(path)
-    except OSError:
-        return False
-    if info.st_uid != os.getuid() or not os.path.isdir(path) or os.path.islink(path):
-        return False
-    holder = _holder(path)
-    return len(holder) >= 3 and holder[0].split()[:1] == facts.here().split()[:1] and not is_held(path)
-
-
-def is_held(path: str, patience: float = 2.0) -> bool:
-    """Does a living client have this folder? One whose lock is not yet written gets a moment to write it."""
-    if not _until(lambda: len(_holder(path)) >= 3, patience):
-        return False
-    where, pid, start = (_holder(path) + ["", "0", ""])[:3]
-    if where == facts.here() and start:
-        return facts.start_of(int(pid)) == start
-    return _is_flocked(os.path.join(path, "client.lock"))  # another container, or a host of before its restart
-
-
-def _flock(file: int) -> bool:
-    """Take the kernel's own lock, which goes when the process dies; False when another has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without such locks
-        return True
-    return True
-
-
-def _is_flocked(path: str) -> bool:
-    try:
-        file = os.open(path, os.O_WRONLY)
-    except OSError:
-        return False
-    try:
-        return not _flock(file)
-    finally:
-        os.close(file)
-
-
-def _holder(path: str) -> List[str]:
-    return facts.content(os.path.join(path, "client.lock")).split("\n")[:-1]
-
-
-def _until(condition: Callable[[], bool], patience: float) -> bool:
-    end = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def clear(path: str) -> None:
-    """Remove a dead client's folder, and end what still runs in it."""
-    aside = "%s.dead-%d" % (path, os.getpid())
-    killed = tree.kill_inside(path)
-    try:
-        os.rename(path, aside)
-    except OSError:  # somebody else is clearing it
-        return
-    if is_held(aside, patience=0):  # in between it got a new, living owner
-        os.rename(aside, path)
-        return
-    _pay(aside)
-    folders.remove_tree(aside)
-    log.say("cleared what a dead client left in %s (%d processes)" % (path, killed))
+        clearing.clear_leftovers(self.above, self.workdir, self.name)

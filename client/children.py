@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any, Container, Dict, Iterator, List, Optional, Set, Tuple
 
-from . import tree
+from . import anchor, tree
 from .slot import Attempt
 
 KILL_TIME = 2.0
@@ -96,6 +96,6 @@ class Children:
         variable = tree.variable_of(pid, "SPE_TICKET")
         if variable.isdecimal():
             return int(variable)
-        folder = tree.folder_of(pid)
-        below = folder[len(self._base) + 1 :].split("/")[0] if folder.startswith(self._base + "/") else ""
+        base, folder = anchor.shown(self._base) + "/", tree.folder_of(pid)
+        below = folder[len(base) :].split("/")[0] if folder.startswith(base) else ""
         return int(below) if below.isdecimal() else None

@@ -6,6 +6,7 @@ import sys
 from typing import Callable, Dict, List, Optional
 
 from . import folders, log
+from .anchor import words
 from .base import Base
 from .cache import Worker
 from .connection import describe
@@ -14,6 +15,9 @@ from .patience import HOME_TIME, within
 from .wire import Master, Query
 
 BYE_TIME = 3.0
+MOST_LEFT = 900  # characters
+_archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
+ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory
 
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
@@ -21,19 +25,20 @@ def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optiona
 
     `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
     """
-    if not within(HOME_TIME, lambda: _leave_home(config, worker)):
+    if not within(HOME_TIME, lambda: _leave_home(config, worker, base)):
         base.remove_what_is_here()
         return
     _try(base.remove)
     if config:
-        say_bye(master, killed)
+        say_bye(master, base.left, killed)
 
 
-def _leave_home(config: Dict[str, str], worker: Optional[Worker]) -> None:
+def _leave_home(config: Dict[str, str], worker: Optional[Worker], base: Base) -> None:
     if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
     if is_yes(config, "DeleteClient") and own_file():
         _try(lambda: _delete(sys.argv[0]))
+    base.pay()
 
 
 def is_yes(config: Dict[str, str], key: str) -> bool:
@@ -45,13 +50,12 @@ def _try(step: Callable[[], None]) -> None:
     try:
         step()
     except OSError as fault:
-        log.say("cleaning up: %s: %s" % (fault.filename, fault.strerror))
+        log.say("cleaning up: %s" % words(fault))
 
 
 def own_file() -> str:
     """The one file that we are; "" for a checkout that somebody runs with `python -m`."""
-    archive = getattr(sys.modules["__main__"].__loader__, "archive", "")
-    if archive and os.path.isfile(sys.argv[0]) and os.path.samefile(archive, sys.argv[0]):
+    if ARCHIVE and os.path.isfile(sys.argv[0]) and os.path.samefile(ARCHIVE, sys.argv[0]):
         return sys.argv[0]
     return ""
 
@@ -61,9 +65,10 @@ def _delete(path: str) -> None:
     folders.unmake(os.path.dirname(path))
 
 
-def say_bye(master: Master, killed: bool = False) -> None:
-    """The last request; `killed`: for a client that can't, or of which a part was killed."""
-    _say(master, "/bye", [("killed", 1)] if killed else [])
+def say_bye(master: Master, left: str = "", killed: bool = False) -> None:
+    """The last request. `left`: what stays here; `killed`: for a client that can't, or of which a part was killed."""
+    query: Query = [("left", left[:MOST_LEFT])] if left else []
+    _say(master, "/bye", query + ([("killed", 1)] if killed else []))
 
 
 def give_back(master: Master, tickets: List[int]) -> None:

@@ -14,6 +14,7 @@ CERTIFICATE = 5
 WORKDIR = 6
 SETUP = 8
 WORKER = 9
+OTHERS = 10
 
 
 class Ending(Exception):

@@ -1,16 +1,19 @@
 """Making folders so that they can be unmade: a marker lies in each folder that was not there before us."""
 
+import errno
 import os
-import shutil
-import stat
-from typing import Any
+
+from . import log
 
 MARKER = ".spe-made"
 TRIES = 20
 
 
-def make(path: str, mode: int = 0o777) -> None:
-    """Make a folder and its missing parents, each with the marker in it. One that is there stays unmarked."""
+def make(path: str, mode: int = 0o755) -> None:
+    """Make a folder and its missing parents, each with the marker in it. One that is there stays unmarked.
+
+    Others may not write there, whatever the umask is: what lies there is started as ours.
+    """
     for _ in range(TRIES):
         try:
             return _make(path, mode)
@@ -48,16 +51,25 @@ def unmake(path: str, surely_ours: bool = False) -> None:
     if surely_ours and _is_removed(path):
         path = os.path.dirname(path)
     while _is_ours_and_empty(path):
-        marker = os.path.join(path, MARKER)
         try:
-            os.unlink(marker)
+            os.unlink(os.path.join(path, MARKER))
             os.rmdir(path)
         except FileNotFoundError:  # another client was quicker
             pass
-        except OSError:  # something came in just now: it is in use again, and still ours
-            os.close(os.open(marker, os.O_CREAT | os.O_WRONLY, 0o600))
+        except OSError as fault:
+            _mark_again(path, fault)
             return
         path = os.path.dirname(path)
+
+
+def _mark_again(path: str, why: OSError) -> None:
+    """It could not be removed, and is still ours: mostly something came in just now, so it is in use again."""
+    if why.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        log.say("could not remove %s: %s" % (path, why.strerror))
+    try:
+        os.close(os.open(os.path.join(path, MARKER), os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError:  # then it stays; that was said
+        pass
 
 
 def _is_removed(path: str) -> bool:
@@ -74,21 +86,3 @@ def _is_ours_and_empty(path: str) -> bool:
         return os.listdir(path) == [MARKER]
     except OSError:
         return False
-
-
-def remove_tree(path: str) -> None:
-    """Remove a folder with all in it, also what a program made unwritable."""
-    shutil.rmtree(path, onerror=_open_and_try_again)
-
-
-def _open_and_try_again(function: Any, path: str, _: Any) -> None:
-    parent = os.path.dirname(path)
-    try:
-        os.chmod(parent, stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
-    except OSError:  # what can't be removed is reported by whoever looks whether the folder is gone
-        return

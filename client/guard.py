@@ -6,10 +6,11 @@ removes the client's folder: so nothing stays on the host, whatever happens to t
 
 import os
 import signal
+import socket
 import time
 from typing import Any, Callable
 
-from . import ends, log, tree
+from . import ends, entrust, log, tree
 from .base import Base
 from .memory import go_first, why_killed
 from .patience import HOME_TIME, within
@@ -32,10 +33,14 @@ def guarded(
         tree.send(client, number)
 
     tree.adopt_orphans()
+    ours, theirs = socket.socketpair()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
     if not client:
+        ours.close()
+        base.entrust = lambda: entrust.send(theirs, base.name, (base.above, base.folder))
         os._exit(_work(work))
+    theirs.close()
     for number in SIGNALS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -46,13 +51,22 @@ def guarded(
     else:
         code, killed_by = ends.OTHER, os.WTERMSIG(status)
         log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
+    _inherit(base, ours)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
         say = last_words()
-        if within(HOME_TIME, base.remove):
+        if within(HOME_TIME, base.pay):
+            base.remove()
             say()
         else:
             base.remove_what_is_here()
     return code
+
+
+def _inherit(base: Base, sock: socket.socket) -> None:
+    """What the client has opened is ours now."""
+    found = entrust.received(sock)
+    if found is not None:
+        base.name, (base.above, base.folder) = found
 
 
 def _work(work: Callable[[], int]) -> int:

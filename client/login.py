@@ -7,37 +7,53 @@ import subprocess
 import sys
 from typing import Dict
 
-from . import ends, tree
+from . import anchor, ends, tree
 
 LIMIT = 600.0  # seconds
+NO_RETURN = "the setup did not return: something in it ends or replaces the shell (exit, exec); leave that out"
 NOT_TAKEN = ("_", "PWD", "OLDPWD", "SHLVL", "SPE_SESSION")
 PRINT = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
 
 
-def environment(setup: str, base: str) -> Dict[str, str]:
-    """The environment for tasks: ours, or what the setup makes of it."""
-    found = _after(setup, base) if setup.strip() else dict(os.environ)
+def environment(setup: str, folder: str) -> Dict[str, str]:
+    """The environment for tasks: ours, or what the setup makes of it, which runs in this folder.
+
+    Its files lie where we stand.
+    """
+    found = _after(setup, folder) if setup.strip() else dict(os.environ)
     return {name: value for name, value in found.items() if name not in NOT_TAKEN}
 
 
-def _after(setup: str, base: str) -> Dict[str, str]:
+def _after(setup: str, folder: str) -> Dict[str, str]:
     shell = _login_shell()
-    target, complaints = os.path.join(base, "setup.env"), os.path.join(base, "setup.err")
-    command = "exec %s -c %s > %s" % (_quoted(sys.executable), _quoted(PRINT), _quoted(target))
+    target, complaints = "setup.env", "setup.err"
+    where = anchor.for_others(target)
+    command = "exec %s -c %s > %s" % (_quoted(sys.executable), _quoted(PRINT), _quoted(where))
     script = "\n".join([setup, _unless_well(shell), command])
     with open(complaints, "wb") as errors:
-        code = _run(shell, script.encode("utf-8", "surrogateescape"), errors.fileno())
+        code = _run(shell, script.encode("utf-8", "surrogateescape"), folder, errors.fileno())
     if code != 0:
         raise ends.Ending(ends.SETUP, "setup failed (%s): %s" % (_how(code), _last_line(complaints)))
-    with open(target, "rb") as file:
-        pairs = [os.fsdecode(entry).partition("=") for entry in file.read().split(b"\0")]
+    text = _content(target)
+    if not text:
+        raise ends.Ending(ends.SETUP, NO_RETURN)
+    pairs = [os.fsdecode(entry).partition("=") for entry in text.split(b"\0")]
     return {name: value for name, _, value in pairs if name}
 
 
-def _run(shell: str, script: bytes, errors: int) -> int:
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
     try:
         process = subprocess.Popen(
             [b"-" + os.fsencode(os.path.basename(shell)), b"-c", script],
+            cwd=folder,
             executable=shell,  # a name that starts with "-" makes a login shell of every kind of shell
             stdin=subprocess.DEVNULL,
             stdout=errors,

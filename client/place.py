@@ -9,7 +9,8 @@ import os
 import time
 from typing import Dict, List, Optional
 
-from . import folders
+from . import log
+from .removal import remove_tree
 
 OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
 OURS, FILE = 0o40700, 0o100600  # the modes of a directory and of an output that nobody has changed
@@ -62,8 +63,9 @@ class Place:
     def remove(self) -> None:
         """Nothing of it stays on the host."""
         self.close()
-        if os.path.lexists(self.path):
-            folders.remove_tree(self.path)
+        left = remove_tree(self.path)
+        if left:
+            log.say("could not remove %s" % left)
 
     def take_over(self, other: "Place") -> None:
         """What was another one's, with its open files, is this one from now on; raises OSError when it is gone."""

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, tree
 from .ahead import SHORT
+from .anchor import shown
 from .memory import why_killed
 from .place import Place, Places
 from .record import Input, Task, from_plain, to_plain
@@ -108,7 +109,7 @@ class Attempt:
                 self._make_parents(name)
             if worker:
                 name = os.path.basename(worker)
-                os.symlink(worker, os.path.join(self.folder, name))
+                os.symlink(os.path.join("../..", worker), os.path.join(self.folder, name))
         except OSError as fault:
             text = "cannot make '%s' in the task's directory on host %s: %s"
             raise CannotRun(text % (name, facts.host_name(), fault.strerror))
@@ -241,7 +242,7 @@ class Attempt:
             return
         self.reason += why_killed(self.exit_code)
         if full:  # then a file may be cut short, though the program did not care
-            text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
+            text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
             self.reason = "%s (%s)" % (self.reason, text) if self.reason else text
 
 

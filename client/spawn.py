@@ -10,6 +10,8 @@ import subprocess
 import time
 from typing import Any, Dict, List, Tuple
 
+from . import anchor
+
 PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
 IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
 _known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program is in a PATH
@@ -44,7 +46,14 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
 
 
 def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
-    os.chdir(folder)  # of the whole client: nothing in it goes by relative paths
+    os.chdir(folder)
+    try:
+        return _posix_here(words, environment, files)
+    finally:
+        anchor.step_back()
+
+
+def _posix_here(words: List[bytes], environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
     actions = [(_DUP2, file, number) for number, file in files.items()]
     options = {"file_actions": actions, "setsid": True, "setsigdef": IGNORED, "setsigmask": ()}
     if b"/" in words[0]:

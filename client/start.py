@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
-from . import arguments, ends, facts, guard, log, login, tree
+from . import anchor, arguments, ends, facts, guard, log, login, tree
 from .ahead import Pace
 from .arguments import Options
 from .base import AlreadyRuns, Base
@@ -21,6 +21,7 @@ from .talk import Asker, Pinger
 from .terms import Terms
 from .trust import Moment, Trust
 from .wire import FIRST_CONNECT, Line, Master, Query
+from .writers import NOBODY, Others
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -40,7 +41,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     except ends.Ending as ending:
         log.say(ending.text)
         return ending.code
-    base = Base(options.workdir, session, options.host)
+    base = Base(options.workdir, session, options.host, options.trusted)
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
@@ -53,6 +54,7 @@ class Client:
 
     def __init__(self, options: Options, session: str, base: Base) -> None:
         self.options, self.session, self.base = options, session, base
+        self.began_in = "/"  # where the setup runs
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
@@ -69,6 +71,8 @@ class Client:
             tree.adopt_orphans()
             tree.hear_when_orphaned()
             self.base.claim()
+            self.began_in = anchor.shown(anchor.HERE)
+            anchor.stand_in(self.base.folder)
         except AlreadyRuns:
             self.base.hand_over(self.options.address)
             return _told(ready, ends.Ending(ends.OK, "already running here; told it the master's address"))
@@ -81,7 +85,7 @@ class Client:
         self.master.client = self.base.client_id()
         self.master.address = self.base.reread() or self.master.address
         killed = not self.host_ends.is_set()
-        return lambda: say_bye(self.master, killed) if self.master.client else None
+        return lambda: say_bye(self.master, self.base.left, killed) if self.master.client else None
 
     def _work_in_folder(self, ready: Ready) -> int:
         try:
@@ -89,8 +93,7 @@ class Client:
         except ends.Ending as fault:
             ending = fault
         except OSError as trouble:
-            what = "%s: %s" % (trouble.filename or self.base.path, trouble.strerror or trouble)
-            ending = ends.Ending(ends.OTHER, what)
+            ending = ends.Ending(ends.OTHER, anchor.words(trouble))
         except Exception:
             ending = ends.unforeseen()
         code = _told(ready, ending)
@@ -101,7 +104,7 @@ class Client:
         self._begin_log()
         self.base.clear_leftovers()
         line = self.master.line()
-        self.config = register(line, self.options)
+        self.config = register(line, self.options, self.base.others)
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
             self.base.owe(sys.argv[0])
@@ -113,7 +116,7 @@ class Client:
 
     def _begin_log(self) -> None:
         if self.options.log or self.options.detach:
-            log.to_file(self.options.log or os.path.join(self.base.path, "log"))
+            log.to_file(self.options.log or "log")
 
     def _take_settings(self) -> None:
         self.master.client = self.config.get("Client", "")
@@ -125,7 +128,7 @@ class Client:
 
     def _environment(self) -> Dict[str, str]:
         setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
-        variables = login.environment(setup, self.base.path)
+        variables = login.environment(setup, self.began_in)
         if "Cores" in self.config:
             for name in THREADS:
                 variables.setdefault(name, self.config["Cores"])
@@ -133,14 +136,13 @@ class Client:
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
-            target = os.path.join(self.base.path, "worker")
-            self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
+            self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
             self._refuse_noexec()
             self.worker.have(line)
 
     def _refuse_noexec(self) -> None:
         """Every task would fail here."""
-        if is_yes(self.config, "RunsWorker") and os.statvfs(self.base.path).f_flag & getattr(os, "ST_NOEXEC", 0):
+        if is_yes(self.config, "RunsWorker") and os.statvfs(anchor.HERE).f_flag & getattr(os, "ST_NOEXEC", 0):
             text = "the workdir %s is mounted noexec: workers cannot be started there"
             raise ends.Ending(ends.WORKDIR, text % self.base.workdir)
 
@@ -157,13 +159,13 @@ class Client:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         trust = Trust(every)
         keep_files_to_ourselves()
-        terms = Terms(self.base.path, variables, worker, together, most, is_yes(self.config, "Files"))
+        terms = Terms(anchor.HERE, variables, worker, together, most, is_yes(self.config, "Files"))
         hands = Hands(slots, terms, trust)
-        loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
+        loop = Loop(self.master, anchor.HERE, slots, worker, pace, hands)
         loop.host_ends = self.host_ends
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
-        files = Files(os.path.join(self.base.path, "files"))
+        files = Files("files")
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         return loop.run(Asker(loop, files), Senders(loop, terms), Pinger(loop, every, trust))
 
@@ -175,10 +177,11 @@ def _told(ready: Ready, ending: ends.Ending) -> int:
     return ending.code
 
 
-def register(line: Line, options: Options) -> Dict[str, str]:
-    """GET /config. One try: who started us wants to know at once."""
+def register(line: Line, options: Options, others: Others = NOBODY) -> Dict[str, str]:
+    """GET /config. One try: who started us wants to know at once. `others`: who else may write in the workdir."""
     query: Query = [("platform", facts.platform_name()), ("host", options.host), ("slots", options.slots), ("pings", 1)]
     query.append(("cores", facts.cores()))
+    query += [("others", others.who), ("where", others.where)] if others.who else []
     where = options.address.url
     try:
         reply = line.once("/config", query, connect=FIRST_CONNECT)

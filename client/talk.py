@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
+from .anchor import words
 from .cache import Files
 from .load import disk_used, memory_used, system_load
 from .slot import Attempt, CannotRun
@@ -146,7 +147,7 @@ class Asker(Talker):
         try:
             return {one: self.files.have(self.line, one) for one in sums}
         except OSError as fault:
-            raise CannotRun("an input file cannot be had: %s" % fault)
+            raise CannotRun("an input file cannot be had: %s" % words(fault))
 
 
 class Pinger(Talker):

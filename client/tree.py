@@ -184,6 +184,6 @@ def folder_of(pid: int) -> str:
 
 def kill_inside(folder: str) -> int:
     """Kill what works inside a folder; how many those were."""
-    inside = folder.rstrip("/") + "/"
+    inside = os.path.realpath(folder).rstrip("/") + "/"
     found = [pid for pid in all_processes() if (folder_of(pid) + "/").startswith(inside) and pid != os.getpid()]
     return sum(send(pid, signal.SIGKILL) for pid in found)

@@ -1,8 +1,9 @@
 """The client as one file: a zip of client/ that Python runs. Knows nothing of what is in it but file names.
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (so that no
-version of zlib shows, and a Python without zlib can run it). Docstrings and comments stay here: they are a fifth of
-what each host would fetch. The lines keep their numbers, so that a traceback from a host points into our source.
+version of zlib shows, and a Python without zlib can run it). Docstrings, comments and three of four spaces of each
+indentation stay here: they are a quarter of what each host would fetch. The lines keep their numbers, so that a
+traceback from a host points into our source.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ SHEBANG = b"#!/usr/bin/env python3\n"
 DATE = (1980, 1, 1, 0, 0, 0)
 DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
+INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 
 
 @cache
@@ -42,6 +44,11 @@ def installed_client() -> Path:
     return _folder() / INSTALLED
 
 
+def client_module(name: str) -> str:
+    """Return the text of one of the client's files, for a host that runs it alone."""
+    return stripped((_folder() / name).read_bytes()).decode()
+
+
 def client_name() -> str:
     """Its name on a host, made from its content: who finds the name finds these bytes."""
     return f"client-{hashlib.sha256(client_pyz()).hexdigest()[:16]}.pyz"
@@ -59,13 +66,13 @@ def _members() -> list[tuple[str, bytes]]:
 
 
 def stripped(source: bytes) -> bytes:
-    """Return the source without docstrings and whole-line comments, each line at its old number.
+    """Return the source without docstrings and whole-line comments, little indented, each line at its old number.
 
-    It goes by how client/ is written: what begins a line with three quotes is a docstring. A test compares the
-    syntax trees of both.
+    It goes by how client/ is written: what begins a line with three quotes is a docstring, and no other text goes over
+    lines that are indented. A test compares the syntax trees of both.
     """
     bare = DOCSTRING.sub(lambda found: found[1] + b'""' + b"\n" * found[0].count(b"\n"), source)
-    return COMMENT.sub(b"", bare)
+    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), COMMENT.sub(b"", bare))
 
 
 def _folder() -> Path:

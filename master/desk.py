@@ -86,6 +86,7 @@ class Desk:
         self._calling: asyncio.TimerHandle | None = None
         self._held_pings: dict[str, set[Held]] = {}
         self.orders = Orders(self._reach, clock)
+        self._writers: set[str] = set()  # those that the user was warned of
 
     async def _store(self) -> None:
         """Make what the farm decided durable, then let those know who wait for it."""
@@ -122,6 +123,18 @@ class Desk:
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
         file = self.brief.platform_file(platform) if platform else None
         return protocol.config(self.brief.setup, client.id, file, self.brief.shell(host, platform))
+
+    def note_writers(self, host: str, who: str, where: str) -> None:
+        """Warn of those who may write where a client works, once a run."""
+        if who and who not in self._writers:
+            self._writers.add(who)
+            text = f"{host}: {who} may write into {where}, and so disturb what runs below it (not read it, nor start "
+            text += "anything as you). Another folder: workdir=PATH; to hear no more of it: trust_workdir=yes"
+            self._warn("writers", text, host)
+
+    def _warn(self, kind: str, text: str, host: str) -> None:
+        self.tell(text)
+        self.events.note(kind, text, host)
 
     # -- task
 
@@ -334,11 +347,16 @@ class Desk:
             known.suspect = True
             log.info("client %s on %s: the connection that it held has broken", client, known.host)
 
-    async def bye(self, client: str, killed: bool = False) -> None:
-        """A client is gone; `killed`: not of its own will, which may be the fault of what it ran."""
+    async def bye(self, client: str, killed: bool = False, left: str = "") -> None:
+        """A client is gone; `killed`: not of its own will, which may be the fault of what it ran.
+
+        `left`: what it could not remove from its host, in its words.
+        """
         known = self.farm.clients.get(client)
         if known and not known.gone:
             self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
+            if left:
+                self._warn("left", f"{known.host}: {left}", known.host)
         self.farm.bye(self.clock(), client, killed)
         await self._store()
 

@@ -63,6 +63,8 @@ class Sighting:
     home: Room | None = None
     workdir: Room | None = None
     runs_programs: bool | None = None  # in the workdir
+    everybody: str = ""  # where all users may write: the workdir, or a folder above it
+    writers: tuple[str, str] = ("", "")  # who else may, and where
     address: str | None = None  # of the master, as the host would be given it; None: only through SSH
     reached: bool | None = None
     unreached_why: str = ""
@@ -195,7 +197,24 @@ def _disks(seen: Sighting, needs: Needs) -> list[Finding]:
             todo = f"Name another folder in the hosts file: {seen.host.name} workdir=PATH"
             what = f"{seen.workdir.path} is mounted noexec: workers cannot be started there"
             found.append(Finding(Fault.NO_EXEC, what, todo))
+        found += _writers(seen)
     return list(dict.fromkeys(found))  # both may lie on the same full disk
+
+
+def _writers(seen: Sighting) -> list[Finding]:
+    """Who could put another folder in the place of the client's."""
+    name = seen.host.name
+    if seen.host.trust_workdir:
+        return []
+    if seen.everybody:
+        todo = f"Name a folder of your own in the hosts file: {name} workdir=PATH; or trust them: "
+        todo += f"{name} trust_workdir=yes"
+        return [Finding(Fault.OTHERS, f"all users may write into {seen.everybody}, without a sticky bit", todo)]
+    who, where = seen.writers
+    if not who:
+        return []
+    todo = f"They can disturb a sweep, and no more; {name} trust_workdir=yes in the hosts file ends this remark"
+    return [Finding(Fault.OTHERS, f"{who} may write into {where}", todo, stops=False)]
 
 
 def _room(seen: Sighting, room: Room, denied: Fault, wanted: int) -> list[Finding]:

@@ -74,6 +74,7 @@ class Fault(StrEnum):
     INODES_FULL = "inodes full"
     HOME = "home not writable"
     WORKDIR = "workdir not writable"
+    OTHERS = "workdir writable by others"
     NO_EXEC = "workdir runs no programs"
     COPY = "copy failed"
     NO_WORKER = "no worker"

@@ -1,4 +1,5 @@
-"""The hosts file, and host lines in spe.yaml: `[user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"]`.
+"""The hosts file, and host lines in spe.yaml:
+`[user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"] [trust_workdir=yes]`.
 
 `#` begins a comment, empty lines are skipped, `lab[01-20]` is twenty hosts. Host names may be those of
 ~/.ssh/config: what they mean there is the business of launch/. Only this module knows ClusterShell.
@@ -20,11 +21,14 @@ from .record import record
 
 MOST_HOSTS = 10_000
 
-_OPTIONS = ("slots", "workdir", "python", "setup")
+_OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _RANGED = re.compile(r"[A-Za-z0-9_.\-]*(\[[0-9,/-]+\][A-Za-z0-9_.\-]*)+\Z")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z")
-_SHAPE = 'Write [user@]host[:port] [slots=N] [workdir=PATH] [python=PATH] [setup="…"], one host or range a line.'
+_SHAPE = (
+    'Write [user@]host[:port] [slots=N] [workdir=PATH] [python=PATH] [setup="…"] [trust_workdir=yes], '
+    "one host or range a line."
+)
 
 
 @record
@@ -162,9 +166,9 @@ def _with_options(host: Host, words: list[str], place: str) -> Host:
             raise ConfigError(f"{name}= is given twice", where=place, todo="Keep one of them.")
         given[name] = value
     slots = _slots(given.pop("slots"), place) if "slots" in given else None
-    return replace(
-        host, slots=slots, workdir=given.get("workdir"), python=given.get("python"), setup=given.get("setup")
-    )
+    trusted = _yes_or_no("trust_workdir", given.pop("trust_workdir", "no"), place)
+    workdir, python, setup = (given.get(name) for name in ("workdir", "python", "setup"))
+    return replace(host, slots=slots, workdir=workdir, python=python, setup=setup, trust_workdir=trusted)
 
 
 def _option(word: str, host: str, place: str) -> tuple[str, str]:
@@ -185,6 +189,12 @@ def _slots(text: str, place: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
         raise ConfigError(f"slots={text}: wanted a whole number from 1", where=place, todo="Write it like slots=4.")
     return int(text)
+
+
+def _yes_or_no(name: str, text: str, place: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ConfigError(f"{name}={text}: wanted yes or no", where=place, todo=f"Write it like {name}=yes.")
+    return text == "yes"
 
 
 def _check(host: Host, place: str) -> None:

@@ -97,6 +97,7 @@ class Host:
     workdir: str | None = None
     python: str | None = None
     setup: str | None = None
+    trust_workdir: bool = False  # whoever may write into the workdir is welcome to
     origin: str = ""  # "hosts.txt:3", for messages
 
     @property

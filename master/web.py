@@ -15,6 +15,7 @@ from aiohttp import web
 
 from . import batch, protocol
 from .desk import Desk, Record
+from .display import printable
 from .extract import Part
 from .intake import Intake, Lost
 from .largeinputs import LargeInputs
@@ -29,6 +30,7 @@ MAX_COUNT = 1000
 MAX_TICKETS = 4096
 MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
 MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
+MAX_REMARK = 1000  # characters of what a client says to people
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -125,6 +127,7 @@ class Door:
             return _text(400, "slots must be from 1 to 100000")
         cores = _number(request, "cores", 0)
         text = await self.desk.register(host, platform, slots, request.query.get("pings") == "1", cores)
+        self.desk.note_writers(host, _remark(request, "others"), _remark(request, "where"))
         return web.Response(text=text)
 
     async def ping(self, request: web.Request) -> web.Response:
@@ -147,7 +150,8 @@ class Door:
 
     async def bye(self, request: web.Request) -> web.Response:
         """A client's last word."""
-        await self.desk.bye(_short(request, "client"), _short(request, "killed") == "1")
+        killed, left = _short(request, "killed") == "1", _remark(request, "left")
+        await self.desk.bye(_short(request, "client"), killed, left)
         return web.Response(text="bye\n")
 
     # -- what it needs
@@ -299,6 +303,11 @@ def _short(request: web.Request, name: str) -> str:
     if len(value) > MAX_TEXT or not value.isprintable():
         raise web.HTTPBadRequest(text=f"{name} is too long or not printable")
     return value
+
+
+def _remark(request: web.Request, name: str) -> str:
+    """A client's words for people, as far as they can be shown: they are no reason to refuse a request."""
+    return printable(request.query.get(name, "")[:MAX_REMARK])
 
 
 def _number(request: web.Request, name: str, default: int) -> int:

@@ -38,6 +38,7 @@ def host_arguments(host: Host, fingerprint: str = "") -> list[str]:
     words += ["--fingerprint", fingerprint] if fingerprint else []
     words += ["--slots", str(host.slots)] if host.slots else []
     words += ["--workdir", host.workdir] if host.workdir else []
+    words += ["--trust-workdir"] if host.trust_workdir else []
     return words
 
 

@@ -41,6 +41,8 @@ def todo(fault: Fault, name: str) -> str:
         Fault.INODES_FULL: f"Remove files there, there can be no more of them; look with: {on(name, 'df -i')}",
         Fault.HOME: f"Make it writable again; look with: {on(name, 'ls -ld ~ ~/.cache')}",
         Fault.WORKDIR: f"Name a folder that can be written, in the hosts file: {name} workdir=PATH",
+        Fault.OTHERS: "Name a folder of your own in the hosts file: "
+        f"{name} workdir=PATH; or trust them: {name} trust_workdir=yes",
         Fault.NO_EXEC: f"Name another folder in the hosts file: {name} workdir=PATH",
         Fault.COPY: f"Look there: {on(name, 'ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: f"Install Python 3.6 or newer there, or name it in the hosts file: {name} python=PATH",
@@ -78,6 +80,8 @@ def _meaning(said: Said, host: Host) -> tuple[Fault, str, str]:
             return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
         case Code.WORKDIR:
             return _workdir(said.last), said.last, ""
+        case Code.OTHERS:
+            return Fault.OTHERS, said.last, ""
         case Code.WORKER:
             return Fault.NO_WORKER, said.last, "Name an executable for its platform under `worker:` in spe.yaml."
         case _:

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from .. import bundle
 from ..doctor import Room, Sighting
 from ..errors import LaunchError
 from ..model import Host
@@ -39,8 +40,16 @@ for address in sys.argv[3:]:
 sys.stdout.write("spe: reach %s\\n" % said)
 """
 
+# Behind the client's writers.py: what it finds, in lines of the script's.
+_WRITERS = """
+import sys
+found = others(os.path.abspath(sys.argv[1]))
+for pair in found._asdict().items():
+    os.write(1, os.fsencode("spe: writers_%s %s\\n" % pair))
+"""
+
 # Set before it: name, sha256, python, probe_text (see remote.py), workdir, run, nonce, written (KiB), port, limit,
-# address ("": none), reach_text.
+# address ("": none), reach_text, writers_text.
 _SCRIPT = (
     remote.FIND_PYTHON
     + r"""
@@ -100,6 +109,7 @@ case $workdir in "~"|"~/"*) workdir=$HOME${workdir#"~"} ;; esac
 tmp=${TMPDIR:-/tmp}
 [ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
 workdir=${workdir:-$tmp}
+case $python_code in 0 | 43) "$found" -c "$writers_text" "$workdir" </dev/null 2>&1 ;; esac
 existing "$workdir"
 ours=0
 for lock in "$near"/spe-*/client.lock; do [ -e "$lock" ] && ours=$((ours + 1)); done
@@ -140,6 +150,7 @@ class Questions:
             "python": host.python or (sys.executable if host.is_here else ""),
             "run": self.run, "nonce": own, "workdir": host.workdir or "", "written": str(WRITTEN // 1024),
             "port": str(self.offer.port), "limit": f"{REACH_LIMIT:g}", "address": address or "", "reach_text": _REACH,
+            "writers_text": bundle.client_module("writers.py") + _WRITERS,
         }  # fmt: skip
         return remote.assigned(words) + _SCRIPT
 
@@ -155,6 +166,8 @@ def understood(seen: Sighting, lines: list[str], nonce: str) -> Sighting:
     seen.python_elsewhere = said.get("elsewhere", "")
     seen.python_error = _python_error(seen.host, lines, said.get("python_code", ""))
     seen.home, seen.workdir = _room(said, "home"), _room(said, "workdir")
+    seen.everybody = said.get("writers_everybody", "")
+    seen.writers = said.get("writers_who", ""), said.get("writers_where", "")
     seen.runs_programs = said["runs"] == "0" if "runs" in said else None
     seen.seen = frozenset(line.removeprefix("spe: seen ") for line in lines if line.startswith("spe: seen "))
     if "reach" in said:

@@ -134,7 +134,7 @@ fi
 _START = r"""
 "$found" "$client" "$@"
 code=$?
-case $code in 0 | [3-9]) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
+case $code in 0 | [3-9] | 10) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # another host of this home left, and took the file along
 """

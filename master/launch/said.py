@@ -11,6 +11,7 @@ class Code(IntEnum):
     """The script's exit codes; below 40 they are the client's own (see client/__main__.py)."""
 
     STARTED = 0
+    OTHER = 1
     UNREACHABLE = 3
     SESSION = 4
     CERTIFICATE = 5
@@ -18,6 +19,7 @@ class Code(IntEnum):
     TOO_OLD = 7
     SETUP = 8
     WORKER = 9
+    OTHERS = 10
     NO_PYTHON = 41
     BAD_PYTHON = 42
     NO_CLIENT = 43
@@ -50,6 +52,11 @@ class Said:
     def _words(self, key: str) -> tuple[str, ...]:
         begin = f"spe: {key} "
         return tuple(line.removeprefix(begin) for line in self.lines if line.startswith(begin))
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a client ran there: whatever became of its file, it has said why it ended."""
+        return any(line.startswith("spe-client: ") for line in self.lines)
 
     @property
     def last(self) -> str:

@@ -188,6 +188,8 @@ class SshLauncher:
             raise LaunchError(Fault.LOST, "given up, as the run has ended", where=self.host.name)
         said = remote.run(connection.transport, script, self.host.name, self._options.start_limit, stdin)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
+        if said.code == Code.NO_CLIENT and said.has_begun:  # it took its file along as it ended
+            return Said(Code.OTHER, said.lines)
         return said
 
     def _nearer(self, connection: Connection, error: LaunchError) -> LaunchError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from client_kit import Started
 from pretend_farm import Farm
+from shared_folder import SharedFolder
 from spe.bundle import client_pyz
 
 
@@ -46,3 +47,10 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 @pytest.fixture
 def client(make_client: Callable[..., Started], farm: Farm) -> Started:
     return make_client(farm.url)
+
+
+@pytest.fixture
+def shared() -> Iterator[SharedFolder]:
+    made = SharedFolder()
+    yield made
+    made.remove()

@@ -104,7 +104,7 @@ def test_detached_it_goes_on_after_its_parent_ended_and_holds_none_of_its_stream
     pid = detached(client)  # `end` has read stdout and stderr to their ends: nobody holds them
     assert os.getsid(pid) != os.getsid(0)
     assert not any(os.readlink(f"/proc/{pid}/fd/{n}").startswith("pipe") for n in (0, 1, 2))
-    assert Path(f"/proc/{pid}/cwd").resolve() == Path("/")
+    assert Path(f"/proc/{pid}/cwd").resolve() == client.base(), "no folder of the user's is held"
     farm.add(task(1, "echo", "on"))
     farm.wait_for(lambda: 1 in farm.completed)
     assert "registered with" in (client.base() / "log").read_text()

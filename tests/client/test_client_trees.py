@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from client_kit import Started, is_alive, wait_until
@@ -168,6 +169,91 @@ def test_when_the_guard_is_killed_the_client_ends_and_leaves_nothing(
     wait_until(lambda: not is_alive(inner))
     assert not any(map(is_alive, pids_in(pids)))
     assert not client.workdir.exists()
+
+
+# A program whose helper leaves group and session, and notes that it was told to end; the program ends after that.
+HELPED = """
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    def told(*_):
+        open({told!r}, "w").close()
+        os._exit(0)
+    signal.signal(signal.SIGTERM, told)
+    open({helper!r}, "w").write(str(os.getpid()))
+    while True: time.sleep(60)
+signal.signal(signal.SIGTERM, lambda *_: None)
+while not os.path.exists({told!r}): time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def helped(farm: Farm, tmp_path: Path) -> Callable[..., int]:
+    """Start a client with that program; the process of its helper."""
+
+    def start(client: Started, timeout: float = 0) -> int:
+        helper = tmp_path / "helper"
+        script = HELPED.format(told=str(tmp_path / "told"), helper=str(helper))
+        farm.add(task(1, "python3", "-c", script, timeout=timeout))
+        client.start()
+        wait_until(lambda: helper.exists() and helper.read_text())
+        return int(helper.read_text())
+
+    return start
+
+
+def test_who_left_the_group_of_a_program_is_told_to_end_before_it_is_killed(
+    farm: Farm, client: Started, helped: Callable[..., int], tmp_path: Path
+) -> None:
+    helper = helped(client, timeout=2)
+    assert client.end()[0] == 0
+    assert (tmp_path / "told").exists()
+    assert not is_alive(helper)
+    assert farm.failed[1].reason == "timeout after 2 s"
+
+
+def test_who_left_the_group_of_a_program_is_stopped_and_goes_on_with_it(
+    farm: Farm, client: Started, helped: Callable[..., int], tmp_path: Path
+) -> None:
+    farm.config["Ping"] = "30"
+    helper = helped(client)
+    for do, states in (("stop", "T"), ("continue", "SR")):
+        assert farm.end_of(farm.order(do, ticket=1))["exit"] == ["0"]
+        wait_until(lambda wanted=states: state_of(helper) in wanted)  # type: ignore[misc]
+    os.kill(helper, signal.SIGTERM)
+    assert client.end()[0] == 0
+    assert 1 in farm.completed
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("left", ["pass", "os.setsid()"])
+def test_what_a_hand_that_was_killed_leaves_has_ended_before_the_client_says_goodbye(
+    farm: Farm, client: Started, tmp_path: Path, left: str
+) -> None:
+    pids, alive = tmp_path / "pids", list[int]()
+    noted = f"open({str(pids)!r}, 'a').write('%d\\n' % os.getpid()); time.sleep(600)"
+    farm.add(task(1, *forking(pids, left, last=noted)))
+
+    def bye(handler: Any) -> None:
+        alive.extend(filter(is_alive, pids_in(pids)))
+        handler.reply(200, {}, b"bye")
+
+    farm.script["/bye"].append(bye)
+    client.start("--slots", "1")
+    wait_until(lambda: len(pids_in(pids)) == 2)
+    os.kill(hands_of(client)[0], signal.SIGKILL)
+    farm.expired = {1}
+    client.end()
+    farm.wait_for(lambda: farm.of("/bye"))
+    assert alive == []
+
+
+def hands_of(client: Started) -> list[int]:
+    inner = the_client_itself(client)
+    return [int(word) for word in Path(f"/proc/{inner}/task/{inner}/children").read_text().split()]
 
 
 def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_killed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import Farm, task
+from spe.client.hand import LONGEST_WAIT
 
+BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
 SH = ("/bin/sh", "-c")
 PING = 0.1
 LEASE = 3 * PING + 5
@@ -135,6 +138,46 @@ def test_the_time_of_being_stopped_does_not_count_for_the_timeout_of_a_program(
     since = len(farm.requests)
     tell(pids, signal.SIGCONT)
     farm.wait_for(lambda: farm.requests[since:])
+    wait_for_looks(4)
     (tmp_path / "go").touch()
     assert client.end()[0] == 0
     assert farm.completed[1].parts["stdout"] == b"1\n"
+
+
+def wait_for_looks(count: int) -> None:
+    """Until a hand has surely looked at the clock so often, whatever it was waiting for when it was stopped."""
+    end = time.monotonic() + count * LONGEST_WAIT
+    wait_until(lambda: time.monotonic() > end)
+
+
+# A Python on a host that slept for an hour, as the clock tells that also goes meanwhile, when the file is there.
+SLEPT = """
+import os, runpy, sys, time
+real, slept = time.clock_gettime, {slept!r}
+time.clock_gettime = lambda number: real(number) + (3600.0 if number == 7 and os.path.exists(slept) else 0.0)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@BOOT
+def test_the_sleep_of_the_host_does_not_count_for_the_timeout_of_a_program(
+    farm: Farm, client: Started, tmp_path: Path
+) -> None:
+    """The monotonic clock stands still meanwhile."""
+    (tmp_path / "slept.py").write_text(SLEPT.format(slept=str(tmp_path / "slept")))
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path}/slept.py "$@"\n')
+    wrapper.chmod(0o755)
+    farm.config["Ping"] = str(PING)
+    script = f"touch {tmp_path}/$1; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo $1"
+    farm.add(*(task(number, *SH, script, "sh", str(number), timeout=600) for number in (1, 2)))
+    client.start("--slots", "1", python=str(wrapper))
+    wait_until((tmp_path / "1").exists)
+    (tmp_path / "slept").touch()
+    since = len(farm.of("/ping"))
+    wait_for_looks(4)
+    farm.wait_for(lambda: farm.of("/ping")[since:])
+    (tmp_path / "go").touch()
+    assert client.end()[0] == 0
+    assert sorted(farm.completed) == [1, 2], farm.failed

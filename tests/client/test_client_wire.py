@@ -18,6 +18,7 @@ import pytest
 from client_kit import Started, wait_until
 from pretend_farm import SESSION, Farm, certificate, task
 from spe.client.sending import MOST_SINGLE
+from spe.client.talk import TICKETS_A_PING
 
 SH = ("/bin/sh", "-c")
 
@@ -364,6 +365,52 @@ def test_when_the_master_stays_away_it_ends_after_the_grace_time(
     assert 1.5 < time.monotonic() - began < 12
     assert "has not answered for 2 s" in said
     assert not client.workdir.exists()
+
+
+def test_a_silence_that_ended_is_forgiven(make_client: Callable[..., Started]) -> None:
+    """The second one begins more than the grace time after the first."""
+    farm = Farm()
+    farm.config.update(Grace="3", Ping="0.2")
+    farm.over = False
+    farm.add(task(1, "sleep", "600"))
+    client = make_client(farm.url).start("--slots", "2")
+    farm.wait_for(lambda: farm.of("/ping"))
+    farm.close()
+    first = time.monotonic()
+    for number in (2, 3):
+        silent = time.monotonic()
+        wait_until(lambda since=silent: time.monotonic() - since > 1)  # type: ignore[misc]
+        farm = Farm(port=farm.port)
+        farm.config.update(Grace="3", Ping="0.2")
+        farm.over = False
+        farm.add(task(number, "echo", str(number)))
+        farm.wait_for(lambda here=farm, ticket=number: ticket in here.completed and here.of("/ping"))  # type: ignore[misc]
+        if number == 2:
+            wait_until(lambda: time.monotonic() - first > 4)
+            farm.close()
+    farm.expired = {1}
+    farm.finish()
+    code, said = client.end()
+    farm.close()
+    assert code == 0, said
+    assert said.count("the master does not answer") >= 2
+
+
+def test_all_tickets_are_pinged_however_many(farm: Farm, client: Started) -> None:
+    count = 2 * TICKETS_A_PING + 50
+    farm.config["Ping"] = "0.3"
+    farm.over = False
+    farm.add(*(task(number, "sleep", "600") for number in range(1, count + 1)))
+    client.start("--slots", str(count))
+    everything = {str(number) for number in range(1, count + 1)}
+    farm.wait_for(lambda: {ticket for one in farm.of("/ping") for ticket in one.query["ticket"]} == everything)
+    assert all(len(one.query["ticket"]) <= TICKETS_A_PING for one in farm.of("/ping"))
+    farm.expired = {count}
+    place = client.base() / str(count)
+    wait_until(lambda: not place.exists())
+    farm.expired = set(range(1, count + 1))
+    farm.finish()
+    assert client.end()[0] == 0
 
 
 def test_a_new_address_that_was_handed_over_is_used_when_the_old_one_is_silent(

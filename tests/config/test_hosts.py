@@ -26,6 +26,8 @@ from spe.model import Host
             "lab1 slots=4 workdir=/scratch/a python=/opt/python3",
             Host("lab1", None, None, 4, "/scratch/a", "/opt/python3"),
         ),
+        ("lab1 trust_workdir=yes", Host("lab1", trust_workdir=True)),
+        ("lab1 trust_workdir=no", Host("lab1")),
         ('lab1 setup="module load gcc" # fast', Host("lab1", setup="module load gcc")),
         ("lab1 setup='a # b' # c", Host("lab1", setup="a # b")),
         ("\tlab1\t#don't", Host("lab1")),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from doctor_kit import free_port, spe, write_sweep
+from needs import need_root
 from spe.errors import Fault
 
 
@@ -65,6 +66,26 @@ def test_without_a_sweep_and_without_hosts_there_is_nothing_to_look_at(home: Pat
     found = spe("doctor", cwd=home)
     assert found.code == 2
     assert "spe.yaml" in found.err
+
+
+def test_who_may_write_into_the_workdir_is_found_as_the_client_finds_it(home: Path, tmp_path: Path) -> None:
+    need_root()
+    where = tmp_path / "shared place"
+    where.mkdir()
+    host = f"hosts: [\"localhost workdir='{where}/deep'\"]"
+    (home / "spe.yaml").write_text(f"command: echo 1\n{host}\n")
+    where.chmod(0o777)
+    found = spe("doctor", "--json", cwd=home)
+    assert stopping(found.hosts["localhost"]) == [Fault.OTHERS]
+    assert f"all users may write into {where}," in str(found.hosts["localhost"]["findings"])
+    os.chown(where, 0, 12399)
+    where.chmod(0o775)
+    found = spe("doctor", "--json", cwd=home)
+    assert stopping(found.hosts["localhost"]) == []
+    assert f"the group 12399 may write into {where}" in str(found.hosts["localhost"]["findings"])
+    where.chmod(0o1777)
+    assert "may write" not in str(spe("doctor", "--json", cwd=home).hosts["localhost"]["findings"])
+    assert list(where.iterdir()) == []
 
 
 def test_a_temporary_folder_below_the_runtime_folder_is_passed_over_as_the_client_does(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,18 @@ def test_hosts_share_a_home_when_one_of_them_saw_the_other() -> None:
     assert [report.home for report in examined.reports] == [None, 1, 2, 2, 1, None, 1]
 
 
+def test_a_workdir_that_everybody_may_write_stops_a_host_and_a_group_is_a_remark() -> None:
+    group = sighting(writers=("the group staff", "/scratch"))
+    [[fault], [remark]] = faults(sighting(everybody="/scratch"), group)
+    assert fault is remark is Fault.OTHERS
+    [open_, named] = judge([sighting(everybody="/scratch"), group], Needs()).reports
+    assert (open_.works, named.works) == (False, True)
+    assert "/scratch" in open_.findings[0].what
+    assert "the group staff may write into /scratch" in named.findings[0].what
+    for seen in (open_.sighting, named.sighting):
+        assert faults(replace(seen, host=Host("lab1", trust_workdir=True))) == [[]]
+
+
 def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
     page = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `([^`]+)`", page, re.M)
@@ -105,6 +118,7 @@ def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
     [
         (6, "the workdir /x cannot be used: Permission denied", Fault.WORKDIR),
         (6, "the workdir /x cannot be used: No space left on device", Fault.DISK_FULL),
+        (10, "all users may write into /x (mode 777), so …", Fault.OTHERS),
         (9, "the worker pi cannot be had: 415", Fault.NO_WORKER),
         (44, "mkdir: cannot create directory '/home/a/.cache': Read-only file system", Fault.HOME),
         (44, "mkdir: cannot create directory '/home/a/.cache': Disk quota exceeded", Fault.DISK_FULL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -276,6 +277,45 @@ def test_a_working_folder_that_runs_no_programs_is_named_as_by_doctor_unless_the
     assert hosts[0].files() == before
     starter.master.more = ""
     assert starter.start(there) == [None]
+
+
+@pytest.mark.parametrize("workdir", ["/tmp/open", "/tmp/open/deep", "~/link"])
+def test_a_working_folder_that_everybody_may_write_is_refused_by_its_name_unless_it_is_trusted(
+    hosts: list[LabHost], starter: Starter, workdir: str
+) -> None:
+    hosts[0].shell("mkdir -m 777 /tmp/open; chmod 777 /tmp/open; ln -s /tmp/open link")
+    before = hosts[0].files()
+    error = starter.fault(Host("h01", workdir=workdir))
+    assert error.fault is Fault.OTHERS
+    assert "all users may write into /tmp/open" in error.what
+    assert "h01 workdir=PATH" in error.todo
+    assert "h01 trust_workdir=yes" in error.todo
+    assert hosts[0].files() == before
+    assert starter.start(Host("h01", workdir=workdir, trust_workdir=True)) == [None]
+
+
+def test_a_client_that_ends_and_takes_its_file_along_is_a_failed_start_in_its_own_words(
+    hosts: list[LabHost], starter: Starter
+) -> None:
+    starter.master.more = "Nice=very\n"
+    error = starter.fault("h01")
+    assert error.fault is Fault.START
+    assert "the master's Nice=very is not a number" in error.what
+    assert starter.master.hosts == ["h01"], "tried once"
+
+
+SETUPS = {"exec": "exec true", "exit": "exit 0", "a shell": "exec bash", "in a loop": "for i in 1 2; do exit 0; done"}
+
+
+@pytest.mark.parametrize("setup", SETUPS.values(), ids=SETUPS)
+def test_a_setup_that_does_not_return_is_told_so(hosts: list[LabHost], starter: Starter, setup: str) -> None:
+    starter.master.more = f"Setup={json.dumps(setup)}\n"
+    before = hosts[0].files()
+    error = starter.fault("h01")
+    assert error.fault is Fault.START
+    assert "the setup did not return" in error.what
+    assert starter.master.hosts == ["h01"], "tried once"
+    assert hosts[0].files() == before
 
 
 def test_a_master_of_another_certificate_is_a_failed_start(hosts: list[LabHost], starter: Starter) -> None:

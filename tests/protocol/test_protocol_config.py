@@ -176,6 +176,28 @@ def test_the_client_takes_its_session_from_the_environment_too(sweep: Callable[.
     assert [row["stdout"] for row in started.rows()] == ["1", "2", "3"]
 
 
+def test_a_group_that_may_write_where_clients_work_is_one_warning_a_run(sweep: Callable[..., Master]) -> None:
+    started = sweep(1)
+    for host in ("h1", "h2", "h3"):
+        started.register(host=host, others="the group staff", where="/scratch/\x1b[2Jlab")
+    started.register(host="h4", others="the user anna", where="/home")
+    warnings = [line for line in started.err.read_text().splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 2
+    assert "h1: the group staff may write into /scratch/ [2Jlab" in warnings[0]
+    assert "trust_workdir=yes" in warnings[0]
+    assert "h4: the user anna may write into /home" in warnings[1]
+
+
+def test_what_a_client_could_not_remove_is_told(sweep: Callable[..., Master]) -> None:
+    started = sweep(1)
+    client = started.register(host="h1")
+    for _ in range(2):
+        started.ask("/bye", {"client": client, "left": "could not remove /tmp/x: Operation not permitted" + 5000 * "!"})
+    [warning] = [line for line in started.err.read_text().splitlines() if line.startswith("warning: ")]
+    assert "h1: could not remove /tmp/x: Operation not permitted" in warning
+    assert len(warning) < 1200
+
+
 def test_goodbye_is_answered_to_anybody(long_sweep: Master) -> None:
     client = long_sweep.register(host="h")
     for query in ({"client": client}, {"client": client}, {"client": "nobody"}, {}):

@@ -1,0 +1,30 @@
+"""Giving open folders to another process: the client's to its guard, which removes them when the client is killed.
+
+The guard is the client's parent and has none of what the client opens; by name it might find another folder.
+"""
+
+import array
+import socket
+from typing import List, Optional, Tuple
+
+_NUMBERS = array.array("i", [0, 0])
+_SPACE = socket.CMSG_SPACE(_NUMBERS.itemsize * len(_NUMBERS))
+
+
+def send(sock: socket.socket, name: str, folders: Tuple[int, int]) -> None:
+    """Two open folders, and the name of the second one in the first."""
+    sock.sendmsg([name.encode("utf-8", "surrogateescape")],
+                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", folders))])  # fmt: skip
+
+
+def received(sock: socket.socket) -> Optional[Tuple[str, List[int]]]:
+    """Return what was sent; None when nothing was."""
+    sock.setblocking(False)
+    try:
+        name, more, _, _ = sock.recvmsg(4096, _SPACE)
+    except OSError:
+        return None
+    numbers = array.array("i")
+    for _, _, data in more:
+        numbers.frombytes(data[: _NUMBERS.itemsize * len(_NUMBERS)])
+    return (name.decode("utf-8", "surrogateescape"), numbers.tolist()) if len(numbers) == 2 else None

@@ -1,0 +1,154 @@
+"""Removing trees of folders, however deep they are and however long their paths are.
+
+Programs leave thousands of folders one in another. So nothing here recurses, no path is longer than a name, and only
+one folder is open at a time: the way back up is `..`, and that it leads to where we came from is checked.
+"""
+
+import errno
+import os
+import stat
+from typing import List, Sequence, Tuple
+
+from .anchor import SAME_FOLDER, is_same, shown
+
+MOST_SHOWN = 300  # characters of a path
+# The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
+Level = Tuple[os.stat_result, str, List[str], int]
+
+
+class Left:
+    """What could not be removed: how many, and the first in words."""
+
+    def __init__(self, top: str) -> None:
+        self.top, self.count, self.first = top, 0, ""
+
+    def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
+        """This stays."""
+        self.count += 1
+        if not self.first:
+            path = os.path.join(self.top, *[one[1] for one in way], name).rstrip("/")
+            if len(path) > MOST_SHOWN:
+                path = "%s…%s" % (path[: MOST_SHOWN // 2], path[-MOST_SHOWN // 2 :])
+            self.first = "%s: %s" % (path, fault.strerror or fault)
+
+    def __str__(self) -> str:
+        """One line, "" when nothing stays."""
+        return self.first + (" (and %d more)" % (self.count - 1) if self.count > 1 else "")
+
+
+def remove_tree(path: str) -> str:
+    """Remove a folder, or a file, with all in it. Return what stays in one line, "" for nothing."""
+    head, name = os.path.split(path)
+    left = Left(shown(path))
+    try:
+        above = os.open(head or ".", os.O_RDONLY)
+        try:
+            _remove(above, name, left)
+        finally:
+            os.close(above)
+    except FileNotFoundError:
+        pass
+    except OSError as fault:
+        left.note(fault)
+    return str(left)
+
+
+def _remove(above: int, name: str, left: Left) -> None:
+    if not stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
+        return os.unlink(name, dir_fd=above)
+    folder = _entered(above, name)
+    try:
+        empty(folder, left)
+    finally:
+        os.close(folder)
+    return None if left.count else os.rmdir(name, dir_fd=above)
+
+
+def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
+    """Remove all that is in an open folder, but what is `kept` at its top. `left` is told what stays.
+
+    Raises OSError when there is no way back up from a folder.
+    """
+    at, way = os.dup(folder), []  # type: Tuple[int, List[Level]]
+    try:
+        below = _without_files(at, way, left, kept)
+        while below or way:
+            if not below:
+                at, below = _above(at, way, left)
+                continue
+            name = below.pop()
+            try:
+                inner = _entered(at, name)
+            except OSError as fault:
+                left.note(fault, way, name)
+                continue
+            way.append((os.fstat(at), name, below, left.count))
+            os.close(at)
+            at = inner
+            below = _without_files(at, way, left)
+    finally:
+        os.close(at)
+
+
+def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
+    """Go up and remove the folder that we come from. Return the one above, and what is to be done there."""
+    above = os.open("..", SAME_FOLDER, dir_fd=at)
+    os.close(at)
+    expected, name, below, count = way[-1]
+    if not is_same(os.fstat(above), expected):  # whoever still runs there moves folders about
+        left.note(OSError("it was moved while it was being removed"), way)
+        way.clear()
+        return above, []
+    try:
+        os.rmdir(name, dir_fd=above)
+    except FileNotFoundError:
+        pass
+    except OSError as fault:
+        if left.count == count:  # else what is in it was told already
+            left.note(fault, way)
+    way.pop()
+    return above, below
+
+
+def _entered(above: int, name: str) -> int:
+    """Open a folder, and make it one that we may change."""
+    try:
+        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+    except PermissionError:
+        os.chmod(name, stat.S_IRWXU, dir_fd=above)
+        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+    if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        try:
+            os.fchmod(folder, stat.S_IRWXU)
+        except OSError:  # somebody else's, or immutable: removing says so
+            pass
+    return folder
+
+
+def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str] = ()) -> List[str]:
+    """Remove the files of one folder. Return the names of the folders in it."""
+    found: List[str] = []
+    device = os.fstat(folder).st_dev
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:  # the folder itself is removed
+        return found
+    except OSError as fault:
+        left.note(fault, way)
+        return found
+    for name in names:
+        if name in kept:
+            continue
+        try:
+            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISDIR(info.st_mode):
+                os.unlink(name, dir_fd=folder)
+            elif info.st_dev == device:
+                found.append(name)
+            else:  # what is mounted here is not ours to empty
+                raise OSError(errno.EBUSY, "another file system is mounted there")
+        except FileNotFoundError:
+            continue
+        except OSError as fault:
+            left.note(fault, way, name)
+    return found

@@ -1,0 +1,215 @@
+"""Another user renames the client's folder and puts one of hers in its place: the client goes on in its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from client_kit import is_alive, wait_until
+from pretend_farm import Farm, Request, task
+from shared_folder import EVE, PYTHON, SharedFolder, as_account
+
+pytestmark = pytest.mark.patient
+TRUSTED = "--trust-workdir"
+WORKER = b'#!/bin/sh\necho "true $1 $FROM_SETUP"; pwd; cat input\n'
+TASKS, POINTS = 9, 20
+LARGE = b"large\n" * 20_000  # so that it is fetched once and kept for the session
+
+
+class At(list[Request]):
+    """The requests of a run; with the one of this number something happens, before it is answered."""
+
+    def __init__(self, number: int, what: Callable[[], Any]) -> None:
+        super().__init__()
+        self.number, self.what = number, what
+
+    def append(self, request: Request) -> None:
+        super().append(request)
+        if len(self) == self.number:
+            self.what()
+
+
+def work(farm: Farm) -> None:
+    """A setup, a worker, tasks with an input each and two results; two of them share a large input."""
+    farm.config["Ping"] = "1"
+    farm.config["Setup"] = json.dumps("export FROM_SETUP=set")
+    farm.worker("prog", WORKER, f"linux-{os.uname().machine}")
+    for number in range(1, TASKS + 1):
+        inputs = {"input": f"input {number}\n".encode()}
+        shared = {"large": LARGE} if number in (2, TASKS) else {}
+        results = {"stdout": "stdout", "input": "input", **({"large": "large"} if shared else {})}
+        farm.add(task(number, "./prog", str(number), inputs=inputs, shared=shared, results=results))
+    farm.files[sha256(LARGE).hexdigest()] = LARGE
+
+
+def check(farm: Farm, shared: SharedFolder) -> None:
+    """No forged row, nothing started from Eve's folder or written into it, nothing of ours left."""
+    assert not shared.mark.exists(), shared.mark.read_text()
+    assert sorted(farm.completed) == list(range(1, TASKS + 1)), farm.failed
+    for number, request in farm.completed.items():
+        first, where, last = request.parts["stdout"].decode().splitlines()
+        assert (first, last) == (f"true {number} set", f"input {number}")
+        assert where.startswith(str(shared.common)), "programs see the folder's real path"
+        assert request.parts["input"] == f"input {number}\n".encode()
+        assert request.parts.get("large", LARGE) == LARGE
+    assert shared.theirs() == []
+    for path in shared.common.rglob("*"):
+        assert path.is_dir() or "EVIL" in path.read_text()
+
+
+@pytest.mark.parametrize("point", range(1, POINTS + 1))
+def test_a_folder_that_is_renamed_and_replaced_runs_nothing_and_forges_no_row(
+    farm: Farm, shared: SharedFolder, point: int
+) -> None:
+    work(farm)
+    farm.requests = At(point, shared.put_in_place)
+    code, said = shared.client(farm).run(TRUSTED, "--slots", "1")
+    assert code == 0, said
+    assert len(farm.requests) >= POINTS
+    check(farm, shared)
+    [line] = [line for line in said.splitlines() if "moved-by-eve" in line]
+    assert "somebody renamed our folder" in line
+    assert "is not ours, and stays" in line
+    assert farm.of("/bye")[0].query["left"] == [line.removeprefix("spe-client: ")]
+
+
+# As Eve. Each folder of a client has her folder's name and hers has its, thousands of times a second.
+SWAP = r"""
+import ctypes, os, sys
+common, mark = sys.argv[1:]
+os.chdir(common)
+os.umask(0)
+os.makedirs("evil/worker")
+for place in ("evil/worker/prog", "evil/prog"):
+    with open(place, "w") as file:
+        file.write("#!/bin/sh\necho EVIL; echo $0 >> %s\n" % mark)
+    os.chmod(place, 0o777)
+rename = ctypes.CDLL(None).renameat2
+RENAME_EXCHANGE = 2
+while True:
+    for name in os.listdir("."):
+        if name.startswith("spe-"):
+            rename(-100, name.encode(), -100, b"evil", RENAME_EXCHANGE)
+"""
+
+
+@contextmanager
+def swapping(shared: SharedFolder) -> Iterator[None]:
+    words = [*as_account(EVE).split(), str(PYTHON), "-c", SWAP, str(shared.common), str(shared.mark)]
+    eve = subprocess.Popen(words)
+    try:
+        wait_until((shared.common / "evil" / "prog").exists)
+        yield
+    finally:
+        eve.kill()
+        eve.wait()
+
+
+def test_a_folder_that_is_exchanged_all_the_time_runs_nothing_and_forges_no_row(
+    farm: Farm, shared: SharedFolder
+) -> None:
+    work(farm)
+    with ExitStack() as stack:
+
+        def begin(handler: Any) -> None:
+            stack.enter_context(swapping(shared))
+            handler.reply(200, {}, "".join(f"{key}={value}\n" for key, value in farm.config.items()).encode())
+
+        farm.script["/config"].append(begin)
+        code, said = shared.client(farm).run(TRUSTED, "--slots", "2")
+    assert code == 0, said
+    check(farm, shared)
+
+
+@pytest.mark.parametrize("time", range(5))
+def test_who_exchanges_it_from_the_first_moment_on_can_only_keep_the_client_away(
+    farm: Farm, shared: SharedFolder, time: int
+) -> None:
+    work(farm)
+    with swapping(shared):
+        code, said = shared.client(farm).run(TRUSTED, "--slots", "2")
+    if code == 6:
+        assert "belongs to somebody else" in said
+        assert not shared.mark.exists()
+    else:
+        check(farm, shared)
+
+
+def test_the_guard_clears_up_after_a_killed_client_whose_folder_was_renamed(farm: Farm, shared: SharedFolder) -> None:
+    farm.over = False
+    farm.add(task(1, "sh", "-c", "echo $$ > pid; touch deep; sleep 600"))
+    client = shared.client(farm).start(TRUSTED)
+    assert client.process
+    inside = client.base()
+    wait_until(lambda: (inside / "1" / "work" / "deep").exists())
+    program, holder = ((inside / name).read_text().split() for name in ("1/work/pid", "client.lock"))
+    shared.put_in_place()
+    os.kill(int(holder[2]), signal.SIGKILL)
+    code, said = client.end()
+    assert code == 1
+    assert "somebody renamed our folder" in said
+    assert shared.theirs() == []
+    assert not is_alive(int(program[0]))
+    [bye] = farm.of("/bye")
+    assert "moved-by-eve" in bye.query["left"][0]
+    assert bye.query["killed"] == ["1"]
+
+
+def test_a_second_start_finds_eves_folder_and_tells_it_nothing(farm: Farm, shared: SharedFolder) -> None:
+    farm.over = False
+    client = shared.client(farm).start(TRUSTED)
+    client.base()
+    farm.wait_for(lambda: farm.of("/task"))
+    shared.put_in_place()
+    code, said = shared.client(farm).run(TRUSTED)
+    assert code == 6
+    assert "belongs to somebody else" in said
+    [evil] = shared.common.glob("spe-*")
+    assert "EVIL" in (evil / "address").read_text()
+    farm.add(task(1, "echo", "still here"))
+    farm.finish()
+    assert client.end()[0] == 0
+    assert farm.completed[1].parts["stdout"] == b"still here\n"
+
+
+def test_questions_about_a_running_task_are_answered_from_its_own_folder(farm: Farm, shared: SharedFolder) -> None:
+    farm.over = False
+    farm.config["Ping"], farm.config["Ask"] = "1", "ls cat"
+    farm.add(task(1, "sh", "-c", "echo true > mine; until [ -e go ]; do sleep 0.05; done"))
+    client = shared.client(farm).start(TRUSTED)
+    place = client.base() / "1" / "work"
+    wait_until((place / "mine").exists)
+    shared.put_in_place()
+    evil = place.parents[1] / "1" / "work"
+    shared.eve("import os, sys; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/mine', 'w').write('EVIL')", evil)
+    order = farm.order("run", words=["cat", "mine"], ticket=1, limit=10, most=1000)
+    assert farm.end_of(order)["exit"] == ["0"]
+    assert farm.said[order] == b"true\n"
+    [moved] = shared.common.glob("moved-by-eve-*")
+    (moved / "1" / "work" / "go").touch()
+    farm.finish()
+    assert client.end()[0] == 0
+
+
+def test_faults_name_real_paths(farm: Farm, shared: SharedFolder) -> None:
+    farm.add(task(1, "cat", "large", shared={"large": LARGE}))
+    farm.files[sha256(LARGE).hexdigest()] = LARGE
+
+    def block(handler: Any) -> None:
+        """What is to be written there cannot be, as a folder has its name."""
+        [base] = shared.common.glob("spe-*")
+        (base / "files" / sha256(LARGE).hexdigest()).mkdir(parents=True, exist_ok=True)
+        handler.reply(200, {}, LARGE)
+
+    farm.script["/file"].append(block)
+    assert shared.client(farm).run(TRUSTED)[0] == 0
+    reason = farm.failed[1].reason
+    assert str(shared.common) in reason
+    assert "/proc" not in reason
