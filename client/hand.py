@@ -15,6 +15,7 @@ from .mail import Mail
 from .place import MOST_KEPT, Places
 from .post import Gone, Post
 from .report import pack
+from .shares import Shares
 from .slot import Attempt, CannotRun, Given, is_full
 from .spawn import have_no_input
 from .terms import Terms
@@ -38,6 +39,7 @@ class Hand:
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(terms.base)
+        self.shares = Shares(terms.worker, places, self._say)
         self.stopping = False
         self._unsaid: List[Attempt] = []  # the client has not been told what came of them
         self._due = 0.0  # when it is to be told at the latest
@@ -45,7 +47,8 @@ class Hand:
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
-            "stop": self.stop, "watch": self.watch,
+            "stop": self.stop, "watch": self.watch, "worker": self.shares.renew_worker,
+            "lose": lambda original: self.shares.lose(original, self.running),
         }  # fmt: skip
 
     def run(self) -> None:
@@ -110,6 +113,7 @@ class Hand:
         for one in gone:
             one.is_left_behind = bool(alive)
             self._numbers.append(one.slot)
+        self.shares.judge(gone)
         if gone and not (self.past or self._unsaid):
             self._due = now + GATHER
         self.past.extend(gone)
@@ -143,7 +147,7 @@ class Hand:
         """While programs run there is time to make the directories for the next ones."""
         if self.ready and not self.ready[0].prepared:
             for attempt in islice(self.ready, TOGETHER):
-                self._prepare(attempt)
+                self.shares.prepare(attempt)
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
@@ -225,7 +229,7 @@ class Hand:
 
     def _tell_unbegun(self, name: str) -> None:
         for attempt in self.ready:
-            attempt.place.close()
+            attempt.unprepare() if attempt.linked else attempt.place.close()
         self._say(name, [attempt.told() for attempt in self.ready])
         self.ready.clear()
 
@@ -233,21 +237,17 @@ class Hand:
         self.post.send(name, argument)
         self.post.flush_all()
 
-    def _prepare(self, attempt: Attempt) -> None:
-        if not (attempt.prepared or attempt.reason or attempt.dropped):
-            try:
-                attempt.prepare(self.terms.worker, {}, self.places)
-            except CannotRun as fault:
-                attempt.reason = str(fault)
-
     def _begin(self, attempt: Attempt) -> None:
         """Start it, or hand on why it can't be."""
-        self._prepare(attempt)
+        self.shares.prepare(attempt)
         if attempt.dropped or attempt.reason:
             return self._done(attempt)
         if not (self.trust.holds() and attempt.sure):
             self._say("unsure")
             return self.unsure.append(attempt)
+        if not self.shares.may_begin(attempt):  # the client has it again, and all that waits, until that is mended
+            self.ready.appendleft(attempt)
+            return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()
         try:
             attempt.start(self.terms.environment, attempt.slot)
@@ -279,7 +279,7 @@ class Hand:
 
     def _done(self, attempt: Attempt, full: bool = False) -> None:
         attempt.conclude(full)
-        if self.terms.together and not attempt.dropped:
+        if self.terms.together and not (attempt.dropped or attempt.lost):
             pack(attempt, self.terms)
         attempt.leave(self.places)
         self._unsaid.append(attempt)

@@ -16,6 +16,7 @@ from .children import Children
 from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
+from .mending import Mending
 from .orders import Orders
 from .room import Room
 from .sending import Senders
@@ -33,9 +34,9 @@ class Loop:
     """Keeps so many slots busy until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(self, master: Master, base: str, slots: int, worker: str, pace: Pace, hands: Hands) -> None:
-        """`worker`: its path, if there is one."""
-        self.master, self.base = master, base
-        self.worker_path, self.worker_name = worker, os.path.basename(worker)
+        """`worker`: its name, if there is one."""
+        self.master, self.base, self.worker_name = master, base, worker
+        self.mending: Mending
         self.room, self.pace, self.hands = Room(slots), pace, hands
         self.load = Load()
         self.holds = True  # whether requests may be held by the master
@@ -53,6 +54,7 @@ class Loop:
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
             "unsure": self._heard_unsure, "fault": self._heard_fault, "watched": self._heard_watched,
+            "changed": lambda original: self.mending.heard(original),
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -208,7 +210,7 @@ class Loop:
             if attempt is not None:
                 attempt.hear(came)
                 done.append(attempt)
-        self._done(done)
+        self._done(self.mending.without_lost(done))
 
     def _heard_unbegun(self, told: List[Told]) -> None:
         """A hand has given back what it had not begun, after a failure."""
@@ -236,6 +238,15 @@ class Loop:
 
     # -- inside
 
+    def give_up(self, attempts: List[Attempt], reason: str = "") -> None:
+        """These are ours no more, as if they had never been given out. `reason`: why, though they had begun."""
+        for attempt in attempts:
+            self.held.pop(attempt.task.ticket, None)
+            self.working.pop(attempt.task.ticket, None)
+            self._heard_watched(attempt.task.ticket)
+        self.room.change(-len(attempts), -len(attempts))
+        Returner(self, attempts, reason).start()
+
     def _is_unguarded(self) -> bool:
         if os.getppid() == self._parent:
             return False
@@ -252,15 +263,14 @@ class Loop:
         self.hands.feed(self._following, 0)
         given = [self.ready.pop() for _ in range(min(self._owed, len(self.ready)))]
         self._owed = 0
-        for attempt in given:
-            self.held.pop(attempt.task.ticket, None)
-        self.room.change(-len(given), -len(given))
-        Returner(self, given).start()
+        self.give_up(given)
 
     def _following(self) -> Optional[Attempt]:
         """The next one for a hand; what is not to begin any more is done with on the way."""
-        while self.ready:
+        while self.ready and not self.mending.is_under_way():
             attempt = self.ready.popleft()
+            if attempt.originals:
+                self.mending.renew(attempt)
             if not (attempt.dropped or attempt.reason):
                 self.working[attempt.task.ticket] = attempt
                 return attempt

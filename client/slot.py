@@ -6,7 +6,6 @@ bringing its results to the master is delivery.py's.
 
 import errno
 import os
-import shutil
 import signal
 import time
 from operator import attrgetter
@@ -15,23 +14,25 @@ from typing import Any, Dict, List, Optional, Tuple
 from . import facts, tree
 from .ahead import SHORT
 from .memory import why_killed
+from .originals import Original
 from .place import Place, Places
-from .record import Input, Task, from_plain, to_plain
+from .record import Task, from_plain, to_plain
 from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
-INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-
+WROTE = "the program changed %s, which is a read-only link to one file for all tasks: have it write to a copy"
+LOST = "a program changed %s, which its tasks share"
 
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # Bytes that went to and from storage: other systems count something else there, and a kernel without it says 0.
 BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
 
 
-Given = Tuple[Tuple[Any, ...], bool, float, bool]  # a task, whether it is sure, held since, whether it is prepared
+Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]  # a task, is it sure, held since, is it prepared, what it shares
 Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
-_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
+_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "lost", "dropped")
+_NOTHING: Dict[str, Original] = {}
 
 
 class CannotRun(Exception):
@@ -58,18 +59,31 @@ class Attempt:
         self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # somebody looks into its place
+        self.originals = _NOTHING  # of the inputs that it shares, by their keys
+        self.linked: Tuple[Tuple[str, Original], ...] = ()  # its files that are links, by their names, and to what
+        self.is_suspect = False  # its set may have written into an original here: it gets originals of its own
+        self.lost = ""  # why what came of it says nothing: it is given back as if it had never been given out
 
     # -- from the client to a hand and back
 
     def given(self) -> Given:
         """What a hand has to know to work on it."""
-        return to_plain(self.task), self.sure, self.held_at, self.prepared
+        shared = self._shared() if self.originals or self.is_suspect else None
+        return to_plain(self.task), self.sure, self.held_at, self.prepared, shared
+
+    def _shared(self) -> Tuple[Any, ...]:
+        linked = [(name, tuple(original)) for name, original in self.linked]
+        return self.is_suspect, [tuple(one) for one in self.originals.values()], linked
 
     @classmethod
     def of(cls, given: Given, base: str) -> "Attempt":
         """The hand's own."""
         attempt = cls(from_plain(given[0]), base)
-        attempt.sure, attempt.held_at, attempt.prepared = given[1:]
+        attempt.sure, attempt.held_at, attempt.prepared, shared = given[1:]
+        if shared:
+            attempt.is_suspect = shared[0]
+            attempt.originals = {one[0]: Original(*one) for one in shared[1]}
+            attempt.linked = tuple((name, Original(*one)) for name, one in shared[2])
         return attempt
 
     def told(self) -> Told:
@@ -78,48 +92,31 @@ class Attempt:
 
     def hear(self, came: Tuple[Any, ...]) -> None:
         """The client hears it; what it has dropped itself stays so."""
-        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, dropped = came
+        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, self.lost, dropped = came
         self.dropped = self.dropped or dropped
 
     # -- its directory
 
-    def prepare(self, worker: str, shared: Dict[str, str], places: Optional[Places] = None) -> None:
-        """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
-        self.prepared = True
-        if not self.task.words:
-            raise CannotRun("the command line is empty")
-        for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
-            check_name(name)
-        name = "."
-        try:
-            places.make(self.place) if places else self.place.make()
-            for one in self.task.inputs:
-                name = one.name
-                self._write(one, shared)
-            for two in self.task.results:
-                name = two.file
-                self._make_parents(name)
-            if worker:
-                name = os.path.basename(worker)
-                os.symlink(worker, os.path.join(self.folder, name))
-        except OSError as fault:
-            text = "cannot make '%s' in the task's directory on host %s: %s"
-            raise CannotRun(text % (name, facts.host_name(), fault.strerror))
+    def unprepare(self) -> None:
+        """Nothing of its directory is there; what it shares may be another file when it is prepared again."""
+        self.place.remove()
+        self.prepared, self.linked = False, ()
 
-    def _write(self, one: Input, shared: Dict[str, str]) -> None:
-        path = self.place.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
-        self._make_parents(one.name)
-        if one.sha256:  # a copy, not a link: the program may write into it
-            os.close(os.open(path, INPUT, 0o666))
-            shutil.copyfile(shared[one.sha256], path)
-            return
-        file = os.open(path, INPUT, 0o666)
-        with os.fdopen(file, "wb") as target:
-            target.write(one.content)
+    def changed(self) -> List[Tuple[str, Original]]:
+        """Compare what its files are links to with what it was: those that somebody wrote into, with their names."""
+        return [pair for pair in self.linked if not pair[1].is_right()]
 
-    def _make_parents(self, name: str) -> None:
-        if "/" in name:
-            os.makedirs(os.path.join(self.folder, os.path.dirname(name)), exist_ok=True)
+    def judge(self) -> List[Original]:
+        """Decide on it once nothing of it runs any more. Return originals that were changed, nobody knows by whom.
+
+        Then what it read may be wrong, and it is lost. With originals of its own it is known who it was: it has failed.
+        """
+        changed = self.changed()
+        if changed and self.is_suspect:
+            self.reason = WROTE % changed[0][0] + ("; " + self.reason if self.reason else "")
+            return []
+        self.lost = self.lost or LOST % changed[0][0] if changed else self.lost
+        return [original for _, original in changed]
 
     def path_of(self, name: str) -> str:
         """Where a result's file is."""
@@ -127,7 +124,7 @@ class Attempt:
 
     def leave(self, places: Places) -> None:
         """The hand is done with it: what is to be said is packed, or the client reads the rest."""
-        if self.packed and not (self.is_left_behind or self.is_watched or self.has_stdin):
+        if self.packed and not (self.is_left_behind or self.is_watched or self.is_suspect or self.has_stdin):
             self.cleared = places.put(self.place)
         else:
             self.place.close()
@@ -236,13 +233,6 @@ class Attempt:
         if full:  # then a file may be cut short, though the program did not care
             text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), self.folder, facts.host_name())
             self.reason = "%s (%s)" % (self.reason, text) if self.reason else text
-
-
-def check_name(name: str) -> None:
-    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
-    parts = name.split("/")
-    if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
-        raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)
 
 
 def is_full(path: str) -> bool:

@@ -9,12 +9,14 @@ from . import arguments, ends, facts, guard, log, login, tree
 from .ahead import Pace
 from .arguments import Options
 from .base import AlreadyRuns, Base
-from .cache import Files, Worker
+from .cache import Worker
 from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .hands import Hands
 from .loop import Loop
+from .mending import Mending
+from .originals import Original
 from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
@@ -56,6 +58,7 @@ class Client:
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
+        self.original: Optional[Original] = None  # of those that tasks have of the worker
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
@@ -130,7 +133,7 @@ class Client:
             target = os.path.join(self.base.path, "worker")
             self.worker = Worker(self.config, facts.platform_name(), target, self._owe_worker)
             self._refuse_noexec()
-            self.worker.have(line)
+            self.original = self.worker.have(line)
 
     def _refuse_noexec(self) -> None:
         """Every task would fail here."""
@@ -145,20 +148,20 @@ class Client:
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
-        worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
+        worker, together = self.worker.name if self.worker else "", is_yes(self.config, "Batch")
         every, most = _number(self.config, "Ping", 0), int(_number(self.config, "MaxResult", 0))
         pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         trust = Trust(every)
         keep_files_to_ourselves()
-        terms = Terms(self.base.path, variables, worker, together, most, is_yes(self.config, "Files"))
+        terms = Terms(self.base.path, variables, self.original, together, most, is_yes(self.config, "Files"))
         hands = Hands(slots, terms, trust)
         loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
-        files = Files(os.path.join(self.base.path, "files"))
+        loop.mending = Mending(loop, self.worker, self.original, os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        return loop.run(Asker(loop, files), Senders(loop, terms), Pinger(loop, every, trust))
+        return loop.run(Asker(loop), Senders(loop, terms), Pinger(loop, every, trust))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:
