@@ -140,6 +140,7 @@ class Asker(Talker):
             return attempts
         most = self.loop.mending.files.limit // largest
         self.loop.pace.limit(most)
+        self.loop.room.change(0, 0, self.loop.pace.ahead())
         most = max(most, self.loop.room.slots)
         if len(attempts) > most:
             Returner(self.loop, attempts[most:]).start()

@@ -93,15 +93,28 @@ class Handout(Steering):
         self.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
         return ticket
 
-    def give_back(self, ticket_id: int, client_id: str) -> None:
-        """A ticket that never reached its client, or was not begun there: as if it had not been issued."""
+    def give_back(self, ticket_id: int, client_id: str, reason: str = "") -> bool:
+        """Take back a ticket that never reached its client, or was not begun there: as if it had not been issued.
+
+        `reason` tells why an attempt that had begun does not count; nothing is charged then, either. False: the ticket
+        is not this client's, or no longer out.
+        """
         ticket = self.tickets.get(ticket_id)
-        if ticket and ticket.state is TicketState.ISSUED and ticket.client == client_id:
-            task = self.tasks[ticket.task]
-            ticket.leased = False  # nobody has it, so nobody is to be told
-            self._expire(ticket, UNBEGUN)
-            self._detach(task, ticket)
-            self._settle(task, "")
+        if not ticket or ticket.state is not TicketState.ISSUED or ticket.client != client_id:
+            return False
+        task = self.tasks[ticket.task]
+        ticket.leased = False  # nobody has it, so nobody is to be told
+        self._expire(ticket, reason or UNBEGUN)
+        self._detach(task, ticket)
+        self._settle(task, "")
+        return True
+
+    def note_given_back(self, client_id: str, count: int, reason: str) -> None:
+        """People are told that attempts had begun and do not count."""
+        client = self.clients.get(client_id)
+        host = client.host if client else client_id
+        what = "1 attempt there does not count" if count == 1 else f"{count} attempts there do not count"
+        self.notes.append(Note(f"{host}: {reason}; {what}, the sets run again", "given_back", host))
 
     @property
     def offers(self) -> int:

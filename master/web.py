@@ -244,8 +244,8 @@ class Door:
         return web.Response(text="".join(lines))
 
     async def back(self, request: web.Request) -> web.Response:
-        """Tickets that their client has not begun and will not begin."""
-        await self.desk.give_back(_short(request, "client"), _tickets(request))
+        """Tickets that their client has not begun and will not begin, or attempts that do not count."""
+        await self.desk.give_back(_short(request, "client"), _tickets(request), protocol.reason(request.query))
         return web.Response(text="noted\n")
 
     async def failed(self, request: web.Request) -> web.Response:
