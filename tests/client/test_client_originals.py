@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -298,3 +299,84 @@ def test_a_program_makes_the_folder_of_its_result_itself(farm: Farm, client: Sta
     assert client.run("--slots", "1")[0] == 0
     assert {n: one.parts["x"] for n, one in farm.completed.items()} == {1: b"1\n", 2: b"2\n"}
     assert set(farm.failed) == {3}
+
+
+# -- what else may go wrong
+
+
+def test_a_changed_input_that_the_master_does_not_give_out_again_fails_those_that_wait_for_it(
+    farm: Farm, client: Started
+) -> None:
+    farm.script["/file"].extend([(200, {}, LARGE), (404, {}, b"it is gone")])
+    farm.add(
+        task(1, "sleep", "0.1", shared={"data": LARGE}),
+        task(2, *SH, SPOIL.format("data"), shared={"data": LARGE}),
+        *(task(n, "sha256sum", "data", shared={"data": LARGE}) for n in range(3, 7)),
+    )
+    farm.config["Batch"] = "Yes"  # or nothing is fetched ahead, and nothing waits
+    code, said = client.run("--slots", "1")
+    assert code == 0, said
+    assert given_back(farm) == [2] and set(farm.failed) == {3, 4, 5, 6}
+    for one in farm.failed.values():
+        assert "an input file cannot be had again" in one.reason and "404 it is gone" in one.reason
+
+
+def test_a_changed_worker_that_cannot_be_had_again_ends_the_client(farm: Farm, client: Started) -> None:
+    content = f"#!/bin/sh\nrm -r {client.cache}; chmod u+w $0; echo >> $0\nexit\n".encode() + b"#" * (2 * MB)
+    farm.worker("prog", content, PLATFORM)
+    farm.script["/worker"].extend([(200, {}, content), (415, {}, b"it is gone")])
+    farm.over = False
+    farm.add(task(1, "./prog"))
+    code, said = client.run("--slots", "1")
+    assert code == 9 and "the worker prog cannot be had: 415 it is gone" in said
+    assert given_back(farm) == [1] and not client.workdir.exists()
+
+
+def test_large_files_are_copied_where_there_are_no_links(farm: Farm, client: Started, tmp_path: Path) -> None:
+    """As on some parallel file systems. The client that has not the right to link is a real one."""
+    code = "import os, runpy, sys\ndef link(*_, **__): raise PermissionError(1, 'no links here')\nos.link = link\n"
+    code += "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+    (tmp_path / "linkless.py").write_text(code)
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {tmp_path}/linkless.py "$@"\n')
+    wrapper.chmod(0o755)
+    content = b"#!/bin/sh\nsha256sum < data; stat -c %h data prog; echo x >> data; echo '#x' >> prog; exit\n"
+    farm.worker("prog", content + b"#" * MB, PLATFORM)
+    shared(farm, LARGE)
+    farm.add(*(task(n, "./prog", shared={"data": LARGE}) for n in range(1, 9)))
+    code_, said = client.run("--slots", "2", python=str(wrapper))
+    assert code_ == 0, said
+    assert [one.parts["stdout"] for one in farm.completed.values()] == [AS_IT_WAS + b"1\n1\n"] * 8
+    assert not farm.of("/back") and not client.workdir.exists()
+
+
+def test_tasks_that_move_between_hands_take_their_links_along(farm: Farm, client: Started) -> None:
+    """A failure has a hand give back what it has not begun, and so has an idle one; then directories are made anew."""
+    script = b"#!/bin/sh\nwc -c < data; wc -c < $0; exit $(($1 % 5 == 0))\n"
+    farm.worker("prog", script + b"#" * (2 * MB), PLATFORM)
+    shared(farm, LARGE)
+    farm.add(*(task(n, "./prog", str(n), shared={"data": LARGE}, timeout=60) for n in range(1, 301)))
+    code, said = client.run("--slots", "3")
+    assert code == 0, said
+    assert set(farm.failed) == set(range(5, 301, 5)) and len(farm.completed) == 240
+    sizes = f"{len(LARGE)}\n{len(script) + 2 * MB}\n".encode()
+    assert {one.parts["stdout"] for one in farm.completed.values()} == {sizes}
+    assert not client.workdir.exists()
+
+
+def test_several_inputs_that_are_together_larger_than_the_limit_are_all_there(farm: Farm, client: Started) -> None:
+    """A client whose limit is 3 MB: what a task needs is not removed for the next of its files."""
+    parts = {f"part{n}": bytes([n]) * (2 * MB) for n in range(3)}
+    for content in parts.values():
+        shared(farm, content)
+    wrapper = client.folder / "python"
+    (client.folder / "small.py").write_text(
+        "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0])\nfrom spe_client import cache\n"
+        "cache.Files.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {client.folder}/small.py "$@"\n')
+    wrapper.chmod(0o755)
+    farm.add(*(task(n, *SH, "cat part* | wc -c", shared=parts) for n in range(1, 4)))
+    code, said = client.run("--slots", "1", python=str(wrapper))
+    assert code == 0, said
+    assert [int(one.parts["stdout"]) for one in farm.completed.values()] == [6 * MB] * 3
