@@ -75,6 +75,8 @@ def link(original: Original, path: str) -> None:
     try:
         os.link(original.path, path)
     except FileNotFoundError:
+        if original.is_right():  # then it is the task's directory that is gone
+            raise
         raise Changed(original)
 
 

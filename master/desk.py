@@ -260,9 +260,9 @@ class Desk:
         """Take back tickets that will not be begun there or, with a reason, of attempts that do not count."""
         self.farm.heard(self.clock(), client)
         reason = printable(reason)
-        count = sum([self.farm.give_back(ticket, client, reason) for ticket in tickets])
-        if count and reason:
-            self.farm.note_given_back(client, count, reason)
+        taken = [ticket for ticket in tickets if self.farm.give_back(ticket, client, reason)]
+        if taken and reason:
+            self.farm.note_given_back(client, reason)
         await self._store()
 
     # -- ping

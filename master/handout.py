@@ -14,6 +14,7 @@ from .lifecycle import TaskEvent
 from .model import Client, Task, Ticket, TicketState
 from .steering import Steering
 
+MOST_TOLD = 100  # sentences about attempts that do not count
 UNHEARD = 600.0  # seconds of silence of a client that never pings
 
 
@@ -109,12 +110,14 @@ class Handout(Steering):
         self._settle(task, "")
         return True
 
-    def note_given_back(self, client_id: str, count: int, reason: str) -> None:
-        """People are told that attempts had begun and do not count."""
+    def note_given_back(self, client_id: str, reason: str) -> None:
+        """Tell people that attempts had begun and do not count; once for a host and a reason."""
         client = self.clients.get(client_id)
         host = client.host if client else client_id
-        what = "1 attempt there does not count" if count == 1 else f"{count} attempts there do not count"
-        self.notes.append(Note(f"{host}: {reason}; {what}, the sets run again", "given_back", host))
+        text = f"{host}: {reason}; what ran there meanwhile does not count, and runs again"
+        if text not in self._given_back and len(self._given_back) < MOST_TOLD:
+            self._given_back.add(text)
+            self.notes.append(Note(text, "given_back", host))
 
     @property
     def offers(self) -> int:

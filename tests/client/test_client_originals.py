@@ -111,6 +111,15 @@ def test_a_worker_can_be_started_whatever_the_umask(farm: Farm, client: Started)
     assert farm.completed[1].parts["stdout"] == b"here\n"
 
 
+def test_what_a_program_does_to_the_clients_copy_of_a_small_input_reaches_no_task(farm: Farm, client: Started) -> None:
+    data = shared(farm, bytes(100_000))
+    script = "sha256sum < data; chmod u+w ../../files/*; echo more >> ../../files/*"
+    farm.add(*(task(n, *SH, script, shared={"data": data}) for n in range(1, 13)))
+    assert client.run("--slots", "1")[0] == 0
+    right = f"{hashlib.sha256(data).hexdigest()}  -\n".encode()
+    assert [one.parts["stdout"] for one in farm.completed.values()] == [right] * 12
+
+
 # -- large files
 
 
@@ -358,7 +367,9 @@ def test_tasks_that_move_between_hands_take_their_links_along(farm: Farm, client
     farm.add(*(task(n, "./prog", str(n), shared={"data": LARGE}, timeout=60) for n in range(1, 301)))
     code, said = client.run("--slots", "3")
     assert code == 0, said
-    assert set(farm.failed) == set(range(5, 301, 5)) and len(farm.completed) == 240
+    back = set(given_back(farm))  # when three in a row fail, it may be the host
+    assert set(farm.failed) == set(range(5, 301, 5)) - back and len(farm.completed) > 60
+    assert {*farm.failed, *farm.completed, *back} == set(range(1, 301)) and len(farm.of("/file")) == 1
     sizes = f"{len(LARGE)}\n{len(script) + 2 * MB}\n".encode()
     assert {one.parts["stdout"] for one in farm.completed.values()} == {sizes}
     assert not client.workdir.exists()
