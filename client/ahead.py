@@ -34,7 +34,7 @@ class Pace:
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
     def limit(self, most: int) -> None:
-        """No more than so many tasks of this sweep may lie here ahead: their files take room."""
+        """Fetch at most so many tasks ahead from now on, because of the room that their files take."""
         self._most = min(self._most, most)
 
     def is_quick(self) -> bool:

@@ -40,7 +40,10 @@ class Worker:
             raise ends.Ending(ends.WORKER, "the worker's name %r is not a file name" % self.name)
 
     def have(self, line: Line) -> Original:
-        """Make our copy, from the cache or from the master; another one, where one was had before."""
+        """Make our copy, from the cache or from the master, and return it as the original of what tasks get.
+
+        A copy that is there already is replaced by a new file.
+        """
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         _remove(self.path)  # tasks may be linked to it: nothing is written into what they have
         self._bring(line)
@@ -183,17 +186,17 @@ def _read(path: str, sums: List[Any]) -> List[Any]:
 class Files:
     """Input files that many tasks share: each is fetched once and kept for the session, within a limit.
 
-    Two threads use it: one for new tasks, and one that brings again what was changed.
+    Two threads use it: the one that asks for tasks, and one that fetches a changed file again.
     """
 
     def __init__(self, folder: str, limit: int = 1 << 30, needed: Callable[[], Set[str]] = set) -> None:
-        """`needed` tells which are not to go, by their checksums: those of tasks that have yet to begin, or run."""
+        """`limit` in bytes. `needed` returns the checksums of files that tasks here still need: they stay."""
         self.folder, self.limit, self._needed = folder, limit, needed
         self.kept: "OrderedDict[str, Original]" = OrderedDict()  # by checksum, the one used last at the end
         self._lock = threading.Lock()
 
     def have(self, line: Line, sha256: str) -> Original:
-        """The content with this checksum; brought again when somebody wrote into it. Raises OSError."""
+        """Return the original with this checksum, fetched again if somebody has changed it. Raises OSError."""
         with self._lock:
             original = self.kept.get(sha256)
             if original is None or not original.is_right():

@@ -11,10 +11,10 @@ from .slot import Attempt, CannotRun
 
 
 def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[Places] = None) -> None:
-    """Make the directory with all that the task finds there. `places`: those that may be used again.
+    """Make the directory of a task with its inputs and the worker. `places`: those that may be used again.
 
-    Raises CannotRun; Changed when an original is not as it was, and then nothing is made. Folders of results are left
-    to the program, which may fail when they are there (`mkdir out`).
+    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they are there.
+    Raises CannotRun, and Changed when an original is not as it was; then nothing is left of the directory.
     """
     attempt.prepared, attempt.linked = True, ()
     task, name = attempt.task, "."
@@ -51,7 +51,7 @@ def _add_input(attempt: Attempt, one: Input) -> None:
 
 
 def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> None:
-    """A file that other tasks have too. One that is also a result is the program's to write, so it is no link."""
+    """Make a file that other tasks have, too. It is no link if it is also a result: then the program writes it."""
     if original.how != LINK or any(one.file == name for one in attempt.task.results):
         return copy(original, path)
     if attempt.is_suspect:

@@ -15,9 +15,9 @@ from .mail import Mail
 from .place import MOST_KEPT, Places
 from .post import Gone, Post
 from .report import pack
-from .shares import Shares
 from .slot import Attempt, CannotRun, Given, is_full
 from .spawn import have_no_input
+from .task_files import TaskFiles
 from .terms import Terms
 from .trust import Trust, clock
 
@@ -39,7 +39,7 @@ class Hand:
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(terms.base)
-        self.shares = Shares(terms.worker, places, self._say)
+        self.files = TaskFiles(terms.worker, places, self._say)
         self.stopping = False
         self._unsaid: List[Attempt] = []  # the client has not been told what came of them
         self._due = 0.0  # when it is to be told at the latest
@@ -47,8 +47,8 @@ class Hand:
         self._mail = Mail()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
-            "stop": self.stop, "watch": self.watch, "worker": self.shares.renew_worker,
-            "lose": lambda original: self.shares.lose(original, self.running),
+            "stop": self.stop, "watch": self.watch, "worker": self.files.take_worker,
+            "lose": lambda original: self.files.lose(original, self.running),
         }  # fmt: skip
 
     def run(self) -> None:
@@ -113,7 +113,7 @@ class Hand:
         for one in gone:
             one.is_left_behind = bool(alive)
             self._numbers.append(one.slot)
-        self.shares.judge(gone)
+        self.files.judge(gone)
         if gone and not (self.past or self._unsaid):
             self._due = now + GATHER
         self.past.extend(gone)
@@ -147,7 +147,7 @@ class Hand:
         """While programs run there is time to make the directories for the next ones."""
         if self.ready and not self.ready[0].prepared:
             for attempt in islice(self.ready, TOGETHER):
-                self.shares.prepare(attempt)
+                self.files.prepare(attempt)
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
@@ -239,13 +239,13 @@ class Hand:
 
     def _begin(self, attempt: Attempt) -> None:
         """Start it, or hand on why it can't be."""
-        self.shares.prepare(attempt)
+        self.files.prepare(attempt)
         if attempt.dropped or attempt.reason:
             return self._done(attempt)
         if not (self.trust.holds() and attempt.sure):
             self._say("unsure")
             return self.unsure.append(attempt)
-        if not self.shares.may_begin(attempt):  # the client has it again, and all that waits, until that is mended
+        if not self.files.may_begin(attempt):  # the client keeps it, and all that waits, until the file is renewed
             self.ready.appendleft(attempt)
             return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()

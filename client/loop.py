@@ -16,8 +16,8 @@ from .children import Children
 from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
-from .mending import Mending
 from .orders import Orders
+from .renewal import Renewal
 from .room import Room
 from .sending import Senders
 from .slot import Attempt, Told
@@ -36,7 +36,7 @@ class Loop:
     def __init__(self, master: Master, base: str, slots: int, worker: str, pace: Pace, hands: Hands) -> None:
         """`worker`: its name, if there is one."""
         self.master, self.base, self.worker_name = master, base, worker
-        self.mending: Mending
+        self.renewal: Renewal
         self.room, self.pace, self.hands = Room(slots), pace, hands
         self.load = Load()
         self.holds = True  # whether requests may be held by the master
@@ -54,7 +54,7 @@ class Loop:
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
             "unsure": self._heard_unsure, "fault": self._heard_fault, "watched": self._heard_watched,
-            "changed": lambda original: self.mending.heard(original),
+            "changed": lambda original: self.renewal.begin(original),
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -210,7 +210,7 @@ class Loop:
             if attempt is not None:
                 attempt.hear(came)
                 done.append(attempt)
-        self._done(self.mending.without_lost(done))
+        self._done(self.renewal.without_lost(done))
 
     def _heard_unbegun(self, told: List[Told]) -> None:
         """A hand has given back what it had not begun, after a failure."""
@@ -239,7 +239,7 @@ class Loop:
     # -- inside
 
     def give_up(self, attempts: List[Attempt], reason: str = "") -> None:
-        """These are ours no more, as if they had never been given out. `reason`: why, though they had begun."""
+        """Give tickets back as if they had never been given out. `reason`: why, when their programs had begun."""
         for attempt in attempts:
             self.held.pop(attempt.task.ticket, None)
             self.working.pop(attempt.task.ticket, None)
@@ -267,10 +267,10 @@ class Loop:
 
     def _following(self) -> Optional[Attempt]:
         """The next one for a hand; what is not to begin any more is done with on the way."""
-        while self.ready and not self.mending.is_under_way():
+        while self.ready and not self.renewal.is_under_way():
             attempt = self.ready.popleft()
             if attempt.originals:
-                self.mending.renew(attempt)
+                self.renewal.refresh(attempt)
             if not (attempt.dropped or attempt.reason):
                 self.working[attempt.task.ticket] = attempt
                 return attempt

@@ -1,9 +1,9 @@
-"""The worker and inputs that many tasks have: one ORIGINAL of each on this host, from which each task gets its file.
+"""Worker and inputs that many tasks share: this host has one ORIGINAL of each, from which every task gets its file.
 
 Below 1 MB a task's file is a private copy. From there on it is a reflink (blocks are shared until somebody writes), or,
 where the file system has none, a hard link to the original, which is read-only. A mode keeps out neither its owner's
-chmod nor root, so an original that tasks are linked to is compared with what it was: before each start and after each
-end of an attempt. Digests would find the same and take a second for each GB.
+chmod nor root, so an original that files are linked to is compared with its stamp before each start and after each end
+of an attempt. Rejected: comparing digests, which takes a second for each GB.
 """
 
 import os
@@ -12,33 +12,33 @@ import time
 from fcntl import ioctl
 from typing import NamedTuple, Optional, Tuple
 
-LARGE = 1 << 20  # bytes from which on a task gets no copy: to copy less takes less than to start a program
+LARGE = 1 << 20  # bytes from which on a task gets no copy: less is copied in less time than a program needs to start
 COPY, CLONE, LINK = range(3)  # how a task gets its file
 WORKER = ""  # the worker's key; an input's is its SHA-256
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 BLOCK = 1 << 20
-_FICLONE = 0x40049409  # a Linux that numbers its requests otherwise, as on PowerPC, knows none of this number
-# A file's time is as coarse as the kernel's tick: a write within 4 ms of the last one leaves it as it is, and on some
-# file systems one within 2 s. So originals are given an older time, which no write sets.
-_AGE = 10.0
+_FICLONE = 0x40049409  # where Linux has other numbers for requests (PowerPC), there is none of this number
+# Times are as coarse as the kernel's tick: a write within 4 ms of the one before leaves them as they are, and on some
+# file systems one within 2 s. So an original gets an older time, which no write can leave.
+_AGE = 10.0  # seconds
 
 
 class Original(NamedTuple):
-    """One file as it was when it came; it holds until the file is brought again. Goes to hands as a plain tuple."""
+    """One file as it was when it came. It goes to hands as a plain tuple. Fetched again, it is another one."""
 
     key: str
     path: str
     how: int
     stamp: Tuple[int, int, int]  # size, time of the last write in ns, inode
-    content: Optional[bytes]  # of a small worker: read before any program runs that could change it
+    content: Optional[bytes]  # of a small worker: read before any program runs that could change the file
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Return the size in bytes."""
         return self.stamp[0]
 
     def is_right(self) -> bool:
-        """Whether nobody wrote into the file, or put another one in its place."""
+        """Tell whether nobody wrote into the file, or put another one in its place."""
         return _stamp(self.path) == self.stamp
 
 
@@ -51,7 +51,7 @@ class Changed(Exception):
 
 
 def seal(key: str, path: str) -> Original:
-    """Make the original of a file that has just come, and was checked. Raises OSError."""
+    """Make a file that has just come, and was checked, an original. Raises OSError."""
     _protect(path, key)
     size = os.stat(path).st_size
     how = COPY if size < LARGE else _best_way(path)
@@ -63,7 +63,7 @@ def seal(key: str, path: str) -> Original:
 
 
 def copy(original: Original, path: str) -> None:
-    """Make a task's file that is its own: a copy, or a clone. Raises Changed, OSError."""
+    """Make a task's file as a copy or a reflink, which is the task's own to write. Raises Changed, OSError."""
     if original.content is not None:
         write(path, original.content, executable=True)
     else:
@@ -71,7 +71,7 @@ def copy(original: Original, path: str) -> None:
 
 
 def link(original: Original, path: str) -> None:
-    """Make a task's file as a link; where it leads is compared when the task begins. Raises Changed, OSError."""
+    """Make a task's file as a hard link. Whether the original is right is asked later. Raises Changed, OSError."""
     try:
         os.link(original.path, path)
     except FileNotFoundError:
@@ -81,11 +81,10 @@ def link(original: Original, path: str) -> None:
 
 
 def link_alone(original: Original, path: str, beside: str) -> Original:
-    """Make a task's file as a link to an original of its own, which is made at `beside` and returned.
+    """Make a task's file as a link to an original of its own at `beside`, and return that one.
 
-    For tasks that may have written into an original: what happens to this one, they have done. A file that is linked
-    nowhere would not do: the program may remove it, or put another one in its place, which is no wrong.
-    Raises Changed, OSError.
+    This is for tasks that may have written into an original: whoever changes this one is known. The second name is
+    needed because a program may well remove its file, or put another one in its place. Raises Changed, OSError.
     """
     _copy(original, beside)
     _protect(beside, original.key)
@@ -94,7 +93,7 @@ def link_alone(original: Original, path: str, beside: str) -> Original:
 
 
 def write(path: str, content: bytes, executable: bool = False) -> None:
-    """A new file with this content."""
+    """Make a new file with this content."""
     file = os.open(path, NEW, 0o666)
     try:
         if executable:
@@ -120,7 +119,7 @@ def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
 
 
 def _best_way(path: str) -> int:
-    """What this file system can do."""
+    """Try what this file system can do."""
     trial = path + ".trial"
     try:
         if _is_cloned(path, trial):
@@ -145,7 +144,7 @@ def _is_cloned(path: str, trial: str) -> bool:
 
 
 def _clone(source: int, target: int) -> None:
-    """Raises OSError where there is no such thing."""
+    """Let one file have the other's blocks. Raises OSError where there is no such thing."""
     if not sys.platform.startswith("linux"):
         raise OSError("reflinks are not used here")
     ioctl(target, _FICLONE, source)

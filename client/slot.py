@@ -29,7 +29,7 @@ RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
 
 
-Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]  # a task, is it sure, held since, is it prepared, what it shares
+Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]  # a task, is it sure, held since, is it prepared, originals
 Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
 _told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "lost", "dropped")
 _NOTHING: Dict[str, Original] = {}
@@ -59,10 +59,10 @@ class Attempt:
         self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # somebody looks into its place
-        self.originals = _NOTHING  # of the inputs that it shares, by their keys
-        self.linked: Tuple[Tuple[str, Original], ...] = ()  # its files that are links, by their names, and to what
-        self.is_suspect = False  # its set may have written into an original here: it gets originals of its own
-        self.lost = ""  # why what came of it says nothing: it is given back as if it had never been given out
+        self.originals = _NOTHING  # of its inputs that are fetched apart, by their keys
+        self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of its files that are links, with their originals
+        self.is_suspect = False  # its task may have changed an original here: it gets originals of its own
+        self.lost = ""  # why what came of it proves nothing: it is given back as if it had never been given out
 
     # -- from the client to a hand and back
 
@@ -98,18 +98,19 @@ class Attempt:
     # -- its directory
 
     def unprepare(self) -> None:
-        """Nothing of its directory is there; what it shares may be another file when it is prepared again."""
+        """Remove its directory: when it is prepared again, its originals may be other files."""
         self.place.remove()
         self.prepared, self.linked = False, ()
 
     def changed(self) -> List[Tuple[str, Original]]:
-        """Compare what its files are links to with what it was: those that somebody wrote into, with their names."""
+        """Return the originals that it is linked to and that somebody has changed, with the names of its files."""
         return [pair for pair in self.linked if not pair[1].is_right()]
 
     def judge(self) -> List[Original]:
-        """Decide on it once nothing of it runs any more. Return originals that were changed, nobody knows by whom.
+        """Compare its originals once nothing of it runs any more. Return those that somebody has changed.
 
-        Then what it read may be wrong, and it is lost. With originals of its own it is known who it was: it has failed.
+        What the program read may be wrong then: the attempt is lost. If the originals were its own, its program did it:
+        the attempt has failed, and nothing is returned.
         """
         changed = self.changed()
         if changed and self.is_suspect:

@@ -15,8 +15,8 @@ from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .hands import Hands
 from .loop import Loop
-from .mending import Mending
 from .originals import Original
+from .renewal import Renewal
 from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
@@ -58,7 +58,7 @@ class Client:
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
-        self.original: Optional[Original] = None  # of those that tasks have of the worker
+        self.original: Optional[Original] = None  # the worker's
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
@@ -159,7 +159,7 @@ class Client:
         loop = Loop(self.master, self.base.path, slots, worker, pace, hands)
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
-        loop.mending = Mending(loop, self.worker, self.original, os.path.join(self.base.path, "files"))
+        loop.renewal = Renewal(loop, self.worker, self.original, os.path.join(self.base.path, "files"))
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         return loop.run(Asker(loop), Senders(loop, terms), Pinger(loop, every, trust))
 

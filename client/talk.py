@@ -129,16 +129,16 @@ class Asker(Talker):
         self.loop.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
-            if attempt.originals:  # the next one may have to wait for its files
+            if attempt.originals:  # it need not wait for the files of the next one
                 self.loop.post(self.loop.begin, [attempt])
         self.loop.post(self.loop.begin, [one for one in attempts if not one.originals])
 
     def _within_limit(self, attempts: List[Attempt]) -> List[Attempt]:
-        """Of these, as many as may lie here if each brings files of its own; the others are given back."""
+        """Return as many attempts as have room here if each has files of its own, and give back the others."""
         largest = max([_shared_bytes(one) for one in attempts] or [0])
         if not largest:
             return attempts
-        most = self.loop.mending.files.limit // largest
+        most = self.loop.renewal.files.limit // largest
         self.loop.pace.limit(most)
         self.loop.room.change(0, 0, self.loop.pace.ahead())
         most = max(most, self.loop.room.slots)
@@ -147,21 +147,21 @@ class Asker(Talker):
         return attempts[:most]
 
     def _prepare(self, attempt: Attempt) -> None:
-        """What takes its time is done here; the hands do the rest faster than they could be told to."""
-        mending = self.loop.mending
-        attempt.is_suspect = mending.is_suspect(attempt.task)
+        """Fetch what a task shares, and make its directory where that takes long; else its hand does so later."""
+        renewal = self.loop.renewal
+        attempt.is_suspect = renewal.is_suspect(attempt.task)
         try:
             if attempt.task.inputs:
                 attempt.originals = self._originals(attempt)
-            if attempt.is_suspect or any(map(_takes_long, [*attempt.originals.values(), mending.original])):
-                prepare(attempt, mending.original)
+            if attempt.is_suspect or any(map(_takes_long, [*attempt.originals.values(), renewal.original])):
+                prepare(attempt, renewal.original)
         except CannotRun as fault:
             attempt.reason = str(fault)
         except Changed:  # the hand will find the same, and say so
             return
 
     def _originals(self, attempt: Attempt) -> Dict[str, Original]:
-        files = self.loop.mending.files
+        files = self.loop.renewal.files
         try:
             return {one.sha256: files.have(self.line, one.sha256) for one in attempt.task.inputs if one.sha256}
         except OSError as fault:
@@ -229,10 +229,10 @@ class Listener(Talker):
 
 
 class Returner(Talker):
-    """Tells the master of tickets that will not begin here, or do not count, once."""
+    """Tells the master once of tickets that will not begin here, or whose attempts do not count."""
 
     def __init__(self, loop: "Loop", given: List[Attempt], reason: str = "") -> None:
-        """`reason`: why they do not count, though some had begun."""
+        """`reason`: why their attempts do not count, when their programs had begun."""
         super().__init__(loop)
         self.given, self.reason = given, reason
 
@@ -250,7 +250,7 @@ def _shared_bytes(attempt: Attempt) -> int:
 
 
 def _takes_long(original: Optional[Original]) -> bool:
-    """Whether each task has a copy of it, and it is large."""
+    """Tell whether each task gets a copy of it, and it is large."""
     return original is not None and original.how == COPY and original.size >= LARGE
 
 

@@ -114,7 +114,7 @@ class Handout(Steering):
         """Tell people that attempts had begun and do not count; once for a host and a reason."""
         client = self.clients.get(client_id)
         host = client.host if client else client_id
-        text = f"{host}: {reason}; what ran there meanwhile does not count, and runs again"
+        text = f"{host}: {reason}; what ran there meanwhile is run again"
         if text not in self._given_back and len(self._given_back) < MOST_TOLD:
             self._given_back.add(text)
             self.notes.append(Note(text, "given_back", host))

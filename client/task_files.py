@@ -1,4 +1,4 @@
-"""A hand's part with the files that its tasks share: it makes directories and compares originals."""
+"""The files of a hand's tasks: makes their directories, and compares the originals that files are linked to."""
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -8,18 +8,22 @@ from .place import Places
 from .slot import LOST, Attempt, CannotRun
 
 
-class Shares:
-    """As long as its hand. The client is told of each original that was changed, and has it brought again."""
+class TaskFiles:
+    """Lives as long as its hand. It tells the client of each changed original, and the client renews that."""
 
     def __init__(self, worker: Optional[Original], places: Places, say: Callable[[str, Any], None]) -> None:
+        """`say` sends a message to the client."""
         self._worker, self._places, self._say = worker, places, say
 
-    def renew_worker(self, plain: Tuple[Any, ...]) -> None:
-        """It was brought again."""
+    def take_worker(self, plain: Tuple[Any, ...]) -> None:
+        """Use this original of the worker from now on; the client has renewed it."""
         self._worker = Original(*plain)
 
     def prepare(self, attempt: Attempt) -> None:
-        """Make the directory of a task that is going to begin, if it has none; or give the reason why it can't."""
+        """Make the directory of a task that has none, or note the reason why that fails.
+
+        Where an original has changed, the client is told and the attempt stays unprepared.
+        """
         if attempt.prepared or attempt.reason or attempt.dropped:
             return
         try:
@@ -30,7 +34,7 @@ class Shares:
             self._tell([fault.original])
 
     def may_begin(self, attempt: Attempt) -> bool:
-        """Whether all that it shares is as it was."""
+        """Tell whether the directory is there and all originals that it links to are unchanged."""
         if not attempt.linked:
             return attempt.prepared
         changed = [original for _, original in attempt.changed()]
@@ -38,13 +42,13 @@ class Shares:
         return not changed
 
     def judge(self, ended: List[Attempt]) -> None:
-        """After the end of attempts: those are lost whose originals were changed meanwhile."""
+        """Compare the originals of attempts of which nothing runs any more."""
         for attempt in ended:
             if attempt.linked:
                 self._tell(attempt.judge())
 
     def lose(self, plain: Tuple[Any, ...], running: Dict[int, Attempt]) -> None:
-        """This original was changed: what runs with it is of no use, whatever it has read so far."""
+        """End what runs with this original, which has changed: nobody knows what it has read."""
         original = Original(*plain)
         for attempt in running.values():
             for name, one in attempt.linked:
