@@ -17,6 +17,7 @@ class Pace:
 
     def __init__(self, slots: int) -> None:
         self._slots, self._mean, self._failures = slots, 0.0, 0
+        self._most = MOST
 
     def failed(self) -> None:
         """A task failed, which says nothing about the length of others."""
@@ -32,9 +33,9 @@ class Pace:
         self._failures = 0
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
-    def stop(self) -> None:
-        """These tasks are too much to lie here: nothing is fetched ahead any more."""
-        self._slots = 0
+    def limit(self, most: int) -> None:
+        """Fetch at most so many tasks ahead from now on, because of the room that their files take."""
+        self._most = min(self._most, most)
 
     def is_quick(self) -> bool:
         """Whether so many end in one moment that it pays to bring them together."""
@@ -44,7 +45,7 @@ class Pace:
         """Tasks beyond the slots; none while nothing is known."""
         if not self._mean or self.is_doubtful:
             return 0
-        return min(MOST, self._slots * int(SECONDS / self._mean))
+        return min(self._most, self._slots * int(SECONDS / self._mean))
 
     def near(self) -> int:
         """Of these, how many a slot need not be waited for when it is free; none when the latest task has failed."""

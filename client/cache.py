@@ -6,9 +6,12 @@ what lies under its final name is always whole. Our own copy is safe from others
 
 import hashlib
 import os
-from typing import Any, Callable, Dict, List, Optional
+import threading
+from collections import OrderedDict
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from . import ends, facts, folders, lock, log
+from .originals import WORKER, Original, seal
 from .wire import Line
 
 BLOCK, PART = 1 << 20, ".part"
@@ -22,7 +25,7 @@ def cache_folder() -> str:
 
 
 class Worker:
-    """One worker as /config names it. `path` is our own copy once it was had."""
+    """One worker as /config names it. `path` is our own copy once it was had: the original of those that tasks get."""
 
     def __init__(
         self, config: Dict[str, str], platform: str, target: str, owe: Callable[[str], None] = lambda path: None
@@ -36,9 +39,17 @@ class Worker:
         if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
             raise ends.Ending(ends.WORKER, "the worker's name %r is not a file name" % self.name)
 
-    def have(self, line: Line) -> None:
-        """Make sure of our copy: from the cache, or from the master."""
+    def have(self, line: Line) -> Original:
+        """Make our copy, from the cache or from the master, and return it as the original of what tasks get.
+
+        A copy that is there already is replaced by a new file.
+        """
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        _remove(self.path)  # tasks may be linked to it: nothing is written into what they have
+        self._bring(line)
+        return seal(WORKER, self.path)
+
+    def _bring(self, line: Line) -> None:
         if not self.sums:
             return self._fetch(line, self.path)  # a master that names no checksum: nothing could be found again
         try:
@@ -88,10 +99,7 @@ class Worker:
                     _feed(sums, block)
         except FileNotFoundError:
             return False
-        if not self._agree(sums):
-            return False
-        os.chmod(self.path, 0o555)  # a task that writes into it must not spoil it for all others here
-        return True
+        return self._agree(sums)
 
     def _is_right(self, path: str) -> bool:
         try:
@@ -176,30 +184,46 @@ def _read(path: str, sums: List[Any]) -> List[Any]:
 
 
 class Files:
-    """Input files that many tasks share: each is fetched once and kept for the session, within a limit."""
+    """Input files that many tasks share: each is fetched once and kept for the session, within a limit.
 
-    def __init__(self, folder: str, limit: int = 1 << 30) -> None:
-        self.folder, self.limit = folder, limit
-        self._kept: Dict[str, int] = {}  # by checksum, the one used last at the end
+    Two threads use it: the one that asks for tasks, and one that fetches a changed file again.
+    """
 
-    def have(self, line: Line, sha256: str) -> str:
-        """The path of the content with this checksum."""
-        path = os.path.join(self.folder, sha256)
-        if sha256 not in self._kept:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            try:
-                self._fetch(line, sha256, path)
-            except OSError:
-                if os.path.exists(path):  # half of it would fill a full disk for good
-                    os.unlink(path)
-                raise
-        self._kept[sha256] = self._kept.pop(sha256, 0) or os.path.getsize(path)
-        self._make_room()
-        return path
+    def __init__(self, folder: str, limit: int = 1 << 30, needed: Callable[[], Set[str]] = set) -> None:
+        """`limit` in bytes. `needed` returns the checksums of files that tasks here still need: they stay."""
+        self.folder, self.limit, self._needed = folder, limit, needed
+        self.kept: "OrderedDict[str, Original]" = OrderedDict()  # by checksum, the one used last at the end
+        self._lock = threading.Lock()
 
-    def _fetch(self, line: Line, sha256: str, path: str) -> None:
+    def have(self, line: Line, sha256: str) -> Original:
+        """Return the original with this checksum, fetched again if somebody has changed it. Raises OSError."""
+        with self._lock:
+            original = self.kept.get(sha256)
+            if original is None or not original.is_right():
+                try:
+                    self.kept[sha256] = original = self._bring(line, sha256)
+                except OSError:
+                    self.kept.pop(sha256, None)
+                    raise
+            self.kept.move_to_end(sha256)
+            self._make_room()
+        return original
+
+    def _bring(self, line: Line, sha256: str) -> Original:
         if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
             raise OSError("%r is not a SHA-256" % sha256)
+        path = os.path.join(self.folder, sha256)
+        new = path + PART  # tasks may be linked to what is there: nothing is written into that
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        try:
+            self._fetch(line, sha256, new)
+            os.replace(new, path)
+        except OSError:
+            _remove(new)  # half of it would fill a full disk for good
+            raise
+        return seal(sha256, path)
+
+    def _fetch(self, line: Line, sha256: str, path: str) -> None:
         for _ in range(TRIES):
             reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
             if reply.status != 200:
@@ -209,7 +233,17 @@ class Files:
         raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))
 
     def _make_room(self) -> None:
-        while sum(self._kept.values()) > self.limit and len(self._kept) > 1:
-            oldest = next(iter(self._kept))
-            del self._kept[oldest]
-            os.unlink(os.path.join(self.folder, oldest))
+        room = self.limit - sum(one.size for one in self.kept.values())
+        if room >= 0:
+            return
+        needed = self._needed()
+        for one in list(self.kept.values())[:-1]:
+            if room < 0 and one.key not in needed:
+                room += one.size
+                del self.kept[one.key]
+                _remove(one.path)
+
+
+def _remove(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)

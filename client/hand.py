@@ -18,6 +18,7 @@ from .post import Gone, Post
 from .report import pack
 from .slot import Attempt, CannotRun, Given, is_full
 from .spawn import have_no_input
+from .task_files import TaskFiles
 from .terms import Terms
 from .trust import Trust, clock
 
@@ -40,6 +41,7 @@ class Hand:
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(terms.base)
         self.reports = Reports()
+        self.files = TaskFiles(terms.worker, places, self._say)
         self.stopping = self.is_hasty = False  # hasty: the host was told to end
         self._due = 0.0  # when the client is to hear of short tasks at the latest
         self._numbers = sorted(slots, reverse=True)
@@ -47,6 +49,7 @@ class Hand:
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
             "stop": self.stop, "watch": self.watch, "here": lambda _: self._say("here"),
+            "worker": self.files.take_worker, "lose": lambda original: self.files.lose(original, self.running),
         }  # fmt: skip
 
     def run(self) -> None:
@@ -114,6 +117,7 @@ class Hand:
         for one in gone:
             one.is_left_behind = bool(alive)
             self._numbers.append(one.slot)
+        self.files.judge(gone)
         if gone and not (self.past or self.reports.fresh):
             self._due = now + GATHER
         self.past.extend(gone)
@@ -148,7 +152,7 @@ class Hand:
         """While programs run there is time to make the directories for the next ones."""
         if self.ready and not self.ready[0].prepared:
             for attempt in islice(self.ready, TOGETHER):
-                self._prepare(attempt)
+                self.files.prepare(attempt)
 
     def enforce_times(self) -> None:
         """TERM at the timeout, KILL a while after TERM."""
@@ -228,7 +232,7 @@ class Hand:
 
     def _tell_unbegun(self, name: str) -> None:
         for attempt in self.ready:
-            attempt.place.close()
+            attempt.unprepare() if attempt.linked else attempt.place.close()
         self._say(name, [attempt.told() for attempt in self.ready])
         self.ready.clear()
 
@@ -236,21 +240,17 @@ class Hand:
         self.post.send(name, argument)
         self.post.flush_all()
 
-    def _prepare(self, attempt: Attempt) -> None:
-        if not (attempt.prepared or attempt.reason or attempt.dropped):
-            try:
-                attempt.prepare(self.terms.worker, {}, self.places)
-            except CannotRun as fault:
-                attempt.reason = str(fault)
-
     def _begin(self, attempt: Attempt) -> None:
         """Start it, or hand on why it can't be."""
-        self._prepare(attempt)
+        self.files.prepare(attempt)
         if attempt.dropped or attempt.reason:
             return self._done(attempt)
         if not (self.trust.holds() and attempt.sure):
             self._say("unsure")
             return self.unsure.append(attempt)
+        if not self.files.may_begin(attempt):  # the client keeps it, and all that waits, until the file is renewed
+            self.ready.appendleft(attempt)
+            return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()
         try:
             attempt.start(self.terms.environment, attempt.slot)
@@ -276,7 +276,7 @@ class Hand:
 
     def _done(self, attempt: Attempt, full: bool = False) -> None:
         attempt.conclude(full)
-        if self.terms.together and not attempt.dropped:
+        if self.terms.together and not (attempt.dropped or attempt.lost):
             pack(attempt, self.terms)
         attempt.leave(self.places)
         self.reports.fresh.append(attempt)

@@ -18,6 +18,7 @@ from .hands import END_TIME, Hands
 from .load import Load
 from .mail import Mail
 from .orders import Orders
+from .renewal import Renewal
 from .sending import Senders
 from .slot import Attempt, Ended, Told
 from .talk import Asker, Listener, Pinger, Returner
@@ -34,10 +35,10 @@ class Loop(Tickets):
     """Keeps so many slots busy until the sweep is over, the master is gone, or a signal comes."""
 
     def __init__(self, master: Master, base: str, slots: int, worker: str, pace: Pace, hands: Hands) -> None:
-        """`worker`: its path, if there is one."""
+        """`worker`: its name, if there is one."""
         super().__init__(master, slots)
-        self.base = base
-        self.worker_path, self.worker_name = worker, os.path.basename(worker)
+        self.base, self.worker_name = base, worker
+        self.renewal: Renewal
         self.pace, self.hands = pace, hands
         self.load = Load()
         self.holds = True  # whether requests may be held by the master
@@ -54,9 +55,10 @@ class Loop(Tickets):
         self._parent = os.getppid()
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
-            "unsure": self._heard_unsure, "fault": self._heard_fault, "watched": self._heard_watched,
-            "ended": self._heard_ended, "killed": self._heard_killed, "told to end": self._told_to_end,
-            "here": lambda _: None,
+            "unsure": self._heard_unsure, "fault": lambda text: self.end(ends.Ending(ends.OTHER, text)),
+            "killed": lambda why: self.end(ends.Killed(*why)), "watched": self._heard_watched,
+            "ended": self._heard_ended, "changed": lambda original: self.renewal.begin(original),
+            "told to end": self._told_to_end, "here": lambda _: None,
         }  # fmt: skip
 
     def run(self, asker: Asker, senders: Senders, pinger: Pinger) -> ends.Ending:
@@ -158,11 +160,11 @@ class Loop(Tickets):
 
     def watch(self, ticket: int, ready: threading.Event) -> None:
         """Somebody is going to look at a task: its place stays its own. `ready` when it does, or the task has ended."""
-        if ticket not in self.working:
-            return ready.set()
-        self._watchers.setdefault(ticket, []).append(ready)
-        self.hands.tell("watch", ticket)
-        return None
+        if ticket in self.working:
+            self._watchers.setdefault(ticket, []).append(ready)
+            self.hands.tell("watch", ticket)
+        else:
+            ready.set()
 
     def go_on(self, began: float) -> None:
         """The master has answered for all tickets held then; those it called back are dropped."""
@@ -191,14 +193,11 @@ class Loop(Tickets):
 
     def _heard_done(self, told: List[Told]) -> None:
         """These have ended."""
-        done: List[Attempt] = []
-        for ticket, came in told:
-            attempt = self.working.get(ticket)
-            if attempt is not None:
-                attempt.hear(came)
-                attempt.dropped = attempt.dropped or self.host_ends.is_set()
-                done.append(attempt)
-        self._done(done)
+        ours = [(self.working[ticket], came) for ticket, came in told if ticket in self.working]
+        for attempt, came in ours:
+            attempt.hear(came)
+            attempt.dropped = attempt.dropped or self.host_ends.is_set()
+        self._done(self.renewal.without_lost([attempt for attempt, _ in ours]))
 
     def _heard_ended(self, ended: List[Ended]) -> None:
         """Their slots are free; what came of them follows in a moment."""
@@ -225,19 +224,21 @@ class Loop(Tickets):
         for one in self._watchers.pop(ticket, []):
             one.set()
 
-    def _heard_fault(self, text: str) -> None:
-        self.end(ends.Ending(ends.OTHER, text))
-
-    def _heard_killed(self, why: Tuple[str, List[int]]) -> None:
-        """A hand is no more, and so are the programs that ran below it: one of them may have killed it."""
-        self.end(ends.Killed(why[0], why[1]))
-
     def _told_to_end(self, number: int) -> None:
         """The host ends, or somebody ends all that is ours on it: what programs say from now on counts for nothing."""
         self.host_ends.set(1.0)
         self.end(ends.Ending(128 + number, "ended by signal %d" % number))
 
     # -- inside
+
+    def give_up(self, attempts: List[Attempt], reason: str = "") -> None:
+        """Give tickets back as if they had never been given out. `reason`: why, when their programs had begun."""
+        for attempt in attempts:
+            self.held.pop(attempt.task.ticket, None)
+            self.working.pop(attempt.task.ticket, None)
+            self._heard_watched(attempt.task.ticket)
+        self.room.change(-sum(not one.has_left for one in attempts), -len(attempts))
+        Returner(self, attempts, reason).start()
 
     def _is_unguarded(self) -> bool:
         if os.getppid() == self._parent:
@@ -255,15 +256,14 @@ class Loop(Tickets):
         self.hands.feed(self._following, 0)
         given = [self.ready.pop() for _ in range(min(self._owed, len(self.ready)))]
         self._owed = 0
-        for attempt in given:
-            self.held.pop(attempt.task.ticket, None)
-        self.room.change(-len(given), -len(given))
-        Returner(self, given).start()
+        self.give_up(given)
 
     def _following(self) -> Optional[Attempt]:
         """The next one for a hand; what is not to begin any more is done with on the way."""
-        while self.ready:
+        while self.ready and not self.renewal.is_under_way():
             attempt = self.ready.popleft()
+            if attempt.originals:
+                self.renewal.refresh(attempt)
             if not (attempt.dropped or attempt.reason):
                 self.working[attempt.task.ticket] = attempt
                 return attempt

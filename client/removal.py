@@ -12,6 +12,7 @@ from typing import List, Sequence, Tuple
 from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
+MOST_TIMES = 1000  # beginnings anew beside somebody else who removes the same
 # The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
 Level = Tuple[os.stat_result, str, List[str], int]
 
@@ -69,6 +70,15 @@ def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
 
     Raises OSError when there is no way back up from a folder.
     """
+    for _ in range(MOST_TIMES):
+        try:
+            return _empty(folder, left, kept)
+        except FileNotFoundError:  # somebody else removes, too, and took the folder that we were in: begin at the top
+            continue
+    return _empty(folder, left, kept)
+
+
+def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
     at, way = os.dup(folder), []  # type: Tuple[int, List[Level]]
     try:
         below = _without_files(at, way, left, kept)
@@ -79,6 +89,8 @@ def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
             name = below.pop()
             try:
                 inner = _entered(at, name)
+            except FileNotFoundError:
+                continue
             except OSError as fault:
                 left.note(fault, way, name)
                 continue

@@ -6,7 +6,6 @@ bringing its results to the master is delivery.py's.
 
 import errno
 import os
-import shutil
 import signal
 import time
 from operator import attrgetter
@@ -16,24 +15,26 @@ from . import facts, tree
 from .ahead import SHORT
 from .anchor import shown
 from .memory import why_killed
+from .originals import Original
 from .place import Place, Places
-from .record import Input, Task, from_plain, to_plain
+from .record import Task, from_plain, to_plain
 from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
-INPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-
+WROTE = "the program changed %s, which is a read-only link to one file for all tasks: have it write to a copy"
+LOST = "a program changed %s, which its tasks share"
 
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # Bytes that went to and from storage: other systems count something else there, and a kernel without it says 0.
 BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
 
 
-Given = Tuple[Tuple[Any, ...], bool, float, bool]  # a task, whether it is sure, held since, whether it is prepared
+Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]  # a task, is it sure, held since, is it prepared, originals
 Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
 Ended = Tuple[int, float, bool]  # a ticket, seconds, whether it failed
-_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "dropped")
+_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "lost", "dropped")
+_NOTHING: Dict[str, Original] = {}
 
 
 class CannotRun(Exception):
@@ -62,18 +63,31 @@ class Attempt:
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # somebody looks into its place
         self.has_left = False  # its slot is free; in the client
+        self.originals = _NOTHING  # of its inputs that are fetched apart, by their keys
+        self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of its files that are links, with their originals
+        self.is_suspect = False  # its task may have changed an original here: it gets originals of its own
+        self.lost = ""  # why what came of it proves nothing: it is given back as if it had never been given out
 
     # -- from the client to a hand and back
 
     def given(self) -> Given:
         """What a hand has to know to work on it."""
-        return to_plain(self.task), self.sure, self.held_at, self.prepared
+        shared = self._shared() if self.originals or self.is_suspect else None
+        return to_plain(self.task), self.sure, self.held_at, self.prepared, shared
+
+    def _shared(self) -> Tuple[Any, ...]:
+        linked = [(name, tuple(original)) for name, original in self.linked]
+        return self.is_suspect, [tuple(one) for one in self.originals.values()], linked
 
     @classmethod
     def of(cls, given: Given, base: str) -> "Attempt":
         """The hand's own."""
         attempt = cls(from_plain(given[0]), base)
-        attempt.sure, attempt.held_at, attempt.prepared = given[1:]
+        attempt.sure, attempt.held_at, attempt.prepared, shared = given[1:]
+        if shared:
+            attempt.is_suspect = shared[0]
+            attempt.originals = {one[0]: Original(*one) for one in shared[1]}
+            attempt.linked = tuple((name, Original(*one)) for name, one in shared[2])
         return attempt
 
     def told(self) -> Told:
@@ -86,48 +100,32 @@ class Attempt:
 
     def hear(self, came: Tuple[Any, ...]) -> None:
         """The client hears it; what it has dropped itself stays so."""
-        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, dropped = came
+        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, self.lost, dropped = came
         self.dropped = self.dropped or dropped
 
     # -- its directory
 
-    def prepare(self, worker: str, shared: Dict[str, str], places: Optional[Places] = None) -> None:
-        """Make the directory with all that the task finds there. shared: checksum -> path of its content."""
-        self.prepared = True
-        if not self.task.words:
-            raise CannotRun("the command line is empty")
-        for name in [one.name for one in self.task.inputs] + [one.file for one in self.task.results]:
-            check_name(name)
-        name = "."
-        try:
-            places.make(self.place) if places else self.place.make()
-            for one in self.task.inputs:
-                name = one.name
-                self._write(one, shared)
-            for two in self.task.results:
-                name = two.file
-                self._make_parents(name)
-            if worker:
-                name = os.path.basename(worker)
-                os.symlink(os.path.join("../..", worker), os.path.join(self.folder, name))
-        except OSError as fault:
-            text = "cannot make '%s' in the task's directory on host %s: %s"
-            raise CannotRun(text % (name, facts.host_name(), fault.strerror))
+    def unprepare(self) -> None:
+        """Remove its directory: when it is prepared again, its originals may be other files."""
+        self.place.remove()
+        self.prepared, self.linked = False, ()
 
-    def _write(self, one: Input, shared: Dict[str, str]) -> None:
-        path = self.place.stdin if one.name == "stdin" else os.path.join(self.folder, one.name)
-        self._make_parents(one.name)
-        if one.sha256:  # a copy, not a link: the program may write into it
-            os.close(os.open(path, INPUT, 0o666))
-            shutil.copyfile(shared[one.sha256], path)
-            return
-        file = os.open(path, INPUT, 0o666)
-        with os.fdopen(file, "wb") as target:
-            target.write(one.content)
+    def changed(self) -> List[Tuple[str, Original]]:
+        """Return the originals that it is linked to and that somebody has changed, with the names of its files."""
+        return [pair for pair in self.linked if not pair[1].is_right()]
 
-    def _make_parents(self, name: str) -> None:
-        if "/" in name:
-            os.makedirs(os.path.join(self.folder, os.path.dirname(name)), exist_ok=True)
+    def judge(self) -> List[Original]:
+        """Compare its originals once nothing of it runs any more. Return those that somebody has changed.
+
+        What the program read may be wrong then: the attempt is lost. If the originals were its own, its program did it:
+        the attempt has failed, and nothing is returned.
+        """
+        changed = self.changed()
+        if changed and self.is_suspect:
+            self.reason = WROTE % changed[0][0] + ("; " + self.reason if self.reason else "")
+            return []
+        self.lost = self.lost or LOST % changed[0][0] if changed else self.lost
+        return [original for _, original in changed]
 
     def path_of(self, name: str) -> str:
         """Where a result's file is."""
@@ -135,7 +133,7 @@ class Attempt:
 
     def leave(self, places: Places) -> None:
         """The hand is done with it: what is to be said is packed, or the client reads the rest."""
-        if self.packed and not (self.is_left_behind or self.is_watched or self.has_stdin):
+        if self.packed and not (self.is_left_behind or self.is_watched or self.is_suspect or self.has_stdin):
             self.cleared = places.put(self.place)
         else:
             self.place.close()
@@ -244,13 +242,6 @@ class Attempt:
         if full:  # then a file may be cut short, though the program did not care
             text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
             self.reason = "%s (%s)" % (self.reason, text) if self.reason else text
-
-
-def check_name(name: str) -> None:
-    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
-    parts = name.split("/")
-    if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
-        raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)
 
 
 def is_full(path: str) -> bool:

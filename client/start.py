@@ -9,12 +9,14 @@ from . import anchor, arguments, ends, facts, guard, log, login, tree
 from .ahead import Pace
 from .arguments import Options
 from .base import AlreadyRuns, Base
-from .cache import Files, Worker
+from .cache import Worker
 from .cleanup import clean_up, is_yes, own_file, say_bye
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .hands import Hands
 from .loop import Loop
+from .originals import Original
+from .renewal import Renewal
 from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
@@ -58,6 +60,7 @@ class Client:
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
+        self.original: Optional[Original] = None  # the worker's
         self.host_ends = Moment(0.0)  # not 0 once a signal has told that the host ends; guard and client share it
 
     def guarded(self, ready: Ready) -> int:
@@ -138,7 +141,7 @@ class Client:
         if self.config.get("Worker"):
             self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
             self._refuse_noexec()
-            self.worker.have(line)
+            self.original = self.worker.have(line)
 
     def _refuse_noexec(self) -> None:
         """Every task would fail here."""
@@ -153,21 +156,21 @@ class Client:
     def _loop(self, environment: Dict[str, str]) -> ends.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
-        worker, together = self.worker.path if self.worker else "", is_yes(self.config, "Batch")
+        worker, together = self.worker.name if self.worker else "", is_yes(self.config, "Batch")
         every, most = _number(self.config, "Ping", 0), int(_number(self.config, "MaxResult", 0))
         pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         trust = Trust(every)
         keep_files_to_ourselves()
-        terms = Terms(anchor.HERE, variables, worker, together, most, is_yes(self.config, "Files"))
+        terms = Terms(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
         hands = Hands(slots, terms, trust)
         loop = Loop(self.master, anchor.HERE, slots, worker, pace, hands)
         loop.host_ends = self.host_ends
         loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
         loop.orders.allowed = self.config.get("Ask", "").split()
-        files = Files("files")
+        loop.renewal = Renewal(loop, self.worker, self.original, "files")
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        return loop.run(Asker(loop, files), Senders(loop, terms), Pinger(loop, every, trust))
+        return loop.run(Asker(loop), Senders(loop, terms), Pinger(loop, every, trust))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:

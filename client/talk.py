@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 
 from . import ends, log, record
 from .anchor import words
-from .cache import Files
+from .directory import prepare
 from .load import disk_used, memory_used, system_load
+from .originals import COPY, LARGE, Changed, Original
 from .slot import Attempt, CannotRun
 from .trust import Trust, clock
 from .wire import Query, Reply, Stopping
@@ -72,11 +73,10 @@ class Talker(threading.Thread):
 
 
 class Asker(Talker):
-    """Asks for as many tasks as there are free slots, and prepares their directories."""
+    """Asks for as many tasks as there are free slots, and fetches the files that they share."""
 
-    def __init__(self, loop: "Loop", files: Files) -> None:
+    def __init__(self, loop: "Loop") -> None:
         super().__init__(loop)
-        self.files = files
         self.line.before = self.wait_for_trust
 
     def talk(self) -> None:
@@ -126,26 +126,45 @@ class Asker(Talker):
         except record.BadRecord as fault:
             raise ends.Ending(ends.OTHER, "the master's task record cannot be read: %s" % fault)
         attempts = [Attempt(task, self.loop.base) for task in tasks if task.ticket not in self.loop.held]
-        if any(one.sha256 for task in tasks for one in task.inputs):
-            self.loop.pace.stop()  # each would have its copy of a large file
+        attempts = self._within_limit(attempts)
         self.loop.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
-        self.loop.post(self.loop.begin, attempts)
+            if attempt.originals:  # it need not wait for the files of the next one
+                self.loop.post(self.loop.begin, [attempt])
+        self.loop.post(self.loop.begin, [one for one in attempts if not one.originals])
+
+    def _within_limit(self, attempts: List[Attempt]) -> List[Attempt]:
+        """Return as many attempts as have room here if each has files of its own, and give back the others."""
+        largest = max([_shared_bytes(one) for one in attempts] or [0])
+        if not largest:
+            return attempts
+        most = self.loop.renewal.files.limit // largest
+        self.loop.pace.limit(most)
+        self.loop.room.change(0, 0, self.loop.pace.ahead())
+        most = max(most, self.loop.room.slots)
+        if len(attempts) > most:
+            Returner(self.loop, attempts[most:]).start()
+        return attempts[:most]
 
     def _prepare(self, attempt: Attempt) -> None:
-        """What takes its time is done here; the loop does the rest faster than it could be told to."""
+        """Fetch what a task shares, and make its directory where that takes long; else its hand does so later."""
+        renewal = self.loop.renewal
+        attempt.is_suspect = renewal.is_suspect(attempt.task)
         try:
-            shared = self._shared(attempt)
-            if shared:
-                attempt.prepare(self.loop.worker_path, shared)
+            if attempt.task.inputs:
+                attempt.originals = self._originals(attempt)
+            if attempt.is_suspect or any(map(_takes_long, [*attempt.originals.values(), renewal.original])):
+                prepare(attempt, renewal.original)
         except CannotRun as fault:
             attempt.reason = str(fault)
+        except Changed:  # the hand will find the same, and say so
+            return
 
-    def _shared(self, attempt: Attempt) -> Dict[str, str]:
-        sums = [one.sha256 for one in attempt.task.inputs if one.sha256]
+    def _originals(self, attempt: Attempt) -> Dict[str, Original]:
+        files = self.loop.renewal.files
         try:
-            return {one: self.files.have(self.line, one) for one in sums}
+            return {one.sha256: files.have(self.line, one.sha256) for one in attempt.task.inputs if one.sha256}
         except OSError as fault:
             raise CannotRun("an input file cannot be had: %s" % words(fault))
 
@@ -211,18 +230,29 @@ class Listener(Talker):
 
 
 class Returner(Talker):
-    """Tells the master of tickets that will not begin here, once."""
+    """Tells the master once of tickets that will not begin here, or whose attempts do not count."""
 
-    def __init__(self, loop: "Loop", given: List[Attempt]) -> None:
+    def __init__(self, loop: "Loop", given: List[Attempt], reason: str = "") -> None:
+        """`reason`: why their attempts do not count, when their programs had begun."""
         super().__init__(loop)
-        self.given = given
+        self.given, self.reason = given, reason
 
     def talk(self) -> None:
-        if self.given:
-            self.line.ask("/back", [("ticket", one.task.ticket) for one in self.given])
+        query: Query = [("ticket", one.task.ticket) for one in self.given]
+        if query:
+            self.line.ask("/back", [*query, ("reason", self.reason)] if self.reason else query)
         for one in self.given:
             one.clear()
         self.line.close()
+
+
+def _shared_bytes(attempt: Attempt) -> int:
+    return sum(max(0, one.length) for one in attempt.task.inputs if one.sha256)
+
+
+def _takes_long(original: Optional[Original]) -> bool:
+    """Tell whether each task gets a copy of it, and it is large."""
+    return original is not None and original.how == COPY and original.size >= LARGE
 
 
 def _tickets(header: Optional[str]) -> Optional[List[int]]:

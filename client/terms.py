@@ -1,6 +1,8 @@
 """What a client tells its hands at their start."""
 
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Optional
+
+from .originals import Original
 
 
 class Terms(NamedTuple):
@@ -8,7 +10,7 @@ class Terms(NamedTuple):
 
     base: str
     environment: Dict[bytes, bytes]
-    worker: str  # its path, if there is one
+    worker: Optional[Original]
     together: bool  # whether the master takes several results at once
     max_result: int
     lists_files: bool  # whether the master wants to know which files there are beside a result, too

@@ -53,6 +53,7 @@ class Board:
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.gave_up = False  # by stop_after
         self._copied = False
+        self._given_back: set[str] = set()  # what was told of attempts that do not count, a sentence a host and reason
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
         self._issued: Counter[str] = Counter()  # client -> tickets that it has, begun or fetched ahead
         self._begun = 0  # tickets that have a slot: of each client at most as many as it has slots

@@ -19,6 +19,7 @@ from .extract import Part
 from .farm import Farm
 from .held import Held, Idle, hold, settle
 from .judging import Judges
+from .leftovers import printable
 from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
 from .recipe import InputChanged
@@ -268,11 +269,13 @@ class Desk:
         for held in self._held_pings.get(client, ()):
             settle(held)
 
-    async def give_back(self, client: str, tickets: list[int]) -> None:
-        """These were fetched ahead and will not be begun there."""
+    async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
+        """Take back tickets that will not be begun there or, with a reason, of attempts that do not count."""
         self.farm.heard(self.clock(), client)
-        for ticket in tickets:
-            self.farm.give_back(ticket, client)
+        reason = printable(reason)
+        taken = [ticket for ticket in tickets if self.farm.give_back(ticket, client, reason)]
+        if taken and reason:
+            self.farm.note_given_back(client, reason)
         await self._store()
 
     # -- ping

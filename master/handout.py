@@ -14,6 +14,7 @@ from .lifecycle import TaskEvent
 from .model import Client, Task, Ticket, TicketState
 from .steering import Steering
 
+MOST_TOLD = 100  # sentences about attempts that do not count
 UNHEARD = 600.0  # seconds of silence of a client that never pings
 
 
@@ -93,15 +94,30 @@ class Handout(Steering):
         self.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
         return ticket
 
-    def give_back(self, ticket_id: int, client_id: str) -> None:
-        """A ticket that never reached its client, or was not begun there: as if it had not been issued."""
+    def give_back(self, ticket_id: int, client_id: str, reason: str = "") -> bool:
+        """Take back a ticket that never reached its client, or was not begun there: as if it had not been issued.
+
+        `reason` tells why an attempt that had begun does not count; nothing is charged then, either. False: the ticket
+        is not this client's, or no longer out.
+        """
         ticket = self.tickets.get(ticket_id)
-        if ticket and ticket.state is TicketState.ISSUED and ticket.client == client_id:
-            task = self.tasks[ticket.task]
-            ticket.leased = False  # nobody has it, so nobody is to be told
-            self._expire(ticket, UNBEGUN)
-            self._detach(task, ticket)
-            self._settle(task, "")
+        if not ticket or ticket.state is not TicketState.ISSUED or ticket.client != client_id:
+            return False
+        task = self.tasks[ticket.task]
+        ticket.leased = False  # nobody has it, so nobody is to be told
+        self._expire(ticket, reason or UNBEGUN)
+        self._detach(task, ticket)
+        self._settle(task, "")
+        return True
+
+    def note_given_back(self, client_id: str, reason: str) -> None:
+        """Tell people that attempts had begun and do not count; once for a host and a reason."""
+        client = self.clients.get(client_id)
+        host = client.host if client else client_id
+        text = f"{host}: {reason}; what ran there meanwhile is run again"
+        if text not in self._given_back and len(self._given_back) < MOST_TOLD:
+            self._given_back.add(text)
+            self.notes.append(Note(text, "given_back", host))
 
     @property
     def offers(self) -> int:

@@ -24,37 +24,39 @@ class LargeInputs:
     def __init__(self, tasks: Mapping[int, Task], work: Callable[[Task], Work]) -> None:
         """`tasks`: those that are undone, by number, as they come and go."""
         self._tasks, self._work = tasks, work
-        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._kept: OrderedDict[str, Input] = OrderedDict()
         self._size = 0
         self._task_of: dict[str, int] = {}
 
     def remember(self, task: int, inputs: Iterable[Input]) -> None:
         """A client was told to fetch these."""
         for item in inputs:
-            if len(item.content) > protocol.BY_DIGEST:
-                digest = protocol.digest(item.content)
+            if item.size > protocol.BY_DIGEST:
+                digest = protocol.digest(item)
                 self._task_of[digest] = task
-                self._keep(digest, item.content)
+                self._keep(digest, item)
         if len(self._task_of) > KNOWN + 2 * len(self._tasks):
             self._task_of = {digest: task for digest, task in self._task_of.items() if task in self._tasks}
 
-    def _keep(self, digest: str, content: bytes) -> None:
-        if digest not in self._contents:
-            self._contents[digest] = content
-            self._size += len(content)
-        self._contents.move_to_end(digest)
-        while self._size > KEPT and len(self._contents) > 1:
-            _, dropped = self._contents.popitem(last=False)
-            self._size -= len(dropped)
+    def _keep(self, digest: str, item: Input) -> None:
+        if item.file:
+            return  # nothing of it is in memory, and whether it has changed is to be asked each time
+        if digest not in self._kept:
+            self._kept[digest] = item
+            self._size += item.size
+        self._kept.move_to_end(digest)
+        while self._size > KEPT and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= dropped.size
 
-    async def find(self, digest: str) -> bytes | None:
-        """The content, None when no task that is out has it."""
-        content = self._contents.get(digest)
-        if content is None:
-            content = await asyncio.to_thread(self._made_again, digest, self._likely(digest))
-            if content is not None:
-                self._keep(digest, content)
-        return content
+    async def find(self, digest: str) -> Input | None:
+        """The input with this content, None when no task that is out has it, or its file has changed."""
+        item = self._kept.get(digest)
+        if item is None:
+            item = await asyncio.to_thread(self._made_again, digest, self._likely(digest))
+            if item is not None:
+                self._keep(digest, item)
+        return item
 
     def _likely(self, digest: str) -> list[Task]:
         """The task that is known to have it first, then all that are out (a restarted master knows none)."""
@@ -62,13 +64,13 @@ class LargeInputs:
         out = [task for task in self._tasks.values() if task.tickets or task.past]
         return [known, *out] if known else out
 
-    def _made_again(self, digest: str, tasks: Iterable[Task]) -> bytes | None:
+    def _made_again(self, digest: str, tasks: Iterable[Task]) -> Input | None:
         for task in tasks:
             try:
                 inputs = self._work(task).inputs
             except SpeError:
                 continue  # its file is gone, or it is none of today's; another task may have the same content
             for item in inputs:
-                if len(item.content) > protocol.BY_DIGEST and protocol.digest(item.content) == digest:
-                    return item.content
+                if item.size > protocol.BY_DIGEST and protocol.digest(item) == digest:
+                    return item
         return None

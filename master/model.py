@@ -74,7 +74,15 @@ class Input:
     """One file that a task finds in its directory; `stdin` is fed by that name."""
 
     name: str
-    content: bytes
+    content: bytes = b""
+    sha256: str = ""  # of the content, where it is known already
+    file: Path | None = None  # has the content of a large one, which is not read before a client asks for it
+    length: int = 0  # of that file
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return self.length if self.file else len(self.content)
 
 
 @record

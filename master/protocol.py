@@ -67,16 +67,17 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
     return "\n".join(lines) + "\n"
 
 
-def digest(content: bytes) -> str:
+def digest(item: Input) -> str:
     """The name under which /file gives an input."""
-    return hashlib.sha256(content).hexdigest()
+    return item.sha256 or hashlib.sha256(item.content).hexdigest()
 
 
 def _input(item: Input, by_digest: bool) -> bytes:
-    head = f"[Input]\nFile={item.name}\nLength={len(item.content)}\n"
-    if by_digest and len(item.content) > BY_DIGEST:
-        return f"{head}SHA256={digest(item.content)}\n".encode()
-    return head.encode() + b"--begin content--\n" + item.content + b"\n--end content--\n"
+    head = f"[Input]\nFile={item.name}\nLength={item.size}\n"
+    if by_digest and item.size > BY_DIGEST:
+        return f"{head}SHA256={digest(item)}\n".encode()
+    content = item.file.read_bytes() if item.file else item.content
+    return head.encode() + b"--begin content--\n" + content + b"\n--end content--\n"
 
 
 def result_records(results: Iterable[ResultSpec]) -> bytes:

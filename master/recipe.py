@@ -104,7 +104,7 @@ class Recipe:
         """What a client runs for these values; raises ConfigError when an input file is gone or changed."""
         scope = self.scope(values)
         words = tuple(self.work_words(values))
-        inputs = tuple([Input(one.name, self._content(one, scope)) for one in self.inputs])
+        inputs = tuple([self._input(one, scope) for one in self.inputs])
         env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
         return Work(("/bin/sh", "-c", words[0]) if self.shell else words, inputs, env)
 
@@ -159,9 +159,11 @@ class Recipe:
         """What patterns are filled with: the parameters, and the name of the worker."""
         return values if self.worker is None else {**values, "worker": self.worker}
 
-    def _content(self, one: InputPattern, scope: Values) -> bytes:
+    def _input(self, one: InputPattern, scope: Values) -> Input:
         text = one.pattern.fill(scope)
-        return self.files.content(text) if one.is_file else text.encode(errors="surrogateescape")
+        if one.is_file:
+            return self.files.input(one.name, text)
+        return Input(one.name, text.encode(errors="surrogateescape"))
 
 
 class Identity:
@@ -244,13 +246,24 @@ class Files:
             self._digests[path] = digest.digest()
         return self._digests[path]
 
-    def content(self, path: str) -> bytes:
-        """The bytes; raises InputChanged if they are not those that were first seen in this run."""
+    def input(self, name: str, path: str) -> Input:
+        """The file as an input of that name; raises InputChanged if it is not what was first seen in this run.
+
+        A large file is not read: its digest is known from the keys of the sets, and that it is the same since then
+        from its stamp. To read and digest 300 MB for each task took a second of the event loop.
+        """
         source = self._copies.get(path)
+        stamp = _stamp(source or self.folder / path)
         if source is None:
-            source, stamp = self.folder / path, _stamp(self.folder / path)
+            source = self.folder / path
             if self._stamps.setdefault(path, stamp) != stamp:
                 raise InputChanged(path)
+        sha256 = self.digest(path).hex()
+        if stamp[1] > _KEPT_BYTES // 4:
+            return Input(name, sha256=sha256, file=source, length=stamp[1])
+        return Input(name, self._content(path, source), sha256)
+
+    def _content(self, path: str, source: Path) -> bytes:
         if path not in self._contents:
             with _opened(source) as file:
                 content = file.read()
@@ -262,8 +275,6 @@ class Files:
 
     def _keep(self, path: str, content: bytes) -> None:
         """The last few contents are kept, because sets near each other often share a file."""
-        if len(content) > _KEPT_BYTES // 4:
-            return
         self._contents[path] = content
         while sum(map(len, self._contents.values())) > _KEPT_BYTES:
             del self._contents[next(iter(self._contents))]

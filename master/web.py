@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ MAX_WAIT = 60.0
 MAX_COUNT = 1000
 MAX_TICKETS = 4096
 MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
+CHUNK = 1 << 20  # bytes of a large input that are read at once
 MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
 MAX_REMARK = 1000  # characters of what a client says to people
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -172,10 +174,12 @@ class Door:
         """The client program."""
         return web.Response(body=self.client, content_type="application/octet-stream")
 
-    async def file(self, request: web.Request) -> web.Response:
+    async def file(self, request: web.Request) -> web.StreamResponse:
         """An input file by its content."""
-        content = await self._inputs.find(_short(request, "sha256").lower())
-        return _text(404, "no input file with this SHA-256") if content is None else web.Response(body=content)
+        item = await self._inputs.find(_short(request, "sha256").lower())
+        if item is None:
+            return _text(404, "no input file with this SHA-256")
+        return await _streamed(request, item.file) if item.file else web.Response(body=item.content)
 
     async def task(self, request: web.Request) -> web.Response:
         """Up to `count` records, or 503."""
@@ -248,8 +252,8 @@ class Door:
         return web.Response(text="".join(lines))
 
     async def back(self, request: web.Request) -> web.Response:
-        """Tickets that their client has not begun and will not begin."""
-        await self.desk.give_back(_short(request, "client"), _tickets(request))
+        """Tickets that their client has not begun and will not begin, or attempts that do not count."""
+        await self.desk.give_back(_short(request, "client"), _tickets(request), protocol.reason(request.query))
         return web.Response(text="noted\n")
 
     async def failed(self, request: web.Request) -> web.Response:
@@ -283,6 +287,22 @@ class Door:
             code = _number(request, "exit", -1)
             await order.end(code if code >= 0 else None, protocol.reason(request.query))
         return web.Response(text="noted\n")
+
+
+async def _streamed(request: web.Request, path: Path) -> web.StreamResponse:
+    """A file as it is. Not a FileResponse, which may take a file of the user's beside it, `NAME.gz`, for the same."""
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        return _text(404, f"the input file can't be read: {error.strerror}")
+    with file:
+        response.content_length = os.fstat(file.fileno()).st_size
+        await response.prepare(request)
+        while request.method != "HEAD" and (chunk := await asyncio.to_thread(file.read, CHUNK)):
+            await response.write(chunk)
+    await response.write_eof()
+    return response
 
 
 def _text(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -119,7 +119,7 @@ class Views:
             work = self.desk.brief.work(task.values)
         except (SpeError, KeyError) as error:
             return {"command": "", "inputs": [], "fault": str(error)}
-        return {"command": shlex.join(work.words), "inputs": [(i.name, len(i.content)) for i in work.inputs]}
+        return {"command": shlex.join(work.words), "inputs": [(i.name, i.size) for i in work.inputs]}
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A result as it came, to be kept."""

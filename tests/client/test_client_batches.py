@@ -136,7 +136,7 @@ def test_no_task_ends_the_client_by_what_it_makes_of_its_directory(farm: Farm, c
     """A result that is a directory, one whose directory became a file, a directory that nobody may write into."""
     farm.add(
         task(1, "mkdir", "out", results={"y": "out"}),
-        task(2, "sh", "-c", "rmdir sub; touch sub", results={"y": "sub/out"}),
+        task(2, "sh", "-c", "touch sub", results={"y": "sub/out"}),
         task(3, "sh", "-c", "echo 3 > out; chmod a-w .", results={"y": "out"}),
         task(4, "sh", "-c", "echo 4 > out", results={"y": "out"}),
     )
@@ -146,12 +146,34 @@ def test_no_task_ends_the_client_by_what_it_makes_of_its_directory(farm: Farm, c
     assert not client.workdir.exists()
 
 
-def test_nothing_is_fetched_ahead_without_pings_or_with_large_inputs(farm: Farm, client: Started) -> None:
+def test_tasks_that_share_large_inputs_are_fetched_ahead(farm: Farm, client: Started) -> None:
+    large = b"x" * 2_000_000
+    farm.files[hashlib.sha256(large).hexdigest()] = large
+    farm.add(*(task(n, "sleep", "0.01", shared={"in": large}) for n in range(1, 60)))
+    assert client.run("--slots", "2")[0] == 0
+    assert any("ahead" in one.query for one in farm.of("/task"))
+    assert len(farm.of("/file")) == 1 and len(farm.completed) == 59
+
+
+def test_no_more_is_fetched_ahead_than_fits_if_each_has_files_of_its_own(farm: Farm, client: Started) -> None:
+    """The master says that they are of 400 MB: two lie here beside what runs. More at once are given back."""
     large = b"x" * 100_000
     farm.files[hashlib.sha256(large).hexdigest()] = large
-    farm.add(*(task(n, "true", shared={"in": large}) for n in range(1, 30)))
-    assert client.run("--slots", "2")[0] == 0
-    assert all("ahead" not in one.query for one in farm.of("/task"))
+    told = [task(n, "sleep", "0.01", shared={"in": large}).replace(b"=100000", b"=400000000") for n in range(1, 30)]
+    farm.add(*(task(n, "sleep", "0.01") for n in range(101, 105)), *told)
+    farm.over = False
+    client.start("--slots", "1")
+    farm.wait_for(lambda: not farm.tasks and set(farm.completed) | given_back(farm) >= {*range(1, 30)})
+    back = given_back(farm)
+    farm.finish()
+    assert client.end()[0] == 0
+    first = next(n for n, one in enumerate(farm.of("/task")) if int(one.query.get("ahead", ["0"])[0]) > 2)
+    assert all(int(one.query.get("ahead", ["0"])[0]) <= 2 for one in farm.of("/task")[first + 1 :])
+    assert back and back.isdisjoint(farm.completed)
+
+
+def given_back(farm: Farm) -> set[int]:
+    return {int(ticket) for one in farm.of("/back") for ticket in one.query["ticket"]}
 
 
 def test_nothing_is_fetched_ahead_from_a_master_without_pings(farm: Farm, client: Started) -> None:

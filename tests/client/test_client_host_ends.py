@@ -80,7 +80,8 @@ def test_nothing_counts_that_ends_when_the_host_is_told_to_end(
     assert (farm.completed, farm.failed) == ({}, {}), said
     assert code == 128 + number
     assert "killed" not in goodbye(farm).query, "nobody is blamed"
-    assert not any(map(is_alive, programs)) and not client.workdir.exists()
+    left = sorted(map(str, client.workdir.rglob("*")))
+    assert not any(map(is_alive, programs)) and not client.workdir.exists(), (left, said)
 
 
 def test_what_had_ended_and_been_reported_before_stays(farm: Farm, client: Started, tmp_path: Path) -> None:

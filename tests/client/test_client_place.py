@@ -12,6 +12,7 @@ from client_kit import Started
 from pretend_farm import Farm, task
 from spe.client.place import LONG, Place, Places
 
+PLATFORM = f"linux-{os.uname().machine}"
 ANOTHER = "import fcntl; fcntl.fcntl(1, fcntl.F_SETFL, 0)"
 
 
@@ -130,3 +131,16 @@ def test_a_program_that_changes_how_its_output_is_opened_changes_it_for_itself_a
     assert client.run("--slots", "1")[0] == 0
     assert {farm.completed[n].parts["stdout"] for n in range(2, 21, 2)} == {b"a\nb\n"}
     assert {farm.completed[n].parts["stdout"] for n in range(1, 21, 2)} == {b"one\ntwo\n"}
+
+
+def test_a_place_goes_on_also_where_there_are_worker_and_input_and_nothing_in_it_is_believed(
+    farm: Farm, client: Started
+) -> None:
+    """Each finds both as the master gave them, though the task before wrote into them in the same directory."""
+    farm.worker("prog", b"#!/bin/sh\nstat -c %i .; cat in; echo bad > in; echo 'echo bad' >> $0\n", PLATFORM)
+    numbers = range(1, 61)
+    farm.add(*(task(n, "./prog", inputs={"in": b"of %d\n" % n}) for n in numbers))
+    assert client.run("--slots", "1")[0] == 0
+    said = {n: one.parts["stdout"].decode().splitlines() for n, one in farm.completed.items()}
+    assert {n: lines[1:] for n, lines in said.items()} == {n: [f"of {n}", "bad"] for n in numbers}
+    assert len({lines[0] for lines in said.values()}) < 30, "some were used again"

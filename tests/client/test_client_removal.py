@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -323,3 +324,16 @@ def test_a_workdir_that_cannot_be_removed_is_one_line(
     assert code == 0, said
     assert said.count("could not remove") == 1
     assert f"could not remove {client.workdir}: Operation not permitted" in said
+
+
+def test_two_who_remove_the_same_at_once_are_both_content(tmp_path: Path) -> None:
+    """At the end of a client the thread that clears tasks away may still be at work."""
+    for number in range(20):
+        top = tmp_path / str(number)
+        for one in range(30):
+            deep = top / str(one) / "a" / "b" / "c"
+            deep.mkdir(parents=True)
+            (deep / "file").touch()
+        with ThreadPoolExecutor(3) as pool:
+            left = list(pool.map(removal.remove_tree, [str(top)] * 3))
+        assert left == ["", "", ""] and not top.exists()

@@ -76,7 +76,7 @@ def test_each_task_has_its_own_directory_and_nothing_of_it_stays(farm: Farm, cli
 
 
 def test_named_results_come_from_their_files(farm: Farm, client: Started) -> None:
-    script = "echo out; echo A > a.txt; printf '\\000\\377' > sub/b.bin; echo err >&2"
+    script = "echo out; echo A > a.txt; mkdir sub; printf '\\000\\377' > sub/b.bin; echo err >&2"
     record = task(1, *SH, script, results={"first": "a.txt", "second": "sub/b.bin", "printed": "stdout"})
     run_one(farm, client, record)
     parts = farm.completed[1].parts

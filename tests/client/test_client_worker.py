@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from client_kit import Started, wait_until
-from pretend_farm import Farm, task
+from pretend_farm import SESSION, Farm, task
 from spe.client.cache import Files
+from spe.client.connection import parse_address
 from spe.client.folders import MARKER, make, unmake
 from spe.client.lock import LockFile
+from spe.client.wire import Line, Master
 
 PLATFORM = f"linux-{os.uname().machine}"
 PROGRAM = b"#!/bin/sh\necho I am the worker: $1\n"
@@ -198,22 +201,73 @@ def test_a_folder_that_somebody_uses_stays_and_is_still_known_as_ours(tmp_path: 
     assert not (tmp_path / "a").exists()
 
 
-def test_shared_files_are_kept_within_a_limit(tmp_path: Path, farm: Farm) -> None:
-    import hashlib
+@pytest.fixture
+def line(farm: Farm) -> Line:
+    return Master(parse_address(farm.url, ""), SESSION, lambda: None).line()
 
-    from pretend_farm import SESSION
-    from spe.client.connection import parse_address
-    from spe.client.wire import Master
 
-    line = Master(parse_address(farm.url, ""), SESSION, lambda: None).line()
-    contents = [bytes([n]) * 1000 for n in range(5)]
-    sums = [hashlib.sha256(one).hexdigest() for one in contents]
-    farm.files = dict(zip(sums, contents, strict=True))
+@pytest.fixture
+def sums(farm: Farm) -> list[str]:
+    """Those of five files of 1000 bytes that the master has."""
+    farm.files = {hashlib.sha256(one).hexdigest(): one for one in (bytes([n]) * 1000 for n in range(5))}
+    return list(farm.files)
+
+
+def test_shared_files_are_kept_within_a_limit(tmp_path: Path, farm: Farm, line: Line, sums: list[str]) -> None:
     files = Files(str(tmp_path / "files"), limit=2500)
     for one in [*sums, sums[4], sums[0]]:
-        assert Path(files.have(line, one)).read_bytes() == farm.files[one]
+        assert Path(files.have(line, one).path).read_bytes() == farm.files[one]
     assert sorted(one.name for one in (tmp_path / "files").iterdir()) == sorted([sums[4], sums[0]])
     assert len(farm.of("/file")) == 6
+
+
+def test_a_shared_file_that_a_task_needs_stays_whatever_the_limit(tmp_path: Path, line: Line, sums: list[str]) -> None:
+    """One set may have inputs that together are larger: all must be there when its directory is made."""
+    files = Files(str(tmp_path / "files"), limit=2500, needed=lambda: set(sums[:3]))
+    for one in [*sums, sums[3]]:
+        files.have(line, one)
+    assert {one.name for one in (tmp_path / "files").iterdir()} == {*sums[:3], sums[3]}
+
+
+def test_a_shared_file_that_somebody_removed_is_no_trouble_when_room_is_made(
+    tmp_path: Path, line: Line, sums: list[str]
+) -> None:
+    files = Files(str(tmp_path / "files"), limit=2500)
+    Path(files.have(line, sums[0]).path).unlink()
+    for one in sums[1:]:
+        files.have(line, one)
+    assert {one.name for one in (tmp_path / "files").iterdir()} == {*sums[3:]}
+
+
+@pytest.mark.parametrize("how", ["append", "write as much", "write as much and restore the mode", "replace", "remove"])
+def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_they_have(
+    tmp_path: Path, farm: Farm, line: Line, sums: list[str], how: str
+) -> None:
+    """Also in the moment after it came, within one tick of the kernel's clock."""
+    files = Files(str(tmp_path / "files"))
+    original = files.have(line, sums[1])
+    path = Path(original.path)
+    os.link(path, tmp_path / "of a task")
+    if how in ("replace", "remove"):
+        path.unlink()
+    if how != "remove":
+        path.touch()
+        path.chmod(0o644)
+        with path.open("ab" if how == "append" else "r+b") as file:
+            file.write(b"x" * 1000)
+        path.chmod(0o444)
+    assert not original.is_right()
+    again = files.have(line, sums[1])
+    assert again.is_right() and path.read_bytes() == farm.files[sums[1]]
+    assert again.stamp[2] != original.stamp[2] or how in ("replace", "remove")
+    assert os.stat(tmp_path / "of a task").st_ino == original.stamp[2]
+
+
+def test_a_checksum_that_is_a_path_is_refused_and_removes_nothing(tmp_path: Path, line: Line) -> None:
+    (tmp_path / "precious.part").touch()
+    with pytest.raises(OSError, match="not a SHA-256"):
+        Files(str(tmp_path / "files")).have(line, "../precious")
+    assert (tmp_path / "precious.part").exists()
 
 
 def test_delete_client_removes_the_one_file_and_the_folder_made_for_it(farm: Farm, client: Started) -> None:

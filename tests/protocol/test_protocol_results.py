@@ -104,6 +104,23 @@ def test_what_is_given_back_is_given_to_the_next_who_asks(sweep: Callable[..., M
         assert started.complete(ticket, ("stdout", b"1\n")) == "accepted"
 
 
+def test_an_attempt_that_had_begun_is_given_back_with_a_reason_and_not_charged(sweep: Callable[..., Master]) -> None:
+    started = sweep(1, "ping: 5\nattempts: 1")
+    client = started.register(host="a", slots=1, **HELD)
+    (first,) = started.take(1, client=client)
+    reason = "a program changed mesh.dat\x1b[2J, which tasks share"
+    started.ask("/back", [("ticket", first), ("ticket", 99), ("client", client), ("reason", reason)])
+    (second,) = started.take(1, client=client)
+    started.ask("/back", [("ticket", first), ("client", client), ("reason", "it is not out any more")])
+    started.ask("/back", [("ticket", second), ("client", client), ("reason", reason)])
+    (third,) = started.take(1, client=client)
+    assert started.complete(third, ("stdout", b"1\n")) == "accepted"
+    assert started.end() == 0
+    assert started.rows()[0]["attempts"] == "1"
+    said = "a: a program changed mesh.dat·[2J, which tasks share; what ran there meanwhile is run again"
+    assert started.log.count(said) == 1 and "not out any more" not in started.log
+
+
 def test_nobody_gives_back_the_tickets_of_others(sweep: Callable[..., Master]) -> None:
     started = sweep(1, "ping: 5")
     first, second = started.register(host="a", **HELD), started.register(host="b", **HELD)

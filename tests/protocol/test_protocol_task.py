@@ -61,6 +61,31 @@ def test_a_large_input_is_had_by_its_digest_after_a_restart_too(sweep: Callable[
     assert started.ask("/file", {"sha256": hashlib.sha256(LARGE).hexdigest()}).body == LARGE
 
 
+def test_a_large_input_file_is_not_read_for_each_task_and_never_into_memory(master: Master) -> None:
+    """50 MB for 40 tasks. What lies beside it under the name of a compressed copy is none."""
+    content = b"0123456789" * 5_000_000
+    sweep = "command: 'true'\nparameters: {repeat: 40}\ninputs: {big: {file: large}}"
+    master.write(f"listen: 127.0.0.1:0\n{sweep}", {"large": content, "large.gz": b"not this one"})
+    (master.folder / "large").chmod(0o644)  # data: of a program there is a copy
+    started = master.start()
+
+    def of(name: str, key: str) -> int:
+        with open(f"/proc/{started.process.pid}/{name}") as file:  # type: ignore[union-attr]
+            return int(next(line for line in file if line.startswith(key)).split()[1])
+
+    started.take(1, files="sha256")
+    memory, read = of("status", "VmHWM"), of("io", "rchar")
+    started.take(39, files="sha256")
+    digest = hashlib.sha256(content).hexdigest()
+    for method in ("GET", "HEAD"):
+        reply = started.ask("/file", {"sha256": digest}, method=method, headers={"Accept-Encoding": "gzip"})
+        assert reply.status == 200 and reply.headers["Content-Length"] == "50000000"
+        assert reply.body == (content if method == "GET" else b"")
+    assert of("io", "rchar") - read < 1.5 * len(content) and of("status", "VmHWM") - memory < 30_000
+    (started.folder / "large").write_bytes(b"changed")
+    assert started.ask("/file", {"sha256": digest}).status == 404
+
+
 def test_inputs_of_many_tasks_are_not_all_kept_in_memory(sweep: Callable[..., Master]) -> None:
     """30 different inputs of 10 MB each go out by digest; all can be had, and the master is not 300 MB larger."""
     started = sweep(30, "inputs: {big: '{{ x }} {{ \"y\" * 10000000 }}'}")

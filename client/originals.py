@@ -1,0 +1,178 @@
+"""Worker and inputs that many tasks share: this host has one ORIGINAL of each, from which every task gets its file.
+
+Below 1 MB a task's file is a private copy. From there on it is a reflink (blocks are shared until somebody writes), or,
+where the file system has none, a hard link to the original, which is read-only. A mode keeps out neither its owner's
+chmod nor root, so an original that files are linked to is compared with its stamp before each start and after each end
+of an attempt. Rejected: comparing digests, which takes a second for each GB.
+"""
+
+import os
+import sys
+import time
+from fcntl import ioctl
+from typing import NamedTuple, Optional, Tuple
+
+LARGE = 1 << 20  # bytes from which on a task gets no copy: less is copied in less time than a program needs to start
+COPY, CLONE, LINK = range(3)  # how a task gets its file
+WORKER = ""  # the worker's key; an input's is its SHA-256
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+BLOCK = 1 << 20
+_FICLONE = 0x40049409  # where Linux has other numbers for requests (PowerPC), there is none of this number
+# Times are as coarse as the kernel's tick: a write within 4 ms of the one before leaves them as they are, and on some
+# file systems one within 2 s. So an original gets an older time, which no write can leave.
+_AGE = 10.0  # seconds
+
+
+class Original(NamedTuple):
+    """One file as it was when it came. It goes to hands as a plain tuple. Fetched again, it is another one."""
+
+    key: str
+    path: str
+    how: int
+    stamp: Tuple[int, int, int]  # size, time of the last write in ns, inode
+    content: Optional[bytes]  # of a small worker: read before any program runs that could change the file
+
+    @property
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return self.stamp[0]
+
+    def is_right(self) -> bool:
+        """Tell whether nobody wrote into the file, or put another one in its place."""
+        return _stamp(self.path) == self.stamp
+
+
+class Changed(Exception):
+    """The original is not as it was when it came."""
+
+    def __init__(self, original: Original) -> None:
+        super().__init__(original.path)
+        self.original = original
+
+
+def seal(key: str, path: str) -> Original:
+    """Make a file that has just come, and was checked, an original. Raises OSError."""
+    _protect(path, key)
+    size = os.stat(path).st_size
+    how = COPY if size < LARGE else _best_way(path)
+    content = None
+    if key == WORKER and size < LARGE:
+        with open(path, "rb") as file:
+            content = file.read()
+    return Original(key, path, how, _stamp(path) or (0, 0, 0), content)
+
+
+def copy(original: Original, path: str) -> None:
+    """Make a task's file as a copy or a reflink, which is the task's own to write. Raises Changed, OSError."""
+    if original.content is not None:
+        write(path, original.content, executable=True)
+    else:
+        _copy(original, path)
+
+
+def link(original: Original, path: str) -> None:
+    """Make a task's file as a hard link. Whether the original is right is asked later. Raises Changed, OSError."""
+    try:
+        os.link(original.path, path)
+    except FileNotFoundError:
+        if original.is_right():  # then it is the task's directory that is gone
+            raise
+        raise Changed(original)
+
+
+def link_alone(original: Original, path: str, beside: str) -> Original:
+    """Make a task's file as a link to an original of its own at `beside`, and return that one.
+
+    This is for tasks that may have written into an original: whoever changes this one is known. The second name is
+    needed because a program may well remove its file, or put another one in its place. Raises Changed, OSError.
+    """
+    _copy(original, beside)
+    _protect(beside, original.key)
+    os.link(beside, path)
+    return Original(original.key, beside, LINK, _stamp(beside) or (0, 0, 0), None)
+
+
+def write(path: str, content: bytes, executable: bool = False) -> None:
+    """Make a new file with this content."""
+    file = os.open(path, NEW, 0o666)
+    try:
+        if executable:
+            os.fchmod(file, 0o755)  # not by os.open's mode: a umask may take away what the owner needs
+        while content:
+            content = content[os.write(file, content) :]
+    finally:
+        os.close(file)
+
+
+def _protect(path: str, key: str) -> None:
+    os.chmod(path, 0o555 if key == WORKER else 0o444)
+    old = time.time() - _AGE
+    os.utime(path, (old, old))
+
+
+def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return info.st_size, info.st_mtime_ns, info.st_ino
+
+
+def _best_way(path: str) -> int:
+    """Try what this file system can do."""
+    trial = path + ".trial"
+    try:
+        if _is_cloned(path, trial):
+            return CLONE
+        os.unlink(trial)
+        os.link(path, trial)
+        return LINK
+    except OSError:  # no hard links here
+        return COPY
+    finally:
+        if os.path.lexists(trial):
+            os.unlink(trial)
+
+
+def _is_cloned(path: str, trial: str) -> bool:
+    with open(path, "rb") as source, open(trial, "wb") as target:
+        try:
+            _clone(source.fileno(), target.fileno())
+        except OSError:
+            return False
+    return True
+
+
+def _clone(source: int, target: int) -> None:
+    """Let one file have the other's blocks. Raises OSError where there is no such thing."""
+    if not sys.platform.startswith("linux"):
+        raise OSError("reflinks are not used here")
+    ioctl(target, _FICLONE, source)
+
+
+def _copy(original: Original, path: str) -> None:
+    try:
+        source = os.open(original.path, os.O_RDONLY)
+    except FileNotFoundError:
+        raise Changed(original)
+    try:
+        target = os.open(path, NEW, 0o666)
+        try:
+            _fill(original, source, target)
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+    if not original.is_right():
+        raise Changed(original)
+
+
+def _fill(original: Original, source: int, target: int) -> None:
+    if original.key == WORKER:
+        os.fchmod(target, 0o755)
+    if original.how == CLONE:
+        return _clone(source, target)
+    for block in iter(lambda: os.read(source, BLOCK), b""):
+        while block:
+            block = block[os.write(target, block) :]
+    return None
