@@ -9,7 +9,6 @@ import os
 import time
 from typing import Dict, List, Optional
 
-from . import log
 from .removal import remove_tree
 
 OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
@@ -61,11 +60,9 @@ class Place:
         self._outputs = {}
 
     def remove(self) -> None:
-        """Nothing of it stays on the host."""
+        """Nothing of it stays on the host. What can't be removed is told at the end of the client."""
         self.close()
-        left = remove_tree(self.path)
-        if left:
-            log.say("could not remove %s" % left)
+        remove_tree(self.path)
 
     def take_over(self, other: "Place") -> None:
         """What was another one's, with its open files, is this one from now on; raises OSError when it is gone."""
