@@ -24,6 +24,7 @@ class Options(NamedTuple):
     slots: int
     workdir: str
     detach: bool
+    hold: bool
     log: str
 
 
@@ -41,6 +42,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
         slots=given.slots or facts.cores(),
         workdir=os.path.abspath(os.path.expanduser(given.workdir or temporary_folder())),
         detach=given.detach,
+        hold=given.hold,
         log=os.path.abspath(given.log) if given.log else "",
     )
 
@@ -69,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")
     parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)")
     parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
+    parser.add_argument("--hold", action="store_true", help="with --detach: return only when it has ended")
     parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
     parser.add_argument("--version", action="version", version="spe-client " + VERSION)
     return parser

@@ -44,7 +44,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
-        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base, client.last_words))
+        return detached(lambda ready: guard.guarded(lambda: client.work(ready), base, client.last_words), options.hold)
     return guard.guarded(lambda: client.work(lambda code, text: None), base, client.last_words)
 
 

@@ -11,6 +11,7 @@ class Code(IntEnum):
     """The script's exit codes; below 40 they are the client's own (see client/__main__.py)."""
 
     STARTED = 0
+    OTHER = 1
     UNREACHABLE = 3
     SESSION = 4
     CERTIFICATE = 5
@@ -40,6 +41,7 @@ class Said:
 
     code: int
     lines: tuple[str, ...]
+    begun: bool = True  # the script has begun there; False: the login ended without running anything of ours
 
     @property
     def place(self) -> Place | None:

@@ -224,6 +224,19 @@ class LabHost:
         """And go on."""
         (self.cgroup / "cgroup.freeze").write_text("0")
 
+    # -- its manners ---------------------------------------------------------------------------------------
+
+    def kill_at_logout(self, signal: str = "KILL", sessions: bool = True) -> None:
+        """From now on the user's processes are killed while no SSH session of theirs is open, as systemd-logind does
+        with KillUserProcesses. `sessions=False`: what has left its session is killed even while one is open.
+        """
+        self._dirty = True
+        logged_in = f"pgrep -u {UID} -f '^sshd'"
+        victims = f"pgrep -u {UID} -f -- --detach" if not sessions else f"pgrep -u {UID}"
+        kill = f"p=$({victims}) && kill -{signal} $p"
+        watch = f"while sleep 0.1; do {'' if not sessions else f'{logged_in} >/dev/null || '}{{ {kill}; }}; done"
+        self.root("sh", "-c", f"setsid sh -c {shlex.quote(watch)} >/dev/null 2>&1 </dev/null &")
+
     # -- looking in ----------------------------------------------------------------------------------------
 
     def root(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:

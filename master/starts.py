@@ -1,0 +1,110 @@
+"""The starts of one host in a run, and what follows from how each ended: once more, with its session held, or no more.
+
+A start *comes to nothing* when it ends without a word why, or when its client is gone a short time after it had
+registered and has finished no task. Where that is so because processes are killed once their user has logged out, an
+SSH session that stays open cures it. Pure: what is done about it is the fleet's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import Fault, HostBenched, LaunchError, SilentStart
+
+HOLD_AFTER, BENCH_AFTER = 2, 3  # starts in a row: after two brief ones the session is held, after three in vain enough
+SHORT = 300.0  # seconds; some sites look every few minutes for processes of users who are not logged in
+AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host is started again
+MOST_HUNG = 3  # starts of a host that hangs: each of them may leave something there that hangs on
+MOST_LOST = 6  # starts in a row, a minute in all, until a host that never came up is not waited for any more
+
+
+@dataclass(slots=True)
+class Starts:
+    """Lives from the first start of a host to the end of the run, or until somebody has the host used again."""
+
+    brief: int = 0  # starts in a row whose client was gone in a short time, or never came
+    vain: int = 0  # those among the last ones that came to nothing
+    tries: int = 0  # starts that failed since a client of this host was up
+    holds: bool = False  # its session is held open, for the rest of the run
+    reached: bool = False  # it has answered and was lost: worth trying as long as there is work
+    _pause: float = AGAIN_FIRST
+
+    def came_up(self) -> None:
+        """A client has registered."""
+        self.tries, self.reached = 0, True
+
+    def failed(self, error: LaunchError) -> bool:
+        """Note a start that failed with a fault; whether it is worth another try."""
+        self.tries += 1
+        self.reached = self.reached or error.fault is Fault.LOST
+        return self.reached or (error.broke_off and self.tries < MOST_HUNG)
+
+    def was_silent(self) -> None:
+        """Note a start that came to nothing before a client had registered."""
+        self.tries += 1
+        self._end_brief(True)
+
+    def lived(self, seconds: float, finished: bool) -> None:
+        """Note that a client is gone so many seconds after it had registered; whether it has finished a task."""
+        if seconds < SHORT:
+            self._end_brief(not finished)
+        else:
+            self.brief = self.vain = 0
+            self._pause = AGAIN_FIRST
+
+    def lives_on(self) -> None:
+        """The client that was thought to be gone still runs."""
+        self.brief = self.vain = 0
+
+    def _end_brief(self, in_vain: bool) -> None:
+        self.brief += 1
+        self.vain = self.vain + 1 if in_vain else 0
+
+    def turns_to_holding(self) -> bool:
+        """Whether the session is held from the next start on; true once."""
+        if self.holds or self.brief < HOLD_AFTER:
+            return False
+        self.holds = True
+        return True
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no further start is made."""
+        return self.vain >= BENCH_AFTER
+
+    @property
+    def is_not_waited_for(self) -> bool:
+        """Whether a run that has no other host ends: this one has been lost too often."""
+        return self.tries >= MOST_LOST
+
+    def next_pause(self) -> float:
+        """Seconds to wait before the next start; longer each time."""
+        pause = self._pause
+        self._pause = min(2 * pause, AGAIN_MOST)
+        return pause
+
+
+def left_early(host: str, seconds: float, held: bool, why: str = "") -> SilentStart:
+    """What is known of a client that was gone so many seconds after it had registered; `why`: of a child, its end."""
+    kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
+    gone = f"its client was gone {seconds:.0f} s after it had registered, "
+    todo = (
+        "Something there may kill the processes of this account: KillUserProcesses of systemd-logind, a cleaning "
+        f"script, a limit. Ask its administrator; look there: ssh {host} 'ulimit -a'"
+    )
+    if why:
+        return SilentStart(Fault.NO_STAY, gone.removesuffix(", ") + f" ({why})", where=host)
+    return SilentStart(Fault.NO_STAY, gone + kept, where=host, todo=todo)
+
+
+def never_came(host: str, seconds: float) -> SilentStart:
+    """What is known of a start that ended well and of which no client has come."""
+    what = f"it was started, and no client of it has registered within {seconds:.0f} s"
+    return SilentStart(Fault.NO_STAY, what, where=host, todo=f"Look there: ssh {host} 'ps -fu $USER; ulimit -a'")
+
+
+def benched(error: SilentStart, starts: Starts) -> HostBenched:
+    """The last word about a host whose starts came to nothing."""
+    what = f"{starts.vain} starts in a row came to nothing, so it is benched for this run: {error.detail}"
+    again = f"`spe hosts use {error.where}` starts it again."
+    return HostBenched(error.fault, what, where=error.where, todo=f"{error.todo} {again}".strip())

@@ -1,0 +1,282 @@
+"""Hosts that are up only for a moment, or never: what is said of them, how often they are started, and what cures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import USER, Boot, Lab, LabHost
+from lab.host import until
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(300)]
+LAB_HOSTS = 2
+BASH = Boot(shell="/bin/bash")
+GATED = '#!/bin/sh\nwhile [ -e "$HOME/shut" ]; do sleep 0.05; done\necho $1\n'
+MENDED = "exit 0 # until somebody mends it"
+
+
+class Sweep:
+    """A sweep of eight sets whose programs wait while the file `shut` is in the home of their user."""
+
+    def __init__(self, folder: Path, lab: Lab) -> None:
+        self.folder, self.lab = folder, lab
+        self.process: subprocess.Popen[bytes] | None = None
+        (folder / "work").write_text(GATED)
+        (folder / "work").chmod(0o755)
+        self.configure("")
+
+    def configure(self, more: str, sets: int = 8) -> None:
+        (self.folder / "spe.yaml").write_text(
+            f"name: s\ncommand: ./work {{{{ x }}}}\nworker: work\nparameters: {{grid: {{x: {{range: [1, {sets}]}}}}}}\n"
+            f"ping: 1\n{more}"
+        )
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    def start(self, hosts: str, *words: str, command: str = "run") -> None:
+        """`spe run`; what it says goes to a file."""
+        (self.folder / "hosts.txt").write_text(hosts.replace(",", "\n") + "\n")
+        line = [sys.executable, "-m", "spe", command, "-F", str(self.lab.ssh_config), "--hosts", "hosts.txt", *words]
+        with (self.folder / "said").open("wb") as said:
+            self.process = subprocess.Popen(
+                line, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                env={**os.environ, "HOME": str(self.folder)},
+            )  # fmt: skip
+
+    def end(self, seconds: float = 120) -> int:
+        """Its exit code; what it said is shown when the test fails."""
+        assert self.process
+        try:
+            return self.process.wait(seconds)
+        finally:
+            print(self.said)
+
+    def run(self, hosts: str, *words: str, command: str = "run") -> int:
+        self.start(hosts, *words, command=command)
+        return self.end()
+
+    def spe(self, *words: str) -> str:
+        """What another command prints."""
+        line = [sys.executable, "-m", "spe", *words]
+        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        print(words, done.stdout, done.stderr, sep="\n")
+        return done.stdout
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        """How the running sweep sees its hosts."""
+        if not (self.folder / "runs/s/master.json").exists():
+            return {}
+        return {one["host"]: one for one in json.loads(self.spe("hosts", "--json") or "[]") if "slots" in one}
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.spe("events", "--past").splitlines()]
+
+    def close(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, lab: Lab) -> Iterator[Sweep]:
+    made = Sweep(tmp_path, lab)
+    yield made
+    made.close()
+
+
+def break_login(host: LabHost) -> None:
+    """Its login shell runs nothing of what it is told, and says nothing."""
+    host.boot(BASH)
+    host.shell(f"echo '{MENDED}' >.bashrc")
+
+
+# -- a login that runs nothing
+
+
+def test_where_the_only_hosts_login_runs_nothing_three_starts_are_made_and_the_exit_code_is_3(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    break_login(hosts[0])
+    before = hosts[0].files()
+    assert sweep.run("h01") == 3
+    assert "h01: up" not in sweep.said, "no client of it has ever registered"
+    assert "the third start holds its SSH session open" in sweep.said
+    assert sweep.said.count("h01: login runs nothing: ") == 1
+    assert "benched" in sweep.said and "3 starts" in sweep.said and ".bashrc" in sweep.said
+    assert "nothing could run: no host came up" in sweep.said.splitlines()[-2]
+    assert "host_up" not in {event.get("kind") for event in sweep.events()}
+    assert hosts[0].files() == before
+    status = json.loads(sweep.spe("status", "--json"))["waiting_because"]
+    assert [one["sets"] for one in status] == [8] and "h01: login runs nothing" in status[0]["reason"]
+    assert "h01: login runs nothing" in sweep.spe("why", "3")
+
+
+def test_a_host_whose_login_runs_nothing_is_benched_and_why_and_hosts_and_the_end_say_so(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    break_login(hosts[0])
+    hosts[1].shell("touch shut")
+    sweep.start("h01,h02")
+    until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", 60, "it is benched")
+    assert "login runs nothing" in sweep.hosts()["h01"]["why"] and "3 starts" in sweep.hosts()["h01"]["why"]
+    until(lambda: "h01 is benched" in sweep.spe("why", "8"), 20, "why tells it")
+    assert "login runs nothing" in sweep.spe("why", "8")
+    hosts[1].shell("rm shut")
+    assert sweep.end() == 0
+    assert "h01: benched in this run: login runs nothing" in sweep.said, "at its end"
+    assert [event["host"] for event in sweep.events() if event.get("kind") == "host_up"] == ["h02"]
+
+
+def test_a_host_whose_login_is_mended_takes_part_when_somebody_asks_for_it(hosts: list[LabHost], sweep: Sweep) -> None:
+    break_login(hosts[0])
+    hosts[1].shell("touch shut")
+    sweep.start("h01 slots=1,h02 slots=1")
+    until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", 60, "it is benched")
+    hosts[0].shell("rm .bashrc")
+    assert "h01 is used again" in sweep.spe("hosts", "use", "h01")
+    until(lambda: sweep.hosts()["h01"]["done"], 60, "it works")
+    hosts[1].shell("rm shut")
+    assert sweep.end() == 0
+    assert "benched in this run" not in sweep.said
+
+
+def test_a_login_that_reads_what_is_meant_for_us_is_told_with_its_words(hosts: list[LabHost], sweep: Sweep) -> None:
+    hosts[0].boot(BASH)
+    hosts[0].shell("echo 'echo the menu of this site; cat >/dev/null; exit 5' >.bashrc")
+    assert sweep.run("h01") == 3
+    assert "the menu of this site" in sweep.said
+
+
+def test_check_names_a_login_that_runs_nothing(hosts: list[LabHost], sweep: Sweep) -> None:
+    break_login(hosts[0])
+    sweep.run("h01,h02", command="check")
+    assert "h01: login runs nothing: " in sweep.said
+    assert sweep.process and sweep.process.returncode in (0, 1)
+    assert "set 1 ran on h02" in sweep.said
+
+
+# -- processes that are killed when their user has logged out
+
+
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_where_processes_are_killed_at_logout_the_third_start_holds_the_session_and_the_sweep_goes_on(
+    hosts: list[LabHost], sweep: Sweep, signal: str
+) -> None:
+    before = hosts[0].files()
+    hosts[0].kill_at_logout(signal)
+    hosts[0].shell("touch shut")
+    sweep.start("h01 slots=2")
+    until(lambda: "the third start holds its SSH session open" in sweep.said, 120, "it is told")
+    until(lambda: sweep.hosts()["h01"]["running"] == 2 and hosts[0].connections(), 60, "it works, and is connected")
+    assert len(hosts[0].connections()) == 1
+    hosts[0].shell("rm shut")
+    assert sweep.end() == 0
+    assert "benched" not in sweep.said
+    until(lambda: not hosts[0].processes(user_only=True) and not hosts[0].connections(), 20, "nothing of ours is there")
+    left = hosts[0].files() - before
+    assert not left, left
+
+
+def test_short_sets_that_end_between_two_logouts_do_not_hide_that_they_kill(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    hosts[0].kill_at_logout()
+    sweep.configure("once: true\n", sets=400)
+    (sweep.folder / "work").write_text("#!/bin/sh\nsleep 0.05\necho $1\n")
+    assert sweep.run("h01 slots=1") == 0
+    assert "the third start holds its SSH session open" in sweep.said
+    assert sweep.said.count("is started again") == 2, "not for ever"
+
+
+def test_where_even_an_open_session_does_not_help_the_host_is_benched_with_the_count(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    hosts[0].kill_at_logout(sessions=False)
+    hosts[0].shell("touch shut")
+    assert sweep.run("h01") == 3
+    assert sweep.said.count("h01: client does not stay: ") == 1
+    assert "3 starts" in sweep.said and "killed" in sweep.said
+    assert "no host is left" in sweep.said or "no host came up" in sweep.said
+
+
+def test_when_the_only_host_is_benched_after_it_had_done_sets_their_rows_are_in_the_table_and_the_exit_code_is_3(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    hosts[0].boot(BASH)
+    sweep.start("h01 slots=1")
+    hosts[0].shell("rm -f shut")
+    until(lambda: sweep.hosts().get("h01", {}).get("done"), 60, "it has done some")
+    # from now on nothing runs there, and what runs there now is killed
+    hosts[0].shell(f"touch shut; echo '{MENDED}' >.bashrc")
+    until(lambda: sweep.hosts()["h01"]["running"] == 1, 60, "one waits")
+    hosts[0].root("pkill", "-KILL", "-u", USER)
+    assert sweep.end() == 3
+    rows = (sweep.folder / "runs/s/results.csv").read_text().splitlines()
+    assert 1 < len(rows) < 9
+    assert "no host is left" in sweep.said and "h01: login runs nothing" in sweep.said
+
+
+# -- hosts that are lost while they are being started
+
+
+def cut_off(host: LabHost) -> None:
+    """Its SSH connections end, as those of a machine that goes down."""
+    host.root("pkill", "-KILL", "-f", "^sshd: ", check=False)
+
+
+@pytest.mark.parametrize("only", [True, False], ids=["the only host", "one of two"])
+def test_a_host_that_is_lost_while_it_is_started_is_tried_again(
+    hosts: list[LabHost], sweep: Sweep, only: bool
+) -> None:
+    hosts[0].boot(BASH)
+    hosts[0].shell("echo '[ -e seen ] || { touch seen; sleep 60; }' >.bashrc")
+    if not only:
+        hosts[1].shell("touch shut")
+    sweep.start("h01 slots=1" if only else "h01 slots=1,h02 slots=1")
+    until(lambda: hosts[0].shell("ls").stdout, 60, "its login has begun")
+    cut_off(hosts[0])
+    until(lambda: "h01: connection lost" in sweep.said, 60, "it is told")
+    until(lambda: "h01: up" in sweep.said, 60, "it is up after all")
+    if not only:
+        until(lambda: sweep.hosts()["h01"]["done"], 60, "it works")
+        hosts[1].shell("rm shut")
+    assert sweep.end() == 0
+
+
+def test_a_host_whose_power_fails_while_it_is_started_is_tried_again(hosts: list[LabHost], sweep: Sweep) -> None:
+    hosts[0].boot(BASH)
+    hosts[0].shell("echo '[ -e seen ] || { touch seen; sleep 60; }' >.bashrc")
+    hosts[1].shell("touch shut")
+    sweep.start("h01 slots=1,h02 slots=1")
+    until(lambda: hosts[0].shell("ls").stdout, 60, "its login has begun")
+    hosts[0].root("pkill", "-KILL", "-x", "sshd", check=False)
+    cut_off(hosts[0])
+    hosts[0].power_off()
+    until(lambda: "h01: " in sweep.said, 120, "it is told")
+    hosts[0].boot(BASH)
+    until(lambda: sweep.hosts().get("h01", {}).get("done"), 120, "it works")
+    hosts[1].shell("rm shut")
+    assert sweep.end() == 0
+
+
+def test_a_host_that_is_still_being_started_when_the_run_ends_is_named(hosts: list[LabHost], sweep: Sweep) -> None:
+    hosts[0].boot(BASH)
+    hosts[0].shell("echo 'touch seen; sleep 60' >.bashrc")
+    hosts[1].shell("touch shut")
+    sweep.start("h01,h02")
+    until(lambda: hosts[0].shell("ls").stdout, 60, "its login has begun")
+    until(lambda: sweep.hosts().get("h01", {}).get("state") == "starting", 60, "it is being started")
+    hosts[1].shell("rm shut")
+    assert sweep.end() == 0
+    assert "h01: timeout: it was still being started" in sweep.said or "h01 was still being started" in sweep.said
+
+
+Maker = Callable[..., Sweep]
