@@ -148,7 +148,7 @@ class Picture:
             if name in self.farm.aside:
                 return self.farm.aside[name].value, "by hand; no client of ours is there"
             if fault:
-                return ("benched" if isinstance(fault, HostBenched) else "fault"), str(fault).splitlines()[0]
+                return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
             return ("gone", "") if clients else ("starting", "")
         if all(client.suspect for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"

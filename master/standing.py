@@ -43,7 +43,7 @@ class Standing:
 def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
     down = {host: error for host, error in faults.items() if host not in farm.hosts}
-    found = {host: f"is {_how(error)}: {str(error).splitlines()[0]}" for host, error in down.items()}
+    found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
     found |= dict.fromkeys(farm.loaded, "is loaded by others")
     found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in farm.aside.items()}
     doubted = [(h, record) for h, record in farm.guard.records.items() if record.trust is not Trust.TRUSTED]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import Fault, HostBenched, LaunchError, SilentStart
+from .launch.meaning import todo
 
 HOLD_AFTER, BENCH_AFTER = 2, 3  # starts in a row: after two brief ones the session is held, after three in vain enough
 SHORT = 300.0  # seconds; some sites look every few minutes for processes of users who are not logged in
@@ -88,19 +89,15 @@ def left_early(host: str, seconds: float, held: bool, why: str = "") -> SilentSt
     """What is known of a client that was gone so many seconds after it had registered; `why`: of a child, its end."""
     kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
     gone = f"its client was gone {seconds:.0f} s after it had registered, "
-    todo = (
-        "Something there may kill the processes of this account: KillUserProcesses of systemd-logind, a cleaning "
-        f"script, a limit. Ask its administrator; look there: ssh {host} 'ulimit -a'"
-    )
     if why:
-        return SilentStart(Fault.NO_STAY, gone.removesuffix(", ") + f" ({why})", where=host)
-    return SilentStart(Fault.NO_STAY, gone + kept, where=host, todo=todo)
+        return SilentStart(Fault.NO_STAY, gone + why, where=host)
+    return SilentStart(Fault.NO_STAY, gone + kept, where=host, todo=todo(Fault.NO_STAY, host))
 
 
 def never_came(host: str, seconds: float) -> SilentStart:
     """What is known of a start that ended well and of which no client has come."""
     what = f"it was started, and no client of it has registered within {seconds:.0f} s"
-    return SilentStart(Fault.NO_STAY, what, where=host, todo=f"Look there: ssh {host} 'ps -fu $USER; ulimit -a'")
+    return SilentStart(Fault.NO_STAY, what, where=host, todo=todo(Fault.NO_STAY, host))
 
 
 def benched(error: SilentStart, starts: Starts) -> HostBenched:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from .desk import Desk
-from .errors import LaunchError, SilentStart
+from .errors import Fault, LaunchError, SilentStart
 from .launch import Offer, Options, launcher
 from .life import Life
 from .model import Client, Host
@@ -31,14 +31,14 @@ class Upkeep:
         self.is_given_up = False  # it is not started any more
         self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
         self._starts = Starts()
-        self._told = ""  # the fault that was shown last
+        self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> bool:
         """Begin to look after it; False when that goes on already, or nobody wants it."""
         if not self._is_wanted or (self._task and not self._task.done()):
             return False
-        self.is_given_up, self.fault, self._told, self._starts = False, None, "", Starts()
+        self.is_given_up, self.fault, self._told, self._starts = False, None, None, Starts()
         self._task = asyncio.create_task(self._look_after())
         return True
 
@@ -146,7 +146,7 @@ class Upkeep:
     async def _note_up(self, life: Life) -> None:
         one = life.launcher
         works_on = one.handed_over and self.has_been_up
-        self.has_been_up, self.fault, self._told = True, None, ""
+        self.has_been_up, self.fault, self._told = True, None, None
         self._starts.came_up()
         if one.handed_over:
             self._starts.lives_on()
@@ -187,8 +187,9 @@ class Upkeep:
 
     def _note_failed(self, error: LaunchError) -> bool:
         """A start has failed; whether to try again."""
-        again = self._starts.failed(error)
-        self._tell(error)
+        again, new = self._starts.failed(error), self._tell(error)
+        if again and new and self._is_wanted:
+            self._progress.line(f"{self.host.name}: it is tried again, with pauses of up to a minute")
         return again or self._give_up()
 
     def _announce_holding(self) -> None:
@@ -206,13 +207,15 @@ class Upkeep:
         self.is_given_up, self.has_been_up = True, False
         return False
 
-    def _tell(self, error: LaunchError) -> None:
-        """Let all know of a fault; one that is the same each time is said once."""
-        self.fault = error
+    def _tell(self, error: LaunchError) -> bool:
+        """Let all know of a fault; of a kind that is the same each time once. Whether it was said."""
+        new = self._told is not error.fault
+        self.fault, self._told = error, error.fault
         self._desk.events.note("host_fault", error.line, self.host.name)
-        if self._told != str(error):
-            self._told = str(error)
+        log.info("%s", error.line)
+        if new:
             self._progress.host_fault(self.host.name, error)
+        return new
 
     # -- the end
 

@@ -9,6 +9,7 @@ from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
 from .said import Code, Said
 
+SIGNALLED = 128  # beyond it exit codes of a shell, and of the client, name a signal
 DIED = "it died before it had registered"  # what a client says in the foreground (client/detach.py)
 _DENIED = ("denied", "read-only", "not permitted", "not a directory", "cannot make", "no such file", "nonexistent")
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
@@ -18,9 +19,10 @@ def of(said: Said, host: Host) -> LaunchError:
     """The fault of a start that ended with this code. A SilentStart where nobody said why."""
     if not said.begun:
         return _not_begun(said, host)
-    if said.code == Code.OTHER and said.last.endswith(DIED):
-        what = "its client died as it was started"
-        return SilentStart(Fault.NO_STAY, what, where=host.name, todo=f"Look there: {on(host.name, 'ulimit -a')}")
+    if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
+        how = f" by signal {said.code - SIGNALLED}" if said.code > SIGNALLED else ""
+        what, todo_ = f"its client was killed{how} as it was started", todo(Fault.NO_STAY, host.name)
+        return SilentStart(Fault.NO_STAY, what, where=host.name, todo=todo_)
     fault, what, todo_ = _meaning(said, host)
     return LaunchError(fault, what, where=host.name, todo=todo_ or todo(fault, host.name))
 
@@ -52,6 +54,8 @@ def todo(fault: Fault, name: str) -> str:
         Fault.NO_PYTHON: f"Install Python 3.6 or newer there, or name it in the hosts file: {name} python=PATH",
         Fault.NO_COMMANDS: f"Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
         f"this must say hello: ssh {name} echo hello",
+        Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses of systemd-logind, a "
+        f"cleaning script, a limit. Ask its administrator; look there: {on(name, 'ulimit -a')}",
         Fault.OLD_PYTHON: f"Python 3.6 or newer is needed; name it in the hosts file: {name} python=PATH",
     }.get(fault, f"Try: ssh {name} true" if name != "localhost" else "")
 
