@@ -25,9 +25,9 @@ class Fleet:
 
     def __init__(self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
         self.hosts, self.desk, self.progress = list(hosts), desk, progress
-        self.unheard: list[str] = []
+        self.unheard: list[str] = []  # hosts whose client did not say goodbye
         self._offer, self._options = offer, options
-        self._upkeep: dict[str, Upkeep] = {}  # by host, of those that were to be started
+        self._upkeep: dict[Host, Upkeep] = {}  # of those that were to be started; a name may stand for several ports
         self._started = False
         self._began = 0.0
 
@@ -41,9 +41,9 @@ class Fleet:
         """Whether any of them had to be started."""
         started = False
         for host in hosts:
-            if host.name not in self._upkeep:
-                self._upkeep[host.name] = Upkeep(host, self._offer, self._options, self.desk, self.progress)
-            started = self._upkeep[host.name].start() or started
+            if host not in self._upkeep:
+                self._upkeep[host] = Upkeep(host, self._offer, self._options, self.desk, self.progress)
+            started = self._upkeep[host].start() or started
         return started
 
     def add(self, hosts: Sequence[Host]) -> None:
@@ -61,7 +61,7 @@ class Fleet:
     @property
     def faults(self) -> dict[str, LaunchError]:
         """Why hosts are not up, by their names."""
-        return {name: one.fault for name, one in self._upkeep.items() if one.fault}
+        return {host.name: one.fault for host, one in self._upkeep.items() if one.fault}
 
     @property
     def benched(self) -> dict[str, HostBenched]:
@@ -72,7 +72,7 @@ class Fleet:
         """The error that ends the run: no host is up or may come up, and no other client is here."""
         if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
             return None
-        out = {name for name, one in self._upkeep.items() if one.is_given_up}
+        out = {host.name for host, one in self._upkeep.items() if one.is_given_up}
         if any(not c.gone and (c.host not in out or self.desk.is_there(c)) for c in self._clients):
             return None
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
@@ -87,7 +87,7 @@ class Fleet:
 
     def all_tried(self) -> bool:
         """Whether every host has come up or has not."""
-        return all(host.name in self._upkeep and self._upkeep[host.name].was_tried for host in self.hosts)
+        return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
 
     def alone(self) -> bool:
         """Whether only clients that we started here took part: then nobody else waits for a last word."""
@@ -114,7 +114,8 @@ class Fleet:
     def give_up(self) -> None:
         """The run ends: hosts that are not up are not waited for any longer, and all of them are named."""
         took = time.monotonic() - self._began
-        late = [name for name, one in self._upkeep.items() if one.end(_hangs(name, took) if took > LONG else None)]
+        hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
+        late = [host.name for host, one in self._upkeep.items() if one.end(hung[host])]
         if late:
             more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
             verb = "was" if len(late) == 1 else "were"

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
 
 from ..errors import Fault, LaunchError
 from ..model import Host
@@ -20,11 +19,11 @@ from .offer import ALREADY_RUNS, Offer, Options, is_loopback
 from .remote_shell import HeldSession
 from .said import Code, Place, Said
 from .threads import in_thread
+from .traces import TIDY_LIMIT, Traces
 
 log = logging.getLogger("spe.launch")
 
 _ROUNDS = 3  # of copy and start: on a shared home somebody who leaves may take the file away in between
-_TIDY_LIMIT = 10.0  # seconds for leaving a host as it was found
 _ALIVE_EVERY = 15.0  # seconds between questions whether the forwarding connection lives
 
 
@@ -38,7 +37,7 @@ class SshLauncher:
         self._connection: Connection | None = None
         self._session: HeldSession | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._copied, self._nonce = "", options.homes.nonce()  # the copy's temporary name, and that of homes.py
+        self._traces = Traces(host.name, options)
         self._closed, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
@@ -62,7 +61,7 @@ class SshLauncher:
             await in_thread(self._end, f"spe-close-{self.host.name}")
 
     def _end(self) -> None:
-        self._idle.wait(_TIDY_LIMIT)
+        self._idle.wait(TIDY_LIMIT)
         if self._connection is not None:
             self._connection.close()
 
@@ -77,10 +76,11 @@ class SshLauncher:
 
     def _start_through(self, connection: Connection) -> None:
         try:
-            self._pay_debts(connection)
+            self._traces.pay_debts(connection.transport)
             self._bring_up(connection)
         except LaunchError as error:
-            self._leave_as_found(connection)
+            is_ours = self._traces.copied and not self._offer.keep_client
+            self._traces.remove(connection.transport, self._offer.client_name if is_ours else "")
             self._port, self._session = 0, None
             raise self._nearer(connection, error) from error
         finally:
@@ -129,7 +129,7 @@ class SshLauncher:
 
     def _start_client(self, connection: Connection, url: str) -> Said:
         """Start first; copy only when the client is not there."""
-        words = (self.host, self._offer, url, self._options.homes.run, self._nonce, self._holds)
+        words = (self.host, self._offer, url, self._options.homes.run, self._traces.nonce, self._holds)
         script = remote.start_script(*words)
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
@@ -148,21 +148,21 @@ class SshLauncher:
         """
         place: Place | None = self._place(said)
         assert place is not None
-        alone = place.seen == (self._nonce,)
-        with self._options.homes.turn(self._nonce, place.seen) as first:
+        alone = place.seen == (self._traces.nonce,)
+        with self._options.homes.turn(self._traces.nonce, place.seen) as first:
             if not first:
                 place = self._place(self._run(connection, self._look_script()))
             if place is not None:
                 self._copy(connection, place)
                 if alone and first:
-                    words = (place, self._copied, self._nonce, self.host, self._offer, url, self._holds)
+                    words = (place, self._traces.copied, self._traces.nonce, self.host, self._offer, url, self._holds)
                     return self._placed(connection, place, remote.place_and_start_script(*words))
-                script = remote.place_script(place, self._copied, self._nonce, self._offer)
+                script = remote.place_script(place, self._traces.copied, self._traces.nonce, self._offer)
                 self._placed(connection, place, script)
         return said
 
     def _look_script(self) -> str:
-        return remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
+        return remote.look_script(self.host, self._offer, self._options.homes.run, self._traces.nonce)
 
     def _place(self, said: Said) -> Place | None:
         """Where the client is to be copied to, None: it is there."""
@@ -174,8 +174,8 @@ class SshLauncher:
 
     def _copy(self, connection: Connection, place: Place) -> None:
         log.info("%s: copying the client to %s", self.host.name, place.folder)
-        self._copied = transfer.temporary(self._offer)
-        path, limit = f"{place.folder}/{self._copied}", self._options.copy_limit
+        self._traces.copied = transfer.temporary(self._offer)
+        path, limit = f"{place.folder}/{self._traces.copied}", self._options.copy_limit
         try:
             transfer.copy(connection.transport, path, self._offer.client, limit)
         except transfer.BrokenOff as error:
@@ -193,9 +193,7 @@ class SshLauncher:
 
     def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
         """What the host said means; the rest of the copy is removed."""
-        with contextlib.suppress(LaunchError):  # the fault itself is told
-            limit = self._options.copy_limit
-            remote_shell.run(connection.transport, remote.clean_script(self._copied), self.host.name, limit)
+        self._traces.remove_copy(connection.transport, self._options.copy_limit)
         fault, where = meaning.of_words(words) or Fault.COPY, self.host.name
         what = f"the client cannot be copied to {place.folder}: {words}"
         return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
@@ -221,32 +219,10 @@ class SshLauncher:
             return error
         with contextlib.suppress(LaunchError):
             script = remote.inodes_script(self.host.workdir)
-            said = remote_shell.run(connection.transport, script, self.host.name, _TIDY_LIMIT)
+            said = remote_shell.run(connection.transport, script, self.host.name, TIDY_LIMIT)
             if any((room := meaning.room(f"{line} ")) and not room[1] for line in said.lines):
                 return meaning.renamed(error, Fault.INODES_FULL)
         return error
-
-    def _leave_as_found(self, connection: Connection) -> None:
-        """What was copied to a host that does not work is removed; the fault itself goes its own way."""
-        unwanted = [self._nonce, self._copied]
-        unwanted += [self._offer.client_name] if self._copied and not self._offer.keep_client else []
-        if not self._remove(connection, unwanted):  # the client's own file stays: it may have been started from it
-            self._options.owed.setdefault(self.host.name, set()).update({self._nonce, self._copied} - {""})
-
-    def _pay_debts(self, connection: Connection) -> None:
-        """What an earlier start left there, as the connection was lost in the middle of it."""
-        owed = self._options.owed.get(self.host.name)
-        if owed and self._remove(connection, sorted(owed)):
-            del self._options.owed[self.host.name]
-
-    def _remove(self, connection: Connection, unwanted: Sequence[str]) -> bool:
-        """Whether the host has heard what is to be removed."""
-        if not connection.transport.is_active():
-            return False
-        with contextlib.suppress(LaunchError):  # the fault itself is told, or will be
-            remote_shell.run(connection.transport, remote.clean_script(*unwanted), self.host.name, _TIDY_LIMIT)
-            return True
-        return False
 
     # -- keeping the connection ----------------------------------------------------------------------------
 
