@@ -157,6 +157,8 @@ class Picture:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"
         if record and record.trust is Trust.SUSPECTED:
             return "up", "its last tasks failed; others try them first"
+        if name in self.farm.on_trial:
+            return "up", "its clients did not stay before: it gets work once this one has"
         return "up", "is loaded by others, it gets no work now" if name in self.farm.loaded else ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:

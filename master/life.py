@@ -15,7 +15,7 @@ class Life:
         self.host, self.launcher = host, one
         self.is_doubtful = False  # its client was taken for gone, and may only be cut off or busy
         self._desk, self._began = desk, desk.clock()
-        self._had_finished = self._finished
+        self._had_ended = self._ended
 
     def clients(self) -> list[Client]:
         """Those that have registered since, or the one that was there already and was told our address."""
@@ -46,10 +46,16 @@ class Life:
     @property
     def has_finished_tasks(self) -> bool:
         """Whether any attempt on this host came to its end since the start, well or not."""
-        return self._finished > self._had_finished
+        return self._ended > self._had_ended
 
     @property
-    def _finished(self) -> int:
+    def has_had_tasks(self) -> bool:
+        """Whether it was given any: then one of them may have killed it. What it lost is still known to the farm."""
+        here = {client.id for client in self.clients()}
+        return self.has_finished_tasks or any(t.client in here for t in self._desk.farm.tickets.values())
+
+    @property
+    def _ended(self) -> int:
         work = self._desk.farm.tally.hosts.get(self.host.name)
         return work.done + work.failed if work else 0
 

@@ -45,6 +45,7 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     down = {host: error for host, error in faults.items() if host not in farm.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
     found |= dict.fromkeys(farm.loaded, "is loaded by others")
+    found |= dict.fromkeys(farm.on_trial - down.keys(), "is on trial: its clients did not stay before")
     found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in farm.aside.items()}
     doubted = [(h, record) for h, record in farm.guard.records.items() if record.trust is not Trust.TRUSTED]
     for host, record in doubted:

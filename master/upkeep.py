@@ -12,7 +12,7 @@ from .launch import Offer, Options, launcher
 from .life import Life
 from .model import Client, Host
 from .progress import Progress
-from .starts import SHORT, Starts, benched, left_early, never_came
+from .starts import SHORT, TRIAL, Starts, benched, left_early, never_came
 from .steering import Aside
 
 log = logging.getLogger("spe.fleet")
@@ -30,7 +30,7 @@ class Upkeep:
         self.has_been_up = False  # and was not given up since
         self.is_given_up = False  # it is not started any more
         self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
-        self._starts = Starts()
+        self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
 
@@ -38,7 +38,7 @@ class Upkeep:
         """Begin to look after it; False when that goes on already, or nobody wants it."""
         if not self._is_wanted or (self._task and not self._task.done()):
             return False
-        self.is_given_up, self.fault, self._told, self._starts = False, None, None, Starts()
+        self.is_given_up, self.fault, self._told, self._starts = False, None, None, Starts(by_ssh=not self.host.is_here)
         self._task = asyncio.create_task(self._look_after())
         return True
 
@@ -73,6 +73,8 @@ class Upkeep:
         """One start, until nothing is left to look after; whether to start the host again."""
         life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
         keeping: asyncio.Task[None] | None = None
+        if self._starts.is_trial:
+            self._desk.farm.on_trial.add(self.host.name)
         try:
             await self._start_client(life)
             keeping = asyncio.create_task(life.launcher.watch())
@@ -84,6 +86,7 @@ class Upkeep:
         except LaunchError as error:
             return self._note_failed(error)
         finally:
+            self._desk.farm.on_trial.discard(self.host.name)
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
@@ -115,6 +118,10 @@ class Upkeep:
         """Until its client is gone; why, where somebody says so."""
         fault = None
         try:
+            if self.host.name in self._desk.farm.on_trial:
+                await asyncio.wait([keeping], timeout=TRIAL)
+                self._desk.farm.on_trial.discard(self.host.name)
+                self._desk.wake_idle()
             await keeping
         except LaunchError as error:
             fault = error
@@ -165,7 +172,7 @@ class Upkeep:
             return False
         if fault:
             self._tell(fault)
-        self._starts.lived(seconds, life.has_finished_tasks)
+        self._starts.lived(seconds, life.has_had_tasks, life.has_finished_tasks)
         if self._starts.is_hopeless:
             return self._bench(left_early(name, seconds, self._starts.holds, fault.detail if fault else ""))
         what = "nothing is heard of its client" if life.is_doubtful else "its client is gone"
@@ -193,7 +200,7 @@ class Upkeep:
         return again or self._give_up()
 
     def _announce_holding(self) -> None:
-        if self._starts.turns_to_holding() and not self.host.is_here:
+        if self._starts.turns_to_holding():
             self._progress.line(
                 f"{self.host.name}: the third start holds its SSH session open, which helps where processes are killed "
                 "once their user has logged out"

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import pytest
 from spe.errors import Fault, LaunchError
-from spe.starts import AGAIN_FIRST, AGAIN_MOST, MOST_HUNG, MOST_LOST, SHORT, Starts, benched, left_early, never_came
+from spe.starts import (
+    AGAIN_FIRST,
+    AGAIN_MOST,
+    MOST_HUNG,
+    MOST_LOST,
+    MOST_UNFINISHED,
+    SHORT,
+    Starts,
+    benched,
+    left_early,
+    never_came,
+)  # fmt: skip
+
+
+def brief(starts: Starts, had_tasks: bool = True, finished: bool = False) -> None:
+    """A client that was gone in a second."""
+    starts.lived(1.0, had_tasks, finished)
 
 
 def test_after_two_starts_that_came_to_nothing_the_session_is_held_and_after_the_third_it_is_enough() -> None:
     starts = Starts()
     starts.was_silent()
     assert not starts.turns_to_holding() and not starts.is_hopeless
-    starts.lived(1.0, finished=False)
+    brief(starts)
+    assert not starts.is_trial
     assert starts.turns_to_holding() and starts.holds and not starts.is_hopeless
     assert not starts.turns_to_holding(), "it is said once"
-    starts.was_silent()
+    assert starts.is_trial
+    brief(starts, had_tasks=False)
     assert starts.is_hopeless
     error = benched(left_early("h", 2.0, held=True), starts)
     assert "3 starts in a row came to nothing" in error.what and "its SSH session was held open" in error.what
@@ -24,16 +42,37 @@ def test_after_two_starts_that_came_to_nothing_the_session_is_held_and_after_the
 def test_brief_clients_that_finish_tasks_have_the_session_held_and_are_never_too_many() -> None:
     starts = Starts()
     for _ in range(20):
-        starts.lived(1.0, finished=True)
+        brief(starts, finished=True)
     assert starts.turns_to_holding() and not starts.is_hopeless
+
+
+def test_a_client_that_is_killed_with_its_tasks_may_be_killed_by_them_so_more_starts_are_made() -> None:
+    starts, here = Starts(), Starts(by_ssh=False)
+    for _ in range(MOST_UNFINISHED - 1):
+        brief(starts)
+        brief(here)
+        assert not starts.is_hopeless
+    brief(starts)
+    brief(here)
+    assert starts.is_hopeless
+    assert not here.is_hopeless and not here.turns_to_holding(), "on this machine it is no logout that kills"
+
+
+def test_a_child_on_this_machine_that_never_comes_to_work_is_not_started_for_ever() -> None:
+    here = Starts(by_ssh=False)
+    for _ in range(3):
+        assert not here.is_hopeless
+        here.was_silent()
+    assert here.is_hopeless
 
 
 def test_a_client_that_worked_for_long_clears_what_was_before_it_but_its_session_stays_held() -> None:
     starts = Starts()
     for _ in range(2):
-        starts.lived(1.0, finished=False)
+        brief(starts)
     assert starts.turns_to_holding()
-    starts.lived(SHORT, finished=False)
+    starts.lived(SHORT, had_tasks=True, finished=False)
+    assert not starts.is_trial
     assert starts.holds and starts.next_pause() == AGAIN_FIRST
     starts.was_silent()
     starts.was_silent()
@@ -42,10 +81,10 @@ def test_a_client_that_worked_for_long_clears_what_was_before_it_but_its_session
 
 def test_a_client_that_was_only_cut_off_does_not_count() -> None:
     starts = Starts()
-    starts.lived(1.0, finished=False)
-    starts.lived(1.0, finished=False)
+    brief(starts)
+    brief(starts)
     starts.lives_on()
-    starts.lived(1.0, finished=False)
+    brief(starts, had_tasks=False)
     assert not starts.turns_to_holding() and not starts.is_hopeless
 
 

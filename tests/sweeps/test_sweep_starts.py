@@ -200,14 +200,17 @@ def test_short_sets_that_end_between_two_logouts_do_not_hide_that_they_kill(
     assert sweep.said.count("is started again") == 2, "not for ever"
 
 
+@pytest.mark.parametrize("seconds", [0, 2], ids=["at once", "after two seconds"])
 def test_where_even_an_open_session_does_not_help_the_host_is_benched_with_the_count(
-    hosts: list[LabHost], sweep: Sweep
+    hosts: list[LabHost], sweep: Sweep, seconds: int
 ) -> None:
-    hosts[0].kill_at_logout(sessions=False)
+    hosts[0].kill_clients(seconds)
     hosts[0].shell("touch shut")
     assert sweep.run("h01") == 3
     assert "h01: client does not stay: 3 starts in a row came to nothing, so it is benched" in sweep.said
     assert "Something there may kill the processes of this account" in sweep.said
+    if seconds:
+        assert "although its SSH session was held open" in sweep.said and sweep.were_up() == {"h01"}
     assert sweep.said.splitlines()[-2] == "spe: nothing could run: no host came up; h01: client does not stay"
 
 
@@ -225,6 +228,17 @@ def test_when_the_only_host_is_benched_after_it_had_done_sets_their_rows_are_in_
     rows = (sweep.folder / "runs/s/results.csv").read_text().splitlines()
     assert len(rows) == 4
     assert "5 sets wait: no host is left; h01: login runs nothing" in sweep.said
+
+
+def test_sets_that_kill_their_client_are_given_up_and_their_host_is_not_benched(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    kill = "kill -9 $(pgrep -u $(id -u) -f -- '--master .*--detach')"
+    (sweep.folder / "work").write_text(f'#!/bin/sh\n[ "$1" -gt 2 ] && {{ echo "$1"; exit 0; }}\n{kill}\n')
+    sweep.configure("", sets=4)
+    assert sweep.run("h01 slots=1") == 1
+    assert "2 of 4 sets done, 2 failed" in sweep.said and "hosts were lost while they ran it" in sweep.said
+    assert "benched" not in sweep.said
 
 
 # -- hosts that are lost while they are being started
