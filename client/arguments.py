@@ -24,6 +24,7 @@ class Options(NamedTuple):
     slots: int
     workdir: str
     detach: bool
+    hold: bool
     log: str
     trusted: bool
 
@@ -42,6 +43,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
         slots=given.slots or facts.cores(),
         workdir=os.path.abspath(os.path.expanduser(given.workdir or temporary_folder())),
         detach=given.detach,
+        hold=given.hold,
         log=os.path.abspath(given.log) if given.log else "",
         trusted=given.trust_workdir,
     )
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     trust = "work where others may write, too"
     parser.add_argument("--trust-workdir", action="store_true", help=trust)
     parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
+    parser.add_argument("--hold", action="store_true", help="with --detach: return only when it has ended")
     parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
     parser.add_argument("--version", action="version", version="spe-client " + VERSION)
     return parser

@@ -1,21 +1,34 @@
-"""Going into the background: the parent stays until the client is ready or has failed, and ends with its code."""
+"""Going into the background: the parent stays until the client is ready or has failed, and ends with its code.
+
+With --hold it stays longer, until the client has ended: so the SSH session that started them stays open.
+"""
 
 import os
 import sys
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 from . import ends, log
 
 Ready = Callable[[int, str], None]
 END = b"\0"
+STAYS = "at work; this process stays until it has ended"  # what the master waits for, see launch/offer.py
 
 
-def detached(work: Callable[[Ready], int]) -> int:
-    """Run work(ready) in the background; returns in the foreground, with what it said by ready(code, text)."""
+def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
+    """Run work(ready) in the background; returns in the foreground, with what it said by ready(code, text).
+
+    `holds`: returns only when the background has ended. Its parent lives then, too, so it is nobody's orphan: what
+    clears up after users who have logged out looks for such.
+    """
     reader, writer = os.pipe()
-    if os.fork():
+    child = os.fork()
+    if child:
         os.close(writer)
-        return _hear(reader)
+        code, text = _hear(reader)
+        if holds and code == ends.OK and not text:  # a text: another client runs here, which is not our child
+            log.say(STAYS)
+            os.waitpid(child, 0)
+        return code
     os.close(reader)
     os.setsid()
     os.chdir("/")
@@ -24,7 +37,7 @@ def detached(work: Callable[[Ready], int]) -> int:
     os._exit(code)
 
 
-def _hear(reader: int) -> int:
+def _hear(reader: int) -> Tuple[int, str]:
     heard = b""
     with os.fdopen(reader, "rb", 0) as file:
         while not heard.endswith(END):  # not only to the pipe's end: the guard has it open too
@@ -37,7 +50,7 @@ def _hear(reader: int) -> int:
         log.say(text)
     elif not code:
         log.say("it died before it had registered")
-    return int(code or ends.OTHER)
+    return int(code or ends.OTHER), text
 
 
 class _Teller:

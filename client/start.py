@@ -47,7 +47,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if options.detach:
-        return detached(client.guarded)
+        return detached(client.guarded, options.hold)
     return client.guarded(lambda code, text: None)
 
 

@@ -39,8 +39,8 @@ class Yard(Protocol):
     def add(self, hosts: Sequence[Host]) -> None:
         """Start these, too."""
 
-    def use(self, name: str) -> None:
-        """Start this one again, if it has left."""
+    def use(self, name: str) -> bool:
+        """Start this one again, if it has left. Whether it had to be started."""
 
 
 async def hold_tasks(desk: Desk, numbers: Sequence[int], go_on: bool) -> str:
@@ -206,9 +206,8 @@ class Acts:
         """It gets work again; False when nothing was in its way."""
         changed = self.desk.farm.use(host)
         await self._obeyed()
-        if self.yard:
-            self.yard.use(host)
-        return changed
+        started = self.yard.use(host) if self.yard else False
+        return changed or started
 
     async def _add(self, order: Mapping[str, Any]) -> str:
         self._must_go_on()

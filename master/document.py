@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from . import outlook
-from .errors import LaunchError
+from .errors import HostBenched, LaunchError
 from .farm import Farm
 from .model import Client, Host, TaskState, Ticket
 from .trust import Trust
@@ -148,7 +148,7 @@ class Picture:
             if name in self.farm.aside:
                 return self.farm.aside[name].value, "by hand; no client of ours is there"
             if fault:
-                return "fault", str(fault).splitlines()[0]
+                return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
             return ("gone", "") if clients else ("starting", "")
         if all(client.suspect for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
@@ -157,6 +157,8 @@ class Picture:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"
         if record and record.trust is Trust.SUSPECTED:
             return "up", "its last tasks failed; others try them first"
+        if name in self.farm.on_trial:
+            return "up", "its clients did not stay before: it gets work once this one has"
         return "up", "is loaded by others, it gets no work now" if name in self.farm.loaded else ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:

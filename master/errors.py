@@ -48,8 +48,11 @@ class BusyError(SpeError):
     """Another spe works on this sweep now."""
 
 
+NOTHING_RUNS = "nothing could run: "
+
+
 class NothingRuns(SpeError):
-    """No host came up, so nothing could run."""
+    """No host is there. Where none ever came up, so that nothing was done, its `what` begins with NOTHING_RUNS."""
 
     exit_code = 3
 
@@ -80,6 +83,8 @@ class Fault(StrEnum):
     NO_WORKER = "no worker"
     UNREACHABLE = "master not reachable"
     START = "start failed"
+    NO_COMMANDS = "login runs nothing"
+    NO_STAY = "client does not stay"
     LOST = "connection lost"
     # with these a host works all the same: only `spe doctor` names them
     CLOCK = "clock off"
@@ -88,8 +93,26 @@ class Fault(StrEnum):
 
 
 class LaunchError(SpeError):
-    """A host did not come up. `fault` names the kind; the other hosts go on."""
+    """A host did not come up. `fault` names the kind; the other hosts go on.
 
-    def __init__(self, fault: Fault, what: str, *, where: str = "", todo: str = "") -> None:
+    broke_off: it had answered, and then the connection broke or fell silent, so that another try may do better.
+    """
+
+    def __init__(
+        self, fault: Fault, what: str, *, where: str = "", todo: str = "", broke_off: bool = False
+    ) -> None:  # fmt: skip
         super().__init__(f"{fault}: {what}", where=where, todo=todo)
-        self.fault = fault
+        self.fault, self.broke_off = fault, broke_off or fault is Fault.LOST
+
+    @property
+    def detail(self) -> str:
+        """`what` without the name of the fault."""
+        return self.what.removeprefix(f"{self.fault}: ")
+
+
+class SilentStart(LaunchError):
+    """A start that came to nothing without a word why. Its `detail` is what is known of it."""
+
+
+class HostBenched(LaunchError):
+    """A host that is not started any more in this run, as its starts came to nothing."""

@@ -24,7 +24,7 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
         return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
     if task.state is TaskState.FAILED:
         return [f"it has failed: {task.reason}", *_evidence(task), "`spe retry` tries it again"]
-    reasons = _no_run(reader.folder)
+    reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
         hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
         return [*reasons, f"it runs, on {hosts}"]
@@ -32,13 +32,14 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
     return [*reasons, _place(reader, task), *_before(task)]
 
 
-def _no_run(folder: Path) -> list[str]:
-    """Nothing where a run goes on that wrote down how it stands."""
-    if living(folder):
+def _no_run(reader: Reader) -> list[str]:
+    """Nothing where a run goes on that wrote down how it stands; else also why the last one ended too early."""
+    if living(reader.folder):
         return []
-    if owner := owner_of_hidden(folder):
+    if owner := owner_of_hidden(reader.folder):
         return [f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"]
-    return ["nothing runs this sweep now: `spe run` goes on"]
+    ended = [f"the last run left sets waiting: {one.sentence}" for one in reader.waiting_because()]
+    return ["nothing runs this sweep now: `spe run` goes on", *ended]
 
 
 def _place(reader: Reader, task: TaskDetail) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .changes import Decision
 from .desk import Brief, Desk
 from .detached import says_into_log
 from .document import Picture
-from .errors import NothingRuns, SpeError
+from .errors import NOTHING_RUNS, NothingRuns, SpeError
 from .farm import Farm
 from .feeding import Feeding
 from .fleet import Fleet
@@ -92,14 +92,18 @@ class Outcome:
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
     waiting_because: tuple[Reason, ...] = ()
+    benched: Mapping[str, str] = field(default_factory=dict)  # host -> why it was not started any more
+    stranded: str = ""  # no host was left, and this says why
     stopped: str = ""  # its folder was moved or removed while it ran: where everything is now
     database: Path | None = None  # where sweep.db is, when it was moved away alone
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done, 1 some failed or have an empty cell, 130 interrupted."""
+        """0 all sets done, 1 some failed or have an empty cell, 3 no host was left, 130 interrupted."""
         if self.interrupted:
             return 130
+        if self.stranded and self.statistics.waiting:
+            return 3
         return 0 if self.statistics.done == self.statistics.total and not self.statistics.missing else 1
 
 
@@ -176,7 +180,8 @@ class Run:
             return outcome
         except SpeError as error:
             ended = isinstance(error, NothingRuns)
-            desk.shortfall.note("no host came up" if ended else f"the run broke off: {error.what}")
+            broke_off = f"the run broke off: {error.what}"
+            desk.shortfall.note(error.what.removeprefix(NOTHING_RUNS) if ended else broke_off)
             await self._explain(desk, (await store.count()).get(TaskState.WAITING, 0))
             raise
         finally:
@@ -294,7 +299,7 @@ class Run:
                 task.add_done_callback(lambda _: desk.moved.set())
             try:
                 await gathering.begin()
-                await self._until_over(desk, fleet, gathering, feeding, [reading, *beside])
+                stranded = await self._until_over(desk, fleet, gathering, feeding, [reading, *beside])
                 fleet.give_up()
                 reading.cancel()  # it may be at work still: Ctrl-C
                 await asyncio.wait([reading])
@@ -314,7 +319,9 @@ class Run:
         because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
             self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,
-            tuple(gathering.faults), tuple(fleet.unheard), because, keeping.outcome, self.folder.database,
+            tuple(gathering.faults), tuple(fleet.unheard), because,
+            {host: error.what for host, error in fleet.benched.items()}, stranded, keeping.outcome,
+            self.folder.database,
         )  # fmt: skip
 
     @staticmethod
@@ -370,8 +377,12 @@ class Run:
 
     async def _until_over(
         self, desk: Desk, fleet: Fleet, gathering: Gathering, feeding: Feeding, beside: Sequence[asyncio.Task[None]]
-    ) -> None:
-        """Until all is done. What goes on beside is looked after: an error in one of these tasks ends the run."""
+    ) -> str:
+        """Return when the sweep is over; otherwise a sentence why nobody is left to go on.
+
+        What goes on beside is looked after: an error in one of these tasks ends the run. Raises NothingRuns where
+        nobody was there from the beginning.
+        """
         standing = Standing(self.folder)
         while True:
             desk.moved.clear()
@@ -385,8 +396,13 @@ class Run:
             self.progress.update(desk.farm)
             if desk.farm.over and desk.arrivals.is_idle and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
-                return
-            fleet.check()
+                return ""
+            if (error := fleet.stranded()):
+                if error.what.startswith(NOTHING_RUNS):
+                    raise error
+                desk.shortfall.note(error.what)
+                await desk.stop()
+                return error.what
             standing.note(desk.farm, fleet.faults)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(desk.moved.wait(), TICK)

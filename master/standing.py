@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 
-from .errors import LaunchError
+from .errors import HostBenched, LaunchError
 from .farm import Farm
 from .nagging import Nagging
 from .reasons import FILE
@@ -42,9 +42,10 @@ class Standing:
 
 def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
-    down = {host: str(error).splitlines()[0] for host, error in faults.items() if host not in farm.hosts}
-    found = {host: f"is not up: {why}" for host, why in down.items()}
+    down = {host: error for host, error in faults.items() if host not in farm.hosts}
+    found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
     found |= dict.fromkeys(farm.loaded, "is loaded by others")
+    found |= dict.fromkeys(farm.on_trial - down.keys(), "is on trial: its clients did not stay before")
     found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in farm.aside.items()}
     doubted = [(h, record) for h, record in farm.guard.records.items() if record.trust is not Trust.TRUSTED]
     for host, record in doubted:
@@ -61,3 +62,7 @@ def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     elif not farm.hosts and not farm.strangers and not farm.aside:
         found[""] = "no host is up yet"
     return found
+
+
+def _how(error: LaunchError) -> str:
+    return "benched" if isinstance(error, HostBenched) else "not up"

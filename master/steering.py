@@ -32,6 +32,7 @@ class Steering(Board):
         super().__init__(rules, next_ticket, next_client)
         self.paused = False
         self.aside: dict[str, Aside] = {}
+        self.on_trial: set[str] = set()  # hosts whose clients did not stay: the next one gets work once it has
         self.cancelled: set[int] = set()  # in this run
 
     # -- the sweep
@@ -49,7 +50,7 @@ class Steering(Board):
 
     def withholds(self, host: str) -> bool:
         """Whether nothing is handed out there, by anybody's decision but the guard's."""
-        return self.draining or self.paused or host in self.aside
+        return self.draining or self.paused or host in self.aside or host in self.on_trial
 
     @property
     def withholding(self) -> bool:

@@ -31,7 +31,10 @@ EVERY_PROJECTS = {
 # what they import counts as imported by their users.
 LAYERS = [
     {"cli"},
-    {"run", "fleet", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand", "safekeeping"},
+    {
+        "run", "fleet", "upkeep", "life", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand",
+        "safekeeping",
+    },
     {"web", "page", "stream", "acts", "asking", "hostwatch", "launch", "progress"},
     {"desk"},
     {"document", "standing"},

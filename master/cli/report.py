@@ -43,6 +43,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "interrupted": outcome.interrupted,
         "collect_faults": list(outcome.gather_faults),
         "hosts_not_heard_from": list(outcome.unheard),
+        "hosts_benched": dict(outcome.benched),
         "waiting_because": records(outcome.waiting_because),
         **statistics_record(outcome.statistics),
     }
@@ -122,6 +123,8 @@ def _rest(outcome: Outcome) -> None:
         click.echo(
             f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
         )
+    for host, what in outcome.benched.items():
+        click.echo(f"{host}: benched in this run: {what}", err=True)
     if outcome.stopped:
         click.echo(outcome.stopped, err=True)
     if outcome.waiting_because:

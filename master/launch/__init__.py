@@ -15,12 +15,15 @@ from .offer import Launcher, Offer, Options
 __all__ = ["Early", "Homes", "Launcher", "Offer", "Options", "launcher"]
 
 
-def launcher(host: Host, offer: Offer, options: Options) -> Launcher:
-    """The way to this host: a child process here, SSH to everywhere else."""
+def launcher(host: Host, offer: Offer, options: Options, holds: bool = False) -> Launcher:
+    """The way to this host: a child process here, SSH to everywhere else.
+
+    `holds`: the SSH session that starts the client stays open as long as it works.
+    """
     if host.is_here:
         from .local import LocalLauncher
 
         return LocalLauncher(host, offer, options)
     from .ssh import SshLauncher  # paramiko takes a third of a second to load: only who needs it waits for it
 
-    return SshLauncher(host, offer, options)
+    return SshLauncher(host, offer, options, holds)

@@ -105,9 +105,10 @@ def connect(host: Host, options: Options) -> Connection:
 def _told(error: LaunchError, host: Host) -> LaunchError:
     """The same fault, where the user wrote the host; a jump host that is to blame stays named."""
     if error.where in ("", host.name):
-        return LaunchError(error.fault, error.what.removeprefix(f"{error.fault}: "), where=host.name, todo=error.todo)
-    what = f"{error.what.removeprefix(f'{error.fault}: ')} (at {error.where}, on the way to {host.name})"
-    return LaunchError(error.fault, what, where=host.name, todo=error.todo)
+        what = error.detail
+    else:
+        what = f"{error.detail} (at {error.where}, on the way to {host.name})"
+    return LaunchError(error.fault, what, where=host.name, todo=error.todo, broke_off=error.broke_off)
 
 
 def _connect(config: SshConfig, target: Target, options: Options, seen: tuple[str, ...]) -> Connection:
@@ -131,8 +132,11 @@ def _connect(config: SshConfig, target: Target, options: Options, seen: tuple[st
 
 
 def _patiently(target: Target, options: Options, below: list[Connection]) -> Connection:
-    """Tries again when sshd hung up before its banner: it does so at random when many come at once."""
-    gate = _gate(target)
+    """Tries again when sshd hung up before its banner: it does so at random when many come at once.
+
+    An sshd that has shown its banner and hangs up then is lost, as is one that cannot be reached any more.
+    """
+    gate, answered = _gate(target), False
     mine = gate.acquire(timeout=options.login_limit)  # behind one that hangs nobody waits longer than for itself
     try:
         for attempt in range(1, _TRIES + 1):
@@ -143,15 +147,21 @@ def _patiently(target: Target, options: Options, below: list[Connection]) -> Con
                 return connection
             except _HungUp:
                 words = connection.last_words()
+                answered = answered or bool(connection.transport.remote_version)
                 connection.close()
-                log.debug("%s hung up before its banner, try %d%s", target.alias, attempt, words)
+                log.debug("%s hung up, try %d%s", target.alias, attempt, words)
                 time.sleep(random.uniform(0.2, 0.6) * attempt)
+            except LaunchError as error:
+                connection.close()
+                raise _lost(target, f"; then {error.what}") if answered else error from None
             except BaseException:
                 connection.close()
                 raise
     finally:
         if mine:
             gate.release()
+    if answered:
+        raise _lost(target, words)
     raise LaunchError(
         Fault.REFUSED,
         f"it closed the connection before saying anything{words}",
@@ -160,8 +170,13 @@ def _patiently(target: Target, options: Options, below: list[Connection]) -> Con
     )
 
 
+def _lost(target: Target, words: str) -> LaunchError:
+    what = f"in the middle of the key exchange{words}"
+    return LaunchError(Fault.LOST, what, where=target.alias, todo=f"Try: ssh -v {target.alias}")
+
+
 class _HungUp(Exception):
-    """The other end closed the connection before its banner."""
+    """The other end closed the connection before the key exchange was done; mostly before its banner."""
 
 
 def _gate(target: Target) -> threading.Semaphore:
@@ -312,6 +327,7 @@ def _negotiate(transport: paramiko.Transport, target: Target, limit: float) -> N
                 f"connected, but no SSH server answered within {limit:g} s",
                 where=target.alias,
                 todo=f"The machine may hang. Try: ssh -v {target.alias}",
+                broke_off=True,
             ) from error
         raise LaunchError(
             Fault.REFUSED,

@@ -19,10 +19,11 @@ import paramiko
 from ..doctor import Sighting
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import forward, meaning, remote
+from . import forward, meaning
 from .connect import Connection, connect
 from .offer import Options
 from .questions import Questions, doing, understood
+from .remote_shell import BEGIN, BOOTSTRAP, END
 from .said import Said
 from .threads import in_thread
 
@@ -76,7 +77,7 @@ class Look:
             self.seen.address = self._address(shell)
             script = self.questions.script(self.host, self.seen.address, self.seen.nonce)
             with contextlib.suppress(OSError):  # an account without a shell may be gone already: its words tell
-                shell.say(f"{script}{remote.END}\n".encode())
+                shell.say(f"{script}{END}\n".encode())
             self._hear(shell, begun)
             understood(self.seen, self._lines, self.questions.nonce)
             if self.seen.reached is False:
@@ -98,7 +99,7 @@ class Look:
         """Its lines up to the last one; the first and the clock are timed."""
         heard = 0
         for line in shell.lines():
-            if line == "spe: begin":
+            if line == BEGIN:
                 self.seen.seconds = time.monotonic() - begun
             if line.startswith("spe: clock ") and (said := line.removeprefix("spe: clock ")).isdecimal():
                 self.seen.clock_off = float(said) - time.time()
@@ -111,8 +112,8 @@ class Look:
 
     def _no_shell(self, shell: Shell) -> LaunchError:
         """It closed before the end: an account without a shell, or a connection that broke off."""
-        if "spe: begin" not in self._lines:
-            return meaning.of(Said(shell.code(), tuple(line for line in self._lines if line)), self.host)
+        if BEGIN not in self._lines:
+            return meaning.of(Said(shell.code(), tuple(filter(None, self._lines)), begun=False), self.host)
         return self._lost("closed")
 
     def _lost(self, why: str) -> LaunchError:
@@ -164,7 +165,7 @@ class SshShell:
         try:
             self._channel = connection.transport.open_session()
             self._channel.set_combine_stderr(True)
-            self._channel.exec_command(remote.BOOTSTRAP)
+            self._channel.exec_command(BOOTSTRAP)
         except BaseException:
             connection.close()
             raise
@@ -202,7 +203,7 @@ class LocalShell:
     def __init__(self) -> None:
         self.own_address: str | None = forward.LOOPBACK
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", remote.BOOTSTRAP],
+            ["/bin/sh", "-c", BOOTSTRAP],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -28,7 +28,7 @@ class LocalLauncher:
     """The way to `localhost`."""
 
     def __init__(self, host: Host, offer: Offer, options: Options) -> None:
-        self.host, self.note, self.handed_over = host, "", False
+        self.host, self.note, self.handed_over, self.ended = host, "", False, False
         self._offer, self._options = offer, options
         self._process: Child | None = None
         self._file: Path | None = None
@@ -75,6 +75,7 @@ class LocalLauncher:
         await self._listen(self._process)
         code = await asyncio.to_thread(self._process.wait)
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
+        self.ended = not self.handed_over
         if code > 0:
             raise meaning.of(Said(code, (self._words,) if self._words else ()), self.host)
         if code < 0 and not self._closing:

@@ -48,8 +48,12 @@ def _offer(
                 "connected, but the login was not answered (does its home hang?)",
                 f"The machine may hang. Try: ssh -v {target.alias}",
             )
-            raise LaunchError(Fault.TIMEOUT, what, where=target.alias, todo=todo) from error
+            raise LaunchError(Fault.TIMEOUT, what, where=target.alias, todo=todo, broke_off=True) from error
         if not transport.is_active():
+            if len(tried) == 1 or isinstance(error, ConnectionError):  # too many keys were not what it minded
+                what = f"while logging in with {name} ({error or 'closed'})"
+                todo = f"Try: ssh -v {target.alias}"
+                raise LaunchError(Fault.LOST, what, where=target.alias, todo=todo) from error
             todo = "Name the right key: IdentityFile and IdentitiesOnly yes in ~/.ssh/config."
             raise _no_login(target, f"it hung up at {name}, after {len(tried)} tries ({error})", todo) from error
         return None

@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 import shlex
 
-from ..errors import Fault, LaunchError
+from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
 from .said import Code, Said
 
+SIGNALLED = 128  # beyond it exit codes of a shell, and of the client, name a signal
+DIED = "it died before it had registered"  # what a client says in the foreground (client/detach.py)
 _DENIED = ("denied", "read-only", "not permitted", "not a directory", "cannot make", "no such file", "nonexistent")
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 
 def of(said: Said, host: Host) -> LaunchError:
-    """The fault of a start that ended with this code."""
+    """The fault of a start that ended with this code. A SilentStart where nobody said why."""
+    if not said.begun:
+        return _not_begun(said, host)
+    if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
+        how = f" by signal {said.code - SIGNALLED}" if said.code > SIGNALLED else ""
+        what, todo_ = f"its client was killed{how} as it was started", todo(Fault.NO_STAY, host.name)
+        return SilentStart(Fault.NO_STAY, what, where=host.name, todo=todo_)
     fault, what, todo_ = _meaning(said, host)
     return LaunchError(fault, what, where=host.name, todo=todo_ or todo(fault, host.name))
 
@@ -46,14 +54,27 @@ def todo(fault: Fault, name: str) -> str:
         Fault.NO_EXEC: f"Name another folder in the hosts file: {name} workdir=PATH",
         Fault.COPY: f"Look there: {on(name, 'ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: f"Install Python 3.6 or newer there, or name it in the hosts file: {name} python=PATH",
+        Fault.NO_COMMANDS: f"Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
+        f"this must say hello: ssh {name} echo hello",
+        Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses of systemd-logind, a "
+        f"cleaning script, a limit. Ask its administrator; look there: {on(name, 'ulimit -a')}",
         Fault.OLD_PYTHON: f"Python 3.6 or newer is needed; name it in the hosts file: {name} python=PATH",
     }.get(fault, f"Try: ssh {name} true" if name != "localhost" else "")
 
 
+def _not_begun(said: Said, host: Host) -> LaunchError:
+    """The login ended before it had run anything of ours, as with `exit` in a start-up file of the shell."""
+    if said.code != Code.STARTED and said.lines:  # an account without a shell, or one that is locked, says so
+        what = f"exit {said.code}: {said.last}"
+        return LaunchError(Fault.START, what, where=host.name, todo=todo(Fault.START, host.name))
+    words = f" and said: {said.last}" if said.lines else ", without a word"
+    what = f"its login ended with exit {said.code}{words}, before it had run anything of ours"
+    return SilentStart(Fault.NO_COMMANDS, what, where=host.name, todo=todo(Fault.NO_COMMANDS, host.name))
+
+
 def renamed(error: LaunchError, fault: Fault) -> LaunchError:
     """The same under its nearer name."""
-    what = error.what.removeprefix(f"{error.fault}: ")
-    return LaunchError(fault, what, where=error.where, todo=todo(fault, error.where))
+    return LaunchError(fault, error.detail, where=error.where, todo=todo(fault, error.where))
 
 
 def room(df: str) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from ..record import record
 from .child import Early, host_arguments
 from .homes import Homes
 
+STAYS = "this process stays until it has ended"  # what a client says that holds its session (client/detach.py)
 ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
 
 
@@ -69,6 +70,7 @@ class Options:
     copy_limit: float = 120.0  # one copy of the client
     homes: Homes = field(default_factory=Homes, repr=False)
     early: Early = field(default_factory=Early, repr=False)
+    owed: dict[str, set[str]] = field(default_factory=dict, repr=False)  # host -> files of ours left when it was lost
 
 
 class Launcher(Protocol):
@@ -77,9 +79,10 @@ class Launcher(Protocol):
     host: Host
     handed_over: bool  # a client of this session was running there already and was told our address
     note: str  # what the user should know about this host's way, "" if it is the plain one
+    ended: bool  # the client is known to have ended; only one that is watched over tells
 
     async def start(self) -> None:
-        """Returns when the client has registered."""
+        """Returns when the client was started. Whether it has registered the master itself knows best."""
 
     async def watch(self) -> None:
         """Keeps what must be kept; returns when there is nothing (more) to keep, raises when the host is lost."""

@@ -1,35 +1,16 @@
-"""What runs on the host before the client does: one POSIX shell script, and the one way to run it.
+"""What runs on the host before the client does: one POSIX shell script. How it gets there is remote_shell.py's.
 
 The script finds a Python, checks the client's file by its content, and starts it with the session ID still
 waiting on standard input. It makes no decisions: it says what it met by its exit code and lines `spe: …`.
-
-Why not `/bin/sh -s` with the script on standard input: dash reads its script in blocks and swallows the session
-ID behind it. So a first line that every login shell (also csh and fish) passes on unread collects the script
-with `read`, which takes a byte at a time, and runs it then.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import threading
-import time
 
-import paramiko
-
-from ..errors import Fault, LaunchError
 from ..model import Host
 from .offer import Offer
-from .said import Place, Said
-
-END = "#end of the script"
-BOOTSTRAP = (
-    '/bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; s=; '
-    f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
-)
-_LOOK = 0.5  # seconds between looks at what it says while it runs; its end wakes us
-_OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods us is cut
-
+from .said import Place
 
 # Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
 # The folder is listed first: on NFS a name that was looked up too early stays missing for seconds, a listing is fresh.
@@ -181,10 +162,13 @@ def look_script(host: Host, offer: Offer, run: str, nonce: str) -> str:
     return assigned({**basics(host, offer), "task": "look", "run": run, "nonce": nonce}) + _SCRIPT
 
 
-def start_script(host: Host, offer: Offer, url: str, run: str, nonce: str) -> str:
-    """The same, and when it is there it is started; it reads the session ID from standard input."""
+def start_script(host: Host, offer: Offer, url: str, run: str, nonce: str, holds: bool = False) -> str:
+    """The same, and when it is there it is started; it reads the session ID from standard input.
+
+    `holds`: the script goes on until the client has ended.
+    """
     words = assigned({**basics(host, offer), "task": "start", "run": run, "nonce": nonce})
-    return words + _arguments(host, offer, url) + _SCRIPT + _START
+    return words + _arguments(host, offer, url, holds) + _SCRIPT + _START
 
 
 def place_script(place: Place, copied: str, nonce: str, offer: Offer) -> str:
@@ -192,9 +176,11 @@ def place_script(place: Place, copied: str, nonce: str, offer: Offer) -> str:
     return _placed("place", place, copied, nonce, offer) + _PLACE
 
 
-def place_and_start_script(place: Place, copied: str, nonce: str, host: Host, offer: Offer, url: str) -> str:
+def place_and_start_script(
+    place: Place, copied: str, nonce: str, host: Host, offer: Offer, url: str, holds: bool = False
+) -> str:
     """The same, and the client is started with the Python that was found before."""
-    return _placed("start", place, copied, nonce, offer) + _arguments(host, offer, url) + _PLACE + _START
+    return _placed("start", place, copied, nonce, offer) + _arguments(host, offer, url, holds) + _PLACE + _START
 
 
 def _placed(task: str, place: Place, copied: str, nonce: str, offer: Offer) -> str:
@@ -202,8 +188,9 @@ def _placed(task: str, place: Place, copied: str, nonce: str, offer: Offer) -> s
     return assigned({**words, "task": task, "nonce": nonce})
 
 
-def _arguments(host: Host, offer: Offer, url: str) -> str:
-    return f"set -- {shlex.join([*offer.arguments(url, host), '--detach'])}\n"
+def _arguments(host: Host, offer: Offer, url: str, holds: bool) -> str:
+    words = [*offer.arguments(url, host), "--detach", *(["--hold"] if holds else [])]
+    return f"set -- {shlex.join(words)}\n"
 
 
 def inodes_script(workdir: str | None) -> str:
@@ -224,68 +211,3 @@ def basics(host: Host, offer: Offer) -> dict[str, str]:
 def assigned(words: dict[str, str]) -> str:
     """Shell variables."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())
-
-
-def run(transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = "") -> Said:
-    """Runs a script on the host with `stdin` behind it. Raises LaunchError if the host falls silent or is lost."""
-    end = time.monotonic() + limit
-    late = threading.Timer(limit + 1, transport.close)  # paramiko waits for some answers without a limit
-    late.daemon = True
-    late.start()
-    try:
-        channel = transport.open_session(timeout=limit)
-        try:
-            channel.set_combine_stderr(True)
-            channel.exec_command(BOOTSTRAP)
-            channel.settimeout(limit)
-            _tell(channel, f"{script}{END}\n{stdin}".encode())
-            return _heard(channel, end)
-        finally:
-            channel.close()
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        if isinstance(error, TimeoutError) or time.monotonic() > end:
-            raise LaunchError(
-                Fault.TIMEOUT,
-                f"nothing came of the start within {limit:g} s",
-                where=where,
-                todo=f"Is its home or the machine hung? Look there: ssh {where}",
-            ) from error
-        raise LaunchError(
-            Fault.LOST,
-            f"while the client was started ({error or 'closed'})",
-            where=where,
-            todo=f"Try: ssh {where} true",
-        ) from error
-    finally:
-        late.cancel()
-
-
-def _tell(channel: paramiko.Channel, words: bytes) -> None:
-    """Who has ended before, as an account that may not log in does, has said why: that counts, and not that it did not
-    listen."""
-    try:
-        channel.sendall(words)
-        channel.shutdown_write()
-    except OSError as error:
-        if isinstance(error, TimeoutError) or not channel.closed:
-            raise
-
-
-def _heard(channel: paramiko.Channel, end: float) -> Said:
-    """Listens until the exit status is there, and a moment more: a daemon may keep the output open."""
-    text, done = b"", False
-    while not done:
-        done = channel.status_event.wait(_LOOK)
-        while channel.recv_ready():
-            text = (text + channel.recv(4096))[-_OUTPUT_LIMIT:]
-        if not done and time.monotonic() > end:
-            raise TimeoutError
-    channel.settimeout(0.2)
-    with contextlib.suppress(TimeoutError):
-        while data := channel.recv(4096):
-            text = (text + data)[-_OUTPUT_LIMIT:]
-    lines = tuple(line.strip() for line in text.decode(errors="replace").splitlines() if line.strip())
-    code = channel.recv_exit_status() if channel.exit_status_ready() else -1
-    if code == -1:
-        raise EOFError("no exit status")
-    return Said(code, lines)

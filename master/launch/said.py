@@ -42,6 +42,7 @@ class Said:
 
     code: int
     lines: tuple[str, ...]
+    begun: bool = True  # the script has begun there; False: the login ended without running anything of ours
 
     @property
     def place(self) -> Place | None:
@@ -54,7 +55,7 @@ class Said:
         return tuple(line.removeprefix(begin) for line in self.lines if line.startswith(begin))
 
     @property
-    def has_begun(self) -> bool:
+    def client_spoke(self) -> bool:
         """Whether a client ran there: whatever became of its file, it has said why it ended."""
         return any(line.startswith("spe-client: ") for line in self.lines)
 

@@ -13,39 +13,45 @@ import time
 
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import forward, meaning, remote, transfer
+from . import forward, meaning, remote, remote_shell, transfer
 from .connect import Connection, connect
 from .offer import ALREADY_RUNS, Offer, Options, is_loopback
+from .remote_shell import HeldSession
 from .said import Code, Place, Said
 from .threads import in_thread
+from .traces import TIDY_LIMIT, Traces
 
 log = logging.getLogger("spe.launch")
 
 _ROUNDS = 3  # of copy and start: on a shared home somebody who leaves may take the file away in between
-_TIDY_LIMIT = 10.0  # seconds for leaving a host as it was found
 _ALIVE_EVERY = 15.0  # seconds between questions whether the forwarding connection lives
 
 
 class SshLauncher:
     """One host's way up over SSH."""
 
-    def __init__(self, host: Host, offer: Offer, options: Options) -> None:
-        self.host, self.note, self.handed_over = host, "", False
-        self._offer, self._options = offer, options
+    def __init__(self, host: Host, offer: Offer, options: Options, holds: bool = False) -> None:
+        """`holds`: the SSH session that starts the client stays open as long as it works."""
+        self.host, self.note, self.handed_over, self.ended = host, "", False, False
+        self._offer, self._options, self._holds = offer, options, holds
         self._connection: Connection | None = None
+        self._session: HeldSession | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._copied, self._nonce = "", options.homes.nonce()  # the copy's temporary name, and that of homes.py
+        self._traces = Traces(host.name, options)
         self._closed, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
     async def start(self) -> None:
-        """Returns when the client has registered; then the connection is closed unless it carries the port."""
+        """Returns when the client works; then the connection is closed unless it carries the port or is held."""
         self._idle.clear()
         await in_thread(self._start, f"spe-start-{self.host.name}")
 
     async def watch(self) -> None:
-        """Keeps the forwarding alive; without it there is nothing to keep, and the client lives on its own."""
-        if self._port:
+        """Keeps the forwarding alive, or waits with a held session for the end of the client.
+
+        Without either there is nothing to keep, and the client lives on its own.
+        """
+        if self._port or self._session:
             await in_thread(self._keep, f"spe-keep-{self.host.name}")
 
     async def close(self) -> None:
@@ -55,7 +61,7 @@ class SshLauncher:
             await in_thread(self._end, f"spe-close-{self.host.name}")
 
     def _end(self) -> None:
-        self._idle.wait(_TIDY_LIMIT)
+        self._idle.wait(TIDY_LIMIT)
         if self._connection is not None:
             self._connection.close()
 
@@ -70,13 +76,15 @@ class SshLauncher:
 
     def _start_through(self, connection: Connection) -> None:
         try:
+            self._traces.pay_debts(connection.transport)
             self._bring_up(connection)
         except LaunchError as error:
-            self._leave_as_found(connection)
-            self._port = 0
+            is_ours = self._traces.copied and not self._offer.keep_client
+            self._traces.remove(connection.transport, self._offer.client_name if is_ours else "")
+            self._port, self._session = 0, None
             raise self._nearer(connection, error) from error
         finally:
-            if not self._port or self._closed.is_set():
+            if not (self._port or self._session) or self._closed.is_set():
                 connection.close()
 
     def _bring_up(self, connection: Connection) -> None:
@@ -105,8 +113,13 @@ class SshLauncher:
         said = self._start_client(connection, self._offer.url(forward.LOOPBACK, port))
         if said.code != Code.STARTED:
             raise meaning.of(said, self.host)
-        self._port, self.note = port, f"{self.host.name} reaches the master through its SSH connection"
+        self._port = port
+        self._remark(f"{self.host.name} reaches the master through its SSH connection")
         log.info("%s (port %d there)", self.note, port)
+
+    def _remark(self, words: str) -> None:
+        if words not in self.note:
+            self.note = f"{self.note}; {words}" if self.note else words
 
     @property
     def _master(self) -> tuple[str, int]:
@@ -116,7 +129,8 @@ class SshLauncher:
 
     def _start_client(self, connection: Connection, url: str) -> Said:
         """Start first; copy only when the client is not there."""
-        script = remote.start_script(self.host, self._offer, url, self._options.homes.run, self._nonce)
+        words = (self.host, self._offer, url, self._options.homes.run, self._traces.nonce, self._holds)
+        script = remote.start_script(*words)
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
             if said.code == Code.NO_CLIENT and said.place:  # no place: it was there, and was taken away as it began
@@ -134,21 +148,21 @@ class SshLauncher:
         """
         place: Place | None = self._place(said)
         assert place is not None
-        alone = place.seen == (self._nonce,)
-        with self._options.homes.turn(self._nonce, place.seen) as first:
+        alone = place.seen == (self._traces.nonce,)
+        with self._options.homes.turn(self._traces.nonce, place.seen) as first:
             if not first:
                 place = self._place(self._run(connection, self._look_script()))
             if place is not None:
                 self._copy(connection, place)
                 if alone and first:
-                    words = (place, self._copied, self._nonce, self.host, self._offer, url)
+                    words = (place, self._traces.copied, self._traces.nonce, self.host, self._offer, url, self._holds)
                     return self._placed(connection, place, remote.place_and_start_script(*words))
-                script = remote.place_script(place, self._copied, self._nonce, self._offer)
+                script = remote.place_script(place, self._traces.copied, self._traces.nonce, self._offer)
                 self._placed(connection, place, script)
         return said
 
     def _look_script(self) -> str:
-        return remote.look_script(self.host, self._offer, self._options.homes.run, self._nonce)
+        return remote.look_script(self.host, self._offer, self._options.homes.run, self._traces.nonce)
 
     def _place(self, said: Said) -> Place | None:
         """Where the client is to be copied to, None: it is there."""
@@ -160,10 +174,13 @@ class SshLauncher:
 
     def _copy(self, connection: Connection, place: Place) -> None:
         log.info("%s: copying the client to %s", self.host.name, place.folder)
-        self._copied = transfer.temporary(self._offer)
-        path, limit = f"{place.folder}/{self._copied}", self._options.copy_limit
+        self._traces.copied = transfer.temporary(self._offer)
+        path, limit = f"{place.folder}/{self._traces.copied}", self._options.copy_limit
         try:
             transfer.copy(connection.transport, path, self._offer.client, limit)
+        except transfer.BrokenOff as error:
+            what, todo = f"while the client was copied ({error})", f"Try: ssh {self.host.name} true"
+            raise LaunchError(Fault.LOST, what, where=self.host.name, todo=todo) from error
         except transfer.Failed as error:
             raise self._not_copied(connection, place, str(error)) from error
 
@@ -176,9 +193,7 @@ class SshLauncher:
 
     def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
         """What the host said means; the rest of the copy is removed."""
-        with contextlib.suppress(LaunchError):  # the fault itself is told
-            limit = self._options.copy_limit
-            remote.run(connection.transport, remote.clean_script(self._copied), self.host.name, limit)
+        self._traces.remove_copy(connection.transport, self._options.copy_limit)
         fault, where = meaning.of_words(words) or Fault.COPY, self.host.name
         what = f"the client cannot be copied to {place.folder}: {words}"
         return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
@@ -186,10 +201,18 @@ class SshLauncher:
     def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
         if self._closed.is_set():  # the run is over: nothing is to be started any more
             raise LaunchError(Fault.LOST, "given up, as the run has ended", where=self.host.name)
-        said = remote.run(connection.transport, script, self.host.name, self._options.start_limit, stdin)
+        words = (connection.transport, script, self.host.name, self._options.start_limit, stdin)
+        if self._holds:
+            said, self._session = remote_shell.run_and_hold(*words)
+        else:
+            said = remote_shell.run(*words)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
-        if said.code == Code.NO_CLIENT and said.has_begun:  # it took its file along as it ended
+        if not said.begun:
+            raise meaning.of(said, self.host)
+        if said.code == Code.NO_CLIENT and said.client_spoke:  # it took its file along as it ended
             return Said(Code.OTHER, said.lines)
+        if self._session:
+            self._remark("its SSH session is held open")
         return said
 
     def _nearer(self, connection: Connection, error: LaunchError) -> LaunchError:
@@ -198,32 +221,32 @@ class SshLauncher:
             return error
         with contextlib.suppress(LaunchError):
             script = remote.inodes_script(self.host.workdir)
-            said = remote.run(connection.transport, script, self.host.name, _TIDY_LIMIT)
+            said = remote_shell.run(connection.transport, script, self.host.name, TIDY_LIMIT)
             if any((room := meaning.room(f"{line} ")) and not room[1] for line in said.lines):
                 return meaning.renamed(error, Fault.INODES_FULL)
         return error
 
-    def _leave_as_found(self, connection: Connection) -> None:
-        """What was copied to a host that does not work is removed; the fault itself goes its own way."""
-        unwanted = [self._nonce, self._copied]
-        unwanted += [self._offer.client_name] if self._copied and not self._offer.keep_client else []
-        if connection.transport.is_active():
-            with contextlib.suppress(LaunchError):  # told already: this host has failed
-                remote.run(connection.transport, remote.clean_script(*unwanted), self.host.name, _TIDY_LIMIT)
-
-    # -- keeping the forwarded port ------------------------------------------------------------------------
+    # -- keeping the connection ----------------------------------------------------------------------------
 
     def _keep(self) -> None:
+        """Until the client has ended, as far as a held session tells, or the connection is not worth making again."""
         while not self._closed.is_set():
-            self._until_lost()
-            if not self._closed.is_set():
-                log.warning("%s: the connection that carries the master's port is lost", self.host.name)
-                self._make_again()
+            self.ended = self._until_lost()
+            if self.ended or self._closed.is_set():
+                return
+            log.warning("%s: its SSH connection is lost", self.host.name)
+            self._session = None
+            if not self._port:
+                return
+            self._make_again()
 
-    def _until_lost(self) -> None:
+    def _until_lost(self) -> bool:
+        """Whether what was lost is the client alone: its session has ended while the connection stands."""
         assert self._connection is not None
         transport, asked = self._connection.transport, time.monotonic()
         while transport.is_active() and not self._closed.wait(0.25):
+            if self._session is not None and self._session.is_over:
+                return bool(transport.is_active())
             if time.monotonic() - asked > _ALIVE_EVERY:
                 # a dead network says nothing by itself: no answer in time, and the connection is taken as lost
                 late = threading.Timer(_ALIVE_EVERY, transport.close)
@@ -232,6 +255,7 @@ class SshLauncher:
                 transport.global_request("keepalive@openssh.com", wait=True)
                 late.cancel()
                 asked = time.monotonic()
+        return False
 
     def _make_again(self) -> None:
         """Again and again, more and more slowly, until the client would have given up anyway."""

@@ -25,6 +25,10 @@ class Failed(Exception):
     """What the host said about a copy."""
 
 
+class BrokenOff(Failed):
+    """The connection was lost in the middle of it."""
+
+
 def temporary(offer: Offer) -> str:
     """A name that nobody starts a client by."""
     return f".{offer.client_name}.{secrets.token_hex(6)}"
@@ -46,7 +50,7 @@ def copy(transport: paramiko.Transport, path: str, content: bytes, limit: float)
     except (paramiko.SSHException, OSError, EOFError) as error:
         if time.monotonic() >= end - 0.5:
             raise Failed(f"not finished after {limit:g} s") from error
-        raise Failed(f"the connection was lost ({error or 'closed'})") from error
+        raise BrokenOff(f"the connection was lost ({error or 'closed'})") from error
     finally:
         late.cancel()
 

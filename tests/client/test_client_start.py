@@ -127,6 +127,40 @@ def test_detached_a_failure_is_told_by_the_parent(farm: Farm, client: Started) -
     wait_until(lambda: not client.workdir.exists())  # it says so first, and cleans up then
 
 
+def test_detached_with_hold_its_parent_stays_until_it_has_ended_and_nobody_is_an_orphan(
+    farm: Farm, client: Started
+) -> None:
+    farm.over = False
+    process = client.start("--detach", "--hold").process
+    assert process and process.stderr
+    assert process.stderr.readline() == "spe-client: at work; this process stays until it has ended\n"
+    pid = int((client.base() / "client.lock").read_text().split("\n")[1])
+    guard = parent(pid)
+    assert (parent(guard), os.getsid(pid)) == (process.pid, guard), "a session of its own"
+    farm.add(task(1, "echo", "on"))
+    farm.wait_for(lambda: 1 in farm.completed)
+    assert process.poll() is None
+    farm.finish()
+    code, said = client.end()
+    assert (code, said) == (0, "")
+    assert not is_alive(pid) and not is_alive(guard) and not client.workdir.exists()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_detached_with_hold_a_failure_and_another_client_are_told_at_once(farm: Farm, client: Started) -> None:
+    farm.over = False
+    assert client.run("--detach", "--hold", session="wrong")[0] == 4
+    wait_until(lambda: not client.workdir.exists())
+    pid = detached(client)
+    code, said = client.run("--detach", "--hold")
+    assert (code, said) == (0, "spe-client: already running here; told it the master's address\n")
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_alive(pid))
+
+
 def test_detached_and_already_running_is_0(farm: Farm, client: Started) -> None:
     farm.over = False
     pid = detached(client)

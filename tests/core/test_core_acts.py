@@ -29,8 +29,9 @@ class Hosts:
     def add(self, hosts: Sequence[Host]) -> None:
         self.hosts += hosts
 
-    def use(self, name: str) -> None:
+    def use(self, name: str) -> bool:
         self.used.append(name)
+        return False
 
 
 def acting(at: Office, *lines: str) -> Acts:

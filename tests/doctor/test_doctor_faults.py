@@ -12,7 +12,7 @@ from lab import Boot, Lab, LabHost
 from spe.errors import Fault
 
 pytestmark = pytest.mark.lab
-LAB_HOSTS = 24
+LAB_HOSTS = 25
 
 PLANTED = {
     "h01": "ok",
@@ -39,6 +39,7 @@ PLANTED = {
     "h22": Fault.UNKNOWN_KEY,
     "h23": Fault.START,
     "h24": Fault.TIMEOUT,
+    "h25": Fault.NO_COMMANDS,
     "no-such-host.invalid": Fault.NAME,
 }
 WORKS = {"h01", "h07", "h11", "h14", "h15", "h16", "h17", "h18"}
@@ -63,6 +64,7 @@ MENDS = {  # what mends it
     "h22": "ssh h22",
     "h23": "ssh h23",
     "h24": "ssh -v h24",
+    "h25": "this must say hello: ssh h25 echo hello",
     "no-such-host.invalid": "ssh no-such-host.invalid",
 }
 
@@ -74,7 +76,7 @@ def plant(lab: Lab, port: int) -> str:
         "h06": Boot(no_python=True), "h07": Boot(path=PATH), "h08": Boot(home_size="64k"),
         "h12": Boot(sshd=("AllowTcpForwarding no",)), "h13": Boot(path=PATH), "h15": Boot(shell="/bin/bash"),
         "h16": Boot(shared_home=True), "h17": Boot(shared_home=True), "h18": Boot(shared_home=True),
-        "h23": Boot(shell="/usr/sbin/nologin"),
+        "h23": Boot(shell="/usr/sbin/nologin"), "h25": Boot(shell="/bin/bash"),
     }  # fmt: skip
     for name, how in ways.items():
         lab[name].power_on(how)
@@ -90,6 +92,7 @@ def plant(lab: Lab, port: int) -> str:
         lab[name].block(port, "reject")
     program(lab["h13"], "uname", '[ "$1" = -m ] && echo riscv64 || exec /usr/bin/uname "$@"')
     lab["h15"].shell("echo 'sleep 4' >.bashrc")
+    lab["h25"].shell("echo 'exit 0' >.bashrc")
     script = '#!/bin/sh\n[ "$1" = -V ] && echo Python 2.7.18 && exit 0\nexit 7\n'
     lab["h19"].shell(f"printf '%s' '{script}' >old; chmod 755 old")
     mounted(lab["h21"], "/mnt2", "noexec,mode=1777")

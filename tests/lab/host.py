@@ -224,6 +224,24 @@ class LabHost:
         """And go on."""
         (self.cgroup / "cgroup.freeze").write_text("0")
 
+    # -- its manners ---------------------------------------------------------------------------------------
+
+    def kill_at_logout(self, signal: str = "KILL") -> None:
+        """From now on the user's processes are killed while no SSH session of theirs is open, as systemd-logind does
+        with KillUserProcesses.
+        """
+        self._watch(f"pgrep -u {UID} -f '^sshd' >/dev/null || {{ p=$(pgrep -u {UID}) && kill -{signal} $p; }}")
+
+    def kill_clients(self, seconds: int = 0) -> None:
+        """From now on clients of spe are killed that are older, whoever is logged in."""
+        self._watch(f"p=$(pgrep -u {UID} -f -O {seconds} -- '--master .*--detach') && kill -KILL $p")
+
+    def _watch(self, command: str) -> None:
+        """Runs a command there again and again as root, until the host is booted anew."""
+        self._dirty = True
+        watch = shlex.quote(f"while sleep 0.1; do {command}; done")
+        self.root("sh", "-c", f"setsid sh -c {watch} >/dev/null 2>&1 </dev/null &")
+
     # -- looking in ----------------------------------------------------------------------------------------
 
     def root(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
