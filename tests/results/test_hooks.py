@@ -435,7 +435,7 @@ from pathlib import Path
 from spe.hooks import *
 from spe.model import *
 async def main():
-    hooks = Hooks(Path(sys.argv[1]), [ResultSpec("x")], ["hooks.py:check"], [], 2, print)
+    hooks = Hooks(Path(sys.argv[1]), [ResultSpec("x")], ["hooks.py:check"], [], 4, print)
     print(await hooks.validate(TaskView(3, {}), ResultView([Output("x", "1")])))
     await hooks.close()
 asyncio.run(main())
@@ -451,11 +451,12 @@ def test_a_call_in_which_all_of_spe_was_stopped_has_not_hung(folder: Path) -> No
     for pid in both:
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() > began + 6)
-    with (folder / "calls").open("a") as file:
-        file.write("3 0\n")  # so that the call goes on at once
-    for pid in both[::-1]:
+    wait_until(lambda: time.monotonic() > began + 7)
+    for pid in both:
         os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: time.monotonic() > began + 8)
+    with (folder / "calls").open("a") as file:
+        file.write("3 0\n")  # so that the call goes on
     said, _ = master.communicate(timeout=30)
     assert "ACCEPTED" in said, said
     assert [task for task, pid in calls(folder) if pid] == [3]
