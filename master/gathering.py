@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from .errors import HookError
 from .hooks import Hooks, ResultView, TaskView
 from .judge import hooks_of
-from .reader import Reader, TaskDetail
+from .reader import GATHERS, Reader, TaskDetail
 from .run_folder import Folder, result_file
 from .store import Store
 
@@ -31,6 +31,7 @@ class Gathering:
 
     async def begin(self, again: bool = False) -> None:
         """From now on what is added is called. `again`: first all accepted ones, called before or not."""
+        await self.store.set_meta(GATHERS, "1" if self.wanted else "")
         if not self.wanted:
             return
         if again:
@@ -62,6 +63,11 @@ class Gathering:
             with Reader(self.folder) as reader:
                 async for number in self._due(again=False):
                     await self._call(reader.task(number))
+
+    def left(self) -> int:
+        """Sets that are not collected: their functions were not called, or failed, in this run or an earlier one."""
+        with Reader(self.folder) as reader:
+            return reader.uncollected()
 
     async def cancel(self) -> None:
         """Leave the rest to the next run."""

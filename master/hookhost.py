@@ -40,6 +40,7 @@ def main() -> None:
     requests, replies = _own_pipes()
     faulthandler.enable(int(sys.argv[1]), all_threads=False)
     faulthandler.register(signal.SIGUSR1, int(sys.argv[1]), all_threads=False)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no KeyboardInterrupt amid a function: that would look like its fault
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a hook that crashes leaves no core file in the user's folder
     setup: Setup | None = receive(requests)
     if setup is None:

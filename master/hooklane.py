@@ -1,18 +1,24 @@
 """Calls go in, answers come out in the same order, a hang is killed: a hook process that is there when needed.
 
 Calls are sent ahead of their answers, so that the process never waits for the master; it works on them one at a
-time, so the oldest call without an answer is the one that runs, and the one to blame when the process dies.
-The calls behind it were not begun and go to a fresh process.
+time, so the oldest call without an answer is the one that runs when the process dies. Nobody can tell whether that
+call did it, or the out-of-memory killer, an administrator, a closed pipe: so the call is made once more in a fresh
+process, and only the second death counts as its fault. The calls behind it were not begun and go along.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .hookprocess import GOODBYE, HookProcess, Log
 from .hookwire import Answer, Setup, Trouble, pack
+
+LOOK = 1.0  # seconds between two looks at the clock while a call runs
+STOPPED = 3.0  # seconds by which such a look is late when this master was stopped, and with it perhaps the process
+PAUSE = 1.0  # seconds before the second try to start a process that the system refused
+UNCLEAR = "If it does not end its process itself, something on this machine does (is memory short?). Then: spe collect"
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +26,7 @@ class _Pending:
     frame: bytes
     label: str
     future: asyncio.Future[Answer]
+    died: bool = False  # its process has died once while it ran
 
     def settle(self, answer: Answer) -> None:
         if not self.future.done():  # its caller may have been cancelled
@@ -56,14 +63,35 @@ class Lane:
         return await call.future
 
     async def start(self) -> Answer:
-        """Start the process now; its answer tells whether the user's files import."""
-        self._process = await HookProcess.start(self._setup, self._log)
+        """Start the process now; its answer tells whether the user's files import. A death is tried once more."""
+        answer, dead = await self._start_once()
+        if dead:
+            self._log(f"{answer.trouble.what if answer.trouble else ''}; it is started once more")
+            answer, dead = await self._start_once()
+            answer = _died_again(answer, "started") if dead else answer
+        return answer
+
+    async def _start_once(self) -> tuple[Answer, bool]:
+        """The answer, and whether the process died before it gave one."""
+        self._process = await self._new_process()
         self._since, self._hung = asyncio.get_running_loop().time(), False
-        answer = await self._watched(self._process) or await self._obituary(self._process, self._importing())
+        answer = await self._watched(self._process)
+        dead = answer is None and not self._hung
+        if answer is None:
+            answer = await self._obituary(self._process, self._importing())
         self._ready = answer.trouble is None
         if not self._ready:
             await self._drop()
-        return answer
+        return answer, dead
+
+    async def _new_process(self) -> HookProcess:
+        """Raises OSError when the system refuses it twice: there may have been no memory for a moment."""
+        try:
+            return await HookProcess.start(self._setup, self._log)
+        except OSError as error:
+            self._log(f"the hook process could not be started ({error}); once more in {PAUSE:g} s")
+            await asyncio.sleep(PAUSE)
+            return await HookProcess.start(self._setup, self._log)
 
     async def close(self) -> None:
         """End the process; calls without an answer get one that says so."""
@@ -86,7 +114,7 @@ class Lane:
                     await self._serve(self._process)
                     await self._drop()
         except Exception as fault:  # no process, no memory, no temporary folder; nobody may wait for ever
-            self._fail_all(Trouble(f"the hook process cannot be had: {fault!r}"))
+            self._fail_all(Trouble(f"the hook process could not be started: {fault}", todo="Then: spe collect"))
             await self._drop()
 
     async def _serve(self, process: HookProcess) -> None:
@@ -98,9 +126,17 @@ class Lane:
             self._pending.popleft().settle(answer)
         self._ready = False
         if self._pending:
-            call = self._pending[0]
-            answer = await self._obituary(process, call.label)
-            self._pending.popleft().settle(answer)
+            await self._bury(process, self._pending[0])
+
+    async def _bury(self, process: HookProcess, call: _Pending) -> None:
+        """The process died in this call, which is made once more unless it hung or that was the second time."""
+        hung = self._hung
+        answer = await self._obituary(process, call.label)
+        if not hung and not call.died:
+            call.died = True
+            self._log(f"{answer.trouble.what if answer.trouble else ''}; it is called once more in a fresh process")
+            return
+        self._pending.popleft().settle(answer if hung else _died_again(answer, "called"))
 
     async def _watched(self, process: HookProcess) -> Answer | None:
         """The next answer, with an eye on the clock; None: the process is dead, by itself or by us."""
@@ -111,13 +147,22 @@ class Lane:
                 working = bool(self._pending) or not self._ready
                 left = self._since + self._limit - loop.time() if working else self._limit
                 if left <= 0:
-                    self._hung = True
+                    self._hung = not process.is_stopped  # who was stopped from outside did not hang
                     await process.kill_hanging()
                     left = GOODBYE
-                await asyncio.wait([reading], timeout=left)
+                await self._wait(reading, min(left, LOOK))
             return reading.result()
         finally:
             reading.cancel()
+
+    async def _wait(self, reading: asyncio.Future[Answer | None], seconds: float) -> None:
+        """For an answer, at most so long. The time in which this master was stopped counts for no limit."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        await asyncio.wait([reading], timeout=seconds)
+        late = clock() - until
+        if late > STOPPED:
+            self._since += late
 
     async def _obituary(self, process: HookProcess, label: str) -> Answer:
         how, stack, file, line = await process.last_words()
@@ -142,3 +187,9 @@ class Lane:
     def _fail_all(self, trouble: Trouble) -> None:
         while self._pending:
             self._pending.popleft().settle(Answer(trouble))
+
+
+def _died_again(answer: Answer, done: str) -> Answer:
+    """What is told of a second death; `done`: what was done once more."""
+    trouble = answer.trouble or Trouble("the hook process died")
+    return Answer(replace(trouble, what=f"{trouble.what}, and again when it was {done} once more", todo=UNCLEAR))

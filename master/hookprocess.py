@@ -33,6 +33,7 @@ class HookProcess:
     def __init__(self, process: asyncio.subprocess.Process, setup: Setup, trace: IO[bytes], log: Log) -> None:
         self._process, self._setup, self._trace, self._log = process, setup, trace, log
         self._printed = 0
+        self._how = ""  # it ended, where its exit status does not tell
         self._last_words: deque[str] = deque(maxlen=5)
         self._prints = asyncio.create_task(self._read_prints())
 
@@ -69,8 +70,17 @@ class HookProcess:
         self._printed = 0
         return answer
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped from outside (SIGSTOP, a debugger); false where the system does not tell."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+        return False
+
     async def kill_hanging(self) -> None:
         """Kill it, after it has written down where it hangs."""
+        if self.is_stopped:
+            self._how = "was stopped from outside (SIGSTOP) until its time was over"
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGUSR1)
             await asyncio.sleep(0.2)  # faulthandler writes from C at once, whatever the code does; there is no answer
@@ -91,9 +101,11 @@ class HookProcess:
 
     async def last_words(self) -> tuple[str, str, str, int]:
         """How it ended, the stack of that moment, and the last place in the user's files. After its death."""
-        with contextlib.suppress(TimeoutError):
+        try:
             await asyncio.wait_for(self._process.wait(), 1)
-        self._kill()  # it may have closed its pipes and live on
+        except TimeoutError:
+            self._how = "closed its connection to spe"
+        self._kill()  # it, if it lives on, and what it started
         await self._process.wait()
         await asyncio.wait([self._prints], timeout=1)
         self._trace.seek(0)
@@ -102,7 +114,7 @@ class HookProcess:
         ours = next((i for i, line in enumerate(frames) if "hookhost.py" in line), len(frames))
         stack = frames[:ours][::-1] or list(self._last_words)
         file, line = self._place(frames)
-        return _how(self._process.returncode or 0), "\n".join(f"  {line}" for line in stack), file, line
+        return self._how or _how(self._process.returncode or 0), "\n".join(f"  {line}" for line in stack), file, line
 
     def _place(self, frames: list[str]) -> tuple[str, int]:
         inside = f'File "{_as_faulthandler_writes(str(self._setup.folder))}{os.sep}'

@@ -186,7 +186,7 @@ def _hook_error(*troubles: Trouble) -> HookError:
     first = troubles[0]
     texts = [f"{trouble.what}\n{trouble.traceback}".rstrip() for trouble in troubles]
     where = f"{first.file}:{first.line}" if first.file else ""
-    return HookError("\n".join(texts), where=where, todo="Mend it, then: spe collect")
+    return HookError("\n".join(texts), where=where, todo=first.todo or "Mend it, then: spe collect")
 
 
 def _config_error(trouble: Trouble, entries: Sequence[str]) -> ConfigError:

@@ -26,6 +26,7 @@ from .shortfall import Reason
 PAGE = 1000
 FIRST = 16  # rows that show how large the cells are
 TOGETHER = 16_000_000  # characters of cells that are in memory at once: a cell of JSON may have a million
+GATHERS = "gathers"  # in `meta`: whether the last run had collect functions
 # Clients of the last run; all, where the database is of before.
 _OF_RUN = (
     "CAST(id AS INTEGER) > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)"
@@ -62,6 +63,12 @@ class Statistics:
     efficiency: float | None
     hosts: tuple[HostWork, ...]
     missing: int = 0  # rows of the table with an empty cell, because a new result was not stored
+    uncollected: int = 0  # done sets whose collect functions were not called, or failed
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every set is done, has a whole row and is collected, else 1."""
+        return 0 if self.done == self.total and not self.missing and not self.uncollected else 1
 
 
 @record
@@ -330,7 +337,17 @@ class Reader:
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
             counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
             min(1.0, worked / there) if there > 0 else None, hosts, self.missing(0)[0],
+            self.uncollected(),
         )  # fmt: skip
+
+    def uncollected(self) -> int:
+        """How many done sets of today no collect function has got: not called, or one of them failed."""
+        if not self.meta(GATHERS, ""):
+            return 0
+        t = schema.tasks.c
+        done = and_(t.state == TaskState.DONE.value, t.plan == self.plan)
+        query = select(func.count()).where(done, func.coalesce(t.collected, 0) != 1)
+        return int(self._connection.execute(query).scalar_one())
 
     def _hosts(self) -> Iterator[HostWork]:
         query = text(

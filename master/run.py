@@ -12,7 +12,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +99,12 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done, 1 some failed or have an empty cell, 3 no host was left, 130 interrupted."""
+        """0 all sets done, 1 some failed, have an empty cell or are not collected, 3 no host was left, 130 interrupted."""
         if self.interrupted:
             return 130
         if self.stranded and self.statistics.waiting:
             return 3
-        return 0 if self.statistics.done == self.statistics.total and not self.statistics.missing else 1
+        return self.statistics.exit_code
 
 
 def run_folder(sweep: Sweep) -> Path:
@@ -316,6 +316,7 @@ class Run:
         statistics = await tables
         if not await keeping.is_well():
             statistics = await self._tables(desk.store, keeping, hooks)
+        statistics = replace(statistics, uncollected=gathering.left())  # the tables were made before the last calls
         because = await self._explain(desk, statistics.running + statistics.waiting)
         return Outcome(
             self.folder.path, statistics, interrupts.count > 0 and self._unfinished(statistics), feeding.fed,

@@ -61,6 +61,4 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 
 def _code(statistics: Statistics) -> int:
     """As that of the run: 0 all done, 1 some failed, 130 interrupted."""
-    if statistics.done == statistics.total:
-        return 0
-    return 130 if statistics.running + statistics.waiting else 1
+    return 130 if statistics.running + statistics.waiting else statistics.exit_code

@@ -74,6 +74,7 @@ def summary(s: Statistics, most: int | None = None) -> str:
     text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
     text += f", {s.cancelled} cancelled" if s.cancelled else ""
     text += f", {s.missing} with an empty cell" if s.missing else ""
+    text += f", {s.uncollected} not collected" if s.uncollected else ""
     text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
     if s.hosts:  # else the run had nothing to do, and nothing is counted
         text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
@@ -114,11 +115,19 @@ def empty_cells(folder: Path) -> str:
         return sentence(*reader.missing(NAMED))
 
 
+def uncollected(statistics: Statistics) -> str:
+    """How many sets no collect function has got, and what to do, for people."""
+    sets = "1 set is" if statistics.uncollected == 1 else f"{statistics.uncollected} sets are"
+    return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
+
+
 def _rest(outcome: Outcome) -> None:
     for fault in outcome.gather_faults[:FAILED]:
         click.echo(f"spe: {fault}", err=True)
     if len(outcome.gather_faults) > FAILED:
         click.echo(f"… and {len(outcome.gather_faults) - FAILED} more calls of a collect hook went wrong", err=True)
+    if outcome.statistics.uncollected:
+        click.echo(f"spe: {uncollected(outcome.statistics)}", err=True)
     for host in outcome.unheard:
         click.echo(
             f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -214,19 +215,83 @@ def test_a_gather_hook_that_raises_is_reported_holds_nothing_up_and_is_repeated(
     keys = "parameters: {grid: {x: [1, 2, 3]}}\ncollect: [hooks.py:gather, concat]\n"
     bench.write("spe.yaml", "command: echo {{ x }}\n" + keys)
     done = bench.spe("run")
-    assert done.code == 0, done  # by the sets
+    assert done.code == 1, done
+    assert "3 of 3 sets done, 0 failed, 1 not collected" in done.err
+    assert "1 set is not collected, as a collect function failed; mend it, then: spe collect" in done.err
     assert bench.column("stdout") == ["1", "2", "3"]
     assert "task 2" in done.err
     assert "ZeroDivisionError" in done.err
     assert "hooks.py" in done.err
     assert "spe collect" in done.err
     assert "ZeroDivisionError" in (bench.runs() / "master.log").read_text()
+    later = bench.spe("run")  # nothing is left to run, and still the gathering lacks one
+    assert later.code == 1, later
+    assert "1 set is not collected" in later.err
+    assert bench.spe("status", "--json").json["uncollected"] == 1
     again = bench.spe("collect")
     assert again.code == 1, again
     assert "ZeroDivisionError" in again.err
     bench.write("hooks.py", GATHER.replace('result.path("copy").read_text().strip()', "2"))
     bench.ok("collect")
     assert (bench.folder / "gathered.txt").read_text() == "1 1 1 2\n2 2 2 2\n3 3 3 2\n"
+    bench.ok("run")
+    assert bench.spe("status", "--json").json["uncollected"] == 0
+
+
+KILLED = """
+import os, time
+def wait(name, task, result):
+    with open(f"{name}s", "a") as file: file.write(f"{task.number} {os.getpid()}\\n")
+    with open(f"{name}s") as file: calls = [line.split()[0] for line in file]
+    while task.number == 2 and calls.count("2") <= int(os.environ["KILLS"]): time.sleep(0.01)
+    return True
+def check(task, result): return wait("check", task, result)
+def gather(task, result): return wait("gather", task, result)
+"""
+
+
+def kill_call(bench: Bench, name: str, count: int) -> None:
+    """kill -9 to the hook process, in this call for set 2."""
+
+    def begun() -> list[int]:
+        path = bench.folder / f"{name}s"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [int(line.split()[1]) for line in lines if line.startswith("2 ")][count - 1 :]
+
+    os.kill(wait_until(begun, f"call {count} of {name}")[0], signal.SIGKILL)
+
+
+def test_hook_processes_that_are_killed_from_outside_cost_no_set(bench: Bench) -> None:
+    bench.write("hooks.py", KILLED)
+    keys = "parameters: {grid: {x: [1, 2, 3]}}\nvalidate: hooks.py:check\ncollect: hooks.py:gather\n"
+    bench.write("spe.yaml", "command: echo {{ x }}\n" + keys)
+    running = bench.start("run", KILLS="1")
+    kill_call(bench, "check", 1)
+    kill_call(bench, "gather", 1)
+    done = running.end()
+    assert done.code == 0, done
+    bench.assert_nothing_left(done)
+    assert bench.column("stdout") == ["1", "2", "3"]
+    for name in ("check", "gather"):
+        calls = [line.split()[0] for line in (bench.folder / f"{name}s").read_text().splitlines()]
+        assert sorted(calls) == ["1", "2", "2", "3"]
+        said = f"hooks.py:{name} at task 2 died of signal 9 (SIGKILL); it is called once more in a fresh process"
+        assert said in (bench.runs() / "master.log").read_text()
+
+
+def test_a_set_whose_gather_was_killed_twice_is_not_collected(bench: Bench) -> None:
+    bench.write("hooks.py", KILLED)
+    bench.write("spe.yaml", "command: echo {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\ncollect: hooks.py:gather\n")
+    running = bench.start("run", KILLS="2")
+    kill_call(bench, "gather", 1)
+    kill_call(bench, "gather", 2)
+    done = running.end()
+    assert done.code == 1, done
+    assert bench.column("stdout") == ["1", "2", "3"]
+    assert "If it does not end its process itself, something on this machine does (is memory short?)" in done.err
+    assert "1 set is not collected" in done.err
+    bench.ok("collect", KILLS="0")
+    bench.ok("run", KILLS="0")
 
 
 # -- failures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -234,28 +235,250 @@ DEATHS = {
     "import os; os._exit(7)": "ended its process with exit code 7",
     "import ctypes; ctypes.string_at(0)": "died of signal 11 (SIGSEGV)",
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": "died of signal 9 (SIGKILL)",
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": "died of signal 15 (SIGTERM)",
     "import os; os.abort()": "died of signal 6 (SIGABRT)",
+    "import os; os.closerange(3, 100); __import__('time').sleep(1000)": "closed its connection to spe",
 }
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_death_is_reported_and_the_calls_behind_it_go_on(folder: Path, death: str) -> None:
+def test_a_function_that_ends_its_process_is_blamed_when_it_has_done_so_twice(folder: Path, death: str) -> None:
     source = f"""
 def check(task, result):
+    with open("calls", "a") as f: f.write(f"{{task.number}} ")
     if task.number == 3:
         {death}
     return True
 """
+    log: list[str] = []
 
     async def ask() -> list[Verdict]:
-        async with hooks(folder, source) as made:
+        async with hooks(folder, source, log=log) as made:
             return await asyncio.gather(*(made.validate(TaskView(n, {}), VIEW) for n in range(6)))
 
     said = asyncio.run(ask())
     assert [v.kind is VerdictKind.ACCEPTED for v in said] == [True, True, True, False, True, True]
-    assert f"hooks.py:check at task 3 {DEATHS[death]}" in said[3].reason
+    assert f"hooks.py:check at task 3 {DEATHS[death]}, and again when it was called once more" in said[3].reason
+    assert "If it does not end its process itself, something on this machine does" in said[3].reason
+    assert (folder / "calls").read_text().split() == ["0", "1", "2", "3", "3", "4", "5"]
+    assert any(f"hooks.py:check at task 3 {DEATHS[death]}; it is called once more" in line for line in log), log
     if "SEGV" in DEATHS[death] or "ABRT" in DEATHS[death]:
-        assert said[3].reason.startswith("hooks.py:4: ") and 'hooks.py", line 4 in check' in said[3].reason
+        assert said[3].reason.startswith("hooks.py:5: ") and 'hooks.py", line 5 in check' in said[3].reason
+
+
+# What ends the process from outside
+
+def waiting(name: str, number: int = 3, times: int = 1) -> str:
+    """A function that tells each call, and in the first ones of a task waits for what comes from outside."""
+    return f"""
+import os, time
+def {name}(task, result):
+    with open("calls", "a") as f: f.write(f"{{task.number}} {{os.getpid()}}\\n")
+    while task.number == {number} and open("calls").read().count("{number} ") <= {times}: time.sleep(0.01)
+    return True
+"""
+
+
+def calls(folder: Path) -> list[tuple[int, int]]:
+    """The calls until now: task, process."""
+    lines = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+    return [(int(task), int(pid)) for task, pid in (line.split() for line in lines)]
+
+
+async def the_call(folder: Path, number: int, count: int) -> int:
+    """The process of this call of a task, once it has begun."""
+    while len(found := [pid for task, pid in calls(folder) if task == number]) < count:
+        await asyncio.sleep(0.01)
+    return found[count - 1]
+
+
+BLOWS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM]
+
+
+@pytest.mark.parametrize("blow", BLOWS)
+def test_a_process_killed_from_outside_is_started_again_and_the_call_made_once_more(
+    folder: Path, blow: signal.Signals
+) -> None:
+    async def ask() -> list[Verdict]:
+        async with hooks(folder, waiting("check")) as made:
+            asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
+            os.kill(await the_call(folder, 3, 1), blow)
+            return await asyncio.gather(*asked)
+
+    assert [v.kind for v in asyncio.run(ask())] == [VerdictKind.ACCEPTED] * 6
+    assert [task for task, _ in calls(folder)] == [0, 1, 2, 3, 3, 4, 5]
+
+
+def test_a_process_that_is_killed_twice_in_one_call_is_told_as_it_is(folder: Path) -> None:
+    async def ask() -> list[Verdict]:
+        async with hooks(folder, waiting("check", times=2)) as made:
+            asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
+            for count in (1, 2):
+                os.kill(await the_call(folder, 3, count), signal.SIGKILL)
+            return await asyncio.gather(*asked)
+
+    said = asyncio.run(ask())
+    assert [v.kind is VerdictKind.ACCEPTED for v in said] == [True, True, True, False, True, True]
+    assert "something on this machine does" in said[3].reason and "spe collect" in said[3].reason
+
+
+def test_a_gather_whose_process_is_killed_is_called_once_more(folder: Path) -> None:
+    async def ask() -> None:
+        async with hooks(folder, waiting("gather")) as made:
+            asked = [asyncio.create_task(made.gather(TaskView(n, {}), VIEW)) for n in range(6)]
+            os.kill(await the_call(folder, 3, 1), signal.SIGKILL)
+            await asyncio.gather(*asked)
+
+    asyncio.run(ask())
+    assert [task for task, _ in calls(folder)] == [0, 1, 2, 3, 3, 4, 5]
+
+
+def test_a_process_killed_between_two_calls_costs_neither(folder: Path) -> None:
+    async def ask() -> list[Verdict]:
+        async with hooks(folder, waiting("check", number=-1)) as made:
+            said = []
+            for n in range(6):
+                said.append(await made.validate(TaskView(n, {}), VIEW))
+                os.kill(await the_call(folder, n, 1), signal.SIGKILL)
+            return said
+
+    assert [v.kind for v in asyncio.run(ask())] == [VerdictKind.ACCEPTED] * 6
+    assert [task for task, _ in calls(folder)] == list(range(6))
+
+
+IMPORTED_SLOWLY = r"""
+import os, time
+with open("imports", "a") as f: f.write(f"{os.getpid()}\n")
+with open("imports") as f: first = len(f.readlines()) <= int(os.environ["SLOW_IMPORTS"])
+while first: time.sleep(0.01)
+def check(task, result): return True
+"""
+
+
+async def kill_imports(folder: Path, times: int) -> None:
+    """Each of the first imports is killed in its middle."""
+    path = folder / "imports"
+    for count in range(1, times + 1):
+        while not path.exists() or path.read_text().count("\n") < count:
+            await asyncio.sleep(0.01)
+        os.kill(int(path.read_text().split()[count - 1]), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("begin", ["check_import", "validate"])
+def test_a_process_killed_while_it_imports_is_started_again(
+    folder: Path, begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOW_IMPORTS", "1")
+
+    async def ask() -> Verdict:
+        async with hooks(folder, IMPORTED_SLOWLY) as made:
+            killing = asyncio.create_task(kill_imports(folder, 1))
+            if begin == "check_import":
+                await made.check_import()
+            said = await made.validate(TASK, VIEW)
+            await killing
+            return said
+
+    assert asyncio.run(ask()).kind is VerdictKind.ACCEPTED
+
+
+def test_an_import_that_is_killed_twice_is_told_before_anything_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOW_IMPORTS", "2")
+
+    async def ask() -> None:
+        async with hooks(folder, IMPORTED_SLOWLY) as made:
+            await asyncio.gather(made.check_import(), kill_imports(folder, 2))
+
+    with pytest.raises(ConfigError) as fault:
+        asyncio.run(ask())
+    assert "importing hooks.py died of signal 9 (SIGKILL), and again when it was started once more" in str(fault.value)
+
+
+def test_a_regex_whose_process_is_killed_rejects_nothing(folder: Path) -> None:
+    specs = [ResultSpec("slope", regex=r"x=(\d)")]
+
+    async def ask() -> list[Judgement]:
+        async with hooks(folder, "", specs, limit=20) as made:
+            part = {"slope": Part.of("slope", b"x=1")}
+            first = await made.judge(part, 0, "f")
+            mark = set(children())
+            asked = [asyncio.create_task(made.judge(part, 0, "f")) for _ in range(100)]
+            for pid in mark:
+                os.kill(pid, signal.SIGKILL)
+            return [first, *await asyncio.gather(*asked)]
+
+    assert [j.reason for j in asyncio.run(ask())] == [None] * 101
+
+
+def children() -> list[int]:
+    """The processes that this one has started."""
+    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in found if b"spe.hookhost" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_process_stopped_from_outside_has_not_hung(folder: Path) -> None:
+    async def ask() -> list[Verdict]:
+        async with hooks(folder, waiting("check"), limit=2) as made:
+            asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
+            os.kill(await the_call(folder, 3, 1), signal.SIGSTOP)
+            return await asyncio.gather(*asked)
+
+    assert [v.kind for v in asyncio.run(ask())] == [VerdictKind.ACCEPTED] * 6
+    assert [task for task, _ in calls(folder)] == [0, 1, 2, 3, 3, 4, 5]
+
+
+STOPPED_MASTER = """
+import asyncio, sys
+from pathlib import Path
+from spe.hooks import *
+from spe.model import *
+async def main():
+    hooks = Hooks(Path(sys.argv[1]), [ResultSpec("x")], ["hooks.py:check"], [], 4, print)
+    print(await hooks.validate(TaskView(3, {}), ResultView([Output("x", "1")])))
+    await hooks.close()
+asyncio.run(main())
+"""
+
+
+def test_a_call_in_which_all_of_spe_was_stopped_has_not_hung(folder: Path) -> None:
+    """As a laptop that sleeps, or a container that is paused."""
+    (folder / "hooks.py").write_text(waiting("check"))
+    master = subprocess.Popen([sys.executable, "-c", STOPPED_MASTER, str(folder)], stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: calls(folder))
+    both = (calls(folder)[0][1], master.pid)
+    for pid in both:
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() > began + 7)
+    for pid in both:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: time.monotonic() > began + 8)
+    with (folder / "calls").open("a") as file:
+        file.write("3 0\n")  # so that the call goes on
+    said, _ = master.communicate(timeout=30)
+    assert "ACCEPTED" in said, said
+    assert [task for task, pid in calls(folder) if pid] == [3]
+
+
+def test_a_process_that_the_system_refuses_for_a_moment_is_started_when_it_does_not(folder: Path) -> None:
+    log: list[str] = []
+
+    async def ask() -> Verdict:
+        async with hooks(folder, "def check(task, result): return True", log=log) as made:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), hard))
+            try:
+                asked = asyncio.create_task(made.validate(TASK, VIEW))
+                while not log:
+                    await asyncio.sleep(0.01)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            return await asked
+
+    assert asyncio.run(ask()).kind is VerdictKind.ACCEPTED
+    assert "the hook process could not be started ([Errno 24] Too many open files" in log[0]
 
 
 @pytest.mark.parametrize(
@@ -377,7 +600,7 @@ def test_gather_is_called_once_for_each_task_in_order(folder: Path) -> None:
     assert (folder / "all").read_text().split() == [str(n) for n in range(200)]
 
 
-def test_a_gather_that_dies_is_not_called_again_and_the_others_are_called_once(folder: Path) -> None:
+def test_a_gather_that_ends_its_process_is_called_twice_and_the_others_once(folder: Path) -> None:
     source = """
 import os
 def gather(task, result):
@@ -386,7 +609,7 @@ def gather(task, result):
     if task.number % 3 == 2: raise ValueError("no two")
 """
     said = gathered(folder, source, range(9))
-    assert (folder / "all").read_text().split() == [str(n) for n in range(9)]
+    assert (folder / "all").read_text().split() == [str(n) for n in range(9) for _ in range(2 if n % 3 == 1 else 1)]
     assert [s is None for s in said] == [True, False, False] * 3
     assert "no two" in str(said[2]) and "exit code 1" in str(said[1])
 
