@@ -99,7 +99,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done; 1 some failed, are not collected or have an empty cell; 3 no host was left; 130 interrupted."""
+        """0 all sets done; 1 some failed, are not collected or have an empty cell; 3 no host was left; 130 Ctrl-C."""
         if self.interrupted:
             return 130
         if self.stranded and self.statistics.waiting:
