@@ -178,8 +178,8 @@ def processor_time(pid: int) -> float:
 
 async def fill(runs: Path) -> None:
     """A result for every set that waits, as `/bin/echo` would bring it."""
-    from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
-    from spe.model import Output, TaskState, TicketState
+    from spe.changes import TaskMoved, TicketEnded, TicketIssued
+    from spe.model import Output, TaskState, TicketState, Usage
     from spe.store import Store
 
     store = Store(runs / "sweep.db")

@@ -21,6 +21,7 @@ from .hostfile import parse_line
 from .model import Host, TaskState
 from .questions import signal_tasks
 from .steering import CANCELLED, Aside
+from .text import sets
 
 log = logging.getLogger("spe.acts")
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
@@ -49,7 +50,7 @@ async def hold_tasks(desk: Desk, numbers: Sequence[int], go_on: bool) -> str:
     if len(refused) == len(numbers):
         raise UsageError("; ".join(refused))
     count = len(numbers) - len(refused)
-    done = f"{_sets(count)} {'goes' if count == 1 else 'go'} on" if go_on else f"{_sets(count)} paused"
+    done = f"{sets(count)} {'goes' if count == 1 else 'go'} on" if go_on else f"{sets(count)} paused"
     return "; ".join([done, *refused])
 
 
@@ -117,7 +118,7 @@ class Acts:
         self.desk.farm.pause()
         await self._obeyed()
         running = self.desk.farm.with_slot
-        return f"the sweep is paused: nothing new is begun; {_sets(running)} still {'runs' if running == 1 else 'run'}"
+        return f"the sweep is paused: nothing new is begun; {sets(running)} still {'runs' if running == 1 else 'run'}"
 
     async def _resume(self, _: Mapping[str, Any]) -> str:
         self._must_go_on()
@@ -130,7 +131,7 @@ class Acts:
         if self.stop is None:
             raise UsageError("the run is only beginning")
         farm, now = self.desk.farm, order.get("now") is True
-        running = _sets(farm.with_slot)
+        running = sets(farm.with_slot)
         if farm.over:
             raise UsageError("the run is over: its last clients leave")
         if farm.draining and not now:
@@ -156,7 +157,7 @@ class Acts:
             raise UsageError("none of these has failed or was cancelled" if numbers else "no set has failed")
         farm.put_back(before)
         await self.desk.obey()
-        return f"{_sets(len(before))} {'waits' if len(before) == 1 else 'wait'} again" + _but(numbers, before)
+        return f"{sets(len(before))} {'waits' if len(before) == 1 else 'wait'} again" + _but(numbers, before)
 
     async def _cancel(self, order: Mapping[str, Any]) -> str:
         numbers = _numbers(order)
@@ -171,7 +172,7 @@ class Acts:
             cancelled += stored
         if not cancelled:
             raise UsageError(f"{'it is' if len(numbers) == 1 else 'none of them is'} neither waiting nor running")
-        return f"{_sets(len(cancelled))} cancelled; `spe retry` brings them back" + _but(numbers, cancelled)
+        return f"{sets(len(cancelled))} cancelled; `spe retry` brings them back" + _but(numbers, cancelled)
 
     async def _pause_task(self, order: Mapping[str, Any]) -> str:
         return await hold_tasks(self.desk, _numbers(order), go_on=False)
@@ -259,10 +260,6 @@ def _text(order: Mapping[str, Any], key: str) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > 10_000:
         raise SpeError(f"`{key}` is missing")
     return given.strip()
-
-
-def _sets(count: int) -> str:
-    return "1 set" if count == 1 else f"{count} sets"
 
 
 def _but(numbers: Sequence[int] | None, done: Sequence[int] | Mapping[int, Any]) -> str:

@@ -16,11 +16,11 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from .desk import Desk
-from .display import printable
 from .errors import SpeError
 from .orders import Order
 from .questions import of_host, of_task, pieces, present, processes
 from .server import watched
+from .text import printable
 
 log = logging.getLogger("spe.asking")
 LIMIT, LONGEST = 60.0, 3600.0  # seconds that a command may take: without a word, and at most

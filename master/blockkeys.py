@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .keys import Wanted, mapping, text, wrong
-from .paramfile import name_fault
+from .namekeys import name_fault
 from .steps import Steps, stepped
 
 

@@ -10,9 +10,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable
 
 from .changes import Change, TaskMoved, TasksOut, TicketEnded
-from .events import Note
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
-from .model import Client, Failure, Task, TaskState, Ticket, TicketState
+from .model import Client, Failure, Note, Task, TaskState, Ticket, TicketState
 from .rules import Rules
 from .tally import Tally
 from .trust import Guard

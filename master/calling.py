@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from .detached import living, nothing_runs
+from .detached import nothing_runs
 from .errors import UsageError
+from .living import living
 from .record import record
 
 PATIENCE = 60.0  # seconds of silence; the stream has a sign of life more often

@@ -9,25 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from .model import Failure, Output, TaskState, TicketState
+from .model import Failure, Output, TaskState, TicketState, Usage
 from .record import record
 
 UNBEGUN = "given back, not begun"  # why a ticket expired that was no attempt: the store counts it as none
-
-
-@record
-class Usage:
-    """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown.
-
-    `read` and `written`: bytes that its processes moved from and to storage; None where the system does not tell.
-    """
-
-    wall: float = 0.0
-    user: float = 0.0
-    system: float = 0.0
-    memory: int = 0
-    read: int | None = None
-    written: int | None = None
 
 
 @record

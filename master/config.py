@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from . import blockkeys, keys, namekeys, resultkeys, yamlfile
 from .errors import ConfigError
-from .keys import Listen, StopAfter, Times
-from .model import Kind, ResultSpec
+from .keys import Listen, StopAfter
+from .model import Kind, ResultSpec, Times
 from .yamlfile import Document
 
 Flag = Annotated[bool, PlainValidator(keys.flag)]

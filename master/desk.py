@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Set
 from . import protocol, scheduler
 from .arrivals import Arrivals, Report
 from .errors import SpeError
-from .events import Events, Note
+from .events import Events
 from .extract import Part
 from .farm import Farm
 from .held import Held, Idle, hold, settle
 from .judging import Judges
 from .leftovers import printable
-from .model import Client, Failure, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .model import Client, Failure, Note, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
 from .recipe import InputChanged
 from .record import record

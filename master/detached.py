@@ -5,7 +5,6 @@ What it says goes to runs/<name>/run.log. Whether a run is alive is told by mast
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -17,47 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import UsageError
-from .folder_identity import same_folder
-from .process import began
-from .record import record
+from .living import Living, _is_there, living
 
 LOG = "run.log"
 HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as session.Lock writes it
 PAUSE = 0.1  # seconds between looks
-
-
-@record
-class Living:
-    """A run that is going on."""
-
-    pid: int
-    page: str
-
-
-def living(folder: Path) -> Living | None:
-    """The run that works in runs/<name>/ now; None when there is none."""
-    try:
-        facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
-        run = Living(int(facts["pid"]), str(facts["page"]))
-        if not _is_there(run.pid):
-            return None
-        if facts.get("began", "") != began(run.pid):
-            return None  # the number is somebody else's by now
-        if not same_folder(facts, folder):
-            return None  # the folder is a copy: the run is that of the original
-    except (OSError, ValueError, KeyError):
-        return None
-    return run
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:  # another user's, so it is there
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 def owner_of_hidden(folder: Path) -> str:

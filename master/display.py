@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from .text import printable, rate, span
+
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
 HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "")
@@ -41,14 +43,6 @@ def pace(document: Document, now: float) -> str:
     return ", ".join(words)
 
 
-def rate(per_second: float) -> str:
-    """In the unit that gives a number to read."""
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
-        if per_second * seconds >= 1 or unit == "h":
-            return f"{per_second * seconds:.3g}/{unit}"
-    raise AssertionError
-
-
 def expected_end(least: float, most: float, now: float) -> str:
     """`ends in 4 to 6 min (about 14:35)`."""
     low, high = span(least), span(most)
@@ -58,14 +52,6 @@ def expected_end(least: float, most: float, now: float) -> str:
         return text
     form = "%H:%M" if most < 20 * 3600 else "%a %H:%M"
     return f"{text} (about {time.strftime(form, time.localtime(now + (least + most) / 2))})"
-
-
-def span(seconds: float) -> str:
-    """A length of time in one unit."""
-    for unit, size, until in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
-        if seconds < until:
-            return f"{round(seconds / size)} {unit}"
-    return f"{round(seconds / 86400)} days"
 
 
 def host_rows(document: Document, now: float, most: int) -> list[tuple[str, ...]]:
@@ -98,11 +84,6 @@ def failure_lines(document: Document, most: int) -> list[str]:
         again = "" if failure.get("final", True) else " (it is tried again)"
         lines.append(f"task {task}{where}: {printable(failure['reason'])}{again}")
     return lines
-
-
-def printable(text: str) -> str:
-    """What a program said, without what could move the cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def plain(document: Document, now: float) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .errors import Fault, LaunchError
 from .model import Host, Worker
 from .record import record
+from .text import duration, size
 
 CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
 SLOW = 2.0  # seconds until the first word of a host
@@ -292,21 +293,3 @@ def _remarks(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
 
 
 # -- words -----------------------------------------------------------------------------------------------
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

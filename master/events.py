@@ -10,23 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .display import printable
+from .text import printable
 
 log = logging.getLogger("spe.events")
 REMEMBERED = 1000
-
-
-class Note(str):
-    """A sentence for the user that also says what it is about."""
-
-    kind: str
-    host: str
-
-    def __new__(cls, text: str, kind: str = "note", host: str = "") -> Note:
-        """`kind` is one word for programs, `host` the machine that it speaks of."""
-        made = super().__new__(cls, text)
-        made.kind, made.host = kind, host
-        return made
 
 
 class Events:

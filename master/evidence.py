@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 
-from .changes import Usage
 from .extract import Part
 from .leftovers import Leftovers, parse, printable
-from .model import Failure, Output
+from .model import Failure, Output, Usage
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes

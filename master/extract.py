@@ -19,6 +19,7 @@ from typing import Any
 from .model import Kind, ResultSpec
 from .numerals import read
 from .record import record
+from .text import human
 
 HEAD = 64 * 1024  # what a cell of text holds at most, and what the database keeps inline: bytes of the source
 JSON_CELL = 1_000_000  # bytes that a cell of JSON has at most: half a document is none, so nothing is cut there
@@ -103,17 +104,6 @@ def without_newline(text: str) -> str:
 def shown(text: str) -> str:
     """A value as a reason quotes it: one line, not too long."""
     return repr(text if len(text) <= 60 else text[:60] + "…")
-
-
-def human(size: float) -> str:
-    """1.0 GB, 70 kB: for people."""
-    if size == 1:
-        return "1 byte"
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def _head(part: Part, file: str | None) -> str:

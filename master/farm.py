@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import scheduler
-from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded, Usage
-from .events import Note
+from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded
 from .handout import Handout
-from .keys import Times
 from .lifecycle import TaskEvent, TicketEvent
-from .model import Client, Death, Failure, Output, Task, TaskState, Ticket, TicketState
+from .model import Client, Death, Failure, Note, Output, Task, TaskState, Ticket, TicketState, Times, Usage
 from .trust import Benched
 
 __all__ = ["MAX_LOST", "Farm"]

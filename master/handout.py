@@ -8,10 +8,8 @@ from collections.abc import Container, Iterator
 
 from . import scheduler
 from .changes import UNBEGUN, TicketIssued
-from .events import Note
-from .keys import Times
 from .lifecycle import TaskEvent
-from .model import Client, Task, Ticket, TicketState
+from .model import Client, Note, Task, Ticket, TicketState, Times
 from .steering import Steering
 
 MOST_TOLD = 100  # sentences about attempts that do not count

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from .extract import HEAD, Part, Refused, extract, human, is_verbatim
+from .extract import HEAD, Part, Refused, extract, is_verbatim
 from .model import Kind, Output, ResultSpec
 from .numerals import typed
 from .record import record
+from .text import human
 
 __all__ = [
     "BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "judge_again", "needs_process", "wants_files",

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import units
+from .model import Times
 from .record import record
 
 
@@ -22,13 +23,6 @@ class Wanted(ValueError):
     def __init__(self, what: str, todo: str = "", path: Sequence[str | int] = ()) -> None:
         super().__init__(what)
         self.what, self.todo, self.path = what, todo, tuple(path)
-
-
-@record
-class Times:
-    """`3x`: so many times the median of what finished."""
-
-    factor: float
 
 
 @record
@@ -208,8 +202,3 @@ def mapping(value: Any, wanted: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise wrong(value, wanted)
     return value
-
-
-def clean_name(name: str) -> str:
-    """A text made into the name of a folder."""
-    return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .extract import human
 from .record import record
+from .text import human
 
 MOST, MOST_BYTES = 100, 8000  # files that are kept of an attempt, bytes of all their lines
 LARGEST = 10**18 - 1  # what a line can say

@@ -237,3 +237,38 @@ class Output:
     file: str | None = None
     size: int = 0
     number: Number = None
+
+
+@record
+class Times:
+    """`3x`: so many times the median of what finished."""
+
+    factor: float
+
+
+@record
+class Usage:
+    """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown.
+
+    `read` and `written`: bytes that its processes moved from and to storage; None where the system does not tell.
+    """
+
+    wall: float = 0.0
+    user: float = 0.0
+    system: float = 0.0
+    memory: int = 0
+    read: int | None = None
+    written: int | None = None
+
+
+class Note(str):
+    """A sentence for the user that also says what it is about."""
+
+    kind: str
+    host: str
+
+    def __new__(cls, text: str, kind: str = "note", host: str = "") -> Note:
+        """`kind` is one word for programs, `host` the machine that it speaks of."""
+        made = super().__new__(cls, text)
+        made.kind, made.host = kind, host
+        return made

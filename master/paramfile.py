@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .errors import ConfigError
-from .segments import RESERVED
+from .namekeys import name_fault
 
 Cells = tuple[str, ...]
 
@@ -138,17 +138,6 @@ class ParameterFile:
                 except UnicodeDecodeError:
                     return ConfigError("this line is not UTF-8", where=self.where(line), todo="Save the file as UTF-8.")
         return ConfigError("the file is not UTF-8", where=self.shown, todo="Save the file as UTF-8.")
-
-
-def name_fault(name: str) -> str:
-    """Why a parameter can't have this name; empty if it can."""
-    if not name:
-        return "the name is empty"
-    if name != name.strip():
-        return f"the name {name!r} has spaces around it, which cells would have too"
-    if not name.isidentifier():
-        return f"{name!r} can't be used in {{{{ … }}}}: letters, digits and _ make a name"
-    return f"{name} is a word of the pattern language" if name in RESERVED else ""
 
 
 def _separator(path: Path, header: str) -> str:

@@ -374,8 +374,3 @@ class Reader:
         given = {"now": time.time(), "cores": int(self.meta("cores", "1"))}
         found: Any = self._connection.execute(query, given).scalar()
         return float(found or 0.0)
-
-
-def time_of_day(moment: float | None) -> str:
-    """Seconds since 1970 as a local time for people; "" when unknown."""
-    return time.strftime("%H:%M:%S", time.localtime(moment)) if moment else ""

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .detached import living, owner_of_hidden
+from .detached import owner_of_hidden
+from .living import living
 from .model import TaskState
 from .reader import Reader, TaskDetail
 

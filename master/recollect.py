@@ -7,17 +7,17 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from .changes import TaskMoved, TicketEnded, Usage
+from .changes import TaskMoved, TicketEnded
 from .gathering import Gathering, view
 from .hooks import Hooks, TaskView, VerdictKind
-from .model import TaskState, TicketState
+from .model import TaskState, TicketState, Usage
 from .reader import Reader, Statistics
 from .record import record
 from .reextract import Extracted, extract_again
-from .run import run_folder
-from .session import Lock, make_run_folder
+from .run_folder import make_run_folder
+from .session import Lock
 from .store import Store
-from .sweep import Sweep
+from .sweep import Sweep, run_folder
 from .tables import write_tables
 
 log = logging.getLogger("spe.collect")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .keys import Times
+from .model import Times
 from .record import record
 
 

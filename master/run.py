@@ -51,7 +51,7 @@ from .session import Lock, Session
 from .shortfall import Reason
 from .standing import Standing
 from .store import Store
-from .sweep import Sweep
+from .sweep import Sweep, run_folder
 from .sweep_folders import record_use
 from .tables import bring_up_to_date
 from .web import Door
@@ -105,11 +105,6 @@ class Outcome:
         if self.stranded and self.statistics.waiting:
             return 3
         return self.statistics.exit_code
-
-
-def run_folder(sweep: Sweep) -> Path:
-    """runs/<name>/ of a sweep."""
-    return sweep.folder / "runs" / sweep.name
 
 
 class Run:

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from pathlib import Path
 
 from .anchors import Anchor
+from .errors import StoreError
 
 FILES = "files"
 DATABASE = "sweep.db"
@@ -152,3 +154,29 @@ def result_file(folder: Folder, file: str) -> Path:
     held = folder.held_files if isinstance(folder, RunFolder) else None
     place = held.where() if held else None
     return place.joinpath(*Path(file).parts[1:]) if place else real(folder) / file
+
+
+def private_write(path: Path, text: str) -> None:
+    """Write `text` to `path` so that nobody else can read it at any moment, and no half file is ever seen."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make runs/<name>/. Raises StoreError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(0, "permission denied")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write here: {error.strerror}",
+            where=str(folder),
+            todo="Give yourself write permission on that folder, or run in a folder of your own.",
+        ) from error

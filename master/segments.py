@@ -10,9 +10,7 @@ import re
 from typing import NamedTuple
 
 from .errors import ConfigError
-
-#: Names that jinja reads as its own, so that no parameter can have them.
-RESERVED = frozenset(["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"])
+from .namekeys import RESERVED
 
 _OPENERS = ("{{", "{%", "{#")
 _PLAIN = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}\Z")

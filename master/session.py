@@ -21,9 +21,9 @@ from typing import IO
 from .anchors import identity, identity_of
 from .errors import BusyError, StoreError
 from .folder_identity import KEY, folder_identity, same_folder
-from .process import began
+from .living import began
 from .record import record
-from .run_folder import Folder, anchor_of, real
+from .run_folder import Folder, anchor_of, private_write, real
 
 
 @record
@@ -44,32 +44,6 @@ def _checked(held: Secrets) -> Secrets:
     if not all(isinstance(token, str) and len(token) >= 22 for token in tokens) or not isinstance(held.port, int):
         raise ValueError("a token in it is too short, or the port is no number")
     return held
-
-
-def private_write(path: Path, text: str) -> None:
-    """Write `text` to `path` so that nobody else can read it at any moment, and no half file is ever seen."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def make_run_folder(folder: Path) -> None:
-    """Make runs/<name>/. Raises StoreError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(0, "permission denied")
-    except OSError as error:
-        raise StoreError(
-            f"cannot write here: {error.strerror}",
-            where=str(folder),
-            todo="Give yourself write permission on that folder, or run in a folder of your own.",
-        ) from error
 
 
 class Lock:

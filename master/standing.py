@@ -10,8 +10,7 @@ from .errors import HostBenched, LaunchError
 from .farm import Farm
 from .nagging import Nagging
 from .reasons import FILE
-from .run_folder import Folder, anchor_of
-from .session import private_write
+from .run_folder import Folder, anchor_of, private_write
 from .trust import Trust
 
 log = logging.getLogger("spe.standing")

@@ -18,11 +18,11 @@ from .collect import text_mode
 from .config import Config, InputSpec
 from .errors import ConfigError, UsageError
 from .hostfile import HostList, parse_hosts, read_hosts
-from .keys import clean_name
 from .model import Host, ResultSpec, Work, Worker
+from .namekeys import name_fault
 from .naming import at, check_known, check_names
 from .parameters import Block, Grid, Inspector, Listed, Parameters
-from .paramfile import ParameterFile, name_fault
+from .paramfile import ParameterFile
 from .pattern import Condition, Pattern, split
 from .program import part_of_worker
 from .recipe import Identity, InputPattern, Recipe
@@ -30,6 +30,7 @@ from .record import record
 from .segments import Segment
 from .steps import parse_parameter_option
 from .sweep_folders import FILE, LINE, NAME, choose_for_file, choose_for_line
+from .text import clean_name
 from .workerfile import find_worker
 from .yamlfile import Document
 
@@ -284,3 +285,8 @@ class _Builder:
         if not os.path.exists(path):
             todo = "Mend the path; a list of hosts is written [lab1, lab2]." if key == "hosts" else "Mend the path."
             raise ConfigError(f"the file {written} is not there", where=self.document.where(key), todo=todo)
+
+
+def run_folder(sweep: Sweep) -> Path:
+    """runs/<name>/ of a sweep."""
+    return sweep.folder / "runs" / sweep.name

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
-from .keys import clean_name
 from .record import record
+from .text import clean_name
 
 if TYPE_CHECKING:
     from .store import Store

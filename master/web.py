@@ -16,13 +16,13 @@ from aiohttp import web
 
 from . import batch, protocol
 from .desk import Desk, Record
-from .display import printable
 from .extract import Part
 from .intake import Intake, Lost
 from .largeinputs import LargeInputs
 from .model import Kind, ResultSpec, Worker
 from .receive import BodyRefused, cut, read_batch, receive, spool
 from .server import NO_SESSION, admit, watched
+from .text import printable
 
 log = logging.getLogger("spe.web")
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again

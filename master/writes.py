@@ -22,9 +22,8 @@ from .changes import (
     TasksOut,
     TicketEnded,
     TicketIssued,
-    Usage,
 )
-from .model import Failure, Kind, Output, TaskState, TicketState
+from .model import Failure, Kind, Output, TaskState, TicketState, Usage
 from .numerals import typed
 from .record import record
 

@@ -25,7 +25,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..detached import follow, living, nothing_runs
+    from ..detached import follow, nothing_runs
+    from ..living import living
     from ..reader import Reader
     from ..shortfall import records
     from .report import statistics_record, summary, waiting

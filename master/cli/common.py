@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -184,8 +184,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return text == ""
     return True
-
-
-def shown(values: Mapping[str, str]) -> str:
-    """`x=1 y=a`."""
-    return " ".join(f"{name}={value}" for name, value in values.items())

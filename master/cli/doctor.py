@@ -139,7 +139,7 @@ def text(examined: Examined, quiet: bool = False) -> str:
 
 
 def _row(report: Report) -> list[object]:
-    from ..doctor import size
+    from ..text import size
 
     said = report.record()
     free = [size(room) if isinstance(room := said[key], int) else "" for key in ("home_free", "workdir_free")]

@@ -36,7 +36,8 @@ def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, 
                 _print("note", note)
         return
     from ..calling import events
-    from ..detached import living, nothing_runs
+    from ..detached import nothing_runs
+    from ..living import living
 
     folder = folder_of(file, name)
     if living(folder) is None:

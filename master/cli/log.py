@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
+from ..text import shown
 from .common import (
     as_json,
     files_there,
     folder_of,
     open_reader,
     print_json,
-    shown,
     sweep_file_by_its_long_name,
     sweep_name,
     volume,

@@ -42,7 +42,7 @@ def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: 
 
 
 def _line(row: dict[str, Any]) -> str:
-    from ..extract import human
+    from ..text import human
 
     memory, indent = human(row["memory"]), "  " * row["depth"]
     return f"  {row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}  {indent}{row['command']}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..reader import HostWork, Reader, Statistics, time_of_day
+from ..reader import HostWork, Reader, Statistics
 from ..shortfall import Reason, records
-from .common import print_json, shown, table
+from ..text import shown, time_of_day
+from .common import print_json, table
 
 if TYPE_CHECKING:
     from ..run import Outcome  # late: `spe status` needs no web server

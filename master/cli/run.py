@@ -93,8 +93,8 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
 def _detach(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
     from ..detached import LOG, start
-    from ..run import run_folder
-    from ..session import make_run_folder
+    from ..run_folder import make_run_folder
+    from ..sweep import run_folder
 
     folder = run_folder(sweep)
     make_run_folder(folder)
@@ -170,8 +170,9 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     """Run it, and print what came of it."""
     from .. import filesystem
     from ..progress import Progress
-    from ..run import Run, run_folder
-    from ..session import make_run_folder
+    from ..run import Run
+    from ..run_folder import make_run_folder
+    from ..sweep import run_folder
     from .output import results_in
     from .report import report
 

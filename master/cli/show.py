@@ -100,7 +100,7 @@ def _written(output: Output) -> str:
 
 
 def _attempt(ticket: TicketRow) -> list[object]:
-    from ..extract import human
+    from ..text import human
 
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
     seconds, cpu = ("" if one is None else f"{one:.3f}" for one in (ticket.seconds, ticket.cpu))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import as_json, folder_of, open_reader, print_json, shown, sweep_file, sweep_name, volume
+from ..text import shown
+from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool,
     Example: spe status --json
     Example: spe status --watch
     """
-    from ..detached import living
+    from ..living import living
 
     if watch and not json_:
         _watch(file, name)
@@ -56,7 +57,7 @@ def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool,
 
 def _watch(file: Path, name: str | None) -> None:
     """On a terminal in one place, else one after another as it changes; the last one stays."""
-    from ..detached import living
+    from ..living import living
 
     screen, said = None, ""
     if sys.stdout.isatty():
@@ -123,7 +124,8 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _because(reader: Reader) -> tuple[Reason, ...]:
     """Why sets wait while nothing runs."""
-    from ..detached import living, owner_of_hidden
+    from ..detached import owner_of_hidden
+    from ..living import living
     from ..model import TaskState
     from ..shortfall import Reason
 
@@ -138,8 +140,9 @@ def _because(reader: Reader) -> tuple[Reason, ...]:
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     """About the run that goes on, if there is one."""
-    from ..detached import living, owner_of_hidden
+    from ..detached import owner_of_hidden
     from ..display import pace
+    from ..living import living
 
     run = living(folder)
     if run is None:
@@ -154,7 +157,7 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
 
 def _document(folder: Path) -> dict[str, Any] | None:
     """What the master says, if there is one."""
-    from ..detached import living
+    from ..living import living
 
     if living(folder) is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from spe import config, keys, yamlfile
+from spe import config, keys, model, yamlfile
 from spe.errors import ConfigError
 
 
@@ -180,7 +180,7 @@ def test_a_key_without_a_value_has_its_default() -> None:
         ("timeout", "10min", 600.0),
         ("timeout", "1.5 h", 5400.0),
         ("timeout", "90s", 90.0),
-        ("timeout", "3x", keys.Times(3.0)),
+        ("timeout", "3x", model.Times(3.0)),
         ("grace", "2h", 7200.0),
         ("grace", "1 day", 86400.0),
         ("ping", "0", 0.0),

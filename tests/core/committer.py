@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
-from spe.model import Output, TaskState, TicketState
+from spe.changes import TaskMoved, TicketEnded, TicketIssued
+from spe.model import Output, TaskState, TicketState, Usage
 from spe.store import NewSet, Store
 
 

@@ -6,19 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from spe.changes import (
-    Change,
-    ClientCame,
-    ClientHeard,
-    ClientLeft,
-    TaskMoved,
-    TasksOut,
-    TicketEnded,
-    TicketIssued,
-    Usage,
-)
+from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued
 from spe.farm import Farm
-from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState
+from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState, Usage
 from spe.rules import Rules
 
 BROKEN = Failure("exit:1", "exit code 1", 1)

@@ -7,8 +7,8 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from spe.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssued, Usage
-from spe.model import Failure, Output, TaskState, TicketState
+from spe.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssued
+from spe.model import Failure, Output, TaskState, TicketState, Usage
 from spe.store import NewSet, Store
 
 USAGE = Usage(1.5, 1.0, 0.25, 1 << 20, 4096, 0)

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
-from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.errors import ConfigError
 from spe.gathering import PAGE, Gathering, view
 from spe.hooks import Hooks
 from spe.listening import Address, is_loopback, listen_address, own_address
-from spe.model import Failure, Host, Output, ResultSpec, TaskState, TicketState, Worker, WorkerFile
+from spe.model import Failure, Host, Output, ResultSpec, TaskState, TicketState, Usage, Worker, WorkerFile
 from spe.reader import Reader
 from spe.server import Server
 from spe.store import NewSet, Store

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from spe import calling, display
 from spe.screen import picture
+from spe.text import rate
 
 NOW = 1_800_000_000.0
 
@@ -47,7 +48,7 @@ def test_a_sweep_that_does_not_go_on_says_that_in_place_of_its_end() -> None:
     ("per_second", "text"), [(12.5, "12.5/s"), (1.0, "1/s"), (0.5, "30/min"), (0.001, "3.6/h"), (0.0001, "0.36/h")]
 )
 def test_a_rate_is_told_in_a_unit_that_can_be_read(per_second: float, text: str) -> None:
-    assert display.rate(per_second) == text
+    assert rate(per_second) == text
 
 
 @pytest.mark.parametrize(

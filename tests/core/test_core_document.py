@@ -8,10 +8,10 @@ from core_kit import BROKEN, NO_USAGE, OUT, make_farm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spe import outlook
-from spe.changes import Usage
 from spe.document import Picture
 from spe.events import REMEMBERED, Events
 from spe.farm import Farm
+from spe.model import Usage
 from spe.patch import apply, diff
 from spe.tally import BARS, NEWEST, Tally
 

@@ -15,7 +15,7 @@ from spe.intake import Intake, spool
 from spe.keep import keep_files, place_staged, stage_files
 from spe.model import Output
 from spe.parts import Begin, End
-from spe.session import private_write
+from spe.run_folder import private_write
 from syncs import Syncs
 from test_core_desk import office
 from test_core_receive import END, Post, part

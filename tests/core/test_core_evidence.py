@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.changes import Usage
 from spe.evidence import KEPT, exit_code_of, failure_of, files_of, tail_of, usage_of
 from spe.extract import Part
 from spe.keep import keep_files
-from spe.model import Output
+from spe.model import Output, Usage
 
 
 def parts(**given: bytes) -> dict[str, Part]:

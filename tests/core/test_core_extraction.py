@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from spe import keep, reextract, stored
-from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.errors import HookError
 from spe.extract import Part
 from spe.extraction import canonical, kept_file, parsed
 from spe.hooks import Hooks
 from spe.judge import Judgement, judge
 from spe.keep import keep_files
-from spe.model import Kind, Output, ResultSpec, TaskState, TicketState
+from spe.model import Kind, Output, ResultSpec, TaskState, TicketState, Usage
 from spe.reader import Reader
 from spe.reextract import Extracted, extract_again, use_results
 from spe.store import NewSet, Store

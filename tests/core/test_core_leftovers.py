@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.extract import human
 from spe.leftovers import MOST, MOST_BYTES, Left, Leftovers, parse
+from spe.text import human
 
 
 def test_files_folders_and_links_are_told_apart_and_the_others_counted() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from core_kit import until
 from spe import committing
-from spe.changes import TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.database_place import OpenDatabase
-from spe.model import Output, TaskState, TicketState
+from spe.model import Output, TaskState, TicketState, Usage
 from spe.store import NewSet, Store
 from sqlalchemy import Connection
 

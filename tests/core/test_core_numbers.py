@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spe import reader as reader_module
 from spe import schema, writes
-from spe.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued
 from spe.cli import show
 from spe.collect import result_cells
 from spe.conditions import parse
 from spe.extract import Part
 from spe.judge import judge
 from spe.listing import Listing, Wanted
-from spe.model import Kind, ResultSpec, TaskState, TicketState
+from spe.model import Kind, ResultSpec, TaskState, TicketState, Usage
 from spe.numerals import comparable
 from spe.reader import Reader
 from spe.store import NewSet, Store

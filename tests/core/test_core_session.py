@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from spe import cli
 from spe.errors import BusyError, StoreError
-from spe.session import Lock, Session, private_write
+from spe.run_folder import private_write
+from spe.session import Lock, Session
 
 
 @pytest.fixture

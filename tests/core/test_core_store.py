@@ -18,21 +18,11 @@ import pytest
 from core_kit import until, wait_until
 from needs import need, need_program, need_root
 from spe import schema, writes
-from spe.changes import (
-    UNBEGUN,
-    ClientCame,
-    ClientHeard,
-    ClientLeft,
-    Decision,
-    TaskMoved,
-    TicketEnded,
-    TicketIssued,
-    Usage,
-)
+from spe.changes import UNBEGUN, ClientCame, ClientHeard, ClientLeft, Decision, TaskMoved, TicketEnded, TicketIssued
 from spe.collect import write_results_csv
 from spe.errors import StoreError, UsageError
 from spe.leftovers import Leftovers, parse
-from spe.model import Failure, Output, TaskState, TicketState
+from spe.model import Failure, Output, TaskState, TicketState, Usage
 from spe.reader import Reader, Statistics
 from spe.store import NewSet, Store
 from sqlalchemy import event

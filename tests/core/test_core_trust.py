@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from core_kit import NO_USAGE, OUT, make_farm, outcomes, reasons, take
-from spe.changes import Usage
 from spe.errors import Fault, LaunchError
 from spe.farm import Farm
-from spe.keys import Times
-from spe.model import Failure, TaskState, Ticket
+from spe.model import Failure, TaskState, Ticket, Times, Usage
 from spe.reasons import sentences, written
 from spe.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
 from spe.standing import Standing
@@ -210,7 +208,7 @@ def test_a_sweep_is_given_up_when_as_many_sets_have_failed_as_stop_after_says() 
 
 
 def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> None:
-    from spe.keys import Times
+    from spe.model import Times
 
     farm = make_farm(6, timeout=Times(3))
     client = host(farm, "only")

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 from spe.board import Board
-from spe.changes import Decision, TaskMoved, TicketEnded, TicketIssued, Usage
+from spe.changes import Decision, TaskMoved, TicketEnded, TicketIssued
 from spe.farm import Farm
 from spe.feeding import Feeding
-from spe.model import Failure, Output, ParameterSet, Task, TaskState, Ticket, TicketState
+from spe.model import Failure, Output, ParameterSet, Task, TaskState, Ticket, TicketState, Usage
 from spe.progress import Progress
 from spe.reader import Reader
 from spe.recipe import InputChanged

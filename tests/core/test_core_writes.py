@@ -10,18 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spe import writes
-from spe.changes import (
-    Change,
-    ClientCame,
-    ClientHeard,
-    ClientLeft,
-    TaskMoved,
-    TasksOut,
-    TicketEnded,
-    TicketIssued,
-    Usage,
-)
-from spe.model import Failure, Output, TaskState, TicketState
+from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued
+from spe.model import Failure, Output, TaskState, TicketState, Usage
 from spe.store import NewSet, Store
 
 TASKS = 3

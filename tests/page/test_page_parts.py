@@ -17,9 +17,10 @@ from spe.conditions import Condition, parse
 from spe.errors import UsageError
 from spe.listing import Listing, Wanted
 from spe.model import TaskState
-from spe.page.looks import clock, seconds, volume
+from spe.page.looks import clock
 from spe.page.wishes import Wish
 from spe.store import NewSet, Store
+from spe.text import seconds, volume
 
 NAMES = ["number", "seconds", "a b", "x", "energy"]
 

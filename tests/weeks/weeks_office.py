@@ -32,7 +32,8 @@ from spe.progress import Progress
 from spe.reader import Reader
 from spe.reextract import extract_again, outdated, use_results
 from spe.run import Run, RunOptions
-from spe.session import Session, make_run_folder
+from spe.run_folder import make_run_folder
+from spe.session import Session
 from spe.store import Store
 from spe.sweep import load
 from spe.tables import write_tables

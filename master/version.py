@@ -1,0 +1,2 @@
+"""The version of spe, which everything else may ask for."""
+
