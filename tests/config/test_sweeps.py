@@ -298,10 +298,12 @@ def test_the_content_of_an_input_file_is_part_of_a_set(sweep: Write) -> None:
     assert keys(sweep(text, mesh_dat="a")) != keys(sweep(text, mesh_dat="b"))
 
 
-def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path: Path) -> None:
-    plan = sweep("command: ./sim\ninputs: {m: {file: mesh.dat}}\n", mesh_dat="a")
+@pytest.mark.parametrize("size", [1, 20_000_000], ids=["small", "too large to be kept in memory"])
+def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path: Path, size: int) -> None:
+    plan = sweep("command: ./sim\ninputs: {m: {file: mesh.dat}}\n", mesh_dat="a" * size)
     values = plan.parameters.check().first.values
     plan.key(values)
+    assert plan.work(values).inputs[0].size == size
     (tmp_path / "mesh.dat").write_text("other")
     assert "was changed while the sweep runs" in fault(lambda: plan.work(values)).what
     (tmp_path / "mesh.dat").unlink()
