@@ -63,7 +63,7 @@ def unmake(path: str, surely_ours: bool = False) -> None:
 
 
 def _mark_again(path: str, why: OSError) -> None:
-    """It could not be removed, and is still ours: mostly something came in just now, so it is in use again."""
+    """Mark a folder as ours that could not be removed: mostly as something came in just now, and it is in use again."""
     if why.errno not in (errno.ENOTEMPTY, errno.EEXIST):
         log.say("could not remove %s: %s" % (path, why.strerror))
     try:
