@@ -56,6 +56,7 @@ class Base:
             text = "the folder %s belongs to somebody else: remove it, or choose another workdir"
             raise ends.Ending(ends.WORKDIR, text % self.path)
         except OSError as fault:
+            folders.unmake(self.workdir)
             what = fault.strerror or str(fault)
             raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
 
@@ -151,9 +152,22 @@ class Base:
             self.left = clearing.remove(self.above, self.workdir, self.name, self.folder)
         except OSError as fault:
             self.left = "could not remove %s: %s" % (self.path, fault.strerror)
+        self.left = "; ".join(filter(None, (self.left, self._remove_workdir())))
         if self.left:
             log.say(self.left)
-        folders.unmake(self.workdir)
+
+    def _remove_workdir(self) -> str:
+        """Remove the workdir if it was us who made it. Return what is to be said, if that cannot be."""
+        try:
+            if anchor.is_same(os.stat(self.workdir), os.fstat(self.above)):
+                folders.unmake(self.workdir)
+                return ""
+        except OSError:  # there is none of that name
+            pass
+        if not folders.is_marked(self.above):
+            return ""
+        now = anchor.path_of(self.above, "a place that we do not know")
+        return "somebody renamed the workdir %s, which we made, to %s; it stays" % (self.workdir, now)
 
     def remove_what_is_here(self) -> None:
         """Remove all but what is owed in a home that hangs, which the next client on this host will pay."""
