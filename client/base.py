@@ -41,7 +41,7 @@ class Base:
 
     @property
     def path(self) -> str:
-        """Where it is, as long as nobody renames it."""
+        """Return where it is, as long as nobody renames it."""
         return os.path.join(self.workdir, self.name)
 
     def claim(self) -> None:
@@ -56,6 +56,7 @@ class Base:
             text = "the folder %s belongs to somebody else: remove it, or choose another workdir"
             raise ends.Ending(ends.WORKDIR, text % self.path)
         except OSError as fault:
+            folders.unmake(self.workdir)
             what = fault.strerror or str(fault)
             raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
 
@@ -107,7 +108,7 @@ class Base:
         return True
 
     def is_of(self, pid: int) -> bool:
-        """Is this the folder of that process, dead or alive? One without a lock is its as well, until it is removed."""
+        """Tell whether this is the folder of that process, dead or alive. One that was not locked yet is."""
         try:
             is_there = self.folder >= 0 and os.fstat(self.folder).st_nlink > 0
         except OSError:  # on NFS, when it is removed
@@ -115,11 +116,11 @@ class Base:
         return is_there and holder(self.folder)[1:2] in ([], [str(pid)])
 
     def note_id(self, client: str) -> None:
-        """What the master calls us."""
+        """Write down what the master calls us."""
         write(self.folder, ID, client + "\n")
 
     def client_id(self) -> str:
-        """What the master calls the client of this folder; "" when that is not known."""
+        """Return what the master calls the client of this folder; "" when that is not known."""
         return content(self.folder, ID).strip()
 
     def hand_over(self, address: Address) -> None:
@@ -129,7 +130,7 @@ class Base:
         os.rename(temporary, ADDRESS, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
     def reread(self) -> Optional[Address]:
-        """The address that was handed over, if any."""
+        """Return the address that was handed over, if any."""
         lines = content(self.folder, ADDRESS).split("\n") + [""]
         try:
             return parse_address(lines[0], lines[1]) if lines[0] else None
@@ -138,28 +139,41 @@ class Base:
             return None
 
     def owe(self, path: str) -> None:
-        """This file, elsewhere on the host, is to go when this folder goes, by whoever removes it."""
+        """Note that this file, elsewhere on the host, goes with this folder, whoever removes that."""
         write(self.folder, OWED, json.dumps(path) + "\n", os.O_APPEND)
 
     def pay(self) -> None:
-        """What it owes goes. That may lie in a home that hangs."""
+        """Delete what the folder owes; that may lie in a home that hangs."""
         clearing.pay(self.folder)
 
     def remove(self) -> None:
-        """All that is in it, and the workdir if it was us who made it. What stays is said in one line."""
+        """Remove it with all in it, and the workdir if it was us who made it. Say in one line what stays."""
         try:
             self.left = clearing.remove(self.above, self.workdir, self.name, self.folder)
         except OSError as fault:
             self.left = "could not remove %s: %s" % (self.path, fault.strerror)
+        self.left = "; ".join(filter(None, (self.left, self._remove_workdir())))
         if self.left:
             log.say(self.left)
-        folders.unmake(self.workdir)
+
+    def _remove_workdir(self) -> str:
+        """Remove the workdir if it was us who made it. Return what is to be said, if that cannot be."""
+        try:
+            if anchor.is_same(os.stat(self.workdir), os.fstat(self.above)):
+                folders.unmake(self.workdir)
+                return ""
+        except OSError:  # there is none of that name
+            pass
+        if not folders.is_marked(self.above):
+            return ""
+        now = anchor.path_of(self.above, "a place that we do not know")
+        return "somebody renamed the workdir %s, which we made, to %s; it stays" % (self.workdir, now)
 
     def remove_what_is_here(self) -> None:
-        """When the home hangs: all but what is owed there, which the next client on this host will pay."""
+        """Remove all but what is owed in a home that hangs, which the next client on this host will pay."""
         log.say("the home does not answer; what is ours in it goes when spe is here again")
         clearing.empty_but(self.folder, self.path, (OWED, LOCK))
 
     def clear_leftovers(self) -> None:
-        """What clients of any session that died on this host left in our workdir."""
+        """Remove what clients of any session that died on this host left in our workdir."""
         clearing.clear_leftovers(self.above, self.workdir, self.name)

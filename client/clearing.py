@@ -1,4 +1,4 @@
-"""Removing the folders of clients, dead ones of any session and our own; what a folder owes goes with it.
+"""Removing the folders of clients, those of dead ones of any session and our own; what a folder owes goes with it.
 
 All goes by open folders. Where others may write, the name of a folder may be another folder's at any moment.
 """
@@ -85,7 +85,7 @@ def remove(above: int, place: str, name: str, folder: int) -> str:
 
 
 def _let_go(folder: int) -> None:
-    """Whoever held this folder has done what he could: the next client that comes may try again."""
+    """Write into the lock that nobody holds this folder any more: the next client that comes tries again."""
     try:
         write(folder, LOCK, "%s\n0\n-\n" % facts.here())
     except OSError:  # the lock still names one that is about to end

@@ -12,13 +12,13 @@ _SPACE = socket.CMSG_SPACE(_NUMBERS.itemsize * len(_NUMBERS))
 
 
 def send(sock: socket.socket, name: str, folders: Tuple[int, int]) -> None:
-    """Two open folders, and the name of the second one in the first."""
+    """Send two open folders, and the name of the second one in the first."""
     sock.sendmsg([name.encode("utf-8", "surrogateescape")],
                  [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", folders))])  # fmt: skip
 
 
 def received(sock: socket.socket) -> Optional[Tuple[str, List[int]]]:
-    """Return what was sent; None when nothing was."""
+    """Return the name and the two open folders that were sent; None when nothing was."""
     sock.setblocking(False)
     try:
         name, more, _, _ = sock.recvmsg(4096, _SPACE)

@@ -62,8 +62,17 @@ def unmake(path: str, surely_ours: bool = False) -> None:
         path = os.path.dirname(path)
 
 
+def is_marked(folder: int) -> bool:
+    """Tell whether an open folder is one that we made."""
+    try:
+        os.stat(MARKER, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
 def _mark_again(path: str, why: OSError) -> None:
-    """It could not be removed, and is still ours: mostly something came in just now, so it is in use again."""
+    """Mark a folder as ours that could not be removed: mostly as something came in just now, and it is in use again."""
     if why.errno not in (errno.ENOTEMPTY, errno.EEXIST):
         log.say("could not remove %s: %s" % (path, why.strerror))
     try:

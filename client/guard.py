@@ -63,7 +63,7 @@ def guarded(
 
 
 def _inherit(base: Base, sock: socket.socket) -> None:
-    """What the client has opened is ours now."""
+    """Take over the folders that the client had opened."""
     found = entrust.received(sock)
     if found is not None:
         base.name, (base.above, base.folder) = found

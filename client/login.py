@@ -16,10 +16,7 @@ PRINT = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k,
 
 
 def environment(setup: str, folder: str) -> Dict[str, str]:
-    """The environment for tasks: ours, or what the setup makes of it, which runs in this folder.
-
-    Its files lie where we stand.
-    """
+    """Return the environment for tasks: ours, or what the setup makes of it, which runs in `folder`."""
     found = _after(setup, folder) if setup.strip() else dict(os.environ)
     return {name: value for name, value in found.items() if name not in NOT_TAKEN}
 

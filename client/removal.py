@@ -18,13 +18,13 @@ Level = Tuple[os.stat_result, str, List[str], int]
 
 
 class Left:
-    """What could not be removed: how many, and the first in words."""
+    """What could not be removed of one tree: how many things, and the first in words."""
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
 
     def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
-        """This stays."""
+        """Count one thing that stays; the first is kept in words."""
         self.count += 1
         if not self.first:
             path = os.path.join(self.top, *[one[1] for one in way], name).rstrip("/")
@@ -33,7 +33,7 @@ class Left:
             self.first = "%s: %s" % (path, fault.strerror or fault)
 
     def __str__(self) -> str:
-        """One line, "" when nothing stays."""
+        """Return one line, "" when nothing stays."""
         return self.first + (" (and %d more)" % (self.count - 1) if self.count > 1 else "")
 
 

@@ -46,6 +46,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     base = Base(options.workdir, session, options.host, options.trusted)
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
+    if os.environ.get("XDG_CACHE_HOME"):
+        os.environ["XDG_CACHE_HOME"] = os.path.abspath(os.environ["XDG_CACHE_HOME"])
     if options.detach:
         return detached(client.guarded, options.hold)
     return client.guarded(lambda code, text: None)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 from client_kit import is_alive, wait_until
 from pretend_farm import Farm, Request, task
 from shared_folder import EVE, PYTHON, SharedFolder, as_account
+from spe.client.folders import MARKER
 
 pytestmark = pytest.mark.patient
 TRUSTED = "--trust-workdir"
@@ -78,6 +81,35 @@ def test_a_folder_that_is_renamed_and_replaced_runs_nothing_and_forges_no_row(
     assert "somebody renamed our folder" in line
     assert "is not ours, and stays" in line
     assert farm.of("/bye")[0].query["left"] == [line.removeprefix("spe-client: ")]
+
+
+# As Eve. The workdir itself, which the client made, gets another name, and hers is put there with another worker in it.
+MOVE_WORKDIR = """
+import os, sys
+os.umask(0)
+os.rename(sys.argv[1], sys.argv[1] + "-moved-by-eve")
+os.makedirs(sys.argv[1] + "/" + sys.argv[2] + "/worker")
+with open(sys.argv[1] + "/" + sys.argv[2] + "/worker/prog", "w") as file:
+    file.write("#!/bin/sh\\necho EVIL; echo $0 >> %s\\n" % sys.argv[3])
+os.chmod(file.name, 0o777)
+"""
+
+
+@pytest.mark.parametrize("point", [2, 9, 20])
+def test_a_workdir_that_is_renamed_itself_runs_nothing_and_forges_no_row(
+    farm: Farm, shared: SharedFolder, point: int
+) -> None:
+    work(farm)
+    client = shared.client(farm)
+    client.workdir = shared.common / "ours"
+    farm.requests = At(point, lambda: shared.eve(MOVE_WORKDIR, client.workdir, client.base().name, shared.mark))
+    code, said = client.run(TRUSTED, "--slots", "1")
+    assert code == 0, said
+    moved = Path(f"{client.workdir}-moved-by-eve")
+    assert [path.name for path in moved.iterdir()] == [MARKER]
+    assert f"somebody renamed the workdir {client.workdir}, which we made, to {moved}; it stays" in said
+    shutil.rmtree(moved)
+    check(farm, shared)
 
 
 # As Eve. Each folder of a client has her folder's name and hers has its, thousands of times a second.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -67,6 +68,28 @@ def test_where_the_master_is_may_come_on_standard_input_before_the_session(farm:
     assert nobody.returncode == 2
     assert "must look like http://HOST:PORT" in nobody.stderr
     assert "Traceback" not in nobody.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--detach",)])
+def test_relative_paths_mean_what_they_mean_where_it_is_started(
+    farm: Farm, client: Started, more: tuple[str, ...]
+) -> None:
+    """Though the client stands elsewhere while it works."""
+    farm.config["DeleteClient"], farm.config["DeleteWorker"] = "Yes", "No"
+    farm.config["Setup"] = json.dumps("export STARTED_IN=$PWD")
+    farm.worker("prog", b"#!/bin/sh\necho $STARTED_IN; pwd\n", f"linux-{os.uname().machine}")
+    farm.add(task(1, "./prog"))
+    words = [sys.executable, client.pyz.name, "--master", farm.url, "--workdir", "work", "--log", "log", *more]
+    environment = client.environment(XDG_CACHE_HOME="cache")
+    done = subprocess.run(words, input=SESSION, text=True, capture_output=True, cwd=client.folder, env=environment)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: not client.workdir.exists())
+    began_in, here = farm.completed[1].parts["stdout"].decode().split()
+    assert began_in == ("/" if more else str(client.folder))
+    assert here.startswith(f"{client.workdir}/spe-")
+    assert "registered" in (client.folder / "log").read_text()
+    assert list(client.folder.glob("cache/spe/workers/*/prog"))
+    assert not client.pyz.exists()
 
 
 def test_a_workdir_that_cannot_be_made_is_6(farm: Farm, client: Started) -> None:
