@@ -19,13 +19,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from measure import measured, scratch
-from spe import protocol
 from spe.bundle import client_pyz
 from spe.desk import Brief, Desk
 from spe.farm import Farm
 from spe.hooks import Hooks
 from spe.judging import Judges
-from spe.model import ResultSpec, Work
+from spe.model import ResultSpec, Setup, Work
 from spe.rules import Rules
 from spe.server import Server
 from spe.store import NewSet, Store
@@ -69,7 +68,7 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
     await store.begin_plan(["x"], ["stdout"])
     hooks = Hooks(folder, RESULTS, (), ())
     farm = Farm(Rules(), *await store.next_ids())
-    setup = protocol.Setup(True, True, 30.0, 5.0, 1, 0, 0, None)
+    setup = Setup(True, True, 30.0, 5.0, 1, 0, 0, None)
     work = Work(("/bin/true",))
     brief = Brief(setup, RESULTS, lambda _: work, _key, lambda *_: None, lambda _: None)
     desk = Desk(brief, farm, store, Judges(RESULTS, (), hooks), folder)

@@ -1,19 +1,14 @@
-"""What people may do to a running sweep: `POST /act` on the page's listener, with the acting token.
+"""What people may do to a running sweep: a verb and what it is about come in, one sentence goes back.
 
-A verb and what it is about come as JSON, one sentence goes back. What becomes of a wish is decided in steering.py;
-it is on disk before it is answered.
+What becomes of a wish is decided in steering.py; it is on disk before it is answered.
 """
 
 from __future__ import annotations
 
 import difflib
-import hmac
 import json
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
-
-from aiohttp import web
 
 from .desk import Desk
 from .errors import SpeError, UsageError
@@ -23,7 +18,6 @@ from .questions import signal_tasks
 from .steering import CANCELLED, Aside
 from .text import sets
 
-log = logging.getLogger("spe.acts")
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
 MOST_TASKS = 100_000
 HAPPENED = {
@@ -55,29 +49,13 @@ async def hold_tasks(desk: Desk, numbers: Sequence[int], go_on: bool) -> str:
 
 
 class Acts:
-    """Obeys whoever has the token."""
+    """One verb each; page/acting.py lets only those in who have the token."""
 
-    def __init__(self, desk: Desk, token: str) -> None:
-        self.desk, self._token = desk, token.encode()
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
         self.yard: Yard | None = None  # as soon as the run has one
         self.stop: Callable[[bool], None] | None = None  # as Ctrl-C does; True: as a second one
         self.say: Callable[[str], None] = lambda sentence: None  # shows the user what was done to his run
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """POST /act."""
-        given = request.query.get("token", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._token):
-            self.turned_away(request)
-            return _said(403, error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)")
-        try:
-            return _said(200, said=await self.do(_order(await request.read())))
-        except SpeError as error:
-            return _said(409 if isinstance(error, UsageError) else 400, error=error.line)
-
-    def turned_away(self, request: web.Request) -> None:
-        """Who may not act, and tried to, is remembered."""
-        if request.path == "/act":
-            log.warning("somebody at %s wanted to act without the acting token", request.remote)
 
     async def do(self, order: Mapping[str, Any]) -> str:
         """Do what is said there; a sentence about it. Raises SpeError where it cannot be."""
@@ -236,15 +214,6 @@ class Acts:
         return found
 
 
-def _order(body: bytes) -> dict[str, Any]:
-    try:
-        order = json.loads(body)
-    except ValueError as error:
-        raise SpeError("the body is not JSON", todo='It is like {"do": "pause"}.') from error
-    if not isinstance(order, dict):
-        raise SpeError("the body is not a JSON object", todo='It is like {"do": "pause"}.')
-    return order
-
 
 def _numbers(order: Mapping[str, Any]) -> list[int]:
     given = order.get("tasks")
@@ -267,10 +236,3 @@ def _but(numbers: Sequence[int] | None, done: Sequence[int] | Mapping[int, Any])
     rest = sorted(set(numbers or ()) - set(done))
     shown = ", ".join(map(str, rest[:10])) + (", …" if len(rest) > 10 else "")
     return f"; not so {shown}" if rest else ""
-
-
-def _said(status: int, **body: str) -> web.Response:
-    return web.Response(
-        status=status, text=json.dumps(body, ensure_ascii=False) + "\n", content_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )  # fmt: skip

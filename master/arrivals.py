@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from . import writes
 from .changes import FilesStaged
+from .errors import Lost
 from .evidence import WHOLE, exit_code_of, failure_of, files_of, printed, usage_of, whole_outputs
 from .extract import Part
 from .farm import Farm
-from .intake import Lost
 from .judging import Judges, Verdict
 from .keep import keep_files, place_staged, stage_files
 from .model import Output, Task, TaskState, Ticket, Usage

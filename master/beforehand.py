@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from .progress import Progress
 from .reader import Reader
 from .store import Store
 from .sweep import Sweep
+from .sweep_folders import FILE
 from .workerchange import ProgramChange
 
 CHUNK = 5000  # sets that are looked up at once
@@ -103,3 +105,13 @@ def _check_failed(numbers: tuple[int, ...], folder: Path) -> None:
     if others := sorted(set(numbers) - failed):
         todo = "`spe status` names those that have failed." if failed else "No set has failed."
         raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)
+
+
+async def record_use(store: Store, sweep: Sweep) -> None:
+    """Write into the sweep's database how it was made and that it is used now. A run does so as it begins.
+
+    A folder that a file without a name made stays one: a run of it with -n does not take it from that file.
+    """
+    made = FILE if await store.meta("made") == FILE else sweep.made
+    facts = {"made": made, "line": json.dumps(sweep.line), "used": repr(time.time())}
+    await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))  # in one transaction

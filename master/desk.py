@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Set
 
-from . import protocol, scheduler
+from . import scheduler
 from .arrivals import Arrivals, Report
 from .errors import SpeError
 from .events import Events
@@ -20,7 +20,7 @@ from .farm import Farm
 from .held import Held, Idle, hold, settle
 from .judging import Judges
 from .leftovers import printable
-from .model import Client, Failure, Note, ResultSpec, Task, TaskState, Ticket, TicketState, Work, WorkerFile
+from .model import Client, Failure, Note, ResultSpec, Setup, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from .orders import Orders
 from .recipe import InputChanged
 from .record import record
@@ -40,13 +40,22 @@ LOAD_AGE = 20.0  # seconds after which a client is asked again how loaded its ho
 class Brief:
     """What the desk must know of the sweep."""
 
-    setup: protocol.Setup
+    setup: Setup
     results: tuple[ResultSpec, ...]
     work: Callable[[Mapping[str, str]], Work]
     key: Callable[[Mapping[str, str]], bytes]  # the identity of a set
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]
     keep_output: bool = False  # of each attempt all of stdout and stderr
+
+
+@record
+class Welcome:
+    """Facts for one client that has registered."""
+
+    client: str  # its ID
+    file: WorkerFile | None  # the worker for its platform
+    shell: str | None  # its set-up snippet
 
 
 @record
@@ -116,14 +125,14 @@ class Desk:
 
     # -- register
 
-    async def register(self, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> str:
-        """A client came: its configuration."""
+    async def register(self, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Welcome:
+        """A client came: what it is told of its own, beside what all are told."""
         client = self.farm.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
         self.events.note("host_up", f"{host}: a client with {slots} {'slot' if slots == 1 else 'slots'} is here", host)
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
         file = self.brief.platform_file(platform) if platform else None
-        return protocol.config(self.brief.setup, client.id, file, self.brief.shell(host, platform))
+        return Welcome(client.id, file, self.brief.shell(host, platform))
 
     def note_writers(self, host: str, who: str, where: str) -> None:
         """Warn of those who may write where a client works, once a run."""

@@ -116,3 +116,7 @@ class SilentStart(LaunchError):
 
 class HostBenched(LaunchError):
     """A host that is not started any more in this run, as its starts came to nothing."""
+
+
+class Lost(Exception):
+    """What was received is not on the disk and not in memory: it must be sent again."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from .errors import SpeError
+from .errors import Lost, SpeError
 from .extract import HEAD, Part
 from .nagging import Nagging
 from .parts import Begin, End, Event
@@ -37,10 +37,6 @@ class BodyRefused(SpeError):
     def __init__(self, status: int, what: str) -> None:
         super().__init__(what)
         self.status = status
-
-
-class Lost(Exception):
-    """What was received is not on the disk and not in memory: it must be sent again."""
 
 
 class Spool:

@@ -272,3 +272,21 @@ class Note(str):
         made = super().__new__(cls, text)
         made.kind, made.host = kind, host
         return made
+
+
+@record
+class Setup:
+    """The part of the configuration that is the same for every client of a sweep."""
+
+    delete_worker: bool
+    delete_client: bool
+    ping: float
+    grace: float
+    cores: int
+    nice: int
+    max_result: int
+    worker: str | None
+    runs_worker: bool = False
+    ask: tuple[str, ...] = ()
+    control: str = "hold"
+    files: bool = False  # clients are to list the files beside each result, too

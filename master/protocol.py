@@ -7,28 +7,9 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from .model import Input, ResultSpec, Work, WorkerFile
-from .record import record
+from .model import Input, ResultSpec, Setup, Work, WorkerFile
 
 BY_DIGEST = 64 * 1024  # inputs over this size are given by their SHA-256 to clients that ask for it
-
-
-@record
-class Setup:
-    """The part of the configuration that is the same for every client of a sweep."""
-
-    delete_worker: bool
-    delete_client: bool
-    ping: float
-    grace: float
-    cores: int
-    nice: int
-    max_result: int
-    worker: str | None
-    runs_worker: bool = False
-    ask: tuple[str, ...] = ()
-    control: str = "hold"
-    files: bool = False  # clients are to list the files beside each result, too
 
 
 def _yes(flag: bool) -> str:

@@ -14,8 +14,9 @@ from typing import NoReturn, TypeVar
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .errors import Lost
 from .extract import Part
-from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Lost, Spool, spool
+from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Spool, spool
 from .parthead import BadParts, boundary_of
 from .parts import Parser, TooMuch, whole
 

@@ -16,10 +16,10 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from . import bundle, byhand, protocol, shortfall
+from . import bundle, byhand, shortfall
 from .acts import META, Acts
 from .arrivals import place_left_over
-from .beforehand import decide_about_program
+from .beforehand import decide_about_program, record_use
 from .changes import Decision
 from .desk import Brief, Desk
 from .detached import says_into_log
@@ -37,7 +37,7 @@ from .judging import Judges
 from .launch import Early, Offer, Options
 from .listening import Address, listen_address
 from .missing import decide_about_missing
-from .model import HERE, Client, Host, TaskState, Worker
+from .model import HERE, Client, Host, Setup, TaskState, Worker
 from .page import Page
 from .progress import Progress
 from .reader import Statistics
@@ -52,7 +52,6 @@ from .shortfall import Reason
 from .standing import Standing
 from .store import Store
 from .sweep import Sweep, run_folder
-from .sweep_folders import record_use
 from .tables import bring_up_to_date
 from .web import Door
 from .workerchange import ProgramChange, keep_programs, snapshot
@@ -247,7 +246,7 @@ class Run:
 
     def _brief(self, worker: Worker | None) -> Brief:
         config = self.sweep.config
-        setup = protocol.Setup(
+        setup = Setup(
             config.delete_worker, config.delete_client, config.ping, config.grace, config.cores, config.nice,
             config.max_result, worker.name if worker else None, self.sweep.recipe.runs_worker,
             config.ask, config.control, wants_files(self.sweep.results, config.validation),

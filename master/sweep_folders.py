@@ -11,12 +11,10 @@ that is damaged or of a newer spe must not keep this sweep from running.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shlex
 import sqlite3
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,8 +25,7 @@ from .record import record
 from .text import clean_name
 
 if TYPE_CHECKING:
-    from .store import Store
-    from .sweep import Sweep
+    pass
 
 FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # by one with `name:`, or with -n
@@ -168,13 +165,3 @@ def _read_meta(path: Path) -> dict[str, str] | None:
         except sqlite3.Error:
             continue
     return None
-
-
-async def record_use(store: Store, sweep: Sweep) -> None:
-    """Write into the sweep's database how it was made and that it is used now. A run does so as it begins.
-
-    A folder that a file without a name made stays one: a run of it with -n does not take it from that file.
-    """
-    made = FILE if await store.meta("made") == FILE else sweep.made
-    facts = {"made": made, "line": json.dumps(sweep.line), "used": repr(time.time())}
-    await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))  # in one transaction

@@ -16,8 +16,9 @@ from aiohttp import web
 
 from . import batch, protocol
 from .desk import Desk, Record
+from .errors import Lost
 from .extract import Part
-from .intake import Intake, Lost
+from .intake import Intake
 from .largeinputs import LargeInputs
 from .model import Kind, ResultSpec, Worker
 from .receive import BodyRefused, cut, read_batch, receive, spool
@@ -128,7 +129,8 @@ class Door:
         if not 1 <= slots <= 100_000:
             return _text(400, "slots must be from 1 to 100000")
         cores = _number(request, "cores", 0)
-        text = await self.desk.register(host, platform, slots, request.query.get("pings") == "1", cores)
+        came = await self.desk.register(host, platform, slots, request.query.get("pings") == "1", cores)
+        text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell)
         self.desk.note_writers(host, _remark(request, "others"), _remark(request, "where"))
         return web.Response(text=text)
 

@@ -21,6 +21,7 @@ from ..run_folder import Folder
 from ..server import Server, admit
 from ..session import Secrets, Session
 from ..stream import Stream
+from .acting import Acting
 from .views import Views
 
 LOOPBACK = "127.0.0.1"
@@ -46,7 +47,8 @@ class Page:
     def __init__(self, desk: Desk, folder: Folder, secrets: Secrets, name: str) -> None:
         self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
         self.url = ""
-        self.acts = Acts(desk, secrets.act)
+        self.acts = Acts(desk)
+        self.acting = Acting(self.acts, secrets.act)
         self._picture = Picture(name, desk.farm, time.time() - desk.clock(), time.time())
         self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
         self._views = Views(desk, folder, self._picture)
@@ -57,7 +59,7 @@ class Page:
         for path, handler in self._views.routes().items():
             app.router.add_get(path, handler)
         app.router.add_get("/stream", self._stream.serve)
-        app.router.add_post("/act", self.acts.answer)
+        app.router.add_post("/act", self.acting.answer)
         Asking(self.desk).add_to(app.router)
         app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
         app.on_response_prepare.append(_say)
@@ -85,7 +87,7 @@ class Page:
         given = request.query.get("token", "").encode("utf-8", "replace")
         right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
         if not any(right):
-            self.acts.turned_away(request)
+            self.acting.turned_away(request)
             return web.Response(status=403, text=NO_TOKEN)
         admit(request)
         request["may_act"] = right[1]

@@ -35,7 +35,7 @@ class Hosts:
 
 
 def acting(at: Office, *lines: str) -> Acts:
-    acts = Acts(at.desk, "token")
+    acts = Acts(at.desk)
     acts.yard = Hosts(*lines)
     return acts
 

@@ -12,7 +12,7 @@ import pytest
 from core_kit import until
 from spe import arrivals as module
 from spe.arrivals import Report
-from spe.intake import Lost
+from spe.errors import Lost
 from test_core_desk import office
 
 

@@ -25,8 +25,7 @@ from spe.extract import Part
 from spe.farm import Farm
 from spe.hooks import Hooks
 from spe.judging import Judges, Verdict
-from spe.model import Kind, ResultSpec, Task, TaskState, TicketState, Work
-from spe.protocol import Setup
+from spe.model import Kind, ResultSpec, Setup, Task, TaskState, TicketState, Work
 from spe.reader import Reader
 from spe.rules import Rules
 from spe.run_folder import RunFolder
@@ -79,8 +78,7 @@ class Office:
         return Work(("./run", values["x"]))
 
     async def client(self, host: str) -> str:
-        config = await self.desk.register(host, "linux-x86_64", 1, True)
-        return next(line[7:] for line in config.splitlines() if line.startswith("Client="))
+        return (await self.desk.register(host, "linux-x86_64", 1, True)).client
 
     async def take(self, client: str, count: int = 1) -> list[int]:
         return [record.ticket.id for record in await self.desk.tasks(client, count, 0, lambda: True)]

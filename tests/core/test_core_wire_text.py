@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spe import protocol
 from spe.client.record import parse_tasks
-from spe.model import Input, ResultSpec, Work, WorkerFile
+from spe.model import Input, ResultSpec, Setup, Work, WorkerFile
 
-SETUP = protocol.Setup(True, False, 30.0, 180.0, 2, 5, 10**10, "pi.py")
+SETUP = Setup(True, False, 30.0, 180.0, 2, 5, 10**10, "pi.py")
 # Arguments come from files in UTF-8, and a NUL byte is refused before anything runs.
 words = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
@@ -89,7 +89,7 @@ def test_the_configuration_is_lines_of_key_and_value() -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0"), (0.5, "0.5"), (100.0, "100"), (1209600.0, "1209600")])
 def test_seconds_are_plain_numbers(seconds: float, text: str) -> None:
-    setup = protocol.Setup(True, True, seconds, seconds, 1, 0, 0, None)
+    setup = Setup(True, True, seconds, seconds, 1, 0, 0, None)
     assert f"Ping={text}\nGrace={text}\n" in protocol.config(setup, "1", None, None)
 
 

@@ -174,7 +174,7 @@ class Master:
         old = await outdated(self.store, sweep.results)
         judges = Judges(sweep.results, sweep.validate, self.hooks, old)
         self.desk = Desk(run._brief(worker), self.farm, self.store, judges, folder, lambda _: None, self.clock)
-        self.acts = Acts(self.desk, "token")
+        self.acts = Acts(self.desk)
         self.progress, self.missing = progress, mode == MISSING
         self.feeding = Feeding(sweep, self.desk, progress, decision, self._renew)
         await self.feeding.read()
@@ -191,8 +191,7 @@ class Master:
     # -- what clients do
 
     async def register(self, host: str) -> str:
-        config = await self.desk.register(host, "linux-x86_64", 2, True)
-        return next(line[7:] for line in config.splitlines() if line.startswith("Client="))
+        return (await self.desk.register(host, "linux-x86_64", 2, True)).client
 
     async def take(self, client: str, count: int) -> list[Held]:
         """The client is given tasks, and begins their programs."""
