@@ -4,14 +4,14 @@ import os
 import select
 import signal
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Iterator, List, Optional, Sequence, Tuple
 
 from . import tree
 from .post import Post
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals by which a client, or its whole host, is ended
 CHILD = int(signal.SIGCHLD)
-Posted = Tuple[Callable[..., None], Tuple[Any, ...]]
+Posted = Tuple[str, Any]  # a name, and what it is about
 
 
 class Mail:
@@ -41,9 +41,9 @@ class Mail:
         self._told_to_end = told_to_end
         self._signals = tree.file_of_signals([signal.SIGCHLD, *ENDS])
 
-    def post(self, function: Callable[..., None], arguments: Tuple[Any, ...]) -> None:
-        """From any thread: have this done by the loop."""
-        self._posted.append((function, arguments))
+    def post(self, name: str, argument: Any) -> None:
+        """From any thread: the loop is to hear of this."""
+        self._posted.append((name, argument))
         try:
             os.write(self._ring, b"\0")
         except BlockingIOError:  # full: the bell rings already
@@ -74,8 +74,7 @@ class Mail:
             if number != signal.SIGCHLD:
                 self._told_to_end(number, sender)
 
-    def take(self) -> None:
-        """Do what was posted."""
+    def posted(self) -> Iterator[Posted]:
+        """Yield what was posted."""
         while self._posted:
-            function, arguments = self._posted.popleft()
-            function(*arguments)
+            yield self._posted.popleft()

@@ -11,16 +11,15 @@ import signal
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Set
+from typing import Any, Callable, Dict, Iterator, List, Set
 
 from . import log, processes
 from .confine import ANY, refusal
+from .hands import Hands
 from .slot import Attempt
-from .talk import Talker
+from .talker import Talker
+from .tickets import Tickets
 from .wire import Line, Query
-
-if TYPE_CHECKING:
-    from .loop import Loop
 
 MOST_AT_ONCE = 16
 PIECE = 1 << 16  # bytes of output in one answer
@@ -55,8 +54,8 @@ class Plain:
 class Orders:
     """Those that came to this client."""
 
-    def __init__(self, loop: "Loop", allowed: List[str]) -> None:
-        self.loop, self.allowed = loop, allowed
+    def __init__(self, tickets: Tickets, hands: Hands, allowed: List[str]) -> None:
+        self.tickets, self.hands, self.allowed = tickets, hands, allowed
         self.carriers: Set["Carrier"] = set()
         self._seen: Set[int] = set()
         self._lock = threading.Lock()  # two threads may hear of the same
@@ -72,7 +71,7 @@ class Orders:
                     self._begin(order)
 
     def _begin(self, order: Dict[str, Any]) -> None:
-        carrier = Carrier(self.loop, order, self)
+        carrier = Carrier(order, self)
         self.carriers.add(carrier)
         carrier.start()
 
@@ -80,8 +79,8 @@ class Orders:
 class Carrier(Talker):
     """Carries out one order."""
 
-    def __init__(self, loop: "Loop", order: Dict[str, Any], orders: Orders) -> None:
-        super().__init__(loop)
+    def __init__(self, order: Dict[str, Any], orders: Orders) -> None:
+        super().__init__(orders.tickets)
         self.order, self.orders = order, orders
         self.ticket = int(order.get("ticket", 0))
         self._deeds: Dict[str, Callable[[], int]] = {
@@ -123,16 +122,16 @@ class Carrier(Talker):
     # -- the deeds
 
     def _attempt(self) -> Attempt:
-        attempt = self.loop.working.get(self.ticket)
+        attempt = self.tickets.working.get(self.ticket)
         if attempt is None:
-            waits = any(one.task.ticket == self.ticket for one in list(self.loop.ready))
+            waits = any(one.task.ticket == self.ticket for one in list(self.tickets.ready))
             raise NotDone(NOT_BEGUN if waits else FINISHED)
         return attempt
 
     def _watched(self) -> Attempt:
         """The task, whose place no other task gets while we look at it."""
         attempt, ready, end = self._attempt(), threading.Event(), time.monotonic() + BEGIN_TIME
-        self.loop.post(self.loop.watch, self.ticket, ready)
+        self.tickets.tell("watch", (self.ticket, ready))
         while not ready.wait(LOOK):
             if self._is_over():
                 raise NotDone(FINISHED)
@@ -144,28 +143,28 @@ class Carrier(Talker):
 
     def _is_over(self) -> bool:
         """Also when the client ends: then nothing runs any more."""
-        return self.loop.over is not None or (self.ticket != 0 and self.ticket not in self.loop.working)
+        return self.tickets.over is not None or (self.ticket != 0 and self.ticket not in self.tickets.working)
 
     def _processes(self) -> int:
         """As rows, one JSON object a line."""
-        rows = processes.as_rows(processes.of_tasks(self.loop.hands.pids))
+        rows = processes.as_rows(processes.of_tasks(self.orders.hands.pids))
         self._say("".join(json.dumps(row) + "\n" for row in rows).encode())
         return 0
 
     def _signal(self) -> int:
         """To all processes of the task."""
         self._attempt()
-        self.loop.post(self.loop.signal, self.ticket, int(SIGNALS[self.order["do"]]))
+        self.tickets.tell("signal", (self.ticket, int(SIGNALS[self.order["do"]])))
         return 0
 
     def _run(self) -> int:
         words = [str(word) for word in self.order["words"]]
-        folder = self._watched().folder if self.ticket else self.loop.base
+        folder = self._watched().folder if self.ticket else self.tickets.base
         why = refusal(words, self.orders.allowed, folder)
         if why:
             raise NotDone(why)
         if words == ["ps"] and ANY not in self.orders.allowed:
-            found = processes.of_tasks(self.loop.hands.pids)
+            found = processes.of_tasks(self.orders.hands.pids)
             text = processes.as_text([one for one in found if self.ticket in (0, one.ticket)])
             self._say(text.encode("utf-8", "replace"))
             return 0
@@ -226,7 +225,7 @@ class Carrier(Talker):
                 elif over:
                     return 0
                 else:
-                    self.loop.master.stopping.wait(LOOK)
+                    self.tickets.master.stopping.wait(LOOK)
 
     def _opened(self, path: str) -> Any:
         """Once it has begun."""
@@ -236,7 +235,7 @@ class Carrier(Talker):
             except FileNotFoundError:
                 if self._is_over():
                     raise NotDone(FINISHED)
-                self.loop.master.stopping.wait(LOOK)
+                self.tickets.master.stopping.wait(LOOK)
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

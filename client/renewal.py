@@ -5,25 +5,26 @@ whose program had it linked is a suspect. At its next attempt here a suspect get
 changes a file again is found guilty, and fails.
 """
 
-from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 from . import ends, log
 from .cache import Files, Worker
+from .hands import Hands
 from .originals import WORKER, Original
 from .record import Task
 from .slot import Attempt
-from .talk import Talker
-
-if TYPE_CHECKING:
-    from .loop import Loop
+from .talker import Talker
+from .tickets import Tickets
 
 
 class Renewal:
     """Lives as long as the client, and knows its originals. Its methods run in the loop's thread but for is_suspect."""
 
-    def __init__(self, loop: "Loop", worker: Optional[Worker], original: Optional[Original], folder: str) -> None:
+    def __init__(
+        self, tickets: Tickets, hands: Hands, worker: Optional[Worker], original: Optional[Original], folder: str
+    ) -> None:
         """`original`: the worker's. `folder`: where those of inputs are kept."""
-        self.loop, self.worker, self.original = loop, worker, original
+        self.tickets, self.hands, self.worker, self.original = tickets, hands, worker, original
         self.files = Files(folder, needed=self._needed)
         self._under_way: Set[str] = set()  # keys of originals that are being fetched
         self._suspects: Set[str] = set()
@@ -44,47 +45,46 @@ class Renewal:
         except KeyError:
             attempt.reason = "an input file cannot be had again: %s" % self._fault
 
-    def without_lost(self, ended: List[Attempt]) -> List[Attempt]:
-        """Give the lost ones among these attempts back to the master. Return the others."""
+    def lost_among(self, ended: List[Attempt]) -> List[Attempt]:
+        """Return the lost ones among these attempts, which the master is to have back. Their tasks are suspects."""
         lost = [one for one in ended if one.lost and not one.dropped]
-        if not lost:
-            return ended
-        self._suspects.update(_identity(one.task) for one in lost)
-        self.loop.give_up(lost, lost[0].lost)
-        return [one for one in ended if one not in lost]
+        if lost:
+            self._suspects.update(_identity(one.task) for one in lost)
+        return lost
 
     def begin(self, plain: Tuple[Any, ...]) -> None:
         """Fetch a changed original again. Each hand that notices says so, perhaps when that is done already."""
         changed = Original(*plain)
         present = self.original if changed.key == WORKER else self.files.kept.get(changed.key)
-        self.loop.hands.tell("lose", plain)
+        self.hands.tell("lose", plain)
         if present == changed and changed.key not in self._under_way:
             log.say("a program changed %s, which tasks share: it is fetched again" % changed.path)
             self._under_way.add(changed.key)
-            Fetcher(self.loop, changed.key).start()
+            Fetcher(self, changed.key).start()
 
-    def end(self, key: str, original: Optional[Original], fault: str) -> None:
-        """Go on: the original is there again, or `fault` says why not."""
+    def end(self, came: Tuple[str, Optional[Original], str]) -> None:
+        """Go on: (key, original, fault): the original is there again, or the fault says why not."""
+        key, original, fault = came
         self._under_way.discard(key)
         self._fault = fault
         if original is not None and key == WORKER:
             self.original = original
-            self.loop.hands.tell("worker", tuple(original))
+            self.hands.tell("worker", tuple(original))
 
     def _needed(self) -> Set[str]:
-        inputs = [two for one in list(self.loop.held.values()) for two in one.task.inputs]
+        inputs = [two for one in list(self.tickets.held.values()) for two in one.task.inputs]
         return {one.sha256 for one in inputs if one.sha256}
 
 
 class Fetcher(Talker):
     """Fetches one original again. A thread, as the one that asks for tasks may be held by the master for long."""
 
-    def __init__(self, loop: "Loop", key: str) -> None:
-        super().__init__(loop)
-        self._key = key
+    def __init__(self, renewal: Renewal, key: str) -> None:
+        super().__init__(renewal.tickets)
+        self._renewal, self._key = renewal, key
 
     def talk(self) -> None:
-        renewal = self.loop.renewal
+        renewal = self._renewal
         original, fault = None, ""
         try:
             if self._key != WORKER:
@@ -95,7 +95,7 @@ class Fetcher(Talker):
             fault = str(trouble)
             if self._key == WORKER:
                 raise ends.Ending(ends.WORKER, "the worker cannot be had again: %s" % fault)
-        self.loop.post(renewal.end, self._key, original, fault)
+        self.tickets.tell("renewed", (self._key, original, fault))
         self.line.close()
 
 

@@ -6,17 +6,15 @@ Under load the batches grow by themselves; with nothing to wait for, a result go
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Deque, List
+from typing import Deque, List
 
 from . import log
 from .ahead import SHORT
 from .delivery import deliver, deliver_together
 from .slot import Attempt
-from .talk import Talker
+from .talker import Talker
 from .terms import Terms
-
-if TYPE_CHECKING:
-    from .loop import Loop
+from .tickets import Tickets
 
 MOST_SINGLE = 8  # senders of large results
 MOST_TOGETHER, MOST_PARTS, MOST_BYTES = 500, 5000, 1 << 20  # attempts, parts, bytes of a batch
@@ -29,13 +27,13 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, loop: "Loop", terms: Terms) -> None:
-        self.loop, self.terms = loop, terms
+    def __init__(self, tickets: Tickets, terms: Terms) -> None:
+        self.tickets, self.terms = tickets, terms
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(loop, self) if terms.together else None
+        self._batches = Batches(tickets, self) if terms.together else None
         if self._batches:
             self._batches.start()
 
@@ -51,7 +49,7 @@ class Senders:
         with self._lock:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SINGLE:
-                self._one_more(Sender(self.loop, self))
+                self._one_more(Sender(self.tickets, self))
 
     def _one_more(self, sender: "Sender") -> None:
         try:
@@ -75,14 +73,14 @@ class Senders:
         """Nothing of them is needed here any more."""
         for attempt in attempts:
             attempt.clear()
-        self.loop.release(attempts)
+        self.tickets.release(attempts)
 
 
 class Sender(Talker):
     """One of the threads of Senders, for one result after the other."""
 
-    def __init__(self, loop: "Loop", senders: Senders) -> None:
-        super().__init__(loop)
+    def __init__(self, tickets: Tickets, senders: Senders) -> None:
+        super().__init__(tickets)
         self.senders = senders
         self.attempts: List[Attempt] = []  # what is being brought
         self.line.before = self._check
@@ -108,8 +106,8 @@ class Sender(Talker):
 class Batches(Sender):
     """The thread for small results: what has gathered while it was busy goes in one request."""
 
-    def __init__(self, loop: "Loop", senders: Senders) -> None:
-        super().__init__(loop, senders)
+    def __init__(self, tickets: Tickets, senders: Senders) -> None:
+        super().__init__(tickets, senders)
         self._waiting: Deque[Attempt] = deque()
         self._came = threading.Condition()
 
@@ -128,8 +126,8 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
-        if self.loop.pace.is_quick() and self.loop.is_busy():
-            self.loop.master.stopping.wait(SHORT)
+        if self.tickets.pace.is_quick() and self.tickets.is_busy():
+            self.tickets.master.stopping.wait(SHORT)
         return self._batch()
 
     def _batch(self) -> List[Attempt]:

@@ -15,12 +15,14 @@ from .connection import NotTheMaster, describe
 from .detach import Ready, detached
 from .hands import Hands
 from .loop import Loop
+from .orders import Orders
 from .originals import Original
 from .renewal import Renewal
 from .sending import Senders
 from .spawn import keep_files_to_ourselves
 from .talk import Asker, Pinger
 from .terms import Terms
+from .tickets import Tickets
 from .trust import Moment, Trust
 from .wire import FIRST_CONNECT, Line, Master, Query
 from .writers import NOBODY, Others
@@ -166,13 +168,14 @@ class Client:
         keep_files_to_ourselves()
         terms = Terms(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
         hands = Hands(slots, terms, trust)
-        loop = Loop(self.master, anchor.HERE, slots, worker, pace, hands)
-        loop.host_ends = self.host_ends
-        loop.load.cores, loop.holds = cores, self.config.get("Control", "hold") == "hold"
-        loop.orders.allowed = self.config.get("Ask", "").split()
-        loop.renewal = Renewal(loop, self.worker, self.original, "files")
+        tickets = Tickets(self.master, anchor.HERE, worker, slots, pace, trust)
+        tickets.load.cores, tickets.holds = cores, self.config.get("Control", "hold") == "hold"
+        orders = Orders(tickets, hands, self.config.get("Ask", "").split())
+        renewal = Renewal(tickets, hands, self.worker, self.original, "files")
+        loop = Loop(tickets, hands, orders, renewal, self.host_ends)
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        return loop.run(Asker(loop), Senders(loop, terms), Pinger(loop, every, trust))
+        asker = Asker(tickets, renewal, orders.fetch)
+        return loop.run(asker, Senders(tickets, terms), Pinger(tickets, every))
 
 
 def _told(ready: Ready, ending: ends.Ending) -> int:

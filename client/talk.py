@@ -4,22 +4,20 @@ Each has a connection of its own. They decide nothing about programs: they tell 
 """
 
 import random
-import signal
-import threading
 import time
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import Callable, Dict, List, Optional
 
 from . import ends, log, record
 from .anchor import words
 from .directory import prepare
 from .load import disk_used, memory_used, system_load
 from .originals import COPY, LARGE, Changed, Original
+from .renewal import Renewal
 from .slot import Attempt, CannotRun
-from .trust import Trust, clock
-from .wire import Query, Reply, Stopping
-
-if TYPE_CHECKING:
-    from .loop import Loop
+from .talker import Talker
+from .tickets import Tickets
+from .trust import clock
+from .wire import Line, Query, Reply
 
 WAIT = 30  # seconds that the master may hold a request for tasks; while nothing is ours it is the only one
 HOLD = 30  # seconds that the master may hold a request to be called back by
@@ -29,64 +27,25 @@ GATHER, PAUSE = 0.2, 1.0  # seconds in which new tickets gather for one ping; be
 TICKETS_A_PING = 100
 
 
-class Talker(threading.Thread):
-    """A thread whose end with an error is the end of the client."""
-
-    def __init__(self, loop: "Loop") -> None:
-        super().__init__(daemon=True)
-        self.loop = loop
-        self.line = loop.master.line()
-
-    def run(self) -> None:
-        # Signals are the loop's: while it starts a program it hears none, and each would wake one of us instead.
-        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
-        try:
-            self.talk()
-        except Stopping:
-            return
-        except ends.Ending as ending:
-            self.loop.post(self.loop.end, ending)
-        except BaseException:
-            self.loop.post(self.loop.end, ends.unforeseen())
-
-    def talk(self) -> None:
-        """What this thread does until the client ends."""
-        raise NotImplementedError
-
-    def fetch_orders(self, reply: Reply) -> None:
-        """When the master says that there are some."""
-        if reply.headers.get("Orders"):
-            self.loop.orders.fetch(self.line)
-
-    def host_facts(self) -> Query:
-        """How this host is, as far as the system tells."""
-        told = {
-            "load": self.loop.load.of_others(system_load()),
-            "memory": memory_used(),
-            "disk": disk_used(self.loop.base),
-        }
-        return [(name, "%.2f" % value) for name, value in told.items() if value is not None]
-
-    def wait_for_trust(self) -> None:
-        """After a long silence, wait until the master has said what still counts."""
-        self.loop.pinger.trust.wait(self.loop.master.stopping)
+Fetch = Callable[[Line], None]  # of the orders that the master says it has
 
 
 class Asker(Talker):
     """Asks for as many tasks as there are free slots, and fetches the files that they share."""
 
-    def __init__(self, loop: "Loop") -> None:
-        super().__init__(loop)
+    def __init__(self, tickets: Tickets, renewal: Renewal, fetch: Fetch) -> None:
+        super().__init__(tickets)
+        self._renewal, self._fetch = renewal, fetch
         self.line.before = self.wait_for_trust
 
     def talk(self) -> None:
         over = False
-        while self.loop.over is None:
-            (count, ahead), asked = self.loop.room.wait(), clock()
+        while self.tickets.over is None:
+            (count, ahead), asked = self.tickets.room.wait(), clock()
             wait = 0 if over or ahead == count else WAIT  # with work for every slot there is nothing to wait for
-            wait = wait if self.loop.holds else 0
+            wait = wait if self.tickets.holds else 0
             reply = self.line.ask("/task", self._query(count, ahead, wait), timeout=WAIT + 30.0)
-            self.fetch_orders(reply)
+            fetch_orders(reply, self.line, self._fetch)
             over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
@@ -96,7 +55,7 @@ class Asker(Talker):
                 if self._nothing_more():
                     return
             elif ahead == count:
-                self.loop.room.refuse()
+                self.tickets.room.refuse()
             else:
                 self._rest(reply)
 
@@ -104,20 +63,20 @@ class Asker(Talker):
         query: Query = [("count", count), ("wait", wait), ("extra", 1), ("files", "sha256")]
         if ahead:
             query.append(("ahead", ahead))
-        query += self.host_facts()
-        return [("worker", self.loop.worker_name), *query] if self.loop.worker_name else query
+        query += host_facts(self.tickets)
+        return [("worker", self.tickets.worker_name), *query] if self.tickets.worker_name else query
 
     def _rest(self, reply: Reply) -> None:
         seconds = _number(reply.headers.get("Retry-After"), 1.0)
-        self.loop.master.stopping.wait(max(0.05, seconds * random.uniform(1.0, 1.25)))
+        self.tickets.master.stopping.wait(max(0.05, seconds * random.uniform(1.0, 1.25)))
 
     def _nothing_more(self) -> bool:
         """The sweep is over. What we still have may be other hosts' by now: the ping will tell."""
-        if not self.loop.held:
-            self.loop.post(self.loop.end, ends.Ending(ends.OK, "the sweep is over"))
+        if not self.tickets.held:
+            self.tickets.tell("end", ends.Ending(ends.OK, "the sweep is over"))
             return True
-        self.loop.told_over()
-        self.loop.room.nothing_held.wait(ASK_AGAIN)
+        self.tickets.told_over()
+        self.tickets.room.nothing_held.wait(ASK_AGAIN)
         return False
 
     def _take(self, reply: Reply, asked: float) -> None:
@@ -125,31 +84,31 @@ class Asker(Talker):
             tasks = record.parse_tasks(reply.body)
         except record.BadRecord as fault:
             raise ends.Ending(ends.OTHER, "the master's task record cannot be read: %s" % fault)
-        attempts = [Attempt(task, self.loop.base) for task in tasks if task.ticket not in self.loop.held]
+        attempts = [Attempt(task, self.tickets.base) for task in tasks if task.ticket not in self.tickets.held]
         attempts = self._within_limit(attempts)
-        self.loop.hold(attempts, asked)
+        self.tickets.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
             if attempt.originals:  # it need not wait for the files of the next one
-                self.loop.post(self.loop.begin, [attempt])
-        self.loop.post(self.loop.begin, [one for one in attempts if not one.originals])
+                self.tickets.tell("begin", [attempt])
+        self.tickets.tell("begin", [one for one in attempts if not one.originals])
 
     def _within_limit(self, attempts: List[Attempt]) -> List[Attempt]:
         """Return as many attempts as have room here if each has files of its own, and give back the others."""
         largest = max([_shared_bytes(one) for one in attempts] or [0])
         if not largest:
             return attempts
-        most = self.loop.renewal.files.limit // largest
-        self.loop.pace.limit(most)
-        self.loop.room.change(0, 0, self.loop.pace.ahead())
-        most = max(most, self.loop.room.slots)
+        most = self._renewal.files.limit // largest
+        self.tickets.pace.limit(most)
+        self.tickets.room.change(0, 0, self.tickets.pace.ahead())
+        most = max(most, self.tickets.room.slots)
         if len(attempts) > most:
-            Returner(self.loop, attempts[most:]).start()
+            Returner(self.tickets, attempts[most:]).start()
         return attempts[:most]
 
     def _prepare(self, attempt: Attempt) -> None:
         """Fetch what a task shares, and make its directory where that takes long; else its hand does so later."""
-        renewal = self.loop.renewal
+        renewal = self._renewal
         attempt.is_suspect = renewal.is_suspect(attempt.task)
         try:
             if attempt.task.inputs:
@@ -162,7 +121,7 @@ class Asker(Talker):
             return
 
     def _originals(self, attempt: Attempt) -> Dict[str, Original]:
-        files = self.loop.renewal.files
+        files = self._renewal.files
         try:
             return {one.sha256: files.have(self.line, one.sha256) for one in attempt.task.inputs if one.sha256}
         except OSError as fault:
@@ -172,22 +131,20 @@ class Asker(Talker):
 class Pinger(Talker):
     """Says that we still work on our tickets, and hears which of them have expired."""
 
-    def __init__(self, loop: "Loop", every: float, trust: Trust) -> None:
-        super().__init__(loop)
-        self.every, self.trust = every, trust
-        self.now = threading.Event()  # set: something changed, do not wait for the next round
-        trust.ask = self.now.set
+    def __init__(self, tickets: Tickets, every: float) -> None:
+        super().__init__(tickets)
+        self.every = every
 
     def talk(self) -> None:
         began = -PAUSE
         while self.every > 0:
-            if self.now.wait(self.every):
-                self.now.clear()
-                self.loop.master.stopping.wait(min(max(GATHER, began + PAUSE - clock()), self.every / 2))
-            began, tickets = clock(), sorted(self.loop.held)
+            if self.tickets.ping_now.wait(self.every):
+                self.tickets.ping_now.clear()
+                self.tickets.master.stopping.wait(min(max(GATHER, began + PAUSE - clock()), self.every / 2))
+            began, tickets = clock(), sorted(self.tickets.held)
             for at in range(0, len(tickets), TICKETS_A_PING):
                 self._ping(tickets[at : at + TICKETS_A_PING])
-            self.loop.post(self.loop.go_on, began)
+            self.tickets.tell("go on", began)
 
     def _ping(self, tickets: List[int]) -> None:
         reply = self.line.ask("/ping", [("ticket", one) for one in tickets])
@@ -199,7 +156,7 @@ class Pinger(Talker):
                 self._ping([one])
             return
         for one in tickets if expired is None else expired:
-            self.loop.post(self.loop.drop, one)
+            self.tickets.tell("drop", one)
 
 
 class Listener(Talker):
@@ -208,33 +165,33 @@ class Listener(Talker):
     Who has none is reached by its request for tasks: ten thousand idle clients should cost a master one each.
     """
 
-    def __init__(self, loop: "Loop", every: float) -> None:
-        super().__init__(loop)
-        self.every = every
+    def __init__(self, tickets: Tickets, every: float, fetch: Fetch) -> None:
+        super().__init__(tickets)
+        self.every, self._fetch = every, fetch
 
     def talk(self) -> None:
         while self.every > 0:
-            self.loop.room.something_held.wait()
+            self.tickets.room.something_held.wait()
             began = time.monotonic()
-            query: Query = [("wait", HOLD if self.loop.holds else A_MOMENT), *self.host_facts()]
+            query: Query = [("wait", HOLD if self.tickets.holds else A_MOMENT), *host_facts(self.tickets)]
             reply = self.line.ask("/ping", query, timeout=HOLD + 30.0)
-            self.fetch_orders(reply)
+            fetch_orders(reply, self.line, self._fetch)
             for ticket in (_tickets(reply.headers.get("Expired")) or []) if reply.status == 205 else []:
-                self.loop.post(self.loop.drop, ticket)
+                self.tickets.tell("drop", ticket)
             if reply.headers.get("Idle"):
-                self.loop.post(self.loop.give_back, int(_number(reply.headers.get("Idle"), 0.0)))
-            elif not self.loop.holds:
-                self.loop.master.stopping.wait(POLL)
+                self.tickets.tell("give back", int(_number(reply.headers.get("Idle"), 0.0)))
+            elif not self.tickets.holds:
+                self.tickets.master.stopping.wait(POLL)
             elif reply.status == 204 and not reply.headers.get("Orders") and time.monotonic() - began < 1.0:
-                self.loop.master.stopping.wait(self.every)  # a master that does not hold: ask less often
+                self.tickets.master.stopping.wait(self.every)  # a master that does not hold: ask less often
 
 
 class Returner(Talker):
     """Tells the master once of tickets that will not begin here, or whose attempts do not count."""
 
-    def __init__(self, loop: "Loop", given: List[Attempt], reason: str = "") -> None:
+    def __init__(self, tickets: Tickets, given: List[Attempt], reason: str = "") -> None:
         """`reason`: why their attempts do not count, when their programs had begun."""
-        super().__init__(loop)
+        super().__init__(tickets)
         self.given, self.reason = given, reason
 
     def talk(self) -> None:
@@ -267,3 +224,19 @@ def _number(text: Optional[str], otherwise: float) -> float:
     except ValueError:
         log.say("Retry-After: %r is not a number of seconds" % text)
         return otherwise
+
+
+def host_facts(tickets: Tickets) -> Query:
+    """How this host is, as far as the system tells."""
+    told = {
+        "load": tickets.load.of_others(system_load()),
+        "memory": memory_used(),
+        "disk": disk_used(tickets.base),
+    }
+    return [(name, "%.2f" % value) for name, value in told.items() if value is not None]
+
+
+def fetch_orders(reply: Reply, line: Line, fetch: Fetch) -> None:
+    """Fetch orders when the master says that there are some."""
+    if reply.headers.get("Orders"):
+        fetch(line)

@@ -12,6 +12,7 @@ from spe.client import folders, start, trust
 from spe.client.arguments import parse
 from spe.client.base import Base
 from spe.client.load import MINUTE, OFTEN, Load
+from spe.client.tickets import Tickets
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
 
@@ -124,8 +125,8 @@ def test_a_task_of_several_cores_counts_as_so_many() -> None:
 
 def test_the_client_tells_it_how_many_cores_a_task_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Idle:
-        def __init__(self, *_: object) -> None:
-            self.load, self.orders = Load(), self
+        def __init__(self, tickets: Tickets, *_: object) -> None:
+            self.load = tickets.load
 
         def run(self, *_: object) -> int:
             return self.load.cores
