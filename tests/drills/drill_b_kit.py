@@ -137,14 +137,14 @@ class Drill:
         environment = self.environment(self.root / "master")
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120)
 
-    def start(self, *words: str) -> Drill:
-        """`spe run --hosts none`; returns when it answers."""
+    def start(self, *words: str, before: Callable[[], None] | None = None) -> Drill:
+        """`spe run --hosts none`; returns when it answers. `before`: done in its process first."""
         self.starts += 1
         with self.err.open("wb") as err:
             self.master = subprocess.Popen(
                 [sys.executable, "-m", "spe", "run", "--hosts", "none", *words],
                 cwd=self.folder, env=self.environment(self.root / "master"),
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, preexec_fn=before,
             )  # fmt: skip
         self.began = time.monotonic()
         wait_until(self._announced, "the master is up")
@@ -179,6 +179,8 @@ class Drill:
         facts = self.facts
         words = [sys.executable, str(pyz), "--master", url or facts["url"], "--host", name,
                  "--slots", str(slots), *options]  # fmt: skip
+        if facts["fingerprint"] and "--fingerprint" not in options:
+            words += ["--fingerprint", facts["fingerprint"]]
         with (place / "said").open("wb") as said:
             process = subprocess.Popen(
                 words, env=self.environment(place, **{"WHO": name, **more}), stdin=subprocess.PIPE,
