@@ -3,10 +3,10 @@
 Long tasks hide it themselves. Of short ones so many are fetched as take about a second of each slot; what is not begun
 when others have nothing to do is given back. Pure: lengths come in, a number goes out.
 """
+from .slot import SHORT
 
 SECONDS = 1.0  # of work a slot, at most
 MOST = 256  # tasks
-SHORT = 0.03  # seconds; what comes of shorter tasks is gathered
 NEAR = 0.06  # seconds of work a slot that lie ready where programs are started
 DOUBT = 3  # failures in a row
 SHARE = 0.1  # of a new length in the mean

@@ -1,21 +1,17 @@
 """Leaving a host as it was found: the client's folder, the worker it fetched, the client program; then goodbye."""
 
-import http.client
 import os
 import sys
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Optional
 
 from . import folders, log
 from .anchor import words
 from .base import Base
 from .cache import Worker
-from .connection import describe
-from .ends import Ending
+from .goodbye import say_bye
 from .patience import HOME_TIME, within
-from .wire import Master, Query
+from .wire import Master
 
-BYE_TIME = 3.0
-MOST_LEFT = 900  # characters
 _archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
 ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory
 
@@ -63,27 +59,3 @@ def own_file() -> str:
 def _delete(path: str) -> None:
     os.unlink(path)
     folders.unmake(os.path.dirname(path))
-
-
-def say_bye(master: Master, left: str = "", killed: bool = False) -> None:
-    """The last request. `left`: what stays here; `killed`: for a client that can't, or of which a part was killed."""
-    query: Query = [("left", left[:MOST_LEFT])] if left else []
-    _say(master, "/bye", query + ([("killed", 1)] if killed else []))
-
-
-def give_back(master: Master, tickets: List[int]) -> None:
-    """These end with us, and had no part in why we end."""
-    if tickets:
-        _say(master, "/back", [("ticket", one) for one in tickets])
-
-
-def _say(master: Master, path: str, query: Query) -> None:
-    """Once: nobody waits for the answer."""
-    line = master.line()
-    try:
-        line.once(path, query, timeout=BYE_TIME, connect=BYE_TIME)
-    except (OSError, http.client.HTTPException) as fault:
-        log.say("could not say %s: %s" % (path[1:], describe(fault)))
-    except Ending as ending:
-        log.say(ending.text)
-    line.close()

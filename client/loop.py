@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import ends
 from .children import Children
-from .cleanup import give_back
+from .goodbye import give_back
 from .hands import END_TIME, Hands
 from .orders import Orders
 from .renewal import Renewal

@@ -9,9 +9,8 @@ from collections import deque
 from typing import Deque, List
 
 from . import log
-from .ahead import SHORT
 from .delivery import deliver, deliver_together
-from .slot import Attempt
+from .slot import SHORT, Attempt
 from .talker import Talker
 from .terms import Terms
 from .tickets import Tickets

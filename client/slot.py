@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import facts, tree
-from .ahead import SHORT
 from .anchor import shown
 from .memory import why_killed
 from .originals import Original
@@ -259,3 +258,6 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return "SIG%d" % number
+
+
+SHORT = 0.03  # seconds; what comes of shorter tasks is gathered

@@ -10,9 +10,10 @@ from .ahead import Pace
 from .arguments import Options
 from .base import AlreadyRuns, Base
 from .cache import Worker
-from .cleanup import clean_up, is_yes, own_file, say_bye
+from .cleanup import clean_up, is_yes, own_file
 from .connection import NotTheMaster, describe
 from .detach import Ready, detached
+from .goodbye import say_bye
 from .hands import Hands
 from .loop import Loop
 from .orders import Orders

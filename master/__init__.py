@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .version import __version__
+
 TYPE_CHECKING = False  # as typing's, without loading it: `import spe` loads nothing
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -10,7 +12,6 @@ if TYPE_CHECKING:
 
     from .watching import Watch
 
-__version__ = "0.2.0"
 __all__ = ["__version__", "watch"]
 
 

@@ -13,7 +13,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from . import __version__, advice, config, yamlfile
+from . import advice, config, yamlfile
 from .collect import text_mode
 from .config import Config, InputSpec
 from .errors import ConfigError, UsageError
@@ -31,6 +31,7 @@ from .segments import Segment
 from .steps import parse_parameter_option
 from .sweep_folders import FILE, LINE, NAME, choose_for_file, choose_for_line
 from .text import clean_name
+from .version import __version__
 from .workerfile import find_worker
 from .yamlfile import Document
 

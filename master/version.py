@@ -1,2 +1,3 @@
-"""The version of spe, which everything else may ask for."""
+"""The version of spe, which everything may ask for."""
 
+__version__ = "0.2.0"

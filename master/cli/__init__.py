@@ -8,8 +8,8 @@ from importlib import import_module
 
 import click
 
-from .. import __version__
 from ..errors import SpeError
+from ..version import __version__
 from . import output
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
