@@ -29,6 +29,7 @@ class Starts:
     by_ssh: bool = True  # False: a child of ours on this machine, where there is no session to hold
     brief: int = 0  # starts in a row whose client was gone in a short time, or never came
     unfinished: int = 0  # the last ones of them in which no task was finished
+    stayed: bool = False  # a client has passed its trial: what ends the next ones may well be tasks
     blameless: bool = False  # in the last one there was no task that may have killed the client
     tries: int = 0  # starts that failed since a client of this host was up
     holds: bool = False  # its session is held open, for the rest of the run
@@ -45,10 +46,10 @@ class Starts:
         self.reached = self.reached or error.fault is Fault.LOST
         return self.reached or (error.broke_off and self.tries < MOST_HUNG)
 
-    def was_silent(self) -> None:
-        """Note a start that came to nothing before a client had registered."""
+    def was_silent(self, had_tasks: bool = False) -> None:
+        """Note a start that came to nothing; `had_tasks`: a client of it was there all the same, and had some."""
         self.tries += 1
-        self._note_brief(had_tasks=False, finished=False)
+        self._note_brief(had_tasks, finished=False)
 
     def lived(self, seconds: float, had_tasks: bool, finished: bool) -> None:
         """Note that a client is gone so many seconds after it had registered; whether it had, or finished, a task."""
@@ -77,7 +78,7 @@ class Starts:
     @property
     def is_trial(self) -> bool:
         """Whether the client of the next start gets no task until it has stayed for TRIAL seconds."""
-        return self.holds and self.brief >= HOLD_AFTER
+        return self.holds and self.brief >= HOLD_AFTER and not self.stayed
 
     @property
     def is_hopeless(self) -> bool:

@@ -82,7 +82,7 @@ class Upkeep:
             await self._note_up(life)
             return self._note_gone(life, await self._until_gone(life, keeping))
         except SilentStart as error:
-            return self._note_silent(error)
+            return self._note_silent(life, error)
         except LaunchError as error:
             return self._note_failed(error)
         finally:
@@ -118,10 +118,8 @@ class Upkeep:
         """Until its client is gone; why, where somebody says so."""
         fault = None
         try:
-            if self.host.name in self._desk.farm.on_trial:
-                await asyncio.wait([keeping], timeout=TRIAL)
-                self._desk.farm.on_trial.discard(self.host.name)
-                self._desk.wake_idle()
+            if self._starts.is_trial:
+                await self._end_trial(keeping)
             await keeping
         except LaunchError as error:
             fault = error
@@ -130,6 +128,13 @@ class Upkeep:
         elif fault is None:
             await self._until_vanished(life)
         return fault
+
+    async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
+        """Until the client has stayed for long enough without a task, or has ended."""
+        await asyncio.wait([keeping], timeout=TRIAL)
+        self._starts.stayed = not keeping.done()
+        self._desk.farm.on_trial.discard(self.host.name)
+        self._desk.wake_idle()
 
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
         for client in clients:
@@ -181,9 +186,9 @@ class Upkeep:
         self._announce_holding()
         return True
 
-    def _note_silent(self, error: SilentStart) -> bool:
+    def _note_silent(self, life: Life, error: SilentStart) -> bool:
         """A start ended without a word why; whether to make another."""
-        self._starts.was_silent()
+        self._starts.was_silent(life.has_had_tasks)
         if self._starts.is_hopeless:
             return self._bench(error)
         self.fault = error

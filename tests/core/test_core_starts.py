@@ -32,6 +32,8 @@ def test_after_two_starts_that_came_to_nothing_the_session_is_held_and_after_the
     assert starts.turns_to_holding() and starts.holds and not starts.is_hopeless
     assert not starts.turns_to_holding(), "it is said once"
     assert starts.is_trial
+    starts.stayed = True
+    assert not starts.is_trial, "one is enough"
     brief(starts, had_tasks=False)
     assert starts.is_hopeless
     error = benched(left_early("h", 2.0, held=True), starts)

@@ -236,7 +236,8 @@ def test_sets_that_kill_their_client_are_given_up_and_their_host_is_not_benched(
     kill = "kill -9 $(pgrep -u $(id -u) -f -- '--master .*--detach')"
     (sweep.folder / "work").write_text(f'#!/bin/sh\n[ "$1" -gt 2 ] && {{ echo "$1"; exit 0; }}\n{kill}\n')
     sweep.configure("", sets=4)
-    assert sweep.run("h01 slots=1") == 1
+    sweep.start("h01 slots=1")
+    assert sweep.end(240) == 1
     assert "2 of 4 sets done, 2 failed" in sweep.said and "hosts were lost while they ran it" in sweep.said
     assert "benched" not in sweep.said
 
