@@ -18,8 +18,8 @@ from pathlib import Path
 
 from master_kit import Server, master
 from measure import scratch
-from spe.bundle import client_pyz
-from spe.calling import answers, snapshot
+from spe.launch.bundle import client_pyz
+from spe.session.calling import answers, snapshot
 
 SWEEP = "command: sleep 3600\nparameters: {{repeat: {count}}}\nping: 10\n"
 PATIENCE = 120.0

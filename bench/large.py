@@ -22,9 +22,9 @@ from pathlib import Path
 from statistics import median
 
 from master_kit import Server, bare, master, on_core
-from spe.client.connection import Address
-from spe.client.multipart import Body, FilePart
-from spe.client.wire import Line, Master
+from spe.client.wire.connection import Address
+from spe.client.wire.master import Line, Master
+from spe.client.wire.multipart import Body, FilePart
 
 MB = 1 << 20
 Sent = tuple[float, float, float]  # seconds of wall time and of the server's processor, MB of memory it grew by

@@ -24,9 +24,9 @@ from statistics import median
 
 from master_kit import master
 from measure import run, scratch
-from spe.client.cache import Files
-from spe.client.connection import Address
-from spe.client.wire import Master
+from spe.client.host.cache import Files
+from spe.client.wire.connection import Address
+from spe.client.wire.master import Master
 
 MB, KB = 1 << 20, 1 << 10
 SECONDS = 0.2  # of a task

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from master_kit import Server, master
 from measure import scratch
-from spe.bundle import client_pyz
+from spe.launch.bundle import client_pyz
 
 MIDDLE, SPREAD, LONGEST = 0.05, 1.5, 4.0  # seconds, of a lognormal distribution that is cut off
 COMMAND = "sh -c 'date +%s.%N; sleep {{ x }}; date +%s.%N'"

@@ -19,16 +19,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from measure import measured, scratch
-from spe.bundle import client_pyz
-from spe.desk import Brief, Desk
-from spe.farm import Farm
-from spe.hooks import Hooks
-from spe.judging import Judges
+from spe.desk.desk import Brief, Desk
+from spe.desk.judging import Judges
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.rules import Rules
+from spe.hooks.hooks import Hooks
+from spe.launch.bundle import client_pyz
 from spe.model import ResultSpec, Setup, Work
-from spe.rules import Rules
-from spe.server import Server
-from spe.store import NewSet, Store
-from spe.web import Door
+from spe.store.store import NewSet, Store
+from spe.wire.routes import Door
+from spe.wire.server import Server
 
 SESSION = "a-session-of-the-benchmark"
 RESULTS = (ResultSpec("stdout", "stdout"),)

@@ -178,9 +178,9 @@ def processor_time(pid: int) -> float:
 
 async def fill(runs: Path) -> None:
     """A result for every set that waits, as `/bin/echo` would bring it."""
-    from spe.changes import TaskMoved, TicketEnded, TicketIssued
+    from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
     from spe.model import Output, TaskState, TicketState, Usage
-    from spe.store import Store
+    from spe.store.store import Store
 
     store = Store(runs / "sweep.db")
     store.plan = int(await store.meta("plan"))
@@ -201,7 +201,7 @@ async def fill(runs: Path) -> None:
 
 def page(runs: Path) -> float:
     """Seconds for the numbers of the page, the least of ten looks."""
-    from spe.reader import Reader
+    from spe.store.reader import Reader
 
     def look() -> None:
         with Reader(runs) as reader:
@@ -213,8 +213,8 @@ def page(runs: Path) -> float:
 
 def table(sweep: Sweep) -> float:
     """Microseconds of processor time for a line of results.csv."""
-    from spe.collect import write_results_csv
-    from spe.reader import Reader
+    from spe.results.table_files import write_results_csv
+    from spe.store.reader import Reader
 
     begun = time.process_time()
     with Reader(sweep.runs) as reader:

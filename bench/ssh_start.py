@@ -107,7 +107,7 @@ def bare_run(arguments: dict[str, object]) -> tuple[float, float, float]:
 
 def main(count: int = 30, rounds: int = 3) -> None:
     from lab import USER, Lab
-    from spe import bundle
+    from spe.launch import bundle
 
     client = bundle.client_pyz()
     found: dict[str, list[tuple[float, float, float]]] = {"bare": [], "spe run": []}

@@ -5,8 +5,9 @@ import os
 import sys
 from typing import List, NamedTuple, Optional
 
-from . import VERSION, ends, facts
-from .connection import Address, parse_address
+from . import VERSION, exits
+from .machine import facts
+from .wire.connection import Address, parse_address
 
 EPILOG = """The session ID is read from the first line of standard input, or from SPE_SESSION; never from the
 command line, where other users of the machine could read it. Example:
@@ -36,7 +37,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
     try:
         address = parse_address(url, given.fingerprint)
     except ValueError as fault:
-        raise ends.Ending(ends.USAGE, str(fault))
+        raise exits.Ending(exits.USAGE, str(fault))
     return Options(
         address=address,
         host=given.host or facts.host_name(),
@@ -98,5 +99,5 @@ def read_session() -> str:
         session = sys.stdin.readline() if sys.stdin is not None else ""
     session = session.strip()
     if not session:
-        raise ends.Ending(ends.USAGE, "no session ID: give it on standard input or in SPE_SESSION")
+        raise exits.Ending(exits.USAGE, "no session ID: give it on standard input or in SPE_SESSION")
     return session

@@ -4,13 +4,14 @@ import os
 import sys
 from typing import Callable, Dict, Optional
 
-from . import folders, log
-from .anchor import words
-from .base import Base
-from .cache import Worker
-from .goodbye import say_bye
-from .patience import HOME_TIME, within
-from .wire import Master
+from . import log
+from .host import folders
+from .host.anchor import words
+from .host.cache import Worker
+from .host.own_folder import Base
+from .machine.bounded import HOME_TIME, within
+from .wire.goodbye import say_bye
+from .wire.master import Master
 
 _archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
 ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Callable, Optional, Tuple
 
-from . import ends, log
+from . import exits, log
 
 Ready = Callable[[int, str], None]
 END = b"\0"
@@ -25,7 +25,7 @@ def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
     if child:
         os.close(writer)
         code, text = _hear(reader)
-        if holds and code == ends.OK and not text:  # a text: another client runs here, which is not our child
+        if holds and code == exits.OK and not text:  # a text: another client runs here, which is not our child
             log.say(STAYS)
             os.waitpid(child, 0)
         return code
@@ -50,7 +50,7 @@ def _hear(reader: int) -> Tuple[int, str]:
         log.say(text)
     elif not code:
         log.say("it died before it had registered")
-    return int(code or ends.OTHER), text
+    return int(code or exits.OTHER), text
 
 
 class _Teller:

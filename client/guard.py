@@ -10,11 +10,13 @@ import socket
 import time
 from typing import Any, Callable
 
-from . import ends, entrust, log, tree
-from .base import Base
-from .memory import go_first, why_killed
-from .patience import HOME_TIME, within
-from .trust import Moment
+from . import exits, log
+from .host import entrust
+from .host.own_folder import Base
+from .machine import process_tree
+from .machine.bounded import HOME_TIME, within
+from .machine.out_of_memory import go_first, why_killed
+from .wire.lease import Moment
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
@@ -30,9 +32,9 @@ def guarded(
 
     def pass_on(number: int, _: Any) -> None:
         host_ends.set(1.0)
-        tree.send(client, number)
+        process_tree.send(client, number)
 
-    tree.adopt_orphans()
+    process_tree.adopt_orphans()
     ours, theirs = socket.socketpair()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
@@ -49,7 +51,7 @@ def guarded(
     if os.WIFEXITED(status):
         code = os.WEXITSTATUS(status)
     else:
-        code, killed_by = ends.OTHER, os.WTERMSIG(status)
+        code, killed_by = exits.OTHER, os.WTERMSIG(status)
         log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
     _inherit(base, ours)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
@@ -74,8 +76,8 @@ def _work(work: Callable[[], int]) -> int:
     try:
         return work()
     except BaseException:
-        log.say(ends.unforeseen().text)
-        return ends.OTHER
+        log.say(exits.unforeseen().text)
+        return exits.OTHER
     finally:
         log.flush()
 
@@ -90,8 +92,8 @@ def _wait_for(client: int) -> int:
 def _end_all() -> None:
     end = time.monotonic() + KILL_TIME
     while time.monotonic() < end:
-        for pid in tree.own_children():
-            tree.send_tree(pid, signal.SIGKILL)
+        for pid in process_tree.own_children():
+            process_tree.send_tree(pid, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 continue

@@ -5,28 +5,31 @@ import os
 import sys
 from typing import Any, Callable, Dict, List, Optional
 
-from . import anchor, arguments, ends, facts, guard, log, login, tree
-from .ahead import Pace
+from . import arguments, exits, guard, log
 from .arguments import Options
-from .base import AlreadyRuns, Base
-from .cache import Worker
 from .cleanup import clean_up, is_yes, own_file
-from .connection import NotTheMaster, describe
 from .detach import Ready, detached
-from .goodbye import say_bye
-from .hands import Hands
-from .loop import Loop
-from .orders import Orders
-from .originals import Original
-from .renewal import Renewal
-from .sending import Senders
-from .spawn import keep_files_to_ourselves
-from .talk import Asker, Pinger
-from .terms import Terms
-from .tickets import Tickets
-from .trust import Moment, Trust
-from .wire import FIRST_CONNECT, Line, Master, Query
-from .writers import NOBODY, Others
+from .host import anchor
+from .host import setup as login
+from .host.cache import Worker
+from .host.originals import Original
+from .host.own_folder import AlreadyRuns, Base
+from .host.writers import NOBODY, Others
+from .loop.hands import Hands
+from .loop.loop import Loop
+from .loop.orders import Orders
+from .loop.prefetch import Pace
+from .loop.renewal import Renewal
+from .loop.sending import Senders
+from .loop.threads import Asker, Pinger
+from .loop.tickets import Tickets
+from .machine import facts, process_tree
+from .task.spawn import keep_files_to_ourselves
+from .task.terms import Terms
+from .wire.connection import NotTheMaster, describe
+from .wire.goodbye import say_bye
+from .wire.lease import Moment, Trust
+from .wire.master import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -43,7 +46,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         options = arguments.parse(argv)
         session = arguments.read_session()
-    except ends.Ending as ending:
+    except exits.Ending as ending:
         log.say(ending.text)
         return ending.code
     base = Base(options.workdir, session, options.host, options.trusted)
@@ -76,15 +79,15 @@ class Client:
         """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
         try:
             guard.release_signals(_end_by_signal)
-            tree.adopt_orphans()
-            tree.hear_when_orphaned()
+            process_tree.adopt_orphans()
+            process_tree.hear_when_orphaned()
             self.base.claim()
             self.began_in = anchor.shown(anchor.HERE)
             anchor.stand_in(self.base.folder)
         except AlreadyRuns:
             self.base.hand_over(self.options.address)
-            return _told(ready, ends.Ending(ends.OK, "already running here; told it the master's address"))
-        except ends.Ending as ending:
+            return _told(ready, exits.Ending(exits.OK, "already running here; told it the master's address"))
+        except exits.Ending as ending:
             return _told(ready, ending)
         return self._work_in_folder(ready)
 
@@ -98,17 +101,17 @@ class Client:
     def _work_in_folder(self, ready: Ready) -> int:
         try:
             ending = self._session(ready)
-        except ends.Ending as fault:
+        except exits.Ending as fault:
             ending = fault
         except OSError as trouble:
-            ending = ends.Ending(ends.OTHER, anchor.words(trouble))
+            ending = exits.Ending(exits.OTHER, anchor.words(trouble))
         except Exception:
-            ending = ends.unforeseen()
+            ending = exits.unforeseen()
         code = _told(ready, ending)
-        clean_up(self.master, self.base, self.config, self.worker, isinstance(ending, ends.Killed))
+        clean_up(self.master, self.base, self.config, self.worker, isinstance(ending, exits.Killed))
         return code
 
-    def _session(self, ready: Ready) -> ends.Ending:
+    def _session(self, ready: Ready) -> exits.Ending:
         self._begin_log()
         self.base.clear_leftovers()
         line = self.master.line()
@@ -119,7 +122,7 @@ class Client:
         environment = self._environment()
         self._have_worker(line)
         line.close()
-        ready(ends.OK, "")
+        ready(exits.OK, "")
         return self._loop(environment)
 
     def _begin_log(self) -> None:
@@ -152,13 +155,13 @@ class Client:
         """Every task would fail here."""
         if is_yes(self.config, "RunsWorker") and os.statvfs(anchor.HERE).f_flag & getattr(os, "ST_NOEXEC", 0):
             text = "the workdir %s is mounted noexec: workers cannot be started there"
-            raise ends.Ending(ends.WORKDIR, text % self.base.workdir)
+            raise exits.Ending(exits.WORKDIR, text % self.base.workdir)
 
     def _owe_worker(self, path: str) -> None:
         if is_yes(self.config, "DeleteWorker"):
             self.base.owe(path)
 
-    def _loop(self, environment: Dict[str, str]) -> ends.Ending:
+    def _loop(self, environment: Dict[str, str]) -> exits.Ending:
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots = max(1, self.options.slots // cores)
         worker, together = self.worker.name if self.worker else "", is_yes(self.config, "Batch")
@@ -179,7 +182,7 @@ class Client:
         return loop.run(asker, Senders(tickets, terms), Pinger(tickets, every))
 
 
-def _told(ready: Ready, ending: ends.Ending) -> int:
+def _told(ready: Ready, ending: exits.Ending) -> int:
     """Say it here, and to who waits for us to be ready (who listens to the first word only)."""
     log.say(ending.text)
     ready(ending.code, ending.text)
@@ -195,13 +198,14 @@ def register(line: Line, options: Options, others: Others = NOBODY) -> Dict[str,
     try:
         reply = line.once("/config", query, connect=FIRST_CONNECT)
     except NotTheMaster as fault:
-        raise ends.Ending(ends.CERTIFICATE, "%s: %s" % (where, fault))
+        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:
-        if isinstance(fault, ends.Ending):
+        if isinstance(fault, exits.Ending):
             raise
-        raise ends.Ending(ends.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault)))
+        raise exits.Ending(exits.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault)))
     if reply.status != 200:
-        raise ends.Ending(ends.OTHER, "the master at %s answers %d to /config: %s" % (where, reply.status, reply.text))
+        why = (where, reply.status, reply.text)
+        raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
     lines = os.fsdecode(reply.body).split("\n")  # as file names are: a worker may have an umlaut, a host no locale
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}
@@ -212,9 +216,9 @@ def _number(config: Dict[str, str], key: str, otherwise: float) -> float:
     try:
         return float(text) if text else otherwise
     except ValueError:
-        raise ends.Ending(ends.OTHER, "the master's %s=%s is not a number" % (key, text))
+        raise exits.Ending(exits.OTHER, "the master's %s=%s is not a number" % (key, text))
 
 
 def _end_by_signal(number: int, _: Any) -> None:
     """Before the loop runs, a signal ends whatever is going on."""
-    raise ends.Ending(128 + number, "ended by signal %d" % number)
+    raise exits.Ending(128 + number, "ended by signal %d" % number)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from .watching import Watch
+    from .api.watch import Watch
 
 __all__ = ["__version__", "watch"]
 
@@ -25,6 +25,6 @@ def watch(
     `changed(state, change)` is called with each change, `noted(note)` with each event, as soon as you iterate over it,
     `run()` it to its end, or `start()` it in a thread.
     """
-    from .watching import Watch, folder_of
+    from .api.watch import Watch, folder_of
 
     return Watch(folder_of(sweep), changed, noted)

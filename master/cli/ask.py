@@ -68,7 +68,7 @@ def _number(words: Sequence[str]) -> int:
 
 def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None) -> int:
     """Print a streamed answer as it comes; the exit code. Raises UsageError with the reason why there is none."""
-    from ..calling import answers
+    from ..session.calling import answers
 
     target = to or sys.stdout
     for event, data in answers(folder, path, body):

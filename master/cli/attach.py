@@ -11,7 +11,7 @@ import click
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
-    from ..reader import Statistics
+    from ..store.reader import Statistics
 
 
 @click.command()
@@ -25,10 +25,10 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..detached import follow, nothing_runs
-    from ..living import living
-    from ..reader import Reader
-    from ..shortfall import records
+    from ..dispatch.shortfall import records
+    from ..session.detached import follow, nothing_runs
+    from ..session.living import living
+    from ..store.reader import Reader
     from .report import statistics_record, summary, waiting
 
     folder = folder_of(file, name)

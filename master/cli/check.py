@@ -16,10 +16,10 @@ from .common import as_json, load, print_json, start_logging, sweep_file, sweep_
 from .run import make_options, run_options
 
 if TYPE_CHECKING:
-    from ..parameters import Census
-    from ..reader import TaskDetail
-    from ..run import RunOptions
-    from ..sweep import Sweep
+    from ..runner.run import RunOptions
+    from ..store.reader import TaskDetail
+    from ..sweep.parameters import Census
+    from ..sweep.sweep import Sweep
 
 FIRST = 3
 
@@ -65,7 +65,7 @@ def command(
 
 async def _import_hooks(sweep: Sweep) -> None:
     """Those of `collect` too, which the one set does not call."""
-    from ..hooks import Hooks
+    from ..hooks.hooks import Hooks
 
     hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
     try:
@@ -76,7 +76,7 @@ async def _import_hooks(sweep: Sweep) -> None:
 
 def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
     """The first three command lines and the last, with their places."""
-    from ..protocol import command_line
+    from ..wire.records import command_line
 
     found: list[tuple[int, str]] = []
     for place, one in enumerate(islice(sweep.parameters, FIRST), 1):
@@ -87,10 +87,10 @@ def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
 
 
 def _run_one(sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int) -> TaskDetail:
-    from ..parameters import Listed, Parameters
-    from ..progress import Progress
-    from ..reader import Reader
-    from ..run import Run
+    from ..runner.run import Run
+    from ..state.progress import Progress
+    from ..store.reader import Reader
+    from ..sweep.parameters import Listed, Parameters
 
     names = sweep.parameters.names
     one = Parameters([Listed(names, [tuple(census.first.values[n] for n in names)])])

@@ -26,7 +26,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe collect
     """
-    from ..recollect import recollect
+    from ..runner.collect_again import recollect
     from .report import empty_cells, statistics_record
 
     sweep = load(file, name=name)

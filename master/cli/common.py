@@ -14,9 +14,9 @@ import click
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from ..leftovers import Leftovers
-    from ..reader import Reader
-    from ..sweep import Sweep
+    from ..results.leftovers import Leftovers
+    from ..store.reader import Reader
+    from ..sweep.sweep import Sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
 CLIP = 48  # characters of a cell on the screen
@@ -55,7 +55,7 @@ def as_json(command: F) -> F:
 
 def load(file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), name: str | None = None) -> Sweep:
     """The sweep of a file, or of a command line; without both the one-liner that was used last here."""
-    from .. import sweep
+    from ..sweep import sweep
 
     if words:
         found = sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
@@ -75,8 +75,8 @@ def _used_last(file: Path, name: str | None) -> Sweep | None:
 
     Raises UsageError where the sweep used last is one of a file: to go on with an older one instead would surprise.
     """
-    from .. import sweep
-    from ..sweep_folders import choose_without_file
+    from ..sweep import sweep
+    from ..sweep.folders import choose_without_file
 
     chosen = choose_without_file(file.parent, name)
     if chosen is None or (name and not chosen.line):
@@ -91,20 +91,20 @@ def _used_last(file: Path, name: str | None) -> Sweep | None:
 
 def open_reader(file: Path, name: str | None) -> Reader:
     """The store of a sweep: as named, or that of the file, or the one used last."""
-    from ..reader import Reader
+    from ..store.reader import Reader
 
     return Reader(folder_of(file, name))
 
 
 def folder_of(file: Path, name: str | None) -> Path:
-    """runs/<name>/ for the reading commands, which need no valid spe.yaml. The rule is sweep_folders.py's."""
-    from ..sweep_folders import choose_for_file, choose_without_file
+    """runs/<name>/ for the reading commands, which need no valid spe.yaml. The rule is folders.py's."""
+    from ..sweep.folders import choose_for_file, choose_without_file
 
     runs = file.parent / "runs"
     if name:
         return runs / name
     if file.exists():
-        from ..yamlfile import read
+        from ..config.yaml_file import read
 
         given = read(file).data.get("name")
         chosen = choose_for_file(file.absolute().parent, given if isinstance(given, str) else None)

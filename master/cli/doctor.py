@@ -15,12 +15,12 @@ from .run import make_options, run_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..doctor import Examined, Report
+    from ..doctor.diagnosis import Examined, Report
+    from ..doctor.reach import Door
     from ..launch.offer import Offer
-    from ..launch.reach import Door
     from ..model import Host
-    from ..run import RunOptions
-    from ..sweep import Sweep
+    from ..runner.run import RunOptions
+    from ..sweep.sweep import Sweep
 
 HEAD = ("host", "verdict", "platform", "python", "cores", "load", "home free", "workdir free", "master", "home")
 
@@ -76,11 +76,11 @@ async def _look(sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions,
     """A door where the master would listen, and all hosts at once."""
     import tempfile
 
-    from ..doctor import Needs, judge
-    from ..launch.examine import examine
+    from ..doctor.diagnosis import Needs, judge
+    from ..doctor.examine import examine
+    from ..doctor.reach import Door
+    from ..doctor.script import Questions
     from ..launch.offer import Options
-    from ..launch.questions import Questions
-    from ..launch.reach import Door
 
     bind, port = _address(sweep, hosts)
     async with Door(bind, port) as door:
@@ -98,7 +98,7 @@ async def _look(sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions,
 
 def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, int]:
     """Where the master listens; None: on all addresses."""
-    from ..listening import LOOPBACK, listen_address
+    from ..runner.address import LOOPBACK, listen_address
 
     if sweep is None:
         return (LOOPBACK if all(host.is_here for host in hosts) else None), 0
@@ -107,7 +107,7 @@ def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, in
 
 
 def _offer(door: Door, bind: str | None) -> Offer:
-    from .. import bundle
+    from ..launch import bundle
     from ..launch.offer import Offer
 
     return Offer(door.port, bind, False, "", "", bundle.client_pyz())

@@ -35,9 +35,9 @@ def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, 
             for note in reader.events():
                 _print("note", note)
         return
-    from ..calling import events
-    from ..detached import nothing_runs
-    from ..living import living
+    from ..session.calling import events
+    from ..session.detached import nothing_runs
+    from ..session.living import living
 
     folder = folder_of(file, name)
     if living(folder) is None:

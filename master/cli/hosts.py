@@ -56,7 +56,7 @@ def _quoted(word: str) -> str:
 
 
 def _show(file: Path, name: str | None, json_: bool) -> None:
-    from ..calling import snapshot
+    from ..session.calling import snapshot
 
     document = snapshot(folder_of(file, name))
     if document is None:
@@ -64,7 +64,7 @@ def _show(file: Path, name: str | None, json_: bool) -> None:
     elif json_:
         print_json([{"host": host, **facts} for host, facts in document["hosts"].items()])
     else:
-        from ..display import HEAD, host_rows
+        from ..state.lines import HEAD, host_rows
 
         click.echo(table(HEAD, host_rows(document, time.time(), 100_000)), nl=False)
 

@@ -1,12 +1,16 @@
-"""spe init."""
+"""spe init: the files of a first sweep, commented, that run as they are. They lie in first_sweep/."""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from ..errors import UsageError
 from .common import volume
+
+FILES = ("spe.yaml", "params.csv", "hosts.txt", "hooks.py")
 
 
 @click.command()
@@ -20,9 +24,25 @@ def command(folder: Path, quiet: bool, verbose: int) -> None:
     \b
     Example: spe init && spe check && spe run
     """
-    from ..scaffold import write_templates
-
-    written = write_templates(folder)
+    written = write_files(folder)
     if not quiet:
         click.echo(f"wrote {', '.join(str(path) for path in written)}", err=True)
         click.echo("next: spe check", err=True)
+
+
+def write_files(folder: Path) -> list[Path]:
+    """Write the files into the folder, which is made when absent; nothing that is there is touched."""
+    if there := [name for name in FILES if (folder / name).exists()]:
+        todo = "Say it in an empty folder, or move the file away."
+        raise UsageError(f"{', '.join(there)} is there already; nothing was written", where=str(folder), todo=todo)
+    source = files(__package__) / "first_sweep"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            with (folder / name).open("x", encoding="utf-8") as file:
+                file.write((source / name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"can't be written: {error.strerror}", where=str(folder), todo="Choose another folder."
+        ) from error
+    return [folder / name for name in FILES]

@@ -24,7 +24,7 @@ from .common import (
 from .elsewhere import reading
 
 if TYPE_CHECKING:
-    from ..reader import Reader, TaskDetail, TicketRow
+    from ..store.reader import Reader, TaskDetail, TicketRow
 
 
 @click.command()

@@ -25,7 +25,7 @@ def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: 
     Example: spe ps
     Example: spe ps lab03
     """
-    from ..calling import fetch
+    from ..session.calling import fetch
 
     found = fetch(folder_of(file, name), "/processes", host=host or "")
     if json_:

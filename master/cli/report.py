@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..reader import HostWork, Reader, Statistics
-from ..shortfall import Reason, records
+from ..dispatch.shortfall import Reason, records
+from ..store.reader import HostWork, Reader, Statistics
 from ..text import shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
-    from ..run import Outcome  # late: `spe status` needs no web server
+    from ..runner.run import Outcome  # late: `spe status` needs no web server
 
 ROWS, FAILED = 10, 5
 
@@ -110,7 +110,7 @@ def _missing(outcome: Outcome) -> None:
 
 def empty_cells(folder: Path) -> str:
     """Which sets have an empty cell, for people."""
-    from ..missing import NAMED, sentence
+    from ..earlier.missing import NAMED, sentence
 
     with Reader(folder) as reader:
         return sentence(*reader.missing(NAMED))

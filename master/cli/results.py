@@ -40,8 +40,8 @@ def _write(reader: object, stream: object, json_: bool) -> None:
     import json
     from typing import BinaryIO, cast
 
-    from ..collect import csv_line, result_cells, result_head
-    from ..reader import Reader
+    from ..results.table_files import csv_line, result_cells, result_head
+    from ..store.reader import Reader
 
     reader, out = cast(Reader, reader), cast(BinaryIO, stream)
     head = result_head(reader.parameters, reader.results)

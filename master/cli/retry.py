@@ -40,7 +40,7 @@ def told_the_running_one(
     file: Path, name: str | None, numbers: tuple[int, ...], json_: bool, quiet: bool, options: dict[str, Any]
 ) -> bool:
     """Whether a run goes on that takes them; one with hosts or settings of its own is another run."""
-    from ..living import living
+    from ..session.living import living
     from .steer import steer
 
     if any(options.values()) or living(folder_of(file, name)) is None:

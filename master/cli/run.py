@@ -18,8 +18,8 @@ from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
 if TYPE_CHECKING:
     from ..launch import Early
     from ..model import Host
-    from ..run import RunOptions
-    from ..sweep import Sweep
+    from ..runner.run import RunOptions
+    from ..sweep.sweep import Sweep
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -92,9 +92,9 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
 
 def _detach(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
-    from ..detached import LOG, start
-    from ..run_folder import make_run_folder
-    from ..sweep import run_folder
+    from ..session.detached import LOG, start
+    from ..session.run_folder import make_run_folder
+    from ..sweep.sweep import run_folder
 
     folder = run_folder(sweep)
     make_run_folder(folder)
@@ -125,8 +125,8 @@ def make_options(
     _load_aiohttp()
     from ..errors import UsageError
     from ..launch import Early
-    from ..run import RunOptions
-    from ..workerchange import ProgramChange
+    from ..runner.run import RunOptions
+    from ..sweep.program_change import ProgramChange
 
     if keep and fresh:
         raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
@@ -159,7 +159,7 @@ def _load_aiohttp() -> None:
 def _hosts(given: str | None) -> tuple[Host, ...] | None:
     if given is None or given == "none":
         return None
-    from .. import hostfile
+    from ..sweep import hosts as hostfile
 
     path = _hosts_file(given)
     found = hostfile.read_hosts(path) if path else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
@@ -168,11 +168,11 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
 
 def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose: int) -> int:
     """Run it, and print what came of it."""
-    from .. import filesystem
-    from ..progress import Progress
-    from ..run import Run
-    from ..run_folder import make_run_folder
-    from ..sweep import run_folder
+    from ..runner.run import Run
+    from ..session.run_folder import make_run_folder
+    from ..state.progress import Progress
+    from ..store import filesystem
+    from ..sweep.sweep import run_folder
     from .output import results_in
     from .report import report
 

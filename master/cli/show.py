@@ -13,7 +13,7 @@ from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..model import Output
-    from ..reader import TaskDetail, TicketRow
+    from ..store.reader import TaskDetail, TicketRow
 
 ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read", "written", "exit", "reason")
 
@@ -94,7 +94,7 @@ def _spelled(output: Output) -> str:
 
 
 def _written(output: Output) -> str:
-    from ..numerals import as_written
+    from ..results.numerals import as_written
 
     return output.value if output.number is None else as_written(output.value, output.raw)
 

@@ -17,8 +17,8 @@ from .common import as_json, folder_of, open_reader, print_json, sweep_file, swe
 from .elsewhere import reading
 
 if TYPE_CHECKING:
-    from ..reader import Reader, Statistics
-    from ..shortfall import Reason
+    from ..dispatch.shortfall import Reason
+    from ..store.reader import Reader, Statistics
 
 PAUSE = 1.0  # seconds between two looks of --watch
 KILLED = "the last run ended without a word: it was killed, or its machine went down"
@@ -38,7 +38,7 @@ def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool,
     Example: spe status --json
     Example: spe status --watch
     """
-    from ..living import living
+    from ..session.living import living
 
     if watch and not json_:
         _watch(file, name)
@@ -57,11 +57,11 @@ def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool,
 
 def _watch(file: Path, name: str | None) -> None:
     """On a terminal in one place, else one after another as it changes; the last one stays."""
-    from ..living import living
+    from ..session.living import living
 
     screen, said = None, ""
     if sys.stdout.isatty():
-        from ..screen import Screen
+        from ..state.terminal import Screen
 
         screen = Screen(sys.stdout)
     try:
@@ -87,7 +87,7 @@ def _height() -> int:
 
 def record(reader: Reader) -> dict[str, Any]:
     """The sweep for programs."""
-    from ..shortfall import records
+    from ..dispatch.shortfall import records
     from .report import statistics_record
 
     document = _document(reader.folder)
@@ -124,10 +124,10 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 def _because(reader: Reader) -> tuple[Reason, ...]:
     """Why sets wait while nothing runs."""
-    from ..detached import owner_of_hidden
-    from ..living import living
+    from ..dispatch.shortfall import Reason
     from ..model import TaskState
-    from ..shortfall import Reason
+    from ..session.detached import owner_of_hidden
+    from ..session.living import living
 
     if living(reader.folder) is not None or owner_of_hidden(reader.folder):
         return ()
@@ -140,9 +140,9 @@ def _because(reader: Reader) -> tuple[Reason, ...]:
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     """About the run that goes on, if there is one."""
-    from ..detached import owner_of_hidden
-    from ..display import pace
-    from ..living import living
+    from ..session.detached import owner_of_hidden
+    from ..session.living import living
+    from ..state.lines import pace
 
     run = living(folder)
     if run is None:
@@ -157,10 +157,10 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
 
 def _document(folder: Path) -> dict[str, Any] | None:
     """What the master says, if there is one."""
-    from ..living import living
+    from ..session.living import living
 
     if living(folder) is None:
         return None
-    from ..calling import snapshot  # late: it is loaded for a run that goes on only
+    from ..session.calling import snapshot  # late: it is loaded for a run that goes on only
 
     return snapshot(folder)

@@ -16,7 +16,7 @@ MOST = 100_000
 
 def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **about: Any) -> None:
     """Tell the master that runs this sweep, and print its sentence."""
-    from ..calling import act
+    from ..session.calling import act
 
     said = act(folder_of(file, name), verb, **about)
     if json_:

@@ -29,8 +29,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     Example: spe top
     Example: spe top --at me@lab01:sweeps/pi
     """
-    from ..calling import find, snapshot
-    from ..display import plain
+    from ..session.calling import find, snapshot
+    from ..state.lines import plain
 
     folder = folder_of(file, name)
     find(folder)  # says so where nothing runs
@@ -45,9 +45,9 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 
 
 def _follow(folder: Path) -> None:
-    from ..display import counts
-    from ..screen import Screen
-    from ..watching import Watch
+    from ..api.watch import Watch
+    from ..state.lines import counts
+    from ..state.terminal import Screen
 
     watch = Watch(folder).start()
     screen = Screen(sys.stdout)

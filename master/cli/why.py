@@ -23,7 +23,7 @@ def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool,
     \b
     Example: spe why 17
     """
-    from ..reasons import why, written
+    from ..state.why import why, written
 
     with open_reader(file, name) as reader:
         task = reader.task(number)

@@ -24,6 +24,6 @@ def launcher(host: Host, offer: Offer, options: Options, holds: bool = False) ->
         from .local import LocalLauncher
 
         return LocalLauncher(host, offer, options)
-    from .ssh import SshLauncher  # paramiko takes a third of a second to load: only who needs it waits for it
+    from .ssh.ssh import SshLauncher  # paramiko takes a third of a second to load: only who needs it waits for it
 
     return SshLauncher(host, offer, options, holds)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .. import bundle
 from ..model import Host
+from . import bundle
 
 Child = subprocess.Popen[bytes]
 

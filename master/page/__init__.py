@@ -12,16 +12,16 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from ..acts import Acts
-from ..asking import Asking
-from ..desk import Desk
-from ..document import Hosts, Picture
-from ..keys import Listen
-from ..run_folder import Folder
-from ..server import Server, admit
-from ..session import Secrets, Session
-from ..stream import Stream
+from ..config.values import Listen
+from ..desk.acts import Acts
+from ..desk.desk import Desk
+from ..session.run_folder import Folder
+from ..session.session import Secrets, Session
+from ..state.document import Hosts, Picture
+from ..wire.server import Server, admit
 from .acting import Acting
+from .asking import Asking
+from .stream import Stream
 from .views import Views
 
 LOOPBACK = "127.0.0.1"

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..acts import Acts
+from ..desk.acts import Acts
 from ..errors import SpeError, UsageError
 
 log = logging.getLogger("spe.acts")

@@ -14,17 +14,18 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from .. import drawing, standing
-from ..desk import Desk
-from ..document import Picture
+from ..desk.desk import Desk
 from ..errors import SpeError, UsageError
-from ..listing import Listing
 from ..model import TaskState
-from ..reader import TaskDetail
-from ..reasons import why
-from ..run_folder import Folder, real
-from .looks import FILTERS
-from .wishes import Wish, whole
+from ..session.run_folder import Folder, real
+from ..state import blockers
+from ..state.document import Picture
+from ..state.why import why
+from ..store.listing import Listing
+from ..store.reader import TaskDetail
+from . import drawing
+from .formats import FILTERS
+from .table_query import Wish, whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,7 +37,7 @@ NEXT = 100  # tasks that are shown as the next ones
 TABS = {"": "Overview", "hosts": "Hosts", "tasks": "Tasks", "results": "Results", "next": "Next", "log": "Log"}
 SCRIPTS = ("hosts.js", "parts.js", "acts.js", "page.js")  # the last one begins
 STATIC = {"page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
-FOLDER = Path(__file__).parents[1] / "templates" / "page"
+FOLDER = Path(__file__).parent / "templates"
 
 
 class Views:
@@ -97,7 +98,7 @@ class Views:
         """Everything about one task."""
         number = whole(request.match_info["number"])
         fleet = self.picture.fleet
-        hindered = standing.of(self.desk.farm, fleet.faults if fleet else {})
+        hindered = blockers.of(self.desk.farm, fleet.faults if fleet else {})
 
         def work(listing: Listing) -> tuple[TaskDetail, list[str]]:
             found = listing.task(number)
@@ -174,7 +175,7 @@ class Views:
         from jinja2 import Environment, PackageLoader  # late: most pages of short sweeps are never looked at
 
         templates = Environment(
-            loader=PackageLoader("spe", "templates/page"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+            loader=PackageLoader("spe.page", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
         templates.filters.update(FILTERS)
         return templates

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from cli_kit import Bench, is_alive, wait_until
-from spe.living import began, living
+from spe.session.living import began, living
 
 GATED = "echo $$ >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\necho $1\n"
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from cli_kit import Bench, Started, wait_until
-from spe.sweep_folders import read_kept
+from spe.sweep.folders import read_kept
 
 LOGGING = 'echo "$1" >> "$LOG"; echo $(($1 * $1))\n'
 GATED = 'echo "$1" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo $(($1 * $1))\n'

@@ -130,7 +130,7 @@ def test_a_setup_that_fails_is_told_with_its_last_words_and_exit_3(bench: Bench)
 
 
 BROKEN = """
-from spe.farm import Farm
+from spe.dispatch.dispatch import Farm
 
 def broken(self, now):
     raise RuntimeError("silence has no consequences any more")

@@ -26,7 +26,7 @@ import encodings.utf_8_sig, importlib, json, os, pkgutil, shutil, sys
 import spe, spe.cli, spe.launch, spe.page, sqlalchemy.dialects.sqlite.pysqlite
 for package in (spe.cli, spe):
     for one in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        if one.name not in ("spe.client", "spe.workers", "spe.hookhost", "spe.__main__"):
+        if one.name not in ("spe.client", "spe.workers", "spe.hooks.child", "spe.__main__"):
             importlib.import_module(one.name)
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 said = []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli_kit import Bench, Started, wait_until
-from spe.patch import apply
+from spe.state.patch import apply
 
 GATED = (
     "echo $1 >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\n"

@@ -9,7 +9,7 @@ import pytest
 from client_kit import Started
 from pretend_farm import Farm
 from shared_folder import SharedFolder
-from spe.bundle import client_pyz
+from spe.launch.bundle import client_pyz
 
 
 @pytest.fixture

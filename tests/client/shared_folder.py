@@ -71,7 +71,7 @@ class SharedFolder:
 
     def client(self, farm: Farm, *groups: int) -> OfAccount:
         """A client of the account OURS that works in `common`."""
-        from spe.bundle import client_pyz
+        from spe.launch.bundle import client_pyz
 
         folder = self.root / f"client-{len(self._clients)}"
         folder.mkdir()

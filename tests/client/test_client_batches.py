@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import Farm, task
-from spe.client.ahead import MOST, Pace
-from spe.client.connection import parse_address
-from spe.client.wire import Master, MasterGone
+from spe.client.loop.prefetch import MOST, Pace
+from spe.client.wire.connection import parse_address
+from spe.client.wire.master import Master, MasterGone
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from spe.client.confine import refusal
+from spe.client.loop.allowed import refusal
 
 SIX = ["ls", "ps", "du", "cat", "tail", "head"]
 

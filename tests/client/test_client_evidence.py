@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from client_kit import Started
 from pretend_farm import Farm, task
-from spe.client import evidence
-from spe.client.evidence import MOST, MOST_BYTES, listing
+from spe.client.task import leftovers as evidence
+from spe.client.task.leftovers import MOST, MOST_BYTES, listing
 
 SH = ("sh", "-c")
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spe.client.directory import prepare
-from spe.client.hand import Hand
-from spe.client.originals import COPY, LARGE, LINK, WORKER, Changed, Original, link, seal
-from spe.client.place import Places
-from spe.client.post import Post
-from spe.client.record import Input, Result, Task
-from spe.client.slot import Attempt
-from spe.client.terms import Terms
-from spe.client.trust import Trust
+from spe.client.hand.channel import Post
+from spe.client.hand.hand import Hand
+from spe.client.host.originals import COPY, LARGE, LINK, WORKER, Changed, Original, link, seal
+from spe.client.task.attempt import Attempt
+from spe.client.task.directory import prepare
+from spe.client.task.place import Places
+from spe.client.task.terms import Terms
+from spe.client.wire.lease import Trust
+from spe.client.wire.task_record import Input, Result, Task
 
 SHA = "a" * 64
 LINKED = pytest.mark.parametrize("where", ["worker", "input"])

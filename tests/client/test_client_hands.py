@@ -8,10 +8,10 @@ import socket
 import subprocess
 
 import pytest
-from spe.client.hands import Hands, _One
-from spe.client.post import Post
-from spe.client.terms import Terms
-from spe.client.trust import Trust
+from spe.client.hand.channel import Post
+from spe.client.loop.hands import Hands, _One
+from spe.client.task.terms import Terms
+from spe.client.wire.lease import Trust
 
 NOTHING_YET = Terms("", {}, "", True, 0, False)
 

@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from spe.client import folders, start, trust
+from spe.client import start
 from spe.client.arguments import parse
-from spe.client.base import Base
-from spe.client.load import MINUTE, OFTEN, Load
-from spe.client.tickets import Tickets
+from spe.client.host import folders
+from spe.client.host.own_folder import Base
+from spe.client.loop.load import MINUTE, OFTEN, Load
+from spe.client.loop.tickets import Tickets
+from spe.client.wire import lease as trust
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
 

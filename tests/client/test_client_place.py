@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from client_kit import Started
 from pretend_farm import Farm, task
-from spe.client.place import LONG, Place, Places
+from spe.client.task.place import LONG, Place, Places
 
 PLATFORM = f"linux-{os.uname().machine}"
 ANOTHER = "import fcntl; fcntl.fcntl(1, fcntl.F_SETFL, 0)"

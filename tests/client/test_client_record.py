@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pretend_farm import task
-from spe.client.record import BadRecord, parse_tasks, parse_words
+from spe.client.wire.task_record import BadRecord, parse_tasks, parse_words
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 

@@ -20,7 +20,7 @@ from client_kit import Started, wait_until
 from needs import need_root
 from pretend_farm import Farm, task
 from shared_folder import OURS, PYTHON, as_account
-from spe.client import removal
+from spe.client.host import removal
 
 FS_IOC_SETFLAGS, IMMUTABLE = 0x40086602, 0x10
 
@@ -105,7 +105,7 @@ def test_all_kinds_of_files_go_and_links_are_not_followed(tmp_path: Path) -> Non
 UNWRITABLE = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
-from spe_client import removal
+from spe_client.host import removal
 os.chdir(sys.argv[1])
 for name in ("top/0000/inner", "top/0555/inner", "top/0300/inner", "top/0444/inner", "top/0111/inner/deep"):
     os.makedirs(name)

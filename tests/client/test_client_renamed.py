@@ -17,7 +17,7 @@ import pytest
 from client_kit import is_alive, wait_until
 from pretend_farm import Farm, Request, task
 from shared_folder import EVE, PYTHON, SharedFolder, as_account
-from spe.client.folders import MARKER
+from spe.client.host.folders import MARKER
 
 pytestmark = pytest.mark.patient
 TRUSTED = "--trust-workdir"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spe.client.record import Task
-from spe.client.report import remarks
-from spe.client.slot import Attempt
-from spe.client.terms import Terms
+from spe.client.task.attempt import Attempt
+from spe.client.task.report import remarks
+from spe.client.task.terms import Terms
+from spe.client.wire.task_record import Task
 
 TIMES = {"wall": 1.25, "user": 0.000522, "system": 0.0}
 

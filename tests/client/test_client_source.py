@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from needs import need
-from spe import bundle
+from spe.launch import bundle
 
 FOLDER = Path(__file__).parents[2] / "client"
-SOURCES = sorted(FOLDER.glob("*.py"))
+SOURCES = sorted(FOLDER.rglob("*.py"))
 
 # What only some systems have, and how each use of it is made safe: by a try, by hasattr, or by asking first.
 NOT_EVERYWHERE = {
@@ -33,7 +33,7 @@ FORBIDDEN = {
 
 
 def trees() -> list[tuple[str, ast.Module]]:
-    return [(path.name, ast.parse(path.read_text())) for path in SOURCES]
+    return [(path.relative_to(FOLDER).as_posix(), ast.parse(path.read_text())) for path in SOURCES]
 
 
 def test_only_the_standard_library_is_imported() -> None:
@@ -69,7 +69,7 @@ def test_what_proc_tells_is_read_where_its_absence_is_expected() -> None:
                 assert "except OSError" in text, f"{name}: {function.name} relies on /proc"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(FOLDER).as_posix())
 def test_it_is_python_3_6(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 6))
 
@@ -99,7 +99,8 @@ def test_the_one_file_is_the_same_each_time_and_holds_the_client_alone() -> None
     assert first.startswith(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
         names = archive.namelist()
-    package = [path.name for path in SOURCES if path.name not in ("__main__.py", "installed.py")]
+    inner = [path.relative_to(FOLDER).as_posix() for path in SOURCES]
+    package = [name for name in inner if name not in ("__main__.py", "installed.py")]
     expected = {f"spe_client/{name}" for name in package} | {"__main__.py"}
     assert set(names) == expected
     assert len(first) < 200_000

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spe.client import spawn as module
-from spe.client.spawn import spawn
+from spe.client.task import spawn as module
+from spe.client.task.spawn import spawn
 
 PATH = {b"PATH": os.environb[b"PATH"]}
 
@@ -137,7 +137,7 @@ def test_a_program_that_is_just_being_written_is_tried_again(tmp_path: Path) -> 
 def test_what_was_inherited_open_is_not_handed_on(tmp_path: Path) -> None:
     """In a process of its own, whose open files are its own."""
     script = (
-        "import os, sys; from spe.client import spawn\n"
+        "import os, sys; from spe.client.task import spawn\n"
         "spawn.keep_files_to_ourselves()\n"
         "null = os.open(os.devnull, os.O_RDWR)\n"
         f"pid = spawn.spawn([b'ls', b'/proc/self/fd'], {str(tmp_path)!r}, dict(os.environb), {{0: null, 1: 1, 2: 2}})\n"

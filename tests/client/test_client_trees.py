@@ -366,7 +366,7 @@ def test_it_works_where_there_is_nothing_that_only_linux_has(farm: Farm, client:
 
 WAITING = """
 import ctypes, os, select, signal, sys, time
-from spe.client import mail
+from spe.client.hand import wakeup as mail
 def nothing(*_, **__): raise OSError("no libc here")
 if sys.argv[1] == "elsewhere": ctypes.CDLL = nothing
 one = mail.Mail()
@@ -406,5 +406,6 @@ def test_a_hand_calls_no_handler_when_a_program_ends_and_programs_have_none_of_t
 
 def test_the_c_library_is_opened_before_the_client_forks_and_not_again() -> None:
     """In a hand the loader may be as a thread had left it that was just ending when the hand was forked."""
-    words = "import ctypes; from spe.client import tree; assert tree.adopt_orphans(); ctypes.CDLL = None; "
+    words = "import ctypes; from spe.client.machine import process_tree as tree; "
+    words += "assert tree.adopt_orphans(); ctypes.CDLL = None; "
     subprocess.run([sys.executable, "-c", f"{words}assert tree.adopt_orphans()"], check=True, timeout=60)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import Farm, task
-from spe.client.hand import LONGEST_WAIT
+from spe.client.hand.hand import LONGEST_WAIT
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
 SH = ("/bin/sh", "-c")

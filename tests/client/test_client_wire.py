@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import SESSION, Farm, certificate, task
-from spe.client.sending import MOST_SINGLE
-from spe.client.talk import TICKETS_A_PING
+from spe.client.loop.sending import MOST_SINGLE
+from spe.client.loop.threads import TICKETS_A_PING
 
 SH = ("/bin/sh", "-c")
 
@@ -455,7 +455,8 @@ def test_an_upload_that_breaks_off_for_ever_is_a_failure_in_the_end(farm: Farm, 
     patched.write_text(f"""
 import sys
 sys.path.insert(0, {str(client.pyz)!r})
-from spe_client import start, wire
+from spe_client import start
+from spe_client.wire import master as wire
 wire.MOST_BROKEN = 5
 sys.exit(start.main())
 """)
@@ -481,7 +482,7 @@ def test_413_is_heard_over_tls_too(tls_farm: tuple[Farm, str], make_client: Call
 
 
 def test_an_address_with_a_path_and_ipv6_is_understood(tmp_path: Path) -> None:
-    from spe.client.connection import parse_address
+    from spe.client.wire.connection import parse_address
 
     found = parse_address("https://[fd77::1]:8443/spe/", "AB:" * 31 + "AB")
     assert (found.host, found.port, found.prefix, found.fingerprint) == ("fd77::1", 8443, "/spe", "ab" * 32)

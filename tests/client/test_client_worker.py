@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import SESSION, Farm, task
-from spe.client.cache import Files
-from spe.client.connection import parse_address
-from spe.client.folders import MARKER, make, unmake
-from spe.client.lock import LockFile
-from spe.client.wire import Line, Master
+from spe.client.host.cache import Files
+from spe.client.host.folders import MARKER, make, unmake
+from spe.client.host.lock import LockFile
+from spe.client.wire.connection import parse_address
+from spe.client.wire.master import Line, Master
 
 PLATFORM = f"linux-{os.uname().machine}"
 PROGRAM = b"#!/bin/sh\necho I am the worker: $1\n"
@@ -127,7 +127,7 @@ def test_a_lock_of_a_dead_process_of_this_host_expires_at_once(worker_farm: Farm
     place = cached(client, worker_farm)
     place.parent.parent.mkdir(parents=True)
     path = f"{place.parent}.lock"
-    code = f"from spe.client.lock import LockFile; import os; LockFile({path!r}).__enter__(); os._exit(0)"
+    code = f"from spe.client.host.lock import LockFile; import os; LockFile({path!r}).__enter__(); os._exit(0)"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert Path(path).exists()
     began = time.monotonic()
@@ -172,7 +172,7 @@ def test_two_that_find_a_stale_lock_do_not_both_get_it(tmp_path: Path) -> None:
     path.write_text("far-away\n1\n2\n0\n")
     code = f"""
 import sys
-from spe.client.lock import LockFile
+from spe.client.host.lock import LockFile
 for _ in range(20):
     with LockFile({str(path)!r}, stale_after=0.5):
         number = int(open({str(counter)!r}).read())

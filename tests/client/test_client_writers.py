@@ -14,7 +14,7 @@ import pytest
 from needs import need_root
 from pretend_farm import Farm, task
 from shared_folder import EVE, GROUP, OURS, SharedFolder
-from spe.client import writers
+from spe.client.host import writers
 
 STICKY = 0o1777
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from spe import config, keys, model, yamlfile
+from spe import model
+from spe.config import config
+from spe.config import values as keys
+from spe.config import yaml_file as yamlfile
 from spe.errors import ConfigError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from spe.errors import ConfigError
-from spe.hostfile import parse_line, read_hosts
 from spe.model import Host
+from spe.sweep.hosts import parse_line, read_hosts
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from spe.program import changed_parts
-from spe.sweep import Sweep, load
+from spe.sweep.program import changed_parts
+from spe.sweep.sweep import Sweep, load
 
 FILES = frozenset(("s.py", "mod.py", "data.txt", "run.sh", "p.awk", "pkg/tool.py"))
 

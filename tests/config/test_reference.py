@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from pydantic import BaseModel
-from spe import config, yamlfile
+from spe.config import config
+from spe.config import yaml_file as yamlfile
 
 PAGE = Path(__file__).parents[2] / "docs" / "spe.yaml.md"
 SECTIONS = dict(re.findall(r"(?ms)^### `([^`]+)`\n(.*?)(?=^##|\Z)", PAGE.read_text()))

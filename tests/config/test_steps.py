@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.steps import parse_parameter_option, shortest, stepped
+from spe.config.sequences import parse_parameter_option, shortest, stepped
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from spe.cli.init import FILES as TEMPLATES
+from spe.cli.init import write_files
 from spe.errors import ConfigError, SpeError, UsageError
-from spe.scaffold import TEMPLATES, write_templates
-from spe.sweep import Sweep, from_command_line, load
+from spe.sweep.sweep import Sweep, from_command_line, load
 
 Write = Callable[..., Sweep]
 
@@ -208,7 +209,7 @@ def test_a_set_is_the_same_in_another_process_and_another_order(sweep: Write, tm
     assert all(len(key) == 16 for key in before) and len(set(before)) == 2
     moved = sweep("command: ./sim {{x}}  {{ y }}\nparameters: p.txt\n", p_txt="y|x\n4|3\n2|1\n")
     assert keys(moved) == before[::-1]
-    code = f"from spe.sweep import load; s = load(__import__('pathlib').Path({str(tmp_path)!r}))"
+    code = f"from spe.sweep.sweep import load; s = load(__import__('pathlib').Path({str(tmp_path)!r}))"
     code += "; print(*(s.key(one.values).hex() for one in s.parameters))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == [key.hex() for key in before[::-1]]
@@ -502,7 +503,7 @@ def test_a_wrong_command_line_is_told(
 
 
 def test_what_init_writes_is_a_good_sweep(tmp_path: Path) -> None:
-    written = write_templates(tmp_path / "new")
+    written = write_files(tmp_path / "new")
     assert [path.name for path in written] == list(TEMPLATES)
     plan = load(tmp_path / "new")
     assert plan.warnings == () and plan.parameters.check().count == 5
@@ -513,7 +514,7 @@ def test_what_init_writes_is_a_good_sweep(tmp_path: Path) -> None:
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "hosts.txt").write_text("mine\n")
-    error = fault(lambda: write_templates(tmp_path))
+    error = fault(lambda: write_files(tmp_path))
     assert "hosts.txt is there already; nothing was written" in error.what
     assert [path.name for path in tmp_path.iterdir()] == ["hosts.txt"]
 

@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from spe.changes import TaskMoved, TicketEnded, TicketIssued
+from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.model import Output, TaskState, TicketState, Usage
-from spe.store import NewSet, Store
+from spe.store.store import NewSet, Store
 
 
 async def main(path: Path) -> None:

@@ -6,10 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
-from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued
-from spe.farm import Farm
+from spe.dispatch.changes import (
+    Change,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    TaskMoved,
+    TasksOut,
+    TicketEnded,
+    TicketIssued,
+)
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.rules import Rules
 from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState, Usage
-from spe.rules import Rules
 
 BROKEN = Failure("exit:1", "exit code 1", 1)
 OUT = (Output("x", "1"),)

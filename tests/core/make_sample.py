@@ -7,9 +7,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from spe.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssued
+from spe.dispatch.changes import ClientCame, TaskMoved, TasksOut, TicketEnded, TicketIssued
 from spe.model import Failure, Output, TaskState, TicketState, Usage
-from spe.store import NewSet, Store
+from spe.store.store import NewSet, Store
 
 USAGE = Usage(1.5, 1.0, 0.25, 1 << 20, 4096, 0)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from core_kit import until
-from spe.acts import META, Acts
+from spe.desk.acts import META, Acts
+from spe.dispatch.steering import Aside
 from spe.errors import SpeError, UsageError
-from spe.hostfile import parse_line
-from spe.hostwatch import HostsFile
+from spe.fleet.hosts_file import HostsFile
 from spe.model import Host, TaskState
-from spe.steering import Aside
+from spe.sweep.hosts import parse_line
 from test_core_desk import Office, office
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core_kit import BROKEN, NO_USAGE, OUT, make_farm
-from spe.farm import Farm
+from spe.dispatch.dispatch import Farm
 from spe.model import TaskState, Ticket
 
 

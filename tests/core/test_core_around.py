@@ -11,16 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
-from spe.changes import TaskMoved, TicketEnded, TicketIssued
+from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.errors import ConfigError
-from spe.gathering import PAGE, Gathering, view
-from spe.hooks import Hooks
-from spe.listening import Address, is_loopback, listen_address, own_address
+from spe.hooks.hooks import Hooks
 from spe.model import Failure, Host, Output, ResultSpec, TaskState, TicketState, Usage, Worker, WorkerFile
-from spe.reader import Reader
-from spe.server import Server
-from spe.store import NewSet, Store
-from spe.workerchange import snapshot
+from spe.runner.address import Address, is_loopback, listen_address, own_address
+from spe.runner.gathering import PAGE, Gathering, view
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
+from spe.sweep.program_change import snapshot
+from spe.wire.server import Server
 
 
 def worker(folder: Path, **contents: str) -> Worker:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from core_kit import until
-from spe import arrivals as module
-from spe.arrivals import Report
+from spe.desk import arrivals as module
+from spe.desk.arrivals import Report
 from spe.errors import Lost
 from test_core_desk import office
 

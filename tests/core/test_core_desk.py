@@ -17,20 +17,20 @@ from typing import Any
 import pytest
 from core_kit import until
 from needs import need, need_program, need_root
-from spe import arrivals as arrivals_module
-from spe import desk as desk_module
-from spe.desk import Brief, Desk
+from spe.desk import arrivals as arrivals_module
+from spe.desk import desk as desk_module
+from spe.desk.desk import Brief, Desk
+from spe.desk.judging import Judges, Verdict
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.rules import Rules
+from spe.dispatch.scheduler import lease
 from spe.errors import ConfigError, SpeError
-from spe.extract import Part
-from spe.farm import Farm
-from spe.hooks import Hooks
-from spe.judging import Judges, Verdict
+from spe.hooks.hooks import Hooks
 from spe.model import Kind, ResultSpec, Setup, Task, TaskState, TicketState, Work
-from spe.reader import Reader
-from spe.rules import Rules
-from spe.run_folder import RunFolder
-from spe.scheduler import lease
-from spe.store import NewSet, Store
+from spe.results.extract import Part
+from spe.session.run_folder import RunFolder
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 
 SPECS = (ResultSpec("y"), ResultSpec("out", "out.bin", Kind.FILE))
 LATER = lease(30) + 1
@@ -84,7 +84,7 @@ class Office:
         return [record.ticket.id for record in await self.desk.tasks(client, count, 0, lambda: True)]
 
     def parts(self, y: str, out: bytes | None = None) -> dict[str, Part]:
-        """As receive.py makes them: the file lies in the spool."""
+        """As body.py makes them: the file lies in the spool."""
         self.spooled += 1
         spooled = self.folder / "incoming" / str(self.spooled)
         spooled.parent.mkdir(exist_ok=True)

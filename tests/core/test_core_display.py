@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from spe import calling, display
-from spe.screen import picture
+from spe.session import calling
+from spe.state import lines as display
+from spe.state.terminal import picture
 from spe.text import rate
 
 NOW = 1_800_000_000.0

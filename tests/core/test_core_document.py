@@ -7,13 +7,13 @@ from typing import Any
 from core_kit import BROKEN, NO_USAGE, OUT, make_farm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spe import outlook
-from spe.document import Picture
-from spe.events import REMEMBERED, Events
-from spe.farm import Farm
+from spe.desk.events import REMEMBERED, Events
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.tally import BARS, NEWEST, Tally
 from spe.model import Usage
-from spe.patch import apply, diff
-from spe.tally import BARS, NEWEST, Tally
+from spe.state import forecast as outlook
+from spe.state.document import Picture
+from spe.state.patch import apply, diff
 
 LEAVES = st.booleans() | st.integers() | st.text("xy", max_size=3) | st.lists(st.integers() | st.none(), max_size=3)
 NAMES = st.sampled_from("abcd")

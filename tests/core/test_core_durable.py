@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from core_kit import until
-from spe import arrivals as arrivals_module
-from spe.extract import HEAD, Part
-from spe.intake import Intake, spool
-from spe.keep import keep_files, place_staged, stage_files
+from spe.desk import arrivals as arrivals_module
 from spe.model import Output
-from spe.parts import Begin, End
-from spe.run_folder import private_write
+from spe.results.extract import HEAD, Part
+from spe.results.kept_files import keep_files, place_staged, stage_files
+from spe.session.run_folder import private_write
+from spe.wire.intake import Intake, spool
+from spe.wire.multipart import Begin, End
 from syncs import Syncs
 from test_core_desk import office
 from test_core_receive import END, Post, part
@@ -41,7 +41,7 @@ def test_a_large_result_is_on_disk_before_anybody_looks_at_it(
 def test_what_comes_after_the_last_sync_of_a_large_result_is_synced_at_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spe.intake.SYNC_EVERY", 300_000)
+    monkeypatch.setattr("spe.wire.intake.SYNC_EVERY", 300_000)
     syncs = Syncs(monkeypatch)
 
     async def run() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.evidence import KEPT, exit_code_of, failure_of, files_of, tail_of, usage_of
-from spe.extract import Part
-from spe.keep import keep_files
 from spe.model import Output, Usage
+from spe.results.evidence import KEPT, exit_code_of, failure_of, files_of, tail_of, usage_of
+from spe.results.extract import Part
+from spe.results.kept_files import keep_files
 
 
 def parts(**given: bytes) -> dict[str, Part]:

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spe import keep, reextract, stored
-from spe.changes import TaskMoved, TicketEnded, TicketIssued
+from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
+from spe.earlier import extract_again as reextract
+from spe.earlier.extract_again import Extracted, extract_again, use_results
 from spe.errors import HookError
-from spe.extract import Part
-from spe.extraction import canonical, kept_file, parsed
-from spe.hooks import Hooks
-from spe.judge import Judgement, judge
-from spe.keep import keep_files
+from spe.hooks.hooks import Hooks
 from spe.model import Kind, Output, ResultSpec, TaskState, TicketState, Usage
-from spe.reader import Reader
-from spe.reextract import Extracted, extract_again, use_results
-from spe.store import NewSet, Store
+from spe.results import kept_files as keep
+from spe.results.extract import Part
+from spe.results.extraction import canonical, kept_file, parsed
+from spe.results.judge import Judgement, judge
+from spe.results.kept_files import keep_files
+from spe.store import stored
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 
 SAMPLES = Path(__file__).parent / "samples"
 PRINTED = b"slope = 2.5\n"
@@ -347,7 +349,7 @@ def test_a_result_that_comes_meanwhile_stands_above_what_was_extracted(bench: Be
 def test_a_regex_that_hangs_fails_its_set_for_now_and_loses_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spe.hooks.REGEX_LIMIT", 3.0)
+    monkeypatch.setattr("spe.hooks.hooks.REGEX_LIMIT", 3.0)
     hangs = ResultSpec("out", regex=r"(x+x+)+y")
 
     async def run() -> None:
@@ -363,7 +365,7 @@ def test_a_regex_that_hangs_fails_its_set_for_now_and_loses_nothing(
 
 
 def test_a_regex_that_hangs_everywhere_ends_the_extraction(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spe.hooks.REGEX_LIMIT", 1.0)
+    monkeypatch.setattr("spe.hooks.hooks.REGEX_LIMIT", 1.0)
 
     async def run() -> None:
         await bench.plan(5)

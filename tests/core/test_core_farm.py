@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from core_kit import BROKEN, NO_USAGE, OUT, Replay, make_farm, outcomes, reasons, take
-from spe.changes import ClientLeft, TaskMoved, TicketEnded
-from spe.farm import MAX_LOST, Farm
+from spe.dispatch.black_holes import SUSPECT_AFTER
+from spe.dispatch.changes import ClientLeft, TaskMoved, TicketEnded
+from spe.dispatch.dispatch import MAX_LOST, Farm
+from spe.dispatch.rules import Rules
+from spe.dispatch.scheduler import AFTER_TIMEOUT, lease
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
-from spe.rules import Rules
-from spe.scheduler import AFTER_TIMEOUT, lease
-from spe.trust import SUSPECT_AFTER
 
 
 def fail(farm: Farm, ticket: Ticket, kind: str = "exit:1", now: float = 0.0) -> bool:

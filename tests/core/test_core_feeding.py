@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from core_kit import until
-from spe import arrivals as arrivals_module
-from spe import feeding as feeding_module
-from spe.changes import Decision
-from spe.feeding import Feeding
-from spe.progress import Progress
-from spe.store import Store
-from spe.sweep import Sweep, load
+from spe.desk import arrivals as arrivals_module
+from spe.dispatch.changes import Decision
+from spe.runner import feeding as feeding_module
+from spe.runner.feeding import Feeding
+from spe.state.progress import Progress
+from spe.store.store import Store
+from spe.sweep.sweep import Sweep, load
 from test_core_acts import acting, fail, say, states
 from test_core_desk import Office
 

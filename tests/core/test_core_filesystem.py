@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from lab.mounts import mounts
-from spe import filesystem
-from spe.store import Store
+from spe.store import filesystem
+from spe.store.store import Store
 
 LINES = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /home rw,relatime shared:9 master:2 - nfs4 server:/export/home rw,vers=4.2

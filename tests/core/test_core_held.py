@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from spe import held
-from spe.held import Held, Idle, hold, settle
+from spe.desk import long_poll as held
+from spe.desk.long_poll import Held, Idle, hold, settle
 
 
 def test_a_request_that_is_held_ends_no_later_than_asked_and_together_with_its_like(

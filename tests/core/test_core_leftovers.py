@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.leftovers import MOST, MOST_BYTES, Left, Leftovers, parse
+from spe.results.leftovers import MOST, MOST_BYTES, Left, Leftovers, parse
 from spe.text import human
 
 

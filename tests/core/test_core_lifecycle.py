@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import spe
-from spe.lifecycle import (
+from spe.dispatch.lifecycle import (
     LIVE,
     TASK_MOVES,
     TICKET_MOVES,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from core_kit import until
-from spe import committing
-from spe.changes import TaskMoved, TicketEnded, TicketIssued
-from spe.database_place import OpenDatabase
+from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.model import Output, TaskState, TicketState, Usage
-from spe.store import NewSet, Store
+from spe.store import writer as committing
+from spe.store.database_place import OpenDatabase
+from spe.store.store import NewSet, Store
 from sqlalchemy import Connection
 
 LANES = 4
@@ -138,7 +138,7 @@ def test_a_log_that_stays_when_its_database_is_removed_does_not_come_into_the_ne
         rename(source, target)
 
     async def act(load: Load, database: OpenDatabase) -> None:
-        monkeypatch.setattr("spe.database_place.os.rename", renamed)
+        monkeypatch.setattr("spe.store.database_place.os.rename", renamed)
         path.unlink()
         if committing.LOCAL is not committing.REMOTE:  # which cannot commit by now
             await load.more()

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spe import reader as reader_module
-from spe import schema, writes
-from spe.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued
 from spe.cli import show
-from spe.collect import result_cells
-from spe.conditions import parse
-from spe.extract import Part
-from spe.judge import judge
-from spe.listing import Listing, Wanted
+from spe.dispatch.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued
 from spe.model import Kind, ResultSpec, TaskState, TicketState, Usage
-from spe.numerals import comparable
-from spe.reader import Reader
-from spe.store import NewSet, Store
+from spe.results.extract import Part
+from spe.results.judge import judge
+from spe.results.numerals import comparable
+from spe.results.table_files import result_cells
+from spe.store import reader as reader_module
+from spe.store import schema, writes
+from spe.store.conditions import parse
+from spe.store.listing import Listing, Wanted
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 from sqlalchemy import create_engine
 
 SAMPLES = Path(__file__).parent / "samples"

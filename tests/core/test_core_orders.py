@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from spe.orders import AGAIN, FETCH_TIME, MOST_OPEN, MOST_PIECES, NotDone, Order, Orders
+from spe.desk.orders import AGAIN, FETCH_TIME, MOST_OPEN, MOST_PIECES, NotDone, Order, Orders
 
 
 class Time:
@@ -97,7 +97,7 @@ def test_a_client_waits_for_a_slow_reader() -> None:
 
 
 def test_a_client_that_does_not_fetch_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spe.orders.FETCH_TIME", 0.05)
+    monkeypatch.setattr("spe.desk.orders.FETCH_TIME", 0.05)
     order = orders().give("c1", "run")
     with pytest.raises(NotDone, match="has not answered"):
         asyncio.run(read(order))

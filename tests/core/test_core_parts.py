@@ -15,9 +15,9 @@ from aiohttp import FormData, MultipartWriter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from needs import need_program
-from spe.client.multipart import Body, FilePart
-from spe.parthead import LONGEST_BOUNDARY, BadParts, boundary_of
-from spe.parts import BESIDE, LONGEST_HEAD, PADDING, Begin, End, Parser, TooMuch, whole
+from spe.client.wire.multipart import Body, FilePart
+from spe.wire.multipart import BESIDE, LONGEST_HEAD, PADDING, Begin, End, Parser, TooMuch, whole
+from spe.wire.multipart_head import LONGEST_BOUNDARY, BadParts, boundary_of
 
 B = b"xy"
 END = b"--xy--\r\n"

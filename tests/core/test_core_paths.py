@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from spe import filesystem
-from spe.database import engine_for
-from spe.hookprocess import _as_faulthandler_writes
-from spe.reader import Reader
-from spe.store import NewSet, Store
+from spe.hooks.process import _as_faulthandler_writes
+from spe.store import filesystem
+from spe.store.database import engine_for
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 
 NAMES = (
     b"what?x", b"a#b", b"100%", b"%41", b"[x]", b"a b", "ü".encode(), b"it's", b'a"b', b"$HOME", b"*", b"-x", b"a\nb",

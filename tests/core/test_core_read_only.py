@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from needs import need_root
-from spe import schema
-from spe.database import OpenForReading
 from spe.errors import StoreError
-from spe.reader import Reader
-from spe.store import NewSet, Store
+from spe.store import schema
+from spe.store.database import OpenForReading
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 
 HERE = Path(__file__).parent
 NOBODY = 65534
@@ -27,7 +27,7 @@ READ = """
 import json, os, sys
 from pathlib import Path
 import sqlalchemy.dialects.sqlite.pysqlite
-from spe.reader import Reader
+from spe.store.reader import Reader
 from spe.errors import SpeError
 os.setgroups([]); os.setgid({user}); os.setuid({user})
 try:

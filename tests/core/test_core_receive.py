@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from core_kit import until
-from spe.extract import HEAD, Part
-from spe.intake import Spool
-from spe.receive import MAX_PARTS, SIDE_LIMIT, BodyRefused, receive, spool
-from spe.server import Server
+from spe.results.extract import HEAD, Part
+from spe.wire.body import MAX_PARTS, SIDE_LIMIT, BodyRefused, receive, spool
+from spe.wire.intake import Spool
+from spe.wire.server import Server
 
 B = "xyzzy"
 TYPE = f"multipart/form-data; boundary={B}"
@@ -179,7 +179,7 @@ def test_a_large_file_is_written_by_the_disk_while_it_comes(
     post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr("spe.intake.SYNC_EVERY", 100_000)
+    monkeypatch.setattr("spe.wire.intake.SYNC_EVERY", 100_000)
     monkeypatch.setattr("os.fdatasync", lambda file: synced.append(os.fstat(file).st_size))
     status, got = post(part("file", b"x" * 1_000_000), END)
     assert (status, got.parts["file"]) == (200, b"x" * 1_000_000)
@@ -192,7 +192,7 @@ def test_a_disk_that_fails_meanwhile_is_no_accepted_result(
     def fails(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("spe.intake.SYNC_EVERY", 100_000)
+    monkeypatch.setattr("spe.wire.intake.SYNC_EVERY", 100_000)
     monkeypatch.setattr("os.fdatasync", fails)
     status, got = post(part("file", b"x" * 1_000_000), END)
     assert (status, got.ends) == (500, ["OSError"])
@@ -207,7 +207,7 @@ class FullDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
         self.where, self.refused, self.room = where, 0, False
         self._new, self._fsync = Spool.new, os.fsync
-        monkeypatch.setattr("spe.intake.FULL_DISK_PAUSE", 0.01)
+        monkeypatch.setattr("spe.wire.intake.FULL_DISK_PAUSE", 0.01)
         monkeypatch.setattr(Spool, "new", lambda spool: self._open(spool))
         monkeypatch.setattr(os, "fsync", self._sync)
 

@@ -8,14 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from spe.anchors import Anchor
 from spe.errors import BusyError
-from spe.extract import Part
-from spe.intake import Intake, Spool
-from spe.keep import keep_files
 from spe.model import Output
-from spe.run_folder import RunFolder, result_file
-from spe.session import Lock, Session
+from spe.results.extract import Part
+from spe.results.kept_files import keep_files
+from spe.session.anchors import Anchor
+from spe.session.run_folder import RunFolder, result_file
+from spe.session.session import Lock, Session
+from spe.wire.intake import Intake, Spool
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_what_was_removed_of_a_session_is_written_again_as_it_was(tmp_path: Path
 def test_a_result_that_comes_while_the_folder_is_gone_waits_until_it_is_there_again(
     tmp_path: Path, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spe.intake.FULL_DISK_PAUSE", 0.02)
+    monkeypatch.setattr("spe.wire.intake.FULL_DISK_PAUSE", 0.02)
     intake = Intake({"a": True}, 0, Spool(folder.anchor / "incoming"), lambda: False)
     shutil.rmtree(tmp_path / "runs")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from spe import cli
 from spe.errors import BusyError, StoreError
-from spe.run_folder import private_write
-from spe.session import Lock, Session
+from spe.session.run_folder import private_write
+from spe.session.session import Lock, Session
 
 
 @pytest.fixture
@@ -128,7 +128,8 @@ def test_a_damaged_certificate_says_what_to_do(tmp_path: Path, name: str) -> Non
 
 # -- the lock
 
-HOLD = "import sys, pathlib; from spe.session import Lock; lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); "
+HOLD = "import sys, pathlib; from spe.session.session import Lock; "
+HOLD += "lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); "
 
 
 def holder(folder: Path) -> subprocess.Popen[str]:

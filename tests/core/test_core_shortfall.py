@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from spe import shortfall
-from spe.reader import Reader
-from spe.shortfall import FAULT, META, Reason, Shortfall
-from spe.store import NewSet, Store
+from spe.dispatch import shortfall
+from spe.dispatch.shortfall import FAULT, META, Reason, Shortfall
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
 
 SENTENCES = st.sampled_from(["one", "two", "three"])
 

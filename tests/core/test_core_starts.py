@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from spe.errors import Fault, LaunchError
-from spe.starts import (
+from spe.fleet.starts import (
     AGAIN_FIRST,
     AGAIN_MOST,
     MOST_HUNG,

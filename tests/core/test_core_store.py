@@ -17,14 +17,23 @@ from typing import Any
 import pytest
 from core_kit import until, wait_until
 from needs import need, need_program, need_root
-from spe import schema, writes
-from spe.changes import UNBEGUN, ClientCame, ClientHeard, ClientLeft, Decision, TaskMoved, TicketEnded, TicketIssued
-from spe.collect import write_results_csv
+from spe.dispatch.changes import (
+    UNBEGUN,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    Decision,
+    TaskMoved,
+    TicketEnded,
+    TicketIssued,
+)
 from spe.errors import StoreError, UsageError
-from spe.leftovers import Leftovers, parse
 from spe.model import Failure, Output, TaskState, TicketState, Usage
-from spe.reader import Reader, Statistics
-from spe.store import NewSet, Store
+from spe.results.leftovers import Leftovers, parse
+from spe.results.table_files import write_results_csv
+from spe.store import schema, writes
+from spe.store.reader import Reader, Statistics
+from spe.store.store import NewSet, Store
 from sqlalchemy import event
 
 HERE = Path(__file__).parent

@@ -15,13 +15,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from spe.farm import MAX_LOST, Farm
-from spe.handout import UNHEARD
-from spe.lifecycle import LIVE
+from spe.dispatch.dispatch import MAX_LOST, Farm
+from spe.dispatch.handout import UNHEARD
+from spe.dispatch.lifecycle import LIVE
+from spe.dispatch.rules import Rules
+from spe.dispatch.scheduler import lease
+from spe.dispatch.steering import Aside
 from spe.model import Failure, Task, TaskState, Ticket, TicketState
-from spe.rules import Rules
-from spe.scheduler import lease
-from spe.steering import Aside
 
 LIMITS = {"timeout": 1, "exit:75": 4}
 ENDED = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from spe.hostfile import parse_line
 from spe.model import Host
 from spe.page import Page
-from spe.session import Secrets, Session
+from spe.session.session import Secrets, Session
+from spe.sweep.hosts import parse_line
 from test_core_desk import Office, office
 
 READ, ACT = "r" * 32, "a" * 32

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from core_kit import NO_USAGE, OUT, make_farm, outcomes, reasons, take
+from spe.dispatch.black_holes import PROBE_FIRST, SUSPECT_AFTER, Trust
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
 from spe.errors import Fault, LaunchError
-from spe.farm import Farm
 from spe.model import Failure, TaskState, Ticket, Times, Usage
-from spe.reasons import sentences, written
-from spe.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
-from spe.standing import Standing
-from spe.trust import PROBE_FIRST, SUSPECT_AFTER, Trust
+from spe.state.blockers import Standing
+from spe.state.why import sentences, written
 
 
 def host(farm: Farm, name: str, pings: bool = True) -> str:

@@ -9,16 +9,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from spe.board import Board
-from spe.changes import Decision, TaskMoved, TicketEnded, TicketIssued
-from spe.farm import Farm
-from spe.feeding import Feeding
+from spe.dispatch.board import Board
+from spe.dispatch.changes import Decision, TaskMoved, TicketEnded, TicketIssued
+from spe.dispatch.dispatch import Farm
+from spe.dispatch.rules import Rules
 from spe.model import Failure, Output, ParameterSet, Task, TaskState, Ticket, TicketState, Usage
-from spe.progress import Progress
-from spe.reader import Reader
-from spe.recipe import InputChanged
-from spe.rules import Rules
-from spe.store import NewSet, Store
+from spe.runner.feeding import Feeding
+from spe.state.progress import Progress
+from spe.store.reader import Reader
+from spe.store.store import NewSet, Store
+from spe.sweep.recipe import InputChanged
 from test_core_desk import SPECS, Office, key_of, office
 
 

@@ -9,9 +9,9 @@ import subprocess
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from spe import protocol
-from spe.client.record import parse_tasks
+from spe.client.wire.task_record import parse_tasks
 from spe.model import Input, ResultSpec, Setup, Work, WorkerFile
+from spe.wire import records as protocol
 
 SETUP = Setup(True, False, 30.0, 180.0, 2, 5, 10**10, "pi.py")
 # Arguments come from files in UTF-8, and a NUL byte is refused before anything runs.

@@ -9,10 +9,19 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spe import writes
-from spe.changes import Change, ClientCame, ClientHeard, ClientLeft, TaskMoved, TasksOut, TicketEnded, TicketIssued
+from spe.dispatch.changes import (
+    Change,
+    ClientCame,
+    ClientHeard,
+    ClientLeft,
+    TaskMoved,
+    TasksOut,
+    TicketEnded,
+    TicketIssued,
+)
 from spe.model import Failure, Output, TaskState, TicketState, Usage
-from spe.store import NewSet, Store
+from spe.store import writes
+from spe.store.store import NewSet, Store
 
 TASKS = 3
 TABLES = ("tasks", "tickets", "logs", "outputs", "clients", "meta")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from spe.doctor import Needs, Room, Sighting, judge
+from spe.doctor.diagnosis import Needs, Room, Sighting, judge
 from spe.errors import Fault
 from spe.launch import meaning
 from spe.launch.said import Said

@@ -26,7 +26,7 @@ from typing import Any
 
 from drills.figures import Figures, Line
 from needs import need_program, need_root
-from spe import bundle
+from spe.launch import bundle
 
 MARK = "SPE_DRILL"
 SIZE = 5000  # bytes of a result file

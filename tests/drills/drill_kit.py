@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 from cli.cli_kit import Bench, wait_until
 from drills.figures import Figures, Line
 from lab import USER, Boot, Lab, LabHost
-from spe import bundle
+from spe.launch import bundle
 
 THERE = "/mnt/drill"  # where hosts of the lab see the folder with log and gate
 OPEN = 10**9

@@ -20,7 +20,7 @@ from drills.drill_kit import WORKER, Drill, signal_to, wait_until
 from lab import USER, Lab, LabHost
 from lab.host import UID
 from lab.mounts import Mount, mounts
-from spe.fleet import LONG
+from spe.fleet.fleet import LONG
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 3

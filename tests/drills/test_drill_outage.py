@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from drills.drill_kit import OPEN, Drill, wait_until
 from lab import Lab
-from spe.scheduler import lease
+from spe.dispatch.scheduler import lease
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
 LAB_HOSTS = 2

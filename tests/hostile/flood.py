@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from spe.web import Door
+from spe.wire.routes import Door
 
 CONNECTIONS, A_CONNECTION = 20, 10  # side by side; batches before one is made anew
 PATHS = (*Door.routes(Door.__new__(Door)), "/nothing")

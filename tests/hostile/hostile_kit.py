@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from drill_b_kit import Drill, content
-from spe.web import Door
+from spe.wire.routes import Door
 
 METHODS_OF = {path: tuple(methods) for path, methods in Door.routes(Door.__new__(Door)).items()}
 ROUTES = tuple(METHODS_OF)  # all that there are, so that none can be forgotten

@@ -10,7 +10,7 @@ import pytest
 from drill_b_kit import Drill, wait_until
 from flood import UNDER_WAY
 from hostile_kit import Target, ends_as_without, is_closed, report, status_of
-from spe.accepting import MOST
+from spe.wire.accepting import MOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 RATE, LEAST = 1300, 1000  # asked for a second, and what must have been reached on a busy machine

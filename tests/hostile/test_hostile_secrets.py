@@ -21,8 +21,8 @@ from drill_b_kit import WORK, Drill, wait_until
 from hostile_kit import Target, body_of, ends_as_without, status_of
 from needs import need_root
 from spe import page as page_module
-from spe import web as web_module
-from spe.certificate import make_certificate
+from spe.session.certificate import make_certificate
+from spe.wire import routes as web_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

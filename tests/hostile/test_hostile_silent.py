@@ -15,9 +15,9 @@ import pytest
 from aiohttp import web
 from drill_b_kit import Drill, wait_until
 from hostile_kit import Target, ends_as_without, is_closed, report, status_of
-from spe import certificate
-from spe.accepting import GREETING, MOST, RECEIVED
-from spe.server import Server
+from spe.session import certificate
+from spe.wire.accepting import GREETING, MOST, RECEIVED
+from spe.wire.server import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 MANY = 2000

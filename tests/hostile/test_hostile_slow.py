@@ -10,8 +10,8 @@ import time
 import pytest
 from drill_b_kit import Drill
 from hostile_kit import MULTIPART, B, Target, report, status_of
-from spe.receive import PATIENCE
-from spe.server import HEAD_TIME
+from spe.wire.body import PATIENCE
+from spe.wire.server import HEAD_TIME
 
 pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(180)]
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minimal import SESSION, MinimalMaster
-from spe import bundle
 from spe.errors import LaunchError
-from spe.launch import Homes, Launcher, Offer, Options, launcher
+from spe.launch import Homes, Launcher, Offer, Options, bundle, launcher
 from spe.model import Host
 
 

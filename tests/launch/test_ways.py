@@ -14,7 +14,7 @@ from lab import Boot, Lab, LabHost
 from minimal import MinimalMaster
 from spe.errors import Fault
 from spe.launch import Launcher
-from spe.launch.ssh import SshLauncher
+from spe.launch.ssh.ssh import SshLauncher
 from starter import Starter
 
 pytestmark = pytest.mark.lab

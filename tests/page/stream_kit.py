@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from spe.patch import apply
+from spe.state.patch import apply
 
 
 class Copy:

@@ -12,14 +12,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from spe import drawing, listing
-from spe.conditions import Condition, parse
 from spe.errors import UsageError
-from spe.listing import Listing, Wanted
 from spe.model import TaskState
-from spe.page.looks import clock
-from spe.page.wishes import Wish
-from spe.store import NewSet, Store
+from spe.page import drawing
+from spe.page.formats import clock
+from spe.page.table_query import Wish
+from spe.store import listing
+from spe.store.conditions import Condition, parse
+from spe.store.listing import Listing, Wanted
+from spe.store.store import NewSet, Store
 from spe.text import seconds, volume
 
 NAMES = ["number", "seconds", "a b", "x", "energy"]
@@ -56,7 +57,7 @@ def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: s
 def test_each_state_of_a_host_that_is_documented_has_a_sign_on_the_page() -> None:
     root = Path(__file__).resolve().parents[2]
     row = re.search(r"^\| `state` \| (`starting`.*)$", (root / "docs/page.md").read_text(encoding="utf-8"), re.M)
-    signs = re.search(r"signs = \{(.*?)\}", (root / "master/templates/page/hosts.js").read_text(encoding="utf-8"))
+    signs = re.search(r"signs = \{(.*?)\}", (root / "master/page/templates/hosts.js").read_text(encoding="utf-8"))
     assert row and signs
     documented = re.findall(r"`(\w+)`", row[1])
     assert sorted(documented) == sorted(re.findall(r"(\w+):", signs[1])) and "suspect" in documented

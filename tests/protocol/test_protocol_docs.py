@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import spe.protocol
-import spe.receive
-import spe.web
+import spe.wire.body
+import spe.wire.records
+import spe.wire.routes
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 REQUESTS = PAGE.split("## All requests")[1].split("\n## ")[0]
@@ -19,7 +19,7 @@ def source(module: object) -> str:
 
 def routes() -> dict[str, set[str]]:
     """From the door itself: path and methods."""
-    door = object.__new__(spe.web.Door)
+    door = object.__new__(spe.wire.routes.Door)
     return {path: set(methods) for path, methods in door.routes().items()}
 
 
@@ -75,15 +75,17 @@ def test_every_side_part_is_documented() -> None:
 
 
 def test_the_numbers_of_the_page_are_those_of_the_master() -> None:
-    from spe import desk, run, scheduler
+    from spe.desk import desk
+    from spe.dispatch import scheduler
+    from spe.runner import run
 
-    assert f"(1 to {spe.web.MAX_COUNT}, default 1)" in PAGE
-    assert f"({spe.web.MAX_TICKETS} at most)" in PAGE
-    assert f"({spe.web.MAX_WAIT:.0f} at most)" in PAGE
+    assert f"(1 to {spe.wire.routes.MAX_COUNT}, default 1)" in PAGE
+    assert f"({spe.wire.routes.MAX_TICKETS} at most)" in PAGE
+    assert f"({spe.wire.routes.MAX_WAIT:.0f} at most)" in PAGE
     assert f"up to {desk.HOLD:.0f} s while" in PAGE
-    assert f"({spe.protocol.BY_DIGEST} bytes)" in PAGE
+    assert f"({spe.wire.records.BY_DIGEST} bytes)" in PAGE
     assert f"at least {run.TOLD_LEAST:.0f} and at most {run.TOLD_MOST:.0f} seconds" in PAGE
-    assert f"over {spe.receive.MAX_PARTS} parts" in PAGE
-    assert f"the last {spe.receive.SIDE_LIMIT // 1024} kB" in PAGE
-    assert f"over {spe.web.MAX_TEXT} characters" in PAGE
+    assert f"over {spe.wire.body.MAX_PARTS} parts" in PAGE
+    assert f"the last {spe.wire.intake.SIDE_LIMIT // 1024} kB" in PAGE
+    assert f"over {spe.wire.routes.MAX_TEXT} characters" in PAGE
     assert "`3 × Ping + 5`" in PAGE and scheduler.lease(10) == 35

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from protocol_kit import Master
-from spe.leftovers import MOST, MOST_BYTES
+from spe.results.leftovers import MOST, MOST_BYTES
 
 
 def kept(master: Master, ticket: int) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from protocol_kit import Master, Reply, wait_for
-from spe.calling import snapshot
+from spe.session.calling import snapshot
 
 pytestmark = pytest.mark.patient
 GOOD = (("stdout", b"1\n"),)

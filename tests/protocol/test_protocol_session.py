@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from protocol_kit import BOUNDARY, Master, form
-from spe.web import Door
+from spe.wire.routes import Door
 
 KNOWN = Door.routes(Door.__new__(Door))  # all that there are, so that none can be forgotten
 PATHS = (*KNOWN, "/", "/x/y", "//", "/%00")

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.collect import (
+from spe.errors import ConfigError, StoreError
+from spe.model import Kind, Output, ResultSpec
+from spe.results.table_files import (
     FailedRow,
     Mode,
     ResultRow,
@@ -22,8 +24,6 @@ from spe.collect import (
     write_results_csv,
     write_text,
 )
-from spe.errors import ConfigError, StoreError
-from spe.model import Kind, Output, ResultSpec
 from syncs import Syncs
 
 OUT = ResultSpec("out")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from spe.errors import ConfigError, HookError
-from spe.extract import Part
-from spe.hooks import Hooks, ResultView, TaskView, Verdict, VerdictKind
-from spe.judge import Judgement
+from spe.hooks.hooks import Hooks, ResultView, TaskView, Verdict, VerdictKind
 from spe.model import Kind, Output, ResultSpec
+from spe.results.extract import Part
+from spe.results.judge import Judgement
 
 SPECS = (ResultSpec("estimate", kind=Kind.FLOAT), ResultSpec("stdout"), ResultSpec("trace", "out/trace.csv", Kind.FILE))
 VIEW = ResultView(
@@ -219,7 +219,7 @@ def test_a_function_that_raises_is_reported_with_its_line(folder: Path) -> None:
         "hooks.py:5: hooks.py:check failed at task 17: KeyError: \"no result 'nothing', there are: "
     )
     assert "line 2, in check" in said.reason and "line 5, in help_me" in said.reason
-    assert "hookhost" not in said.reason and "spe collect" in rest[-1]
+    assert "child.py" not in said.reason and "spe collect" in rest[-1]
 
 
 def test_sys_exit_in_a_function_is_its_fault_and_ends_nothing(folder: Path) -> None:
@@ -415,7 +415,7 @@ def test_a_regex_whose_process_is_killed_rejects_nothing(folder: Path) -> None:
 def children() -> list[int]:
     """The processes that this one has started."""
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in found if b"spe.hookhost" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in found if b"spe.hooks.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_a_process_stopped_from_outside_has_not_hung(folder: Path) -> None:
@@ -432,7 +432,7 @@ def test_a_process_stopped_from_outside_has_not_hung(folder: Path) -> None:
 STOPPED_MASTER = """
 import asyncio, sys
 from pathlib import Path
-from spe.hooks import *
+from spe.hooks.hooks import *
 from spe.model import *
 async def main():
     hooks = Hooks(Path(sys.argv[1]), [ResultSpec("x")], ["hooks.py:check"], [], 4, print)
@@ -759,7 +759,7 @@ def test_closing_gives_those_who_wait_an_answer(folder: Path) -> None:
 MASTER = """
 import asyncio, sys
 from pathlib import Path
-from spe.hooks import *
+from spe.hooks.hooks import *
 from spe.model import *
 async def main():
     hooks = Hooks(Path(sys.argv[1]), [ResultSpec("x")], ["hooks.py:check"], [], 6)

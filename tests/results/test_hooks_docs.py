@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from spe import extract, hookprocess, hooks
-from spe.collect import Mode
-from spe.judge import BUILT_IN
+from spe.hooks import hooks
+from spe.hooks import process as hookprocess
 from spe.model import Kind, Output, ResultSpec
+from spe.results import extract
+from spe.results.judge import BUILT_IN
+from spe.results.table_files import Mode
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 

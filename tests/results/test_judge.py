@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from spe.judge import Part, hooks_of, judge, needs_process, wants_files
 from spe.model import Kind, ResultSpec
+from spe.results.judge import Part, hooks_of, judge, needs_process, wants_files
 
 STDOUT = ResultSpec("stdout")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.extract import HEAD, JSON_CELL, Part, Refused, extract
-from spe.judge import file_names, judge
 from spe.model import Kind, Output, ResultSpec
+from spe.results.extract import HEAD, JSON_CELL, Part, Refused, extract
+from spe.results.judge import file_names, judge
 from spe.text import human
 
 FILE = "files/17/x.txt"

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from lab import USER, Lab, LabHost
 from lab.host import until
-from spe import bundle
+from spe.launch import bundle
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 3

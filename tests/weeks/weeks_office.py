@@ -18,26 +18,26 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from spe.acts import Acts
-from spe.arrivals import place_left_over
-from spe.beforehand import decide_about_program
-from spe.desk import Desk, Record
+from spe.desk.acts import Acts
+from spe.desk.arrivals import place_left_over
+from spe.desk.desk import Desk, Record
+from spe.desk.judging import Judges
+from spe.earlier.decisions import decide_about_program
+from spe.earlier.extract_again import extract_again, outdated, use_results
+from spe.earlier.missing import decide_about_missing
 from spe.errors import SpeError, UsageError
-from spe.extract import Part
-from spe.feeding import Feeding
-from spe.hooks import Hooks
-from spe.judging import Judges
-from spe.missing import decide_about_missing
-from spe.progress import Progress
-from spe.reader import Reader
-from spe.reextract import extract_again, outdated, use_results
-from spe.run import Run, RunOptions
-from spe.run_folder import make_run_folder
-from spe.session import Session
-from spe.store import Store
-from spe.sweep import load
-from spe.tables import write_tables
-from spe.workerchange import ProgramChange
+from spe.hooks.hooks import Hooks
+from spe.results.extract import Part
+from spe.runner.feeding import Feeding
+from spe.runner.run import Run, RunOptions
+from spe.runner.tables import write_tables
+from spe.session.run_folder import make_run_folder
+from spe.session.session import Session
+from spe.state.progress import Progress
+from spe.store.reader import Reader
+from spe.store.store import Store
+from spe.sweep.program_change import ProgramChange
+from spe.sweep.sweep import load
 from weeks_model import FRESH, KEEP, MISSING, RETRY, Broken, Seen
 from weeks_plan import FAILURE, HELPER, MAIN, WORKER, Plan, Program
 

@@ -1,0 +1,61 @@
+"""The files of a hand's tasks: makes their directories, and compares the originals that files are linked to."""
+
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from ..host.originals import Changed, Original
+from ..task.attempt import LOST, Attempt, CannotRun
+from ..task.directory import prepare
+from ..task.place import Places
+
+
+class TaskFiles:
+    """Lives as long as its hand. It tells the client of each changed original, and the client renews that."""
+
+    def __init__(self, worker: Optional[Original], places: Places, say: Callable[[str, Any], None]) -> None:
+        """`say` sends a message to the client."""
+        self._worker, self._places, self._say = worker, places, say
+
+    def take_worker(self, plain: Tuple[Any, ...]) -> None:
+        """Use this original of the worker from now on; the client has renewed it."""
+        self._worker = Original(*plain)
+
+    def prepare(self, attempt: Attempt) -> None:
+        """Make the directory of a task that has none, or note the reason why that fails.
+
+        Where an original has changed, the client is told and the attempt stays unprepared.
+        """
+        if attempt.prepared or attempt.reason or attempt.dropped:
+            return
+        try:
+            prepare(attempt, self._worker, self._places)
+        except CannotRun as fault:
+            attempt.reason = str(fault)
+        except Changed as fault:
+            self._tell([fault.original])
+
+    def may_begin(self, attempt: Attempt) -> bool:
+        """Tell whether the directory is there and all originals that it links to are unchanged."""
+        if not attempt.linked:
+            return attempt.prepared
+        changed = [original for _, original in attempt.changed()]
+        self._tell(changed)
+        return not changed
+
+    def judge(self, ended: List[Attempt]) -> None:
+        """Compare the originals of attempts of which nothing runs any more."""
+        for attempt in ended:
+            if attempt.linked:
+                self._tell(attempt.judge())
+
+    def lose(self, plain: Tuple[Any, ...], running: Dict[int, Attempt]) -> None:
+        """End what runs with this original, which has changed: nobody knows what it has read."""
+        original = Original(*plain)
+        for attempt in running.values():
+            for name, one in attempt.linked:
+                if one == original:
+                    attempt.lost = LOST % name
+                    attempt.stop()
+
+    def _tell(self, changed: List[Original]) -> None:
+        for original in changed:
+            self._say("changed", tuple(original))

@@ -1,0 +1,103 @@
+"""`setup:` of spe.yaml: a piece of shell, run once in the user's login shell; its environment goes to the tasks."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from typing import Dict
+
+from .. import exits
+from ..machine import process_tree
+from . import anchor
+
+LIMIT = 600.0  # seconds
+NO_RETURN = "the setup did not return: something in it ends or replaces the shell (exit, exec); leave that out"
+NOT_TAKEN = ("_", "PWD", "OLDPWD", "SHLVL", "SPE_SESSION")
+PRINT = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
+
+
+def environment(setup: str, folder: str) -> Dict[str, str]:
+    """Return the environment for tasks: ours, or what the setup makes of it, which runs in `folder`."""
+    found = _after(setup, folder) if setup.strip() else dict(os.environ)
+    return {name: value for name, value in found.items() if name not in NOT_TAKEN}
+
+
+def _after(setup: str, folder: str) -> Dict[str, str]:
+    shell = _login_shell()
+    target, complaints = "setup.env", "setup.err"
+    where = anchor.for_others(target)
+    command = "exec %s -c %s > %s" % (_quoted(sys.executable), _quoted(PRINT), _quoted(where))
+    script = "\n".join([setup, _unless_well(shell), command])
+    with open(complaints, "wb") as errors:
+        code = _run(shell, script.encode("utf-8", "surrogateescape"), folder, errors.fileno())
+    if code != 0:
+        raise exits.Ending(exits.SETUP, "setup failed (%s): %s" % (_how(code), _last_line(complaints)))
+    text = _content(target)
+    if not text:
+        raise exits.Ending(exits.SETUP, NO_RETURN)
+    pairs = [os.fsdecode(entry).partition("=") for entry in text.split(b"\0")]
+    return {name: value for name, _, value in pairs if name}
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
+    try:
+        process = subprocess.Popen(
+            [b"-" + os.fsencode(os.path.basename(shell)), b"-c", script],
+            cwd=folder,
+            executable=shell,  # a name that starts with "-" makes a login shell of every kind of shell
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            start_new_session=True,
+        )
+    except OSError as fault:
+        raise exits.Ending(exits.SETUP, "setup failed: the login shell %s: %s" % (shell, fault.strerror))
+    try:
+        return process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        raise exits.Ending(exits.SETUP, "setup failed: it took more than %d s" % LIMIT)
+    finally:
+        if process.returncode is None:
+            process_tree.send_tree(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _login_shell() -> str:
+    named = os.environ.get("SHELL") or ""
+    if not named:
+        try:
+            named = pwd.getpwuid(os.getuid()).pw_shell
+        except KeyError:
+            named = ""
+    return named or "/bin/sh"
+
+
+def _unless_well(shell: str) -> str:
+    """Ends with 3 if the last command of the setup failed, in the words of this shell."""
+    name = os.path.basename(shell)
+    if name in ("csh", "tcsh"):
+        return "if ( $status != 0 ) exit 3"
+    return "test $status -eq 0; or exit 3" if name == "fish" else "test $? -eq 0 || exit 3"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _how(code: int) -> str:
+    return "signal %d" % -code if code < 0 else "exit code %d" % code
+
+
+def _last_line(path: str) -> str:
+    with open(path, "rb") as file:
+        lines = file.read()[-4096:].decode("utf-8", "replace").strip().split("\n")
+    return lines[-1] or "it said nothing"

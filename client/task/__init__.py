@@ -1,0 +1,10 @@
+"""One ticket on a host: its directory and files, its program, and what is to be said of it.
+
+    attempt    One ticket being worked on
+    directory  The directory of a task as its program finds it
+    leftovers  What a task leaves as evidence in its directory
+    place      The place of one ticket on the host
+    report     What is to be said of an attempt
+    spawn      Starting a program without a shell
+    terms      What a client tells its hands at their start
+"""

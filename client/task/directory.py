@@ -1,0 +1,69 @@
+"""The directory of a task as its program finds it: inputs and worker, each a private file or a link (originals.py)."""
+
+import os
+from typing import Optional
+
+from ..host.originals import LINK, Changed, Original, copy, link, link_alone, write
+from ..machine import facts
+from ..wire.task_record import Input
+from .attempt import Attempt, CannotRun
+from .place import Places
+
+
+def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[Places] = None) -> None:
+    """Make the directory of a task with its inputs and the worker. `places`: those that may be used again.
+
+    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they are there.
+    Raises CannotRun, and Changed when an original is not as it was; then nothing is left of the directory.
+    """
+    attempt.prepared, attempt.linked = True, ()
+    task, name = attempt.task, "."
+    if not task.words:
+        raise CannotRun("the command line is empty")
+    for one in task.inputs:
+        check_name(one.name)
+    for two in task.results:
+        check_name(two.file)
+    try:
+        places.make(attempt.place) if places else attempt.place.make()
+        for one in task.inputs:
+            name = one.name
+            _add_input(attempt, one)
+        if worker:
+            name = os.path.basename(worker.path)
+            _add_shared(attempt, worker, name, os.path.join(attempt.folder, name))
+    except OSError as fault:
+        text = "cannot make '%s' in the task's directory on host %s: %s"
+        raise CannotRun(text % (name, facts.host_name(), fault.strerror))
+    except Changed:
+        attempt.unprepare()
+        raise
+
+
+def _add_input(attempt: Attempt, one: Input) -> None:
+    path = attempt.place.stdin if one.name == "stdin" else os.path.join(attempt.folder, one.name)
+    if "/" in one.name:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    if one.sha256:
+        _add_shared(attempt, attempt.originals[one.sha256], one.name, path)
+    else:
+        write(path, one.content)
+
+
+def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> None:
+    """Make a file that other tasks have, too. It is no link if it is also a result: then the program writes it."""
+    if original.how != LINK or any(one.file == name for one in attempt.task.results):
+        return copy(original, path)
+    if attempt.is_suspect:
+        original = link_alone(original, path, "%s/original-%d" % (attempt.place.path, len(attempt.linked)))
+    else:
+        link(original, path)
+    attempt.linked += ((name, original),)
+    return None
+
+
+def check_name(name: str) -> None:
+    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
+    parts = name.split("/")
+    if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
+        raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)

@@ -1,0 +1,127 @@
+"""What is to be said of an attempt: its results, what it printed, its exit code and what it used. Sends nothing."""
+
+import os
+import stat
+from typing import Any, Dict, List, Tuple
+
+from ..wire.multipart import FilePart
+from .attempt import Attempt
+from .leftovers import listing
+from .terms import Terms
+
+TAIL = 64 * 1024
+MOST_REASON = 1000
+SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
+_USED = b'{"wall": %d.%06d, "user": %d.%06d, "system": %d.%06d, "memory": %d'
+_MOVED = b', "read": %d, "written": %d}'
+
+
+class NoResult(Exception):
+    """A result can't be had, in one sentence."""
+
+
+def pack(attempt: Attempt, terms: Terms) -> None:
+    """When it is little, read all that is to be said: then the files are needed no more."""
+    parts: List[Tuple[str, bytes]] = []
+    if not attempt.reason:
+        try:
+            found = results(attempt, terms.max_result)
+            if sum([part.size for _, part in found]) > SMALL:
+                return
+            parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
+        except NoResult as fault:
+            attempt.reason, parts = str(fault), []
+    if attempt.reason:
+        reason = attempt.reason[:MOST_REASON].encode("utf-8", "replace")
+        parts = [("reason", reason), ("stdout", tail(attempt, attempt.stdout))]
+    attempt.packed = parts + [(name, content) for name, content in remarks(attempt, terms) if content]
+
+
+def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
+    """Each result and the file it is in. Raises NoResult for one that is not there, or too large."""
+    sizes: Dict[str, int] = {}
+    for one in attempt.task.results:
+        if one.file not in sizes:
+            sizes[one.file] = _size(attempt, one.file)
+        if max_result and sizes[one.file] > max_result:
+            text = "result %s is %d bytes, more than max_result (%d bytes)"
+            raise NoResult(text % (one.name, sizes[one.file], max_result))
+    return [(one.name, FilePart(attempt.path_of(one.file), sizes[one.file])) for one in attempt.task.results]
+
+
+def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:
+    """What the program printed, for `spe log`, where no result has it anyway."""
+    if any(one.file == "stdout" or one.name == "stdout" for one in attempt.task.results):
+        return []
+    return [("stdout", tail(attempt, attempt.stdout))]
+
+
+def remarks(attempt: Attempt, terms: Terms) -> List[Tuple[str, bytes]]:
+    """What is welcome beside the results."""
+    parts = [("stderr", tail(attempt, attempt.stderr))]
+    if attempt.exit_code is not None:
+        parts.append(("exit-code", str(attempt.exit_code).encode()))
+    if attempt.usage:
+        parts.append(("usage", _usage(attempt.usage)))
+    if attempt.reason or terms.lists_files:
+        parts.append(("files", listing(attempt.folder)))
+    return parts
+
+
+def _usage(used: Dict[str, Any]) -> bytes:
+    """As JSON, in whole microseconds: to spell floats takes three times as long."""
+    wall, user, system = [divmod(int(used[name] * 1e6 + 0.5), 1000000) for name in ("wall", "user", "system")]
+    text = _USED % (*wall, *user, *system, used["memory"])
+    return text + (_MOVED % (used["read"], used["written"]) if "read" in used else b"}")
+
+
+def _size(attempt: Attempt, name: str) -> int:
+    try:
+        info = attempt.place.stat(attempt.path_of(name))
+    except FileNotFoundError:
+        raise NoResult("result file %s was not written" % name)
+    except OSError as fault:
+        raise NoResult("result file %s cannot be read: %s" % (name, fault.strerror))
+    if not stat.S_ISREG(info.st_mode):
+        raise NoResult("result file %s is not a regular file" % name)
+    return info.st_size
+
+
+def _content(attempt: Attempt, part: FilePart) -> bytes:
+    if not part.size:
+        return b""
+    try:
+        return _read(attempt, part.path, 0, part.size)
+    except OSError as fault:
+        raise NoResult("a result cannot be read: %s: %s" % (os.path.basename(part.path), fault.strerror))
+
+
+def tail(attempt: Attempt, path: str) -> bytes:
+    """The end of what it wrote there; empty when it was never started."""
+    try:
+        size = attempt.place.stat(path).st_size
+        return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
+    except FileNotFoundError:
+        return b""
+
+
+def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
+    """Up to `count` bytes; by the system's own calls, as this is done for every task."""
+    opened = attempt.place.opened(path)
+    if opened is not None:
+        return _pread(opened, start, count)
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return _pread(file, start, count)
+    finally:
+        os.close(file)
+
+
+def _pread(file: int, start: int, count: int) -> bytes:
+    content = os.pread(file, count, start)
+    while 0 < len(content) < count:  # a signal may cut a read short
+        more = os.pread(file, count - len(content), start + len(content))
+        if not more:
+            break
+        content += more
+    return content

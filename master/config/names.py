@@ -1,0 +1,147 @@
+"""Names, paths and tables of names in spe.yaml: what may be a folder, a file below a task's directory, a platform.
+
+A path that a client writes to is checked here and again by the client. Of the same make as keys.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BeforeValidator
+
+from ..text import clean_name
+from .values import Wanted, mapping, text, words, wrong
+
+_PLATFORM = re.compile(r"any\Z|[a-z0-9_]+(-[a-z0-9_]+)?\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def folder_name(value: Any) -> str:
+    name = text(value, "a name")
+    if not name or name != clean_name(name):
+        raise wrong(value, "a name that a folder can have: letters, digits, spaces, . _ + - =", todo=_suggest(name))
+    return name
+
+
+def _suggest(name: str) -> str:
+    return f"{clean_name(name)} would do."
+
+
+def safe(name: str) -> str:
+    """Why a path would leave the task's directory or could not be written there; empty if it's good."""
+    parts = name.split("/")
+    if not name or name.startswith("/"):
+        return "a relative path" if name else "a file name"
+    if ".." in parts:
+        return "a path without .., which stays in the task's directory"
+    if "" in parts or "." in parts[1:] or parts == ["."]:
+        return "the path of a file in its shortest form"
+    if any(not char.isprintable() for char in name) or len(name.encode()) > 200:
+        return "a path of at most 200 bytes without control characters"
+    return ""
+
+
+def file_path(value: Any) -> str:
+    """A path below the task's directory."""
+    name = text(value, "a file name").removeprefix("./")
+    if fault := safe(name):
+        raise wrong(value, fault)
+    return name
+
+
+def file_name(value: Any) -> str:
+    """A file name without folders."""
+    name = text(value, "a file name")
+    if "/" in name or name.startswith("-") or safe(name):
+        raise wrong(value, "a file name, without / and not beginning with -")
+    return name
+
+
+def path(value: Any) -> str:
+    name = text(value, "a path")
+    if not name or "\0" in name:
+        raise wrong(value, "a path")
+    return name
+
+
+def hosts(value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, (list, tuple)):
+        return words(value)
+    if not isinstance(value, str) or not value:
+        raise wrong(value, "a hosts file or a list of hosts")
+    return value
+
+
+def env(value: Any) -> dict[str, str]:
+    found = {name: text(entry) for name, entry in mapping(value, "a mapping of variables").items()}
+    for name in found:
+        if not _VARIABLE.match(name):
+            raise Wanted(f"{name!r} is not the name of a variable", "Letters, digits and _ make one.", (name,))
+        if name.startswith("SPE_"):
+            raise Wanted("names that begin with SPE_ are given by spe", "Take another name.", (name,))
+    return found
+
+
+def by_platform(value: Any) -> dict[str, str]:
+    """One text for all, or a mapping from platforms to texts."""
+    if isinstance(value, str):
+        return {"any": value}
+    return {platform(key): text(entry) for key, entry in mapping(value, "a text, or one by platform").items()}
+
+
+def platform(key: str) -> str:
+    if not _PLATFORM.match(key):
+        near = f"Did you mean {key.lower()}?" if _PLATFORM.match(key.lower()) else ""
+        raise Wanted(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
+    return key
+
+
+def for_platform(table: Mapping[str, str], platform: str) -> str | None:
+    return table.get(platform, table.get(platform.split("-")[0], table.get("any")))
+
+
+def worker(value: Any) -> Any:
+    """A path, or a mapping from platforms to paths with an optional name, as {name, files}."""
+    if isinstance(value, str):
+        return {"files": {"any": path(value)}}
+    table = dict(mapping(value, "a path, or a path by platform"))
+    name = table.pop("name", None)
+    if not table:
+        raise wrong(value, "a path, or a path by platform such as linux-x86_64: PATH")
+    for key, entry in table.items():
+        if not isinstance(entry, str) or not entry:
+            raise wrong(entry, "a path", key)
+    files = {"files": {platform(key): entry for key, entry in table.items()}}
+    return files if name is None else {"name": name, **files}
+
+
+def names(check: Callable[[Any], str]) -> BeforeValidator:
+    """Checks the keys of a mapping of named things."""
+
+    def named(value: Any) -> Any:
+        for name in mapping(value, "a mapping from names to what they are"):
+            try:
+                if check(name) != name:
+                    raise wrong(name, f"{check(name)!r}")
+            except Wanted as fault:
+                raise Wanted(fault.what, fault.todo, (name,)) from None
+        return value
+
+    return BeforeValidator(named)
+
+
+def name_fault(name: str) -> str:
+    """Why a parameter can't have this name; empty if it can."""
+    if not name:
+        return "the name is empty"
+    if name != name.strip():
+        return f"the name {name!r} has spaces around it, which cells would have too"
+    if not name.isidentifier():
+        return f"{name!r} can't be used in {{{{ … }}}}: letters, digits and _ make a name"
+    return f"{name} is a word of the pattern language" if name in RESERVED else ""
+
+
+#: Names that jinja reads as its own, so that no parameter can have them.
+RESERVED = frozenset(["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"])

@@ -1,0 +1,182 @@
+"""A YAML file as plain data with line numbers: mappings, lists and texts, nothing else.
+
+A plain scalar stays the text that was written: `1e-3`, `0.10`, `012`, `1:30` and `no` are what they look like,
+and what a key wants is decided by its type in config.py. What makes a file hard to read for people is refused
+by name: anchors, tags, merge keys, a key given twice. Only this module knows PyYAML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ConfigError
+
+Data = Any  # YamlMap | YamlList | str
+
+
+class YamlMap(dict[str, Data]):
+    """A mapping that knows the line of each key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+        self.empty: set[str] = set()  # keys written with no value at all, or with null
+
+
+class YamlList(list[Data]):
+    """A list that knows the line of each entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[int] = []
+
+
+class Document:
+    """The data of one file, and where in the file a key stands."""
+
+    def __init__(self, name: str, data: YamlMap) -> None:
+        self.name, self.data = name, data
+        self.overridden: set[str] = set()  # keys that the command line gave
+
+    def where(self, *path: str | int) -> str:
+        """`spe.yaml:12: parameters.grid` for a path of keys; the line is as deep as the file goes."""
+        shown = ".".join(str(step) for step in path)
+        if path and path[0] in self.overridden:
+            return f"command line: {shown}"
+        line = self.line(*path)
+        return ": ".join(filter(None, [f"{self.name}:{line}" if line else self.name, shown]))
+
+    def line(self, *path: str | int) -> int:
+        """The line of a key, or of the deepest part of the path that is in the file."""
+        line, here = 0, self.data
+        for step in path:
+            line, here = _into(here, step, line)
+        return line
+
+
+def read(path: Path) -> Document:
+    """Read a YAML file whose top is a mapping; raises ConfigError with the line."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            "this line is not UTF-8", where=f"{path.name}:{line}", todo="Save the file as UTF-8."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", where=str(path)) from error
+    return parse(text, path.name)
+
+
+def parse(text: str, name: str) -> Document:
+    """The document in a text."""
+    data = _Composer(text, name).document()
+    return Document(name, data)
+
+
+def _into(here: Data, step: str | int, line: int) -> tuple[int, Data]:
+    if isinstance(here, YamlMap) and str(step) in here:
+        return here.lines.get(str(step), line), here[str(step)]
+    if isinstance(here, YamlList) and isinstance(step, int) and step < len(here):
+        return here.lines[step], here[step]
+    return line, None
+
+
+class _Composer:
+    """Builds the data from the parser's events."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text, self.name = text, name
+        self.events = self._parsed()
+
+    def document(self) -> YamlMap:
+        event = next(self.events)
+        if event is None:
+            return YamlMap()
+        data = self._node(event)
+        if not isinstance(data, YamlMap):
+            raise self._error(event, "the file is not a mapping", "Write `key: value` lines, at least `command:`.")
+        if (more := next(self.events)) is not None:
+            raise self._error(more, "a second document begins here", "Remove the `---` line.")
+        return data
+
+    def _parsed(self) -> Iterator[Any]:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        skipped = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)
+        try:
+            for event in yaml.parse(self.text, Loader=loader):
+                if not isinstance(event, skipped):
+                    yield event
+        except yaml.YAMLError as error:
+            raise self._syntax(error) from error
+        yield None
+        yield None
+
+    def _node(self, event: Any) -> Data:
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+            todo = f"Write the value out; a text that begins with {sign} goes in quotes."
+            raise self._error(event, f"anchors and aliases ({sign}{event.anchor}) are not used here", todo)
+        if event.tag is not None and event.tag != "!":
+            raise self._error(
+                event, f"tags ({event.tag}) are not used here", "Write the plain value; a text with ! in quotes."
+            )
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping()
+        return self._sequence() if isinstance(event, yaml.SequenceStartEvent) else event.value
+
+    def _mapping(self) -> YamlMap:
+        found = YamlMap()
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key, line = self._key(event), event.start_mark.line + 1
+            if key in found:
+                todo = f"Keep one of the two (the first is in line {found.lines[key]})."
+                raise self._error(event, f"the key {key} is given twice", todo)
+            value = next(self.events)
+            if isinstance(value, yaml.ScalarEvent) and not value.style and value.value in ("", "~", "null"):
+                found.empty.add(key)
+            found[key], found.lines[key] = self._node(value), line
+        return found
+
+    def _key(self, event: Any) -> str:
+        if not isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent)):
+            raise self._error(
+                event, "a key must be a plain name", self._hint(event.start_mark.line) or "Write `name: value`."
+            )
+        key = self._node(event)
+        if key == "<<":
+            raise self._error(event, "merge keys (<<) are not used here", "Write the keys out.")
+        return str(key)
+
+    def _sequence(self) -> YamlList:
+        found = YamlList()
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            found.lines.append(event.start_mark.line + 1)
+            found.append(self._node(event))
+        return found
+
+    def _error(self, event: Any, what: str, todo: str) -> ConfigError:
+        return ConfigError(what, where=f"{self.name}:{event.start_mark.line + 1}", todo=todo)
+
+    def _syntax(self, error: yaml.YAMLError) -> ConfigError:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line if mark else self.text[: getattr(error, "position", 0)].count("\n")
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        lines = self.text.split("\n")
+        if "\\t" in problem or "\t" in "".join(re.findall(r"^\s*", lines[line] if line < len(lines) else "")):
+            return ConfigError(
+                "a tab character stands where YAML wants spaces",
+                where=f"{self.name}:{line + 1}",
+                todo="Replace the tab by spaces.",
+            )
+        todo = self._hint(line) or "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
+        return ConfigError(f"not readable as YAML: {problem}", where=f"{self.name}:{line + 1}", todo=todo)
+
+    def _hint(self, line: int) -> str:
+        text = [*self.text.split("\n"), ""][line]
+        return "A value that begins with {{ goes in quotes: '{{ name }} …'." if "{{" in text else ""

@@ -1,0 +1,84 @@
+"""From what arrived to a verdict: judge.py here or in the hook process, then the user's validate functions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
+from ..model import Output, ResultSpec, Task
+from ..record import record
+from ..results.evidence import exit_code_of, tail_of
+from ..results.extract import Part
+from ..results.judge import hooks_of, judge, needs_process, wants_files
+
+log = logging.getLogger("spe.judging")
+
+
+@record
+class Verdict:
+    """The outputs to be stored; `reason` says why they are not valid; `fault`: only the judging went wrong."""
+
+    outputs: tuple[Output, ...]
+    reason: str | None = None
+    fault: bool = False
+
+
+class Judges:
+    """Judges the results of one sweep."""
+
+    def __init__(
+        self, specs: Sequence[ResultSpec], validators: Sequence[str], hooks: Hooks, outdated: Sequence[range] = ()
+    ) -> None:
+        """`outdated`: tickets that were handed out under other results, of which these cannot be made."""
+        self._outdated = outdated
+        self._specs, self._validators, self._hooks = specs, validators, hooks
+        self._in_process = needs_process(specs)
+        self._has_checks = bool(hooks_of(validators))
+        self.wants_files = wants_files(specs, validators)  # as clients were told
+        self.has_stdout = any(spec.source == "stdout" for spec in specs)  # a result is all that a program printed
+
+    def stdout_of(self, parts: Mapping[str, Part]) -> bytes:
+        """The end of what a program printed, from a result that is made of it."""
+        name = next((spec.name for spec in self._specs if spec.source == "stdout" and spec.name in parts), "")
+        return tail_of(parts, name)
+
+    def is_outdated(self, ticket: int) -> bool:
+        """Whether what this ticket brings is no result of today, whatever its parts are called."""
+        return any(ticket in tickets for tickets in self._outdated)
+
+    async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
+        """The verdict about one report; a fault of ours while judging is a reason too, and never a hang."""
+        try:
+            return await self._judge(task, host, seconds, parts)
+        except Exception as error:
+            log.exception("task %d: judging its result went wrong", task.number)
+            return Verdict((), f"a fault of spe's own while judging: {type(error).__name__}: {error}")
+
+    async def _judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
+        """The verdict about one report. The files still lie where they were received."""
+        exit_code, folder = exit_code_of(parts), f"files/{task.number}"
+        if self._in_process:
+            judgement = await self._hooks.judge(parts, exit_code, folder)
+        elif any(part.path for part in parts.values()):  # what lies in files may take a while to read
+            judgement = await asyncio.to_thread(judge, self._specs, self._validators, parts, exit_code, folder)
+        else:
+            judgement = judge(self._specs, self._validators, parts, exit_code, folder)
+        if judgement.reason is not None:
+            # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt is rejected.
+            return Verdict(judgement.outputs, judgement.reason)
+        if self._has_checks:
+            return await self._ask(task, host, seconds, parts, judgement.outputs)
+        return Verdict(judgement.outputs)
+
+    async def _ask(
+        self, task: Task, host: str, seconds: float, parts: Mapping[str, Part], outputs: tuple[Output, ...]
+    ) -> Verdict:
+        files = {o.name: path.resolve() for o in outputs if o.file and (path := parts[o.name].path)}
+        stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
+        view = ResultView(outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds)
+        verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
+        if verdict.kind is VerdictKind.ACCEPTED:
+            return Verdict(outputs)
+        return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)

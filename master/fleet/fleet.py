@@ -1,0 +1,138 @@
+"""The hosts of a run: each is started in parallel, looked after (by upkeep.py), and listened to until it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+
+from ..desk.desk import Desk
+from ..errors import NOTHING_RUNS, Fault, HostBenched, LaunchError, NothingRuns
+from ..launch import Offer, Options
+from ..model import Client, Host
+from ..state.progress import Progress
+from .upkeep import Upkeep
+
+log = logging.getLogger("spe.fleet")
+LONG = 5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
+NAMED = 10  # hosts that one line names
+
+
+class Fleet:
+    """Starts the hosts when there is work, and knows who came up and who is still to come."""
+
+    def __init__(self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
+        self.hosts, self.desk, self.progress = list(hosts), desk, progress
+        self.unheard: list[str] = []  # hosts whose client did not say goodbye
+        self._offer, self._options = offer, options
+        self._upkeep: dict[Host, Upkeep] = {}  # of those that were to be started; a name may stand for several ports
+        self._started = False
+        self._began = 0.0
+
+    def start(self) -> None:
+        """Bring up all hosts, once."""
+        if not self._started:
+            self._started, self._began = True, time.monotonic()
+            self._start(self.hosts)
+
+    def _start(self, hosts: Iterable[Host]) -> bool:
+        """Whether any of them had to be started."""
+        started = False
+        for host in hosts:
+            if host not in self._upkeep:
+                self._upkeep[host] = Upkeep(host, self._offer, self._options, self.desk, self.progress)
+            started = self._upkeep[host].start() or started
+        return started
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        """These take part from now on."""
+        self.hosts += hosts
+        if self._started:
+            self._start(hosts)
+
+    def use(self, name: str) -> bool:
+        """A host of this name takes part again: if its client has left, it is started. Whether it had to be."""
+        return self._started and self._start([host for host in self.hosts if host.name == name])
+
+    # -- who is up
+
+    @property
+    def faults(self) -> dict[str, LaunchError]:
+        """Why hosts are not up, by their names."""
+        return {host.name: one.fault for host, one in self._upkeep.items() if one.fault}
+
+    @property
+    def benched(self) -> dict[str, HostBenched]:
+        """The same of those that are not started any more as their starts came to nothing."""
+        return {name: fault for name, fault in self.faults.items() if isinstance(fault, HostBenched)}
+
+    def stranded(self) -> NothingRuns | None:
+        """The error that ends the run: no host is up or may come up, and no other client is here."""
+        if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
+            return None
+        out = {host.name for host, one in self._upkeep.items() if one.is_given_up}
+        if any(not c.gone and (c.host not in out or self.desk.is_there(c)) for c in self._clients):
+            return None
+        why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
+        todo = "Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them."
+        if any(work.done or work.failed for work in self.desk.farm.tally.hosts.values()):
+            return NothingRuns(f"no host is left{why}", todo=todo)
+        return NothingRuns(f"{NOTHING_RUNS}no host came up{why}", todo=todo)
+
+    @property
+    def _clients(self) -> Collection[Client]:
+        return self.desk.farm.clients.values()
+
+    def all_tried(self) -> bool:
+        """Whether every host has come up or has not."""
+        return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
+
+    def alone(self) -> bool:
+        """Whether only clients that we started here took part: then nobody else waits for a last word."""
+        names = {host.name for host in self.hosts}
+        return (
+            bool(names)
+            and all(host.is_here for host in self.hosts)
+            and all(c.host in names and c.pings for c in self._clients)
+        )
+
+    def all_gone(self) -> bool:
+        """Whether all clients of ours have said goodbye; a child that never asked for work is ended by `close`."""
+        here = {host.name for host in self.hosts if host.is_here}
+        awaited = (c for c in self._clients if c.pings and (c.asked or c.host not in here))
+        return not any(self.desk.is_there(c) for c in awaited)
+
+    # -- the end
+
+    def note_unheard(self) -> None:
+        """Remember the hosts whose last client did not say goodbye; it had cleared up after those before it."""
+        last = {c.host: c for c in self._clients if c.pings}
+        self.unheard = sorted(host for host, client in last.items() if not client.gone)
+
+    def give_up(self) -> None:
+        """The run ends: hosts that are not up are not waited for any longer, and all of them are named."""
+        took = time.monotonic() - self._began
+        hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
+        late = [host.name for host, one in self._upkeep.items() if one.end(hung[host])]
+        if late:
+            more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
+            verb = "was" if len(late) == 1 else "were"
+            self.progress.line(f"{', '.join(late[:NAMED])}{more} {verb} still being started when the run ended")
+            log.info("still being started when the run ended: %s", ", ".join(late))
+
+    async def close(self) -> None:
+        """Let go of all hosts."""
+        ending = [task for one in self._upkeep.values() if (task := one.cancel())]
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*ending, return_exceptions=True)
+
+
+def _hangs(host: str, seconds: float) -> LaunchError:
+    return LaunchError(
+        Fault.TIMEOUT,
+        f"it was still being started after {seconds:.0f} s, when the run ended",
+        where=host,
+        todo=f"Is its home or the machine hung? Look there: ssh {host}",
+    )

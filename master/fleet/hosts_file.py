@@ -1,0 +1,74 @@
+"""A hosts file that changes while the sweep runs: new lines are started, those that are gone are drained.
+
+A host whose line comes back is used again. Other changes of a line count for the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..desk.acts import Acts
+from ..dispatch.steering import Aside
+from ..errors import ConfigError
+from ..model import Host
+from ..sweep.hosts import read_hosts
+
+PAUSE = 1.0  # seconds between two looks at the file
+Mark = tuple[int, int, int]
+
+
+class HostsFile:
+    """The file as it was when it was last understood."""
+
+    def __init__(self, path: Path, hosts: Sequence[Host], acts: Acts, warn: Callable[[str], None]) -> None:
+        """`hosts`: what the run was started with."""
+        self._path, self._acts, self._warn = path, acts, warn
+        self._known = {host.name: host for host in hosts}
+
+    async def watch(self, pause: float = PAUSE) -> None:
+        """Look again and again; in a thread, as the folder may be on a server that does not answer."""
+        seen: Mark | None = None
+        while True:
+            mark = await asyncio.to_thread(_mark, self._path)
+            if mark and mark != seen:
+                seen = mark
+                await self._take_up()
+            await asyncio.sleep(pause)
+
+    async def _take_up(self) -> None:
+        try:
+            found = await asyncio.to_thread(read_hosts, self._path)
+        except ConfigError as error:
+            self._warn(f"{error.line} (the hosts stay as they are)")
+            return
+        if found.hosts:
+            await self._follow({host.name: host for host in found.hosts})
+        elif self._known:
+            self._warn(f"{self._path.name} names no host any more; the hosts stay as they are")
+
+    async def _follow(self, now: dict[str, Host]) -> None:
+        before, self._known = self._known, now
+        for name in before.keys() - now.keys():
+            await self._acts.set_aside(name, Aside.DRAINED)
+            self._acts.note("drained", f"{name}: its line is gone from {self._path.name}, it gets nothing new", name)
+        yard = self._acts.yard
+        assert yard is not None
+        there = {host.name for host in yard.hosts}
+        for name in [name for name in now if name not in before and name in there]:
+            await self._acts.use(name)
+            self._acts.note("used", f"{name}: its line is back in {self._path.name}, it is used again", name)
+        if new := [host for name, host in now.items() if name not in before and name not in there]:
+            yard.add(new)
+            names = ", ".join(host.name for host in new)
+            self._acts.note("added", f"{names}: new in {self._path.name}, being started")
+
+
+def _mark(path: Path) -> Mark | None:
+    """What differs when the file was written anew; None when it is not there, which an editor may need a moment for."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

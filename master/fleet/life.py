@@ -1,0 +1,65 @@
+"""One start of a host, and what the farm knows of the client that came of it."""
+
+from __future__ import annotations
+
+from ..desk.desk import Desk
+from ..launch import Launcher
+from ..model import Client, Host
+from .starts import SHORT
+
+
+class Life:
+    """Lives from the moment before a start to the end of its client."""
+
+    def __init__(self, desk: Desk, host: Host, one: Launcher) -> None:
+        self.host, self.launcher = host, one
+        self.is_doubtful = False  # its client was taken for gone, and may only be cut off or busy
+        self._desk, self._began = desk, desk.clock()
+        self._had_ended = self._ended
+
+    def clients(self) -> list[Client]:
+        """Those that have registered since, or the one that was there already and was told our address."""
+        here = [c for c in self._desk.farm.clients.values() if c.host == self.host.name]
+        if self.launcher.handed_over:
+            return [client for client in here if not client.gone]
+        return [client for client in here if client.since >= self._began]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a client is here; of a child on this machine once its set-up went well, which SSH tells by itself."""
+        if self.launcher.handed_over:
+            return any(self._desk.is_there(client) or not self._desk.farm.rules.ping for client in self.clients())
+        return any(client.asked or not self.host.is_here for client in self.clients())
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a young client has lost its connections: it may have been killed, with all that could tell."""
+        here = [c for c in self._desk.farm.clients.values() if c.host == self.host.name and not c.gone]
+        return bool(here) and all(c.suspect and self._desk.clock() - c.since < SHORT for c in here)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from its registration to its last word."""
+        clients = self.clients()
+        return max((c.word for c in clients), default=0.0) - min((c.since for c in clients), default=0.0)
+
+    @property
+    def has_finished_tasks(self) -> bool:
+        """Whether any attempt on this host came to its end since the start, well or not."""
+        return self._ended > self._had_ended
+
+    @property
+    def has_had_tasks(self) -> bool:
+        """Whether it was given any: then one of them may have killed it. What it lost is still known to the farm."""
+        here = {client.id for client in self.clients()}
+        return self.has_finished_tasks or any(t.client in here for t in self._desk.farm.tickets.values())
+
+    @property
+    def _ended(self) -> int:
+        work = self._desk.farm.tally.hosts.get(self.host.name)
+        return work.done + work.failed if work else 0
+
+    def dead(self) -> list[Client]:
+        """Earlier clients of this host that cannot live, as a new one was started there and they are cut off."""
+        here = [c for c in self._desk.farm.clients.values() if c.host == self.host.name]
+        return [c for c in here if c.suspect and not c.gone and c.since < self._began and not self.launcher.handed_over]

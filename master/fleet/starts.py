@@ -1,0 +1,121 @@
+"""The starts of one host in a run, and what follows from how each ended: once more, with its session held, or no more.
+
+A start *comes to nothing* when it ends without a word why, or when its client is gone a short time after it had
+registered. Where that is so because processes are killed once their user has logged out, an SSH session that stays open
+cures it. A task may be to blame, too: so the start that decides is a trial, in which the client gets no task until it
+has stayed for a moment. Pure: what is done about it is upkeep.py's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import Fault, HostBenched, LaunchError, SilentStart
+from ..launch.meaning import todo
+
+HOLD_AFTER, BENCH_AFTER = 2, 3  # brief starts in a row: after two the session is held, after three it is enough
+MOST_UNFINISHED = 10  # starts in a row whose clients had tasks and finished none, on a host that SSH reaches
+TRIAL = 10.0  # seconds that a client has to stay before it gets a task
+SHORT = 300.0  # seconds; some sites look every few minutes for processes of users who are not logged in
+AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host is started again
+MOST_HUNG = 3  # starts of a host that hangs: each of them may leave something there that hangs on
+MOST_LOST = 6  # starts in a row, a minute in all, until a host that never came up is not waited for any more
+
+
+@dataclass(slots=True)
+class Starts:
+    """Lives from the first start of a host to the end of the run, or until somebody has the host used again."""
+
+    by_ssh: bool = True  # False: a child of ours on this machine, where there is no session to hold
+    brief: int = 0  # starts in a row whose client was gone in a short time, or never came
+    unfinished: int = 0  # the last ones of them in which no task was finished
+    stayed: bool = False  # a client has passed its trial: what ends the next ones may well be tasks
+    blameless: bool = False  # in the last one there was no task that may have killed the client
+    tries: int = 0  # starts that failed since a client of this host was up
+    holds: bool = False  # its session is held open, for the rest of the run
+    reached: bool = False  # it has answered and was lost: worth trying as long as there is work
+    _pause: float = AGAIN_FIRST
+
+    def came_up(self) -> None:
+        """A client has registered."""
+        self.tries, self.reached = 0, True
+
+    def failed(self, error: LaunchError) -> bool:
+        """Note a start that failed with a fault; whether it is worth another try."""
+        self.tries += 1
+        self.reached = self.reached or error.fault is Fault.LOST
+        return self.reached or (error.broke_off and self.tries < MOST_HUNG)
+
+    def was_silent(self, had_tasks: bool = False) -> None:
+        """Note a start that came to nothing; `had_tasks`: a client of it was there all the same, and had some."""
+        self.tries += 1
+        self._note_brief(had_tasks, finished=False)
+
+    def lived(self, seconds: float, had_tasks: bool, finished: bool) -> None:
+        """Note that a client is gone so many seconds after it had registered; whether it had, or finished, a task."""
+        if seconds < SHORT:
+            self._note_brief(had_tasks, finished)
+        else:
+            self.lives_on()
+            self._pause = AGAIN_FIRST
+
+    def lives_on(self) -> None:
+        """The client that was thought to be gone still runs."""
+        self.brief = self.unfinished = 0
+
+    def _note_brief(self, had_tasks: bool, finished: bool) -> None:
+        self.brief += 1
+        self.unfinished = 0 if finished else self.unfinished + 1
+        self.blameless = not had_tasks
+
+    def turns_to_holding(self) -> bool:
+        """Whether the session is held from the next start on; true once."""
+        if self.holds or self.brief < HOLD_AFTER or not self.by_ssh:
+            return False
+        self.holds = True
+        return True
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the client of the next start gets no task until it has stayed for TRIAL seconds."""
+        return self.holds and self.brief >= HOLD_AFTER and not self.stayed
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no further start is made."""
+        if self.blameless and self.brief >= BENCH_AFTER:
+            return True
+        return self.by_ssh and self.unfinished >= MOST_UNFINISHED
+
+    @property
+    def is_not_waited_for(self) -> bool:
+        """Whether a run that has no other host ends: this one has been lost too often."""
+        return self.tries >= MOST_LOST
+
+    def next_pause(self) -> float:
+        """Seconds to wait before the next start; longer each time."""
+        pause = self._pause
+        self._pause = min(2 * pause, AGAIN_MOST)
+        return pause
+
+
+def left_early(host: str, seconds: float, held: bool, why: str = "") -> SilentStart:
+    """What is known of a client that was gone so many seconds after it had registered; `why`: of a child, its end."""
+    kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
+    gone = f"its client was gone {seconds:.0f} s after it had registered, "
+    if why:
+        return SilentStart(Fault.NO_STAY, gone + why, where=host)
+    return SilentStart(Fault.NO_STAY, gone + kept, where=host, todo=todo(Fault.NO_STAY, host))
+
+
+def never_came(host: str, seconds: float) -> SilentStart:
+    """What is known of a start that ended well and of which no client has come."""
+    what = f"it was started, and no client of it has registered within {seconds:.0f} s"
+    return SilentStart(Fault.NO_STAY, what, where=host, todo=todo(Fault.NO_STAY, host))
+
+
+def benched(error: SilentStart, starts: Starts) -> HostBenched:
+    """The last word about a host whose starts came to nothing."""
+    what = f"{starts.brief} starts in a row came to nothing, so it is benched for this run: {error.detail}"
+    again = f"`spe hosts use {error.where}` starts it again."
+    return HostBenched(error.fault, what, where=error.where, todo=f"{error.todo} {again}".strip())

@@ -1,0 +1,247 @@
+"""The care for one host: it is started, watched, and started again when it vanishes, as long as that leads anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ..desk.desk import Desk
+from ..dispatch.steering import Aside
+from ..errors import Fault, LaunchError, SilentStart
+from ..launch import Offer, Options, launcher
+from ..model import Client, Host
+from ..state.progress import Progress
+from .life import Life
+from .starts import SHORT, TRIAL, Starts, benched, left_early, never_came
+
+log = logging.getLogger("spe.fleet")
+PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
+REGISTER_PAUSE = 0.05  # seconds between looks whether it has come
+REGISTER_LIMIT = 20.0  # seconds for the client of a start that ended well; one that works has registered before
+CUT_LIMIT = 5.0  # seconds that a young client may be without a connection until its host is started again
+
+
+class Upkeep:
+    """Lives as long as the run. The host is up when a client of it has registered: a start that ended well is less."""
+
+    def __init__(self, host: Host, offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
+        self.host, self.fault = host, None  # type: Host, LaunchError | None
+        self.has_been_up = False  # and was not given up since
+        self.is_given_up = False  # it is not started any more
+        self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
+        self._starts = Starts(by_ssh=not host.is_here)
+        self._told: Fault | None = None  # the kind that was shown last
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> bool:
+        """Begin to look after it; False when that goes on already, or nobody wants it."""
+        if not self._is_wanted or (self._task and not self._task.done()):
+            return False
+        self.is_given_up, self.fault, self._told, self._starts = False, None, None, Starts(by_ssh=not self.host.is_here)
+        self._task = asyncio.create_task(self._look_after())
+        return True
+
+    @property
+    def _is_wanted(self) -> bool:
+        return not self._desk.farm.closed and self._desk.farm.aside.get(self.host.name) is not Aside.DRAINED
+
+    @property
+    def is_out(self) -> bool:
+        """Whether a run that has nobody else need not wait for this host."""
+        return self.is_given_up or (self._starts.is_not_waited_for and not self.has_been_up)
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether it has come up, or has not; while a set waits for it that is not known after one failed start."""
+        failed = self.fault is not None and (self.is_given_up or self._desk.farm.closed)
+        return self.has_been_up or failed
+
+    def cancel(self) -> asyncio.Task[None] | None:
+        """Let go of it; the task that ends then."""
+        if self._task and not self._task.cancelling():  # twice would disturb its own letting go
+            self._task.cancel()
+        return self._task
+
+    # -- from start to end
+
+    async def _look_after(self) -> None:
+        while self._is_wanted and await self._once():
+            await asyncio.sleep(self._starts.next_pause())
+
+    async def _once(self) -> bool:
+        """One start, until nothing is left to look after; whether to start the host again."""
+        life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
+        keeping: asyncio.Task[None] | None = None
+        if self._starts.is_trial:
+            self._desk.farm.on_trial.add(self.host.name)
+        try:
+            await self._start_client(life)
+            keeping = asyncio.create_task(life.launcher.watch())
+            await self._until_up(life, keeping)
+            await self._note_up(life)
+            return self._note_gone(life, await self._until_gone(life, keeping))
+        except SilentStart as error:
+            return self._note_silent(life, error)
+        except LaunchError as error:
+            return self._note_failed(error)
+        finally:
+            self._desk.farm.on_trial.discard(self.host.name)
+            self._desk.moved.set()
+            if keeping is not None:
+                keeping.cancel()
+            await life.launcher.close()
+
+    @staticmethod
+    async def _start_client(life: Life) -> None:
+        try:
+            await life.launcher.start()
+        except LaunchError as error:
+            if not (error.broke_off and life.is_up):  # lost on the way back: its client works all the same
+                raise
+
+    async def _until_up(self, life: Life, keeping: asyncio.Task[None]) -> None:
+        """Until its client is here. Raises the fault of a child, or SilentStart when none comes."""
+        begun = self._desk.clock()
+        limit = self._options.start_limit if self.host.is_here else REGISTER_LIMIT
+        while not life.is_up:
+            waited = self._desk.clock() - begun
+            if keeping.done() and (life.launcher.ended or keeping.exception()):
+                await self._dismiss(life.clients(), killed=True)
+                keeping.result()
+                raise never_came(self.host.name, waited)
+            if waited > limit and (life.launcher.handed_over or not life.clients()):  # its set-up may take longer
+                raise never_came(self.host.name, waited)
+            await asyncio.sleep(REGISTER_PAUSE)
+
+    async def _until_gone(self, life: Life, keeping: asyncio.Task[None]) -> LaunchError | None:
+        """Until its client is gone; why, where somebody says so."""
+        fault = None
+        try:
+            if self._starts.is_trial:
+                await self._end_trial(keeping)
+            await keeping
+        except LaunchError as error:
+            fault = error
+        if life.launcher.ended:  # nobody needs to wait until its lease is over
+            await self._dismiss(life.clients(), killed=fault is not None or not self.host.is_here)
+        elif fault is None:
+            await self._until_vanished(life)
+        return fault
+
+    async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
+        """Until the client has stayed for long enough without a task, or has ended."""
+        await asyncio.wait([keeping], timeout=TRIAL)
+        self._starts.stayed = not keeping.done()
+        self._desk.farm.on_trial.discard(self.host.name)
+        self._desk.wake_idle()
+
+    async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
+        for client in clients:
+            await self._desk.bye(client.id, killed)
+
+    async def _until_vanished(self, life: Life) -> None:
+        """A client that nothing is known of is gone when it has been silent for too long; a young one earlier."""
+        cut_since: float | None = None
+        while not self._desk.farm.closed and self._desk.present(self.host.name):
+            await asyncio.sleep(PRESENT_PAUSE)
+            if not life.is_cut:
+                cut_since = None
+            elif cut_since is None:
+                cut_since = self._desk.clock()
+            elif self._desk.clock() - cut_since > CUT_LIMIT:
+                break
+        life.is_doubtful = cut_since is not None or not self._desk.farm.rules.ping
+
+    # -- what came of it
+
+    async def _note_up(self, life: Life) -> None:
+        one = life.launcher
+        works_on = one.handed_over and self.has_been_up
+        self.has_been_up, self.fault, self._told = True, None, None
+        self._starts.came_up()
+        if one.handed_over:
+            self._starts.lives_on()
+        await self._dismiss(life.dead(), killed=True)
+        if works_on:
+            self._progress.line(f"{self.host.name}: its client works on")
+        elif not self.host.is_here:
+            self._progress.host_up(self.host.name, one.note)
+        log.info("host %s is up%s", self.host.name, f": {one.note}" if one.note else "")
+        self._desk.moved.set()
+
+    def _note_gone(self, life: Life, fault: LaunchError | None) -> bool:
+        """Its client has been up, and is gone; whether to start it again."""
+        name, seconds = self.host.name, life.seconds
+        if not self._is_wanted:
+            return False
+        if fault:
+            self._tell(fault)
+        self._starts.lived(seconds, life.has_had_tasks, life.has_finished_tasks)
+        if self._starts.is_hopeless:
+            return self._bench(left_early(name, seconds, self._starts.holds, fault.detail if fault else ""))
+        what = "nothing is heard of its client" if life.is_doubtful else "its client is gone"
+        what += f" {seconds:.0f} s after it had registered" if seconds < SHORT else ""
+        self._progress.line(f"{name}: {what}, it is started again{' if it is gone' if life.is_doubtful else ''}")
+        self._announce_holding()
+        return True
+
+    def _note_silent(self, life: Life, error: SilentStart) -> bool:
+        """A start ended without a word why; whether to make another."""
+        self._starts.was_silent(life.has_had_tasks)
+        if self._starts.is_hopeless:
+            return self._bench(error)
+        self.fault = error
+        self._desk.events.note("host_fault", error.line, self.host.name)
+        self._progress.line(f"{self.host.name}: {error.what}; it is started again")
+        self._announce_holding()
+        return True
+
+    def _note_failed(self, error: LaunchError) -> bool:
+        """A start has failed; whether to try again."""
+        again, new = self._starts.failed(error), self._tell(error)
+        if again and new and self._is_wanted:
+            self._progress.line(f"{self.host.name}: it is tried again, with pauses of up to a minute")
+        return again or self._give_up()
+
+    def _announce_holding(self) -> None:
+        if self._starts.turns_to_holding():
+            self._progress.line(
+                f"{self.host.name}: the third start holds its SSH session open, which helps where processes are killed "
+                "once their user has logged out"
+            )
+
+    def _bench(self, error: SilentStart) -> bool:
+        self._tell(benched(error, self._starts))
+        return self._give_up()
+
+    def _give_up(self) -> bool:
+        self.is_given_up, self.has_been_up = True, False
+        return False
+
+    def _tell(self, error: LaunchError) -> bool:
+        """Let all know of a fault; of a kind that is the same each time once. Whether it was said."""
+        new = self._told is not error.fault
+        self.fault, self._told = error, error.fault
+        self._desk.events.note("host_fault", error.line, self.host.name)
+        log.info("%s", error.line)
+        if new:
+            self._progress.host_fault(self.host.name, error)
+        return new
+
+    # -- the end
+
+    def end(self, too_long: LaunchError | None) -> bool:
+        """The run ends, and the host is not waited for any longer. Whether it was still being started.
+
+        `too_long`: what to say of a host that has hung.
+        """
+        if self._task is None or self.has_been_up or self.is_given_up:
+            return False
+        if not self.host.is_here:
+            self._task.cancel()
+        if isinstance(self.fault, SilentStart):
+            self._tell(self.fault)  # with what to do about it
+        elif self.fault is None and too_long and not self.host.is_here:
+            self._tell(too_long)
+        return self.fault is None

@@ -1,0 +1,108 @@
+"""What a client reports beside the results, read with suspicion: exit code, usage, ends of the output, files there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from ..model import Failure, Output, Usage
+from .extract import Part
+from .leftovers import Leftovers, parse, printable
+
+KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
+USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes
+LARGEST = 1e18
+WHOLE = "-"  # `-stdout` is the part with all of stdout: no result has a name that begins so
+_decoded = json.JSONDecoder().decode
+
+
+def tail_of(parts: Mapping[str, Part], name: str) -> bytes:
+    """The end of one part, empty when it is not there."""
+    part = parts.get(name)
+    if part is None:
+        return b""
+    return part.read()[-KEPT:] if part.data is not None else _file_tail(part)
+
+
+def printed(parts: Mapping[str, Part], name: str) -> bytes:
+    """The end of stdout or stderr; the client may have brought all of it (`keep_output: all`)."""
+    return tail_of(parts, WHOLE + name if WHOLE + name in parts else name)
+
+
+def whole_outputs(parts: Mapping[str, Part], folder: str) -> tuple[Output, ...]:
+    """What was brought whole because of `keep_output: all` and is more than the store keeps in any case. `folder`:
+    where the task's files lie, below runs/<name>/."""
+    found = []
+    for name in ("stdout", "stderr"):
+        part = parts.get(WHOLE + name)
+        if part is not None and part.size >= KEPT:
+            file = f"{folder}/.kept/{name}" if part.path else None
+            found.append(Output(WHOLE + name, "", part.data, file, part.size))
+    return tuple(found)
+
+
+def _file_tail(part: Part) -> bytes:
+    if part.path is None:
+        return b""
+    with part.path.open("rb") as file:
+        file.seek(max(0, part.size - KEPT))
+        return file.read()
+
+
+def exit_code_of(parts: Mapping[str, Part]) -> int | None:
+    """The program's exit code, None when the client did not say or said nonsense."""
+    part = parts.get("exit-code")
+    if part is None or part.size > 20:
+        return None
+    try:
+        code = int(part.read())
+    except ValueError:
+        return None
+    return code if abs(code) < 2**32 else None  # Windows has codes of 32 bits; what is more fits no column
+
+
+def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
+    """What the attempt used; `wall` is the master's own measure, for clients that tell nothing."""
+    part = parts.get("usage")
+    if part is None or part.size > 4096:
+        return Usage(wall=round(wall, 6))
+    try:
+        told = _decoded(part.read().decode())  # what json.loads does beside is more than the reading itself
+        numbers = [float(told.get(key, 0)) for key in USED]
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
+        return Usage(wall=round(wall, 6))
+    if [one for one in numbers if not 0 <= one <= LARGEST]:  # nor nan
+        return Usage(wall=round(wall, 6))
+    memory, read, written = map(int, numbers[3:])
+    moved = (read if "read" in told else None, written if "written" in told else None)
+    return Usage(numbers[0] or round(wall, 6), numbers[1], numbers[2], memory, *moved)
+
+
+def files_of(parts: Mapping[str, Part]) -> Leftovers | None:
+    """The files that were in its directory; None when the client did not say."""
+    return parse(tail_of(parts, "files").decode("utf-8", "replace"))
+
+
+def failure_of(reason: str, exit_code: int | None, stderr: bytes, files: Leftovers | None = None) -> Failure:
+    """The class of a failure, for `retry`, and its sentence, for people."""
+    text = stderr.decode("utf-8", "replace")
+    sentence = reason or (f"exit code {exit_code}" if exit_code is not None else "the client gave no reason")
+    said = printable(_with_last_line(sentence, text))
+    return Failure(_kind(sentence, exit_code), said, exit_code, text, str(files) if files else None)
+
+
+def _kind(reason: str, exit_code: int | None) -> str:
+    if reason.startswith("timeout"):
+        return "timeout"
+    if exit_code is not None and exit_code > 0:
+        return f"exit:{exit_code}"
+    found = re.match(r"(?:exit code|killed by signal) (\d+)", reason)
+    if found:
+        return ("exit:" if reason.startswith("exit") else "signal:") + found.group(1)
+    return "other"
+
+
+def _with_last_line(sentence: str, stderr: str) -> str:
+    lines = stderr.strip().splitlines()
+    return f"{sentence}: {lines[-1].strip()[:300]}" if lines else sentence

@@ -1,0 +1,311 @@
+"""Keeps what a run writes in reach of its user: a look each second at runs/<name>/, sweep.db in it and files/.
+
+What was moved is written where it is now. What was removed is written back, from what is still open. In both cases
+nothing more is handed out: whoever moves or removes the folder of a running sweep has not seen that it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..desk.desk import Desk
+from ..errors import BusyError, SpeError
+from ..logs import Nagging
+from ..session.anchors import DELETED, Anchor
+from ..session.detached import LOG
+from ..session.run_folder import DATABASE, FILES, RunFolder
+from ..session.session import Lock, Session
+from ..store.database_place import OpenDatabase
+from . import lost_files
+
+log = logging.getLogger("spe.safekeeping")
+LOOK = 1.0  # seconds between two looks
+ENDS = "Nothing more is handed out; what runs may finish, and is kept"
+
+
+class Safekeeping:
+    """Looks after the folder of one run, from the moment that its store is open."""
+
+    def __init__(
+        self, folder: RunFolder, desk: Desk, session: Session, lock: Lock, mend: Callable[[], object],
+        warn: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        """`mend` makes again what else belongs into session/; `warn` shows the user a sentence."""
+        self.folder, self.desk, self.session, self.lock = folder, desk, session, lock
+        self._mend, self.warn = mend, warn
+        self.store = desk.store
+        self.database = OpenDatabase(self.store.writer.path)
+        self._place, self._files_place = folder.path, _place_of(folder.held_files)
+        self._drained = False
+        self.outcome = ""  # for the end: where everything is now
+        self.is_ours = True  # False: another spe works on this sweep by now
+        self._files_lost = False  # in this run: what was on its way then may be lost, too
+        self._with_folder = False  # sweep.db was removed with its folder
+        self._to_look_through = False  # the sets, for those that have lost their files
+        self._told: set[str] = set()
+        self._nagging = Nagging(log)
+        self._looking = asyncio.Lock()
+
+    async def watch(self) -> None:
+        """Look again and again."""
+        while True:
+            await asyncio.sleep(LOOK)
+            await self.look()
+
+    async def look(self) -> bool:
+        """See whether all is where it was, and put right what is not; False while that cannot be done."""
+        async with self._looking:
+            try:
+                if await self.is_well():  # in a thread: a server that hangs must not hold up everything
+                    return True
+                await self._look_at_folder()
+                await self._look_at_database()
+                await self._look_at_files()
+                self._look_at_lock()
+                self._mend_session()
+                if self._to_look_through:
+                    await self._put_back()
+                return True
+            except Exception as error:  # a full disk, a server that does not answer, a move just now: the next look
+                log.debug("looking at %s went wrong", self.folder, exc_info=True)
+                self._nagging.say(f"{self.folder} is not as it was, and this cannot be put right yet: {error}")
+                return False
+
+    async def is_well(self) -> bool:
+        """Whether all is where it was at the last look."""
+        return await asyncio.to_thread(self._all_right)
+
+    def _all_right(self) -> bool:
+        """Whether nothing has happened since the last look."""
+        home = self.folder.where()
+        held = self.folder.held_files
+        return (
+            home is not None
+            and home == self._place
+            and self.store.writer.path == home / DATABASE
+            and self.database.is_whole_at(home / DATABASE)
+            and (held is None or held.is_at(home / FILES))
+            and self.lock.stands
+            and self.session.is_whole
+            and not self._to_look_through
+        )
+
+    async def settle(self) -> None:
+        """Before the tables are made: all is in its place, and no set is done whose files are gone."""
+        while not await self.look():
+            await asyncio.sleep(LOOK)
+        if self._files_lost:
+            await self._put_back()
+
+    def let_go(self) -> None:
+        """The run has ended."""
+        self.database.let_go()
+
+    # -- runs/<name>/
+
+    async def _look_at_folder(self) -> None:
+        before, now = self._place, self.folder.where()
+        if now is None:
+            await self._make_folder_again(self.folder.last)
+        elif now != before:
+            self._place = now
+            await self._tell(
+                "moved",
+                f"{before} was moved while the sweep runs and is {now} now. {ENDS} there.",
+                f"stopped, as its folder was moved: all of it is in {now}; `spe run` goes on when that is runs/"
+                f"{before.name} beside spe.yaml",
+            )
+
+    async def _make_folder_again(self, place: Path) -> None:
+        """The folder was removed: a new one, with what is still open."""
+        await self._drain()
+        made, lock = _new_folder(place)
+        self.folder.settle_at(made)
+        self._place = made
+        self._files_lost = self._to_look_through = self._with_folder = True
+        self.lock.adopt(lock)
+        _take_along_logs(place, made)
+        self._mend_session()
+        found = "is written back there" if made == place else f"is in {made}, as there is something else there by now"
+        await self._tell(
+            "removed",
+            f"{place} was removed while the sweep runs: what was stored {found}; result files are lost. {ENDS}.",
+            f"stopped, as its folder was removed; what was stored is in {made}: `spe run` does what is left",
+        )
+
+    # -- sweep.db
+
+    async def _look_at_database(self) -> None:
+        home = self.folder.path / DATABASE
+        now = self.database.where()
+        if now is None:
+            await self._write_database(self.folder.database or home)
+        elif self.database.is_whole_at(home):
+            await self._go_to(home, None)
+        elif now == self.store.writer.path and self.database.is_whole_at(now):
+            return  # moved away alone, and told
+        elif self.database.anchor.is_at(home):
+            await self._go_to(home, None)
+            sentence = f"{home}-wal was removed while the sweep runs; what it held is in {home}. {ENDS}."
+            await self._tell("removed", sentence, f"stopped, as {home}-wal was removed: `spe run` goes on")
+        else:
+            await self._go_to(now, now)
+            await self._tell(
+                "moved",
+                f"{home} was moved while the sweep runs and is {now} now. {ENDS} in it.",
+                f"stopped, as {home} was moved: it is {now} now; move it back, and `spe run` goes on",
+            )
+
+    async def _go_to(self, path: Path, elsewhere: Path | None) -> None:
+        if path != self.store.writer.path or not self.database.is_whole_at(path):
+            await self._drain()
+            await self.store.writer.go_to(path, self.database.follow)
+            self.database.opened(path)
+        self.folder.database = elsewhere
+
+    async def _write_database(self, path: Path) -> None:
+        await self._drain()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = len(self.database.aside)
+        await self.store.writer.go_to(path, self.database.write)
+        self.database.opened(path)
+        with_folder, self._with_folder = self._with_folder, False
+        if with_folder:
+            return  # that was told
+        found = self.database.aside[before:]
+        aside = f" What stands there now was moved to {found[0]}." if found else ""
+        await self._tell(
+            "removed",
+            f"{path} was removed while the sweep runs; all of it is written back there.{aside} {ENDS}.",
+            f"stopped, as {path} was removed; it was written back: `spe run` goes on",
+        )
+
+    # -- files/
+
+    async def _look_at_files(self) -> None:
+        held = self.folder.held_files
+        if held is None:
+            return
+        home, before, now = self.folder.path / FILES, self._files_place or self.folder.path / FILES, held.where()
+        if held.is_at(home):
+            held.last = self._files_place = home
+        elif now is None:
+            await self._drain()
+            self.folder.renew_files()
+            self._files_lost = self._to_look_through = True
+            await self._tell(
+                "removed",
+                f"{home} was removed while the sweep runs. {ENDS}.",
+                f"stopped, as {home} was removed: `spe run` does again what was lost",
+            )
+        elif now != before:
+            self._files_place = now
+            await self._tell(
+                "moved",
+                f"{home} was moved while the sweep runs and is {now} now. {ENDS} there.",
+                f"stopped, as {home} was moved: it is {now} now; move it back, and `spe run` goes on",
+            )
+
+    async def _put_back(self) -> None:
+        """Sets whose files are gone wait again."""
+        lost = await lost_files.put_back(self.store, self.folder)
+        self._to_look_through = False
+        if lost:
+            sets, wait = ("set", "it waits") if len(lost) == 1 else ("sets", "they wait")
+            self._say("removed", f"the result files of {len(lost)} {sets} are lost, {wait} again: "
+                      f"{lost_files.named(lost)}")  # fmt: skip
+
+    # -- lock, session/ and master.json
+
+    def _look_at_lock(self) -> None:
+        if self.lock.stands or not self.is_ours:
+            return
+        try:
+            self.lock.renew()
+        except BusyError as error:
+            if self.lock.is_sure:  # a second spe that is being turned away has it for a moment
+                return
+            self.is_ours = False
+            self.desk.farm.draining = True
+            self._say("removed", f"{error.what}, too, as {self.folder}/lock was removed. {ENDS}.")
+
+    def _mend_session(self) -> None:
+        if self.is_ours and not self.session.is_whole:
+            missing = self.session.mend()
+            try:
+                self._mend()
+            except (OSError, SpeError) as error:  # what hosts that come now would miss
+                log.warning("not all of session/ can be made again: %s", error)
+            log.warning("written again, as it was removed: %s", ", ".join(missing))
+
+    # -- what is said
+
+    async def _tell(self, kind: str, sentence: str, outcome: str) -> None:
+        self.outcome = outcome
+        await self._drain()
+        self._say(kind, sentence)
+
+    def _say(self, kind: str, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self.desk.events.note(kind, sentence)
+            self.warn(sentence)
+
+    async def _drain(self) -> None:
+        if not self._drained:
+            self._drained = True
+            self.desk.shortfall.note("the folder of the sweep was moved or removed while it ran")
+            await self.desk.drain()
+
+
+def _place_of(held: Anchor | None) -> Path | None:
+    return held.last if held else None
+
+
+def _new_folder(place: Path) -> tuple[Path, Lock]:
+    """A new, locked folder at `place`; beside it when somebody else works there or has something there."""
+    stamp, number = time.strftime("%Y%m%d-%H%M%S"), 1
+    made = place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            made.mkdir(exist_ok=not _has_something(made))
+            lock = Lock(made)
+            lock.acquire()
+            return made, lock
+        except (FileExistsError, BusyError):
+            more = f"-{number}" if number > 1 else ""
+            made, number = place.with_name(f"{place.name}.rescued-{stamp}{more}"), number + 1
+
+
+def _has_something(path: Path) -> bool:
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
+
+
+def _take_along_logs(old: Path, new: Path) -> None:
+    """master.log and run.log as far as they were written, from what is open; what follows goes there, too."""
+    handlers = [one for one in logging.getLogger("spe").handlers if isinstance(one, logging.FileHandler)]
+    for descriptor in {1, 2, *(one.stream.fileno() for one in handlers if one.stream)}:
+        try:
+            name = os.readlink(f"/proc/self/fd/{descriptor}")
+        except OSError:
+            continue
+        for file in ("master.log", LOG):
+            if name == f"{old / file}{DELETED}":
+                _write_again(descriptor, new / file)
+
+
+def _write_again(descriptor: int, path: Path) -> None:
+    there = path.exists()
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as new:
+        if not there:  # stdout and stderr are two descriptors of one file
+            with open(f"/proc/self/fd/{descriptor}", "rb") as old:
+                shutil.copyfileobj(old, new)
+            new.flush()
+        os.dup2(new.fileno(), descriptor)

@@ -1,0 +1,213 @@
+"""The hosts file, and host lines in spe.yaml:
+`[user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"] [trust_workdir=yes]`.
+
+`#` begins a comment, empty lines are skipped, `lab[01-20]` is twenty hosts. Host names may be those of
+~/.ssh/config: what they mean there is the business of launch/. Only this module knows ClusterShell.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..model import Host
+from ..record import record
+
+MOST_HOSTS = 10_000
+
+_OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_RANGED = re.compile(r"[A-Za-z0-9_.\-]*(\[[0-9,/-]+\][A-Za-z0-9_.\-]*)+\Z")
+_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z")
+_SHAPE = (
+    'Write [user@]host[:port] [slots=N] [workdir=PATH] [python=PATH] [setup="…"] [trust_workdir=yes], '
+    "one host or range a line."
+)
+
+
+@record
+class HostList:
+    """The hosts, each once, and what was odd about the lines."""
+
+    hosts: tuple[Host, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def read_hosts(path: Path, shown: str = "") -> HostList:
+    """The hosts of a file; raises ConfigError naming file and line."""
+    shown = shown or path.name
+    try:
+        lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+    except OSError as error:
+        todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."
+        raise ConfigError(f"can't be read: {error.strerror}", where=shown, todo=todo) from error
+    found = parse_hosts(
+        (f"{shown}:{number}", _decoded(line, f"{shown}:{number}")) for number, line in enumerate(lines, 1)
+    )
+    if not found.hosts:
+        return HostList((), (f"{shown}: names no host, so all work is done on this machine",))
+    return found
+
+
+def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
+    """The hosts of (place, text) lines, where a place is like `hosts.txt:3`."""
+    hosts: dict[tuple[str, int | None], Host] = {}
+    warnings = []
+    for place, line in lines:
+        for host in parse_line(line, place):
+            first = hosts.setdefault((host.name.lower(), host.port), host)
+            if first is not host:
+                warnings.append(
+                    f"{place}: {host.name} stands in {first.origin} already; it is used once, as said there"
+                )
+    return HostList(tuple(hosts.values()), tuple(warnings))
+
+
+def parse_line(line: str, place: str = "") -> list[Host]:
+    """The hosts of one line: none, one, or those of a range."""
+    words = _words(line, place)
+    if not words:
+        return []
+    host = _with_options(_target(words[0], place), words[1:], place)
+    names = _expanded(host.name, place)
+    for name in names:
+        _check(replace(host, name=name), place)
+    return [replace(host, name=name) for name in names]
+
+
+def _decoded(line: bytes, place: str) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError("this line is not UTF-8", where=place, todo="Save the file as UTF-8.") from error
+
+
+def _words(line: str, place: str) -> list[str]:
+    try:
+        words = shlex.split(_without_comment(line))
+    except ValueError as error:
+        raise ConfigError(f"{line.strip()!r}: {error}", where=place, todo="Close the quote.") from error
+    if any(not char.isprintable() for word in words for char in word):
+        raise ConfigError(f"{line!r} has control characters", where=place, todo=_SHAPE)
+    return words
+
+
+def _without_comment(line: str) -> str:
+    """The line up to a `#` that begins a word outside of quotes."""
+    quote, before = "", " "
+    for position, char in enumerate(line):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "#" and before.isspace():
+            return line[:position]
+        before = char
+    return line
+
+
+def _target(word: str, place: str) -> Host:
+    """[user@]host[:port], the range not yet expanded."""
+    user, at, rest = word.rpartition("@")
+    if at and not _USER.match(user):
+        raise ConfigError(f"{user!r} in {word!r} is not a user name", where=place, todo=_SHAPE)
+    name, port = _split_port(rest, word, place)
+    return Host(name, user=user or None, port=port, origin=place)
+
+
+def _split_port(text: str, word: str, place: str) -> tuple[str, int | None]:
+    if match := re.match(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\](?::(.*))?\Z", text):
+        return match[1], _port(match[2], word, place)
+    if text.count(":") > 1:
+        return text, None
+    name, colon, port = text.partition(":")
+    return name, _port(port if colon else None, word, place)
+
+
+def _port(text: str | None, word: str, place: str) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ConfigError(f"{text!r} in {word!r} is not a port (1 to 65535)", where=place, todo=_SHAPE)
+    return int(text)
+
+
+def _expanded(name: str, place: str) -> list[str]:
+    if "[" not in name and "]" not in name:
+        return [name]
+    if not _RANGED.match(name):
+        raise ConfigError(f"{name!r} is not a host range", where=place, todo="Write it like lab[01-20] or lab[1-3,7].")
+    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException  # late: only ranges need it
+
+    try:
+        nodes = NodeSet(name, resolver=RESOLVER_NOGROUP)
+    except NodeSetException as error:
+        raise ConfigError(
+            f"{name!r} is not a host range: {error}", where=place, todo="Write it like lab[01-20]."
+        ) from error
+    if len(nodes) > MOST_HOSTS:
+        raise ConfigError(
+            f"{name!r} is {len(nodes)} hosts", where=place, todo=f"At most {MOST_HOSTS} hosts stand in a line."
+        )
+    return [str(node) for node in nodes]
+
+
+def _with_options(host: Host, words: list[str], place: str) -> Host:
+    given: dict[str, str] = {}
+    for word in words:
+        name, value = _option(word, host.name, place)
+        if name in given:
+            raise ConfigError(f"{name}= is given twice", where=place, todo="Keep one of them.")
+        given[name] = value
+    slots = _slots(given.pop("slots"), place) if "slots" in given else None
+    trusted = _yes_or_no("trust_workdir", given.pop("trust_workdir", "no"), place)
+    workdir, python, setup = (given.get(name) for name in ("workdir", "python", "setup"))
+    return replace(host, slots=slots, workdir=workdir, python=python, setup=setup, trust_workdir=trusted)
+
+
+def _option(word: str, host: str, place: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        what = f"{word!r} after the host {host!r} is not an option"
+        raise ConfigError(what, where=place, todo=_SHAPE)
+    if name not in _OPTIONS:
+        near = difflib.get_close_matches(name, _OPTIONS, 1)
+        hint = f"Did you mean {near[0]}=?" if near else f"There are {', '.join(_OPTIONS)}."
+        raise ConfigError(f"unknown option {name!r}", where=place, todo=hint)
+    if not value:
+        raise ConfigError(f"{name}= has no value", where=place, todo=_SHAPE)
+    return name, value
+
+
+def _slots(text: str, place: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
+        raise ConfigError(f"slots={text}: wanted a whole number from 1", where=place, todo="Write it like slots=4.")
+    return int(text)
+
+
+def _yes_or_no(name: str, text: str, place: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ConfigError(f"{name}={text}: wanted yes or no", where=place, todo=f"Write it like {name}=yes.")
+    return text == "yes"
+
+
+def _check(host: Host, place: str) -> None:
+    if not (_NAME.match(host.name) or _is_ipv6(host.name)):
+        raise ConfigError(f"{host.name!r} is not a host name", where=place, todo=_SHAPE)
+    if host.is_here and (host.user or host.port):
+        what = "localhost is this machine, without SSH: a user or a port has no meaning"
+        raise ConfigError(what, where=place, todo="Write localhost alone, or 127.0.0.1 to go over SSH.")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True

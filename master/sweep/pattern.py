@@ -1,0 +1,120 @@
+"""Patterns: text with expressions, filled with the values of one parameter set.
+
+A command is split into words first, as a POSIX shell splits, with the expressions kept whole, and filled
+afterwards: so a value with spaces, quotes or `;` stays one argument, and no shell ever reads it. Most words
+are literal text and plain names; these are joined here, because a million sets are normal. All others are
+jinja's (expression.py), which is loaded where there is one.
+
+What the values are, where a pattern stands and what an argument may hold is not known here (recipe.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from ..errors import ConfigError
+from .segments import Segment, segments_of, split_words
+
+Values = Mapping[str, str]
+
+
+class Pattern:
+    """One pattern: which names it uses, and its text for given values."""
+
+    __slots__ = ("fill", "names", "segments", "simple")
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self.segments = _joined(segments)
+        self.simple = all(not s.code or s.name for s in self.segments)
+        self.names: frozenset[str]
+        self.fill: Callable[[Values], str]
+        if self.simple:
+            self.names = frozenset(s.name for s in self.segments if s.name)
+            self.fill = _filler(self.segments)
+        else:
+            from .expression import template  # late: most sweeps have plain names only
+
+            self.names, self.fill = template(self.segments)
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """A text taken as one pattern: an input, a variable, a word that a shell has split already."""
+        return cls(segments_of(text))
+
+    @property
+    def literal(self) -> str | None:
+        """The text when there is nothing to fill in, else None."""
+        return None if any(s.code for s in self.segments) else "".join(s.text for s in self.segments)
+
+    def canonical(self) -> list[str | list[str]]:
+        """What the pattern says, whatever the spaces inside its braces: the part of it that makes identity."""
+        return [[s.name or s.text] if s.code else s.text for s in self.segments]
+
+    def weight(self, name: str) -> int:
+        """How often a value goes into the text; only known for simple patterns."""
+        return sum(1 for s in self.segments if s.code and s.name == name)
+
+    def __str__(self) -> str:
+        return "".join(s.text for s in self.segments)
+
+    def __repr__(self) -> str:
+        return f"Pattern({str(self)!r})"
+
+
+def split(command: str) -> list[Pattern]:
+    """The words of a command as a POSIX shell would see them, each as a pattern; nothing is expanded."""
+    return [Pattern(word) for word in split_words(command)]
+
+
+class Condition:
+    """An expression over the values, read as numbers where they look like numbers: the `where` of a sweep."""
+
+    def __init__(self, text: str) -> None:
+        from .expression import condition  # late: most sweeps have none
+
+        self.names, self._holds = condition(text)
+        self.text = text
+
+    def holds(self, values: Values) -> bool:
+        """Whether it is true for these values; raises ConfigError when it can't be told."""
+        try:
+            return bool(self._holds({name: number(values[name]) for name in self.names}))
+        except Exception as error:  # the expression is the user's code: anything can come out of it
+            todo = "Mend the expression, or the value."
+            raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
+
+
+_INT = re.compile(r"[-+]?[0-9]{1,300}\Z")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
+
+
+def number(text: str) -> int | float | str:
+    """A value as `where` sees it: a number if it looks like one."""
+    if _INT.match(text):
+        return int(text)
+    return float(text) if _FLOAT.match(text) else text
+
+
+def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+    """The segments with neighbouring literals made one and empty ones left out."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if joined and not segment.code and not joined[-1].code:
+            joined[-1] = Segment(False, joined[-1].text + segment.text)
+        elif segment.text:
+            joined.append(segment)
+    return tuple(joined)
+
+
+def _filler(segments: tuple[Segment, ...]) -> Callable[[Values], str]:
+    """The fast way: literal text and plain names."""
+    names = [s.name for s in segments if s.name]
+    shape = "".join("%s" if s.code else s.text.replace("%", "%%") for s in segments)
+    if not names:
+        text = "".join(s.text for s in segments)
+        return lambda values: text
+    if len(names) == 1:
+        name = names[0]
+        return (lambda values: values[name]) if shape == "%s" else (lambda values: shape % values[name])
+    return lambda values: shape % tuple([values[name] for name in names])
