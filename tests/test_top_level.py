@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,39 +29,35 @@ EVERY_PROJECTS = {
     "ruff.toml",
 }
 
-# From the top down, as docs/architecture.md has them. Modules that are not named are the helpers of those that are:
-# what they import counts as imported by their users.
-LAYERS = [
-    {"cli"},
-    {
-        "run", "fleet", "upkeep", "life", "gathering", "recollect", "tables", "feeding", "interrupts", "beforehand",
-        "safekeeping",
-    },
-    {"web", "page", "stream", "acts", "asking", "hostwatch", "launch", "progress"},
-    {"desk"},
-    {"document", "standing"},
-    {"farm", "handout", "steering", "board"},
-    {"store", "reader", "listing", "hooks", "judging", "judge", "sweep", "config", "session", "server"},
-    {
-        "lifecycle", "scheduler", "protocol", "collect", "extract", "committing", "schema", "writes", "outlook",
-        "patch", "drawing",
-    },
-    {"model", "changes", "rules", "trust", "tally", "events", "conditions", "shortfall"},
-    {"errors"},
-]
+# From the top down, as docs/architecture.md has them: a room imports those below it only. GROUND stands for the files
+# that lie in the folder itself and are nobody's but everybody's, TOP for those through which all is entered.
+TOP, GROUND = "top", "ground"
+ROOMS = {
+    "master": [
+        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "store",
+        "sweep", "config", "dispatch", "launch", "results", "session", GROUND,
+    ],
+    "client": [TOP, "loop", "hand", "task", "host", "machine", "wire", GROUND],
+}  # fmt: skip
+ENTRANCES = {
+    "master": {"", "__main__"},
+    "client": {"", "__main__", "installed", "start", "cleanup", "guard", "detach", "arguments"},
+}
+MOST_FILES, MOST_ON_THE_GROUND = 15, 10
+COMMANDS = "cli"  # a file a command, as many as there are
 
 # Each library is met at one door.
 DOORS = {
-    "paramiko": ("launch.",),
-    "scp": ("launch.transfer",),
-    "sqlalchemy": ("store", "committing", "database", "writes", "reader", "schema", "listing"),
-    "aiohttp": ("web", "page", "stream", "acts", "asking", "receive", "server"),
-    "yaml": ("yamlfile",),
-    "ClusterShell": ("hostfile",),
+    "paramiko": ("launch.ssh.",),
+    "scp": ("launch.ssh.transfer",),
+    "sqlalchemy": ("store.",),
+    "aiohttp": ("wire.", "page"),
+    "yaml": ("config.yaml_file",),
+    "ClusterShell": ("sweep.hosts",),
     "click": ("cli",),
-    "rich": ("screen",),
-    "jinja2": ("expression", "page"),
-    "cryptography": ("certificate", "launch."),
+    "rich": ("state.terminal",),
+    "jinja2": ("sweep.expression", "page"),
+    "cryptography": ("session.certificate", "launch."),
 }
 
 
@@ -68,18 +66,14 @@ def modules(folder: str) -> dict[str, ast.Module]:
     found = {}
     for file in sorted((ROOT / folder).rglob("*.py")):
         parts = file.relative_to(ROOT / folder).with_suffix("").parts
-        if parts[0] != "templates":
+        if "first_sweep" not in parts:
             found[".".join(part for part in parts if part != "__init__")] = ast.parse(file.read_text(encoding="utf-8"))
     return found
 
 
 def imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Those that happen when the program runs, also the late ones inside functions; not those for types alone."""
-    skipped: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            skipped.update(ast.walk(node))
-    return (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) and n not in skipped)
+    """All of them: also the late ones inside functions, and those for types alone."""
+    return (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom))
 
 
 def absolute(tree: ast.Module) -> set[str]:
@@ -123,10 +117,12 @@ def reachable(edges: dict[str, set[str]], start: str) -> set[str]:
     return seen
 
 
-def layer(name: str) -> int | None:
-    """The number of a module's layer from the top, None for a helper."""
-    top = name.partition(".")[0]
-    return next((number for number, names in enumerate(LAYERS) if top in names), None)
+def room(folder: str, name: str) -> str:
+    """The room in which a module lies."""
+    if name in ENTRANCES[folder]:
+        return TOP
+    first, _, rest = name.partition(".")
+    return first if rest or first in ROOMS[folder] else GROUND
 
 
 def test_the_top_level_is_the_users_eight_names_and_what_every_project_has() -> None:
@@ -156,7 +152,7 @@ def test_every_package_is_installed() -> None:
     for folder, package in folders.items():
         for file in (ROOT / folder).rglob("__init__.py"):
             parts = file.parent.relative_to(ROOT / folder).parts
-            if "templates" not in parts:
+            if "first_sweep" not in parts:
                 assert ".".join([package, *parts]) in listed
 
 
@@ -189,16 +185,38 @@ def test_imports_go_in_no_circle(folder: str) -> None:
     assert circles == []
 
 
-def test_layers_import_only_downwards() -> None:
-    edges = graph("master")
-    wrong = []
-    for name in edges:
-        mine = layer(name)
-        for other in reachable(edges, name) if mine is not None else ():
-            theirs = layer(other)
-            if theirs is not None and mine is not None and theirs < mine:
-                wrong.append(f"{name} (layer {mine}) uses {other} (layer {theirs})")
-    assert wrong == []
+@pytest.mark.parametrize("folder", ["master", "client"])
+def test_rooms_import_only_rooms_below_them(folder: str) -> None:
+    order = ROOMS[folder]
+    upwards = [
+        f"{name} imports {other}"
+        for name, targets in graph(folder).items()
+        for other in targets
+        if order.index(room(folder, name)) > order.index(room(folder, other))
+    ]
+    assert upwards == []
+
+
+@pytest.mark.parametrize("folder", ["master", "client"])
+def test_every_module_is_in_a_room_and_no_room_is_crowded(folder: str) -> None:
+    in_rooms = Counter(room(folder, name) for name in modules(folder))
+    assert set(in_rooms) == set(ROOMS[folder])
+    in_folders = Counter(file.parent for file in (ROOT / folder).rglob("*.py") if file.name != "__init__.py")
+    on_the_ground = in_folders.pop(ROOT / folder)
+    assert on_the_ground <= MOST_ON_THE_GROUND
+    crowded = {str(path): count for path, count in in_folders.items() if count > MOST_FILES and path.name != COMMANDS}
+    assert crowded == {}
+
+
+@pytest.mark.parametrize("folder", ["master", "client"])
+def test_each_room_has_a_map_with_one_line_a_file(folder: str) -> None:
+    for init in sorted((ROOT / folder).rglob("__init__.py")):
+        if init.parent == ROOT / folder:
+            continue
+        words = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8")), clean=False) or ""
+        drawn = re.findall(r"^    (\w+)  +\S", words, re.MULTILINE)
+        there = sorted(path.stem for path in init.parent.glob("*.py") if path != init)
+        assert drawn == there, f"the map in {init.relative_to(ROOT)} is not what lies there"
 
 
 @pytest.mark.parametrize("library", sorted(DOORS))

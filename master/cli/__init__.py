@@ -1,4 +1,32 @@
-"""The command line: argv to calls, errors to exit codes. Each command has a file of its own, loaded when it is used."""
+"""The command line: argv to calls, errors to exit codes. Each command has a file of its own, loaded when it is used.
+
+    ask        Run a command in the directory of a running set, on its host; print what it prints, end with its …
+    attach     Follow a sweep that runs without this terminal, until its end. Ctrl-C leaves it running
+    cancel     Take sets out of the running sweep: programs that run are ended, and they never run again until …
+    check      Show how many sets there are and the first and last command lines; start every host; run one set
+    collect    Collect again from what is stored: the tables, the texts, and one call of each gather hook per …
+    common     What the commands share
+    doctor     Look at every host, from here and from there: what is wrong with it, and the step that mends it
+    elsewhere  `--at [user@]host:folder`
+    events     Print what happens in a running sweep as JSON, one event a line, until the run has ended
+    hosts      Show the hosts of a sweep, or change what a running one does with them
+    init       spe init: the files of a first sweep, commented, that run as they are
+    log        Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the …
+    output     Standard input, output and error of every command
+    pause      spe pause, and spe resume, which is its counterpart in everything
+    ps         Show the processes of all running sets, each with its tree, processor time and memory
+    report     What `spe run` says at its end
+    results    Print the table of results as CSV (or JSON), also while the sweep runs
+    resume     spe resume
+    retry      Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs) and …
+    run        Run what is new of the sweep in spe.yaml, or a command over parameters without any file
+    show       Show everything about one set: parameters, state, attempts with host, times and reason, results
+    status     Show how far the sweep is, which host did what, and which sets failed and why
+    steer      What the commands share that steer a running sweep
+    stop       End a running sweep as Ctrl-C on its terminal does: nothing new is begun, what runs may finish
+    top        Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it running
+    why        Say why a set is not running now: done, failed, waiting for what
+"""
 
 from __future__ import annotations
 

@@ -14,14 +14,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import paramiko
-
 from ..errors import Fault, LaunchError
 from ..launch import meaning
 from ..launch.offer import Options
 from ..launch.said import Said
 from ..launch.ssh import forward
-from ..launch.ssh.connect import Connection, connect
+from ..launch.ssh.connect import BROKEN, Connection, connect
 from ..launch.ssh.remote_shell import BEGIN, BOOTSTRAP, END
 from ..launch.threads import in_thread
 from ..model import Host
@@ -83,7 +81,7 @@ class Look:
             understood(self.seen, self._lines, self.questions.nonce)
             if self.seen.reached is False:
                 self.seen.forwards = shell.forwards()
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except BROKEN as error:
             raise self._lost(str(error)) from error
         finally:
             if self._given_up.is_set():
@@ -189,7 +187,7 @@ class SshShell:
         return True
 
     def leave(self) -> None:
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with contextlib.suppress(*BROKEN):
             self._channel.shutdown_write()
             while self._channel.recv(4096):
                 pass

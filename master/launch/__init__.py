@@ -1,8 +1,17 @@
 """Bringing the client to a host and keeping it in touch: one launcher per host.
 
-Here is the choice of the way: local.py starts a child process, ssh.py goes to another machine (only that one and the
-files below it know paramiko and scp). What the client does once it runs is the client's; who is told what about a
+Here is the choice of the way: local.py starts a child process, ssh/ goes to another machine. What the client does once it runs is the client's; who is told what about a
 host that did not come up is the run's.
+
+    bundle   The client as one file
+    by_hand  How to start a client by hand
+    child    A client on this machine as a child process
+    homes    Which hosts share a home, found out on the way
+    local    A client on this machine
+    meaning  What a host said, by an exit code or in words, as a fault with its name and what mends it
+    offer    What all ways of starting share
+    said     How a command on a host ended, and what its exit codes mean to us
+    threads  Blocking work beside the event loop, a thread for each piece
 """
 
 from __future__ import annotations

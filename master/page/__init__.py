@@ -2,6 +2,14 @@
 
 This is its door: who may come in, what is where, what every answer says to the browser. What the pages show is
 views.py's, what goes on meanwhile stream.py's, what people do here acts.py's.
+
+    acting       `POST /act` on the page's listener, with the acting token
+    asking       Questions of people about what runs now
+    drawing      Small drawings as numbers
+    formats      How numbers and times look on the page
+    stream       The stream: how a sweep stands, first all of it, then what changes, as Server-Sent Events
+    table_query  What somebody wants of a table, read from the address of the page, and what is found for it
+    views        The pages: each handler gathers what its template shows
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ log = logging.getLogger("spe.launch")
 if logging.getLogger("paramiko").level == logging.NOTSET:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is told by our messages
 
+BROKEN = (paramiko.SSHException, OSError, EOFError)  # a connection that broke, in the library's words
 _SILENCE_LIMIT_MS = 45_000  # unacknowledged data for so long: the connection is dead
 _IDLE = 2.0  # seconds between a waiting connection's looks at the time; paramiko's own are 0.1
 _HANDSHAKES_AT_ONCE = 4  # to one address: sshd's MaxStartups drops more than 10, and a jump host gets them all
