@@ -225,3 +225,13 @@ def test_a_library_is_met_at_its_door(library: str) -> None:
     strangers = {name for name in users if not name.startswith(DOORS[library])}
     assert users
     assert strangers == set()
+
+
+def test_each_file_that_the_architecture_page_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", text)
+    assert len(named) > 20
+    assert [name for name in named if not any((ROOT / top / name).exists() for top in (".", "master"))] == []
+    rooms = re.findall(r"^      (\w+)/ ", text, re.MULTILINE)
+    there = {path.parent.name for top in ("master", "client") for path in (ROOT / top).glob("*/__init__.py")}
+    assert set(rooms) == there

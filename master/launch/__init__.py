@@ -1,7 +1,7 @@
 """Bringing the client to a host and keeping it in touch: one launcher per host.
 
-Here is the choice of the way: local.py starts a child process, ssh/ goes to another machine. What the client does once it runs is the client's; who is told what about a
-host that did not come up is the run's.
+Here is the choice of the way: local.py starts a child process, ssh/ goes to another machine. What the client does once
+it runs is the client's; who is told what about a host that did not come up is the run's.
 
     bundle   The client as one file
     by_hand  How to start a client by hand
