@@ -17,7 +17,7 @@ from .. import log
 from ..task.attempt import Attempt
 from ..wire.master import Line, Query
 from . import processes
-from .allowed import ANY, refusal
+from .allowed import ANY, is_ps, narrowed, refusal
 from .hands import Hands
 from .talker import Talker
 from .tickets import Tickets
@@ -29,6 +29,7 @@ STILL = 5.0  # seconds without news after which the master is asked whether anyb
 FINISHED = "the task has finished"
 NOT_BEGUN = "the task has not begun, it waits for a slot on this host"
 BEGIN_TIME = 5.0  # seconds for a task that a hand holds ready to begin
+NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # the task may have put a link or a pipe in place of its output
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 
 
@@ -164,19 +165,21 @@ class Carrier(Talker):
         why = refusal(words, self.orders.allowed, folder)
         if why:
             raise NotDone(why)
-        if words == ["ps"] and ANY not in self.orders.allowed:
+        if is_ps(words) and ANY not in self.orders.allowed:
             found = processes.of_tasks(self.orders.hands.pids)
-            text = processes.as_text([one for one in found if self.ticket in (0, one.ticket)])
-            self._say(text.encode("utf-8", "replace"))
-            return 0
+            found = [one for one in found if self.ticket in (0, one.ticket)]
+            if len(words) == 1 or not found:
+                self._say(processes.as_text(found).encode("utf-8", "replace"))
+                return 0
+            words = narrowed(words, [one.pid for one in found])
         return self._run_program(words, folder)
 
     def _run_program(self, words: List[str], folder: str) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the program is to have them as usual
         try:
             process = subprocess.Popen(
-                words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                words, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError:
             raise NotDone(FINISHED if self._is_over() else "there is no program '%s' on this host" % words[0])
@@ -232,11 +235,17 @@ class Carrier(Talker):
         """Once it has begun."""
         while True:
             try:
-                return open(path, "rb", buffering=0)
+                return open(os.open(path, NO_LINK), "rb", buffering=0)
             except FileNotFoundError:
                 if self._is_over():
                     raise NotDone(FINISHED)
                 self.tickets.master.stopping.wait(LOOK)
+
+
+def _environment() -> Dict[str, str]:
+    """Ours, without relative folders in PATH: the program stands in the task's directory, where an `ls` may lie."""
+    folders = [one for one in os.get_exec_path() if one.startswith("/")]
+    return dict(os.environ, PATH=":".join(folders) or "/bin:/usr/bin")
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
