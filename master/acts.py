@@ -17,6 +17,7 @@ from aiohttp import web
 
 from .desk import Desk
 from .errors import SpeError, UsageError
+from .foreign import read_json
 from .hostfile import parse_line
 from .model import Host, TaskState
 from .questions import signal_tasks
@@ -238,7 +239,7 @@ class Acts:
 
 def _order(body: bytes) -> dict[str, Any]:
     try:
-        order = json.loads(body)
+        order = read_json(body)
     except ValueError as error:
         raise SpeError("the body is not JSON", todo='It is like {"do": "pause"}.') from error
     if not isinstance(order, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
@@ -16,9 +17,10 @@ from ..acts import Acts
 from ..asking import Asking
 from ..desk import Desk
 from ..document import Hosts, Picture
+from ..errors import SpeError
 from ..keys import Listen
 from ..run_folder import Folder
-from ..server import Server, admit
+from ..server import Server, admit, answered, short_answer
 from ..session import Secrets, Session
 from ..stream import Stream
 from .views import Views
@@ -89,7 +91,15 @@ class Page:
             return web.Response(status=403, text=NO_TOKEN)
         admit(request)
         request["may_act"] = right[1]
+        return await answered(request, partial(_told, handler))
+
+
+async def _told(handler: Handler, request: web.Request) -> web.StreamResponse:
+    """What cannot be had is said in one line."""
+    try:
         return await handler(request)
+    except SpeError as error:
+        return short_answer(400, error.line)
 
 
 async def _say(_: web.Request, response: web.StreamResponse) -> None:
