@@ -41,6 +41,9 @@ def parse_address(url: str, fingerprint: str) -> Address:
     digest = fingerprint.replace(":", "").strip().lower()
     if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
         raise ValueError("--fingerprint: must be the 64 hexadecimal digits of a SHA-256")
+    if digest and parts.scheme == "http":
+        raise ValueError("--fingerprint: http:// shows no certificate and is read by others; write https://, or leave "
+                         "the fingerprint out where the master has none")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), digest, url.strip())
 

@@ -4,6 +4,7 @@
     arrivals   What clients bring: each report is looked at, judged, stored
     desk       The master's use cases, one method for each verb of the protocol
     events     The newest events of a run, one sentence each, for those who look at it now
+    foreign    JSON that somebody sends: all that can be wrong with it is a ValueError
     judging    From what arrived to a verdict
     long_poll  Requests that are held until something happens or their time is over
     orders     Orders to clients: a look into a running task, a pause

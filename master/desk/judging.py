@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
 from ..model import Output, ResultSpec, Task
 from ..record import record
-from ..results.evidence import exit_code_of, tail_of
+from ..results.evidence import bad_exit_code, exit_code_of, tail_of
 from ..results.extract import Part
 from ..results.judge import hooks_of, judge, needs_process, wants_files
 
@@ -59,6 +59,8 @@ class Judges:
     async def _judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         """The verdict about one report. The files still lie where they were received."""
         exit_code, folder = exit_code_of(parts), f"files/{task.number}"
+        if exit_code is None and (why := bad_exit_code(parts)):
+            return Verdict((), why)
         if self._in_process:
             judgement = await self._hooks.judge(parts, exit_code, folder)
         elif any(part.path for part in parts.values()):  # what lies in files may take a while to read

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ..model import Client, TaskState, Ticket, TicketState
 from ..store.reader import Reader
 from .desk import Desk
+from .foreign import read_json
 from .orders import NotDone, Order
 
 SURVEY_TIME = 3.0  # seconds for a client to tell its processes
@@ -56,9 +56,9 @@ async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
     try:
         async with asyncio.timeout(SURVEY_TIME):
             text = b"".join([piece async for piece in pieces(desk, order)])
-        rows = [json.loads(line) for line in text.splitlines()]
+        rows = [read_json(line) for line in text.splitlines()]
         return [{"host": client.host, "task": _task_of(desk, int(row["ticket"])), **row} for row in rows]
-    except (TimeoutError, NotDone, ValueError, KeyError, TypeError):
+    except (TimeoutError, NotDone, ValueError, KeyError, TypeError, OverflowError):  # int() of Infinity
         return None
 
 

@@ -17,16 +17,18 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from aiohttp import web
 
 from ..config.values import Listen
 from ..desk.acts import Acts
 from ..desk.desk import Desk
+from ..errors import SpeError
 from ..session.run_folder import Folder
 from ..session.session import Secrets, Session
 from ..state.document import Hosts, Picture
-from ..wire.server import Server, admit
+from ..wire.server import Server, admit, answered, short_answer
 from .acting import Acting
 from .asking import Asking
 from .stream import Stream
@@ -99,7 +101,15 @@ class Page:
             return web.Response(status=403, text=NO_TOKEN)
         admit(request)
         request["may_act"] = right[1]
+        return await answered(request, partial(_told, handler))
+
+
+async def _told(handler: Handler, request: web.Request) -> web.StreamResponse:
+    """What cannot be had is said in one line."""
+    try:
         return await handler(request)
+    except SpeError as error:
+        return short_answer(400, error.line)
 
 
 async def _say(_: web.Request, response: web.StreamResponse) -> None:

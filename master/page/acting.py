@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ..desk.acts import Acts
+from ..desk.foreign import read_json
 from ..errors import SpeError, UsageError
 
 log = logging.getLogger("spe.acts")
@@ -40,7 +41,7 @@ class Acting:
 
 def _order(body: bytes) -> dict[str, Any]:
     try:
-        order = json.loads(body)
+        order = read_json(body)
     except ValueError as error:
         raise SpeError("the body is not JSON", todo='It is like {"do": "pause"}.') from error
     if not isinstance(order, dict):

@@ -16,6 +16,7 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from ..desk.desk import Desk
+from ..desk.foreign import read_json
 from ..desk.orders import Order
 from ..desk.questions import of_host, of_task, pieces, present, processes
 from ..errors import SpeError
@@ -62,13 +63,13 @@ class Asking:
 
     async def output(self, request: web.Request) -> web.StreamResponse:
         """Follow what a running task prints."""
-        task, which = request.query.get("task", ""), request.query.get("which", "stdout")
-        if not (task.isdigit() and len(task) < 19) or which not in ("stdout", "stderr"):
+        task, which = _whole(request.query.get("task", ""), 18), request.query.get("which", "stdout")
+        if task is None or which not in ("stdout", "stderr"):
             return web.Response(status=400, text="name a task, and stdout or stderr\n")
-        before = request.query.get("before", str(BEFORE))
-        if not (before.isdigit() and len(before) < 12):
+        before = _whole(request.query.get("before", str(BEFORE)), 11)
+        if before is None:
             return web.Response(status=400, text="before is a number of bytes\n")
-        order = of_task(self.desk, int(task), "follow", which=which, before=int(before))
+        order = of_task(self.desk, task, "follow", which=which, before=before)
         return await self._streamed(request, order)
 
     async def processes(self, request: web.Request) -> web.Response:
@@ -106,10 +107,15 @@ class Asking:
         return response
 
 
+def _whole(text: str, digits: int) -> int | None:
+    """A number of at most so many digits; `²` is a digit to isdigit() and none to int()."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def _question(body: bytes) -> tuple[int | str, list[str], float] | None:
     """What is asked about, the words of the command, how long it may take; None: it cannot be read."""
     try:
-        asked = json.loads(body)
+        asked = read_json(body)
         words, limit = asked["words"], asked.get("limit", LIMIT)
         where = asked["host"] if asked.get("task") is None else asked["task"]
     except (ValueError, KeyError, TypeError, AttributeError):

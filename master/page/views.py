@@ -92,7 +92,10 @@ class Views:
         found = await self._ask(work)
         hosts = sorted({c.host for c in self.desk.farm.clients.values()} | self.desk.farm.tally.hosts.keys())
         took = time.perf_counter() - begun
-        return await self._page(request, tab, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took)
+        status = 400 if found["fault"] else 200
+        return await self._page(
+            request, tab, status, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took
+        )
 
     async def task(self, request: web.Request) -> web.StreamResponse:
         """Everything about one task."""
@@ -193,6 +196,10 @@ class Views:
             "url": url, "tab": tab, "tabs": TABS, "scripts": SCRIPTS, "name": self.picture.name,
             "may_act": request["may_act"], "token": token, **values,
         })  # fmt: skip
-        made = template.blocks["part"] if "part" in request.query else template.root_render_func
+        made = template.root_render_func
+        if "part" in request.query and status == 200:
+            if "part" not in template.blocks:
+                raise web.HTTPBadRequest(text="this page has no part of its own")
+            made = template.blocks["part"]
         html = await asyncio.to_thread(lambda: "".join(made(context)))
         return web.Response(text=html, content_type="text/html", status=status)

@@ -12,8 +12,10 @@ from .leftovers import Leftovers, parse, printable
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes
-LARGEST = 1e18
+LARGEST, LONGEST = 10**18, 10**9  # of each of them, and of the seconds `wall`: thirty years
+NUMBERS = frozenset((int, float))  # float() takes more that JSON has: true, "5", "1_0"
 WHOLE = "-"  # `-stdout` is the part with all of stdout: no result has a name that begins so
+_EXIT_CODE = re.compile(rb"\s*(-?[0-9]{1,10})\s*")
 _decoded = json.JSONDecoder().decode
 
 
@@ -53,13 +55,15 @@ def _file_tail(part: Part) -> bytes:
 def exit_code_of(parts: Mapping[str, Part]) -> int | None:
     """The program's exit code, None when the client did not say or said nonsense."""
     part = parts.get("exit-code")
-    if part is None or part.size > 20:
-        return None
-    try:
-        code = int(part.read())
-    except ValueError:
-        return None
-    return code if abs(code) < 2**32 else None  # Windows has codes of 32 bits; what is more fits no column
+    found = _EXIT_CODE.fullmatch(part.read()) if part is not None and part.size <= 20 else None
+    code = int(found[1]) if found else 0
+    return code if found and abs(code) < 2**32 else None  # Windows has codes of 32 bits; what is more fits no column
+
+
+def bad_exit_code(parts: Mapping[str, Part]) -> str | None:
+    """Why a result is refused of which exit_code_of knows no exit code; None where its client told none."""
+    said = tail_of(parts, "exit-code").strip()
+    return None if not said else f"exit code {printable(said[:40].decode('utf-8', 'replace'))!r} is none"
 
 
 def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
@@ -69,14 +73,16 @@ def usage_of(parts: Mapping[str, Part], wall: float) -> Usage:
         return Usage(wall=round(wall, 6))
     try:
         told = _decoded(part.read().decode())  # what json.loads does beside is more than the reading itself
-        numbers = [float(told.get(key, 0)) for key in USED]
+        said = [told.get(key, 0) for key in USED]
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         return Usage(wall=round(wall, 6))
-    if [one for one in numbers if not 0 <= one <= LARGEST]:  # nor nan
+    if not NUMBERS.issuperset(map(type, said)) or [one for one in said if not 0 <= one <= LARGEST]:  # nor nan
         return Usage(wall=round(wall, 6))
-    memory, read, written = map(int, numbers[3:])
+    if said[0] > LONGEST:
+        return Usage(wall=round(wall, 6))
+    memory, read, written = map(int, said[3:])
     moved = (read if "read" in told else None, written if "written" in told else None)
-    return Usage(numbers[0] or round(wall, 6), numbers[1], numbers[2], memory, *moved)
+    return Usage(float(said[0]) or round(wall, 6), float(said[1]), float(said[2]), memory, *moved)
 
 
 def files_of(parts: Mapping[str, Part]) -> Leftovers | None:

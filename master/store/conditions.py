@@ -11,6 +11,7 @@ from ..record import record
 from ..results.numerals import read
 
 OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")
+MOST = 100  # conditions; SQLite takes no expression that is nested deeper than 1000
 _ONE = re.compile(
     r"""\s*(?:"(?P<quoted>[^"]+)"|(?P<name>[^\s<>=!~",]+))\s*(?P<operator><=|>=|!=|==|=|<|>|~)\s*"""
     r"""(?:"(?P<text>[^"]*)"|(?P<value>[^\s",]+))\s*"""
@@ -41,6 +42,8 @@ def parse(text: str, names: Collection[str]) -> list[Condition]:
         one = _ONE.match(text, place)
         if not one:
             raise _unreadable(text[place:].strip())
+        if len(found) == MOST:
+            raise UsageError(f"these are more than {MOST} conditions", todo="Leave some of them out.")
         found.append(_condition(one, names))
         place = one.end()
         if text[place:].strip():

@@ -10,6 +10,7 @@ import hmac
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -24,7 +25,8 @@ from . import records as protocol
 from .body import BodyRefused, cut, read_batch, receive, spool
 from .intake import Intake
 from .large_inputs import LargeInputs
-from .server import NO_SESSION, admit, watched
+from .server import NO_SESSION, admit, answered, watched
+from .server import short_answer as _text
 
 log = logging.getLogger("spe.web")
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
@@ -33,6 +35,7 @@ MAX_COUNT = 1000
 MAX_TICKETS = 4096
 MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
 CHUNK = 1 << 20  # bytes of a large input that are read at once
+MOST_EXIT = 255  # largest exit code of a command that somebody asked for: a shell's; 256 would count as 0
 MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
 MAX_REMARK = 1000  # characters of what a client says to people
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -108,17 +111,7 @@ class Door:
                 )
             return _text(403, NO_SESSION)
         admit(request)
-        try:
-            return await handler(request)
-        except BodyRefused as refused:
-            return _text(refused.status, refused.what)
-        except web.HTTPException as error:
-            return _text(error.status, error.text or error.reason)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
-        except Exception:
-            log.exception("%s %s went wrong", request.method, request.path)
-            return _text(500, "the master has a fault here; see its log")
+        return await answered(request, partial(_refusing, handler))
 
     # -- who is there
 
@@ -130,6 +123,8 @@ class Door:
         if not 1 <= slots <= 100_000:
             return _text(400, "slots must be from 1 to 100000")
         cores = _number(request, "cores", 0)
+        if cores > 100_000:
+            return _text(400, "cores must be at most 100000")
         came = await self.desk.register(host, platform, slots, request.query.get("pings") == "1", cores)
         text = protocol.config(self.desk.brief.setup, came.client, came.file, came.shell)
         self.desk.note_writers(host, _remark(request, "others"), _remark(request, "where"))
@@ -287,8 +282,10 @@ class Door:
             return _text(410, "nobody waits for this any more")
         await order.take(bytes(data))
         if request.query.get("end") == "1":
-            code = _number(request, "exit", -1)
-            await order.end(code if code >= 0 else None, protocol.reason(request.query))
+            code, reason = _number(request, "exit", MOST_EXIT + 1), protocol.reason(request.query)
+            if code > MOST_EXIT and not reason:
+                reason = "its client told no exit code"
+            await order.end(code if code <= MOST_EXIT else None, reason)
         return web.Response(text="noted\n")
 
 
@@ -308,8 +305,12 @@ async def _streamed(request: web.Request, path: Path) -> web.StreamResponse:
     return response
 
 
-def _text(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=text.splitlines()[0] + "\n" if text else "\n", headers=headers)
+async def _refusing(handler: Handler, request: web.Request) -> web.StreamResponse:
+    """A body that cannot be taken has a status of its own."""
+    try:
+        return await handler(request)
+    except BodyRefused as refused:
+        return _text(refused.status, refused.what)
 
 
 def _address(request: web.Request) -> str:

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .accepting import GREETING, Newcomer, Reception, ask_for_files, listening_socket
 
@@ -32,6 +33,28 @@ def admit(request: web.Request) -> None:
         request.protocol.newcomer.belongs()
 
 
+async def answered(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """What the handler answers. What cannot be read of the request is 400; a fault of ours is logged, and 500."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return short_answer(error.status, error.text or error.reason)
+    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
+        return short_answer(400, f"the body cannot be read: {type(error).__name__}")
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception:
+        log.exception("%s %s went wrong", request.method, request.path)
+        return short_answer(500, "the master has a fault here; see its log")
+
+
+def short_answer(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    """One line of text."""
+    return web.Response(status=status, text=text.splitlines()[0] + "\n" if text else "\n", headers=headers)
+
+
 @contextlib.contextmanager
 def watched(request: web.Request, lost: Callable[[], None]) -> Iterator[None]:
     """While this request is held, `lost` is called as soon as its connection breaks."""
@@ -44,6 +67,19 @@ def watched(request: web.Request, lost: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         handler.on_loss = None
+
+
+class _Refusal(web.Response):
+    """An answer to what is no request, so that no hook of an application is asked about it."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.popall("Server", None)
+
+
+async def _name_no_maker(_: web.Request, response: web.StreamResponse) -> None:
+    """Which versions are at work here is nobody's business."""
+    response.headers.popall("Server", None)
 
 
 class Handler(web.RequestHandler):
@@ -98,9 +134,9 @@ class Handler(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun, there is no place for another")
         if status >= 500:
-            answer = web.Response(status=status, text="the master has a fault here; see its log\n")
+            answer = _Refusal(status=status, text="the master has a fault here; see its log\n")
         else:
-            answer = web.Response(status=403, text=f"{NO_SESSION}\n")
+            answer = _Refusal(status=403, text=f"{NO_SESSION}\n")
         answer.force_close()
         return answer
 
@@ -114,6 +150,7 @@ class Server:
     """One listening aiohttp application."""
 
     def __init__(self, app: web.Application) -> None:
+        app.on_response_prepare.append(_name_no_maker)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._reception: Reception | None = None
         self.port = 0

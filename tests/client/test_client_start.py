@@ -41,6 +41,7 @@ def test_version_is_that_of_the_project(client: Started) -> None:
         (["--master", "ftp://x"], "must look like http://HOST:PORT"),
         (["--master", "http://x:99999"], "ort"),
         (["--master", "https://x", "--fingerprint", "abc"], "64 hexadecimal digits"),
+        (["--master", "http://x", "--fingerprint", "ab" * 32], "http:// shows no certificate"),
         (["--master", "http://x", "--slots", "0"], "must be 1 or more"),
         (["--master", "http://x"], "no session ID"),
     ],

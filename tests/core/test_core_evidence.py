@@ -36,6 +36,7 @@ def test_without_word_the_masters_own_measure_counts() -> None:
      b'{"wall": Infinity}',
      b'{"wall": [1]}', b'{"wall": {}}', b'{"wall": "soon"}', b'{"wall": null}', b'{"memory": 1e300}', b'{"user": 1e19}',
      b'{"wall": 1, "read": -1}', b'{"wall": 1, "written": "x"}', b'{"read": 1e300}', b'{"written": NaN}',
+     b'{"wall": 1e10}', b'{"wall": true}', b'{"user": "5"}', b'{"system": "1_0"}',
      b'{"wall": ' + b"9" * 4000 + b"}", b"[" * 4000, b'{"wall": ' + b"[" * 4000, b" " * 5000 + b'{"wall": 1}'],
 )  # fmt: skip
 def test_nonsense_about_usage_is_as_if_nothing_had_been_said(nonsense: bytes) -> None:

@@ -31,7 +31,7 @@ def page(browser: Any, farm: Farm) -> Iterator[Any]:
     made.on("dialog", lambda dialog: dialog.accept())
     yield made
     made.close()
-    assert not [text for text in troubles if not any(known in text for known in ("ERR_", "404", "409"))]
+    assert not [text for text in troubles if not any(known in text for known in ("ERR_", "400", "404", "409"))]
 
 
 def expect(what: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import sqlite3
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from protocol_kit import BOUNDARY, Master, Reply, form, wait_for
@@ -122,9 +125,44 @@ def test_an_exit_code_other_than_0_is_rejected(long_sweep: Master) -> None:
         (ticket,) = long_sweep.take()
         line = long_sweep.complete(ticket, *results(exit_code=code))
         assert line == f"rejected: exit code {int(code)}"
-    for code in (b"0", b"0\n", b"", b"nonsense"):
+    for code in (b"%d" % 2**70, b"nonsense", b"0x0", b"0.0", "\u0663".encode(), b"9" * 2000, b"0 0", b"-" + b"9" * 30):
+        (ticket,) = long_sweep.take()
+        line = long_sweep.complete(ticket, *results(exit_code=code))
+        assert line.startswith("rejected: exit code '") and line.endswith("' is none"), line
+        assert state(long_sweep, ticket) == ("waiting", 1)
+    for code in (b"0", b"0\n", b""):
         (ticket,) = long_sweep.take()
         assert long_sweep.complete(ticket, *results(exit_code=code)) == "accepted", code
+
+
+NO_CODE = 'error\ndata: "its client told no exit code"\n'
+
+
+def test_what_a_client_says_of_a_question_is_an_exit_code_or_a_reason(
+    sweep: Callable[..., Master],
+) -> None:
+    """One of 256 would be 0 to a shell."""
+    started = sweep(3)
+    client = started.register(host="h", pings=1)
+    for number, (told, event) in enumerate([
+        ({"exit": 3}, "exit\ndata: 3\n"), ({"exit": 255}, "exit\ndata: 255\n"), ({"exit": 0}, "exit\ndata: 0\n"),
+        ({"exit": 256}, NO_CODE), ({"exit": 10**17}, NO_CODE), ({}, NO_CODE), ({"reason": "no"}, 'error\ndata: "no"\n'),
+    ], 1):  # fmt: skip
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(question, started)
+            wait_for(lambda: started.ask("/orders", {"client": client}).body, why="it is told")
+            query = {"client": client, "order": number, "end": 1, **told}
+            assert started.ask("/answer", query, method="POST", body=b"").status == 200
+            assert f"event: {event}" in asked.result()
+
+
+def question(master: Master) -> str:
+    """What comes of `spe ask --host h -- ls`, as it comes."""
+    act = json.loads((master.runs / "session" / "secrets.json").read_text())["act"]
+    page = urlsplit(json.loads((master.runs / "master.json").read_text())["page"])
+    connection = http.client.HTTPConnection(page.hostname or "", page.port, timeout=30)
+    connection.request("POST", f"/ask?token={act}", json.dumps({"host": "h", "words": ["ls"]}))
+    return connection.getresponse().read().decode()
 
 
 def test_usage_and_stderr_are_welcome_and_believed_only_as_numbers(long_sweep: Master) -> None:

@@ -168,7 +168,7 @@ class _Words:
 
     def number(self, key: str) -> int | None:
         text = self._said.get(key, "")
-        return int(text) if text.isdigit() and int(text) > 0 else None
+        return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
 
     def paths(self, key: str, default: str) -> tuple[Path, ...]:
         names = re.findall(r'"([^"]+)"|(\S+)', self._said.get(key, default))
