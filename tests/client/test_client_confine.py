@@ -139,6 +139,16 @@ def test_a_very_long_word_is_refused_in_few_words(folder: Path, program: str, wo
     assert len(said) < 1000
 
 
+def test_a_link_in_place_of_the_directory_is_not_entered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / "18").symlink_to("/etc")
+    (folder.parent / "19").symlink_to("17")
+    assert refusal(["ls"], SIX, "17") is None
+    assert refusal(["ls"], SIX, ".") is None
+    for name in ("18", "18/ssl", "19/sub"):
+        assert refusal(["ls"], SIX, name) == "the task has put a link in place of its directory"
+
+
 def test_links_in_a_circle_are_refused(folder: Path) -> None:
     (folder / "one").symlink_to("two")
     (folder / "two").symlink_to("one")
@@ -183,7 +193,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
         (where / "-v").symlink_to("away/secret")
         (where / "near").symlink_to(folder / "sub")
         (where / "out.txt").write_text("line\n" * 20)
-    (folder / "list").write_bytes(b"away/secret\0../outside/secret")
+    (folder / "list").write_bytes(b"away/secret\0../outside")
     sleeping = [sys.executable, "-c", "input()"]
     environment = {**os.environ, "SECRET": CANARY}
     own = subprocess.Popen(sleeping, env=environment, stdin=subprocess.PIPE)
