@@ -66,6 +66,8 @@ def refusal(words: Sequence[str], allowed: Sequence[str], folder: str) -> Option
         return _refusal_of_ps(words)
     program = os.path.basename(words[0])
     top = os.path.realpath(folder)
+    if not os.path.isabs(folder) and top != os.path.abspath(folder):  # relative: the client stands above it
+        return "the task has put a link in place of its directory"
     for word in words[1:]:
         why = _refusal_of_option(program, word) or _refusal_of_path(program, word, top)
         if why:

@@ -4,10 +4,12 @@ That there are some stands in the answer to a request that the master holds (thr
 and what comes of one goes back by `/answer`, piece by piece.
 """
 
+import errno
 import json
 import os
 import select
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -29,7 +31,8 @@ STILL = 5.0  # seconds without news after which the master is asked whether anyb
 FINISHED = "the task has finished"
 NOT_BEGUN = "the task has not begun, it waits for a slot on this host"
 BEGIN_TIME = 5.0  # seconds for a task that a hand holds ready to begin
-NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # the task may have put a link or a pipe in place of its output
+NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # nor wait for somebody to write into a pipe
+NO_FILE = "what the task prints is no file any more: the task has put something else in its place"
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 
 
@@ -232,14 +235,21 @@ class Carrier(Talker):
                     self.tickets.master.stopping.wait(LOOK)
 
     def _opened(self, path: str) -> Any:
-        """Once it has begun."""
+        """Once it has begun. Raises NotDone also for what the program may have put in its place: a link, a pipe."""
         while True:
             try:
-                return open(os.open(path, NO_LINK), "rb", buffering=0)
+                file = os.open(path, NO_LINK)
             except FileNotFoundError:
                 if self._is_over():
                     raise NotDone(FINISHED)
                 self.tickets.master.stopping.wait(LOOK)
+                continue
+            except OSError as fault:
+                raise NotDone(NO_FILE if fault.errno == errno.ELOOP else str(fault.strerror))
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                return open(file, "rb", buffering=0)
+            os.close(file)
+            raise NotDone(NO_FILE)
 
 
 def _environment() -> Dict[str, str]:

@@ -41,8 +41,8 @@ def command(
 ) -> int:  # fmt: skip
     """Run a command in the directory of a running set, on its host; print what it prints, end with its exit code.
 
-    What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of the set itself. `ps`
-    alone shows its processes.
+    What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of the set itself, with
+    options that lead nowhere else, spelled out. `ps` shows its processes.
 
     \b
     Example: spe ask 17 -- tail -n 3 progress.txt

@@ -84,8 +84,84 @@ def test_what_is_not_allowed_is_refused_with_what_is(bench: Bench, running: Star
     assert refused.code == 2
     assert "'rm' is not allowed here; `ask:` in spe.yaml allows: ls ps du cat tail head" in refused.err
     assert "leads out of the task's directory" in ask(bench, "1", "--", "cat", "/etc/passwd").err
+    assert len(ask(bench, "1", "--", "cat", "/" + "x" * 100_000).err) < 1000, "and nobody waits for the answer"
     assert ask(bench, "1", "--", "cat", "part.txt").code == 0, "it is still there"
     end(bench, running)
+
+
+ROUND = (
+    "ls -LR", "ls -lRL", "ls --deref -R", "ls away", "cat away/key", "cat -- away/key", "du -L", "du -aL .",
+    "du -a --files0-from=list", "du -a --files0=list", "du -a --f=list", "wc --files0-f=list", "tail -F key",
+    "ps eww -A", "ps e", "ps aux", "ps -ef", "cat /proc/self/environ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("more", ["ask: [ls, ps, du, cat, tail, head, wc]\n"])
+def test_no_way_round_leads_out_of_a_sets_directory_or_to_other_processes(bench: Bench, more: str) -> None:
+    secret = bench.root / "private"
+    secret.mkdir()
+    (secret / "key").write_text("CANARY\n")
+    (secret / "CANARY").mkdir()
+    links = f"ln -s {secret} away; ln -s {secret}/key key; printf '%s\\0' away/ key >list\n"
+    bench.worker(links + TALKER)
+    bench.write("spe.yaml", THREE + more)
+    running = bench.start("run", SECRET="CANARY")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    for line in ROUND:
+        done = ask(bench, "1", "--", *line.split())
+        assert done.code == 2, line
+        assert done.out == "", line
+        assert "may not be asked of" in done.err or "leads out of the task's directory" in done.err, line
+    assert "away" in ask(bench, "1", "--", "ls", "-laR").out, "a link itself may be seen"
+    end(bench, running)
+
+
+def test_ps_with_options_shows_the_sets_own_processes_alone(bench: Bench, running: Started) -> None:
+    processes = dict(line.split() for line in bench.logged())
+    assert processes["1"] in ask(bench, "1", "--", "ps").out
+    shown = ask(bench, "1", "--", "ps", "-o", "pid,args", "-w").out
+    pids = {line.split()[0] for line in shown.splitlines()[1:]}
+    assert processes["1"] in pids
+    assert not pids & {processes["2"], "1", str(running.pid)}
+    end(bench, running)
+
+
+def test_a_program_of_the_sets_own_is_not_taken_for_the_one_that_is_asked(bench: Bench) -> None:
+    bench.worker("printf '#!/bin/sh\necho a trap\n' >ls; chmod +x ls\n" + TALKER)
+    bench.write("spe.yaml", THREE)
+    running = bench.start("run", PATH=f".:{bench.environment['PATH']}")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    assert "part.txt" in ask(bench, "1", "--", "ls").out
+    end(bench, running)
+
+
+def test_a_link_that_a_program_puts_in_place_of_its_directory_is_not_entered(bench: Bench) -> None:
+    bench.write("private/CANARY", "")
+    bench.worker(f'rm -r "$PWD"; [ $1 = 1 ] && ln -s {bench.folder}/private "$PWD"\n' + 'cd .\n' + TALKER)
+    bench.write("spe.yaml", THREE + "attempts: 1\n")
+    running = bench.start("run")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    done = ask(bench, "1", "--", "ls")
+    assert done.code == 2, done
+    assert "the task has put a link in place of its directory" in done.err
+    assert "CANARY" not in done.out
+    bench.open_gate()
+    running.end()
+
+
+def test_log_f_follows_no_link_that_a_program_puts_in_place_of_its_output(bench: Bench) -> None:
+    secret = bench.write("secret", "CANARY\n")
+    bench.worker(f"rm ../stdout; [ $1 = 1 ] && ln -s {secret} ../stdout || mkfifo ../stdout\n" + TALKER)
+    bench.write("spe.yaml", THREE + "attempts: 1\n")
+    running = bench.start("run")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    for task in ("1", "2"):
+        done = bench.start("log", task, "-f").end()
+        assert done.code == 2, done
+        assert "CANARY" not in done.out
+        assert "is no file any more" in done.err
+    bench.open_gate()
+    running.end()
 
 
 @pytest.mark.parametrize("more", ["ask: any\n"])
