@@ -16,7 +16,7 @@ from aiohttp import web
 
 from . import batch, protocol
 from .desk import Desk, Record
-from .errors import Lost
+from .errors import Lost, NotStored
 from .extract import Part
 from .intake import Intake
 from .largeinputs import LargeInputs
@@ -115,6 +115,8 @@ class Door:
             return _text(error.status, error.text or error.reason)
         except (ConnectionError, asyncio.CancelledError):
             raise
+        except NotStored:
+            return _text(500, "the run ends while its disk is full; this was not stored")
         except Exception:
             log.exception("%s %s went wrong", request.method, request.path)
             return _text(500, "the master has a fault here; see its log")
@@ -233,14 +235,14 @@ class Door:
     async def complete(self, request: web.Request) -> web.Response:
         """A result."""
         ticket = _ticket(request)
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
             line = await self.desk.complete(_short(request, "client"), ticket, parts)
         return web.Response(text=line + "\n")
 
     async def results(self, request: web.Request) -> web.Response:
         """What came of several tickets, all of it small: one line of answer for each."""
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             body, kind = await read_batch(request, batch.LARGEST), request.headers.get("Content-Type", "")
             limit = self.desk.brief.setup.max_result
             try:
@@ -263,7 +265,7 @@ class Door:
         ticket = _ticket(request)
         parts: dict[str, Part] = {}
         reason = protocol.reason(request.query)
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             if request.method == "POST" and request.body_exists and request.content_type.startswith("multipart/"):
                 parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
             await self.desk.failed(_short(request, "client"), ticket, parts, reason)
