@@ -44,6 +44,12 @@ class StoreError(SpeError):
     """The runs folder or its database cannot be used."""
 
 
+class NotStored(StoreError):
+    """The run was told twice to end while its disk took nothing more: `what` says what is not stored."""
+
+    exit_code = 130
+
+
 class BusyError(SpeError):
     """Another spe works on this sweep now."""
 

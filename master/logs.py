@@ -20,5 +20,6 @@ class Nagging:
         """An error that lasts until somebody mends it."""
         now = self._clock()
         if now - self._said.get(complaint, -PAUSE) >= PAUSE:
-            self._said = {complaint: now}
+            lately = {one: then for one, then in self._said.items() if now - then < PAUSE}
+            self._said = {**lately, complaint: now}
             self._log.error("%s", complaint)

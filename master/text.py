@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+NAMED = 10  # numbers in one message
 
 
 def rate(per_second: float) -> str:
@@ -42,6 +44,15 @@ def human(size: float) -> str:
 def time_of_day(moment: float | None) -> str:
     """Seconds since 1970 as a local time for people; "" when unknown."""
     return time.strftime("%H:%M:%S", time.localtime(moment)) if moment else ""
+
+
+def named(numbers: Sequence[int]) -> str:
+    """Return `3, 5 and 8`; of many numbers the first ten and how many more there are."""
+    words = [str(number) for number in numbers[:NAMED]]
+    more = len(numbers) - len(words)
+    if more:
+        return f"{', '.join(words)} and {more} more"
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def sets(count: int) -> str:

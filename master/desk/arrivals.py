@@ -13,8 +13,7 @@ from typing import TypeVar
 
 from ..dispatch.changes import FilesStaged
 from ..dispatch.dispatch import Farm
-from ..errors import Lost
-from ..logs import Nagging
+from ..errors import Lost, NotStored
 from ..model import Output, Task, TaskState, Ticket, Usage
 from ..record import record
 from ..results.evidence import WHOLE, exit_code_of, failure_of, files_of, printed, usage_of, whole_outputs
@@ -22,7 +21,7 @@ from ..results.extract import Part
 from ..results.kept_files import keep_files, place_staged, stage_files
 from ..session.run_folder import Folder
 from ..store import writes
-from ..store.store import FULL_DISK_PAUSE, Store
+from ..store.store import Store
 from .judging import Judges, Verdict
 
 log = logging.getLogger("spe.arrivals")
@@ -83,10 +82,10 @@ class Arrivals:
         """`folder` is runs/<name>/; `spread` is called when something has changed for others."""
         self.farm, self.store, self.judges, self.folder = farm, store, judges, folder
         self._clock, self._spread = clock, spread
+        self.stored = 0  # sets that were done here and are in the store
         self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
         self._looking: dict[_Key, asyncio.Future[dict[int, str]]] = {}
         self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
-        self._nagging = Nagging(log)
 
     def take_accepted(self) -> list[int]:
         """The tasks accepted since the last call."""
@@ -215,8 +214,13 @@ class Arrivals:
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
             with_files = {number: one for number, one in finished.items() if one.keeps_files}
-            staged, lost = await self._keep_files(with_files)
-            await self.store.commit([*changes, *staged])
+            try:
+                staged, lost = await self._keep_files(with_files)
+                await self.store.commit([*changes, *staged])
+            except NotStored:
+                self.store.disk.lose(finished)
+                raise
+            self.stored += len(finished)
             await self.place(staged)
         finally:
             for number in finished:
@@ -298,9 +302,7 @@ class Arrivals:
             try:
                 return await asyncio.to_thread(work)
             except OSError as error:
-                todo = "Nothing is lost; make room, or mend what it says, and it goes on."
-                self._nagging.say(f"a result waits: {error.strerror} ({self.folder}). {todo}")
-                await asyncio.sleep(FULL_DISK_PAUSE)
+                await self.store.disk.pause("a result", error, self.folder)
 
     @property
     def finishing(self) -> frozenset[int]:

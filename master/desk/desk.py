@@ -6,6 +6,7 @@ No HTTP (routes.py) and no decisions (dispatch.py): this is where what is decide
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Set
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Farm
 from ..dispatch.shortfall import Shortfall
-from ..errors import SpeError
+from ..errors import NotStored, SpeError
 from ..model import Client, Failure, Note, ResultSpec, Setup, Task, TaskState, Ticket, TicketState, Work, WorkerFile
 from ..record import record
 from ..results.extract import Part
@@ -102,6 +103,11 @@ class Desk:
         """Make what the farm decided durable, then let those know who wait for it."""
         await self.store.commit(self.farm.take_changes())
         self._spread()
+
+    async def _store_if_it_can(self) -> None:
+        """The same for an answer that rests on nothing stored: clients hear the end also of a run that cannot write."""
+        with contextlib.suppress(NotStored):
+            await self._store()
 
     def _spread(self) -> None:
         for note in self.farm.take_notes():
@@ -285,7 +291,7 @@ class Desk:
         taken = [ticket for ticket in tickets if self.farm.give_back(ticket, client, reason)]
         if taken and reason:
             self.farm.note_given_back(client, reason)
-        await self._store()
+        await self._store_if_it_can()
 
     # -- ping
 
@@ -306,7 +312,7 @@ class Desk:
         else:
             expired = await self._surely(expired)
             self.farm.told_expired(client, expired)
-        await self._store()
+        await self._store_if_it_can()
         return expired
 
     async def _surely(self, expired: list[int]) -> list[int]:
@@ -370,7 +376,7 @@ class Desk:
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
         self.farm.bye(self.clock(), client, killed)
-        await self._store()
+        await self._store_if_it_can()
 
     def present(self, host: str) -> bool:
         """Whether a client on this host has been heard lately."""
@@ -425,7 +431,7 @@ class Desk:
         """Call back what runs."""
         self.events.note("stopping", "nothing more is handed out; what runs is ended")
         self.farm.stop()
-        await self._store()
+        await self._store_if_it_can()
 
 
 __all__ = ["HOLD", "Brief", "Desk", "Failure", "Record"]

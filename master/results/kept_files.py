@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
@@ -13,6 +14,8 @@ from ..model import Output
 from ..session.run_folder import Folder, anchor_of, files_of
 from .extract import Part
 
+INCOMING = "incoming"
+STAGED = "result-"  # how names of files begin that wait in incoming/ until the database speaks of them
 Kept = Iterable[tuple[Iterable[Output], Mapping[str, Part]]]
 
 
@@ -67,14 +70,15 @@ def stage_files(
         if output.file is None:
             continue
         part = parts[output.name]
-        lies = part.path
-        if lies is None:
-            lies = root / "incoming" / f"result-{ticket}-{len(moves)}"
-            lies.parent.mkdir(exist_ok=True)
+        lies = root / INCOMING / f"{STAGED}{ticket}-{len(moves)}"
+        lies.parent.mkdir(exist_ok=True)
+        if part.path is None:
             with lies.open("wb") as file:
                 file.write(part.read())
                 file.flush()
                 os.fsync(file.fileno())
+        elif part.path.exists():  # else an earlier try has moved it
+            os.replace(part.path, lies)  # its request removes what it has received, also when it is cut off
         touched.update((lies.parent, root))
         moves[output.file] = str(lies.relative_to(root))
     for directory in touched:  # else a power cut may leave the database with the name of a file that has none
@@ -114,11 +118,14 @@ def _place(part: Part, target: Path) -> bool:
             return False
         _move(part.path, target, temporary)  # synced when it was received
         return True
-    with temporary.open("wb") as file:
-        file.write(part.read())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, target)
+    try:
+        with temporary.open("wb") as file:
+            file.write(part.read())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # half of it would keep room on a full disk
     return True
 
 
@@ -129,11 +136,30 @@ def _move(source: Path, target: Path, temporary: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with source.open("rb") as old, temporary.open("wb") as new:
-            shutil.copyfileobj(old, new)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(temporary, target)
+        try:
+            with source.open("rb") as old, temporary.open("wb") as new:
+                shutil.copyfileobj(old, new)
+                new.flush()
+                os.fsync(new.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def clear_incoming(folder: Folder, keep_staged: bool) -> None:
+    """Remove what was received and not taken. `keep_staged`: files that the database may speak of stay for a while.
+
+    The next run places those, or removes them.
+    """
+    incoming = anchor_of(folder) / INCOMING
+    if not keep_staged:
+        shutil.rmtree(incoming, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        for path in incoming.iterdir():
+            if not path.name.startswith(STAGED):
+                path.unlink(missing_ok=True)
+        incoming.rmdir()
 
 
 def put_under(folder: Path, target: str, file: str | None, raw: bytes | None) -> None:

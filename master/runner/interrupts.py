@@ -34,6 +34,8 @@ class Interrupts:
         self.count = max(self.count + 1, 2 if now else 1)
         self.desk.shortfall.note(by + (" while the sweep was paused" if self.desk.farm.paused else ""))
         self.progress.interrupted(self.count, self.desk.farm.with_slot)
+        if self.count > 1:
+            self.desk.store.disk.end()
         task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)

@@ -10,7 +10,6 @@ from ..store import writes
 from ..store.store import Store
 
 PAGE = 10_000
-NAMED = 10  # numbers in one message
 
 
 async def put_back(store: Store, folder: RunFolder) -> list[int]:
@@ -33,12 +32,3 @@ def _missing(folder: RunFolder, page: Sequence[tuple[int, str, str]]) -> set[int
     held = folder.held_files
     root = held.through if held else folder.anchor / FILES
     return {task for task, _, file in page if not root.joinpath(*file.split("/")[1:]).exists()}
-
-
-def named(numbers: Sequence[int]) -> str:
-    """`3, 5 and 8`, for people; of many the first few."""
-    words = [str(number) for number in numbers[:NAMED]]
-    more = len(numbers) - len(words)
-    if more:
-        return f"{', '.join(words)} and {more} more"
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -28,9 +28,10 @@ from ..dispatch.shortfall import Reason
 from ..earlier.decisions import decide_about_program, record_use
 from ..earlier.extract_again import extract_again, outdated, use_results
 from ..earlier.missing import decide_about_missing
-from ..errors import NOTHING_RUNS, NothingRuns, SpeError
+from ..errors import NOTHING_RUNS, NothingRuns, NotStored, SpeError, StoreError
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
+from ..full_disk import FullDisk
 from ..hooks.hooks import Hooks
 from ..launch import Early, Offer, Options, bundle
 from ..launch import by_hand as byhand
@@ -38,6 +39,7 @@ from ..model import HERE, Client, Host, Setup, TaskState, Worker
 from ..page import Page
 from ..record import record
 from ..results.judge import wants_files
+from ..results.kept_files import INCOMING, clear_incoming
 from ..session.detached import says_into_log
 from ..session.run_folder import RunFolder
 from ..session.session import Lock, Session
@@ -114,6 +116,7 @@ class Run:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
         self.folder = RunFolder(folder or run_folder(sweep))
+        self.disk = FullDisk()
         self._fleet: Fleet | None = None
 
     async def run(self) -> Outcome:
@@ -125,8 +128,16 @@ class Run:
         store: Store | None = None
         try:
             self._lock.acquire()
-            store = Store(self.folder / "sweep.db")
-            return await self._with_store(store, hooks)
+            store = Store(self.folder / "sweep.db", self.disk)
+            outcome = await self._with_store(store, hooks)
+            if self.disk.has_lost:
+                self.progress.warn(self.disk.lost())
+            return outcome
+        except asyncio.CancelledError:  # Ctrl-C before the run listens for it: the store may wait for room
+            self.disk.end()
+            raise
+        except NotStored as error:
+            raise self.disk.not_stored(self.folder) from error  # by now all is known that is not stored
         finally:
             await hooks.close()
             if store:
@@ -144,7 +155,7 @@ class Run:
         session = Session(self.folder, self._told(decision))
         await store.begin_run(self.sweep.config.cores, session.resumed)
         await place_left_over(store, self.folder)
-        incoming = self.folder.anchor / "incoming"
+        incoming = self.folder.anchor / INCOMING
         shutil.rmtree(incoming, ignore_errors=True)
         worker = self._keep_programs(session)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
@@ -161,6 +172,9 @@ class Run:
             self.progress.warn,
         )  # fmt: skip
         ended = False
+        interrupts = Interrupts(desk, self.progress, self.folder)
+        hearing = contextlib.ExitStack()
+        hearing.enter_context(interrupts.heard())  # to the very end: a full disk may hold up all that is written
         try:
             await address.listen(server, tls, session.secrets.port)
             session.served_on(server.port)
@@ -170,9 +184,12 @@ class Run:
                 server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
-            outcome = await self._serve(desk, hooks, offer, address, page, decision, keeping)
+            outcome = await self._serve(desk, hooks, offer, address, page, decision, keeping, interrupts)
             ended = True
             return outcome
+        except NotStored:
+            ended = True
+            raise
         except SpeError as error:
             ended = isinstance(error, NothingRuns)
             broke_off = f"the run broke off: {error.what}"
@@ -180,16 +197,25 @@ class Run:
             await self._explain(desk, (await store.count()).get(TaskState.WAITING, 0))
             raise
         finally:
-            desk.let_go()
-            await page.stop()
-            await server.stop()
+            with hearing:
+                desk.let_go()
+                await page.stop()
+                await server.stop()
+                await self._close_session(desk, session, keeping, ended)
+
+    async def _close_session(self, desk: Desk, session: Session, keeping: Safekeeping, ended: bool) -> None:
+        """Store the last words, and remove what a run leaves only when it is killed."""
+        store = desk.store
+        try:
             await desk.keep_events()
             await keeping.look()
-            keeping.let_go()
             if ended and keeping.is_ours:
                 await store.close_session()
+        finally:
+            keeping.let_go()
+            if ended and keeping.is_ours:  # what the store could not be told any more, the next run sees from this
                 session.end()
-                shutil.rmtree(incoming, ignore_errors=True)
+                clear_incoming(self.folder, keep_staged=self.disk.is_ending)
 
     # -- before
 
@@ -267,7 +293,7 @@ class Run:
 
     async def _serve(
         self, desk: Desk, hooks: Hooks, offer: Offer, address: Address, page: Page, decision: Decision,
-        keeping: Safekeeping,
+        keeping: Safekeeping, interrupts: Interrupts,
     ) -> Outcome:  # fmt: skip
         gathering = Gathering(hooks, desk.store, self.folder, self.sweep.collect)
         fleet = Fleet(self._hosts(), offer, self._launch_options(), desk, self.progress)
@@ -282,34 +308,37 @@ class Run:
         self._fleet = page.acts.yard = fleet
         page.acts.say = self.progress.line
         feeding = Feeding(self.sweep, desk, self.progress, decision, lambda: self._renew(desk.store, hooks))
-        interrupts = Interrupts(desk, self.progress, self.folder)
         page.acts.stop = interrupts.interrupt
-        with interrupts.heard():
-            reading = asyncio.create_task(feeding.read())
-            ticking = asyncio.create_task(self._tick(desk))
-            watching = asyncio.create_task(self._watch_hosts(page.acts))
-            looking = asyncio.create_task(keeping.watch())
-            beside = [ticking, watching, looking]
-            for task in beside:
-                task.add_done_callback(lambda _: desk.moved.set())
-            try:
-                await gathering.begin()
-                stranded = await self._until_over(desk, fleet, gathering, feeding, [reading, *beside])
-                fleet.give_up()
-                reading.cancel()  # it may be at work still: Ctrl-C
-                await asyncio.wait([reading])
-                tables = asyncio.create_task(self._tables(desk.store, keeping, hooks))  # while clients end
-                await self._say_goodbye(desk, fleet)
-                await gathering.finish()
-            finally:
-                for task in (reading, *beside):
-                    task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.gather(reading, *beside, return_exceptions=True)
-                await fleet.close()
-                self.progress.end()
+        tables: asyncio.Task[Statistics] | None = None
+        reading = asyncio.create_task(feeding.read())
+        ticking = asyncio.create_task(self._tick(desk))
+        watching = asyncio.create_task(self._watch_hosts(page.acts))
+        looking = asyncio.create_task(keeping.watch())
+        beside = [ticking, watching, looking]
+        for task in beside:
+            task.add_done_callback(lambda _: desk.moved.set())
+        try:
+            await gathering.begin()
+            stranded = await self._until_over(desk, fleet, gathering, feeding, [reading, *beside])
+            fleet.give_up()
+            reading.cancel()  # it may be at work still: Ctrl-C
+            await asyncio.wait([reading])
+            stored = desk.arrivals.stored
+            tables = asyncio.create_task(self._tables(desk.store, keeping, hooks))  # while clients end
+            await self._say_goodbye(desk, fleet)
+            await gathering.finish()
+        except NotStored:
+            await self._leave(desk, fleet, tables)
+            raise
+        finally:
+            for task in (reading, *beside):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(reading, *beside, return_exceptions=True)
+            await fleet.close()
+            self.progress.end()
         statistics = await tables
-        if not await keeping.is_well():
+        if desk.arrivals.stored != stored or not await keeping.is_well():  # a client brought something as it left
             statistics = await self._tables(desk.store, keeping, hooks)
         statistics = replace(statistics, uncollected=gathering.left())  # the tables were made before the last calls
         because = await self._explain(desk, statistics.running + statistics.waiting)
@@ -338,7 +367,10 @@ class Run:
             try:
                 await extract_again(store, self.sweep.results, hooks, self.folder)
                 return await bring_up_to_date(store, self.folder, self.sweep)
-            except (SpeError, OSError):
+            except (SpeError, OSError) as error:
+                if self.disk.is_ending and isinstance(error, StoreError):
+                    self.disk.lose_tables(error.what)
+                    raise self.disk.not_stored(self.folder) from error
                 if not more or await keeping.is_well():
                     raise
         raise AssertionError("the last try returns or raises")
@@ -422,6 +454,16 @@ class Run:
             await desk.tick()
 
     # -- after
+
+    async def _leave(self, desk: Desk, fleet: Fleet, tables: asyncio.Task[Statistics] | None) -> None:
+        """The disk takes nothing more, and the run was told twice to end: clients hear the end all the same."""
+        desk.farm.stop()
+        desk.wake_idle()
+        if tables:
+            tables.cancel()
+            await asyncio.wait([tables])
+        fleet.give_up()
+        await self._say_goodbye(desk, fleet)
 
     async def _say_goodbye(self, desk: Desk, fleet: Fleet) -> None:
         """Go on answering until all have heard the end, then wait for those that we started to be gone."""

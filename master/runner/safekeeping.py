@@ -22,6 +22,7 @@ from ..session.detached import LOG
 from ..session.run_folder import DATABASE, FILES, RunFolder
 from ..session.session import Lock, Session
 from ..store.database_place import OpenDatabase
+from ..text import named
 from . import lost_files
 
 log = logging.getLogger("spe.safekeeping")
@@ -100,6 +101,8 @@ class Safekeeping:
         """Before the tables are made: all is in its place, and no set is done whose files are gone."""
         while not await self.look():
             await asyncio.sleep(LOOK)
+            if self.store.disk.is_over:
+                raise self.store.disk.not_stored(self.folder)
         if self._files_lost:
             await self._put_back()
 
@@ -219,7 +222,7 @@ class Safekeeping:
         if lost:
             sets, wait = ("set", "it waits") if len(lost) == 1 else ("sets", "they wait")
             self._say("removed", f"the result files of {len(lost)} {sets} are lost, {wait} again: "
-                      f"{lost_files.named(lost)}")  # fmt: skip
+                      f"{named(lost)}")  # fmt: skip
 
     # -- lock, session/ and master.json
 

@@ -19,12 +19,12 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, t
 from ..dispatch import shortfall
 from ..dispatch.changes import Change, Decision, Settled
 from ..errors import StoreError
+from ..full_disk import FullDisk
 from ..model import Kind, Task, TaskState, Ticket, TicketState
 from ..record import record
 from . import schema, writes
-from .writer import FULL_DISK_PAUSE, Committing
+from .writer import Committing
 
-__all__ = ["FULL_DISK_PAUSE", "NewSet", "Store"]
 T = TypeVar("T")
 
 
@@ -65,12 +65,15 @@ _LAST_CLIENT = "(SELECT coalesce(max(CAST(id AS INTEGER)), 0) FROM clients)"
 class Store:
     """What a run asks of its database and tells it. All of it happens on the writer thread, in its transactions."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the database. Raises StoreError when it can't be written or is of a newer spe."""
-        self.path = path
+    def __init__(self, path: Path, disk: FullDisk | None = None) -> None:
+        """Open or make the database. Raises StoreError when it can't be written or is of a newer spe.
+
+        `disk`: the wait of this run for a disk that is full.
+        """
+        self.path, self.disk = path, disk or FullDisk()
         self.plan = 0
         self.begun = False  # whether this run has begun its reading: before, nobody knows which sets are today's
-        self.writer = Committing(path, self._prepare)
+        self.writer = Committing(path, self._prepare, self.disk)
 
     def _prepare(self, connection: Connection) -> None:
         known = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'meta'").first()

@@ -24,14 +24,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from ..dispatch.changes import Change
 from ..errors import StoreError
-from ..logs import Nagging
+from ..full_disk import PAUSE, FullDisk, cause, reason, remedy
 from ..session.anchors import identity
 from . import filesystem, writes
 from .database import engine_for
 
 log = logging.getLogger("spe.store")
 T = TypeVar("T")
-FULL_DISK_PAUSE = 1.0  # seconds between tries while the disk is full; nothing is answered meanwhile
 
 _PASSING = {
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
@@ -69,11 +68,10 @@ def open_engine(path: Path) -> Engine:
 class Committing:
     """The thread, and what is handed to it. After the first transaction the connection is the thread's alone."""
 
-    def __init__(self, path: Path, prepare: Callable[[Connection], None]) -> None:
+    def __init__(self, path: Path, prepare: Callable[[Connection], None], disk: FullDisk) -> None:
         """`prepare` is the first transaction. Raises StoreError when the file can't be written."""
-        self.path = path
+        self.path, self.disk = path, disk
         self.engine = open_engine(path)
-        self.stalled: Callable[[str], None] = Nagging(log).say
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._removals: queue.SimpleQueue[_Removal] = queue.SimpleQueue()
         try:
@@ -84,11 +82,7 @@ class Committing:
                 self._marks = _has_rollback_journal(self.connection)
         except (OperationalError, DatabaseError) as error:
             self.engine.dispose()
-            raise StoreError(
-                f"the database cannot be used: {error.orig}",
-                where=str(path),
-                todo="Look at the folder's owner and permissions and at the disk; or choose another sweep name.",
-            ) from error
+            raise _unusable(error, path) from error
         self._identity = identity(path)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
@@ -140,13 +134,21 @@ class Committing:
                 return
 
     def _transaction(self, jobs: list[_Job]) -> None:
-        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered."""
+        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered.
+
+        When the disk's wait is over, these jobs and all later ones are refused with NotStored: so the database stays
+        as it was after the last commit, and nothing in it rests on what is missing.
+        """
         failed, mark = False, (self._mark + 1) % 2**31
         results: list[Any] = []
         while True:
             self._remove()
+            if self.disk.gave_up or (failed and self.disk.is_over):
+                self.disk.refuse_store()
+                _settle([(job, None, self.disk.not_stored(self.path)) for job in jobs])
+                return
             if failed and not self._is_in_place():  # half of it may be undone at its new place, so `go_to` comes first
-                time.sleep(FULL_DISK_PAUSE)
+                time.sleep(PAUSE)
                 continue
             try:
                 with self.connection.begin():
@@ -157,11 +159,9 @@ class Committing:
                 break
             except Exception as error:
                 if isinstance(error, OperationalError) and _may_pass(error):
-                    self.stalled(
-                        f"the store waits: {error.orig} ({self.path}). Nothing is lost; make room and it goes on."
-                    )
+                    self.disk.say("the store", cause(error.orig, self.path), self.path)
                     failed = True
-                    time.sleep(FULL_DISK_PAUSE)
+                    time.sleep(PAUSE)
                     continue
                 if len(jobs) > 1:  # one bad job must not take the others with it
                     for job in jobs:
@@ -225,6 +225,14 @@ class Committing:
             else:
                 results += [job.run(self.connection) for job in neighbours]
         return results
+
+
+def _unusable(error: DatabaseError, path: Path) -> StoreError:
+    found = cause(error.orig, path)
+    todo = "Look at the folder's owner and permissions and at the disk; or choose another sweep name."
+    if found.errno:
+        todo = f"To mend it: {remedy(found)}."
+    return StoreError(f"the database cannot be used: {reason(found)}", where=str(path), todo=todo)
 
 
 def _has_rollback_journal(connection: Connection) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -16,18 +15,13 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import Lost, SpeError
-from ..logs import Nagging
+from ..full_disk import FULL, FullDisk, probe
 from ..results.extract import HEAD, Part
 from .multipart import Begin, End, Event
 
-log = logging.getLogger("spe.receive")
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results
 SIDE_LIMIT = 64 * 1024  # of these only the end is kept
-FULL = (errno.ENOSPC, errno.EDQUOT)
-FULL_DISK_PAUSE = 1.0  # seconds
-PROBE = 64 * 1024  # bytes that are written to see whether there is room again
 SYNC_EVERY = 32 * 1024 * 1024  # bytes of a large file: the disk writes while more comes, not all of it at the end
-_nagging = Nagging(log)
 Piece = bytes | bytearray | memoryview
 
 
@@ -40,10 +34,13 @@ class BodyRefused(SpeError):
 
 
 class Spool:
-    """The files of one request, below `folder`; removed with it unless they were moved away."""
+    """The files of one request, below `folder`; removed with it unless they were moved away.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    `disk`: the wait of this run for a disk that is full.
+    """
+
+    def __init__(self, folder: Path, disk: FullDisk) -> None:
+        self.folder, self.disk = folder, disk
         self.made: list[Path] = []
 
     def new(self) -> FileIO:
@@ -55,10 +52,8 @@ class Spool:
 
     def probe(self) -> None:
         """Raises OSError when a file that is written here does not come to the disk."""
-        with self.new() as file:
-            file.write(bytes(PROBE))
-            os.fsync(file.fileno())
-        self.made.pop().unlink()
+        self.folder.mkdir(exist_ok=True)
+        probe(self.folder)
 
     def clear(self) -> None:
         """Remove what is left."""
@@ -67,9 +62,9 @@ class Spool:
 
 
 @contextmanager
-def spool(folder: Path) -> Iterator[Spool]:
+def spool(folder: Path, disk: FullDisk) -> Iterator[Spool]:
     """A spool for one request."""
-    made = Spool(folder)
+    made = Spool(folder, disk)
     try:
         yield made
     finally:
@@ -157,11 +152,17 @@ class Intake:
         raise Lost("a full disk has lost the body")
 
     async def _wait_for_room(self, error: OSError) -> None:
-        """A moment, if it is that the disk is full and the sender is still there."""
+        """Wait a moment, if the disk is full and the sender is still there.
+
+        When the run ends, the sender is cut off at once: what it had sent is removed, and is room for the store.
+        """
         if error.errno not in (*FULL, errno.ENOENT):
             raise error
-        _nagging.say(f"a result waits: {error.strerror}. Nothing is lost; make room and it goes on.")
-        await asyncio.sleep(FULL_DISK_PAUSE)
+        disk = self._into.disk
+        if disk.is_ending:
+            disk.lose_upload()
+            raise ConnectionResetError("the run ends, and there is no room for this result") from error
+        await disk.pause("a result", error, os.path.realpath(self._into.folder))
         if self._gone():
             raise ConnectionResetError("the sender has gone") from error
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..desk.desk import Desk, Record
-from ..errors import Lost
+from ..errors import Lost, NotStored
 from ..model import Kind, ResultSpec, Worker
 from ..results.extract import Part
 from ..text import printable
@@ -229,14 +229,14 @@ class Door:
     async def complete(self, request: web.Request) -> web.Response:
         """A result."""
         ticket = _ticket(request)
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
             line = await self.desk.complete(_short(request, "client"), ticket, parts)
         return web.Response(text=line + "\n")
 
     async def results(self, request: web.Request) -> web.Response:
         """What came of several tickets, all of it small: one line of answer for each."""
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             body, kind = await read_batch(request, many_results.LARGEST), request.headers.get("Content-Type", "")
             limit = self.desk.brief.setup.max_result
             try:
@@ -259,7 +259,7 @@ class Door:
         ticket = _ticket(request)
         parts: dict[str, Part] = {}
         reason = protocol.reason(request.query)
-        with spool(self.spool_folder) as into:
+        with spool(self.spool_folder, self.desk.store.disk) as into:
             if request.method == "POST" and request.body_exists and request.content_type.startswith("multipart/"):
                 parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
             await self.desk.failed(_short(request, "client"), ticket, parts, reason)
@@ -306,11 +306,13 @@ async def _streamed(request: web.Request, path: Path) -> web.StreamResponse:
 
 
 async def _refusing(handler: Handler, request: web.Request) -> web.StreamResponse:
-    """A body that cannot be taken has a status of its own."""
+    """What is refused, and what cannot be stored any more, has a status of its own."""
     try:
         return await handler(request)
     except BodyRefused as refused:
         return _text(refused.status, refused.what)
+    except NotStored:
+        return _text(500, "the run ends while its disk is full; this was not stored")
 
 
 def _address(request: web.Request) -> str:

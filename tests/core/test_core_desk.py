@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from core_kit import until
 from needs import need, need_program, need_root
-from spe.desk import arrivals as arrivals_module
+from spe import full_disk
 from spe.desk import desk as desk_module
 from spe.desk.desk import Brief, Desk
 from spe.desk.judging import Judges, Verdict
@@ -503,7 +503,7 @@ def test_result_files_wait_for_room_and_nothing_is_said_before(
     small.mkdir()
     mounted = subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False)
     need(mounted.returncode == 0, "needs to mount a tmpfs: root with CAP_SYS_ADMIN")
-    monkeypatch.setattr(arrivals_module, "FULL_DISK_PAUSE", 0.05)
+    monkeypatch.setattr(full_disk, "PAUSE", 0.05)
 
     async def run() -> None:
         async with office(tmp_path, "a") as at:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from core_kit import until
 from spe.desk import arrivals as arrivals_module
+from spe.full_disk import FullDisk
 from spe.model import Output
 from spe.results.extract import HEAD, Part
 from spe.results.kept_files import keep_files, place_staged, stage_files
@@ -45,7 +46,7 @@ def test_what_comes_after_the_last_sync_of_a_large_result_is_synced_at_its_end(
     syncs = Syncs(monkeypatch)
 
     async def run() -> None:
-        with spool(tmp_path / "incoming") as into:
+        with spool(tmp_path / "incoming", FullDisk()) as into:
             intake = Intake({"out": False}, 0, into, lambda: False)
             for event in (Begin("out"), b"x" * 400_000):
                 await intake.take(event)

@@ -173,13 +173,13 @@ def test_a_place_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
 def test_a_commit_that_fails_as_its_database_was_moved_waits_and_is_made_at_the_new_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(committing, "FULL_DISK_PAUSE", 0.05)
+    monkeypatch.setattr(committing, "PAUSE", 0.05)
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
 
     async def act(load: Load, database: OpenDatabase) -> None:
         stalled: list[str] = []
-        load.store.writer.stalled = stalled.append
+        load.store.disk.complain = stalled.append
         old.rename(new)
         await until(lambda: stalled, "a commit waits")
         more = asyncio.ensure_future(load.more(1))
@@ -199,7 +199,7 @@ def test_a_move_in_the_middle_of_a_transaction_undoes_nothing(tmp_path: Path) ->
     async def run() -> None:
         await store.begin_plan(["x"], ["y"])
         database, stalled = OpenDatabase(old / "sweep.db"), list[str]()
-        store.writer.stalled = stalled.append
+        store.disk.complain = stalled.append
 
         def write_and_move(connection: Connection) -> None:
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('told', 'yes')")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from core_kit import until
+from spe import full_disk
 from spe.results.extract import HEAD, Part
 from spe.wire.body import MAX_PARTS, SIDE_LIMIT, BodyRefused, receive, spool
 from spe.wire.intake import Spool
@@ -39,10 +40,11 @@ class Post:
         self.parts: dict[str, bytes] = {}
         self.in_file: set[str] = set()
         self.ends: list[str] = []
+        self.disk = full_disk.FullDisk()
 
     async def _handle(self, request: web.Request) -> web.Response:
         try:
-            with spool(self.folder) as into:
+            with spool(self.folder, self.disk) as into:
                 self._look(await receive(request, self.wanted, self.limit, into))
         except BodyRefused as refused:
             self.ends.append(f"{refused.status} {refused}")
@@ -207,7 +209,7 @@ class FullDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
         self.where, self.refused, self.room = where, 0, False
         self._new, self._fsync = Spool.new, os.fsync
-        monkeypatch.setattr("spe.wire.intake.FULL_DISK_PAUSE", 0.01)
+        monkeypatch.setattr("spe.full_disk.PAUSE", 0.01)
         monkeypatch.setattr(Spool, "new", lambda spool: self._open(spool))
         monkeypatch.setattr(os, "fsync", self._sync)
 

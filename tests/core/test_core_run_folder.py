@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from spe.errors import BusyError
+from spe.full_disk import FullDisk
 from spe.model import Output
 from spe.results.extract import Part
 from spe.results.kept_files import keep_files
@@ -163,8 +164,8 @@ def test_what_was_removed_of_a_session_is_written_again_as_it_was(tmp_path: Path
 def test_a_result_that_comes_while_the_folder_is_gone_waits_until_it_is_there_again(
     tmp_path: Path, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spe.wire.intake.FULL_DISK_PAUSE", 0.02)
-    intake = Intake({"a": True}, 0, Spool(folder.anchor / "incoming"), lambda: False)
+    monkeypatch.setattr("spe.full_disk.PAUSE", 0.02)
+    intake = Intake({"a": True}, 0, Spool(folder.anchor / "incoming", FullDisk()), lambda: False)
     shutil.rmtree(tmp_path / "runs")
 
     async def come_and_mend() -> None:

@@ -162,7 +162,7 @@ def test_a_full_disk_holds_answers_back_until_there_is_room(tmp_path: Path) -> N
 
 async def _fill_up(small: Path) -> None:
     store, said = Store(small / "sweep.db"), list[str]()
-    store.writer.stalled = said.append
+    store.disk.complain = said.append
     try:
         await plan(store, "a", "b")
         await store.commit(done(1, 1))
