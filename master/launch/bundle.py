@@ -22,6 +22,7 @@ SHEBANG = b"#!/usr/bin/env python3\n"
 DATE = (1980, 1, 1, 0, 0, 0)
 DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
+REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)  # behind code; one with a quote in it is left
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 
 
@@ -73,7 +74,7 @@ def stripped(source: bytes) -> bytes:
     lines that are indented. A test compares the syntax trees of both.
     """
     bare = DOCSTRING.sub(lambda found: found[1] + b'""' + b"\n" * found[0].count(b"\n"), source)
-    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), COMMENT.sub(b"", bare))
+    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), REMARK.sub(b"", COMMENT.sub(b"", bare)))
 
 
 def _folder() -> Path:
