@@ -22,30 +22,21 @@ MOST_TAILS = 255  # characters of an option of an unknown program: each of its t
 KNOWN: Dict[str, Tuple[str, str]] = {
     "ls": (
         "aAbBcCdfFgGhiIklmnNopqQrRsStTuUvwxX1",
-        "all almost-all author block-size= color= directory escape file-type format= full-time human-readable"
-        " group-directories-first hide= ignore= indicator-style= inode literal no-group numeric-uid-gid quote-name"
-        " quoting-style= recursive reverse si size sort= tabsize= time= time-style= width= zero",
+        "all almost-all block-size= color= directory file-type format= full-time group-directories-first hide="
+        " human-readable ignore= inode recursive reverse si size sort= time= time-style= width= zero",
     ),
     "du": (
         "0aBbcdhklmPsStx",
-        "all apparent-size block-size= bytes count-links exclude= human-readable inodes max-depth= no-dereference null"
-        " one-file-system separate-dirs si summarize threshold= time= time-style= total",
+        "all apparent-size block-size= bytes exclude= human-readable inodes max-depth= one-file-system si summarize"
+        " threshold= time= time-style= total",
     ),
-    "cat": ("AbeEnstTuv", "number number-nonblank show-all show-ends show-nonprinting show-tabs squeeze-blank"),
-    "head": ("cnqvz", "bytes= lines= quiet silent verbose zero-terminated"),
-    "tail": ("cfnqsvz", "bytes= follow lines= quiet silent sleep-interval= verbose zero-terminated"),
-    "wc": ("clLmw", "bytes chars lines max-line-length words"),
-    "stat": ("cft", "file-system format= printf= terse"),
-    "df": (
-        "aBhHiklPtTvx",
-        "all block-size= exclude-type= human-readable inodes local output= portability print-type si total type=",
-    ),
-    "grep": (
-        "ABcCeEFGhHilLmnoqrsvwxyzZ",
-        "after-context= before-context= color= context= count exclude= exclude-dir= extended-regexp files-with-matches"
-        " files-without-match fixed-strings ignore-case include= invert-match line-number line-regexp max-count="
-        " no-filename no-messages only-matching quiet recursive regexp= silent with-filename word-regexp",
-    ),
+    "cat": ("AbeEnstTuv", "number show-all"),
+    "head": ("cnqvz", "bytes= lines= quiet"),
+    "tail": ("cfnqsvz", "bytes= follow lines= quiet"),
+    "wc": ("clLmw", "bytes lines words"),
+    "stat": ("cft", "format= printf="),
+    "df": ("aBhHiklPtTvx", "output= total"),
+    "grep": ("ABcCeEFGhHilLmnoqrsvwxyzZ", "color= exclude= exclude-dir= ignore-case include= recursive"),
     PS: ("fFHjlLw", "forest no-headers"),  # and -o FIELDS
 }
 NUMBER = r"(?:[+-]?[0-9]+(?:\.[0-9]+)?[bkKMGTPE]?)?"

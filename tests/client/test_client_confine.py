@@ -60,7 +60,7 @@ def test_what_leads_out_of_the_directory_is_refused(folder: Path, words: list[st
      "du --files0-from list", "du -X list", "du -Xlist", "du --exclude-f=list", "wc --files0-from=list", "wc --f=list",
      "tail -F out.txt", "tail --follow=name out.txt", "tail --retry -f out.txt", "tail --fol=name out.txt",
      "stat -L away", "stat --dereference near", "grep -R x .", "grep -rR x", "grep -f list", "grep --dereference-r x",
-     "cat --squeeze=x out.txt", "head --li=5 out.txt", "cat -- -x"],
+     "cat --show-a out.txt", "head --li=5 out.txt", "cat -- -x"],
 )  # fmt: skip
 def test_of_a_known_program_only_listed_options_spelled_out_may_be_asked(folder: Path, line: str) -> None:
     said = str(refusal(line.split(), MORE, str(folder)))
@@ -257,6 +257,10 @@ def can_trace() -> bool:
 @example(words=["ps", "-fL", "-w"])
 @example(words=["ls", "-LR"])  # from here on: what would open one, were it allowed
 @example(words=["du", "--files0-from=list"])
+@example(words=["du", "-L", "-a"])
+@example(words=["wc", "--files0-from=list"])
+@example(words=["stat", "-L", "-v"])
+@example(words=["ps", "-A", "-f"])
 @example(words=["grep", "-R", "line"])
 @example(words=["cat", "--", "-v"])
 @example(words=["ps", "eww"])
