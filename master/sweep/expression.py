@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..errors import ConfigError
@@ -28,7 +28,7 @@ def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], 
     try:
         names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ (" + text + "\n) }}")))
         return names, _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
-    except TemplateError as error:
+    except (TemplateError, RecursionError) as error:
         todo = "Write it like `x <= 5 or y == 'a'`."
         raise ConfigError(f"{text!r} is not an expression: {error}", todo=todo) from error
 
@@ -40,7 +40,7 @@ def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[V
     try:
         names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
         template = _ENVIRONMENT.from_string(source)
-    except (TemplateSyntaxError, TemplateError) as error:
+    except (TemplateError, RecursionError) as error:
         todo = "A {% … %} has to begin and to end within one word." if "{%" in shown else "Mend the expression."
         raise ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo) from error
 

@@ -23,6 +23,7 @@ MOST_HOSTS = 10_000
 
 _OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_PIECE = re.compile(r"([0-9]+)-([0-9]+)(?:/([0-9]+))?")
 _RANGED = re.compile(r"[A-Za-z0-9_.\-]*(\[[0-9,/-]+\][A-Za-z0-9_.\-]*)+\Z")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*\$?\Z")
 _SHAPE = (
@@ -143,6 +144,10 @@ def _expanded(name: str, place: str) -> list[str]:
         return [name]
     if not _RANGED.match(name):
         raise ConfigError(f"{name!r} is not a host range", where=place, todo="Write it like lab[01-20] or lab[1-3,7].")
+    for first, last, step in _PIECE.findall(name):  # asked first: to make the nodes of h[1-99999999999] takes hours
+        count = (int(last[:18]) - int(first[:18])) // max(1, int(step[:18] or 1)) + 1
+        if count > MOST_HOSTS:
+            raise _too_many(name, count, place)
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException  # late: only ranges need it
 
     try:
@@ -152,10 +157,13 @@ def _expanded(name: str, place: str) -> list[str]:
             f"{name!r} is not a host range: {error}", where=place, todo="Write it like lab[01-20]."
         ) from error
     if len(nodes) > MOST_HOSTS:
-        raise ConfigError(
-            f"{name!r} is {len(nodes)} hosts", where=place, todo=f"At most {MOST_HOSTS} hosts stand in a line."
-        )
+        raise _too_many(name, len(nodes), place)
     return [str(node) for node in nodes]
+
+
+def _too_many(name: str, count: int, place: str) -> ConfigError:
+    todo = f"At most {MOST_HOSTS} hosts stand in a line."
+    return ConfigError(f"{name!r} is {count} hosts", where=place, todo=todo)
 
 
 def _with_options(host: Host, words: list[str], place: str) -> Host:

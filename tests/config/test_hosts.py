@@ -75,6 +75,8 @@ def test_a_range_is_many_hosts(line: str, names: str) -> None:
         (":22", "'' is not a host name"),
         ("a:b:c", "'a:b:c' is not a host name"),
         ("lab[1-", "'lab[1-' is not a host range"),
+        ("lab[1-999999999999]", "'lab[1-999999999999]' is 999999999999 hosts"),
+        ("lab[1-9][0-99999999999]", "is 100000000000 hosts"),
         ("lab[]", "'lab[]' is not a host range"),
         ("lab[3-1]", "'lab[3-1]' is not a host range"),
         ("lab[1-999999]", "is 999999 hosts"),

@@ -169,6 +169,7 @@ def test_commands_are_split_and_filled(command: str, words: list[str]) -> None:
         ("a {# x", "is not closed"),
         ("a {% raw %}", "is not closed"),
         ("a {{ x + }}", "is not a pattern"),
+        ("a {{ " + "(" * 3000 + "x" + ")" * 3000 + " }}", "is not a pattern"),
         ("a {{ x | nofilter }}", "nofilter"),
         ("{% if x %}a b{% endif %}", "is not a pattern"),
     ],
