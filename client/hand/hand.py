@@ -278,7 +278,7 @@ class Hand:
 
     def _done(self, attempt: Attempt, full: bool = False) -> None:
         attempt.conclude(full)
-        if self.terms.together and not (attempt.dropped or attempt.lost):
+        if self.terms.together and not attempt.dropped:
             pack(attempt, self.terms)
         attempt.leave(self.places)
         self.reports.fresh.append(attempt)

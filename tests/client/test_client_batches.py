@@ -172,6 +172,16 @@ def test_no_more_is_fetched_ahead_than_fits_if_each_has_files_of_its_own(farm: F
     assert back and back.isdisjoint(farm.completed)
 
 
+def test_for_each_slot_a_task_is_taken_however_large_its_files_are(farm: Farm, client: Started) -> None:
+    large = b"x" * 100_000
+    farm.files[hashlib.sha256(large).hexdigest()] = large
+    told = [task(n, "true", shared={"in": large}).replace(b"=100000", b"=4000000000") for n in range(1, 9)]
+    farm.add(*told)
+    assert client.run("--slots", "4")[0] == 0
+    assert len(farm.completed) == 8 and not farm.of("/back")
+    assert all("ahead" not in one.query for one in farm.of("/task"))
+
+
 def given_back(farm: Farm) -> set[int]:
     return {int(ticket) for one in farm.of("/back") for ticket in one.query["ticket"]}
 

@@ -150,7 +150,7 @@ def test_what_is_given_to_a_hand_and_told_by_it_is_all_that_it_is(tmp_path: Path
     copy.lost = "a reason"
     attempt.hear(copy.told()[1])
     assert attempt.lost == "a reason"
-    attempt.unprepare()
+    attempt.place.remove()  # as its hand does when it gives it back
     prepare(attempt, None)
     assert len(attempt.linked) == 1, "none of the directory that was there before"
 

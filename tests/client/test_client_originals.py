@@ -341,6 +341,17 @@ def test_a_changed_worker_that_cannot_be_had_again_ends_the_client(farm: Farm, c
     assert given_back(farm) == [1] and not client.workdir.exists()
 
 
+def test_a_changed_worker_for_which_there_is_no_room_ends_the_client(farm: Farm, client: Started) -> None:
+    """As on a full disk: its folder is a file now."""
+    content = b"#!/bin/sh\nchmod u+w $0; echo >> $0; rm -r ../../worker; touch ../../worker\nexit\n"
+    farm.worker("prog", content + b"#" * (2 * MB), PLATFORM)
+    farm.over = False
+    farm.add(task(1, "./prog"))
+    code, said = client.run("--slots", "1")
+    assert code == 9 and "the worker cannot be had again: " in said
+    assert given_back(farm) == [1] and not client.workdir.exists()
+
+
 def test_large_files_are_copied_where_there_are_no_links(farm: Farm, client: Started, tmp_path: Path) -> None:
     """As on some parallel file systems. The client that has not the right to link is a real one."""
     code = "import os, runpy, sys\ndef link(*_, **__): raise PermissionError(1, 'no links here')\nos.link = link\n"

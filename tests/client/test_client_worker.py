@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from client_kit import Started, wait_until
 from pretend_farm import SESSION, Farm, task
-from spe.client.host.cache import Files
+from spe.client.host.cache import Files, Worker
 from spe.client.host.folders import MARKER, make, unmake
 from spe.client.host.lock import LockFile
 from spe.client.wire.connection import parse_address
@@ -247,6 +247,7 @@ def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_the
     files = Files(str(tmp_path / "files"))
     original = files.have(line, sums[1])
     path = Path(original.path)
+    assert path.stat().st_mtime < time.time() - 5, "older than what any write leaves, however coarse the clock"
     os.link(path, tmp_path / "of a task")
     if how in ("replace", "remove"):
         path.unlink()
@@ -261,6 +262,21 @@ def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_the
     assert again.is_right() and path.read_bytes() == farm.files[sums[1]]
     assert again.stamp[2] != original.stamp[2] or how in ("replace", "remove")
     assert os.stat(tmp_path / "of a task").st_ino == original.stamp[2]
+
+
+def test_a_worker_that_is_fetched_again_is_a_new_file_and_tasks_keep_what_they_have(
+    worker_farm: Farm, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    worker = Worker(worker_farm.config, PLATFORM, str(tmp_path / "worker"))
+    first = worker.have(line)
+    os.link(first.path, tmp_path / "of a task")
+    (tmp_path / "of a task").chmod(0o755)
+    (tmp_path / "of a task").write_bytes(b"changed")
+    assert not first.is_right()
+    again = worker.have(line)
+    assert again.is_right() and Path(again.path).read_bytes() == PROGRAM
+    assert (tmp_path / "of a task").read_bytes() == b"changed" and again.stamp[2] != first.stamp[2]
 
 
 def test_a_checksum_that_is_a_path_is_refused_and_removes_nothing(tmp_path: Path, line: Line) -> None:

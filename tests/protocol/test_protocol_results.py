@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -119,6 +120,9 @@ def test_an_attempt_that_had_begun_is_given_back_with_a_reason_and_not_charged(s
     assert started.rows()[0]["attempts"] == "1"
     said = "a: a program changed mesh.dat·[2J, which tasks share; what ran there meanwhile is run again"
     assert started.log.count(said) == 1 and "not out any more" not in started.log
+    with sqlite3.connect(f"file:{started.runs}/sweep.db?mode=ro", uri=True) as database:
+        told = database.execute("SELECT state, reason FROM tickets WHERE id = ?", [second]).fetchone()
+    assert told == ("expired", "a program changed mesh.dat·[2J, which tasks share")
 
 
 def test_nobody_gives_back_the_tickets_of_others(sweep: Callable[..., Master]) -> None:
