@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from .disk_errors import FULL
 from .errors import Lost, SpeError
 from .extract import HEAD, Part
-from .full_disk import FULL, FullDisk, probe
+from .full_disk import FullDisk, probe
 from .parts import Begin, End, Event
 
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from .disk_errors import reason
 from .errors import UsageError
 
 TEMPLATES = ("spe.yaml", "params.csv", "hosts.txt", "hooks.py")
@@ -23,6 +24,6 @@ def write_templates(folder: Path) -> list[Path]:
                 file.write((source / name).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            f"can't be written: {error.strerror}", where=str(folder), todo="Choose another folder."
+            f"can't be written: {reason(error)}", where=str(folder), todo="Choose another folder."
         ) from error
     return [folder / name for name in TEMPLATES]
