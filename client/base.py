@@ -6,7 +6,7 @@ import os
 import re
 from typing import Callable, Iterator, Optional
 
-from . import anchor, clearing, ends, folders, log, writers
+from . import anchor, clearing, ends, facts, folders, log, writers
 from .clearing import OWED
 from .connection import Address, parse_address
 from .holding import LOCK, NotOurs, content, hold, holder, is_held, opened, write
@@ -57,7 +57,7 @@ class Base:
             raise ends.Ending(ends.WORKDIR, text % self.path)
         except OSError as fault:
             folders.unmake(self.workdir)
-            what = fault.strerror or str(fault)
+            what = facts.reason(fault)
             raise ends.Ending(ends.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
 
     def _look_for_others(self) -> None:
