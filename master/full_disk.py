@@ -18,51 +18,16 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from .disk_errors import FULL, reason, remedy, sentence, way_on
 from .errors import NotStored
 from .logs import Nagging
 from .text import named
 
 log = logging.getLogger("spe.disk")
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PAUSE = 1.0  # seconds between two tries
 LAST_TRIES = 3.0  # seconds from the second Ctrl-C until what cannot be stored is given up
 PROBE = 64 * 1024  # bytes that are written to see whether there is room again
 SLACK = 64 * 1024  # bytes: SQLite writes to a file in pieces no larger than this, and so stops short of a limit
-
-
-def reason(error: OSError) -> str:
-    """What a disk that takes nothing more is called."""
-    if error.errno == errno.EFBIG:
-        return f"the file size limit of this shell (`ulimit -f`{_limit()}) is reached"
-    if error.errno == errno.EDQUOT:
-        return "your disk quota is used up"
-    return error.strerror or str(error)
-
-
-def remedy(error: OSError) -> str:
-    """What to do now, as a clause."""
-    if error.errno == errno.EFBIG:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if soft != hard:
-            return f"`prlimit --pid {os.getpid()} --fsize={_text(hard)}` raises it"
-        return "end this run, and start it where `ulimit -f` says more"
-    if error.errno == errno.EDQUOT:
-        return "remove files of yours (`quota -s` says how much), or ask for a larger quota"
-    return "make room" if error.errno == errno.ENOSPC else "make room, or mend what it says"
-
-
-def sentence(error: OSError) -> str:
-    """The same as `reason`, with the disk as its subject."""
-    return "the disk is full" if error.errno == errno.ENOSPC else reason(error)
-
-
-def _limit() -> str:
-    soft = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    return "" if soft == resource.RLIM_INFINITY else f", {soft // 1024} kB"
-
-
-def _text(limit: int) -> str:
-    return "unlimited" if limit == resource.RLIM_INFINITY else str(limit)
 
 
 def probe(folder: Path) -> None:
@@ -111,7 +76,7 @@ class FullDisk:
     def __init__(self) -> None:
         self.complain: Callable[[str], None] = Nagging(log).say
         self._over: float | None = None  # on the monotonic clock: from then on nothing waits any more
-        self._last = ""  # why something waited
+        self._last: OSError | None = None  # why something waited
         self._sets: set[int] = set()  # with a result that came and was not stored
         self._uploads = 0
         self._tables = ""  # why they were not made
@@ -134,8 +99,8 @@ class FullDisk:
 
     def say(self, who: str, error: OSError, where: object) -> None:
         """Tell people once a minute what waits, and why."""
-        self._last = sentence(error)
-        self.complain(f"{who} waits: {reason(error)} ({where}). Nothing is lost; {remedy(error)} and it goes on.")
+        self._last = error
+        self.complain(f"{who} waits: {reason(error)} ({where}). Nothing is lost; {way_on(error)}.")
 
     async def pause(self, who: str, error: OSError, where: object) -> None:
         """Tell it, and wait for a moment. Raises NotStored when it is over."""
@@ -172,9 +137,11 @@ class FullDisk:
         came = [f"what had come of {whose} {named(numbers)}"] if numbers else []
         coming = [f"{self._uploads} result{'s' * (self._uploads > 1)} on the way"] if self._uploads else []
         what = ", ".join([*came, *coming, "what clients had not brought yet"])
-        text = f"{self._last or 'the disk takes nothing more'}; not on disk: {what}. These sets run again"
+        why = sentence(self._last) if self._last else "the disk takes nothing more"
+        text = f"{why}; not on disk: {what}. These sets run again"
         return f"{self._tables} (`spe collect` makes it later); {text}" if self._tables and not self.gave_up else text
 
     def not_stored(self, where: object) -> NotStored:
         """The error that ends the run."""
-        return NotStored(self.lost(), where=str(where), todo="Make room, then `spe run` goes on where it stopped.")
+        todo = remedy(self._last) if self._last else "make room"
+        return NotStored(self.lost(), where=str(where), todo=f"Then `spe run` goes on where it stopped: {todo}.")

@@ -7,6 +7,8 @@ dir_fd, which posix_spawn does not take.
 
 import os
 
+from ..machine import facts
+
 HERE = "."
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 SAME_FOLDER = FOLDER | os.O_NOFOLLOW
@@ -37,7 +39,7 @@ def shown(path: str) -> str:
 def words(fault: OSError) -> str:
     """Return a fault in words, with the whole path."""
     path = shown(fault.filename) + ": " if isinstance(fault.filename, str) else ""
-    return path + (fault.strerror or str(fault))
+    return path + facts.reason(fault)
 
 
 def for_others(name: str) -> str:

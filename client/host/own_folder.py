@@ -7,6 +7,7 @@ import re
 from typing import Callable, Iterator, Optional
 
 from .. import exits, log
+from ..machine import facts
 from ..wire.connection import Address, parse_address
 from . import anchor, clearing, folders, writers
 from .clearing import OWED
@@ -59,7 +60,7 @@ class Base:
             raise exits.Ending(exits.WORKDIR, text % self.path)
         except OSError as fault:
             folders.unmake(self.workdir)
-            what = fault.strerror or str(fault)
+            what = facts.reason(fault)
             raise exits.Ending(exits.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
 
     def _look_for_others(self) -> None:

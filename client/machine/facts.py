@@ -3,13 +3,21 @@
 Nothing here is only for Linux: what /proc does not tell is asked of `ps`, or said to be unknown.
 """
 
+import errno
 import os
 import platform
 import socket
 import subprocess
 from typing import List
 
+FILE_LIMIT = "the file size limit of this host's login (ulimit -f) is reached"
 PROC = os.path.isdir("/proc/self/task")
+
+
+def reason(fault: OSError) -> str:
+    """Return what the system says; of a file that is too large also which limit that is."""
+    text = fault.strerror or str(fault)
+    return "%s: %s" % (text, FILE_LIMIT) if fault.errno == errno.EFBIG else text
 
 
 def host_name() -> str:

@@ -1,8 +1,9 @@
-"""Whether the system has ended programs here because memory ran out: for those that end by SIGKILL, it is why."""
+"""Why the system ended a program: memory ran out (SIGKILL), or a file came to the limit of its size (SIGXFSZ)."""
 
+import signal
 from typing import Iterator, Tuple
 
-from .facts import content
+from .facts import FILE_LIMIT, content
 
 OWN = "/proc/self/cgroup"
 MACHINE = "/proc/vmstat"
@@ -42,7 +43,9 @@ def has_run_out() -> bool:
 
 
 def why_killed(exit_code: int) -> str:
-    """What to say of a program that ended so, -9 or a shell's 137: ", out of memory" or nothing."""
+    """What to say of a program that ended so, -9 or a shell's 137: ", out of memory", a limit, or nothing."""
+    if exit_code in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ):
+        return ", " + FILE_LIMIT
     return WORDS if exit_code in (-9, 137) and has_run_out() else ""
 
 

@@ -34,7 +34,7 @@ def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[Place
             _add_shared(attempt, worker, name, os.path.join(attempt.folder, name))
     except OSError as fault:
         text = "cannot make '%s' in the task's directory on host %s: %s"
-        raise CannotRun(text % (name, facts.host_name(), fault.strerror))
+        raise CannotRun(text % (name, facts.host_name(), facts.reason(fault)))
     except Changed:
         attempt.unprepare()
         raise

@@ -155,11 +155,11 @@ def _exit_code() -> int:
 
 def _refused_by_system(error: OSError) -> int:
     """What the system refuses and people can mend is one sentence; all else is a fault of ours."""
-    import errno
+    from ..disk_errors import FULL, sentence, todo
 
     where = f"{error.filename}: " if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        print(f"spe: {where}the disk is full\n  Make room; what was accepted is kept.", file=sys.stderr)
+    if error.errno in FULL:
+        print(f"spe: {where}{sentence(error)}\n  {todo(error)} What was accepted is kept.", file=sys.stderr)
         return 2
     if isinstance(error, PermissionError) and error.filename is not None:
         print(f"spe: {where}permission denied\n  Ask its owner for the right to read it.", file=sys.stderr)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..disk_errors import reason
 from ..errors import UsageError
 from .common import volume
 
@@ -43,6 +44,6 @@ def write_files(folder: Path) -> list[Path]:
                 file.write((source / name).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            f"can't be written: {error.strerror}", where=str(folder), todo="Choose another folder."
+            f"can't be written: {reason(error)}", where=str(folder), todo="Choose another folder."
         ) from error
     return [folder / name for name in FILES]

@@ -7,7 +7,6 @@ it and tell at their end; the others, which only show something, end.
 from __future__ import annotations
 
 import codecs
-import errno
 import io
 import os
 import select
@@ -18,9 +17,9 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..disk_errors import FULL, reason
 from ..errors import SpeError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NAMES = ("stdin", "stdout", "stderr")
 
 
@@ -105,10 +104,10 @@ class _Output(io.FileIO):
 
     def _fail(self, error: OSError, size: int) -> int:
         goes_on = _words.keep_going or not self._shows
-        if error.errno not in _FULL or not goes_on:
+        if error.errno not in FULL or not goes_on:
             _point_to_nothing(self.fileno())  # what is still in buffers goes there, too
-        if error.errno in _FULL and self._shows:
-            _words.lost = f"{os.strerror(error.errno)} (standard output)"
+        if error.errno in FULL and self._shows:
+            _words.lost = f"{reason(error)} (standard output)"
         if goes_on:
             return size
         _words.keep_going, lost, _words.lost = True, _words.lost, ""

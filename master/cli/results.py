@@ -33,7 +33,9 @@ def command(file: Path, name: str | None, output: Path | None, json_: bool, quie
             with output.open("wb") as stream:
                 _write(reader, stream, json_)
         except OSError as error:
-            raise UsageError(f"it cannot be written: {error.strerror}", where=str(output)) from error
+            from ..disk_errors import reason
+
+            raise UsageError(f"it cannot be written: {reason(error)}", where=str(output)) from error
 
 
 def _write(reader: object, stream: object, json_: bool) -> None:

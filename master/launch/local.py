@@ -12,6 +12,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from ..disk_errors import reason
 from ..errors import Fault, LaunchError
 from ..model import Host
 from . import meaning
@@ -43,7 +44,7 @@ class LocalLauncher:
             self._remove()
             where = self._file or self._options.folder
             raise LaunchError(
-                Fault.START, f"{error.strerror}: {error.filename or where}", where=self.host.name
+                Fault.START, f"{reason(error)}: {error.filename or where}", where=self.host.name
             ) from error
         self._hand_over(self._process)
 

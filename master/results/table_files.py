@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from ..disk_errors import FULL, reason, remedy
 from ..errors import ConfigError, StoreError
 from ..model import Kind, Output, ResultSpec
 from ..record import record
@@ -197,7 +198,10 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
     except OSError as fault:
         where = str(fault.filename or path)
-        raise StoreError(f"{path.name} cannot be made: {fault.strerror}", where=where) from fault
+        what, todo = f"{path.name} cannot be made: {reason(fault)}", ""
+        if fault.errno in FULL:
+            todo = f"All results are in the database, and `spe collect` makes it later: {remedy(fault)}."
+        raise StoreError(what, where=where, todo=todo) from fault
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -86,8 +86,11 @@ def _open(folder: Path) -> int:
 
 
 def leave_terminal(folder: Path) -> None:
-    """The terminal is gone: what this process says from now on goes to run.log."""
-    log = _open(folder)
+    """The terminal is gone: what this process says from now on goes to run.log, or nowhere if that cannot be made."""
+    try:
+        log = _open(folder)
+    except OSError:  # a full disk; the run goes on, and master.log has what can be written
+        log = os.open(os.devnull, os.O_WRONLY)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 from ..record import record
@@ -37,9 +38,22 @@ def living(folder: Path) -> Living | None:
             return None  # the number is somebody else's by now
         if not same_folder(facts, folder):
             return None  # the folder is a copy: the run is that of the original
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return run
+
+
+def elsewhere(folder: Path) -> tuple[int, str] | None:
+    """The process and the host of a run that was begun in runs/<name>/ on another host; None: there is no such word.
+
+    Whether it lives cannot be seen from here.
+    """
+    try:
+        facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
+        pid, host = int(facts["pid"]), str(facts.get("host", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    return (pid, host) if host not in ("", socket.gethostname()) else None
 
 
 def _is_there(pid: int) -> bool:

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from ..disk_errors import FULL, reason, todo
 from ..errors import StoreError
 from .anchors import Anchor
 
@@ -175,8 +176,6 @@ def make_run_folder(folder: Path) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(0, "permission denied")
     except OSError as error:
-        raise StoreError(
-            f"cannot write here: {error.strerror}",
-            where=str(folder),
-            todo="Give yourself write permission on that folder, or run in a folder of your own.",
-        ) from error
+        rights = "Give yourself write permission on that folder, or run in a folder of your own."
+        what = f"cannot write here: {reason(error)}"
+        raise StoreError(what, where=str(folder), todo=todo(error) if error.errno in FULL else rights) from error

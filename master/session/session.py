@@ -22,7 +22,7 @@ from ..errors import BusyError, StoreError
 from ..record import record
 from .anchors import identity, identity_of
 from .folder_identity import KEY, folder_identity, same_folder
-from .living import began
+from .living import began, elsewhere, living
 from .run_folder import Folder, anchor_of, private_write, real
 
 
@@ -56,8 +56,17 @@ class Lock:
 
     def acquire(self) -> None:
         """Raises BusyError naming the process that holds it."""
+        there = self.path.exists()
+        if not there:  # it is not even made: the run that has lost it must be able to make it again
+            self._look_for_another()
+            self._look_elsewhere()
         while (file := self._locked()) is None:
             continue
+        try:
+            self._look_for_another()  # somebody may have put another file there
+        except BusyError:
+            file.close()
+            raise
         self._lock_folder(file)
         try:
             self._sign(file)
@@ -65,6 +74,24 @@ class Lock:
             self._file = file
             self.release()
             raise
+
+    def _look_for_another(self) -> None:
+        """Raise BusyError when a run lives here whose lock file was removed: NFS has no other lock."""
+        run = living(self.path.parent)
+        if run and run.pid != os.getpid():
+            raise self._unlocked(f"this sweep is being run by process {run.pid} on {socket.gethostname()}")
+
+    def _look_elsewhere(self) -> None:
+        """The same of another host, whose processes nobody sees. A run that was killed has left its lock file."""
+        if found := elsewhere(self.path.parent):
+            error = self._unlocked(f"a run of this sweep, process {found[0]} on {found[1]}, may go on")
+            error.todo = f"If it has ended, remove {real(self.folder) / 'master.json'}; if not, wait for it or stop it."
+            raise error
+
+    def _unlocked(self, who: str) -> BusyError:
+        error = self._busy("")
+        error.what, error.where = f"{who}, though this file was removed", str(real(self.folder) / self.path.name)
+        return error
 
     def _lock_folder(self, file: IO[str]) -> None:
         """The folder, too, where the file system can do that (NFS cannot): no `rm` takes that lock away."""
@@ -239,6 +266,7 @@ class Session:
             "fingerprint": fingerprint,
             "pid": os.getpid(),
             "began": began(os.getpid()),
+            "host": socket.gethostname(),
             KEY: self._identity,
         }
         self._write_announced()

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 
+from ..disk_errors import reason
 from ..dispatch.black_holes import Trust
 from ..dispatch.dispatch import Farm
 from ..errors import HostBenched, LaunchError
@@ -36,7 +37,7 @@ class Standing:
             private_write(self._path, json.dumps(standing))
             self._written = standing
         except OSError as error:  # a full disk, say: then `spe why` tells less
-            self._nagging.say(f"{FILE} cannot be written: {error.strerror}")
+            self._nagging.say(f"{FILE} cannot be written: {reason(error)}")
 
 
 def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from ..disk_errors import reason
 from ..errors import StoreError
 
 COPIES = 10  # tries to copy a database that somebody writes meanwhile
@@ -88,7 +89,7 @@ class OpenForReading:
         except OSError as error:
             self._copy.cleanup()
             raise StoreError(
-                f"the database can only be read as a copy, and it cannot be copied: {error.strerror}",
+                f"the database can only be read as a copy, and it cannot be copied: {reason(error)}",
                 where=str(error.filename or self.path),
                 todo="Set TMPDIR to a folder with room for it.",
             ) from error

@@ -22,9 +22,11 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from .. import disk_errors
+from ..disk_errors import reason
 from ..dispatch.changes import Change
 from ..errors import StoreError
-from ..full_disk import PAUSE, FullDisk, cause, reason, remedy
+from ..full_disk import PAUSE, FullDisk, cause
 from ..session.anchors import identity
 from . import filesystem, writes
 from .database import engine_for
@@ -231,7 +233,7 @@ def _unusable(error: DatabaseError, path: Path) -> StoreError:
     found = cause(error.orig, path)
     todo = "Look at the folder's owner and permissions and at the disk; or choose another sweep name."
     if found.errno:
-        todo = f"To mend it: {remedy(found)}."
+        todo = disk_errors.todo(found)
     return StoreError(f"the database cannot be used: {reason(found)}", where=str(path), todo=todo)
 
 

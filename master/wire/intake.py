@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from ..disk_errors import FULL
 from ..errors import Lost, SpeError
-from ..full_disk import FULL, FullDisk, probe
+from ..full_disk import FullDisk, probe
 from ..results.extract import HEAD, Part
 from .multipart import Begin, End, Event
 

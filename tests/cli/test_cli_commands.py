@@ -170,7 +170,7 @@ def test_while_it_runs_master_json_is_private_and_tells_where_it_is(squares: Ben
     running = squares.start("run")
     path = squares.runs() / "master.json"
     facts = wait_until(lambda: path.exists() and json.loads(path.read_text()), "master.json is there")
-    assert set(facts) == {"url", "page", "session", "fingerprint", "pid", "began", "folder"}
+    assert set(facts) == {"url", "page", "session", "fingerprint", "pid", "began", "folder", "host"}
     assert facts["pid"] == running.pid
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", facts["url"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

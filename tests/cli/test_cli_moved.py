@@ -11,11 +11,14 @@ import json
 import os
 import select
 import shutil
+import signal
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli_kit import Bench, Done, Started, is_alive, wait_until
+from lab.mounts import mounts
 
 pytestmark = pytest.mark.patient
 WORK = """
@@ -397,3 +400,52 @@ def test_hooks_get_the_results_and_the_path_of_now(bench: Bench, act: str) -> No
     assert not [line for line in lines if line[3].startswith("/proc")]
     later = [line for line in lines if line[0] == "gather" and line[1] in "34"]
     assert {line[3] for line in later} == {str(folder / f"files/{number}/big.dat") for number in (3, 4)}
+
+
+# -- the lock alone, and a second run before the first one has seen it
+
+#: NFS locks files and no folders: the lock of a file is all that there is.
+LIKE_NFS = """
+import errno, fcntl, os, stat
+flock = fcntl.flock
+def files_only(file, how):
+    if stat.S_ISDIR(os.fstat(file if isinstance(file, int) else file.fileno()).st_mode):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return flock(file, how)
+fcntl.flock = files_only
+"""
+
+
+@pytest.fixture(params=["a disk of this machine", "NFS"])
+def lockable(request: pytest.FixtureRequest, bench: Bench) -> Iterator[Bench]:
+    if request.param != "NFS":
+        yield bench
+        return
+    served, patched = bench.root / "export", bench.root / "like-nfs"
+    for folder in (served, patched):
+        folder.mkdir()
+    (patched / "sitecustomize.py").write_text(LIKE_NFS)
+    bench.environment["PYTHONPATH"] = str(patched)
+    with mounts(served, [bench.folder / "runs"]):
+        yield bench
+
+
+def test_a_second_run_is_turned_away_and_told_of_the_lock_that_was_removed(lockable: Bench) -> None:
+    running = begin(lockable)
+    running.process.send_signal(signal.SIGSTOP)  # it does not make its lock again before the second one comes
+    (lockable.runs() / "lock").unlink()
+    second = lockable.start("run").end()
+    collect = lockable.start("collect").end()
+    running.process.send_signal(signal.SIGCONT)
+    for done in (second, collect):
+        assert done.code == 2, done
+        assert f"is being run by process {running.process.pid} on " in done.err
+        assert f"{lockable.runs()}/lock" in done.err and "removed" in done.err
+        assert "Traceback" not in done.err
+    wait_until(lambda: (lockable.runs() / "lock").exists(), "the first one makes it again")
+    lockable.open_gate()
+    first = running.end()
+    assert first.code == 0, first
+    assert "is being run by" not in first.err
+    assert sorted(begun(lockable)) == list(range(1, 9)), "nothing ran twice"
+    assert [row["word"] for row in lockable.rows()] == [f"A{x}" for x in range(1, 9)]

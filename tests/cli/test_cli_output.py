@@ -159,3 +159,35 @@ def test_all_is_printed_where_somebody_made_the_descriptor_a_non_blocking_one(tm
         assert process.stdout is not None
         assert len(process.stdout.read()) == 3_000_001
     assert process.returncode == 0
+
+
+# -- the limit of a shell, which is no full disk
+
+#: Words before a command: no file may be larger than 1 MB there.
+LIMITED = ("sh", "-c", 'ulimit -f 2048; exec "$@"', "sh")
+BY_LIMIT = "the file size limit of this host's login (ulimit -f) is reached"
+
+
+def test_a_program_that_writes_more_than_the_shell_allows_has_that_as_its_reason(bench: Bench) -> None:
+    bench.write("spe.yaml", "command: head -c 3000000 /dev/zero\nparameters: {grid: {x: [1]}}\nattempts: 1\n")
+    done = bench.spe("run", before=LIMITED)
+    assert done.code == 1
+    assert f"killed by signal 25 (SIGXFSZ), {BY_LIMIT}" in done.err, done.err
+
+
+def test_an_input_larger_than_the_shell_allows_has_that_as_its_reason(bench: Bench) -> None:
+    (bench.folder / "big.dat").write_bytes(bytes(1_500_000))
+    bench.write(
+        "spe.yaml",
+        "command: wc -c big.dat\ninputs: {big.dat: {file: big.dat}}\nparameters: {grid: {x: [1]}}\nattempts: 1\n",
+    )
+    done = bench.spe("run", before=LIMITED)
+    assert done.code == 1
+    assert f"an input file cannot be had: File too large: {BY_LIMIT}" in done.err, done.err
+
+
+def test_output_that_a_limit_cuts_short_is_told_by_the_limits_name(finished: Bench) -> None:
+    shell = 'ulimit -f 0; exec "$@" >"$0"'
+    done = finished.spe("results", before=("sh", "-c", shell, str(finished.root / "cut")))
+    assert done.code == 1
+    assert "the file size limit of this shell (`ulimit -f`, 0 kB) is reached (standard output)" in done.err, done.err

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import socket
 import ssl
 import stat
 import subprocess
@@ -176,6 +177,47 @@ def test_a_lock_file_that_is_just_being_removed_locks_nobody_in(tmp_path: Path) 
     with pytest.raises(BusyError):
         third.acquire()
     second.release()
+
+
+def announced(folder: Path, **facts: object) -> None:
+    """master.json of a run that may go on."""
+    (folder / "master.json").write_text(json.dumps({"pid": 4242, "page": "", "host": "elsewhere", **facts}))
+
+
+def test_without_its_lock_the_run_of_another_host_is_taken_for_alive(tmp_path: Path) -> None:
+    """Nobody here can ask for its process; a crash, which leaves master.json too, leaves the lock file."""
+    announced(tmp_path)
+    with pytest.raises(BusyError, match="may go on") as caught:
+        Lock(tmp_path).acquire()
+    assert "process 4242 on elsewhere" in caught.value.what
+    assert caught.value.where == str(tmp_path / "lock")
+    assert f"remove {tmp_path / 'master.json'}" in caught.value.todo
+    assert not (tmp_path / "lock").exists(), "its run may make it again"
+
+
+def test_after_a_crash_on_another_host_the_lock_is_free(tmp_path: Path) -> None:
+    announced(tmp_path)
+    (tmp_path / "lock").write_text("process 4242 on elsewhere")
+    lock = Lock(tmp_path)
+    lock.acquire()
+    lock.release()
+
+
+def test_after_a_crash_here_the_lock_is_free_also_when_it_was_removed(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    announced(tmp_path, pid=process.pid, host=socket.gethostname())
+    lock = Lock(tmp_path)
+    lock.acquire()
+    lock.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "x"}', b'{"pid": 1e400, "host": 3}'])
+def test_a_damaged_master_json_locks_nobody_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "master.json").write_bytes(content)
+    lock = Lock(tmp_path)
+    lock.acquire()
+    lock.release()
 
 
 def test_a_disk_that_is_full_when_a_run_begins_is_one_sentence_and_leaves_no_lock(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -174,6 +175,21 @@ def test_a_run_that_has_its_room_back_before_the_second_press_stores_all_that_ha
         assert len(drill.rows()) == drill.done() > 5
 
 
+def test_a_quota_is_told_as_a_quota(drill: Drill, tmp_path: Path) -> None:
+    """As a server says it: few kernels of test machines have quotas."""
+    served = tmp_path / "export"
+    served.mkdir()
+    with mounts(served, [drill.folder / "runs"]) as (mount,):
+        drill.sweep(60).start()
+        drill.host("h1", slots=2, SLEEP="0.1")
+        wait_until(lambda: drill.done() > 5, "some are done")
+        mount.fill(errno.EDQUOT)
+        wait_until(lambda: told(drill, "waits: your disk quota is used up"), "the user is told")
+        assert "make room" not in (drill.runs / "master.log").read_text()
+        press_twice(drill, signal.SIGINT)
+        assert "your disk quota is used up; not on disk" in ends_now(drill)
+
+
 # -- limits other than the disk's
 
 
@@ -221,5 +237,5 @@ def test_a_file_size_limit_that_leaves_no_room_for_the_database_is_one_sentence(
     done = subprocess.run(command, cwd=drill.folder, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done
     assert "the file size limit of this shell (`ulimit -f`, 8 kB) is reached" in done.stderr
-    assert "start it where `ulimit -f` says more" in done.stderr
+    assert "Run it where `ulimit -f` says more." in done.stderr
     assert "Traceback" not in done.stderr

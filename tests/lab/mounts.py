@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import signal
@@ -34,9 +35,11 @@ class Mount:
         assert self.process.poll() is None, "the mount's process has ended"
         return os.path.ismount(self.path)
 
-    def fill(self) -> None:
-        """The server's disk is full, as is said when something is synced."""
-        self._full.touch()
+    def fill(self, number: int = errno.ENOSPC) -> None:
+        """The server's disk is full, or with EDQUOT a quota is used up, as is said when something is synced."""
+        made = self._full.with_suffix(".made")
+        made.write_text(str(number))
+        made.rename(self._full)
 
     def make_room(self) -> None:
         self._full.unlink()

@@ -17,6 +17,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import mfusepy
@@ -98,7 +99,8 @@ class Server(mfusepy.Operations):  # type: ignore[misc]
         inode, size = os.fstat(file).st_ino, os.fstat(file).st_size
         if os.path.exists(self._full):
             os.ftruncate(file, min(size, self._safe.get(inode, 0)))
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            number = int(Path(self._full).read_text())
+            raise OSError(number, os.strerror(number))
         os.fsync(file)
         self._safe[inode] = size
 
