@@ -49,4 +49,5 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         if done.statistics.missing:
             click.echo(f"spe: {empty_cells(done.folder)}; `spe run --missing` runs them", err=True)
         click.echo(str(done.folder / "results.csv"))
-    return 1 if done.faults or done.statistics.missing or done.statistics.uncollected else 0
+    refused = done.extracted.refused > 0
+    return 1 if done.faults or refused or done.statistics.missing or done.statistics.uncollected else 0

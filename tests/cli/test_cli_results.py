@@ -79,6 +79,13 @@ def test_a_value_that_is_refused_now_has_failed_and_is_done_again_without_runnin
     assert ran.logged() == []
 
 
+def test_a_collect_that_refuses_what_was_done_exits_1(ran: Bench) -> None:
+    results(ran, FIRST.replace("as: int", "as: int, max: 15"))
+    done = ran.spe("collect")
+    assert done.code == 1 and "2 are refused now" in done.err
+    assert ran.column("y") == ["10"]
+
+
 def test_retry_runs_what_is_refused(ran: Bench) -> None:
     results(ran, FIRST.replace("as: int", "as: int, max: 15"))
     assert ran.spe("run").code == 1
