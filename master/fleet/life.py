@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..desk.desk import Desk
 from ..launch import Launcher
 from ..model import Client, Host
 from .starts import SHORT
+
+PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
+CUT_LIMIT = 5.0  # seconds that a young client may be without a connection until its host is started again
 
 
 class Life:
@@ -36,6 +41,19 @@ class Life:
         """Whether a young client has lost its connections: it may have been killed, with all that could tell."""
         here = [c for c in self._desk.farm.clients.values() if c.host == self.host.name and not c.gone]
         return bool(here) and all(c.suspect and self._desk.clock() - c.since < SHORT for c in here)
+
+    async def until_vanished(self) -> None:
+        """Until its client has been silent for too long; a young one that was cut off is taken for gone earlier."""
+        cut_since: float | None = None
+        while not self._desk.farm.closed and self._desk.present(self.host.name):
+            await asyncio.sleep(PRESENT_PAUSE)
+            if not self.is_cut:
+                cut_since = None
+            elif cut_since is None:
+                cut_since = self._desk.clock()
+            elif self._desk.clock() - cut_since > CUT_LIMIT:
+                break
+        self.is_doubtful = cut_since is not None or not self._desk.farm.rules.ping
 
     @property
     def seconds(self) -> float:

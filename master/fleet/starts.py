@@ -114,6 +114,13 @@ def never_came(host: str, seconds: float) -> SilentStart:
     return SilentStart(Fault.NO_STAY, what, where=host, todo=todo(Fault.NO_STAY, host))
 
 
+def unheard(host: str) -> LaunchError:
+    """What is known of a client that lives there from before and does not speak to this master."""
+    what = "its client of before still runs there, and is not heard"
+    todo_ = "It ends by itself after `grace:`. Can it reach this machine?"
+    return LaunchError(Fault.LOST, what, where=host, todo=todo_)
+
+
 def benched(error: SilentStart, starts: Starts) -> HostBenched:
     """The last word about a host whose starts came to nothing."""
     what = f"{starts.brief} starts in a row came to nothing, so it is benched for this run: {error.detail}"

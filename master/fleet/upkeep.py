@@ -13,13 +13,11 @@ from ..launch import Offer, Options, launcher
 from ..model import Client, Host
 from ..state.progress import Progress
 from .life import Life
-from .starts import SHORT, TRIAL, Starts, benched, left_early, never_came
+from .starts import SHORT, TRIAL, Starts, benched, left_early, never_came, unheard
 
 log = logging.getLogger("spe.fleet")
-PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
 REGISTER_PAUSE = 0.05  # seconds between looks whether it has come
 REGISTER_LIMIT = 20.0  # seconds for the client of a start that ended well; one that works has registered before
-CUT_LIMIT = 5.0  # seconds that a young client may be without a connection until its host is started again
 
 
 class Upkeep:
@@ -90,6 +88,7 @@ class Upkeep:
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)  # what it raises was heard, or comes too late
             await life.launcher.close()
 
     @staticmethod
@@ -101,7 +100,7 @@ class Upkeep:
                 raise
 
     async def _until_up(self, life: Life, keeping: asyncio.Task[None]) -> None:
-        """Until its client is here. Raises the fault of a child, or SilentStart when none comes."""
+        """Until its client is here. Raises SilentStart when none comes, and what is known else."""
         begun = self._desk.clock()
         limit = self._options.start_limit if self.host.is_here else REGISTER_LIMIT
         while not life.is_up:
@@ -110,7 +109,9 @@ class Upkeep:
                 await self._dismiss(life.clients(), killed=True)
                 keeping.result()
                 raise never_came(self.host.name, waited)
-            if waited > limit and (life.launcher.handed_over or not life.clients()):  # its set-up may take longer
+            if waited > limit and life.launcher.handed_over:
+                raise unheard(self.host.name)
+            if waited > limit and not life.clients():  # one that has registered may take longer for its set-up
                 raise never_came(self.host.name, waited)
             await asyncio.sleep(REGISTER_PAUSE)
 
@@ -126,7 +127,7 @@ class Upkeep:
         if life.launcher.ended:  # nobody needs to wait until its lease is over
             await self._dismiss(life.clients(), killed=fault is not None or not self.host.is_here)
         elif fault is None:
-            await self._until_vanished(life)
+            await life.until_vanished()
         return fault
 
     async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
@@ -139,19 +140,6 @@ class Upkeep:
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
         for client in clients:
             await self._desk.bye(client.id, killed)
-
-    async def _until_vanished(self, life: Life) -> None:
-        """A client that nothing is known of is gone when it has been silent for too long; a young one earlier."""
-        cut_since: float | None = None
-        while not self._desk.farm.closed and self._desk.present(self.host.name):
-            await asyncio.sleep(PRESENT_PAUSE)
-            if not life.is_cut:
-                cut_since = None
-            elif cut_since is None:
-                cut_since = self._desk.clock()
-            elif self._desk.clock() - cut_since > CUT_LIMIT:
-                break
-        life.is_doubtful = cut_since is not None or not self._desk.farm.rules.ping
 
     # -- what came of it
 
@@ -212,6 +200,7 @@ class Upkeep:
             )
 
     def _bench(self, error: SilentStart) -> bool:
+        self._told = None  # this is said in any case
         self._tell(benched(error, self._starts))
         return self._give_up()
 
@@ -223,9 +212,9 @@ class Upkeep:
         """Let all know of a fault; of a kind that is the same each time once. Whether it was said."""
         new = self._told is not error.fault
         self.fault, self._told = error, error.fault
-        self._desk.events.note("host_fault", error.line, self.host.name)
         log.info("%s", error.line)
         if new:
+            self._desk.events.note("host_fault", error.line, self.host.name)
             self._progress.host_fault(self.host.name, error)
         return new
 

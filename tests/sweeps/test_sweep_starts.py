@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,12 +171,12 @@ def test_check_names_a_login_that_runs_nothing(hosts: list[LabHost], sweep: Swee
 # -- processes that are killed when their user has logged out
 
 
-@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+@pytest.mark.parametrize("number", ["KILL", "TERM"])
 def test_where_processes_are_killed_at_logout_the_third_start_holds_the_session_and_the_sweep_goes_on(
-    hosts: list[LabHost], sweep: Sweep, signal: str
+    hosts: list[LabHost], sweep: Sweep, number: str
 ) -> None:
     before = hosts[0].files()
-    hosts[0].kill_at_logout(signal)
+    hosts[0].kill_at_logout(number)
     hosts[0].shell("touch shut")
     sweep.start("h01 slots=2")
     until(lambda: "the third start holds its SSH session open" in sweep.said, 120, "it is told")
@@ -239,6 +240,24 @@ def test_sets_that_kill_their_client_are_given_up_and_their_host_is_not_benched(
     sweep.start("h01 slots=1")
     assert sweep.end(240) == 1
     assert "2 of 4 sets done, 2 failed" in sweep.said and "hosts were lost while they ran it" in sweep.said
+    assert "benched" not in sweep.said
+
+
+def test_a_client_that_stands_still_is_neither_up_nor_gone_and_goes_on_when_it_can(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    hosts[0].shell("touch shut")
+    sweep.start("h01 slots=1")
+    until(lambda: sweep.hosts().get("h01", {}).get("running"), 60, "it works")
+    stopped = [p.pid for p in hosts[0].processes(user_only=True) if "--master" in p.words]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: "h01: connection lost: its client of before still runs there" in sweep.said, 90, "it is told")
+    assert sweep.said.count("h01: up") == 1
+    hosts[0].shell("rm shut")
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    assert sweep.end() == 0
     assert "benched" not in sweep.said
 
 
