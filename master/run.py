@@ -23,6 +23,7 @@ from .beforehand import decide_about_program, record_use
 from .changes import Decision
 from .desk import Brief, Desk
 from .detached import says_into_log
+from .disk_errors import is_full
 from .document import Picture
 from .errors import NOTHING_RUNS, NothingRuns, NotStored, SpeError, StoreError
 from .farm import Farm
@@ -367,7 +368,7 @@ class Run:
                 await extract_again(store, self.sweep.results, hooks, self.folder)
                 return await bring_up_to_date(store, self.folder, self.sweep)
             except (SpeError, OSError) as error:
-                if self.disk.is_ending and isinstance(error, StoreError):
+                if self.disk.is_ending and isinstance(error, StoreError) and is_full(error):
                     self.disk.lose_tables(error.what)
                     raise self.disk.not_stored(self.folder) from error
                 if not more or await keeping.is_well():
