@@ -12,6 +12,15 @@ import resource
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether one of these errors lies behind this one."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
 def reason(error: OSError) -> str:
     """What a disk that takes nothing more is called."""
     if error.errno == errno.EFBIG:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .disk_errors import FULL, reason, remedy, sentence, way_on
+from .disk_errors import FULL, reason, sentence, todo, way_on
 from .errors import NotStored
 from .logs import Nagging
 from .text import named
@@ -139,9 +139,12 @@ class FullDisk:
         what = ", ".join([*came, *coming, "what clients had not brought yet"])
         why = sentence(self._last) if self._last else "the disk takes nothing more"
         text = f"{why}; not on disk: {what}. These sets run again"
-        return f"{self._tables} (`spe collect` makes it later); {text}" if self._tables and not self.gave_up else text
+        if not self._tables or self.gave_up:
+            return text
+        tables = f"{self._tables}; what was accepted is in the database, and `spe collect` makes it"
+        return f"{tables}. {text}" if self.has_lost else f"not on disk: {tables}"
 
     def not_stored(self, where: object) -> NotStored:
         """The error that ends the run."""
-        todo = remedy(self._last) if self._last else "make room"
-        return NotStored(self.lost(), where=str(where), todo=f"Then `spe run` goes on where it stopped: {todo}.")
+        remedy = todo(self._last) if self._last else "Make room."
+        return NotStored(self.lost(), where=str(where), todo=f"{remedy} Then `spe run` goes on where it stopped.")

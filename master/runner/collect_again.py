@@ -57,6 +57,9 @@ async def recollect(sweep: Sweep) -> Collected:
         return Collected(
             folder, statistics, judged, accepted, gathering.calls, (*faults, *gathering.faults), extracted
         )
+    except asyncio.CancelledError:  # Ctrl-C: the store may wait for room
+        store.disk.end()
+        raise
     finally:
         await hooks.close()
         store.close()

@@ -20,6 +20,7 @@ from ..desk.acts import META, Acts
 from ..desk.arrivals import place_left_over
 from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
+from ..disk_errors import is_full
 from ..dispatch import shortfall
 from ..dispatch.changes import Decision
 from ..dispatch.dispatch import Farm
@@ -368,7 +369,7 @@ class Run:
                 await extract_again(store, self.sweep.results, hooks, self.folder)
                 return await bring_up_to_date(store, self.folder, self.sweep)
             except (SpeError, OSError) as error:
-                if self.disk.is_ending and isinstance(error, StoreError):
+                if self.disk.is_ending and isinstance(error, StoreError) and is_full(error):
                     self.disk.lose_tables(error.what)
                     raise self.disk.not_stored(self.folder) from error
                 if not more or await keeping.is_well():

@@ -102,6 +102,7 @@ class Safekeeping:
         while not await self.look():
             await asyncio.sleep(LOOK)
             if self.store.disk.is_over:
+                self.store.disk.lose_tables("results.csv was not made, as the folder cannot be put right")
                 raise self.store.disk.not_stored(self.folder)
         if self._files_lost:
             await self._put_back()

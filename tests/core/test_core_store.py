@@ -27,7 +27,7 @@ from spe.dispatch.changes import (
     TicketEnded,
     TicketIssued,
 )
-from spe.errors import StoreError, UsageError
+from spe.errors import NotStored, StoreError, UsageError
 from spe.model import Failure, Output, TaskState, TicketState, Usage
 from spe.results.leftovers import Leftovers, parse
 from spe.results.table_files import write_results_csv
@@ -35,6 +35,7 @@ from spe.store import schema, writes
 from spe.store.reader import Reader, Statistics
 from spe.store.store import NewSet, Store
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 HERE = Path(__file__).parent
 
@@ -158,6 +159,41 @@ def test_a_full_disk_holds_answers_back_until_there_is_room(tmp_path: Path) -> N
         asyncio.run(_fill_up(small))
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_store_whose_wait_has_ended_refuses_all_and_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when there is room by then: what comes later may rest on what was refused."""
+    monkeypatch.setattr("spe.full_disk.LAST_TRIES", 0.1)
+
+    def full(*_: object) -> None:
+        raise OperationalError("INSERT", {}, FullError())
+
+    async def run() -> None:
+        store = Store(tmp_path / "sweep.db")
+        await plan(store, "a", "b")
+        await store.commit(done(1, 1))
+        with monkeypatch.context() as patched:
+            patched.setattr(writes, "apply", full)
+            waiting = asyncio.ensure_future(store.commit(done(2, 2)))
+            assert not (await asyncio.wait([waiting], timeout=0.5))[0], "it waits until it is told to end"
+            store.disk.end()
+            with pytest.raises(NotStored):
+                await asyncio.wait_for(waiting, 20)
+        for work in (store.commit(done(2, 2)), store.set_meta("told", "yes"), store.count()):
+            with pytest.raises(NotStored):
+                await asyncio.wait_for(work, 20)
+        await asyncio.to_thread(store.close)
+
+    asyncio.run(run())
+    assert looked_at(tmp_path / "sweep.db", "SELECT number FROM results") == [(1,)]
+
+
+class FullError(sqlite3.OperationalError):
+    """As SQLite says that the disk is full."""
+
+    sqlite_errorcode = sqlite3.SQLITE_FULL
 
 
 async def _fill_up(small: Path) -> None:

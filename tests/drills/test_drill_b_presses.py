@@ -175,6 +175,34 @@ def test_a_run_that_has_its_room_back_before_the_second_press_stores_all_that_ha
         assert len(drill.rows()) == drill.done() > 5
 
 
+@pytest.mark.parametrize("presses", [0, 2])
+def test_a_table_that_cannot_be_made_is_told_and_collected_later(drill: Drill, presses: int) -> None:
+    """No file can be made any more, while the database, which is open, still takes all."""
+    path = drill.sweep(12).folder / "spe.yaml"
+    path.write_text(path.read_text().replace(", data: {from: out.bin, as: file}", ""))
+    with small_disk(drill.folder / "runs", "64m"):
+        drill.start()
+        drill.host("h1", slots=2, GATE=str(drill.gate), SLEEP="0.3")
+        wait_until(lambda: drill.query("SELECT 1 FROM tickets"), "programs run")
+        used = os.statvfs(drill.folder / "runs")
+        inodes(drill, used.f_files - used.f_ffree)
+        drill.gate.touch()
+        wait_until(drill.done, "some are done")
+        if presses:
+            press_twice(drill, signal.SIGINT)
+        assert drill.end() == (130 if presses else 2), drill.said
+        assert "results.csv cannot be made: No space left on device" in drill.said
+        assert "`spe collect` makes it" in drill.said and "Traceback" not in drill.said
+        inodes(drill, 10_000)
+        assert drill.spe("collect").returncode in (0, 1)
+        assert len(drill.rows()) == drill.done() > 0
+
+
+def inodes(drill: Drill, most: int) -> None:
+    """So many files may be there, and no more."""
+    subprocess.run(["mount", "-o", f"remount,nr_inodes={most}", str(drill.folder / "runs")], check=True)
+
+
 def test_a_quota_is_told_as_a_quota(drill: Drill, tmp_path: Path) -> None:
     """As a server says it: few kernels of test machines have quotas."""
     served = tmp_path / "export"
