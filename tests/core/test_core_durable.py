@@ -13,7 +13,7 @@ from spe.desk import arrivals as arrivals_module
 from spe.full_disk import FullDisk
 from spe.model import Output
 from spe.results.extract import HEAD, Part
-from spe.results.kept_files import keep_files, place_staged, stage_files
+from spe.results.kept_files import clear_incoming, keep_files, place_staged, stage_files
 from spe.session.run_folder import private_write
 from spe.wire.intake import Intake, spool
 from spe.wire.multipart import Begin, End
@@ -159,3 +159,20 @@ def test_the_secrets_of_a_session_are_on_disk_before_they_have_their_name(
     private_write(tmp_path / "secret", "new")
     syncs.assert_content_came_before_the_name(tmp_path / "secret")
     assert os.listdir(tmp_path) == ["secret"]
+
+
+def test_a_staged_file_outlives_the_request_that_brought_it_and_the_end_of_a_run_on_a_full_disk(tmp_path: Path) -> None:
+    """The database may speak of it already: only then it is given its place."""
+    outputs = [Output("a", "", file="files/3/a.txt")]
+    with spool(tmp_path / "incoming", FullDisk()) as into:
+        with into.new() as file:
+            file.write(b"new")
+        into.new().close()
+        parts = {"a": Part("a", None, into.made[0], 3)}
+        moves = stage_files(tmp_path, 3, outputs, parts, 7)
+        assert moves and stage_files(tmp_path, 3, outputs, parts, 7) == moves, "a try may be repeated"
+        clear_incoming(tmp_path, keep_staged=True)
+    assert [path.name for path in (tmp_path / "incoming").iterdir()] == [Path(moves["files/3/a.txt"]).name]
+    (tmp_path / "files").mkdir()
+    place_staged(tmp_path, 3, moves)
+    assert (tmp_path / "files/3/a.txt").read_bytes() == b"new"

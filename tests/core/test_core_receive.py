@@ -313,3 +313,22 @@ def test_a_disk_that_is_sick_and_not_full_is_an_error_at_once(
     monkeypatch.setattr("os.fsync", fails)
     status, got = post(part("file", b"x" * 10), END)
     assert (status, got.ends) == (500, ["OSError"])
+
+
+@WHERE
+def test_an_upload_that_waits_for_room_is_cut_and_removed_as_soon_as_the_run_is_told_twice_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It does not wait for the store's last tries: what it had taken is room for those."""
+    monkeypatch.setattr("spe.full_disk.LAST_TRIES", 1e6)
+    disk, post = FullDisk(monkeypatch, where), Post(tmp_path / "incoming")
+
+    async def run() -> None:
+        async with Sender(post, part("file", b"x" * 1_000_000) + END):
+            await until(lambda: disk.refused > 2, "the disk refuses")
+            post.disk.end()
+            await until(lambda: post.ends, "the request has ended")
+
+    asyncio.run(run())
+    assert post.ends == ["ConnectionResetError"] and post.spooled() == []
+    assert post.disk.has_lost
