@@ -1,11 +1,12 @@
 """spe.yaml as a document: keys, values, and where they stand.
 
-    config      spe.yaml as a documented type
-    names       Names, paths and tables of names in spe.yaml
-    parameters  The blocks under `parameters:` in spe.yaml
-    results     Results, validate and collect in spe.yaml
-    sequences   Number sequences as texts
-    units       Durations and sizes as people write them
-    values      How the text under a key of spe.yaml becomes a value
-    yaml_file   A YAML file as plain data with line numbers
+    config           spe.yaml as a documented type
+    names            Names, paths and tables of names in spe.yaml
+    parameter_names  Names that a parameter may have
+    parameters       The blocks under `parameters:` in spe.yaml
+    results          Results, validate and collect in spe.yaml
+    sequences        Number sequences as texts
+    units            Durations and sizes as people write them
+    values           How the text under a key of spe.yaml becomes a value
+    yaml_file        A YAML file as plain data with line numbers
 """

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .names import name_fault
+from .parameter_names import name_fault
 from .sequences import Steps, stepped
 from .values import Wanted, mapping, text, wrong
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ..config.names import name_fault
+from ..config.parameter_names import name_fault
 from ..errors import ConfigError
 
 Cells = tuple[str, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..config.names import RESERVED
+from ..config.parameter_names import RESERVED
 from ..errors import ConfigError
 
 _OPENERS = ("{{", "{%", "{#")

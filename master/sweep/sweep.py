@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import config, yaml_file
 from ..config.config import Config, InputSpec
-from ..config.names import name_fault
+from ..config.parameter_names import name_fault
 from ..config.sequences import parse_parameter_option
 from ..config.yaml_file import Document
 from ..errors import ConfigError, UsageError
