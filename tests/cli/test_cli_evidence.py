@@ -60,7 +60,7 @@ def test_an_exit_code_comes_with_the_end_of_stderr_and_the_files_there(failed: B
     assert (ticket["stdout"], ticket["stderr"]) == ("begun code\n", "one\ntwo\n")
     assert ticket["files"] == [
         {"name": "a\\x1b[2Jb\\nc", "size": 0}, {"name": "run.ini", "size": 11}, {"name": "sub/", "size": None},
-        {"name": "work@", "size": None}, {"name": "sub/data.txt", "size": 5},
+        {"name": "work", "size": (failed.folder / "work").stat().st_size}, {"name": "sub/data.txt", "size": 5},
     ]  # fmt: skip
     assert ticket["more_files"] == 0
 
@@ -68,14 +68,14 @@ def test_an_exit_code_comes_with_the_end_of_stderr_and_the_files_there(failed: B
 def test_a_signal_is_named(failed: Bench) -> None:
     ticket = told(failed, "segv")
     assert (ticket["exit_code"], ticket["reason"]) == (-11, "killed by signal 11 (SIGSEGV)")
-    assert [one["name"] for one in ticket["files"]] == ["core-of-it", "run.ini", "work@"]
+    assert [one["name"] for one in ticket["files"]] == ["core-of-it", "run.ini", "work"]
 
 
 def test_a_timeout_says_so_with_what_was_printed_until_then(failed: Bench) -> None:
     ticket = told(failed, "time")
     assert ticket["reason"] == "timeout after 3 s: waits"
     assert ticket["stdout"] == "begun time\n"
-    assert [one["name"] for one in ticket["files"]] == ["run.ini", "work@"]
+    assert [one["name"] for one in ticket["files"]] == ["run.ini", "work"]
 
 
 def test_a_host_that_is_gone_is_told_of_each_attempt_and_of_the_set(bench: Bench) -> None:
@@ -99,7 +99,7 @@ def test_a_result_that_was_not_written_comes_with_what_was(failed: Bench) -> Non
     assert ticket["reason"] == "result file out.txt was not written"
     assert {"name": "Out.txt", "size": 2} in ticket["files"]
     why = failed.ok("why", str(KINDS.index("none") + 1)).out
-    assert "  its directory had: Out.txt (2 bytes), run.ini (11 bytes), work@\n" in why
+    assert "  its directory had: Out.txt (2 bytes), run.ini (11 bytes), work (" in why
 
 
 def test_a_rejected_result_has_its_reason_and_what_lay_beside_it(failed: Bench) -> None:
@@ -164,7 +164,7 @@ def test_the_page_of_a_task_shows_them_and_runs_no_foreign_code(bench: Bench) ->
     bench.open_gate()
     assert started.end().code == 1
     listed = html.partition('aria-label="Files of ticket 1">')[2].partition("</ul>")[0]
-    assert listed == "<li>   0 bytes  &lt;b&gt;x</li><li>            work@</li>"
+    assert listed == "<li>   0 bytes  &lt;b&gt;x</li><li>  92 bytes  work</li>"
     assert "<dt>Read</dt>" in html and "<dt>Written</dt>" in html
 
 
@@ -187,7 +187,7 @@ def test_a_try_that_fails_shows_what_was_there_too(bench: Bench) -> None:
     bench.write("spe.yaml", "command: ./work\nresults: {y: out.txt}\nattempts: 1\n")
     done: Done = bench.spe("check")
     assert done.code == 1
-    assert done.out.endswith("no\nits directory had: half (0 bytes), work@\n"), done
+    assert done.out.endswith("no\nits directory had: half (0 bytes), work (39 bytes)\n"), done
 
 
 def test_a_cancelled_set_says_that_it_is(failed: Bench, bench: Bench) -> None:
