@@ -148,6 +148,8 @@ class Run:
 
     async def _with_store(self, store: Store, hooks: Hooks) -> Outcome:
         retry = self.options.retry_numbers if self.options.retry else None
+        if retry is not None:
+            await self._extract(store, hooks)  # what today's `results` refuse has failed, too
         decision = await decide_about_program(
             store, self.sweep, self.options.change, self.progress, self.folder.path, retry
         )  # fmt: skip
@@ -376,11 +378,14 @@ class Run:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _renew(self, store: Store, hooks: Hooks) -> int:
-        """Finished sets have the results of today; the number of those that run again because theirs is not stored."""
+    async def _extract(self, store: Store, hooks: Hooks) -> None:
         extracted = await extract_again(store, self.sweep.results, hooks, self.folder)
         if text := str(extracted):
             self.progress.line(text)
+
+    async def _renew(self, store: Store, hooks: Hooks) -> int:
+        """Finished sets have the results of today; the number of those that run again because theirs is not stored."""
+        await self._extract(store, hooks)
         return await decide_about_missing(store, self.progress, self.options.missing)
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:

@@ -93,6 +93,14 @@ def test_retry_runs_what_is_refused(ran: Bench) -> None:
     assert sorted(ran.logged()) == ["2", "3"]
 
 
+@pytest.mark.parametrize("words", [("retry",), ("retry", "2", "3")])
+def test_retry_runs_what_results_refuse_from_now_on(ran: Bench, words: tuple[str, ...]) -> None:
+    """No run has extracted it yet: the edit and `spe retry` follow each other."""
+    results(ran, FIRST.replace("as: int", "as: int, max: 15"))
+    assert ran.spe(*words).code == 1
+    assert sorted(ran.logged()) == ["2", "3"]
+
+
 def test_what_was_not_stored_is_an_empty_cell_until_its_sets_run(ran: Bench) -> None:
     ran.write("spe.yaml", HEAD + FIRST.replace("}\n", ", m: {from: stdout, regex: '(.*) = '}, n: more.txt}\n"))
     done = ran.spe("run")
