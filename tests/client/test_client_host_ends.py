@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def test_nothing_counts_that_ends_when_the_host_is_told_to_end(
     wait_until(lambda: len(all_of(client)[3]) >= 7)
     guard, inner, hands, programs = all_of(client)
     ours = [guard, inner, *hands]
+    since = time.monotonic()  # reports wait for a twentieth of this, while signals are on their way to all
+    wait_until(lambda: order == "client first" or time.monotonic() - since > 4)
     send({"client first": ours + programs, "programs first": [*reversed(programs), *ours]}[order], number)
     code, said = client.end()
     assert (farm.completed, farm.failed) == ({}, {}), said
