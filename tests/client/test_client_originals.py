@@ -228,11 +228,11 @@ def test_the_innocent_pass_when_they_run_again(farm: Farm, client: Started) -> N
     farm.over = False
     farm.add(*(task(n, *SH, text, shared={"data": LARGE}, extra=f"Task={n}\n") for n, text in scripts.items()))
     client.start("--slots", "3")
-    farm.wait_for(lambda: set(given_back(farm)) | set(farm.completed) >= {1, 2, 3})
+    farm.wait_for(lambda: set(given_back(farm)) | set(farm.completed) >= {1, 2, 3}, 60)
     back = given_back(farm)
     scripts[3] = SPOIL.format("data")
     farm.add(*(task(n + 10, *SH, scripts[n], shared={"data": LARGE}, extra=f"Task={n}\n") for n in back))
-    farm.wait_for(lambda: len(farm.completed) == 2 and farm.failed)
+    farm.wait_for(lambda: len(farm.completed) == 2 and farm.failed, 60)
     farm.finish()
     assert client.end()[0] == 0
     assert set(farm.failed) == {13}

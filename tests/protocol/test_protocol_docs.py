@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import spe.wire.body
+import spe.wire.intake
 import spe.wire.records
 import spe.wire.routes
 
@@ -36,7 +37,7 @@ def test_the_table_has_no_route_that_is_not_there() -> None:
 
 
 def test_every_key_of_the_configuration_is_documented() -> None:
-    code = source(spe.protocol)
+    code = source(spe.wire.records)
     body = code[code.index("def config(") : code.index("def digest(")]
     keys = set(re.findall(r'"(\w+)=', body))
     assert {"DeleteWorker", "Ping", "Setup", "MD5"} <= keys
@@ -45,7 +46,7 @@ def test_every_key_of_the_configuration_is_documented() -> None:
 
 
 def test_every_line_of_a_record_is_documented() -> None:
-    code = source(spe.protocol)
+    code = source(spe.wire.records)
     keys = set(re.findall(r"(?:\"|\\n|head\})(\w+)=\{", code[code.index("def _input(") :]))
     assert {"Ticket", "Timeout", "CommandLine", "Task", "Env", "File", "Length", "SHA256", "Name"} <= keys
     section = PAGE.split("## `GET /task`")[1].split("\n## ")[0]
@@ -54,15 +55,15 @@ def test_every_line_of_a_record_is_documented() -> None:
 
 
 def test_every_parameter_that_the_master_reads_is_documented() -> None:
-    found = set(re.findall(r"query\.get(?:all)?\(\"(\w+)\"", source(spe.web)))
-    found |= set(re.findall(r"_(?:short|number)\(request, \"(\w+)\"", source(spe.web)))
+    found = set(re.findall(r"query\.get(?:all)?\(\"(\w+)\"", source(spe.wire.routes)))
+    found |= set(re.findall(r"_(?:short|number)\(request, \"(\w+)\"", source(spe.wire.routes)))
     assert {"sessionID", "client", "extra", "pings", "wait"} <= found
     for name in found:
         assert re.search(rf"[?&]{name}=", REQUESTS), name
 
 
 def test_every_status_that_the_master_gives_is_documented() -> None:
-    text = source(spe.web) + source(spe.receive)
+    text = source(spe.wire.routes) + source(spe.wire.body)
     found = set(re.findall(r"(?:_text\(|BodyRefused\(|status=|else )(\d{3})", text))
     assert {"200", "204", "205", "400", "403", "404", "405", "413", "415", "503"} - {"200"} <= found
     for status in found:
@@ -70,7 +71,7 @@ def test_every_status_that_the_master_gives_is_documented() -> None:
 
 
 def test_every_side_part_is_documented() -> None:
-    for name in spe.receive.SIDE_PARTS:
+    for name in spe.wire.intake.SIDE_PARTS:
         assert re.search(rf"^\| .*`{name}`.* \|", PAGE, re.M), name
 
 
