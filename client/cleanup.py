@@ -18,7 +18,7 @@ ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of 
 
 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
-    """All of it, whatever of it fails; the master hears of it last, and nothing when the home hangs.
+    """Leave the host as it was, whatever step fails. The master hears of it last, and nothing when the home hangs.
 
     `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
     """

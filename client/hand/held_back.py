@@ -33,7 +33,7 @@ def hold_time(attempt: Attempt) -> float:
 
 
 class Reports:
-    """What the client has not been told of yet: attempts that have ended, with the time at which each may be told."""
+    """Attempts that have ended and that the client has not been told of, each with the time at which it may be."""
 
     def __init__(self) -> None:
         self.fresh: List[Attempt] = []  # the client does not even know that their slots are free

@@ -15,7 +15,7 @@ Posted = Tuple[str, Any]  # a name, and what it is about
 
 
 class Mail:
-    """What is to be done in the loop's own thread, and the bell that says so."""
+    """The wake-up pipe of a loop, the signals that ring it, and the messages that other threads have posted."""
 
     def __init__(self) -> None:
         self._posted: Deque[Posted] = deque()

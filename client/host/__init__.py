@@ -1,4 +1,4 @@
-"""What we have on a host: our folder, the cache, the originals of files; making, holding and removing them.
+"""The client's files on a host: its folder, the cache, the originals; making, holding and removing them.
 
     anchor      The folder in which the client and its hands stand
     cache       The worker on this host
@@ -11,5 +11,5 @@
     own_folder  The client's own folder on a host
     removal     Removing trees of folders, however deep they are and however long their paths are
     setup       `setup:` of spe.yaml
-    writers     Who else may write where a client works
+    writers     Accounts that may write where a client works, besides its own
 """

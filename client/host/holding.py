@@ -15,7 +15,7 @@ LOCK = "client.lock"
 
 
 class NotOurs(Exception):
-    """What has the name of a client's folder belongs to another user, or is no folder."""
+    """The path of a client's folder is taken by another user, or by no folder."""
 
 
 def opened(above: int, name: str) -> Optional[int]:

@@ -18,7 +18,7 @@ MOST_NAMES = 9  # for a client whose name is taken by what a dead one left, whic
 
 
 def label(session: str) -> str:
-    """What a session may be called in public."""
+    """Return the public name of a session, which does not tell its ID."""
     return hashlib.sha256(session.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 

@@ -18,7 +18,7 @@ Level = Tuple[os.stat_result, str, List[str], int]
 
 
 class Left:
-    """What could not be removed of one tree: how many things, and the first in words."""
+    """A count of the files of one tree that could not be removed, and the first of them in words."""
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""

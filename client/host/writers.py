@@ -1,6 +1,6 @@
-"""Who else may write where a client works: as sshd's StrictModes, of the folder and of each that the way to it leads
-through.
+"""Accounts that may write where a client works, besides its own: in the workdir and in each folder above it.
 
+The rule is that of sshd's StrictModes.
 Whoever may write into one of them can put another folder in the place of ours. `spe doctor` sends this file to hosts as
 it is, so it needs the standard library alone.
 """
