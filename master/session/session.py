@@ -108,8 +108,8 @@ class Lock:
 
     def _sign(self, file: IO[str]) -> None:
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        words = f"process {os.getpid()} on {socket.gethostname()}"
+        os.write(file.fileno(), words.encode())  # unbuffered: a full disk would be told once more as the file is closed
         self._file = file
 
     def _locked(self) -> IO[str] | None:

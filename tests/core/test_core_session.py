@@ -236,3 +236,21 @@ def test_a_disk_that_is_full_when_a_run_begins_is_one_sentence_and_leaves_no_loc
     lock.release()
     assert cli._refused_by_system(caught.value) == 2
     assert "the disk is full" in capsys.readouterr().err
+
+
+FULL = """
+import pathlib, resource, sys
+from spe.session.session import Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    lock.acquire()
+except OSError as error:
+    print(error.errno, lock.stands, lock.path.exists())
+"""
+
+
+def test_a_lock_that_cannot_be_signed_is_no_lock_and_complains_once(tmp_path: Path) -> None:
+    """What could not be written must not be tried again as the file is closed."""
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == ([str(errno.EFBIG), "False", "False"], "")
