@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -214,14 +215,16 @@ class Arrivals:
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
         try:
             with_files = {number: one for number, one in finished.items() if one.keeps_files}
-            try:
-                staged, lost = await self._keep_files(with_files)
-                await self.store.commit([*changes, *staged])
-            except NotStored:
-                self.store.disk.lose(finished)
-                raise
-            self.stored += len(finished)
-            await self.place(staged)
+            replaces = any(one.redone for one in with_files.values())
+            async with self.store.placing if replaces else nullcontext():
+                try:
+                    staged, lost = await self._keep_files(with_files)
+                    await self.store.commit([*changes, *staged])
+                except NotStored:
+                    self.store.disk.lose(finished)
+                    raise
+                self.stored += len(finished)
+                await self.place(staged)
         finally:
             for number in finished:
                 del self._finishing[number]

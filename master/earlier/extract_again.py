@@ -91,10 +91,13 @@ class _Work:
     async def go_through(self) -> bool:
         """Look at all sets that differ; whether some must be looked at once more."""
         after, again = 0, False
-        while looks := await asyncio.to_thread(self._read, after):
-            after = looks[-1].stored.number
-            again |= await self._do([one for one in looks if one.stored.number not in self.faults])
-        return again
+        while True:
+            async with self.store.placing:  # a result that comes meanwhile waits for this chunk
+                looks = await asyncio.to_thread(self._read, after)
+                if not looks:
+                    return again
+                after = looks[-1].stored.number
+                again |= await self._do([one for one in looks if one.stored.number not in self.faults])
 
     def _read(self, after: int) -> list[Look]:
         with Reader(self.folder) as reader:

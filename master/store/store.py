@@ -71,6 +71,9 @@ class Store:
         `disk`: the wait of this run for a disk that is full.
         """
         self.path, self.disk = path, disk or FullDisk()
+        # Held while the files of a set that has a result get other places: a new result and the extraction of the old
+        # one would each take away what the other is about to name.
+        self.placing = asyncio.Lock()
         self.plan = 0
         self.begun = False  # whether this run has begun its reading: before, nobody knows which sets are today's
         self.writer = Committing(path, self._prepare, self.disk)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,13 +22,16 @@ from spe import full_disk
 from spe.desk import desk as desk_module
 from spe.desk.desk import Brief, Desk
 from spe.desk.judging import Judges, Verdict
+from spe.dispatch.changes import Decision
 from spe.dispatch.dispatch import Farm
 from spe.dispatch.rules import Rules
 from spe.dispatch.scheduler import lease
+from spe.earlier.extract_again import extract_again
 from spe.errors import ConfigError, SpeError
 from spe.hooks.hooks import Hooks
 from spe.model import Kind, ResultSpec, Setup, Task, TaskState, TicketState, Work
 from spe.results.extract import Part
+from spe.results.kept_files import put_under
 from spe.session.run_folder import RunFolder
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
@@ -124,6 +128,41 @@ async def office(folder: Path, *values: str, feed: bool = True, **rules: Any) ->
         await made.judging._hooks.close()
     finally:
         await asyncio.to_thread(store.close)
+
+
+def test_a_result_that_replaces_another_waits_until_the_other_one_is_extracted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both give files of the set their places: one would take away what the other is about to name."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> None:
+        entered.set()
+        assert go_on.wait(20)
+        put_under(*arguments)
+
+    monkeypatch.setattr("spe.earlier.extract_again.put_under", slowly)
+
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            client = await at.client("h")
+            assert await at.bring(*await at.take(client), client=client) == "accepted"
+            program = await at.store.remember_program("1")
+            await at.store.settle(Decision(program, "1", [program], fresh=True, before=2))
+            await at.feed()
+            (ticket,) = await at.take(client)
+            other = (ResultSpec("y"), ResultSpec("text", "stdout", Kind.FILE))
+            extracting = asyncio.ensure_future(extract_again(at.store, other, at.judging._hooks, at.folder))
+            await until(entered.is_set, "a file of the old result is on its way")
+            bringing = at.bring(ticket, "2", client)
+            done, _ = await asyncio.wait([bringing], timeout=0.3)
+            assert not done
+            go_on.set()
+            assert await bringing == "accepted"
+            await extracting
+            assert set(at.kept()) == {"1/out.bin"} and at.kept()["1/out.bin"] == b"2"
+
+    asyncio.run(run())
 
 
 async def doubled(at: Office) -> tuple[int, int]:
