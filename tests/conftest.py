@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from drills import figures
 from lab.fixtures import arm64_root, hosts, lab
-from weeks.weeks_summary import show_weeks
+from weeks.summary import show_weeks
 
 __all__ = ["arm64_root", "hosts", "lab"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_kit import Bench
+
+from .kit import Bench
 
 
 @pytest.fixture

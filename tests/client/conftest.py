@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from client_kit import Started
-from pretend_farm import Farm
-from shared_folder import SharedFolder
 from spe.launch.bundle import client_pyz
+
+from .kit import Started
+from .pretended_master import Master
+from .shared_folder import SharedFolder
 
 
 @pytest.fixture
-def farm() -> Iterator[Farm]:
-    made = Farm()
+def master() -> Iterator[Master]:
+    made = Master()
     yield made
     made.close()
 
 
 @pytest.fixture
-def other_farm() -> Iterator[Farm]:
-    made = Farm()
+def other_master() -> Iterator[Master]:
+    made = Master()
     yield made
     made.close()
 
@@ -45,8 +46,8 @@ def make_client(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
 
 @pytest.fixture
-def client(make_client: Callable[..., Started], farm: Farm) -> Started:
-    return make_client(farm.url)
+def client(make_client: Callable[..., Started], master: Master) -> Started:
+    return make_client(master.url)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from client_kit import Started
 from needs import need, need_program, need_root
-from pretend_farm import Farm
+
+from .kit import Started
+from .pretended_master import Master
 
 OURS, EVE, GROUP = 12345, 12346, 12399  # nobody has an entry in /etc/passwd or /etc/group
 PYTHON = Path("/usr/bin/python3")  # one that every account may run
@@ -69,7 +70,7 @@ class SharedFolder:
                 one.end(15)
         shutil.rmtree(self.root)
 
-    def client(self, farm: Farm, *groups: int) -> OfAccount:
+    def client(self, master: Master, *groups: int) -> OfAccount:
         """A client of the account OURS that works in `common`."""
         from spe.launch.bundle import client_pyz
 
@@ -81,7 +82,7 @@ class SharedFolder:
         wrapper = folder / "python"
         wrapper.write_text(f'#!/bin/sh\nexec {as_account(OURS, *groups)} {PYTHON} "$@"\n')
         wrapper.chmod(0o755)
-        made = OfAccount(folder, farm.url)
+        made = OfAccount(folder, master.url)
         made.workdir = self.common
         made.python = str(wrapper)
         self._clients.append(made)
@@ -105,4 +106,3 @@ def as_account(account: int, *groups: int) -> str:
     """The command that runs another one as this account."""
     more = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
     return f"setpriv --reuid={account} --regid={account} {more}"
-

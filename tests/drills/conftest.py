@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drills.drill_kit import Drill
-from drills.figures import Figures
 from lab import Lab, LabHost
+
+from .figures import Figures
+from .kit import Drill
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clean_copy import Copier, Copy, copy_of
+
+from .clean_copy import Copier, Copy, copy_of
 
 
 @pytest.fixture

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import resource
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "drills"))
-
-from drill_b_kit import Drill
+from drills.by_hand_kit import Drill
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
-from minimal import MinimalMaster
-from starter import Starter
+
+from .minimal import MinimalMaster
+from .starter import Starter
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from minimal import SESSION, MinimalMaster
 from spe.errors import LaunchError
 from spe.launch import Homes, Launcher, Offer, Options, bundle, launcher
 from spe.model import Host
+
+from .minimal import SESSION, MinimalMaster
 
 
 class Starter:

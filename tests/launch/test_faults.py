@@ -15,7 +15,8 @@ from lab import USER, Boot, Lab, LabHost
 from lab.host import UID
 from spe.errors import Fault
 from spe.model import Host
-from starter import Starter
+
+from .starter import Starter
 
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 8

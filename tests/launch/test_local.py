@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from minimal import SESSION, MinimalMaster
 from spe.errors import Fault, LaunchError
 from spe.launch import Early, Launcher
 from spe.launch.local import LocalLauncher
 from spe.model import Host
-from starter import Starter
+
+from .minimal import SESSION, MinimalMaster
+from .starter import Starter
 
 
 @pytest.fixture

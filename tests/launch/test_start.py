@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost, Process
 from lab.host import until
-from minimal import SESSION
 from needs import need_program
 from spe.model import Host
-from starter import Starter
+
+from .minimal import SESSION
+from .starter import Starter
 
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 8

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from lab import Boot, Lab, LabHost
-from minimal import MinimalMaster
 from spe.errors import Fault
 from spe.launch import Launcher
 from spe.launch.ssh.ssh import SshLauncher
-from starter import Starter
+
+from .minimal import MinimalMaster
+from .starter import Starter
 
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 4

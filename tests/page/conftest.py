@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import farm_kit
 import pytest
 from lab import Boot, Lab
 from needs import need, need_program
-from page_kit import WORKER, Held
+
+from . import large_sweep
+from .kit import WORKER, Held
 
 
 @pytest.fixture
@@ -44,21 +45,21 @@ def held(tmp_path: Path) -> Iterator[Held]:
 
 
 @pytest.fixture(scope="module")
-def farm(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[farm_kit.Farm]:
+def sweep(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[large_sweep.LargeSweep]:
     """A sweep on all hosts of the lab. One for all tests of a module: each opens the gate further."""
-    folder = tmp_path_factory.mktemp("farm")
+    folder = tmp_path_factory.mktemp("sweep")
     (folder / "gate").mkdir()
     folder.chmod(0o755)
     (folder / "gate").chmod(0o755)
-    (folder / "work").write_text(farm_kit.WORKER, encoding="utf-8")
+    (folder / "work").write_text(large_sweep.WORKER, encoding="utf-8")
     (folder / "work").chmod(0o755)
-    lab.boot(Boot(binds=((folder / "gate", farm_kit.THERE),)))
+    lab.boot(Boot(binds=((folder / "gate", large_sweep.THERE),)))
     hosts = ", ".join(f"{host.name} slots=2" for host in lab.hosts)
     (folder / "spe.yaml").write_text(
-        f"name: farm\ncommand: ./work {{{{ x }}}} {{{{ kind }}}}\nhosts: [{hosts}]\nattempts: 1\nping: 1\n"
-        f"parameters: {{grid: {{kind: [plain], x: {{range: [1, {farm_kit.SETS}]}}}}}}\n"
+        f"name: sweep\ncommand: ./work {{{{ x }}}} {{{{ kind }}}}\nhosts: [{hosts}]\nattempts: 1\nping: 1\n"
+        f"parameters: {{grid: {{kind: [plain], x: {{range: [1, {large_sweep.SETS}]}}}}}}\n"
         "results: {energy: {from: stdout, regex: 'energy = (.*)', as: float}, log: {from: stdout, as: file}}\n"
-        f"env: {{GATE: {farm_kit.THERE}/limit}}\n",
+        f"env: {{GATE: {large_sweep.THERE}/limit}}\n",
         encoding="utf-8",
     )
     with (folder / "said").open("wb") as said:
@@ -66,17 +67,17 @@ def farm(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[farm_ki
             [sys.executable, "-m", "spe", "run", "-q", "-F", str(lab.ssh_config)],
             cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
         )  # fmt: skip
-    made = farm_kit.Farm(folder, process)
+    made = large_sweep.LargeSweep(folder, process)
     made.open_gate(60)
     try:
-        facts = folder / "runs" / "farm" / "master.json"
-        farm_kit.wait_until(lambda: facts.exists() or process.poll() is not None, "the run begins")
+        facts = folder / "runs" / "sweep" / "master.json"
+        large_sweep.wait_until(lambda: facts.exists() or process.poll() is not None, "the run begins")
         assert process.poll() is None, (folder / "said").read_text()
         yield made
     finally:
         if process.poll() is None:
             process.terminate()
-            made.open_gate(farm_kit.SETS)
+            made.open_gate(large_sweep.SETS)
         try:
             process.wait(60)
         finally:

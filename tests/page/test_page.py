@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from page_kit import Held
+
+from .kit import Held
 
 pytestmark = pytest.mark.browser
 

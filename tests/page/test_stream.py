@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from page_kit import Held
-from stream_kit import Copy
+from .kit import Held
+from .stream_kit import Copy
 
 
 def test_a_copy_follows_the_sweep_to_its_end(held: Held) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from protocol_kit import Master
+
+from .kit import Master
 
 LOOPBACK = "listen: 127.0.0.1:0\n"
 ECHO = "command: echo {{ x }}\n"

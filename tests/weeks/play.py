@@ -1,8 +1,8 @@
 """Weeks by hand: `python tests/weeks/play.py SEED [COUNT]`, `--shrink` to find the acts that matter.
 
-    python tests/weeks/play.py 17 --shrink
-    python tests/weeks/play.py 17 --acts 'run:plainly:5 data:3 run:plainly:7'
-    python tests/weeks/play.py 1 20 --without rename_folder,results
+python tests/weeks/play.py 17 --shrink
+python tests/weeks/play.py 17 --acts 'run:plainly:5 data:3 run:plainly:7'
+python tests/weeks/play.py 1 20 --without rename_folder,results
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from week import ALL, Act, Week, week  # noqa: E402
-from weeks_model import Broken  # noqa: E402
+from weeks.model import Broken
+from weeks.week import ALL, Act, Week, week
 
 
 def played(seed: int, acts: Sequence[Act], without: frozenset[str]) -> str:

@@ -11,8 +11,9 @@ import secrets
 from pathlib import Path
 
 import pytest
-from week import ALL, Week, week
-from weeks_summary import KEY
+
+from .summary import KEY
+from .week import ALL, Week, week
 
 WEEKS, LONG = 6, 60
 COUNT = LONG if os.environ.get("SPE_LONG") else WEEKS

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from cli.cli_kit import Done, Started
-from weeks_acts import EDITS, POOL, first_plan
-from weeks_model import FRESH, KEEP, MISSING, PLAIN, RETRY, Broken, Oracle, Run
-from weeks_plan import Plan, Program, changes, told
-from weeks_project import Project
+from cli.kit import Done, Started
+
+from .acts import EDITS, POOL, first_plan
+from .model import FRESH, KEEP, MISSING, PLAIN, RETRY, Broken, Oracle, Run
+from .plan import Plan, Program, changes, told
+from .project import Project
 
 BACK, WORLD, RENAME, COPY = "back", "world", "rename_folder", "copy_folder"
 MEANWHILE = ("command", "env", "text", "results", "attempts", "insert", "remove", "reorder_rows")  # no file of a task

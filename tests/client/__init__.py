@@ -1,0 +1,1 @@
+"""The client's one file against a pretended master, and its parts by themselves."""

@@ -1,0 +1,37 @@
+"""What a client holds open: idle, its request for tasks alone; with tickets, one to be called back by as well."""
+
+from __future__ import annotations
+
+from .kit import Started
+from .pretended_master import Master, task
+
+SH = ("/bin/sh", "-c")
+
+
+def begun(master: Master) -> list[str]:
+    """What it asked for since it had registered."""
+    return [one.path for one in master.requests if one.path != "/config"]
+
+
+def test_an_idle_client_holds_its_request_for_tasks_and_no_other(master: Master, client: Started) -> None:
+    master.config["Ping"], master.over = "0.2", False
+    client.start("--slots", "3")
+    master.script["/task"].append((503, {"Retry-After": "0.5"}, b"perhaps later"))
+    master.wait_for(lambda: len(master.of("/task")) == 2)  # a rest after the first: a ping of its own had come by now
+    assert begun(master) == ["/task", "/task"]
+    assert float(master.of("/task")[-1].query["wait"][0]) >= 20
+    master.finish()
+    assert client.end()[0] == 0
+    assert "/held" not in begun(master)
+
+
+def test_a_client_with_tickets_holds_a_ping_too_and_hears_by_it_at_once(master: Master, client: Started) -> None:
+    master.config["Ping"], master.over = "30", False
+    client.start("--slots", "2")
+    master.wait_for(lambda: master.of("/task"))
+    master.add(task(1, *SH, "exec sleep 60"))
+    master.wait_for(lambda: master.of("/held"))
+    master.call_back(1)
+    master.finish()
+    assert client.end(20)[0] == 0
+    assert not master.completed and not master.failed

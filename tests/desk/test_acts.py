@@ -1,0 +1,312 @@
+"""What people say to a running sweep, with a real desk and store: what happens, and what is on disk then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dispatch.kit import until
+from spe.desk.acts import META, Acts
+from spe.dispatch.steering import Aside
+from spe.errors import SpeError, UsageError
+from spe.fleet.hosts_file import HostsFile
+from spe.model import Host, TaskState
+from spe.sweep.hosts import parse_line
+
+from .test_desk import Office, office
+
+
+class Hosts:
+    """In place of the fleet: remembers what it was told."""
+
+    def __init__(self, *lines: str) -> None:
+        self.hosts = [host for line in lines for host in parse_line(line)]
+        self.used: list[str] = []
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        self.hosts += hosts
+
+    def use(self, name: str) -> bool:
+        self.used.append(name)
+        return False
+
+
+def acting(at: Office, *lines: str) -> Acts:
+    acts = Acts(at.desk)
+    acts.yard = Hosts(*lines)
+    return acts
+
+
+def states(at: Office) -> list[str]:
+    return [row[0] for row in at.stored("SELECT state FROM tasks ORDER BY number")]
+
+
+async def say(acts: Acts, verb: str, **more: Any) -> str:
+    return await acts.do({"do": verb, **more})
+
+
+async def fail(at: Office, client: str) -> None:
+    (ticket,) = await at.take(client)
+    await at.desk.failed(client, ticket, {}, "exit code 1")
+
+
+def test_a_paused_sweep_hands_out_nothing_until_it_goes_on(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b") as at:
+            acts, client = acting(at), await at.client("h")
+            (ticket,) = await at.take(client)
+            assert await say(acts, "pause") == "the sweep is paused: nothing new is begun; 1 set still runs"
+            assert await at.take(client) == []
+            assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
+            assert not at.farm.over
+            waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
+            await until(lambda: at.desk._idle, "it waits for work")
+            assert await say(acts, "resume") == "the sweep goes on"
+            assert len(await waiting) == 1
+            with pytest.raises(UsageError, match="not paused"):
+                await say(acts, "resume")
+
+    asyncio.run(run())
+
+
+def test_a_master_that_comes_back_knows_that_it_is_paused_and_which_hosts_are_set_aside(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            acts = acting(at, "h", "k")
+            await say(acts, "pause")
+            await say(acts, "drain", host="H")
+            await say(acts, "bench", host="k")
+        async with office(tmp_path, "a") as at:
+            acts = acting(at, "h", "k")
+            acts.restore(await at.store.meta(META))
+            assert at.farm.paused and at.farm.aside == {"h": Aside.DRAINED, "k": Aside.BENCHED}
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_task_never_runs_and_its_ticket_is_called_back(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", "c") as at:
+            acts, client = acting(at), await at.client("h")
+            (ticket,) = await at.take(client)
+            assert await at.desk.ping(client, [ticket], 0) == []
+            said = await say(acts, "cancel", tasks=[1, 2, 9])
+            assert said == "2 sets cancelled; `spe retry` brings them back; not so 9"
+            assert states(at) == ["cancelled", "cancelled", "waiting"]
+            assert await at.desk.ping(client, [ticket], 0) == [ticket]
+            assert await at.desk.complete(client, ticket, at.parts("1")) == "expired"
+            assert [at.farm.tickets[t].task for t in await at.take(client, 5)] == [3]
+            with pytest.raises(UsageError, match="neither waiting nor running"):
+                await say(acts, "cancel", tasks=[1])
+
+    asyncio.run(run())
+
+
+def test_a_result_that_is_being_looked_at_when_its_task_is_cancelled_is_not_taken(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            acts, client = acting(at), await at.client("h")
+            (ticket,) = await at.take(client)
+            at.judging.held["h"] = asyncio.Event()
+            bringing = at.bring(ticket, client=client)
+            await until(lambda: at.judging.looking, "it is looked at")
+            await say(acts, "cancel", tasks=[1])
+            at.judging.held["h"].set()
+            assert await bringing == "expired"
+            assert states(at) == ["cancelled"] and at.farm.over
+
+    asyncio.run(run())
+
+
+def test_tasks_that_have_not_come_in_are_cancelled_in_the_store_and_counted(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", "c", feed=False) as at:
+            assert await say(acting(at), "cancel", tasks=[1, 3]) == "2 sets cancelled; `spe retry` brings them back"
+            await at.feed()
+            assert list(at.farm.tasks) == [2]
+            assert at.farm.in_state[TaskState.CANCELLED] == 2
+
+    asyncio.run(run())
+
+
+def test_a_master_that_comes_back_does_not_take_a_result_of_what_was_cancelled(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b") as at:
+            (ticket,) = await at.take(await at.client("h"))
+            await say(acting(at), "cancel", tasks=[1])
+        async with office(tmp_path, "a", "b") as at:
+            assert await at.desk.complete("1", ticket, at.parts("1")) == "expired"
+            assert states(at) == ["cancelled", "waiting"]
+
+    asyncio.run(run())
+
+
+def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", "c", attempts=1) as at:
+            acts, client = acting(at), await at.client("h")
+            await fail(at, client)
+            await say(acts, "cancel", tasks=[2])
+            assert states(at) == ["failed", "cancelled", "waiting"]
+            at.farm.fed = 2  # all have come in
+            assert await say(acts, "retry", tasks=[2, 3]) == "1 set waits again; not so 3"
+            assert await say(acts, "retry") == "1 set waits again"
+            with pytest.raises(UsageError, match="no set has failed"):
+                await say(acts, "retry")
+            assert at.farm.more and at.farm.fed == -1
+            await at.feed()
+            assert sorted(at.farm.tasks) == [1, 2, 3]
+            assert sorted(at.farm.in_state.elements()) == [TaskState.WAITING] * 3
+            for ticket in await at.take(client, 3):
+                assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
+            assert at.farm.over and states(at) == ["done"] * 3
+
+    asyncio.run(run())
+
+
+def test_a_set_that_is_put_back_by_hand_has_all_its_attempts_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", attempts=2) as at:
+            acts, client = acting(at), await at.client("h")
+            await at.take(client)  # the other one runs on
+            for _ in range(2):
+                await fail(at, client)
+            assert states(at) == ["waiting", "failed"]
+            await say(acts, "retry", tasks=[2])
+            for ends in ("waiting", "failed"):
+                await at.feed()
+                await fail(at, client)
+                assert states(at) == ["waiting", ends]
+
+    asyncio.run(run())
+
+
+def test_a_drained_host_gets_nothing_and_is_sent_home_when_it_has_finished_what_it_has(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", "c") as at:
+            acts, client, other = acting(at, "h", "k"), await at.client("h"), await at.client("k")
+            (ticket,) = await at.take(client)
+            idle = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
+            assert len(await idle) == 1
+            (second,) = [t for t in at.farm.tickets if t != ticket]
+            assert "leaves when it has finished" in await say(acts, "drain", host="h")
+            waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
+            for one in (ticket, second):
+                assert not at.farm.closed_for(client)
+                await at.desk.complete(client, one, at.parts("1"))
+            assert await asyncio.wait_for(waiting, 5) == [] and at.farm.closed_for(client)
+            assert not at.farm.closed_for(other) and len(await at.take(other)) == 1
+
+    asyncio.run(run())
+
+
+def test_what_lies_ready_on_a_host_that_is_set_aside_is_called_for(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, *"abcdef") as at:
+            acts, client = acting(at, "h"), await at.client("h")
+            tickets = await at.take(client, 4)  # it has one slot
+            held = asyncio.ensure_future(at.desk.ping(client, tickets, 20))
+            await until(lambda: at.desk._held_pings, "its ping is held")
+            await say(acts, "bench", host="h")
+            assert await asyncio.wait_for(held, 5) == []
+            assert at.desk.take_call(client) == 3
+
+    asyncio.run(run())
+
+
+def test_a_host_that_is_used_again_gets_work_also_when_the_guard_had_benched_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            acts, client = acting(at, "h"), await at.client("h")
+            await say(acts, "bench", host="h")
+            assert await at.take(client) == []
+            assert await say(acts, "use", host="h") == "h is used again"
+            assert isinstance(acts.yard, Hosts) and acts.yard.used == ["h"]
+            assert len(await at.take(client)) == 1
+            with pytest.raises(UsageError, match="h is in use"):
+                await say(acts, "use", host="h")
+            with pytest.raises(UsageError, match="no host of this run is called 'g'"):
+                await say(acts, "drain", host="g")
+
+    asyncio.run(run())
+
+
+def test_hosts_come_by_lines_of_a_hosts_file(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            acts = acting(at, "h")
+            assert await say(acts, "add", line="lab[1-2] slots=3") == "lab1, lab2: being started"
+            assert acts.yard and [(host.name, host.slots) for host in acts.yard.hosts[1:]] == [("lab1", 3), ("lab2", 3)]
+            with pytest.raises(UsageError, match="h: already a host of this run"):
+                await say(acts, "add", line="h slots=2")
+            with pytest.raises(SpeError, match="unknown option"):
+                await say(acts, "add", line="new slot=3")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "order", [{}, {"do": "explode"}, {"do": 3}, {"do": "cancel"}, {"do": "cancel", "tasks": "1"}, {"do": "drain"},
+              {"do": "cancel", "tasks": [0]}, {"do": "cancel", "tasks": [True]}, {"do": "add", "line": " "}],
+)  # fmt: skip
+def test_an_order_that_cannot_be_understood_is_refused(tmp_path: Path, order: dict[str, Any]) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            with pytest.raises(SpeError):
+                await acting(at, "h").do(order)
+            assert states(at) == ["waiting"]
+
+    asyncio.run(run())
+
+
+def test_a_run_that_ends_takes_no_orders(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            acts = acting(at, "h")
+            await at.desk.drain()
+            for verb in ("pause", "resume", "stop", "retry", "add"):
+                with pytest.raises(UsageError):
+                    await say(acts, verb, line="x")
+
+    asyncio.run(run())
+
+
+def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        path = tmp_path / "hosts.txt"
+        path.write_text("a\nb slots=2\n")
+        async with office(tmp_path, "x") as at:
+            acts, warned = acting(at, "a", "b slots=2"), list[str]()
+            yard = acts.yard
+            assert isinstance(yard, Hosts)
+            watching = asyncio.create_task(HostsFile(path, tuple(yard.hosts), acts, warned.append).watch(0.01))
+            path.write_text("a\nc\n")
+            await until(lambda: len(yard.hosts) == 3, "the new line is started")
+            assert at.farm.aside == {"b": Aside.DRAINED}
+            path.write_text("a\nb slots=2\nc\n# more\n")
+            await until(lambda: yard.used, "the line that is back is used")
+            assert not at.farm.aside
+            assert yard.used == ["b"] and [host.name for host in yard.hosts] == ["a", "b", "c"]
+            path.write_text("a sluts=2\n")
+            await until(lambda: warned, "it says what is wrong")
+            assert "unknown option 'sluts'" in warned[0] and "the hosts stay as they are" in warned[0]
+            path.unlink()
+            path.write_text("\n")
+            await until(lambda: len(warned) == 2, "a file without hosts is no order")
+            assert not at.farm.aside
+            watching.cancel()
+
+    asyncio.run(run())
+
+
+def test_what_is_kept_is_plain_json(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a") as at:
+            await say(acting(at, "h"), "drain", host="h")
+            assert json.loads(await at.store.meta(META)) == {"paused": False, "aside": {"h": "drained"}}
+
+    asyncio.run(run())

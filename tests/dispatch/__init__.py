@@ -1,0 +1,1 @@
+"""The heart: which task goes where and what becomes of it, in virtual time."""

@@ -1,0 +1,1 @@
+"""`spe doctor` on real hosts with real faults."""

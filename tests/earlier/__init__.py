@@ -1,0 +1,1 @@
+"""What earlier runs left, met by a new one."""

@@ -1,0 +1,1 @@
+"""Each example from a clean copy, with its own commands."""

@@ -1,0 +1,1 @@
+"""Requests that mean harm, while a sweep runs."""

@@ -1,0 +1,1 @@
+"""The client brought to a host: local, by hand, by SSH with a real sshd."""

@@ -1,0 +1,1 @@
+"""The wire as docs/protocol.md tells it, against a real master."""

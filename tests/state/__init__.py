@@ -1,0 +1,1 @@
+"""How a sweep stands: the document, its words, why sets wait."""

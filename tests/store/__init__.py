@@ -1,0 +1,1 @@
+"""The database: what was acknowledged is on disk, whatever happens."""

@@ -1,0 +1,1 @@
+"""Random weeks of a user against an oracle."""

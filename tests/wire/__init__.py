@@ -1,0 +1,1 @@
+"""Bodies and records: multipart as it comes, replies as text."""
