@@ -67,11 +67,11 @@ class Line(asyncio.Protocol):
         heard(status, body)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not Farm.ending:  # what is counted without this client would be wrong
+        if not Crowd.ending:  # what is counted without this client would be wrong
             print(f"a connection was lost: {exc}", file=sys.stderr)
 
 
-class Farm:
+class Crowd:
     """All clients, and what they have counted."""
 
     ending = False
@@ -100,60 +100,60 @@ class Farm:
 class Client:
     """One client: asks for as many tasks as it has free slots, brings what is over, pings."""
 
-    def __init__(self, farm: Farm, number: int) -> None:
-        self.farm, self.number, self.id = farm, number, ""
-        self.free, self.over, self.held = farm.slots, list[int](), set[int]()
+    def __init__(self, crowd: Crowd, number: int) -> None:
+        self.crowd, self.number, self.id = crowd, number, ""
+        self.free, self.over, self.held = crowd.slots, list[int](), set[int]()
         self.tasks: Line
         self.results: Line
 
     async def register(self, with_results: bool) -> None:
-        farm = self.farm
-        self.tasks = await farm.line()
-        said: asyncio.Future[bytes] = farm.loop.create_future()
-        query = f"platform=linux-x86_64&host=h{self.number}&slots={farm.slots}&pings=1"
-        self.tasks.ask(farm.get("/config", query), lambda status, body: said.set_result(body))
+        crowd = self.crowd
+        self.tasks = await crowd.line()
+        said: asyncio.Future[bytes] = crowd.loop.create_future()
+        query = f"platform=linux-x86_64&host=h{self.number}&slots={crowd.slots}&pings=1"
+        self.tasks.ask(crowd.get("/config", query), lambda status, body: said.set_result(body))
         text = (await said).decode()
         self.id = re.findall(r"^Client=(.*)$", text, re.MULTILINE)[0]
-        self.results = await farm.line() if with_results else self.tasks
+        self.results = await crowd.line() if with_results else self.tasks
         if with_results:  # a master closes connections that have not yet shown the session, when they are many
-            shown: asyncio.Future[int] = farm.loop.create_future()
-            self.results.ask(farm.get("/ping", f"client={self.id}"), lambda status, body: shown.set_result(status))
+            shown: asyncio.Future[int] = crowd.loop.create_future()
+            self.results.ask(crowd.get("/ping", f"client={self.id}"), lambda status, body: shown.set_result(status))
             await shown
-        farm.batch = re.search(r"^Batch=(?!No)", text, re.MULTILINE) is not None
+        crowd.batch = re.search(r"^Batch=(?!No)", text, re.MULTILINE) is not None
 
     def ask(self) -> None:
-        if not Farm.ending and self.tasks.heard is None and self.free:
+        if not Crowd.ending and self.tasks.heard is None and self.free:
             query = f"client={self.id}&count={self.free}&wait={HOLD}&extra=1&files=sha256"
-            self.tasks.ask(self.farm.get("/task", query), self._got)
+            self.tasks.ask(self.crowd.get("/task", query), self._got)
 
     def _got(self, status: int, body: bytes) -> None:
         tickets = [int(found) for found in TICKET.findall(body)] if status == 200 else []
         self.free -= len(tickets)
         self.held.update(tickets)
         if tickets:
-            self.farm.loop.call_later(self.farm.seconds, self._over, tickets)
+            self.crowd.loop.call_later(self.crowd.seconds, self._over, tickets)
             self.ask()
         else:
-            self.farm.loop.call_later(0.05, self.ask)
+            self.crowd.loop.call_later(0.05, self.ask)
 
     def _over(self, tickets: list[int]) -> None:
         self.over += tickets
         self._bring()
 
     def _bring(self) -> None:
-        if self.results.heard is not None or not self.over or Farm.ending:
+        if self.results.heard is not None or not self.over or Crowd.ending:
             return
-        count = MOST_IN_ONE if self.farm.batch else 1
+        count = MOST_IN_ONE if self.crowd.batch else 1
         now, self.over = self.over[:count], self.over[count:]
-        if self.farm.batch:
-            request = self.farm.post("/results", f"client={self.id}&n={len(now)}", body_of(now))
+        if self.crowd.batch:
+            request = self.crowd.post("/results", f"client={self.id}&n={len(now)}", body_of(now))
         else:
-            request = self.farm.post("/complete", f"client={self.id}&ticket={now[0]}", body_of(None))
+            request = self.crowd.post("/complete", f"client={self.id}&ticket={now[0]}", body_of(None))
         self.results.ask(request, lambda status, body: self._brought(now, status, body))
 
     def _brought(self, now: list[int], status: int, body: bytes) -> None:
         assert status == 200, (status, body)
-        self.farm.accepted += body.count(b"accepted")
+        self.crowd.accepted += body.count(b"accepted")
         self.free += len(now)
         self.held.difference_update(now)
         self._bring()
@@ -170,8 +170,8 @@ def body_of(tickets: list[int] | None) -> bytes:
     return b"".join(pieces) + b"--%s--\r\n" % BOUNDARY
 
 
-async def registered(farm: Farm, count: int, with_results: bool) -> list[Client]:
-    clients = [Client(farm, number) for number in range(count)]
+async def registered(crowd: Crowd, count: int, with_results: bool) -> list[Client]:
+    clients = [Client(crowd, number) for number in range(count)]
     for at in range(0, count, AT_ONCE):
         await asyncio.gather(*(client.register(with_results) for client in clients[at : at + AT_ONCE]))
     return clients
@@ -180,13 +180,13 @@ async def registered(farm: Farm, count: int, with_results: bool) -> list[Client]
 class Window:
     """What happened in a stretch of time: requests, results, processor time of the server and of this process."""
 
-    def __init__(self, farm: Farm) -> None:
-        self.farm = farm
+    def __init__(self, crowd: Crowd) -> None:
+        self.crowd = crowd
         self._begun = self._now()
 
     def _now(self) -> tuple[float, ...]:
-        farm = self.farm
-        return time.monotonic(), farm.server.processor(), farm.requests, farm.accepted, time.process_time()
+        crowd = self.crowd
+        return time.monotonic(), crowd.server.processor(), crowd.requests, crowd.accepted, time.process_time()
 
     def end(self) -> str:
         seconds, cpu, requests, accepted, own = (b - a for a, b in zip(self._begun, self._now(), strict=True))
@@ -196,32 +196,32 @@ class Window:
         return (
             f"{self.rate:6.0f} results/s {requests / seconds:6.0f} requests/s; server {self.load:6.1%} of a core "
             f"({1e6 / self.result if accepted else 0:.0f} results a core second), {self.each:.0f} µs a request, "
-            f"{self.farm.server.memory():.0f} MB; simulator {own / seconds:.0%}"
+            f"{self.crowd.server.memory():.0f} MB; simulator {own / seconds:.0%}"
         )
 
 
 async def busy(server: Server, clients: int, slots: int, seconds: float, length: float) -> Window:
-    farm = Farm(server, slots, seconds)
-    made = await registered(farm, clients, True)
+    crowd = Crowd(server, slots, seconds)
+    made = await registered(crowd, clients, True)
     for client in made:
         client.ask()
     await asyncio.sleep(3 * seconds + 1)  # until it goes its even way
-    window = Window(farm)
+    window = Window(crowd)
     await asyncio.sleep(length)
-    print(f"{'batches' if farm.batch else 'one by one':10} {window.end()}")
+    print(f"{'batches' if crowd.batch else 'one by one':10} {window.end()}")
     return window
 
 
 async def idle(server: Server, clients: int, length: float) -> Window:
-    farm = Farm(server, 1, 1e6)
+    crowd = Crowd(server, 1, 1e6)
     begun = time.monotonic()
-    made = await registered(farm, clients, False)
+    made = await registered(crowd, clients, False)
     came = time.monotonic() - begun
     pause = HOLD / max(1, clients)
     for client in made:  # spread over the time, as clients are that came one by one
         client.ask()
         await asyncio.sleep(pause)
-    window = Window(farm)
+    window = Window(crowd)
     await asyncio.sleep(length)
     print(f"{came:5.1f} s to come; then {window.end()}")
     return window
@@ -241,15 +241,15 @@ def compare(
     windows: list[Window] = []
     for label in ("spe", "bare"):
         with tempfile.TemporaryDirectory(prefix="spe-bench-") as name:
-            more = [*words, "batch"] if windows and windows[0].farm.batch else words
+            more = [*words, "batch"] if windows and windows[0].crowd.batch else words
             start = master(Path(name), sweep) if label == "spe" else bare(Path(name), *more)
             with start as server:
                 print(f"{label:5}", end="", flush=True)
                 if label == "spe":
                     all_stored(server.runs / "sweep.db", sets)
-                Farm.ending = False
+                Crowd.ending = False
                 windows.append(asyncio.run(what(server)))
-                Farm.ending = True
+                Crowd.ending = True
     return windows
 
 

@@ -16,7 +16,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-from clients import Farm, registered
+from clients import Crowd, registered
 from master_kit import Server, many_files, master
 from measure import scratch
 from playwright.sync_api import sync_playwright
@@ -49,14 +49,14 @@ def main(count: int = 200, tasks: int = 10_000, seconds: float = 3.0) -> None:
             for name in PAGES:
                 look(browser, page, name)
             browser.close()
-        Farm.ending = True
+        Crowd.ending = True
 
 
 async def work(server: Server, count: int, seconds: float) -> None:
     """All hosts take tasks and bring their results, until the end of this process."""
-    for client in await registered(Farm(server, SLOTS, seconds), count, True):
+    for client in await registered(Crowd(server, SLOTS, seconds), count, True):
         client.ask()
-    while not Farm.ending:
+    while not Crowd.ending:
         await asyncio.sleep(0.2)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from measure import measured, scratch
 from spe.desk.desk import Brief, Desk
 from spe.desk.judging import Judges
-from spe.dispatch.dispatch import Farm
+from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
 from spe.hooks.hooks import Hooks
 from spe.launch.bundle import client_pyz
@@ -67,11 +67,11 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
     store = Store(folder / "sweep.db")
     await store.begin_plan(["x"], ["stdout"])
     hooks = Hooks(folder, RESULTS, (), ())
-    farm = Farm(Rules(), *await store.next_ids())
+    dispatch = Dispatch(Rules(), *await store.next_ids())
     setup = Setup(True, True, 30.0, 5.0, 1, 0, 0, None)
     work = Work(("/bin/true",))
     brief = Brief(setup, RESULTS, lambda _: work, _key, lambda *_: None, lambda _: None)
-    desk = Desk(brief, farm, store, Judges(RESULTS, (), hooks), folder)
+    desk = Desk(brief, dispatch, store, Judges(RESULTS, (), hooks), folder)
     server = Server(Door(desk, SESSION, None, client_pyz(), folder / "incoming").application())
     await server.start("127.0.0.1", 0, None)
     client = start_client(folder, server.port)
@@ -104,7 +104,7 @@ async def submitted(desk: Desk, number: int) -> float:
         await asyncio.sleep(0.001)
     begun = time.perf_counter()
     await desk.store.add_sets([NewSet(number.to_bytes(16, "big"), number, {"x": str(number)})])
-    desk.farm.add(task for _, task in await desk.store.waiting(number - 1, 1))
+    desk.dispatch.add(task for _, task in await desk.store.waiting(number - 1, 1))
     desk.wake_idle()
     while not desk.arrivals.take_accepted():
         desk.moved.clear()

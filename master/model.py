@@ -155,7 +155,7 @@ class Death:
 
 @dataclass(slots=True)
 class Task:
-    """One parameter set of the sweep, as the farm holds it while it is waiting or running."""
+    """One parameter set of the sweep, as the dispatch holds it while it is waiting or running."""
 
     number: int
     values: Mapping[str, str]

@@ -46,6 +46,9 @@ ENTRANCES = {
 MOST_FILES, MOST_ON_THE_GROUND = 15, 10
 COMMANDS = "cli"  # a file a command, as many as there are
 
+# What goes through all rooms has tests of its own beside the folders that are named after rooms; lab/ is the hosts.
+THROUGH_ALL_ROOMS = {"client", "docs", "drills", "examples", "hostile", "on_hosts", "protocol", "weeks", "lab"}
+
 # Each library is met at one door.
 DOORS = {
     "paramiko": ("launch.ssh.",),
@@ -217,6 +220,19 @@ def test_each_room_has_a_map_with_one_line_a_file(folder: str) -> None:
         drawn = re.findall(r"^    (\w+)  +\S", words, re.MULTILINE)
         there = sorted(path.stem for path in init.parent.glob("*.py") if path != init)
         assert drawn == there, f"the map in {init.relative_to(ROOT)} is not what lies there"
+
+
+def test_the_tests_lie_in_rooms_and_their_names_do_not_say_so_again() -> None:
+    files = [file for file in (ROOT / "tests").rglob("*.py") if file.parent != ROOT / "tests"]
+    folders = {file.parent for file in files if "samples" not in file.parts}
+    assert {folder.name for folder in folders} <= {*ROOMS["master"], *THROUGH_ALL_ROOMS}
+    assert [
+        folder.name
+        for folder in folders
+        if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    ] == []
+    named_twice = [file for file in files if re.match(rf"test_{file.parent.name}s?_", file.name)]
+    assert named_twice == []
 
 
 @pytest.mark.parametrize("library", sorted(DOORS))

@@ -81,26 +81,26 @@ class Acts:
         """What was said before this master came back."""
         if kept:
             said = json.loads(kept)
-            self.desk.farm.paused = said["paused"]
-            self.desk.farm.aside = {host: Aside(how) for host, how in said["aside"].items()}
+            self.desk.dispatch.paused = said["paused"]
+            self.desk.dispatch.aside = {host: Aside(how) for host, how in said["aside"].items()}
 
     async def _obeyed(self) -> None:
         await self.desk.obey()
-        farm = self.desk.farm
-        await self.desk.store.set_meta(META, json.dumps({"paused": farm.paused, "aside": farm.aside}))
+        dispatch = self.desk.dispatch
+        await self.desk.store.set_meta(META, json.dumps({"paused": dispatch.paused, "aside": dispatch.aside}))
 
     # -- the sweep
 
     async def _pause(self, _: Mapping[str, Any]) -> str:
         self._must_go_on()
-        self.desk.farm.pause()
+        self.desk.dispatch.pause()
         await self._obeyed()
-        running = self.desk.farm.with_slot
+        running = self.desk.dispatch.with_slot
         return f"the sweep is paused: nothing new is begun; {sets(running)} still {'runs' if running == 1 else 'run'}"
 
     async def _resume(self, _: Mapping[str, Any]) -> str:
         self._must_go_on()
-        if not self.desk.farm.resume():
+        if not self.desk.dispatch.resume():
             raise UsageError("the sweep is not paused")
         await self._obeyed()
         return "the sweep goes on"
@@ -108,11 +108,11 @@ class Acts:
     async def _stop(self, order: Mapping[str, Any]) -> str:
         if self.stop is None:
             raise UsageError("the run is only beginning")
-        farm, now = self.desk.farm, order.get("now") is True
-        running = sets(farm.with_slot)
-        if farm.over:
+        dispatch, now = self.desk.dispatch, order.get("now") is True
+        running = sets(dispatch.with_slot)
+        if dispatch.over:
             raise UsageError("the run is over: its last clients leave")
-        if farm.draining and not now:
+        if dispatch.draining and not now:
             raise UsageError(f"nothing new is begun already, {running} to go", todo="`spe stop --now` ends what runs.")
         self.stop(now)
         if now:
@@ -120,7 +120,7 @@ class Acts:
         return f"nothing new is begun; the run ends when what runs is through ({running})"
 
     def _must_go_on(self) -> None:
-        if self.desk.farm.closed:
+        if self.desk.dispatch.closed:
             raise UsageError("the run is ending: nothing more is handed out", todo="`spe run` goes on afterwards.")
 
     # -- tasks
@@ -128,24 +128,26 @@ class Acts:
     async def _retry(self, order: Mapping[str, Any]) -> str:
         self._must_go_on()
         numbers = _numbers(order) if order.get("tasks") is not None else None
-        farm = self.desk.farm
-        looked_at = [n for n, task in farm.tasks.items() if task.state is TaskState.FAILED]  # late results of theirs
+        dispatch = self.desk.dispatch
+        looked_at = [
+            n for n, task in dispatch.tasks.items() if task.state is TaskState.FAILED
+        ]  # late results of theirs
         before = await self.desk.store.put_back(numbers, looked_at)
         if not before:
             raise UsageError("none of these has failed or was cancelled" if numbers else "no set has failed")
-        farm.put_back(before)
+        dispatch.put_back(before)
         await self.desk.obey()
         return f"{sets(len(before))} {'waits' if len(before) == 1 else 'wait'} again" + _but(numbers, before)
 
     async def _cancel(self, order: Mapping[str, Any]) -> str:
         numbers = _numbers(order)
-        farm = self.desk.farm
-        cancelled = farm.cancel(numbers)
+        dispatch = self.desk.dispatch
+        cancelled = dispatch.cancel(numbers)
         await self.desk.obey()
         rest = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)  # those are done
         if rest:
             stored = await self.desk.store.cancel(rest, CANCELLED)
-            farm.cancelled_in_store(stored)
+            dispatch.cancelled_in_store(stored)
             await self.desk.obey()
             cancelled += stored
         if not cancelled:
@@ -172,7 +174,7 @@ class Acts:
 
     async def set_aside(self, host: str, how: Aside) -> None:
         """From now on it gets nothing new."""
-        self.desk.farm.set_aside(host, how)
+        self.desk.dispatch.set_aside(host, how)
         await self._obeyed()
 
     async def _use(self, order: Mapping[str, Any]) -> str:
@@ -183,7 +185,7 @@ class Acts:
 
     async def use(self, host: str) -> bool:
         """It gets work again; False when nothing was in its way."""
-        changed = self.desk.farm.use(host)
+        changed = self.desk.dispatch.use(host)
         await self._obeyed()
         started = self.yard.use(host) if self.yard else False
         return changed or started
@@ -204,15 +206,14 @@ class Acts:
     def _host(self, order: Mapping[str, Any]) -> str:
         """The host that is meant, in this run's own spelling."""
         wanted = _text(order, "host")
-        there = {client.host for client in self.desk.farm.clients.values()} | self.desk.farm.aside.keys()
+        there = {client.host for client in self.desk.dispatch.clients.values()} | self.desk.dispatch.aside.keys()
         there |= {host.name for host in self.yard.hosts} if self.yard else set()
-        there |= self.desk.farm.strangers.keys()
+        there |= self.desk.dispatch.strangers.keys()
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:
             near = difflib.get_close_matches(wanted, there, 1) or sorted(there)[:3]
             raise UsageError(f"no host of this run is called {wanted!r}", todo=f"There is {', '.join(near)}.")
         return found
-
 
 
 def _numbers(order: Mapping[str, Any]) -> list[int]:

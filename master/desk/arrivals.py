@@ -1,6 +1,6 @@
 """What clients bring: each report is looked at, judged, stored, and answered when what the answer rests on is on disk.
 
-Reports that come in one request share one commit. What they mean for the sweep is the farm's business.
+Reports that come in one request share one commit. What they mean for the sweep is the dispatch's business.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..dispatch.changes import FilesStaged
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..errors import Lost, NotStored
 from ..model import Output, Task, TaskState, Ticket, Usage
 from ..record import record
@@ -73,7 +73,7 @@ class Arrivals:
 
     def __init__(
         self,
-        farm: Farm,
+        dispatch: Dispatch,
         store: Store,
         judges: Judges,
         folder: Folder,
@@ -81,7 +81,7 @@ class Arrivals:
         spread: Callable[[], None],
     ) -> None:
         """`folder` is runs/<name>/; `spread` is called when something has changed for others."""
-        self.farm, self.store, self.judges, self.folder = farm, store, judges, folder
+        self.dispatch, self.store, self.judges, self.folder = dispatch, store, judges, folder
         self._clock, self._spread = clock, spread
         self.stored = 0  # sets that were done here and are in the store
         self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
@@ -123,8 +123,8 @@ class Arrivals:
             await self._conclude(with_files, client, answers)
         except Exception:
             for report in reports:
-                self.farm.release(report.ticket)  # it must not be out for ever; the client sends its result again
-            await self.store.commit(self.farm.take_changes())
+                self.dispatch.release(report.ticket)  # it must not be out for ever; the client sends its result again
+            await self.store.commit(self.dispatch.take_changes())
             self._spread()
             raise
         return answers
@@ -140,11 +140,11 @@ class Arrivals:
             return None
         if self.judges.is_outdated(report.ticket):
             log.info("task %d, ticket %d was handed out under another `results`", task.number, report.ticket)
-            self.farm.release(report.ticket)
-            await self.store.commit(self.farm.take_changes())
+            self.dispatch.release(report.ticket)
+            await self.store.commit(self.dispatch.take_changes())
             answers[report.ticket] = "expired"
             return None
-        ticket = self.farm.tickets[report.ticket]
+        ticket = self.dispatch.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
@@ -154,13 +154,13 @@ class Arrivals:
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
         answers[report.ticket] = NOTED
-        if report.ticket not in self.farm.tickets:
+        if report.ticket not in self.dispatch.tickets:
             await self.recall(report.ticket)
-        ticket = self.farm.tickets.get(report.ticket)
+        ticket = self.dispatch.tickets.get(report.ticket)
         return _Judged(report, None, self._usage(report, ticket)) if ticket else None
 
     def _counts(self, one: _Judged) -> bool:
-        return one.verdict is None or self.farm.is_live(one.report.ticket)
+        return one.verdict is None or self.dispatch.is_live(one.report.ticket)
 
     async def _comes_back(self, client: str, one: _Judged, answers: dict[int, str]) -> bool:
         """Its task was done meanwhile, or given up: then this is still work done."""
@@ -174,25 +174,25 @@ class Arrivals:
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
         """The task whose result is to be looked at; or the answer, when nobody needs it."""
-        task = self.farm.arrive(self._clock(), ticket_id, client)
-        if task is None and ticket_id not in self.farm.tickets:
+        task = self.dispatch.arrive(self._clock(), ticket_id, client)
+        if task is None and ticket_id not in self.dispatch.tickets:
             if not await self.recall(ticket_id):
                 return "unknown"
-            task = self.farm.arrive(self._clock(), ticket_id, client)
+            task = self.dispatch.arrive(self._clock(), ticket_id, client)
         return task or "expired"
 
     async def recall(self, ticket_id: int) -> bool:
-        """Bring back a ticket that the farm does not hold, if its task is undone. False: there is no such ticket."""
+        """Bring back a ticket that the dispatch does not hold, if its task is undone. False: there is none."""
         found = await self.store.find(ticket_id)
         if found is None:
             return False
         ticket, task = found
-        if ticket.program != self.farm.program:
+        if ticket.program != self.dispatch.program:
             return True  # it ran another program than today's: its result is no result of today's rows
-        undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.farm.cancelled
+        undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.dispatch.cancelled
         undone = undone and task.number not in self._finishing
-        if undone and ticket_id not in self.farm.tickets:
-            self.farm.restore(task, ticket)
+        if undone and ticket_id not in self.dispatch.tickets:
+            self.dispatch.restore(task, ticket)
         return True
 
     # -- what becomes of it
@@ -209,7 +209,7 @@ class Arrivals:
         finished: dict[int, _Judged] = {}
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
-        changes = self.farm.take_changes()
+        changes = self.dispatch.take_changes()
         lost = set[str]()
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
@@ -234,8 +234,8 @@ class Arrivals:
         self._spread()
 
     def _decide(self, one: _Judged, client: str, finished: dict[int, _Judged]) -> str:
-        """What the farm makes of it: the answer. No await in here: the changes of all belong together."""
-        ticket = self.farm.tickets.get(one.report.ticket)
+        """What the dispatch makes of it: the answer. No await in here: the changes of all belong together."""
+        ticket = self.dispatch.tickets.get(one.report.ticket)
         if ticket is None:  # ended by another report of this very request
             return NOTED if one.verdict is None else "expired"
         stdout, stderr = printed(one.report.parts, "stdout"), printed(one.report.parts, "stderr")
@@ -245,15 +245,15 @@ class Arrivals:
         reason = one.verdict.reason
         if reason is not None and not one.verdict.fault:
             printed_there = stdout or self.judges.stdout_of(one.report.parts)  # people look there for what was missed
-            self.farm.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
+            self.dispatch.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
             log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
             return f"rejected: {reason}"
         kept = self._kept_stdout(one.report.parts, stdout)
         if reason is not None:
             files = self._files(one)
-            taken = self.farm.suspend(ticket.id, reason, one.outputs, one.usage, stderr, files, stdout=kept)
+            taken = self.dispatch.suspend(ticket.id, reason, one.outputs, one.usage, stderr, files, stdout=kept)
         else:
-            taken = self.farm.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
+            taken = self.dispatch.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
         if taken:
             finished[ticket.task] = one
         return "accepted" if taken else "expired"
@@ -272,7 +272,7 @@ class Arrivals:
     def _fail(self, ticket: Ticket, one: _Judged, client: str, stdout: bytes, stderr: bytes) -> None:
         parts = one.report.parts
         failure = failure_of(one.report.reason or "", exit_code_of(parts), stderr, files_of(parts))
-        if self.farm.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
+        if self.dispatch.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
     async def _keep_files(self, finished: Mapping[int, _Judged]) -> tuple[list[FilesStaged], set[str]]:
@@ -300,7 +300,7 @@ class Arrivals:
             await self.store.call(partial(writes.placed, task=one.task))
 
     async def _while_disk_is_full(self, work: Callable[[], T]) -> T:
-        """Like the store, wait while the disk is full or refuses: the farm has these tasks as done already."""
+        """Like the store, wait while the disk is full or refuses: the dispatch has these tasks as done already."""
         while True:
             try:
                 return await asyncio.to_thread(work)

@@ -1,4 +1,4 @@
-"""The master's use cases, one method for each verb of the protocol: ask the farm, judge, store, answer.
+"""The master's use cases, one method for each verb of the protocol: ask the dispatch, judge, store, answer.
 
 No HTTP (routes.py) and no decisions (dispatch.py): this is where what is decided becomes durable before it is said.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Set
 
 from ..dispatch import scheduler
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored, SpeError
 from ..model import Client, Failure, Note, ResultSpec, Setup, Task, TaskState, Ticket, TicketState, Work, WorkerFile
@@ -78,7 +78,7 @@ class Desk:
     def __init__(
         self,
         brief: Brief,
-        farm: Farm,
+        dispatch: Dispatch,
         store: Store,
         judges: Judges,
         folder: Folder,
@@ -86,12 +86,12 @@ class Desk:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`folder` is runs/<name>/; `tell` shows the user a sentence."""
-        self.brief, self.farm, self.store, self.folder = brief, farm, store, folder
+        self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.clock = tell, clock
         self.events = Events()
         self.shortfall = Shortfall()  # why sets will wait at the end
         self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
-        self.arrivals = Arrivals(farm, store, judges, folder, clock, self._spread)
+        self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
         self._idle = Idle()  # held /task requests
         self._calls: dict[str, int] = {}  # clients that are to give back so many tickets
         self._calling: asyncio.TimerHandle | None = None
@@ -100,8 +100,8 @@ class Desk:
         self._writers: set[str] = set()  # those that the user was warned of
 
     async def _store(self) -> None:
-        """Make what the farm decided durable, then let those know who wait for it."""
-        await self.store.commit(self.farm.take_changes())
+        """Make what the dispatch decided durable, then let those know who wait for it."""
+        await self.store.commit(self.dispatch.take_changes())
         self._spread()
 
     async def _store_if_it_can(self) -> None:
@@ -110,30 +110,30 @@ class Desk:
             await self._store()
 
     def _spread(self) -> None:
-        for note in self.farm.take_notes():
+        for note in self.dispatch.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
             if note.kind == "given_up":
                 self.shortfall.note(note)
-        for failed in self.farm.tally.take_given_up():
+        for failed in self.dispatch.tally.take_given_up():
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)
         self.moved.set()
         self.wake_idle()
-        for client in list(self._held_pings) if self.farm.over else self.farm.clients_to_call():
+        for client in list(self._held_pings) if self.dispatch.over else self.dispatch.clients_to_call():
             for held in self._held_pings.get(client, ()):
                 settle(held)
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        everybody = self.farm.closed or self.farm.leaving
-        self._idle.wake(len(self._idle) if everybody else self.farm.offers)
+        everybody = self.dispatch.closed or self.dispatch.leaving
+        self._idle.wake(len(self._idle) if everybody else self.dispatch.offers)
 
     # -- register
 
     async def register(self, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Welcome:
         """A client came: what it is told of its own, beside what all are told."""
-        client = self.farm.register(self.clock(), host, platform, slots, pings, cores)
+        client = self.dispatch.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
         self.events.note("host_up", f"{host}: a client with {slots} {'slot' if slots == 1 else 'slots'} is here", host)
         log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
@@ -169,7 +169,7 @@ class Desk:
         `load`: of the client's host, by others. `ahead`: so many of them would wait there for a free slot. `address`:
         where the request comes from.
         """
-        longest = self._longest(self.farm.clients.get(client), load)
+        longest = self._longest(self.dispatch.clients.get(client), load)
         deadline = self.clock() + min(HOLD if wait is None else wait, longest)
         while True:
             if not alive():
@@ -179,19 +179,19 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.farm.closed_for(client) or self.orders.due(client):
+            if records or left <= 0 or self.dispatch.closed_for(client) or self.orders.due(client):
                 return records
             if not await self._idle_for(left, count - ahead, client):
                 return records
 
     def _longest(self, client: Client | None, load: float | None) -> float:
         """Seconds: who pings while at work is heard as often while idle, and a load that was told gets old."""
-        ping = self.farm.rules.ping if client and client.pings else 0.0
+        ping = self.dispatch.rules.ping if client and client.pings else 0.0
         often = ping + PING_SLACK if ping else math.inf
-        return min(often, LOAD_AGE) if self.farm.rules.max_load and load is not None else often
+        return min(often, LOAD_AGE) if self.dispatch.rules.max_load and load is not None else often
 
     async def _take(self, client: str, count: int, load: float | None, ahead: int, address: str) -> list[Record]:
-        tickets = self.farm.take(self.clock(), client, count, load, ahead, address)
+        tickets = self.dispatch.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self._record(ticket))]
         if tickets:
             await self._store()
@@ -199,24 +199,24 @@ class Desk:
 
     async def _give_back(self, records: list[Record]) -> list[Record]:
         for one in records:
-            self.farm.give_back(one.ticket.id, one.ticket.client)
+            self.dispatch.give_back(one.ticket.id, one.ticket.client)
         await self._store()
         return []
 
     def _record(self, ticket: Ticket) -> Record | None:
-        task = self.farm.tasks[ticket.task]
+        task = self.dispatch.tasks[ticket.task]
         try:
             return Record(ticket, task, self.work_of(task))
         except SpeError as error:
             if not stands(self.folder):  # the whole sweep was moved, its input files, too: no fault of this task
-                self.farm.give_back(ticket.id, ticket.client)
-                self.farm.draining = True
+                self.dispatch.give_back(ticket.id, ticket.client)
+                self.dispatch.draining = True
                 return None
             if isinstance(error, InputChanged | NotToday):
                 self._leave_out(ticket, task, error)
                 return None
             log.error("task %d cannot be handed out: %s", task.number, error)
-            self.farm.give_up(task, str(error).replace("\n", " "))
+            self.dispatch.give_up(task, str(error).replace("\n", " "))
             return None
 
     def work_of(self, task: Task) -> Work:
@@ -233,13 +233,13 @@ class Desk:
         """What cannot be computed as its identity says is not computed in this run."""
         log.info("task %d is not handed out: %s", task.number, error)
         if len(task.tickets) > 1:  # it runs elsewhere, since before
-            self.farm.give_back(ticket.id, ticket.client)
+            self.dispatch.give_back(ticket.id, ticket.client)
             return
-        first = error.line not in self.farm.left_out.values()
-        self.farm.leave_out(task, error.line)
+        first = error.line not in self.dispatch.left_out.values()
+        self.dispatch.leave_out(task, error.line)
         self.shortfall.note(f"{error.where}: {error.what}" if error.where else error.what, 1)
         if first:
-            self.farm.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
+            self.dispatch.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
 
     async def _idle_for(self, seconds: float, slots: int, client: str) -> bool:
         """False: nothing has happened."""
@@ -254,22 +254,22 @@ class Desk:
 
     def _call_soon(self) -> None:
         """A moment later, so that hosts that become idle together are one call."""
-        if (self._idle or self.farm.withholding) and not self._calling:
+        if (self._idle or self.dispatch.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
 
     def _call_for_unbegun(self) -> None:
         """Clients are asked to give back what they could not begin: those that get nothing more, and the others when
         slots are idle and nothing waits."""
         self._calling = None
-        farm, held = self.farm, self._held_pings.keys()
-        nothing = {c for c in held if c in farm.clients and farm.withholds(farm.clients[c].host)}
+        dispatch, held = self.dispatch, self._held_pings.keys()
+        nothing = {c for c in held if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)}
         if nothing:
             self._call(math.inf, nothing)
-        if not (farm.waiting or farm.more or farm.over):
+        if not (dispatch.waiting or dispatch.more or dispatch.over):
             self._call(self._idle.slots, held - nothing)
 
     def _call(self, wanted: float, among: Set[str]) -> None:
-        for client, count in self.farm.unbegun(wanted, among).items():
+        for client, count in self.dispatch.unbegun(wanted, among).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
                 settle(held)
@@ -286,11 +286,11 @@ class Desk:
 
     async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
         """Take back tickets that will not be begun there or, with a reason, of attempts that do not count."""
-        self.farm.heard(self.clock(), client)
+        self.dispatch.heard(self.clock(), client)
         reason = printable(reason)
-        taken = [ticket for ticket in tickets if self.farm.give_back(ticket, client, reason)]
+        taken = [ticket for ticket in tickets if self.dispatch.give_back(ticket, client, reason)]
         if taken and reason:
-            self.farm.note_given_back(client, reason)
+            self.dispatch.note_given_back(client, reason)
         await self._store_if_it_can()
 
     # -- ping
@@ -302,16 +302,16 @@ class Desk:
         """
         for ticket in tickets:
             await self._recall_lost(ticket)
-        expired = self.farm.ping(self.clock(), client, tickets)
+        expired = self.dispatch.ping(self.clock(), client, tickets)
         if wait > 0 and client:
             if not expired:
-                await self._hold_ping(client, min(wait, scheduler.lease(self.farm.rules.ping) / 2 or wait))
-                expired = self.farm.ping(self.clock(), client, tickets)
+                await self._hold_ping(client, min(wait, scheduler.lease(self.dispatch.rules.ping) / 2 or wait))
+                expired = self.dispatch.ping(self.clock(), client, tickets)
             expired = await self._surely(expired)
-            expired = sorted({*expired, *self.farm.expired_of(client)})
+            expired = sorted({*expired, *self.dispatch.expired_of(client)})
         else:
             expired = await self._surely(expired)
-            self.farm.told_expired(client, expired)
+            self.dispatch.told_expired(client, expired)
         await self._store_if_it_can()
         return expired
 
@@ -322,7 +322,7 @@ class Desk:
 
     async def _recall_lost(self, ticket_id: int) -> None:
         """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
-        if not 0 < ticket_id < self.farm.first_ticket or ticket_id in self.farm.tickets:
+        if not 0 < ticket_id < self.dispatch.first_ticket or ticket_id in self.dispatch.tickets:
             return
         found = await self.store.find(ticket_id)
         if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
@@ -333,7 +333,7 @@ class Desk:
         future: Held = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
-        if self.farm.has_expired(client) or client in self._calls or self.orders.due(client):
+        if self.dispatch.has_expired(client) or client in self._calls or self.orders.due(client):
             settle(future)
         try:
             await hold(future, wait)
@@ -354,14 +354,14 @@ class Desk:
 
     def note_host(self, client: str, memory: float | None, disk: float | None) -> None:
         """What a client says of its host, beside its load."""
-        known = self.farm.clients.get(client)
+        known = self.dispatch.clients.get(client)
         if known and (memory is not None or disk is not None):
             known.memory, known.disk = memory, disk
 
     def suspect(self, client: str) -> None:
         """The connection of a request that was held for it has broken; its next word clears that."""
-        known = self.farm.clients.get(client)
-        if known and not known.gone and not self.farm.over:
+        known = self.dispatch.clients.get(client)
+        if known and not known.gone and not self.dispatch.over:
             known.suspect = True
             log.info("client %s on %s: the connection that it held has broken", client, known.host)
 
@@ -370,21 +370,21 @@ class Desk:
 
         `left`: what it could not remove from its host, in its words.
         """
-        known = self.farm.clients.get(client)
+        known = self.dispatch.clients.get(client)
         if known and not known.gone:
             self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
-        self.farm.bye(self.clock(), client, killed)
+        self.dispatch.bye(self.clock(), client, killed)
         await self._store_if_it_can()
 
     def present(self, host: str) -> bool:
         """Whether a client on this host has been heard lately."""
-        return any(c.host == host and self.is_there(c) for c in self.farm.clients.values())
+        return any(c.host == host and self.is_there(c) for c in self.dispatch.clients.values())
 
     def is_there(self, client: Client) -> bool:
         """Whether this client has not left and has been heard lately; one at work that pings, within a lease."""
-        lease = scheduler.lease(self.farm.rules.ping)
+        lease = scheduler.lease(self.dispatch.rules.ping)
         limit = lease if client.pings and client.asked and lease else max(lease, SILENCE)
         return not client.gone and self.clock() - client.word < limit
 
@@ -392,12 +392,12 @@ class Desk:
 
     def no_more(self) -> None:
         """The store has no further tasks: what is left is here."""
-        self.farm.more = False
+        self.dispatch.more = False
         self._call_soon()
 
     async def tick(self) -> None:
         """Let silence have its consequences."""
-        for ticket in self.farm.tick(self.clock()):
+        for ticket in self.dispatch.tick(self.clock()):
             silent = self.clock() - ticket.word
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
@@ -406,13 +406,13 @@ class Desk:
         self._call_soon()
 
     async def obey(self) -> None:
-        """Somebody has steered the farm: make that durable, and let all know."""
+        """Somebody has steered the dispatch: make that durable, and let all know."""
         await self._store()
         self._call_for_unbegun()
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
-        self.farm.draining = True
+        self.dispatch.draining = True
         self.events.note("draining", "nothing more is handed out; what runs may finish")
         self._call_for_unbegun()
         self._spread()
@@ -430,7 +430,7 @@ class Desk:
     async def stop(self) -> None:
         """Call back what runs."""
         self.events.note("stopping", "nothing more is handed out; what runs is ended")
-        self.farm.stop()
+        self.dispatch.stop()
         await self._store_if_it_can()
 
 

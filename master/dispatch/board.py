@@ -286,7 +286,7 @@ class Board:
             task.past.append(ticket.id)
 
     def _leave(self, task: Task) -> None:
-        """A finished task leaves the farm, and its other live attempts expire."""
+        """A finished task leaves the dispatch, and its other live attempts expire."""
         for ticket_id in task.tickets:
             ticket = self.tickets.pop(ticket_id)
             if ticket.state in LIVE:

@@ -1,6 +1,6 @@
-"""What the farm wants remembered: each change is one small record that the store writes.
+"""What the dispatch wants remembered: each change is one small record that the store writes.
 
-The farm makes them, the store applies them, all of one moment in one transaction; a reply that rests on a
+The dispatch makes them, the store applies them, all of one moment in one transaction; a reply that rests on a
 change leaves only after that.
 """
 

@@ -16,7 +16,7 @@ from .changes import ClientCame, ClientHeard, ClientLeft, TaskMoved, TicketEnded
 from .handout import Handout
 from .lifecycle import TaskEvent, TicketEvent
 
-__all__ = ["MAX_LOST", "Farm"]
+__all__ = ["MAX_LOST", "Dispatch"]
 
 LATE = 5.0  # seconds by which words of one moment may differ, beside the pause between pings
 MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
@@ -24,7 +24,7 @@ WORDS_PAUSE = 30.0  # seconds between notes of when clients were heard last
 MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault
 
 
-class Farm(Handout):
+class Dispatch(Handout):
     """All that is in motion, and what the verbs of the protocol do to it."""
 
     def register(self, now: float, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Client:

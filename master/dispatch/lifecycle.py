@@ -1,7 +1,7 @@
 """The one table that moves a task, and the one that moves a ticket.
 
 `move` is the only place where a state changes; nothing else assigns one. What an event means for attempts,
-hosts and the store is the farm's business.
+hosts and the store is the dispatch's business.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often a task may be tried, how long silence is borne: what spe.yaml decides about the farm."""
+"""How often a task may be tried, how long silence is borne: what spe.yaml decides about the dispatch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the farm counts for those who look: who did what, how fast, and what failed last. Pure; time is an argument.
+"""What the dispatch counts for those who look: who did what, how fast, and what failed last. Pure; time is an argument.
 
 It costs a few additions a task and never grows with the sweep. The store counts for good; this is of this run only.
 """
@@ -62,7 +62,7 @@ class History:
 
 
 class Tally:
-    """Told by the farm of every end."""
+    """Told by the dispatch of every end."""
 
     def __init__(self) -> None:
         self.hosts: dict[str, Work] = {}

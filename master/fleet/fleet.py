@@ -77,13 +77,13 @@ class Fleet:
             return None
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
         todo = "Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them."
-        if any(work.done or work.failed for work in self.desk.farm.tally.hosts.values()):
+        if any(work.done or work.failed for work in self.desk.dispatch.tally.hosts.values()):
             return NothingRuns(f"no host is left{why}", todo=todo)
         return NothingRuns(f"{NOTHING_RUNS}no host came up{why}", todo=todo)
 
     @property
     def _clients(self) -> Collection[Client]:
-        return self.desk.farm.clients.values()
+        return self.desk.dispatch.clients.values()
 
     def all_tried(self) -> bool:
         """Whether every host has come up or has not."""

@@ -59,7 +59,7 @@ class Page:
         self.url = ""
         self.acts = Acts(desk)
         self.acting = Acting(self.acts, secrets.act)
-        self._picture = Picture(name, desk.farm, time.time() - desk.clock(), time.time())
+        self._picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time())
         self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
         self._views = Views(desk, folder, self._picture)
         self._server = Server(self._application())

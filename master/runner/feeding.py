@@ -1,4 +1,4 @@
-"""Parameter sets on their way: from their reading into the store, from there into the farm, never all in memory."""
+"""Parameter sets on their way: from their reading into the store, from there into the dispatch, never all in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..store.store import NewSet
 from ..sweep.sweep import Sweep
 
 FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
-LOW, WINDOW = 1000, 5000  # waiting tasks in the farm: when to fetch more, and how many
+LOW, WINDOW = 1000, 5000  # waiting tasks in the dispatch: when to fetch more, and how many
 
 
 class Feeding:
@@ -48,7 +48,7 @@ class Feeding:
                 await store.end_plan(digest)
         await self._settle()
         if self._renew and await self._renew():
-            self.desk.farm.look_again()
+            self.desk.dispatch.look_again()
         self._stored = True
         await self._count()
         self.desk.moved.set()
@@ -68,16 +68,16 @@ class Feeding:
 
     async def _settle(self) -> None:
         """All of today's sets are known: which of them run again, and which came with old tickets."""
-        farm, store = self.desk.farm, self.desk.store
+        dispatch, store = self.desk.dispatch, self.desk.store
         settled = await store.settle(self.decision)
         if settled.again or settled.retried:
-            farm.look_again()
-        todays = await store.among_todays(farm.unplanned())
-        for number in farm.unplanned():
+            dispatch.look_again()
+        todays = await store.among_todays(dispatch.unplanned())
+        for number in dispatch.unplanned():
             if number in todays:
-                farm.plan(farm.tasks[number], todays[number])
+                dispatch.plan(dispatch.tasks[number], todays[number])
             else:
-                farm.call_back(farm.tasks[number])
+                dispatch.call_back(dispatch.tasks[number])
         await self.desk.obey()
         if self.decision.retry is not None and not self.decision.fresh:
             self._say_retried(settled.retried)
@@ -89,28 +89,28 @@ class Feeding:
 
     async def _count(self) -> None:
         """How many there are in all, and how many of them ended before this run."""
-        farm = self.desk.farm
+        dispatch = self.desk.dispatch
         counts = await self.desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - farm.in_state[s]) for s in TaskState}
-        farm.total = sum(counts.values())
-        farm.done_before, farm.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
-        farm.cancelled_before = before[TaskState.CANCELLED]
-        self.progress.plan(farm.total, farm.done_before, farm.failed_before, farm.cancelled_before)
+        before = {s: max(0, counts.get(s, 0) - dispatch.in_state[s]) for s in TaskState}
+        dispatch.total = sum(counts.values())
+        dispatch.done_before, dispatch.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
+        dispatch.cancelled_before = before[TaskState.CANCELLED]
+        self.progress.plan(dispatch.total, dispatch.done_before, dispatch.failed_before, dispatch.cancelled_before)
 
     async def feed(self) -> None:
-        """Keep enough of today's waiting tasks in the farm, and not many more."""
-        farm, store = self.desk.farm, self.desk.store
-        if not store.begun or not farm.more or len(farm.waiting) >= LOW:
+        """Keep enough of today's waiting tasks in the dispatch, and not many more."""
+        dispatch, store = self.desk.dispatch, self.desk.store
+        if not store.begun or not dispatch.more or len(dispatch.waiting) >= LOW:
             return
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, looks, ending = farm.fed, farm.looks, self.desk.arrivals.finishing
+        after, looks, ending = dispatch.fed, dispatch.looks, self.desk.arrivals.finishing
         rows = await store.waiting(after, WINDOW)
-        if looks != farm.looks:  # sets were put back or given back meanwhile: what was read may not know it
+        if looks != dispatch.looks:  # sets were put back or given back meanwhile: what was read may not know it
             return
-        self.fed += farm.add(task for _, task in rows if task.number not in ending)
+        self.fed += dispatch.add(task for _, task in rows if task.number not in ending)
         if rows:
-            farm.fed = rows[-1][0]
+            dispatch.fed = rows[-1][0]
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()

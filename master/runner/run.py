@@ -23,7 +23,7 @@ from ..desk.judging import Judges
 from ..disk_errors import is_full
 from ..dispatch import shortfall
 from ..dispatch.changes import Decision
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..dispatch.rules import Rules
 from ..dispatch.shortfall import Reason
 from ..earlier.decisions import decide_about_program, record_use
@@ -163,9 +163,9 @@ class Run:
         worker = self._keep_programs(session)
         address = listen_address(self.sweep, self._hosts(), self.options.by_hand)
         tls, fingerprint = session.tls() if address.tls else (None, "")
-        farm = await self._farm(store, decision)
+        dispatch = await self._dispatch(store, decision)
         judges = Judges(self.sweep.results, self.sweep.validate, hooks, await outdated(store, self.sweep.results))
-        desk = Desk(self._brief(worker), farm, store, judges, self.folder, self.progress.warn)
+        desk = Desk(self._brief(worker), dispatch, store, judges, self.folder, self.progress.warn)
         client = bundle.client_pyz()
         server = Server(Door(desk, session.secrets.session, worker, client, incoming).application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
@@ -246,24 +246,24 @@ class Run:
         """Digest of the program that clients were told to run: who was told of another one is of another session."""
         return hashlib.sha256(decision.parts.encode()).hexdigest()
 
-    async def _farm(self, store: Store, decision: Decision) -> Farm:
+    async def _dispatch(self, store: Store, decision: Decision) -> Dispatch:
         config = self.sweep.config
         rules = Rules(
             config.attempts, config.retry.attempts, config.ping, 0 if config.once else 1, self._stop_after,
             config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
-        farm = Farm(rules, *await store.next_ids())
-        farm.program = decision.program
+        dispatch = Dispatch(rules, *await store.next_ids())
+        dispatch.program = decision.program
         now = time.monotonic()
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
             # It may be at work since before the crash: it is waited for at the end like one that asked us for work.
-            farm.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
+            dispatch.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
         for ticket, task in await store.live():
-            ticket.word, ticket.leased = now, bool((c := farm.clients.get(ticket.client)) and c.pings)
-            if ticket.program == farm.program:
-                farm.restore(task, ticket)
-        return farm
+            ticket.word, ticket.leased = now, bool((c := dispatch.clients.get(ticket.client)) and c.pings)
+            if ticket.program == dispatch.program:
+                dispatch.restore(task, ticket)
+        return dispatch
 
     def _stop_after(self, failed: int, total: int) -> bool:
         """Whether so many failed sets end the sweep; a share counts once all sets are known."""
@@ -390,7 +390,7 @@ class Run:
 
     def _picture(self, desk: Desk, fleet: Fleet) -> Callable[[], dict[str, Any]]:
         """How the sweep stands, for the terminal."""
-        picture = Picture(self.sweep.name, desk.farm, time.time() - desk.clock(), time.time())
+        picture = Picture(self.sweep.name, desk.dispatch, time.time() - desk.clock(), time.time())
         picture.fleet = fleet
         return lambda: picture.draw(desk.clock())
 
@@ -424,20 +424,20 @@ class Run:
                 if task.done():
                     task.result()  # also an error in the parameters
             await feeding.feed()
-            if desk.farm.waiting and not desk.farm.draining:
+            if desk.dispatch.waiting and not desk.dispatch.draining:
                 fleet.start()
             gathering.add(desk.arrivals.take_accepted())
-            self.progress.update(desk.farm)
-            if desk.farm.over and desk.arrivals.is_idle and (fleet.all_tried() or not self.options.try_all_hosts):
+            self.progress.update(desk.dispatch)
+            if desk.dispatch.over and desk.arrivals.is_idle and (fleet.all_tried() or not self.options.try_all_hosts):
                 desk.wake_idle()
                 return ""
-            if (error := fleet.stranded()):
+            if error := fleet.stranded():
                 if error.what.startswith(NOTHING_RUNS):
                     raise error
                 desk.shortfall.note(error.what)
                 await desk.stop()
                 return error.what
-            standing.note(desk.farm, fleet.faults)
+            standing.note(desk.dispatch, fleet.faults)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(desk.moved.wait(), TICK)
 
@@ -456,14 +456,14 @@ class Run:
             gap, last = time.monotonic() - last, time.monotonic()
             if gap > STOPPED:
                 log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
-                desk.farm.forgive(gap)
+                desk.dispatch.forgive(gap)
             await desk.tick()
 
     # -- after
 
     async def _leave(self, desk: Desk, fleet: Fleet, tables: asyncio.Task[Statistics] | None) -> None:
         """The disk takes nothing more, and the run was told twice to end: clients hear the end all the same."""
-        desk.farm.stop()
+        desk.dispatch.stop()
         desk.wake_idle()
         if tables:
             tables.cancel()
@@ -475,7 +475,7 @@ class Run:
         """Go on answering until all have heard the end, then wait for those that we started to be gone."""
         begun = time.monotonic()
         while (passed := time.monotonic() - begun) < BYE_MOST:
-            clients = list(desk.farm.clients.values())
+            clients = list(desk.dispatch.clients.values())
             told = passed >= TOLD_MOST or (passed >= TOLD_LEAST and all(c.told or c.gone for c in clients))
             if fleet.all_gone() and (told or fleet.alone()):
                 break

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..disk_errors import reason
 from ..dispatch.black_holes import Trust
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..errors import HostBenched, LaunchError
 from ..logs import Nagging
 from ..session.run_folder import Folder, anchor_of, private_write
@@ -26,9 +26,9 @@ class Standing:
         self._written: dict[str, str] | None = None
         self._nagging = Nagging(log)
 
-    def note(self, farm: Farm, faults: Mapping[str, LaunchError]) -> None:
+    def note(self, dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> None:
         """Remember how things stand now."""
-        standing = of(farm, faults)
+        standing = of(dispatch, faults)
         if standing != self._written:
             self._write(standing)
 
@@ -40,26 +40,26 @@ class Standing:
             self._nagging.say(f"{FILE} cannot be written: {reason(error)}")
 
 
-def of(farm: Farm, faults: Mapping[str, LaunchError]) -> dict[str, str]:
+def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
-    down = {host: error for host, error in faults.items() if host not in farm.hosts}
+    down = {host: error for host, error in faults.items() if host not in dispatch.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
-    found |= dict.fromkeys(farm.loaded, "is loaded by others")
-    found |= dict.fromkeys(farm.on_trial - down.keys(), "is on trial: its clients did not stay before")
-    found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in farm.aside.items()}
-    doubted = [(h, record) for h, record in farm.guard.records.items() if record.trust is not Trust.TRUSTED]
+    found |= dict.fromkeys(dispatch.loaded, "is loaded by others")
+    found |= dict.fromkeys(dispatch.on_trial - down.keys(), "is on trial: its clients did not stay before")
+    found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in dispatch.aside.items()}
+    doubted = [(h, record) for h, record in dispatch.guard.records.items() if record.trust is not Trust.TRUSTED]
     for host, record in doubted:
-        if host in farm.aside:
+        if host in dispatch.aside:
             continue
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
         else:
             found[host] = "is under suspicion, its last tasks failed; others try them first"
-    if farm.draining:
+    if dispatch.draining:
         found[""] = "the run ends: nothing more is handed out"
-    elif farm.paused:
+    elif dispatch.paused:
         found[""] = "the sweep is paused: `spe resume` goes on"
-    elif not farm.hosts and not farm.strangers and not farm.aside:
+    elif not dispatch.hosts and not dispatch.strangers and not dispatch.aside:
         found[""] = "no host is up yet"
     return found
 

@@ -1,6 +1,6 @@
 """The one document that says how a sweep stands: what /stream sends, and the page and the terminal show.
 
-Made from the farm's memory alone, without a question to the store. What is unknown is left out, never null
+Made from the dispatch's memory alone, without a question to the store. What is unknown is left out, never null
 (patch.py says why). docs/page.md describes every key.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..dispatch.black_holes import Trust
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..errors import HostBenched, LaunchError
 from ..model import Client, Host, TaskState, Ticket
 from . import forecast
@@ -33,17 +33,17 @@ class Hosts(Protocol):
 
 
 class Picture:
-    """Draws the document; `epoch` is added to the farm's times to make them seconds since 1970."""
+    """Draws the document; `epoch` is added to the dispatch's times to make them seconds since 1970."""
 
-    def __init__(self, name: str, farm: Farm, epoch: float, began: float) -> None:
-        self.name, self.farm, self.epoch, self.began = name, farm, epoch, began
+    def __init__(self, name: str, dispatch: Dispatch, epoch: float, began: float) -> None:
+        self.name, self.dispatch, self.epoch, self.began = name, dispatch, epoch, began
         self.fleet: Hosts | None = None
 
     def draw(self, now: float) -> dict[str, Any]:
-        """How things stand; `now` is of the farm's clock."""
-        out = list(self.farm.begun())
+        """How things stand; `now` is of the dispatch's clock."""
+        out = list(self.dispatch.begun())
         clients: dict[str, list[Client]] = defaultdict(list)
-        for client in self.farm.clients.values():
+        for client in self.dispatch.clients.values():
             clients[client.host].append(client)
         busy = Counter(ticket.host for ticket in out)
         return {
@@ -52,7 +52,7 @@ class Picture:
             "tickets": {str(ticket.id): self._ticket(ticket) for ticket in out},
             "failures": {
                 str(f.task): {"reason": f.reason, "host": f.host, "time": self._unix(f.time), "final": f.final}
-                for f in self.farm.tally.failures.values()
+                for f in self.dispatch.tally.failures.values()
             },
         }
 
@@ -62,16 +62,16 @@ class Picture:
     # -- the sweep
 
     def _sweep(self, now: float, out: Sequence[Ticket]) -> dict[str, Any]:
-        farm = self.farm
+        dispatch = self.dispatch
         counted = self._counts()
-        slots = sum(max(1, client.slots // farm.rules.cores) for client in farm.present())
-        first = min((client.since for client in farm.clients.values()), default=now)
-        ended, span = farm.tally.recent(now, first)
+        slots = sum(max(1, client.slots // dispatch.rules.cores) for client in dispatch.present())
+        first = min((client.since for client in dispatch.clients.values()), default=now)
+        ended, span = dispatch.tally.recent(now, first)
         sweep: dict[str, Any] = {
             "name": self.name, "state": self._state(), **counted, "rate": float(f"{ended / span:.3g}"),
-            "slots": slots, "began": round(self.began, 2), "paused": farm.paused,
+            "slots": slots, "began": round(self.began, 2), "paused": dispatch.paused,
         }  # fmt: skip
-        left = forecast.left(counted["waiting"] + counted["running"], ended, span, farm.walls, slots)
+        left = forecast.left(counted["waiting"] + counted["running"], ended, span, dispatch.walls, slots)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
@@ -80,30 +80,30 @@ class Picture:
         return sweep
 
     def _state(self) -> str:
-        if self.farm.over:
+        if self.dispatch.over:
             return "over"
-        if self.farm.draining:
+        if self.dispatch.draining:
             return "draining"
-        return "paused" if self.farm.paused else "running"
+        return "paused" if self.dispatch.paused else "running"
 
     def _counts(self) -> dict[str, int]:
-        farm, state = self.farm, self.farm.in_state
-        done, failed = farm.done_before + state[TaskState.DONE], farm.failed_before + state[TaskState.FAILED]
-        cancelled = farm.cancelled_before + state[TaskState.CANCELLED]
-        running, ended = farm.with_slot, done + failed + cancelled
+        dispatch, state = self.dispatch, self.dispatch.in_state
+        done, failed = dispatch.done_before + state[TaskState.DONE], dispatch.failed_before + state[TaskState.FAILED]
+        cancelled = dispatch.cancelled_before + state[TaskState.CANCELLED]
+        running, ended = dispatch.with_slot, done + failed + cancelled
         # What lies at clients for later waits, too. 0: the sets are being counted.
-        undone = farm.total - ended if farm.total else state[TaskState.WAITING] + farm.running
+        undone = dispatch.total - ended if dispatch.total else state[TaskState.WAITING] + dispatch.running
         counted = {"waiting": max(0, undone - running), "running": running, "done": done, "failed": failed}
-        return {**counted, "cancelled": cancelled, "total": farm.total or ended + undone}
+        return {**counted, "cancelled": cancelled, "total": dispatch.total or ended + undone}
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
         """Seconds of programs by seconds of slots, of this run, on hosts whose slots are known."""
-        named = {client.host for client in self.farm.clients.values()}
-        worked = sum(work.seconds for host, work in self.farm.tally.hosts.items() if host in named)
+        named = {client.host for client in self.dispatch.clients.values()}
+        worked = sum(work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
         worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
-        cores = self.farm.rules.cores
+        cores = self.dispatch.rules.cores
         there = sum(
-            max(1, c.slots // cores) * ((c.word if c.gone else now) - c.since) for c in self.farm.clients.values()
+            max(1, c.slots // cores) * ((c.word if c.gone else now) - c.since) for c in self.dispatch.clients.values()
         )
         return min(1.0, worked / there) if there > 1.0 else None
 
@@ -111,17 +111,17 @@ class Picture:
 
     def _names(self, clients: Mapping[str, object], busy: Mapping[str, int]) -> list[str]:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
-        return list(dict.fromkeys([*expected, *clients, *self.farm.strangers, *busy]))
+        return list(dict.fromkeys([*expected, *clients, *self.dispatch.strangers, *busy]))
 
     def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
-        work, asked = self.farm.tally.hosts.get(name), self.farm.strangers.get(name)
+        work, asked = self.dispatch.tally.hosts.get(name), self.dispatch.strangers.get(name)
         present = [client for client in clients if not client.gone]
         state, why = self._standing(name, clients, present)
         if state == "starting" and (running or asked is not None):  # it came by itself, and did not register
             state = "up" if running or (asked is not None and now - asked < SILENCE) else "gone"
         host: dict[str, Any] = {
             "state": state,
-            "slots": sum(max(1, client.slots // self.farm.rules.cores) for client in present),
+            "slots": sum(max(1, client.slots // self.dispatch.rules.cores) for client in present),
             "running": running,
             "done": work.done if work else 0,
             "failed": work.failed if work else 0,
@@ -141,28 +141,28 @@ class Picture:
     def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
         """In one word, and where that is worth a sentence, why."""
         fault = self.fleet.faults.get(name) if self.fleet else None
-        aside = self.farm.aside.get(name)
+        aside = self.dispatch.aside.get(name)
         if aside and clients:
             return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
         if not present:
-            if name in self.farm.aside:
-                return self.farm.aside[name].value, "by hand; no client of ours is there"
+            if name in self.dispatch.aside:
+                return self.dispatch.aside[name].value, "by hand; no client of ours is there"
             if fault:
                 return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
             return ("gone", "") if clients else ("starting", "")
         if all(client.suspect for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
-        record = self.farm.guard.records.get(name)
+        record = self.dispatch.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"
         if record and record.trust is Trust.SUSPECTED:
             return "up", "its last tasks failed; others try them first"
-        if name in self.farm.on_trial:
+        if name in self.dispatch.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
-        return "up", "is loaded by others, it gets no work now" if name in self.farm.loaded else ""
+        return "up", "is loaded by others, it gets no work now" if name in self.dispatch.loaded else ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
-        task = self.farm.tasks.get(ticket.task)
+        task = self.dispatch.tasks.get(ticket.task)
         shown: dict[str, Any] = {"task": ticket.task, "host": ticket.host}
         shown["copy"] = bool(task and task.tickets and task.tickets[0] != ticket.id)
         if ticket.begun or ticket.issued:  # one of before a restart of the master has none

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..dispatch.dispatch import Farm
+from ..dispatch.dispatch import Dispatch
 from ..errors import LaunchError
 from ..model import TaskState
 from ..sweep.program_change import ProgramChange
@@ -75,11 +75,11 @@ class Progress:
         else:
             self.line(sets)
 
-    def update(self, farm: Farm) -> None:
-        """The farm has moved."""
+    def update(self, dispatch: Dispatch) -> None:
+        """The dispatch has moved."""
         if self._screen:
             self._show()
-        elif time.monotonic() >= self._next_line and (text := self._numbers(farm)) != self._shown:
+        elif time.monotonic() >= self._next_line and (text := self._numbers(dispatch)) != self._shown:
             self._next_line = time.monotonic() + PLAIN_PAUSE
             self._shown = text
             self.line(text)
@@ -91,14 +91,14 @@ class Progress:
             took = time.monotonic() - begun
             self._next_picture = begun + max(LIVE_PAUSE, SHARE * took)
 
-    def _numbers(self, farm: Farm) -> str:
+    def _numbers(self, dispatch: Dispatch) -> str:
         total, done, failed = self._planned or (0, 0, 0)
-        done += farm.in_state[TaskState.DONE]
-        failed += farm.in_state[TaskState.FAILED]
-        hosts = len({*farm.hosts, *farm.strangers})
-        text = f"{done} done, {farm.with_slot} running"
+        done += dispatch.in_state[TaskState.DONE]
+        failed += dispatch.in_state[TaskState.FAILED]
+        hosts = len({*dispatch.hosts, *dispatch.strangers})
+        text = f"{done} done, {dispatch.with_slot} running"
         text += f", {failed} failed" if failed else ""
-        text += f", {cancelled} cancelled" if (cancelled := farm.in_state[TaskState.CANCELLED]) else ""
+        text += f", {cancelled} cancelled" if (cancelled := dispatch.in_state[TaskState.CANCELLED]) else ""
         text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"
         return f"{text}, of {total}" if total else text
 

@@ -1,6 +1,6 @@
 """The store: runs/<name>/sweep.db, the truth about a sweep: which sets there are, and what is known of a run.
 
-What the farm decides is written by writes.py, how it comes to the disk is writer.py's business. Reading for people
+What the dispatch decides is written by writes.py, how it comes to the disk is writer.py's business. Reading for people
 (status, show, tables) is in reader.py.
 """
 
@@ -217,8 +217,14 @@ class Store:
         table = schema.tasks
         query = (
             select(
-                table.c.position, table.c.number, table.c.parameters, table.c.attempts, table.c.lost, table.c.faults,
-                table.c.key, _REDONE,
+                table.c.position,
+                table.c.number,
+                table.c.parameters,
+                table.c.attempts,
+                table.c.lost,
+                table.c.faults,
+                table.c.key,
+                _REDONE,
             )
             .where(text("state = 'waiting'"), table.c.plan == self.plan, table.c.position > after)
             .order_by(table.c.position)
@@ -308,7 +314,7 @@ class Store:
         return await self.call(lambda c: (int(c.execute(ticket).scalar_one()), int(c.execute(client).scalar_one())))
 
     async def find(self, ticket_id: int) -> tuple[Ticket, Task] | None:
-        """A ticket that the farm does not hold, with its task as it is now."""
+        """A ticket that the dispatch does not hold, with its task as it is now."""
         query = _tickets_with_tasks().where(schema.tickets.c.id == ticket_id)
         row = await self.call(lambda connection: connection.execute(query).first())
         return self._pair(row) if row else None
@@ -325,7 +331,7 @@ class Store:
         return [self._pair(row) for row in rows]
 
     def _pair(self, row: Any) -> tuple[Ticket, Task]:
-        # The farm moves the task to running when it takes a live ticket back. Whether it is one of today's sets is
+        # The dispatch moves the task to running when it takes a live ticket back. Whether it is one of today's sets is
         # known only of those that the present reading has come to.
         values, faults = json.loads(row.parameters), _faults(row.faults)
         task = Task(

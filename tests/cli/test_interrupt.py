@@ -131,12 +131,12 @@ def test_a_setup_that_fails_is_told_with_its_last_words_and_exit_3(bench: Bench)
 
 
 BROKEN = """
-from spe.dispatch.dispatch import Farm
+from spe.dispatch.dispatch import Dispatch
 
 def broken(self, now):
     raise RuntimeError("silence has no consequences any more")
 
-Farm.tick = broken
+Dispatch.tick = broken
 """
 
 

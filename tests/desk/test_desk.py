@@ -23,7 +23,7 @@ from spe.desk import desk as desk_module
 from spe.desk.desk import Brief, Desk
 from spe.desk.judging import Judges, Verdict
 from spe.dispatch.changes import Decision
-from spe.dispatch.dispatch import Farm
+from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
 from spe.dispatch.scheduler import lease
 from spe.earlier.extract_again import extract_again
@@ -69,11 +69,11 @@ class Office:
 
     def __init__(self, folder: Path, store: Store, next_ids: tuple[int, int], **rules: Any) -> None:
         self.folder, self.store, self.now = folder, store, 1000.0
-        self.farm = Farm(Rules(**rules), *next_ids)
+        self.dispatch = Dispatch(Rules(**rules), *next_ids)
         setup = Setup(True, True, 30, 180, 1, 0, 0, None)
         brief = Brief(setup, SPECS, self.work, key_of, lambda host, platform: None, lambda platform: None)
         self.judging = Judging(Hooks(folder, SPECS))
-        self.desk = Desk(brief, self.farm, store, self.judging, folder, clock=lambda: self.now)
+        self.desk = Desk(brief, self.dispatch, store, self.judging, folder, clock=lambda: self.now)
         self.spooled = 0
 
     def work(self, values: Mapping[str, str]) -> Work:
@@ -99,8 +99,8 @@ class Office:
         return asyncio.ensure_future(self.desk.complete(client, ticket, self.parts(y)))
 
     async def feed(self) -> None:
-        self.farm.add(task for _, task in await self.store.waiting(-1, 1000))
-        self.farm.more = False
+        self.dispatch.add(task for _, task in await self.store.waiting(-1, 1000))
+        self.dispatch.more = False
 
     def stored(self, sql: str) -> list[Any]:
         connection = sqlite3.connect(self.store.path)
@@ -184,7 +184,9 @@ def test_a_result_is_on_disk_when_it_is_accepted(tmp_path: Path) -> None:
                 (1, "a", "7", "files/1/out.bin", "h", 1)
             ]
             assert at.kept() == {"1/out.bin": b"\0\1"}
-            assert at.farm.over and at.desk.arrivals.take_accepted() == [1] and at.desk.arrivals.take_accepted() == []
+            assert (
+                at.dispatch.over and at.desk.arrivals.take_accepted() == [1] and at.desk.arrivals.take_accepted() == []
+            )
 
     asyncio.run(run())
 
@@ -255,8 +257,8 @@ def test_a_result_is_taken_although_its_task_was_given_up_while_it_was_looked_at
             at.judging.held["slow"].set()
             assert await answer == "accepted"
             assert at.stored("SELECT y FROM results") == [("slow",)]
-            assert (at.farm.in_state[TaskState.DONE], at.farm.in_state[TaskState.FAILED]) == (1, 0)
-            assert not at.farm.tasks and not at.farm.tickets
+            assert (at.dispatch.in_state[TaskState.DONE], at.dispatch.in_state[TaskState.FAILED]) == (1, 0)
+            assert not at.dispatch.tasks and not at.dispatch.tickets
 
     asyncio.run(run())
 
@@ -269,7 +271,7 @@ def test_a_fault_while_a_result_is_looked_at_does_not_keep_its_task_for_ever(tmp
             at.judging.fault = RuntimeError("a fault of ours")
             with pytest.raises(RuntimeError):
                 await at.bring(ticket)
-            assert at.farm.running == 0 and at.farm.tasks[1].attempts == 0
+            assert at.dispatch.running == 0 and at.dispatch.tasks[1].attempts == 0
             at.judging.fault = None
             assert await at.bring(ticket) == "accepted", "the same result, sent again"
             assert await at.take(client, 5) == [2]
@@ -296,7 +298,7 @@ def test_after_a_restart_late_words_about_old_tickets_mean_what_they_did(tmp_pat
             assert at.stored("SELECT state, attempts FROM tasks") == [("done", 1), ("waiting", 1), ("done", 1)]
             (four,) = await at.take(await at.client("h"), 5)
             assert four == 4 and await at.bring(four) == "accepted"
-            assert at.farm.over
+            assert at.dispatch.over
 
     asyncio.run(run())
 
@@ -359,10 +361,10 @@ def test_a_host_that_was_slow_and_not_lost_is_not_counted_as_lost_by_the_next_ma
             await at.desk.tick()
             assert at.stored("SELECT lost FROM tasks") == [(1,)]
         async with office(tmp_path, "a") as at:
-            at.farm.register(at.now, "h", "", 1, True)
+            at.dispatch.register(at.now, "h", "", 1, True)
             for old, task in await at.store.live() or [await at.store.find(ticket)]:
                 old.leased = True  # as the run does for a client that pings
-                at.farm.restore(task, old)
+                at.dispatch.restore(task, old)
             assert await at.desk.ping(client, [ticket], 0) == []
             assert at.stored("SELECT lost FROM tasks") == [(0,)]
 
@@ -380,12 +382,12 @@ def test_what_is_given_to_a_client_that_hangs_up_meanwhile_waits_again_at_once_a
     async def run() -> None:
         async with office(tmp_path, "a", "b") as at:
             gone, other = await at.client("gone"), await at.client("other")
-            given = await at.desk.tasks(gone, 2, 0, lambda: at.farm.running == 0)
-            assert given == [] and at.farm.running == 0
+            given = await at.desk.tasks(gone, 2, 0, lambda: at.dispatch.running == 0)
+            assert given == [] and at.dispatch.running == 0
             assert at.stored("SELECT state FROM tickets") == [("expired",)] * 2
             assert len(await at.take(other, 2)) == 2
             assert at.stored("SELECT lost, attempts FROM tasks") == [(0, 0)] * 2
-            assert not at.farm.clients_to_call(), "it has nothing that it could be told of"
+            assert not at.dispatch.clients_to_call(), "it has nothing that it could be told of"
 
     asyncio.run(run())
 
@@ -397,7 +399,7 @@ def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp
             held = asks(at, other)
             await until(lambda: at.desk._idle, "the request is held")
             await at.feed()
-            assert await at.desk.tasks(gone, 1, 0, lambda: at.farm.running == 0) == []
+            assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.running == 0) == []
             (record,) = await asyncio.wait_for(held, 20)
             assert record.task.number == 1 and record.ticket.client == other
 
@@ -478,7 +480,7 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
             await until(lambda: at.desk._held_pings, "the ping is held")
             assert await at.bring(first) == "accepted"
             assert await asyncio.wait_for(held, 20) == [second]
-            assert not at.desk._held_pings and not at.farm.clients_to_call()
+            assert not at.desk._held_pings and not at.dispatch.clients_to_call()
 
     asyncio.run(run())
 
@@ -520,7 +522,7 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             await until(lambda: at.desk._held_pings, "the ping is held")
             at.now += LATER
             await at.desk.tick()
-            assert at.farm.tickets[ticket].state is TicketState.LOST
+            assert at.dispatch.tickets[ticket].state is TicketState.LOST
             assert await asyncio.wait_for(held, 20) == []
             assert await at.desk.ping(client, [ticket], 0) == []
             assert at.stored("SELECT state FROM tickets") == [("issued",)], "the store knows it too"
@@ -645,7 +647,7 @@ def test_an_idle_client_that_pings_while_at_work_is_not_held_longer_than_it_woul
         folder = tmp_path / f"{ping}{pings}{len(query)}"
         folder.mkdir()
         async with office(folder, "a", ping=ping, **rules) as at:
-            client = at.farm.register(at.now, "h", "", 1, pings)
+            client = at.dispatch.register(at.now, "h", "", 1, pings)
             return at.desk._longest(client, query.get("load"))
 
     assert asyncio.run(held_for(1, True)) < lease(1) / 2
@@ -670,7 +672,7 @@ def test_an_input_file_that_went_with_its_sweep_is_no_fault_of_a_set(tmp_path: P
                 (tmp_path / "runs").rename(tmp_path / "elsewhere")
             assert await at.desk.tasks(client, 1, 0, lambda: True) == []
             assert at.stored("SELECT state FROM tasks") == [("waiting",) if moved else ("failed",)]
-            assert at.farm.draining == moved
+            assert at.dispatch.draining == moved
             folder.let_go()
 
     asyncio.run(run())

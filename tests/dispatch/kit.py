@@ -1,4 +1,4 @@
-"""A farm in memory with a replay of what it told the store; waiting for a condition."""
+"""A dispatch in memory with a replay of what it told the store; waiting for a condition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spe.dispatch.changes import (
     TicketEnded,
     TicketIssued,
 )
-from spe.dispatch.dispatch import Farm
+from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
 from spe.model import Failure, Output, Task, TaskState, Ticket, TicketState, Usage
 
@@ -25,22 +25,22 @@ OUT = (Output("x", "1"),)
 NO_USAGE = Usage()
 
 
-def make_farm(tasks: int = 1, **rules: object) -> Farm:
-    """A farm of which the store has no more tasks than these."""
-    farm = Farm(Rules(**rules))  # type: ignore[arg-type]
-    farm.add(Task(number, {}) for number in range(1, tasks + 1))
-    farm.more = False
-    return farm
+def make_dispatch(tasks: int = 1, **rules: object) -> Dispatch:
+    """A dispatch of which the store has no more tasks than these."""
+    dispatch = Dispatch(Rules(**rules))  # type: ignore[arg-type]
+    dispatch.add(Task(number, {}) for number in range(1, tasks + 1))
+    dispatch.more = False
+    return dispatch
 
 
-def reasons(farm: Farm) -> list[str]:
+def reasons(dispatch: Dispatch) -> list[str]:
     """Why tasks have failed, of the changes that were not taken yet."""
-    return [c.reason for c in farm.changes if isinstance(c, TaskMoved) and c.state is TaskState.FAILED]
+    return [c.reason for c in dispatch.changes if isinstance(c, TaskMoved) and c.state is TaskState.FAILED]
 
 
-def outcomes(farm: Farm) -> dict[int, TaskMoved]:
+def outcomes(dispatch: Dispatch) -> dict[int, TaskMoved]:
     """The last that the store was told of each task."""
-    return {c.number: c for c in farm.changes if isinstance(c, TaskMoved)}
+    return {c.number: c for c in dispatch.changes if isinstance(c, TaskMoved)}
 
 
 class Replay:
@@ -86,9 +86,9 @@ class Replay:
             assert self.tickets[change.ticket] is TicketState.ACCEPTED
 
 
-def take(farm: Farm, client: str, count: int = 1, now: float = 0.0) -> list[Ticket]:
+def take(dispatch: Dispatch, client: str, count: int = 1, now: float = 0.0) -> list[Ticket]:
     """Tickets for this client."""
-    return farm.take(now, client, count)
+    return dispatch.take(now, client, count)
 
 
 async def until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:

@@ -48,9 +48,15 @@ class Served:
         self.page.acts.yard, self.page.acts.stop, self.page.acts.say = self.yard, self.stopped.append, self.said.append
 
     def picture(self) -> tuple[Any, ...]:
-        farm = self.at.farm
+        dispatch = self.at.dispatch
         stored = self.at.stored("SELECT number, state FROM tasks") + self.at.stored("SELECT key, value FROM meta")
-        here = (farm.paused, dict(farm.aside), farm.draining, sorted(farm.in_state.items()), list(farm.waiting))
+        here = (
+            dispatch.paused,
+            dict(dispatch.aside),
+            dispatch.draining,
+            sorted(dispatch.in_state.items()),
+            list(dispatch.waiting),
+        )
         return (*here, stored, list(self.yard.told), list(self.stopped), list(self.said))
 
     async def post(self, path: str, token: str | None, body: object) -> tuple[int, str]:
@@ -93,7 +99,9 @@ async def _try_all(here: Served) -> None:
         for token in (None, "wrong", READ):
             assert (await here.post("ask", token, asked))[0] == 403
     assert not here.at.desk.orders.due("1") and here.picture() == before
-    assert (await here.post("act", ACT, {"do": "pause"}))[0] == 200 and here.at.farm.paused, "with the right one it is"
+    assert (await here.post("act", ACT, {"do": "pause"}))[0] == 200 and here.at.dispatch.paused, (
+        "with the right one it is"
+    )
 
 
 def test_the_token_for_reading_gives_no_right_to_any_act(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dispatch.kit import BROKEN, NO_USAGE, OUT, make_farm
+from dispatch.kit import BROKEN, NO_USAGE, OUT, make_dispatch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from spe.desk.events import REMEMBERED, Events
-from spe.dispatch.dispatch import Farm
+from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.tally import BARS, NEWEST, Tally
 from spe.model import Usage
 from spe.state import forecast as outlook
@@ -44,16 +44,16 @@ def test_patches_mean_what_the_standard_says() -> None:
     assert apply({"e": 1}, {"a": 1, "e": None}) == {"a": 1}
 
 
-def picture(farm: Farm) -> Picture:
-    return Picture("pi", farm, 1_000_000.0, 1_000_000.0)
+def picture(dispatch: Dispatch) -> Picture:
+    return Picture("pi", dispatch, 1_000_000.0, 1_000_000.0)
 
 
 def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
-    farm = make_farm(5, ping=0)
-    farm.total, farm.done_before = 7, 2
-    client = farm.register(100.0, "h1", "linux-x86_64", 2, True)
-    one, two = farm.take(101.0, client.id, 2)
-    shown = picture(farm).draw(102.0)
+    dispatch = make_dispatch(5, ping=0)
+    dispatch.total, dispatch.done_before = 7, 2
+    client = dispatch.register(100.0, "h1", "linux-x86_64", 2, True)
+    one, two = dispatch.take(101.0, client.id, 2)
+    shown = picture(dispatch).draw(102.0)
     assert shown["sweep"]["state"] == "running"
     counted = {key: shown["sweep"][key] for key in ("waiting", "running", "done", "failed", "total", "slots")}
     assert counted == {"waiting": 3, "running": 2, "done": 2, "failed": 0, "total": 7, "slots": 2}
@@ -61,9 +61,9 @@ def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
     assert shown["tickets"][str(one.id)] == {"task": 1, "host": "h1", "copy": False, "began": 1_000_101.0}
     host = shown["hosts"]["h1"]
     assert (host["state"], host["slots"], host["running"], host["word"]) == ("up", 2, 2, 1_000_100)
-    assert farm.arrive(103.0, one.id) and farm.accept(one.id, OUT, Usage(wall=2.0))
-    farm.fail(104.0, two.id, BROKEN, NO_USAGE)
-    shown = picture(farm).draw(105.0)
+    assert dispatch.arrive(103.0, one.id) and dispatch.accept(one.id, OUT, Usage(wall=2.0))
+    dispatch.fail(104.0, two.id, BROKEN, NO_USAGE)
+    shown = picture(dispatch).draw(105.0)
     assert shown["hosts"]["h1"]["done"] == 1 and shown["hosts"]["h1"]["failed"] == 1
     failure = {"reason": "exit code 1", "host": "h1", "time": 1_000_104.0, "final": False}
     assert shown["failures"] == {"2": failure}
@@ -71,46 +71,46 @@ def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
 
 
 def test_what_lies_at_a_client_for_later_does_not_run() -> None:
-    farm = make_farm(400, ping=30.0)
-    farm.more = True
-    client = farm.register(0.0, "h1", "linux-x86_64", 1, True)
-    (first,) = farm.take(0.0, client.id, 1)
-    farm.arrive(1.0, first.id)
-    farm.accept(first.id, OUT, Usage(wall=1.0))
-    tickets = farm.take(1.0, client.id, 4, ahead=3)
+    dispatch = make_dispatch(400, ping=30.0)
+    dispatch.more = True
+    client = dispatch.register(0.0, "h1", "linux-x86_64", 1, True)
+    (first,) = dispatch.take(0.0, client.id, 1)
+    dispatch.arrive(1.0, first.id)
+    dispatch.accept(first.id, OUT, Usage(wall=1.0))
+    tickets = dispatch.take(1.0, client.id, 4, ahead=3)
     assert len(tickets) == 4
-    shown = picture(farm).draw(2.0)
+    shown = picture(dispatch).draw(2.0)
     assert list(shown["tickets"]) == [str(tickets[0].id)]
     assert [shown["sweep"][key] for key in ("running", "waiting", "done", "total")] == [1, 398, 1, 400]
     assert shown["hosts"]["h1"]["running"] == 1
-    farm.total = 1000
-    assert [picture(farm).draw(2.0)["sweep"][key] for key in ("running", "waiting")] == [1, 998]
+    dispatch.total = 1000
+    assert [picture(dispatch).draw(2.0)["sweep"][key] for key in ("running", "waiting")] == [1, 998]
 
 
 def test_a_client_that_did_not_register_is_shown_by_its_address() -> None:
-    farm = make_farm(5)
-    one, two = farm.take(100.0, "", 2, address="10.0.0.7")
-    farm.take(101.0, "", 1, address="10.0.0.8")
-    shown = picture(farm).draw(102.0)["hosts"]
+    dispatch = make_dispatch(5)
+    one, two = dispatch.take(100.0, "", 2, address="10.0.0.7")
+    dispatch.take(101.0, "", 1, address="10.0.0.8")
+    shown = picture(dispatch).draw(102.0)["hosts"]
     assert {name: (host["state"], host["running"]) for name, host in shown.items()} == {
         "10.0.0.7": ("up", 2), "10.0.0.8": ("up", 1),
     }  # fmt: skip
     assert shown["10.0.0.7"]["word"] == 1_000_100
     for ticket in (one, two):
-        assert farm.arrive(103.0, ticket.id) and farm.accept(ticket.id, OUT, Usage(wall=2.0))
-    document = picture(farm).draw(200.0)
+        assert dispatch.arrive(103.0, ticket.id) and dispatch.accept(ticket.id, OUT, Usage(wall=2.0))
+    document = picture(dispatch).draw(200.0)
     assert (document["hosts"]["10.0.0.7"]["state"], document["hosts"]["10.0.0.7"]["done"]) == ("gone", 2)
     assert document["hosts"]["10.0.0.8"]["state"] == "up", "it still has something to do"
     assert "efficiency" not in document["sweep"], "nobody knows how many slots there were"
 
 
 def test_of_what_fails_at_one_address_the_guard_blames_no_other() -> None:
-    farm = make_farm(20)
+    dispatch = make_dispatch(20)
     for now in range(8):
-        for ticket in farm.take(float(now), "", 1, address="10.0.0.7"):
-            farm.fail(float(now), ticket.id, BROKEN, NO_USAGE)
-    assert set(farm.guard.records) >= {"10.0.0.7"} and "" not in farm.guard.records
-    assert not farm.guard.record("10.0.0.8").streak and farm.guard.record("10.0.0.7").streak
+        for ticket in dispatch.take(float(now), "", 1, address="10.0.0.7"):
+            dispatch.fail(float(now), ticket.id, BROKEN, NO_USAGE)
+    assert set(dispatch.guard.records) >= {"10.0.0.7"} and "" not in dispatch.guard.records
+    assert not dispatch.guard.record("10.0.0.8").streak and dispatch.guard.record("10.0.0.7").streak
 
 
 def test_a_failure_that_was_mended_is_no_longer_told_and_only_the_newest_are() -> None:

@@ -31,7 +31,7 @@ texts = st.sampled_from([b"", b"a", b"b"])
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Change]:
-    """What a farm might say: a ticket is issued before it ends, a client came before it left."""
+    """What a dispatch might say: a ticket is issued before it ends, a client came before it left."""
     changes: list[Change] = [ClientCame("1", "h", "", 2, True)]
     issued: list[int] = []
     for _ in range(draw(st.integers(1, 25))):

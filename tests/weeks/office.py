@@ -1,4 +1,4 @@
-"""A master and pretend clients in one process: the real store, farm, desk, feeding and judges, without HTTP and SSH.
+"""A master and pretend clients in one process: real store, dispatch, desk, feeding and judges, without HTTP and SSH.
 
 All that the weeks in memory know of spe's inside is in this file. What a master does between its start and its end is
 done here as `Run._with_store` does it, with the parts that it makes for itself.
@@ -170,11 +170,11 @@ class Master:
         await place_left_over(self.store, folder)
         shutil.rmtree(folder / "incoming", ignore_errors=True)
         worker = run._keep_programs(self.session)
-        self.farm = await run._farm(self.store, decision)
+        self.dispatch = await run._dispatch(self.store, decision)
         self.hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
         old = await outdated(self.store, sweep.results)
         judges = Judges(sweep.results, sweep.validate, self.hooks, old)
-        self.desk = Desk(run._brief(worker), self.farm, self.store, judges, folder, lambda _: None, self.clock)
+        self.desk = Desk(run._brief(worker), self.dispatch, self.store, judges, folder, lambda _: None, self.clock)
         self.acts = Acts(self.desk)
         self.progress, self.missing = progress, mode == MISSING
         self.feeding = Feeding(sweep, self.desk, progress, decision, self._renew)
@@ -186,7 +186,7 @@ class Master:
         return await decide_about_missing(self.store, self.progress, self.missing)
 
     async def feed(self) -> None:
-        while self.farm.more and len(self.farm.waiting) < 1000:
+        while self.dispatch.more and len(self.dispatch.waiting) < 1000:
             await self.feeding.feed()
 
     # -- what clients do

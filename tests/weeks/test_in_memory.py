@@ -134,7 +134,7 @@ class Weeks(RuleBasedStateMachine):
         assert self.master
         self.clients.append(self.do(self.master.register(f"host{len(self.clients)}")))
 
-    @precondition(lambda self: self.master is not None and len(self.master.farm.clients) < MOST_CLIENTS)
+    @precondition(lambda self: self.master is not None and len(self.master.dispatch.clients) < MOST_CLIENTS)
     @rule()
     def a_client_comes(self) -> None:
         self._come()
@@ -251,7 +251,7 @@ class Weeks(RuleBasedStateMachine):
     def somebody_cancels(self, which: int) -> None:
         assert self.master
         number = which % max(1, len(self.oracle.numbers)) + 1
-        if number in self.accepted or self.master.farm.draining:
+        if number in self.accepted or self.master.dispatch.draining:
             return
         try:
             said = self.do(self.master.acts.do({"do": "cancel", "tasks": [number]}))
@@ -297,10 +297,10 @@ class Weeks(RuleBasedStateMachine):
         and bring what they have when nobody expects it."""
         assert self.master
         silent = self.held[:late]
-        farm = self.master.farm
+        dispatch = self.master.dispatch
         ours = self.master.session.secrets.session
         for _ in range(200):
-            if farm.over:
+            if dispatch.over:
                 break
             mine = [one for one in self.held if one.session == ours and one not in silent]
             self.held = [one for one in self.held if one not in mine]
@@ -311,8 +311,8 @@ class Weeks(RuleBasedStateMachine):
             if not any(one.session == ours and one not in silent for one in self.held):
                 self.master.shift += 200  # those that hold something never say a word again
                 self.do(self.master.desk.tick())
-        assert farm.over, "the run does not come to its end"
-        complete = not farm.draining
+        assert dispatch.over, "the run does not come to its end"
+        complete = not dispatch.draining
         self.do(self.master.end())
         self._check(self._code(), complete)
 
