@@ -11,7 +11,7 @@ import time
 from typing import Any, Callable
 
 from . import exits, log
-from .host import entrust
+from .host import passed_folders
 from .host.own_folder import Base
 from .machine import process_tree
 from .machine.bounded import HOME_TIME, within
@@ -40,7 +40,7 @@ def guarded(
     client = os.fork()
     if not client:
         ours.close()
-        base.entrust = lambda: entrust.send(theirs, base.name, (base.above, base.folder))
+        base.made = lambda: passed_folders.send(theirs, base.name, (base.above, base.folder))
         os._exit(_work(work))
     theirs.close()
     for number in SIGNALS:
@@ -66,7 +66,7 @@ def guarded(
 
 def _inherit(base: Base, sock: socket.socket) -> None:
     """Take over the folders that the client had opened."""
-    found = entrust.received(sock)
+    found = passed_folders.received(sock)
     if found is not None:
         base.name, (base.above, base.folder) = found
 

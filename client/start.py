@@ -24,8 +24,8 @@ from .loop.sending import Senders
 from .loop.threads import Asker, Pinger
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
+from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
-from .task.terms import Terms
 from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
 from .wire.lease import Moment, Trust
@@ -170,8 +170,8 @@ class Client:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         trust = Trust(every)
         keep_files_to_ourselves()
-        terms = Terms(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
-        hands = Hands(slots, terms, trust)
+        settings = Settings(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
+        hands = Hands(slots, settings, trust)
         tickets = Tickets(self.master, anchor.HERE, worker, slots, pace, trust)
         tickets.load.cores, tickets.holds = cores, self.config.get("Control", "hold") == "hold"
         orders = Orders(tickets, hands, self.config.get("Ask", "").split())
@@ -179,7 +179,7 @@ class Client:
         loop = Loop(tickets, hands, orders, renewal, self.host_ends)
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
         asker = Asker(tickets, renewal, orders.fetch)
-        return loop.run(asker, Senders(tickets, terms), Pinger(tickets, every))
+        return loop.run(asker, Senders(tickets, settings), Pinger(tickets, every))
 
 
 def _told(ready: Ready, ending: exits.Ending) -> int:

@@ -14,8 +14,8 @@ from ..machine import process_tree
 from ..task.attempt import Attempt, CannotRun, Given, is_full
 from ..task.place import MOST_KEPT, Places
 from ..task.report import pack
+from ..task.settings import Settings
 from ..task.spawn import have_no_input
-from ..task.terms import Terms
 from ..wire.lease import Trust, clock
 from . import timeouts
 from .channel import Gone, Post
@@ -34,16 +34,16 @@ GATHER = 0.02  # seconds in which short tasks gather for one report, while other
 class Hand:
     """Runs programs in its slots until the client says stop, or is gone."""
 
-    def __init__(self, slots: List[int], post: Post, terms: Terms, trust: Trust, places: Places) -> None:
-        self.post, self.terms, self.trust, self.places = post, terms, trust, places
+    def __init__(self, slots: List[int], post: Post, settings: Settings, trust: Trust, places: Places) -> None:
+        self.post, self.settings, self.trust, self.places = post, settings, trust, places
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
         self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
-        self.children = Children(terms.base)
+        self.children = Children(settings.base)
         self.reports = Reports()
-        self.files = TaskFiles(terms.worker, places, self._say)
+        self.files = TaskFiles(settings.worker, places, self._say)
         self.stopping = self.is_hasty = False  # hasty: the host was told to end
         self._due = 0.0  # when the client is to hear of short tasks at the latest
         self._numbers = sorted(slots, reverse=True)
@@ -146,7 +146,7 @@ class Hand:
         """What programs left, while others run; of short ones several one after the other, which costs less."""
         if self.past and (len(self.past) >= TOGETHER or not self._may_gather()):
             past, self.past = self.past, []
-            full = is_full(self.terms.base)
+            full = is_full(self.settings.base)
             for attempt in past:
                 self._done(attempt, full)
 
@@ -187,7 +187,7 @@ class Hand:
 
     def begin(self, given: List[Given]) -> None:
         """Each begins when there is a slot."""
-        self.ready.extend(Attempt.of(one, self.terms.base) for one in given)
+        self.ready.extend(Attempt.of(one, self.settings.base) for one in given)
 
     def drop(self, ticket: int) -> None:
         """Somebody else has done it. Its program ends, its result is of no use."""
@@ -255,7 +255,7 @@ class Hand:
             return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()
         try:
-            attempt.start(self.terms.environment, attempt.slot)
+            attempt.start(self.settings.environment, attempt.slot)
         except CannotRun as fault:
             attempt.reason = str(fault)
             self._numbers.append(attempt.slot)
@@ -278,17 +278,17 @@ class Hand:
 
     def _done(self, attempt: Attempt, full: bool = False) -> None:
         attempt.conclude(full)
-        if self.terms.together and not attempt.dropped:
-            pack(attempt, self.terms)
+        if self.settings.together and not attempt.dropped:
+            pack(attempt, self.settings)
         attempt.leave(self.places)
         self.reports.fresh.append(attempt)
 
 
-def work(slots: List[int], post: Post, terms: Terms, trust: Trust) -> None:
+def work(slots: List[int], post: Post, settings: Settings, trust: Trust) -> None:
     """The whole life of the process."""
     nothing_escapes = process_tree.adopt_orphans()
     have_no_input()
-    hand = Hand(slots, post, terms, trust, Places(nothing_escapes and len(slots) <= MOST_KEPT))
+    hand = Hand(slots, post, settings, trust, Places(nothing_escapes and len(slots) <= MOST_KEPT))
     try:
         hand.run()
     except BaseException:

@@ -39,7 +39,7 @@ class Base:
         self.above = self.folder = self._held = -1
         self.others = writers.NOBODY
         self.left = ""  # what stayed when it was removed
-        self.entrust: Callable[[], None] = lambda: None  # called when the folder is made
+        self.made: Callable[[], None] = lambda: None  # called when the folder is made
 
     @property
     def path(self) -> str:
@@ -102,7 +102,7 @@ class Base:
         if folder is None:
             raise FileNotFoundError(2, "somebody removes what is made there")
         self.name, self.folder = name, folder
-        self.entrust()
+        self.made()
         try:
             self._held = hold(folder)
         except OSError:

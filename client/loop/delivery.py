@@ -5,7 +5,7 @@ from typing import List, Optional
 from .. import log
 from ..task.attempt import Attempt
 from ..task.report import MOST_REASON, NoResult, printed, remarks, results, tail
-from ..task.terms import Terms
+from ..task.settings import Settings
 from ..wire.master import PATIENT, BrokenOff, Line, Query
 from ..wire.multipart import Body, BodyGone, Part
 
@@ -33,19 +33,19 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
     return True
 
 
-def deliver(line: Line, attempt: Attempt, terms: Terms) -> None:
+def deliver(line: Line, attempt: Attempt, settings: Settings) -> None:
     """Returns when the master has it (or knows that there is nothing to have)."""
     if not attempt.reason:
-        attempt.reason = _complete(line, attempt, terms) or ""
+        attempt.reason = _complete(line, attempt, settings) or ""
     if attempt.reason:
-        _failed(line, attempt, terms)
+        _failed(line, attempt, settings)
 
 
-def _complete(line: Line, attempt: Attempt, terms: Terms) -> Optional[str]:
+def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]:
     """None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
-        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, terms), timeout=PATIENT)
+        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, settings), timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
     except BodyGone as fault:
@@ -61,16 +61,16 @@ def _complete(line: Line, attempt: Attempt, terms: Terms) -> Optional[str]:
     return "the master could not take the result: %d %s" % (reply.status, reply.text)
 
 
-def _body(attempt: Attempt, terms: Terms) -> Body:
+def _body(attempt: Attempt, settings: Settings) -> Body:
     if attempt.packed:
         return Body(list(attempt.packed))
-    return Body([*results(attempt, terms.max_result), *printed(attempt), *remarks(attempt, terms)])
+    return Body([*results(attempt, settings.max_result), *printed(attempt), *remarks(attempt, settings)])
 
 
-def _failed(line: Line, attempt: Attempt, terms: Terms) -> None:
+def _failed(line: Line, attempt: Attempt, settings: Settings) -> None:
     query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
     said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
-    said = said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, terms)]
+    said = said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, settings)]
     reply = line.ask("/failed", query, Body(said))
     if reply.status != 200:
         log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))

@@ -11,7 +11,7 @@ from ..hand.hand import STOP_TIME, work
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..task.attempt import Attempt
-from ..task.terms import Terms
+from ..task.settings import Settings
 from ..wire.lease import Trust
 
 MOST = 4  # each is good for some two thousand programs a second
@@ -48,14 +48,14 @@ class _One:
 class Hands:
     """Made before there is any thread, as each is a fork of this process."""
 
-    def __init__(self, slots: int, terms: Terms, trust: Trust) -> None:
+    def __init__(self, slots: int, settings: Settings, trust: Trust) -> None:
         self._all: List[_One] = []
         self._looked = self._asked = time.monotonic()
         count = min(MOST, slots)
         for first in range(1, count + 1):
-            self._all.append(self._start(list(range(first, slots + 1, count)), terms, trust))
+            self._all.append(self._start(list(range(first, slots + 1, count)), settings, trust))
 
-    def _start(self, slots: List[int], terms: Terms, trust: Trust) -> _One:
+    def _start(self, slots: List[int], settings: Settings, trust: Trust) -> _One:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid:
@@ -64,7 +64,7 @@ class Hands:
         ours.close()
         for other in self._all:  # or it would not be heard that the client is gone
             other.post.close()
-        work(slots, Post(theirs), terms, trust)
+        work(slots, Post(theirs), settings, trust)
         os._exit(0)
 
     @property

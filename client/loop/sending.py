@@ -10,7 +10,7 @@ from typing import Deque, List
 
 from .. import log
 from ..task.attempt import SHORT, Attempt
-from ..task.terms import Terms
+from ..task.settings import Settings
 from .delivery import deliver, deliver_together
 from .talker import Talker
 from .tickets import Tickets
@@ -26,13 +26,13 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, tickets: Tickets, terms: Terms) -> None:
-        self.tickets, self.terms = tickets, terms
+    def __init__(self, tickets: Tickets, settings: Settings) -> None:
+        self.tickets, self.settings = tickets, settings
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(tickets, self) if terms.together else None
+        self._batches = Batches(tickets, self) if settings.together else None
         if self._batches:
             self._batches.start()
 
@@ -90,7 +90,7 @@ class Sender(Talker):
             self.attempts = [attempt]
             try:
                 if not attempt.dropped:
-                    deliver(self.line, attempt, self.senders.terms)
+                    deliver(self.line, attempt, self.senders.settings)
             except NotWanted:
                 log.say("ticket %d: called back, dropped" % attempt.task.ticket)
             self.senders.finish([attempt])

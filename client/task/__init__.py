@@ -5,6 +5,6 @@
     leftovers  What a task leaves as evidence in its directory
     place      The place of one ticket on the host
     report     What is to be said of an attempt
+    settings   What a client tells its hands at their start
     spawn      Starting a program without a shell
-    terms      What a client tells its hands at their start
 """

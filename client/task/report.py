@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Tuple
 from ..wire.multipart import FilePart
 from .attempt import Attempt
 from .leftovers import listing
-from .terms import Terms
+from .settings import Settings
 
 TAIL = 64 * 1024
 MOST_REASON = 1000
@@ -20,12 +20,12 @@ class NoResult(Exception):
     """A result can't be had, in one sentence."""
 
 
-def pack(attempt: Attempt, terms: Terms) -> None:
+def pack(attempt: Attempt, settings: Settings) -> None:
     """When it is little, read all that is to be said: then the files are needed no more."""
     parts: List[Tuple[str, bytes]] = []
     if not attempt.reason:
         try:
-            found = results(attempt, terms.max_result)
+            found = results(attempt, settings.max_result)
             if sum([part.size for _, part in found]) > SMALL:
                 return
             parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
@@ -34,7 +34,7 @@ def pack(attempt: Attempt, terms: Terms) -> None:
     if attempt.reason:
         reason = attempt.reason[:MOST_REASON].encode("utf-8", "replace")
         parts = [("reason", reason), ("stdout", tail(attempt, attempt.stdout))]
-    attempt.packed = parts + [(name, content) for name, content in remarks(attempt, terms) if content]
+    attempt.packed = parts + [(name, content) for name, content in remarks(attempt, settings) if content]
 
 
 def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
@@ -56,14 +56,14 @@ def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:
     return [("stdout", tail(attempt, attempt.stdout))]
 
 
-def remarks(attempt: Attempt, terms: Terms) -> List[Tuple[str, bytes]]:
+def remarks(attempt: Attempt, settings: Settings) -> List[Tuple[str, bytes]]:
     """What is welcome beside the results."""
     parts = [("stderr", tail(attempt, attempt.stderr))]
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
     if attempt.usage:
         parts.append(("usage", _usage(attempt.usage)))
-    if attempt.reason or terms.lists_files:
+    if attempt.reason or settings.lists_files:
         parts.append(("files", listing(attempt.folder)))
     return parts
 

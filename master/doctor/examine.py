@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ..errors import Fault, LaunchError
-from ..launch import meaning
+from ..launch import faults
 from ..launch.offer import Options
-from ..launch.said import Said
+from ..launch.outcome import Outcome
 from ..launch.ssh import forward
 from ..launch.ssh.connect import BROKEN, Connection, connect
 from ..launch.ssh.remote_shell import BEGIN, BOOTSTRAP, END
@@ -112,7 +112,7 @@ class Look:
     def _no_shell(self, shell: Shell) -> LaunchError:
         """It closed before the end: an account without a shell, or a connection that broke off."""
         if BEGIN not in self._lines:
-            return meaning.of(Said(shell.code(), tuple(filter(None, self._lines)), begun=False), self.host)
+            return faults.of(Outcome(shell.code(), tuple(filter(None, self._lines)), begun=False), self.host)
         return self._lost("closed")
 
     def _lost(self, why: str) -> LaunchError:

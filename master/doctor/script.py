@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 
 from ..errors import LaunchError
-from ..launch import bundle, meaning
+from ..launch import bundle, faults
 from ..launch.offer import Offer
-from ..launch.said import Code, Said
+from ..launch.outcome import Code, Outcome
 from ..launch.ssh import remote
 from ..model import Host
 from ..record import record
@@ -203,7 +203,7 @@ def _number(text: str | None) -> int | None:
 def _room(said: dict[str, str], kind: str) -> Room | None:
     if kind not in said:
         return None
-    disk, files = (meaning.room(f" {said.get(key, '')} ") for key in (f"{kind}_df", f"{kind}_dfi"))
+    disk, files = (faults.room(f" {said.get(key, '')} ") for key in (f"{kind}_df", f"{kind}_dfi"))
     return Room(
         said[kind],
         disk[0] * 1024 if disk else None,
@@ -219,4 +219,4 @@ def _python_error(host: Host, lines: list[str], code: str) -> LaunchError | None
         return None
     start = next(number for number, line in enumerate(lines) if line == "spe: doing python")
     end = next(number for number, line in enumerate(lines) if line.startswith("spe: python_code"))
-    return meaning.of(Said(int(code), tuple(lines[start + 1 : end])), host)
+    return faults.of(Outcome(int(code), tuple(lines[start + 1 : end])), host)

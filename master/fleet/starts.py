@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import Fault, HostBenched, LaunchError, SilentStart
-from ..launch.meaning import todo
+from ..launch.faults import todo
 
 HOLD_AFTER, BENCH_AFTER = 2, 3  # brief starts in a row: after two the session is held, after three it is enough
 MOST_UNFINISHED = 10  # starts in a row whose clients had tasks and finished none, on a host that SSH reaches

@@ -1,8 +1,8 @@
-"""The hook process (`python -m spe.hookhost`): imports the user's files and calls their functions, one at a time.
+"""The hook process (`python -m spe.hooks.child`): imports the user's files and calls their functions, one at a time.
 
 It talks to the master over what were its standard input and output; the user's code gets /dev/null and the log
 in their place. Whatever that code does (raises, exits, hangs, dies) stays in here. Waiting for it and killing it
-is lane.py's affair; what a function is given is views.py's.
+is call_queue.py's affair; what a function is given is views.py's.
 """
 
 from __future__ import annotations

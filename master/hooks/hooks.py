@@ -1,7 +1,7 @@
 """The user's own functions, as the rest of the master calls them: validate, gather, and judging with a regex.
 
 What they do wrong becomes a Verdict, a HookError or a ConfigError here; nothing they do holds the event loop up.
-Each kind has a process of its own (lane.py), so that a slow gather does not keep results from being taken.
+Each kind has a process of its own (call_queue.py), so that a slow gather does not keep results from being taken.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..model import Kind, Output, ResultSpec
 from ..record import record
 from ..results.extract import is_verbatim
 from ..results.judge import Judgement, Part, file_names, hooks_of
-from .lane import Lane
+from .call_queue import CallQueue
 from .messages import Answer, Call, Given, Judge, Setup, Trouble
 from .process import Log
 
@@ -87,12 +87,12 @@ class Hooks:
         nothing = Setup(folder.absolute(), (), tuple(specs), tuple(validate), Path(), limit)
         regex_limit = min(limit, REGEX_LIMIT)
 
-        def lane(functions: tuple[str, ...], seconds: float = limit) -> Lane:
+        def queue(functions: tuple[str, ...], seconds: float = limit) -> CallQueue:
             setup = Setup(nothing.folder, functions, nothing.specs, nothing.validators, Path(), seconds)
-            return Lane(setup, seconds, log, PATIENCE if functions else sys.maxsize)
+            return CallQueue(setup, seconds, log, PATIENCE if functions else sys.maxsize)
 
-        self._import = lane(tuple(dict.fromkeys(self._checks + self._gathers)))
-        self._validate, self._gather, self._judge = lane(self._checks), lane(self._gathers), lane((), regex_limit)
+        self._import = queue(tuple(dict.fromkeys(self._checks + self._gathers)))
+        self._validate, self._gather, self._judge = queue(self._checks), queue(self._gathers), queue((), regex_limit)
 
     async def check_import(self) -> None:
         """Raise ConfigError unless every named file imports and has the functions."""
@@ -145,8 +145,8 @@ class Hooks:
 
     async def close(self) -> None:
         """End all processes."""
-        for lane in (self._import, self._validate, self._gather, self._judge):
-            await lane.close()
+        for queue in (self._import, self._validate, self._gather, self._judge):
+            await queue.close()
 
     def _call(self, function: int, task: TaskView, result: ResultView, wants_verdict: bool) -> Call:
         given = tuple(self._given(output, result) for output in result.outputs)

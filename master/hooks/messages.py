@@ -1,7 +1,7 @@
 """What the master and the hook process say to each other: pickled tuples with their length in front.
 
 Both ends are this program, of this user, on this machine, and one starts the other: no version, no credential.
-It leaves the process to child.py and the waiting to lane.py.
+It leaves the process to child.py and the waiting to call_queue.py.
 """
 
 from __future__ import annotations

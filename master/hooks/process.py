@@ -1,6 +1,6 @@
 """One life of the hook process, seen from the master: started, spoken to, its prints, its last words, its end.
 
-Which calls it gets, and what becomes of them when it dies, is lane.py's affair.
+Which calls it gets, and what becomes of them when it dies, is call_queue.py's affair.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ it runs is the client's; who is told what about a host that did not come up is t
     bundle   The client as one file
     by_hand  How to start a client by hand
     child    A client on this machine as a child process
+    faults   What a host said, by an exit code or in words, as a fault with its name and what mends it
     homes    Which hosts share a home, found out on the way
     local    A client on this machine
-    meaning  What a host said, by an exit code or in words, as a fault with its name and what mends it
     offer    What all ways of starting share
-    said     How a command on a host ended, and what its exit codes mean to us
+    outcome  How a command on a host ended, and what its exit codes mean to us
     threads  Blocking work beside the event loop, a thread for each piece
 """
 

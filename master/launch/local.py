@@ -15,10 +15,10 @@ from pathlib import Path
 from ..disk_errors import reason
 from ..errors import Fault, LaunchError
 from ..model import Host
-from . import meaning
+from . import faults
 from .child import Child, begin
 from .offer import ALREADY_RUNS, Offer, Options
-from .said import Said
+from .outcome import Outcome
 
 log = logging.getLogger("spe.launch")
 
@@ -78,7 +78,7 @@ class LocalLauncher:
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         self.ended = not self.handed_over
         if code > 0:
-            raise meaning.of(Said(code, (self._words,) if self._words else ()), self.host)
+            raise faults.of(Outcome(code, (self._words,) if self._words else ()), self.host)
         if code < 0 and not self._closing:
             raise LaunchError(Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name)
 

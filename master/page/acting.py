@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ..desk.acts import Acts
-from ..desk.foreign import read_json
+from ..desk.untrusted_json import read_json
 from ..errors import SpeError, UsageError
 
 log = logging.getLogger("spe.acts")

@@ -16,9 +16,9 @@ from collections.abc import Awaitable
 from aiohttp import web
 
 from ..desk.desk import Desk
-from ..desk.foreign import read_json
 from ..desk.orders import Order
 from ..desk.questions import of_host, of_task, pieces, present, processes
+from ..desk.untrusted_json import read_json
 from ..errors import SpeError
 from ..text import printable
 from ..wire.server import watched

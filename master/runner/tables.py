@@ -1,6 +1,6 @@
 """results.csv and its companions, from the store: written at the end of a run, unless they stand as they would be.
 
-How they look is collect.py's.
+How they look is results/table_files.py's.
 """
 
 from __future__ import annotations

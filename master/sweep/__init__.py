@@ -4,6 +4,7 @@
     expression      What is more than a name in a pattern, and the `where` of a sweep
     folders         Which folder below runs/ a command means
     hosts           The hosts file, and host lines in spe.yaml
+    identity        The identity of a parameter set: what it computes from
     name_clashes    The names of one sweep held against each other
     parameter_file  The parameter file: a header line with the names, then one line a set
     parameters      The parameter sets of a sweep

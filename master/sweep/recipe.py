@@ -1,18 +1,14 @@
-"""What one parameter set runs: the patterns of command, inputs and environment, filled; and its identity.
+"""What one parameter set runs: the patterns of command, inputs and environment, filled with its values.
 
-The identity of a set is what it computes from: the command pattern, the input patterns and the content of input
-files, the environment and the parameters. Files that are programs are left out of it: they are compared as a whole
-(program.py). Where the patterns come from is sweep.py.
+Where the patterns come from is sweep.py; how sets are told apart is identity.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
-from json.encoder import encode_basestring_ascii
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -27,7 +23,6 @@ from .segments import Segment
 LONGEST_ARGUMENT = 128 * 1024
 _KEPT_BYTES = 64 << 20
 _CHUNK = 1 << 20
-_VERSION = 1  # of the identity: a change of it runs every set again
 
 
 class InputChanged(ConfigError):
@@ -113,10 +108,6 @@ class Recipe:
         scope = self.scope(values)
         return [word.fill(scope) for word in self.words]
 
-    def identity(self) -> Identity:
-        """How sets of this recipe are told apart."""
-        return Identity(self)
-
     def patterns(self) -> Iterator[tuple[tuple[str, ...], Pattern]]:
         """Every pattern, and the key where it stands."""
         yield from ((("command",), word) for word in self.words)
@@ -164,50 +155,6 @@ class Recipe:
         if one.is_file:
             return self.files.input(one.name, text)
         return Input(one.name, text.encode(errors="surrogateescape"))
-
-
-class Identity:
-    """Sixteen bytes for a set; what all sets share is digested once."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.names = sorted(recipe.names)
-        self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
-        self._before = [one for one in recipe.inputs if one.is_file]  # what spe 0.1.0 took for data
-        self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
-
-    def key(self, values: Values) -> bytes:
-        """The same for the same set, in any process, on any machine."""
-        return self._key(values, self.paths)
-
-    def older_key(self, values: Values) -> bytes | None:
-        """The key under which spe 0.1.0 knew this set, with programs among its data; None: it is the same."""
-        return self._key(values, self._before) if self.recipe.programs else None
-
-    def _key(self, values: Values, paths: Sequence[InputPattern]) -> bytes:
-        digest = self.shared.copy()
-        # As json.dumps writes a list of texts, which makes an encoder for each.
-        digest.update(("[" + ",".join([encode_basestring_ascii(values[name]) for name in self.names]) + "]").encode())
-        files = self.recipe.files
-        for one in paths:
-            digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
-        return digest.digest()
-
-    def digest(self) -> bytes | None:
-        """What all keys have in common, files included; None where the sets decide which files these are."""
-        digest = self.shared.copy()
-        for one in self.paths:
-            if one.pattern.literal is None:
-                return None
-            digest.update(self.recipe.files.digest(one.pattern.literal))
-        return digest.digest()
-
-    def _common(self) -> list[object]:
-        recipe = self.recipe
-        inputs = [[one.name, one.is_file, one.pattern.canonical()] for one in recipe.inputs]
-        env = [[name, pattern.canonical()] for name, pattern in sorted(recipe.env.items())]
-        words = [word.canonical() for word in recipe.words]
-        return [_VERSION, recipe.shell, words, sorted(inputs, key=str), env, self.names]
 
 
 class Files:
@@ -305,7 +252,3 @@ def _check_argument(text: str, what: str) -> None:
     if 4 * len(text) >= LONGEST_ARGUMENT and (size := len(text.encode(errors="surrogateescape"))) >= LONGEST_ARGUMENT:
         todo = "Give long values to the program in a file: see inputs."
         raise ConfigError(f"{what} has {size} bytes, and must have less than {LONGEST_ARGUMENT}", todo=todo)
-
-
-def _encoded(value: Sequence[object]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()

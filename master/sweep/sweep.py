@@ -27,12 +27,13 @@ from ..version import __version__
 from . import advice
 from .folders import FILE, LINE, NAME, choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
+from .identity import Identity
 from .name_clashes import at, check_known, check_names
 from .parameter_file import ParameterFile
 from .parameters import Block, Grid, Inspector, Listed, Parameters
 from .pattern import Condition, Pattern, split
 from .program import part_of_worker
-from .recipe import Identity, InputPattern, Recipe
+from .recipe import InputPattern, Recipe
 from .segments import Segment
 from .worker import find_worker
 
@@ -185,7 +186,7 @@ class _Builder:
             hosts_file=self._hosts_file(),
             warnings=(*self.warnings, *hosts.warnings),
             recipe=recipe,
-            identity=recipe.identity(),
+            identity=Identity(recipe),
         )
 
     def _blocks(self) -> list[Block]:

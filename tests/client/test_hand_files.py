@@ -15,7 +15,7 @@ from spe.client.host.originals import COPY, LARGE, LINK, WORKER, Changed, Origin
 from spe.client.task.attempt import Attempt
 from spe.client.task.directory import prepare
 from spe.client.task.place import Places
-from spe.client.task.terms import Terms
+from spe.client.task.settings import Settings
 from spe.client.wire.lease import Trust
 from spe.client.wire.task_record import Input, Result, Task
 
@@ -42,8 +42,8 @@ class Bench:
         self.client = Post(ours)
         self.original = shared(folder, WORKER if where == "worker" else SHA)
         worker = self.original if where == "worker" else None
-        terms = Terms(str(self.base), {}, worker, True, 0, False)
-        self.hand = Hand([1], Post(theirs), terms, Trust(0), Places(kept=True))
+        settings = Settings(str(self.base), {}, worker, True, 0, False)
+        self.hand = Hand([1], Post(theirs), settings, Trust(0), Places(kept=True))
 
     def attempt(self, ticket: int = 1) -> Attempt:
         inputs = [] if self.original.key == WORKER else [Input("data", b"", SHA, LARGE)]

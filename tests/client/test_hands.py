@@ -10,10 +10,10 @@ import subprocess
 import pytest
 from spe.client.hand.channel import Post
 from spe.client.loop.hands import Hands, _One
-from spe.client.task.terms import Terms
+from spe.client.task.settings import Settings
 from spe.client.wire.lease import Trust
 
-NOTHING_YET = Terms("", {}, "", True, 0, False)
+NOTHING_YET = Settings("", {}, "", True, 0, False)
 
 
 def one(pid: int) -> tuple[_One, Post]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from spe.client.task.attempt import Attempt
 from spe.client.task.report import remarks
-from spe.client.task.terms import Terms
+from spe.client.task.settings import Settings
 from spe.client.wire.task_record import Task
 
 TIMES = {"wall": 1.25, "user": 0.000522, "system": 0.0}
@@ -18,7 +18,7 @@ TIMES = {"wall": 1.25, "user": 0.000522, "system": 0.0}
 def told(folder: Path, usage: dict[str, Any]) -> Any:
     attempt = Attempt(Task(1, "1", 0.0, [b"true"], {}, [], []), str(folder))
     attempt.usage = usage
-    parts = dict(remarks(attempt, Terms(str(folder), {}, "", True, 0, False)))
+    parts = dict(remarks(attempt, Settings(str(folder), {}, "", True, 0, False)))
     return json.loads(parts["usage"])
 
 

@@ -18,7 +18,7 @@ HOME = f"/home/{USER}"
 
 
 @dataclass(frozen=True)
-class Said:
+class Outcome:
     """What one `spe doctor` printed."""
 
     code: int
@@ -35,12 +35,12 @@ class Said:
         return {str(host["host"]): host for host in self.record["hosts"]}
 
 
-def spe(*words: str, cwd: Path, limit: float = 60) -> Said:
+def spe(*words: str, cwd: Path, limit: float = 60) -> Outcome:
     """A command of spe, from start to end."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "spe", *words]
     done = subprocess.run(command, cwd=cwd, text=True, capture_output=True, timeout=limit, env=os.environ.copy())
-    return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
+    return Outcome(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from spe.doctor.diagnosis import Needs, Room, Sighting, judge
 from spe.errors import Fault
-from spe.launch import meaning
-from spe.launch.said import Said
+from spe.launch.faults import of as fault_of
+from spe.launch.outcome import Outcome
 from spe.model import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +129,6 @@ def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
 )
 def test_a_run_gives_a_fault_the_name_that_doctor_has_for_it(code: int, words: str, fault: Fault) -> None:
     for name in ("lab1", "localhost"):
-        error = meaning.of(Said(code, (words,)), Host(name))
+        error = fault_of(Outcome(code, (words,)), Host(name))
         assert error.fault is fault
         assert "ssh localhost" not in error.todo

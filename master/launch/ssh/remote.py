@@ -10,7 +10,7 @@ import shlex
 
 from ...model import Host
 from ..offer import Offer
-from ..said import Place
+from ..outcome import Place
 
 # Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
 # The folder is listed first: on NFS a name that was looked up too early stays missing for seconds, a listing is fresh.

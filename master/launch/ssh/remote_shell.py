@@ -17,7 +17,7 @@ import paramiko
 
 from ...errors import Fault, LaunchError
 from ..offer import STAYS
-from ..said import Said
+from ..outcome import Outcome
 
 END = "#end of the script"
 BOOTSTRAP = (
@@ -41,7 +41,7 @@ class HeldSession:
         return bool(self._channel.closed or self._channel.exit_status_ready())
 
 
-def run(transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = "") -> Said:
+def run(transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = "") -> Outcome:
     """Run a script on the host with `stdin` behind it. Raises LaunchError if the host falls silent or is lost."""
     with _limited(transport, where, limit) as end:
         channel = transport.open_session(timeout=limit)
@@ -54,7 +54,7 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
 
 def run_and_hold(
     transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = ""
-) -> tuple[Said, HeldSession | None]:
+) -> tuple[Outcome, HeldSession | None]:
     """Run a script that goes on while its client works; None: it has ended, as the client was not started."""
     with _limited(transport, where, limit) as end:
         channel = transport.open_session(timeout=limit)
@@ -115,7 +115,7 @@ def _tell(channel: paramiko.Channel, words: bytes) -> None:
             raise
 
 
-def _heard(channel: paramiko.Channel, end: float, until: str = "") -> Said:
+def _heard(channel: paramiko.Channel, end: float, until: str = "") -> Outcome:
     """Listen until the exit status is there, and a moment more: a daemon may keep the output open.
 
     `until`: or until this is said, which counts as exit status 0.
@@ -139,6 +139,6 @@ def _heard(channel: paramiko.Channel, end: float, until: str = "") -> Said:
     return _said(code, text)
 
 
-def _said(code: int, text: bytes) -> Said:
+def _said(code: int, text: bytes) -> Outcome:
     lines = [line.strip() for line in text.decode(errors="replace").splitlines()]
-    return Said(code, tuple(line for line in lines if line and line != BEGIN), BEGIN in lines)
+    return Outcome(code, tuple(line for line in lines if line and line != BEGIN), BEGIN in lines)

@@ -13,9 +13,9 @@ import time
 
 from ...errors import Fault, LaunchError
 from ...model import Host
-from .. import meaning
+from .. import faults
 from ..offer import ALREADY_RUNS, Offer, Options, is_loopback
-from ..said import Code, Place, Said
+from ..outcome import Code, Outcome, Place
 from ..threads import in_thread
 from . import forward, remote, remote_shell, transfer
 from .connect import Connection, connect
@@ -95,7 +95,7 @@ class SshLauncher:
             if said.code == Code.STARTED:
                 return
             if said.code != Code.UNREACHABLE:
-                raise meaning.of(said, self.host)
+                raise faults.of(said, self.host)
             log.info("%s: %s; forwarding the port", self.host.name, said.last)
         self._lend(connection)
 
@@ -113,7 +113,7 @@ class SshLauncher:
             ) from error
         said = self._start_client(connection, self._offer.url(forward.LOOPBACK, port))
         if said.code != Code.STARTED:
-            raise meaning.of(said, self.host)
+            raise faults.of(said, self.host)
         self._port = port
         self._remark(f"{self.host.name} reaches the master through its SSH connection")
         log.info("%s (port %d there)", self.note, port)
@@ -128,7 +128,7 @@ class SshLauncher:
         address = self._offer.address
         return (address if address and not is_loopback(address) else forward.LOOPBACK), self._offer.port
 
-    def _start_client(self, connection: Connection, url: str) -> Said:
+    def _start_client(self, connection: Connection, url: str) -> Outcome:
         """Start first; copy only when the client is not there."""
         words = (self.host, self._offer, url, self._options.homes.run, self._traces.nonce, self._holds)
         script = remote.start_script(*words)
@@ -141,7 +141,7 @@ class SshLauncher:
                 return said
         return said
 
-    def _copy_and_start(self, connection: Connection, said: Said, url: str) -> Said:
+    def _copy_and_start(self, connection: Connection, said: Outcome, url: str) -> Outcome:
         """Of the hosts that share a home one at a time; the others look again first: it may be there by then.
 
         A host that is alone in its home starts the client in the same go. Others do it when they have given the turn
@@ -165,12 +165,12 @@ class SshLauncher:
     def _look_script(self) -> str:
         return remote.look_script(self.host, self._offer, self._options.homes.run, self._traces.nonce)
 
-    def _place(self, said: Said) -> Place | None:
+    def _place(self, said: Outcome) -> Place | None:
         """Where the client is to be copied to, None: it is there."""
         if said.code == Code.STARTED:
             return None
         if said.code != Code.NO_CLIENT or said.place is None:
-            raise meaning.of(said, self.host)
+            raise faults.of(said, self.host)
         return said.place
 
     def _copy(self, connection: Connection, place: Place) -> None:
@@ -185,7 +185,7 @@ class SshLauncher:
         except transfer.Failed as error:
             raise self._not_copied(connection, place, str(error)) from error
 
-    def _placed(self, connection: Connection, place: Place, script: str) -> Said:
+    def _placed(self, connection: Connection, place: Place, script: str) -> Outcome:
         """The copy under its own name, and whatever else the script does."""
         said = self._run(connection, script, self._offer.session + "\n")
         if said.code == Code.NOT_PLACED:
@@ -195,11 +195,11 @@ class SshLauncher:
     def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
         """What the host said means; the rest of the copy is removed."""
         self._traces.remove_copy(connection.transport, self._options.copy_limit)
-        fault, where = meaning.of_words(words) or Fault.COPY, self.host.name
+        fault, where = faults.of_words(words) or Fault.COPY, self.host.name
         what = f"the client cannot be copied to {place.folder}: {words}"
-        return LaunchError(fault, what, where=where, todo=meaning.todo(fault, where))
+        return LaunchError(fault, what, where=where, todo=faults.todo(fault, where))
 
-    def _run(self, connection: Connection, script: str, stdin: str = "") -> Said:
+    def _run(self, connection: Connection, script: str, stdin: str = "") -> Outcome:
         if self._closed.is_set():  # the run is over: nothing is to be started any more
             raise LaunchError(Fault.LOST, "given up, as the run has ended", where=self.host.name)
         words = (connection.transport, script, self.host.name, self._options.start_limit, stdin)
@@ -209,9 +209,9 @@ class SshLauncher:
             said = remote_shell.run(*words)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
         if not said.begun:
-            raise meaning.of(said, self.host)
+            raise faults.of(said, self.host)
         if said.code == Code.NO_CLIENT and said.client_spoke:  # it took its file along as it ended
-            return Said(Code.OTHER, said.lines)
+            return Outcome(Code.OTHER, said.lines)
         if self._session:
             self._remark("its SSH session is held open")
         return said
@@ -223,8 +223,8 @@ class SshLauncher:
         with contextlib.suppress(LaunchError):
             script = remote.inodes_script(self.host.workdir)
             said = remote_shell.run(connection.transport, script, self.host.name, TIDY_LIMIT)
-            if any((room := meaning.room(f"{line} ")) and not room[1] for line in said.lines):
-                return meaning.renamed(error, Fault.INODES_FULL)
+            if any((room := faults.room(f"{line} ")) and not room[1] for line in said.lines):
+                return faults.renamed(error, Fault.INODES_FULL)
         return error
 
     # -- keeping the connection ----------------------------------------------------------------------------

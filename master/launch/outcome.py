@@ -37,7 +37,7 @@ class Place:
 
 
 @record
-class Said:
+class Outcome:
     """How a command on the host ended and what it said, stdout and stderr as they came."""
 
     code: int

@@ -33,7 +33,7 @@ class _Pending:
             self.future.set_result(answer)
 
 
-class Lane:
+class CallQueue:
     """A hook process that is there when there are calls: started by the first one, again after each death."""
 
     def __init__(self, setup: Setup, limit: float, log: Log, patience: int) -> None:

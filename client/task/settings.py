@@ -5,7 +5,7 @@ from typing import Dict, NamedTuple, Optional
 from ..host.originals import Original
 
 
-class Terms(NamedTuple):
+class Settings(NamedTuple):
     """What holds for all tasks here."""
 
     base: str

@@ -7,7 +7,7 @@ import shlex
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
-from .said import Code, Said
+from .outcome import Code, Outcome
 
 SIGNALLED = 128  # beyond it exit codes of a shell, and of the client, name a signal
 DIED = "it died before it had registered"  # what a client says in the foreground (client/detach.py)
@@ -15,7 +15,7 @@ _DENIED = ("denied", "read-only", "not permitted", "not a directory", "cannot ma
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 
-def of(said: Said, host: Host) -> LaunchError:
+def of(said: Outcome, host: Host) -> LaunchError:
     """The fault of a start that ended with this code. A SilentStart where nobody said why."""
     if not said.begun:
         return _not_begun(said, host)
@@ -62,7 +62,7 @@ def todo(fault: Fault, name: str) -> str:
     }.get(fault, f"Try: ssh {name} true" if name != "localhost" else "")
 
 
-def _not_begun(said: Said, host: Host) -> LaunchError:
+def _not_begun(said: Outcome, host: Host) -> LaunchError:
     """The login ended before it had run anything of ours, as with `exit` in a start-up file of the shell."""
     if said.code != Code.STARTED and said.lines:  # an account without a shell, or one that is locked, says so
         what = f"exit {said.code}: {said.last}"
@@ -83,7 +83,7 @@ def room(df: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[3])) if match and int(match[1]) else None
 
 
-def _meaning(said: Said, host: Host) -> tuple[Fault, str, str]:
+def _meaning(said: Outcome, host: Host) -> tuple[Fault, str, str]:
     """(fault, what, todo) of an exit code; no todo: the usual one of the fault."""
     match said.code:
         case Code.NO_PYTHON:
@@ -115,7 +115,7 @@ def _workdir(words: str) -> Fault:
     return Fault.DISK_FULL if of_words(words) is Fault.DISK_FULL else Fault.WORKDIR
 
 
-def _start(said: Said, host: Host) -> tuple[Fault, str, str]:
+def _start(said: Outcome, host: Host) -> tuple[Fault, str, str]:
     """What a client said that was there and ended at once."""
     name = host.name
     match said.code:
