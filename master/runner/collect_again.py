@@ -12,8 +12,8 @@ from ..earlier.extract_again import Extracted, extract_again
 from ..hooks.hooks import Hooks, TaskView, VerdictKind
 from ..model import TaskState, TicketState, Usage
 from ..record import record
+from ..session.lock import Lock
 from ..session.run_folder import make_run_folder
-from ..session.session import Lock
 from ..store.reader import Reader, Statistics
 from ..store.store import Store
 from ..sweep.sweep import Sweep, run_folder

@@ -42,8 +42,9 @@ from ..record import record
 from ..results.judge import wants_files
 from ..results.kept_files import INCOMING, clear_incoming
 from ..session.detached import says_into_log
+from ..session.lock import Lock
 from ..session.run_folder import RunFolder
-from ..session.session import Lock, Session
+from ..session.session import Session
 from ..state.blockers import Standing
 from ..state.document import Picture
 from ..state.progress import Progress

@@ -19,8 +19,9 @@ from ..errors import BusyError, SpeError
 from ..logs import Nagging
 from ..session.anchors import DELETED, Anchor
 from ..session.detached import LOG
+from ..session.lock import Lock
 from ..session.run_folder import DATABASE, FILES, RunFolder
-from ..session.session import Lock, Session
+from ..session.session import Session
 from ..store.database_place import OpenDatabase
 from ..text import named
 from . import lost_files

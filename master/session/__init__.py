@@ -6,6 +6,7 @@
     detached         A run without a terminal
     folder_identity  Whether a file was written in the folder that it lies in now
     living           Whether a run of a folder lives
+    lock             One spe at a time works on a sweep
     run_folder       runs/<name>/ of a run that goes on, wherever people move it meanwhile
     session          A session's secrets and its place on disk
 """

@@ -19,7 +19,7 @@ from ..errors import UsageError
 from .living import Living, _is_there, living
 
 LOG = "run.log"
-HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as session.Lock writes it
+HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as lock.py writes it
 PAUSE = 0.1  # seconds between looks
 
 
