@@ -16,7 +16,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from ..desk.acts import META, Acts
+from ..desk.acts import META, Acts, Controls
 from ..desk.arrivals import place_left_over
 from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
@@ -309,10 +309,9 @@ class Run:
             self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
         elif self.options.by_hand:
             self.progress.by_hand(byhand.lines(address.url(offer.port), offer, self._pin() if offer.tls else ""))
-        self._fleet = page.acts.yard = fleet
-        page.acts.say = self.progress.line
+        self._fleet = fleet
         feeding = Feeding(self.sweep, desk, self.progress, decision, lambda: self._renew(desk.store, hooks))
-        page.acts.stop = interrupts.interrupt
+        page.acts.connect(Controls(fleet, interrupts.interrupt, self.progress.line))
         tables: asyncio.Task[Statistics] | None = None
         reading = asyncio.create_task(feeding.read())
         ticking = asyncio.create_task(self._tick(desk))

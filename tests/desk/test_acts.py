@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from dispatch.kit import until
-from spe.desk.acts import META, Acts
+from spe.desk.acts import META, Acts, Controls
 from spe.dispatch.steering import Aside
 from spe.errors import SpeError, UsageError
 from spe.fleet.hosts_file import HostsFile
 from spe.model import Host, TaskState
+from spe.page.acting import carry_out
 from spe.sweep.hosts import parse_line
 
 from .test_desk import Office, office
@@ -36,9 +37,7 @@ class Hosts:
 
 
 def acting(at: Office, *lines: str) -> Acts:
-    acts = Acts(at.desk)
-    acts.yard = Hosts(*lines)
-    return acts
+    return Acts(at.desk, Controls(Hosts(*lines), lambda now: None, lambda sentence: None))
 
 
 def states(at: Office) -> list[str]:
@@ -46,7 +45,7 @@ def states(at: Office) -> list[str]:
 
 
 async def say(acts: Acts, verb: str, **more: Any) -> str:
-    return await acts.do({"do": verb, **more})
+    return await carry_out(acts, {"do": verb, **more})
 
 
 async def fail(at: Office, client: str) -> None:
@@ -257,7 +256,7 @@ def test_an_order_that_cannot_be_understood_is_refused(tmp_path: Path, order: di
     async def run() -> None:
         async with office(tmp_path, "a") as at:
             with pytest.raises(SpeError):
-                await acting(at, "h").do(order)
+                await carry_out(acting(at, "h"), order)
             assert states(at) == ["waiting"]
 
     asyncio.run(run())
