@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..desk.desk import Desk
 from ..errors import BusyError, SpeError
 from ..logs import Nagging
-from ..session.anchors import DELETED, Anchor
-from ..session.detached import LOG
+from ..session.anchors import Anchor
 from ..session.lock import Lock
 from ..session.run_folder import DATABASE, FILES, RunFolder
 from ..session.session import Session
 from ..store.database_place import OpenDatabase
 from ..text import named
 from . import lost_files
+from .rescue import new_folder, take_along_logs
 
 log = logging.getLogger("spe.safekeeping")
 LOOK = 1.0  # seconds between two looks
@@ -130,12 +127,12 @@ class Safekeeping:
     async def _make_folder_again(self, place: Path) -> None:
         """The folder was removed: a new one, with what is still open."""
         await self._drain()
-        made, lock = _new_folder(place)
+        made, lock = new_folder(place)
         self.folder.settle_at(made)
         self._place = made
         self._files_lost = self._to_look_through = self._with_folder = True
         self.lock.adopt(lock)
-        _take_along_logs(place, made)
+        take_along_logs(place, made)
         self._mend_session()
         found = "is written back there" if made == place else f"is in {made}, as there is something else there by now"
         await self._tell(
@@ -271,46 +268,3 @@ class Safekeeping:
 
 def _place_of(held: Anchor | None) -> Path | None:
     return held.last if held else None
-
-
-def _new_folder(place: Path) -> tuple[Path, Lock]:
-    """A new, locked folder at `place`; beside it when somebody else works there or has something there."""
-    stamp, number = time.strftime("%Y%m%d-%H%M%S"), 1
-    made = place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            made.mkdir(exist_ok=not _has_something(made))
-            lock = Lock(made)
-            lock.acquire()
-            return made, lock
-        except (FileExistsError, BusyError):
-            more = f"-{number}" if number > 1 else ""
-            made, number = place.with_name(f"{place.name}.rescued-{stamp}{more}"), number + 1
-
-
-def _has_something(path: Path) -> bool:
-    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
-
-
-def _take_along_logs(old: Path, new: Path) -> None:
-    """master.log and run.log as far as they were written, from what is open; what follows goes there, too."""
-    handlers = [one for one in logging.getLogger("spe").handlers if isinstance(one, logging.FileHandler)]
-    for descriptor in {1, 2, *(one.stream.fileno() for one in handlers if one.stream)}:
-        try:
-            name = os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:
-            continue
-        for file in ("master.log", LOG):
-            if name == f"{old / file}{DELETED}":
-                _write_again(descriptor, new / file)
-
-
-def _write_again(descriptor: int, path: Path) -> None:
-    there = path.exists()
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as new:
-        if not there:  # stdout and stderr are two descriptors of one file
-            with open(f"/proc/self/fd/{descriptor}", "rb") as old:
-                shutil.copyfileobj(old, new)
-            new.flush()
-        os.dup2(new.fileno(), descriptor)

@@ -9,13 +9,19 @@ import asyncio
 import json
 from pathlib import Path
 
-from ..errors import StoreError
+from ..disk_errors import is_full
+from ..earlier.extract_again import extract_again
+from ..earlier.missing import decide_about_missing
+from ..errors import SpeError, StoreError
+from ..hooks.hooks import Hooks
 from ..results.table_files import files_made, write_all
-from ..session.run_folder import Folder, anchor_of, real
+from ..session.run_folder import Folder, RunFolder, anchor_of, real
+from ..state.progress import Progress
 from ..store import stored
 from ..store.reader import Reader, Statistics
 from ..store.store import Store
 from ..sweep.sweep import Sweep
+from .safekeeping import Safekeeping
 
 
 def write_tables(folder: Folder, sweep: Sweep) -> Statistics:
@@ -63,3 +69,43 @@ def _facts(path: Path) -> list[object]:
     except FileNotFoundError:
         return [path.name]
     return [path.name, found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+class TodaysResults:
+    """The results of one run as today's `results` ask for them, in the store and in the tables."""
+
+    def __init__(self, store: Store, sweep: Sweep, folder: RunFolder, hooks: Hooks, progress: Progress) -> None:
+        self.store, self.sweep, self.folder, self.hooks, self.progress = store, sweep, folder, hooks, progress
+
+    async def extract(self) -> None:
+        """Bring the values of finished sets up to date, and tell the user what has changed."""
+        extracted = await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
+        if text := str(extracted):
+            self.progress.line(text)
+
+    async def renew(self, missing: bool) -> int:
+        """Extract, and return the number of sets that run again because a value of theirs is not stored.
+
+        `missing`: the user has asked for them already.
+        """
+        await self.extract()
+        return await decide_about_missing(self.store, self.progress, missing)
+
+    async def tables(self, keeping: Safekeeping) -> Statistics:
+        """Make the tables, where the folder is now; again if it was removed while they were made.
+
+        No table has rows by another `results`, also where Ctrl-C came before all were extracted again.
+        """
+        disk = self.store.disk
+        for more in (2, 1, 0):
+            await keeping.settle()
+            try:
+                await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
+                return await bring_up_to_date(self.store, self.folder, self.sweep)
+            except (SpeError, OSError) as error:
+                if disk.is_ending and isinstance(error, StoreError) and is_full(error):
+                    disk.lose_tables(error.what)
+                    raise disk.not_stored(self.folder) from error
+                if not more or await keeping.is_well():
+                    raise
+        raise AssertionError("the last try returns or raises")

@@ -35,9 +35,9 @@ class Hosts(Protocol):
 class Picture:
     """Draws the document; `epoch` is added to the dispatch's times to make them seconds since 1970."""
 
-    def __init__(self, name: str, dispatch: Dispatch, epoch: float, began: float) -> None:
+    def __init__(self, name: str, dispatch: Dispatch, epoch: float, began: float, fleet: Hosts | None = None) -> None:
         self.name, self.dispatch, self.epoch, self.began = name, dispatch, epoch, began
-        self.fleet: Hosts | None = None
+        self.fleet = fleet
 
     def draw(self, now: float) -> dict[str, Any]:
         """How things stand; `now` is of the dispatch's clock."""
