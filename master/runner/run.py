@@ -11,7 +11,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from ..desk.arrivals import place_left_over
+from ..desk.result_files import place_left_over
 from ..dispatch.changes import Decision
 from ..earlier.decisions import decide_about_program, record_use
 from ..earlier.extract_again import use_results

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from spe.desk.acts import Acts
-from spe.desk.arrivals import place_left_over
 from spe.desk.desk import Desk, Record
 from spe.desk.judging import Judges
+from spe.desk.result_files import place_left_over
 from spe.earlier.decisions import decide_about_program
 from spe.earlier.extract_again import extract_again, outdated, use_results
 from spe.earlier.missing import decide_about_missing

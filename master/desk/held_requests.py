@@ -1,0 +1,108 @@
+"""The held requests of all clients: idle ones that wait for tasks, and pings that wait for something to be told.
+
+Through its held ping a client is called to give back tickets that it has prefetched and not begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Set
+
+from ..dispatch.dispatch import Dispatch
+from .long_poll import Held, Idle, hold, settle
+
+CALL_PAUSE = 0.02  # seconds between an idle slot and the call for what others have not begun
+
+
+class HeldRequests:
+    """The long polls of one run, and the calls for prefetched tickets."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self.dispatch = dispatch
+        self.idle = Idle()  # held /task requests
+        self.pings: dict[str, set[Held]] = {}  # client -> its held pings
+        self._calls: dict[str, int] = {}  # client -> tickets that it is asked to give back
+        self._calling: asyncio.TimerHandle | None = None
+
+    # -- requests for tasks
+
+    async def hold_task(self, seconds: float, slots: int, client: str) -> bool:
+        """Hold a request of a client with so many free slots; return False when nothing has happened meanwhile."""
+        future = self.idle.add(slots, client)
+        self.call_soon()
+        try:
+            return await hold(future, seconds)
+        finally:
+            self.idle.remove(future)
+
+    def wake_idle(self) -> None:
+        """Let held /task requests look again: one for each waiting task, or all when nothing more will come."""
+        everybody = self.dispatch.closed or self.dispatch.leaving
+        self.idle.wake(len(self.idle) if everybody else self.dispatch.offers)
+
+    # -- pings
+
+    async def hold_ping(self, client: str, seconds: float, is_due: bool) -> None:
+        """Hold a ping until its client is to be told something; `is_due`: there is something already."""
+        future: Held = asyncio.get_running_loop().create_future()
+        held = self.pings.setdefault(client, set())
+        held.add(future)
+        if is_due or client in self._calls:
+            settle(future)
+        try:
+            await hold(future, seconds)
+        finally:
+            held.discard(future)
+            if not held and self.pings.get(client) is held:
+                del self.pings[client]
+
+    def answer_pings(self, client: str) -> None:
+        """Answer the held pings of this client."""
+        for held in self.pings.get(client, ()):
+            settle(held)
+
+    def spread(self) -> None:
+        """Answer the requests of those clients that what has just happened concerns."""
+        self.wake_idle()
+        for client in list(self.pings) if self.dispatch.over else self.dispatch.clients_to_call():
+            self.answer_pings(client)
+
+    def reach(self, client: str) -> None:
+        """Answer everything that this client has open: there is an order for it."""
+        self.idle.call(client)
+        self.answer_pings(client)
+
+    def let_go(self) -> None:
+        """Answer all held pings. Their clients may be gone, and a server that stops would wait a second for them."""
+        for client in list(self.pings):
+            self.answer_pings(client)
+
+    # -- calls for what was prefetched
+
+    def call_soon(self) -> None:
+        """Call for prefetched tickets a moment later: hosts that become idle together are one call then."""
+        if (self.idle or self.dispatch.withholding) and not self._calling:
+            self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self.call_for_unbegun)
+
+    def call_for_unbegun(self) -> None:
+        """Ask clients to give back what they have not begun.
+
+        Those that get nothing more are asked for all of it; the others only when slots are idle and nothing waits.
+        """
+        self._calling = None
+        dispatch, held = self.dispatch, self.pings.keys()
+        nothing = {c for c in held if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)}
+        if nothing:
+            self._call(math.inf, nothing)
+        if not (dispatch.waiting or dispatch.more or dispatch.over):
+            self._call(self.idle.slots, held - nothing)
+
+    def _call(self, wanted: float, among: Set[str]) -> None:
+        for client, count in self.dispatch.unbegun(wanted, among).items():
+            self._calls[client] = count
+            self.answer_pings(client)
+
+    def take_call(self, client: str) -> int:
+        """Return how many tickets this client is asked to give back since the last call, and forget it."""
+        return self._calls.pop(client, 0)
