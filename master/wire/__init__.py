@@ -10,4 +10,5 @@
     records         The wire as text: what the replies of docs/protocol.md look like
     routes          The protocol's door: aiohttp routes that read a request
     server          One listening HTTP server
+    spool           The files of one request while it is being received
 """
