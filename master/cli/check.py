@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -53,7 +54,7 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
     if not json_:
-        click.echo(f"{census.count} {'set' if census.count == 1 else 'sets'} of {sweep.name}")
+        click.echo(f"{sets(census.count)} of {sweep.name}")
         click.echo("".join(f"{number:>{len(str(census.count))}}  {line}\n" for number, line in lines), nl=False)
     task = None if dry else _run_one(sweep, census, make_options(**options), quiet, verbose)
     if json_:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import UsageError
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
@@ -174,7 +175,7 @@ def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) ->
 
 
 def _cell(value: object) -> str:
-    text = "".join(c if c.isprintable() else {"\n": "⏎", "\t": "→"}.get(c, "·") for c in str(value))
+    text = printable(str(value).replace("\n", "⏎").replace("\t", "→"))
     return text if len(text) <= CLIP else text[: CLIP - 1] + "…"
 
 

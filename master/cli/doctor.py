@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import counted
+from ..text import volume as bytes_text
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -52,8 +54,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     else:
         click.echo(text(examined, quiet), nl=False)
         if not quiet:
-            count = f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}"
-            click.echo(f"{count} in {seconds:.1f} s, {sum(r.works for r in examined.reports)} can work", err=True)
+            work = sum(report.works for report in examined.reports)
+            click.echo(f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {work} can work", err=True)
     return 0 if all(report.works for report in examined.reports) else 1
 
 
@@ -139,10 +141,9 @@ def text(examined: Examined, quiet: bool = False) -> str:
 
 
 def _row(report: Report) -> list[object]:
-    from ..text import size
-
     said = report.record()
-    free = [size(room) if isinstance(room := said[key], int) else "" for key in ("home_free", "workdir_free")]
+    rooms = (report.sighting.home, report.sighting.workdir)
+    free = [bytes_text(room.free) if room else "" for room in rooms]
     row = [said["host"], said["verdict"], said["platform"], said["python"], said["cores"], said["load"], *free,
            said["master"], said["shared_home"]]  # fmt: skip
     return ["" if cell is None else cell for cell in row]

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..text import volume as bytes_text
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
@@ -42,7 +43,5 @@ def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: 
 
 
 def _line(row: dict[str, Any]) -> str:
-    from ..text import human
-
-    memory, indent = human(row["memory"]), "  " * row["depth"]
+    memory, indent = bytes_text(row["memory"]), "  " * row["depth"]
     return f"  {row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}  {indent}{row['command']}"

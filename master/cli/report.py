@@ -12,7 +12,7 @@ import click
 
 from ..dispatch.shortfall import Reason, records
 from ..store.reader import HostWork, Reader, Statistics
-from ..text import shown, time_of_day
+from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def summary(s: Statistics, most: int | None = None) -> str:
     text += f", {s.uncollected} not collected" if s.uncollected else ""
     text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
     if s.hosts:  # else the run had nothing to do, and nothing is counted
-        text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
+        text += f"; {counted(s.retries, 'retry', 'retries')}, {s.cpu:.1f} s of processor time"
         text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
     text += "\n" + (hosts_table(s.hosts[:most]) if s.hosts else "")
     return text + (f"… and {len(s.hosts) - most} more hosts\n" if most is not None and len(s.hosts) > most else "")
@@ -118,7 +118,7 @@ def empty_cells(folder: Path) -> str:
 
 def uncollected(statistics: Statistics) -> str:
     """How many sets no collect function has got, and what to do, for people."""
-    sets = "1 set is" if statistics.uncollected == 1 else f"{statistics.uncollected} sets are"
+    sets = counted(statistics.uncollected, "set is", "sets are")
     return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
 
 

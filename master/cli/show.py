@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..text import volume as bytes_text
 from .common import as_json, files_there, open_reader, print_json, sweep_file, sweep_name, table, volume
 from .elsewhere import reading
 
@@ -100,10 +101,8 @@ def _written(output: Output) -> str:
 
 
 def _attempt(ticket: TicketRow) -> list[object]:
-    from ..text import human
-
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
     seconds, cpu = ("" if one is None else f"{one:.3f}" for one in (ticket.seconds, ticket.cpu))
-    sizes = ("" if one is None else human(one) for one in (ticket.memory or None, ticket.read, ticket.written))
+    sizes = [bytes_text(one) for one in (ticket.memory or None, ticket.read, ticket.written)]
     code = "" if ticket.exit_code is None else ticket.exit_code
     return [ticket.id, ticket.host, ticket.state, began, seconds, cpu, *sizes, code, ticket.reason or ""]

@@ -14,6 +14,7 @@ from ..model import TaskState
 from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
+from ..text import counted
 
 FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
 LOW, WINDOW = 1000, 5000  # waiting tasks in the dispatch: when to fetch more, and how many
@@ -83,7 +84,7 @@ class Feeding:
             self._say_retried(settled.retried)
 
     def _say_retried(self, count: int) -> None:
-        self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+        self.progress.line(f"{counted(count, 'failed set')} put back")
         if self.decision.retry and count < len(self.decision.retry):
             self.progress.warn("of the sets named, only those among today's parameters were put back")
 

@@ -19,7 +19,7 @@ from ..session.lock import Lock
 from ..session.run_folder import DATABASE, FILES, RunFolder
 from ..session.session import Session
 from ..store.database_place import OpenDatabase
-from ..text import named
+from ..text import named, sets
 from . import lost_files
 from .rescue import new_folder, take_along_logs
 
@@ -219,9 +219,8 @@ class Safekeeping:
         lost = await lost_files.put_back(self.store, self.folder)
         self._to_look_through = False
         if lost:
-            sets, wait = ("set", "it waits") if len(lost) == 1 else ("sets", "they wait")
-            self._say("removed", f"the result files of {len(lost)} {sets} are lost, {wait} again: "
-                      f"{named(lost)}")  # fmt: skip
+            wait = "it waits" if len(lost) == 1 else "they wait"
+            self._say("removed", f"the result files of {sets(len(lost))} are lost, {wait} again: {named(lost)}")
 
     # -- lock, session/ and master.json
 
