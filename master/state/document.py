@@ -1,7 +1,7 @@
 """The one document that says how a sweep stands: what /stream sends, and the page and the terminal show.
 
-Made from the dispatch's memory alone, without a question to the store. What is unknown is left out, never null
-(patch.py says why). docs/page.md describes every key.
+It is made from the dispatch's memory alone, without a question to the store: it is drawn each second, also while the
+disk is slow. What is unknown is left out, never null (patch.py says why). docs/page.md describes every key.
 """
 
 from __future__ import annotations
@@ -21,37 +21,54 @@ SILENCE = 60.0  # seconds after which a client that did not register and has not
 
 
 class Hosts(Protocol):
-    """Those that the run starts (the fleet)."""
+    """The hosts that a run starts (the fleet)."""
 
     @property
     def hosts(self) -> Sequence[Host]:
-        """All of them."""
+        """All hosts of the run, up or not."""
 
     @property
     def faults(self) -> Mapping[str, LaunchError]:
-        """Why some did not come up."""
+        """The reasons why hosts are not up, by their names."""
 
 
 class Picture:
-    """Draws the document; `epoch` is added to the dispatch's times to make them seconds since 1970."""
+    """Draws the document of one run."""
 
-    def __init__(self, name: str, dispatch: Dispatch, epoch: float, began: float, fleet: Hosts | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        dispatch: Dispatch,
+        epoch: float,
+        began: float,
+        fleet: Hosts | None = None,
+    ) -> None:
+        """`epoch` is added to the dispatch's times to make them seconds since 1970; `began` is such a time.
+
+        With `fleet`, hosts are drawn before they are up, and with the reason why they are not.
+        """
         self.name, self.dispatch, self.epoch, self.began = name, dispatch, epoch, began
         self.fleet = fleet
 
     def draw(self, now: float) -> dict[str, Any]:
-        """How things stand; `now` is of the dispatch's clock."""
+        """Return the document; `now` is of the dispatch's clock."""
         out = list(self.dispatch.begun())
         clients: dict[str, list[Client]] = defaultdict(list)
         for client in self.dispatch.clients.values():
             clients[client.host].append(client)
         busy = Counter(ticket.host for ticket in out)
+        names = self._names(clients, busy)
         return {
             "sweep": self._sweep(now, out),
-            "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in self._names(clients, busy)},
+            "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in names},
             "tickets": {str(ticket.id): self._ticket(ticket) for ticket in out},
             "failures": {
-                str(f.task): {"reason": f.reason, "host": f.host, "time": self._unix(f.time), "final": f.final}
+                str(f.task): {
+                    "reason": f.reason,
+                    "host": f.host,
+                    "time": self._unix(f.time),
+                    "final": f.final,
+                }
                 for f in self.dispatch.tally.failures.values()
             },
         }
@@ -64,14 +81,20 @@ class Picture:
     def _sweep(self, now: float, out: Sequence[Ticket]) -> dict[str, Any]:
         dispatch = self.dispatch
         counted = self._counts()
-        slots = sum(max(1, client.slots // dispatch.rules.cores) for client in dispatch.present())
+        slots = sum(self._slots(client) for client in dispatch.present())
         first = min((client.since for client in dispatch.clients.values()), default=now)
         ended, span = dispatch.tally.recent(now, first)
         sweep: dict[str, Any] = {
-            "name": self.name, "state": self._state(), **counted, "rate": float(f"{ended / span:.3g}"),
-            "slots": slots, "began": round(self.began, 2), "paused": dispatch.paused,
-        }  # fmt: skip
-        left = forecast.left(counted["waiting"] + counted["running"], ended, span, dispatch.walls, slots)
+            "name": self.name,
+            "state": self._state(),
+            **counted,
+            "rate": float(f"{ended / span:.3g}"),
+            "slots": slots,
+            "began": round(self.began, 2),
+            "paused": dispatch.paused,
+        }
+        todo = counted["waiting"] + counted["running"]
+        left = forecast.left(todo, ended, span, dispatch.walls, slots)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
@@ -79,33 +102,52 @@ class Picture:
             sweep["efficiency"] = round(efficiency, 2)
         return sweep
 
+    def _slots(self, client: Client) -> int:
+        """Return how many tasks this client can run at once: a task may take several cores."""
+        return max(1, client.slots // self.dispatch.rules.cores)
+
     def _state(self) -> str:
         if self.dispatch.over:
             return "over"
         if self.dispatch.draining:
             return "draining"
-        return "paused" if self.dispatch.paused else "running"
+        if self.dispatch.paused:
+            return "paused"
+        return "running"
 
     def _counts(self) -> dict[str, int]:
         dispatch, state = self.dispatch, self.dispatch.in_state
-        done, failed = dispatch.done_before + state[TaskState.DONE], dispatch.failed_before + state[TaskState.FAILED]
+        done = dispatch.done_before + state[TaskState.DONE]
+        failed = dispatch.failed_before + state[TaskState.FAILED]
         cancelled = dispatch.cancelled_before + state[TaskState.CANCELLED]
         running, ended = dispatch.with_slot, done + failed + cancelled
-        # What lies at clients for later waits, too. 0: the sets are being counted.
-        undone = dispatch.total - ended if dispatch.total else state[TaskState.WAITING] + dispatch.running
-        counted = {"waiting": max(0, undone - running), "running": running, "done": done, "failed": failed}
-        return {**counted, "cancelled": cancelled, "total": dispatch.total or ended + undone}
+        # `running` has only what has a slot: what a client has prefetched waits, too.
+        if dispatch.total:
+            undone = dispatch.total - ended
+        else:  # the sets are still being counted
+            undone = state[TaskState.WAITING] + dispatch.running
+        return {
+            "waiting": max(0, undone - running),
+            "running": running,
+            "done": done,
+            "failed": failed,
+            "cancelled": cancelled,
+            "total": dispatch.total or ended + undone,
+        }
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
-        """Seconds of programs by seconds of slots, of this run, on hosts whose slots are known."""
-        named = {client.host for client in self.dispatch.clients.values()}
+        """Return the share of the slots' time in which programs ran, in this run, on hosts whose slots are known.
+
+        None while the slots have been there for less than a second in all.
+        """
+        clients = self.dispatch.clients.values()
+        named = {client.host for client in clients}
         worked = sum(work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
         worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
-        cores = self.dispatch.rules.cores
-        there = sum(
-            max(1, c.slots // cores) * ((c.word if c.gone else now) - c.since) for c in self.dispatch.clients.values()
-        )
-        return min(1.0, worked / there) if there > 1.0 else None
+        there = sum(self._slots(client) * _stayed(client, now) for client in clients)
+        if there <= 1.0:
+            return None
+        return min(1.0, worked / there)
 
     # -- hosts and tickets
 
@@ -114,44 +156,63 @@ class Picture:
         return list(dict.fromkeys([*expected, *clients, *self.dispatch.strangers, *busy]))
 
     def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
-        work, asked = self.dispatch.tally.hosts.get(name), self.dispatch.strangers.get(name)
+        asked = self.dispatch.strangers.get(name)
         present = [client for client in clients if not client.gone]
         state, why = self._standing(name, clients, present)
-        if state == "starting" and (running or asked is not None):  # it came by itself, and did not register
-            state = "up" if running or (asked is not None and now - asked < SILENCE) else "gone"
+        if state == "starting":
+            state = _state_of_stranger(now, asked, running)
         host: dict[str, Any] = {
             "state": state,
-            "slots": sum(max(1, client.slots // self.dispatch.rules.cores) for client in present),
+            "slots": sum(self._slots(client) for client in present),
             "running": running,
-            "done": work.done if work else 0,
-            "failed": work.failed if work else 0,
-            "lost": work.lost if work else 0,
+            **self._work(name),
         }
         if clients:
-            word = max(client.word for client in clients) + self.epoch
-            host["word"] = int(word // WORD_STEP * WORD_STEP)
+            host["word"] = self._word(max(client.word for client in clients))
             host["platform"] = clients[-1].platform
             host |= _measured(clients[-1])
         elif asked is not None:
-            host["word"] = int((asked + self.epoch) // WORD_STEP * WORD_STEP)
+            host["word"] = self._word(asked)
         if why:
             host["why"] = why
         return host
 
+    def _work(self, name: str) -> dict[str, int]:
+        work = self.dispatch.tally.hosts.get(name)
+        if work is None:
+            return {"done": 0, "failed": 0, "lost": 0}
+        return {"done": work.done, "failed": work.failed, "lost": work.lost}
+
+    def _word(self, moment: float) -> int:
+        return int((moment + self.epoch) // WORD_STEP * WORD_STEP)
+
     def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
-        """In one word, and where that is worth a sentence, why."""
-        fault = self.fleet.faults.get(name) if self.fleet else None
+        """Return how a host stands in one word and, where that is worth a sentence, why."""
         aside = self.dispatch.aside.get(name)
         if aside and clients:
-            return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
+            why = "set aside by hand: it gets nothing new"
+            if not present:
+                why += "; its client has left"
+            return aside.value, why
+        if aside:
+            return aside.value, "by hand; no client of ours is there"
         if not present:
-            if name in self.dispatch.aside:
-                return self.dispatch.aside[name].value, "by hand; no client of ours is there"
-            if fault:
-                return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
-            return ("gone", "") if clients else ("starting", "")
+            return self._standing_of_absent(name, clients)
         if all(client.suspect for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
+        return self._standing_of_present(name)
+
+    def _standing_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
+        fault = self.fleet.faults.get(name) if self.fleet else None
+        if isinstance(fault, HostBenched):
+            return "benched", fault.what
+        if fault:
+            return "fault", fault.what
+        if clients:
+            return "gone", ""
+        return "starting", ""
+
+    def _standing_of_present(self, name: str) -> tuple[str, str]:
         record = self.dispatch.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"
@@ -159,7 +220,9 @@ class Picture:
             return "up", "its last tasks failed; others try them first"
         if name in self.dispatch.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
-        return "up", "is loaded by others, it gets no work now" if name in self.dispatch.loaded else ""
+        if name in self.dispatch.loaded:
+            return "up", "is loaded by others, it gets no work now"
+        return "up", ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
         task = self.dispatch.tasks.get(ticket.task)
@@ -170,7 +233,22 @@ class Picture:
         return shown
 
 
+def _stayed(client: Client, now: float) -> float:
+    """Return the seconds that a client has been there."""
+    until = client.word if client.gone else now
+    return until - client.since
+
+
+def _state_of_stranger(now: float, asked: float | None, running: int) -> str:
+    """Return the state of a host without a registered client; `asked`: when a client there asked for work last."""
+    if running:
+        return "up"
+    if asked is None:
+        return "starting"
+    return "up" if now - asked < SILENCE else "gone"
+
+
 def _measured(client: Client) -> dict[str, float]:
-    """What the client said of its host."""
+    """Return what the client has told of its host's load, memory and disk."""
     told = {"load": client.load, "memory": client.memory, "disk": client.disk}
     return {name: value for name, value in told.items() if value is not None}

@@ -1,6 +1,7 @@
-"""JSON merge patches (RFC 7396): what makes one document the next. Pure.
+"""JSON merge patches (RFC 7396), by which one document is made into the next.
 
-A patch names only what changed; null in it means "gone". So no document has a null in it: what is unknown is left out.
+A patch names only what changed, and null in it means "gone". So no document has a null in it: what is unknown is left
+out.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ Document = Mapping[str, Any]
 
 
 def diff(old: Document, new: Document) -> dict[str, Any]:
-    """The patch that makes `new` of `old`; empty when they are equal."""
+    """Return the patch that makes `new` of `old`; empty when they are equal."""
     patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())
     for key, value in new.items():
         known = old.get(key)
         if isinstance(known, Mapping) and isinstance(value, Mapping):
-            if inner := diff(known, value):
+            inner = diff(known, value)
+            if inner:
                 patch[key] = inner
         elif not _same(known, value):
             patch[key] = value
@@ -25,7 +27,7 @@ def diff(old: Document, new: Document) -> dict[str, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """As JSON says it: 0 is not false, also within a list."""
+    """Tell whether two values are the same in JSON: 0 is not false, also within a list."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -34,14 +36,16 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def apply(document: Document, patch: Document) -> dict[str, Any]:
-    """The document that this patch makes of that one, which stays as it is."""
+    """Return the document that this patch makes of `document`, which stays as it is."""
     made = dict(document)
     for key, value in patch.items():
         if value is None:
             made.pop(key, None)
         elif isinstance(value, Mapping):
             known = made.get(key)
-            made[key] = apply(known if isinstance(known, Mapping) else {}, value)
+            if not isinstance(known, Mapping):
+                known = {}
+            made[key] = apply(known, value)
         else:
             made[key] = value
     return made
