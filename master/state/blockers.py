@@ -1,4 +1,7 @@
-"""What keeps hosts from getting work now, in the file session/standing.json of a run: the run writes, why.py reads."""
+"""The reasons why hosts get no work now, in the file session/standing.json.
+
+The run writes it, why.py reads it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ log = logging.getLogger("spe.standing")
 
 
 class Standing:
-    """The file of one run. It is written only when its content has changed: the loop asks for it each second."""
+    """The file of one run.
+
+    It is written only when its content has changed: the loop asks for it each second.
+    """
 
     def __init__(self, folder: Folder) -> None:
         """`folder` is runs/<name>/."""
@@ -27,7 +33,10 @@ class Standing:
         self._nagging = Nagging(log)
 
     def note(self, dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> None:
-        """Write down what keeps hosts from getting work now; `faults`: why hosts are not up, by their names."""
+        """Write down what keeps hosts from getting work now.
+
+        `faults`: why hosts are not up, by their names.
+        """
         standing = of(dispatch, faults)
         if standing != self._written:
             self._write(standing)
@@ -43,11 +52,19 @@ class Standing:
 
 def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """Return a sentence for each host that gets nothing, by its name; under "" one for all of them."""
+    # A host with a fault may have another client that somebody started by hand: then it is not
+    # down.
     down = {host: error for host, error in faults.items() if host not in dispatch.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
     found |= dict.fromkeys(dispatch.loaded, "is loaded by others")
-    found |= dict.fromkeys(dispatch.on_trial - down.keys(), "is on trial: its clients did not stay before")
-    found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in dispatch.aside.items()}
+    found |= dict.fromkeys(
+        dispatch.on_trial - down.keys(), "is on trial: its clients did not stay before"
+    )
+    found |= {
+        host: f"is {how} by hand: `spe hosts use {host}` brings it back"
+        for host, how in dispatch.aside.items()
+    }
+    # Later reasons replace earlier ones of the same host: these say most
     found |= _doubted(dispatch)
     run = _whole_run(dispatch)
     if run:
@@ -56,7 +73,10 @@ def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
 
 
 def _doubted(dispatch: Dispatch) -> dict[str, str]:
-    """Return a sentence for each host that the guard trusts no more. What people have said of a host comes first."""
+    """Return a sentence for each host that the guard trusts no more.
+
+    What people have said of a host comes first.
+    """
     found = {}
     for host, record in dispatch.guard.records.items():
         if record.trust is Trust.TRUSTED or host in dispatch.aside:
@@ -74,9 +94,9 @@ def _whole_run(dispatch: Dispatch) -> str:
         return "the run ends: nothing more is handed out"
     if dispatch.paused:
         return "the sweep is paused: `spe resume` goes on"
-    if not dispatch.hosts and not dispatch.strangers and not dispatch.aside:
-        return "no host is up yet"
-    return ""
+    if any((dispatch.hosts, dispatch.strangers, dispatch.aside)):
+        return ""
+    return "no host is up yet"
 
 
 def _how(error: LaunchError) -> str:

@@ -1,7 +1,10 @@
-"""The one document that says how a sweep stands: what /stream sends, and the page and the terminal show.
+"""The one document that says how a sweep stands.
 
-It is made from the dispatch's memory alone, without a question to the store: it is drawn each second, also while the
-disk is slow. What is unknown is left out, never null (patch.py says why). docs/page.md describes every key.
+It is what /stream sends, and what the page and the terminal show.
+
+It is made from the dispatch's memory alone, without a question to the store: it is drawn each
+second, also while the disk is slow. What is unknown is left out, never null (patch.py says why).
+docs/page.md describes every key.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ..dispatch.black_holes import Trust
+from ..dispatch.black_holes import Record, Trust
 from ..dispatch.dispatch import Dispatch
+from ..dispatch.tally import FailedTask
 from ..errors import HostBenched, LaunchError
 from ..model import Client, Host, TaskState, Ticket
 from . import forecast
 
 WORD_STEP = 5  # seconds: nobody needs to hear of every word of every host
-SILENCE = 60.0  # seconds after which a client that did not register and has nothing to do counts as gone
+# Seconds after which a client that did not register and has nothing to do counts as gone
+SILENCE = 60.0
 
 
 class Hosts(Protocol):
@@ -43,7 +48,9 @@ class Picture:
         began: float,
         fleet: Hosts | None = None,
     ) -> None:
-        """`epoch` is added to the dispatch's times to make them seconds since 1970; `began` is such a time.
+        """`epoch` is added to the dispatch's times to make them seconds since 1970.
+
+        `began` is such a time.
 
         With `fleet`, hosts are drawn before they are up, and with the reason why they are not.
         """
@@ -63,14 +70,16 @@ class Picture:
             "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in names},
             "tickets": {str(ticket.id): self._ticket(ticket) for ticket in out},
             "failures": {
-                str(f.task): {
-                    "reason": f.reason,
-                    "host": f.host,
-                    "time": self._unix(f.time),
-                    "final": f.final,
-                }
-                for f in self.dispatch.tally.failures.values()
+                str(one.task): self._failure(one) for one in self.dispatch.tally.failures.values()
             },
+        }
+
+    def _failure(self, one: FailedTask) -> dict[str, Any]:
+        return {
+            "reason": one.reason,
+            "host": one.host,
+            "time": self._unix(one.time),
+            "final": one.final,
         }
 
     def _unix(self, moment: float) -> float:
@@ -122,10 +131,10 @@ class Picture:
         cancelled = dispatch.cancelled_before + state[TaskState.CANCELLED]
         running, ended = dispatch.with_slot, done + failed + cancelled
         # `running` has only what has a slot: what a client has prefetched waits, too.
+        # All that is known while the sets are being counted
+        undone = state[TaskState.WAITING] + dispatch.running
         if dispatch.total:
             undone = dispatch.total - ended
-        else:  # the sets are still being counted
-            undone = state[TaskState.WAITING] + dispatch.running
         return {
             "waiting": max(0, undone - running),
             "running": running,
@@ -136,26 +145,43 @@ class Picture:
         }
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
-        """Return the share of the slots' time in which programs ran, in this run, on hosts whose slots are known.
+        """Return the share of the slots' time in which programs ran in this run.
+
+        Hosts whose slots are unknown do not count.
 
         None while the slots have been there for less than a second in all.
         """
         clients = self.dispatch.clients.values()
-        named = {client.host for client in clients}
-        worked = sum(work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
-        worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
         there = sum(self._slots(client) * _stayed(client, now) for client in clients)
         if there <= 1.0:
             return None
-        return min(1.0, worked / there)
+        # At most 1: a client that registers late is given its host's earlier work, too.
+        return min(1.0, self._worked(now, out) / there)
+
+    def _worked(self, now: float, out: Sequence[Ticket]) -> float:
+        """Return the seconds of programs, those that still run included.
+
+        Without them, the efficiency of a sweep of long tasks would start at 0.
+        """
+        named = {client.host for client in self.dispatch.clients.values()}
+        ended = (work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
+        running = (now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
+        return sum(ended) + sum(running)
 
     # -- hosts and tickets
 
+    def _fault(self, name: str) -> LaunchError | None:
+        return self.fleet.faults.get(name) if self.fleet else None
+
     def _names(self, clients: Mapping[str, object], busy: Mapping[str, int]) -> list[str]:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
+        # A dict keeps the order: hosts stand in the order of the hosts file, and those that came by
+        # themselves last.
         return list(dict.fromkeys([*expected, *clients, *self.dispatch.strangers, *busy]))
 
-    def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
+    def _host(
+        self, now: float, name: str, clients: Sequence[Client], running: int
+    ) -> dict[str, Any]:
         asked = self.dispatch.strangers.get(name)
         present = [client for client in clients if not client.gone]
         state, why = self._standing(name, clients, present)
@@ -168,14 +194,24 @@ class Picture:
             **self._work(name),
         }
         if clients:
-            host["word"] = self._word(max(client.word for client in clients))
-            host["platform"] = clients[-1].platform
-            host |= _measured(clients[-1])
+            host |= self._told(clients)
         elif asked is not None:
             host["word"] = self._word(asked)
         if why:
             host["why"] = why
         return host
+
+    def _told(self, clients: Sequence[Client]) -> dict[str, Any]:
+        """Return what the clients of a host have told of it.
+
+        The last one that registered knows best.
+        """
+        word = max(client.word for client in clients)
+        return {
+            "word": self._word(word),
+            "platform": clients[-1].platform,
+            **_measured(clients[-1]),
+        }
 
     def _work(self, name: str) -> dict[str, int]:
         work = self.dispatch.tally.hosts.get(name)
@@ -184,26 +220,27 @@ class Picture:
         return {"done": work.done, "failed": work.failed, "lost": work.lost}
 
     def _word(self, moment: float) -> int:
+        # In steps: exact times would change the document of each host with each heartbeat.
         return int((moment + self.epoch) // WORD_STEP * WORD_STEP)
 
-    def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
+    def _standing(
+        self, name: str, clients: Sequence[Client], present: Sequence[Client]
+    ) -> tuple[str, str]:
         """Return how a host stands in one word and, where that is worth a sentence, why."""
         aside = self.dispatch.aside.get(name)
-        if aside and clients:
-            why = "set aside by hand: it gets nothing new"
-            if not present:
-                why += "; its client has left"
-            return aside.value, why
-        if aside:
-            return aside.value, "by hand; no client of ours is there"
+        if aside:  # before all else: people want to see what they have done
+            return aside.value, _why_aside(clients, present)
         if not present:
             return self._standing_of_absent(name, clients)
         if all(client.suspect for client in present):
-            return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
+            return (
+                "suspect",
+                "the connection to its client is cut; its sets go to others if it stays silent",
+            )
         return self._standing_of_present(name)
 
     def _standing_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
-        fault = self.fleet.faults.get(name) if self.fleet else None
+        fault = self._fault(name)
         if isinstance(fault, HostBenched):
             return "benched", fault.what
         if fault:
@@ -214,10 +251,8 @@ class Picture:
 
     def _standing_of_present(self, name: str) -> tuple[str, str]:
         record = self.dispatch.guard.records.get(name)
-        if record and record.trust is Trust.BENCHED:
-            return "benched", f"it fails what succeeds elsewhere: {record.reason}"
-        if record and record.trust is Trust.SUSPECTED:
-            return "up", "its last tasks failed; others try them first"
+        if record and record.trust is not Trust.TRUSTED:
+            return _standing_of_doubted(record)
         if name in self.dispatch.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
         if name in self.dispatch.loaded:
@@ -225,12 +260,35 @@ class Picture:
         return "up", ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
-        task = self.dispatch.tasks.get(ticket.task)
-        shown: dict[str, Any] = {"task": ticket.task, "host": ticket.host}
-        shown["copy"] = bool(task and task.tickets and task.tickets[0] != ticket.id)
+        shown: dict[str, Any] = {
+            "task": ticket.task,
+            "host": ticket.host,
+            "copy": self._is_copy(ticket),
+        }
         if ticket.begun or ticket.issued:  # one of before a restart of the master has none
             shown["began"] = self._unix(ticket.begun or ticket.issued)
         return shown
+
+    def _is_copy(self, ticket: Ticket) -> bool:
+        # The first of a task's tickets is the attempt, each further one a copy of a straggler.
+        task = self.dispatch.tasks.get(ticket.task)
+        if task is None or not task.tickets:
+            return False
+        return task.tickets[0] != ticket.id
+
+
+def _standing_of_doubted(record: Record) -> tuple[str, str]:
+    if record.trust is Trust.BENCHED:
+        return "benched", f"it fails what succeeds elsewhere: {record.reason}"
+    return "up", "its last tasks failed; others try them first"
+
+
+def _why_aside(clients: Sequence[Client], present: Sequence[Client]) -> str:
+    if not clients:
+        return "by hand; no client of ours is there"
+    if not present:
+        return "set aside by hand: it gets nothing new; its client has left"
+    return "set aside by hand: it gets nothing new"
 
 
 def _stayed(client: Client, now: float) -> float:
@@ -240,7 +298,10 @@ def _stayed(client: Client, now: float) -> float:
 
 
 def _state_of_stranger(now: float, asked: float | None, running: int) -> str:
-    """Return the state of a host without a registered client; `asked`: when a client there asked for work last."""
+    """Return the state of a host without a registered client.
+
+    `asked`: when a client there asked for work last.
+    """
     if running:
         return "up"
     if asked is None:

@@ -1,4 +1,6 @@
-"""How a sweep stands, as words for a terminal: from the document of document.py to lines and rows.
+"""Words for a terminal that say how a sweep stands.
+
+They are made of the document of document.py.
 
 These functions do no I/O. Places on the screen, and colours, are the business of terminal.py.
 """
@@ -6,7 +8,7 @@ These functions do no I/O. Places on the screen, and colours, are the business o
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..text import printable, rate, span
@@ -14,6 +16,7 @@ from ..text import printable, rate, span
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
 HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "")
+MOST_HOSTS, LAST_FAILURES = 1000, 5  # in `plain`
 SILENT = 30  # seconds without a word of a host after which the table tells it
 DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day
 
@@ -51,28 +54,32 @@ def pace(document: Document, now: float) -> str:
 
 def expected_end(least: float, most: float, now: float) -> str:
     """Return `ends in 4 to 6 min (about 14:35)` for an end in `least` to `most` seconds."""
-    low, unit = span(least).split()
-    high, high_unit = span(most).split()
-    if unit != high_unit:
-        text = f"ends in {low} {unit} to {high} {high_unit}"
-    elif low != high:
-        text = f"ends in {low} to {high} {unit}"
-    else:
-        text = f"ends in {high} {unit}"
-    if most < 60:
+    text = f"ends in {_from_to(span(least), span(most))}"
+    if most < 60:  # the end comes before anybody has looked at a clock
         return text
-    form = "%H:%M" if most < DAY else "%a %H:%M"
-    return f"{text} (about {time.strftime(form, time.localtime(now + (least + most) / 2))})"
+    middle = time.localtime(now + (least + most) / 2)
+    return f"{text} (about {time.strftime('%H:%M' if most < DAY else '%a %H:%M', middle)})"
+
+
+def _from_to(least: str, most: str) -> str:
+    if least == most:
+        return most
+    number, unit = least.split()
+    if most.split()[1] == unit:
+        least = number
+    return f"{least} to {most}"
 
 
 def host_rows(document: Document, now: float, most: int) -> list[tuple[str, ...]]:
     """Return at most `most` rows, one a host.
 
-    Where there is no room for all, those with trouble come first, and the last row counts the others.
+    Where there is no room for all, those with trouble come first, and the last row counts the
+    others.
     """
     hosts: Mapping[str, Any] = document["hosts"]
     names = list(hosts)
     if len(names) > most:
+        # The sort is stable: apart from trouble, hosts keep the order of the hosts file.
         names.sort(key=lambda name: hosts[name]["state"] not in TROUBLE)
         names = names[: max(0, most - 1)]
     rows = [_row(name, hosts[name], now) for name in names]
@@ -92,6 +99,7 @@ def _row(name: str, host: Mapping[str, Any], now: float) -> tuple[str, ...]:
     running = str(host["running"])
     if host["slots"]:
         running += f" of {host['slots']}"
+    # Blanks where nothing is to be said: a column of zeros and dashes hides the row that matters.
     ended = [str(host[key]) for key in ("done", "failed", "lost")]
     return (name, str(host["state"]), running, *ended, load, word, printable(host.get("why", "")))
 
@@ -115,10 +123,19 @@ def _failure(task: str, failure: Mapping[str, Any]) -> str:
 
 
 def plain(document: Document, now: float) -> str:
-    """Return all of the document as text: one line for the sweep, the table of hosts, the last failures."""
-    rows = [HEAD, *host_rows(document, now, 1000)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
-    name = document["sweep"]["name"]
-    lines = [", ".join(filter(None, (f"{name}: {counts(document)}", pace(document, now))))]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "".join(f"{line}\n" for line in [*lines, *failure_lines(document, 5)])
+    """Return all of the document as text.
+
+    It has one line for the sweep, the table of hosts, and the last failures.
+    """
+    first = f"{document['sweep']['name']}: {counts(document)}"
+    how_fast = pace(document, now)
+    if how_fast:
+        first += f", {how_fast}"
+    table = _table([HEAD, *host_rows(document, now, MOST_HOSTS)])
+    return "".join(f"{line}\n" for line in [first, *table, *failure_lines(document, LAST_FAILURES)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    # Not rich's table: `plain` is for pipes and logs, and must not load rich.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

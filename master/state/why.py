@@ -1,4 +1,8 @@
-"""Why a set does not run now, in sentences, for `spe why` and its page: from the store, and from how the run stands."""
+"""Sentences that say why a set does not run now, for `spe why` and its page.
+
+They come from the store and from what the run has written down (blockers.py), not from the master
+itself: `spe why` also answers when nothing runs, or when the master does not answer.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +26,15 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
     """
     if task.state is TaskState.DONE:
         return [_done(task)]
+    # A set that is done keeps its row. All others are as nothing once their parameters are gone.
     if not task.in_plan:
         return ["it is no longer among the parameters"]
-    if task.state is TaskState.CANCELLED:
-        return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
-    if task.state is TaskState.FAILED:
-        return [f"it has failed: {task.reason}", *_evidence(task), "`spe retry` tries it again"]
+    if task.state in (TaskState.CANCELLED, TaskState.FAILED):
+        return [*_given_up(task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
-        hosts = ", ".join(ticket.host for ticket in task.tickets if ticket.state == "issued")
-        return [*reasons, f"it runs, on {hosts or 'nobody'}"]
+        return [*reasons, _runs(task)]
+    # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
         reasons = sentences(standing)
     return [*reasons, _place(reader, task), *_before(task)]
@@ -43,13 +46,31 @@ def _done(task: TaskDetail) -> str:
     return f"it is done, by {task.tickets[-1].host}"
 
 
+def _given_up(task: TaskDetail) -> list[str]:
+    if task.state is TaskState.CANCELLED:
+        return [f"it was {task.reason or 'cancelled'}"]
+    return [f"it has failed: {task.reason}", *_evidence(task)]
+
+
+def _runs(task: TaskDetail) -> str:
+    # Of two copies, both are named: a straggler has one on another host.
+    hosts = ", ".join(ticket.host for ticket in task.tickets if ticket.state == "issued")
+    return f"it runs, on {hosts or 'nobody'}"
+
+
 def _no_run(reader: Reader) -> list[str]:
-    """Return nothing where a run goes on that wrote down how it stands; else also why the last run ended too early."""
+    """Return why no run goes on, or nothing where one does that wrote down how it stands.
+
+    The reasons why the last run ended too early stand behind it.
+    """
     if living(reader.folder):
         return []
+    # Its master.json is not readable for us: `living` has seen nothing
     owner = owner_of_hidden(reader.folder)
     if owner:
-        return [f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"]
+        return [
+            f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"
+        ]
     ended = [f"the last run left sets waiting: {one.sentence}" for one in reader.waiting_because()]
     return ["nothing runs this sweep now: `spe run` goes on", *ended]
 
@@ -80,7 +101,10 @@ def _evidence(task: TaskDetail) -> list[str]:
 
 
 def sentences(standing: Mapping[str, str]) -> list[str]:
-    """Return the sentences about hosts, that about all of them first."""
+    """Return the sentences about hosts, the one about all of them first.
+
+    Its key "" is sorted before all names.
+    """
     return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
 
 
@@ -88,5 +112,5 @@ def written(folder: Path) -> dict[str, str]:
     """Return what the run that goes on in runs/<name>/ wrote down; nothing when none goes on."""
     try:
         return dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # no run, or not ours to read
         return {}
