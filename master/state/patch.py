@@ -18,7 +18,7 @@ def diff(old: Document, new: Document) -> dict[str, Any]:
     for key, value in new.items():
         known = old.get(key)
         if _both(Mapping, known, value):
-            inner = diff(known, value)
+            inner = diff(known or {}, value)
             # An empty patch would be no change, and each change wakes every reader of the stream
             if inner:
                 patch[key] = inner

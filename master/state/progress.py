@@ -62,6 +62,7 @@ class Progress:
         if not self.quiet:
             self._print(text)
 
+    # On stderr, as all that follows: stdout is for pasting, and for `--json`.
     def warn(self, text: str) -> None:
         """Show a warning, also when quiet."""
         self._print(f"warning: {text}")
