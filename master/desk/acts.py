@@ -1,7 +1,7 @@
-"""What people may do to a running sweep: one method a verb, and each returns one sentence about what was done.
+"""The verbs of people about a running sweep. Each returns one sentence about what was done.
 
-What becomes of a wish is decided in dispatch/steering.py, and it is on disk before it is answered. Requests, tokens and
-JSON are the business of page/acting.py.
+What becomes of a wish is decided in dispatch/steering.py, and it is on disk before it is answered.
+Requests, tokens and JSON are the business of page/acting.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..model import Host, TaskState
 from ..record import record
 from ..sweep.hosts import parse_line
-from ..text import sets
+from ..text import counted, named, sets
 from .desk import Desk
 from .questions import signal_tasks
 
@@ -39,7 +39,10 @@ class Yard(Protocol):
 
 @record
 class Controls:
-    """The parts of a run that people reach beside its desk. They exist once the run can start hosts."""
+    """The parts of a run that people reach beside its desk.
+
+    They exist once the run can start hosts.
+    """
 
     yard: Yard
     stop: Callable[[bool], None]  # does what Ctrl-C does; with True, what a second Ctrl-C does
@@ -47,10 +50,16 @@ class Controls:
 
 
 class Acts:
-    """The verbs that steer one run. Raise UsageError for what cannot be done now, with a sentence that says why."""
+    """The verbs that steer one run.
+
+    Raise UsageError for what cannot be done now, with a sentence that says why.
+    """
 
     def __init__(self, desk: Desk, controls: Controls | None = None) -> None:
-        """Without `controls` the run is only beginning: it has no hosts to start, and cannot be stopped yet."""
+        """Without `controls` the run is only beginning.
+
+        It has no hosts to start then, and cannot be stopped.
+        """
         self.desk = desk
         self._controls = controls
 
@@ -70,7 +79,10 @@ class Acts:
             self._controls.say(sentence)
 
     def restore(self, kept: str) -> None:
-        """Apply what people had said before the master was killed; `kept` is the text of `META`, "" for nothing."""
+        """Apply what people had said before the master was killed.
+
+        `kept` is the text of `META`, "" for nothing.
+        """
         if kept:
             said = json.loads(kept)
             self.desk.dispatch.paused = said["paused"]
@@ -79,7 +91,9 @@ class Acts:
     async def _make_durable(self) -> None:
         await self.desk.obey()
         dispatch = self.desk.dispatch
-        await self.desk.store.set_meta(META, json.dumps({"paused": dispatch.paused, "aside": dispatch.aside}))
+        await self.desk.store.set_meta(
+            META, json.dumps({"paused": dispatch.paused, "aside": dispatch.aside})
+        )
 
     def _noted(self, kind: str, sentence: str, host: str = "") -> str:
         self.note(kind, sentence, host)
@@ -93,8 +107,8 @@ class Acts:
         self.desk.dispatch.pause()
         await self._make_durable()
         running = self.desk.dispatch.with_slot
-        verb = "runs" if running == 1 else "run"
-        return self._noted("paused", f"the sweep is paused: nothing new is begun; {sets(running)} still {verb}")
+        still = counted(running, "set still runs", "sets still run")
+        return self._noted("paused", f"the sweep is paused: nothing new is begun; {still}")
 
     async def resume(self) -> str:
         """Hand out tasks again."""
@@ -109,19 +123,24 @@ class Acts:
         if self._controls is None:
             raise UsageError("the run is only beginning")
         dispatch = self.desk.dispatch
-        running = sets(dispatch.with_slot)
+        running = dispatch.with_slot
         if dispatch.over:
             raise UsageError("the run is over: its last clients leave")
         if dispatch.draining and not now:
-            raise UsageError(f"nothing new is begun already, {running} to go", todo="`spe stop --now` ends what runs.")
+            still = counted(running, "set is still running", "sets are still running")
+            raise UsageError(f"already stopping: {still}", todo="`spe stop --now` ends what runs.")
+        # No event here: the desk notes one for Ctrl-C, too.
         self._controls.stop(now)
         if now:
-            return f"what runs is ended ({running}), and waits for the next run"
-        return f"nothing new is begun; the run ends when what runs is through ({running})"
+            return f"what runs is ended ({sets(running)}), and waits for the next run"
+        return f"nothing new is begun; the run ends when what runs is through ({sets(running)})"
 
     def _refuse_when_closed(self) -> None:
         if self.desk.dispatch.closed:
-            raise UsageError("the run is ending: nothing more is handed out", todo="`spe run` goes on afterwards.")
+            raise UsageError(
+                "the run is ending: nothing more is handed out",
+                todo="`spe run` goes on afterwards.",
+            )
 
     # -- tasks
 
@@ -129,31 +148,44 @@ class Acts:
         """Put failed and cancelled sets back into the queue: these, or all failed ones for None."""
         self._refuse_when_closed()
         dispatch = self.desk.dispatch
-        # A late result of a failed task may be looked at just now, so the store is told which ones failed here.
-        failed_here = [number for number, task in dispatch.tasks.items() if task.state is TaskState.FAILED]
+        # A late result of a failed task may be looked at just now, so the store is told which ones
+        # failed here.
+        failed_here = [
+            number for number, task in dispatch.tasks.items() if task.state is TaskState.FAILED
+        ]
         before = await self.desk.store.put_back(numbers, failed_here)
         if not before:
-            raise UsageError("none of these has failed or was cancelled" if numbers else "no set has failed")
+            none = "none of these has failed or was cancelled" if numbers else "no set has failed"
+            raise UsageError(none)
+        # After the store: a set that the store has not put back must not run
         dispatch.put_back(before)
         await self.desk.obey()
-        verb = "waits" if len(before) == 1 else "wait"
-        return self._noted("retried", f"{sets(len(before))} {verb} again" + _but(numbers or (), before))
+        sentence = f"{counted(len(before), 'set waits', 'sets wait')} again"
+        rest = _rest(numbers or (), before)
+        if rest:
+            sentence += f"; {rest} had neither failed nor been cancelled"
+        return self._noted("retried", sentence)
 
     async def cancel(self, numbers: Sequence[int]) -> str:
         """Cancel these sets, whether they wait or run; programs that run are ended."""
         dispatch = self.desk.dispatch
         cancelled = dispatch.cancel(numbers)
         await self.desk.obey()
-        rest = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)  # those are done
-        if rest:
-            stored = await self.desk.store.cancel(rest, CANCELLED)
+        # Others may wait in the store. What is just being stored is done, though the store does not
+        # know it yet.
+        elsewhere = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)
+        if elsewhere:
+            stored = await self.desk.store.cancel(elsewhere, CANCELLED)
             dispatch.cancelled_in_store(stored)
             await self.desk.obey()
             cancelled += stored
         if not cancelled:
             subject = "it is" if len(numbers) == 1 else "none of them is"
             raise UsageError(f"{subject} neither waiting nor running")
-        sentence = f"{sets(len(cancelled))} cancelled; `spe retry` brings them back" + _but(numbers, cancelled)
+        sentence = f"{sets(len(cancelled))} cancelled; `spe retry` brings them back"
+        rest = _rest(numbers, cancelled)
+        if rest:
+            sentence += f"; {rest} had been neither waiting nor running"
         return self._noted("cancelled", sentence)
 
     async def pause_tasks(self, numbers: Sequence[int]) -> str:
@@ -164,9 +196,8 @@ class Acts:
     async def resume_tasks(self, numbers: Sequence[int]) -> str:
         """Send SIGCONT to the processes of these tasks."""
         refused = await self._signal(numbers, "continue")
-        count = len(numbers) - len(refused)
-        verb = "goes" if count == 1 else "go"
-        return "; ".join([f"{sets(count)} {verb} on", *refused])
+        go_on = counted(len(numbers) - len(refused), "set goes on", "sets go on")
+        return "; ".join([go_on, *refused])
 
     async def _signal(self, numbers: Sequence[int], signal: str) -> list[str]:
         refused = await signal_tasks(self.desk, numbers, signal)
@@ -181,7 +212,9 @@ class Acts:
         host = self._host(name)
         await self.set_aside(host, Aside.DRAINED)
         return self._noted(
-            "drained", f"{host} gets nothing new; its client leaves when it has finished what it has", host
+            "drained",
+            f"{host} gets nothing new; its client leaves when it has finished what it has",
+            host,
         )
 
     async def bench(self, name: str) -> str:
@@ -219,7 +252,10 @@ class Acts:
         there = {host.name.lower() for host in self.yard.hosts}
         known = [host.name for host in new if host.name.lower() in there]
         if known:
-            raise UsageError(f"{', '.join(known)}: already a host of this run", todo="`spe hosts use` brings one back.")
+            raise UsageError(
+                f"{', '.join(known)}: already a host of this run",
+                todo="`spe hosts use` brings one back.",
+            )
         if not new:
             raise UsageError("this line names no host")
         self.yard.add(new)
@@ -227,19 +263,23 @@ class Acts:
 
     def _host(self, wanted: str) -> str:
         """Return the host that is meant, in this run's own spelling."""
-        there = {client.host for client in self.desk.dispatch.clients.values()} | self.desk.dispatch.aside.keys()
+        there = {
+            client.host for client in self.desk.dispatch.clients.values()
+        } | self.desk.dispatch.aside.keys()
+        # Addresses of clients that did not register.
         there |= self.desk.dispatch.strangers.keys()
         if self.yard is not None:
             there |= {host.name for host in self.yard.hosts}
+        # Names of hosts have no case. In the run's own spelling, as all tables are keyed by it.
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:
             near = difflib.get_close_matches(wanted, there, 1) or sorted(there)[:3]
-            raise UsageError(f"no host of this run is called {wanted!r}", todo=f"There is {', '.join(near)}.")
+            raise UsageError(
+                f"no host of this run is called {wanted!r}", todo=f"There is {', '.join(near)}."
+            )
         return found
 
 
-def _but(wanted: Collection[int], done: Collection[int]) -> str:
-    """Return the end of a sentence that names the sets of which it is not true; "" when there are none."""
-    rest = sorted(set(wanted) - set(done))
-    shown = ", ".join(map(str, rest[:10])) + (", …" if len(rest) > 10 else "")
-    return f"; not so {shown}" if rest else ""
+def _rest(wanted: Collection[int], done: Collection[int]) -> str:
+    """Return the numbers of `wanted` that are not in `done`, as words for a sentence."""
+    return named(sorted(set(wanted) - set(done)))

@@ -1,6 +1,9 @@
-"""What clients bring: each report is looked at, judged, stored, and answered when what the answer rests on is on disk.
+"""The reports of clients.
 
-Reports that come in one request share one commit. What they mean for the sweep is the dispatch's business.
+Each is judged, stored, and answered when what the answer rests on is on disk.
+
+Reports that come in one request share one commit. What they mean for the sweep is the dispatch's
+business.
 """
 
 from __future__ import annotations
@@ -13,17 +16,19 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from ..dispatch.dispatch import Dispatch
 from ..errors import Lost, NotStored
 from ..model import Task, TaskState, Ticket, Usage
-from ..results.evidence import WHOLE, exit_code_of, failure_of, files_of, printed, usage_of, whole_outputs
-from ..results.extract import Part
+from ..results.evidence import (
+    usage_of,
+    whole_outputs,
+)
 from ..session.run_folder import Folder
 from ..store.store import Store
-from .judging import Judges, Verdict
+from .conclusions import NOTED, Conclusions
+from .judging import Judges
 from .reports import Judged, Key, Report
 from .result_files import ResultFiles
 
 __all__ = ["Arrivals", "Report"]
 log = logging.getLogger("spe.arrivals")
-NOTED = "noted"  # the answer to a failure
 Answers = dict[int, str]  # ticket -> what its client is told
 
 
@@ -42,11 +47,14 @@ class Arrivals:
         """`folder` is runs/<name>/; `spread` is called when something has changed for others."""
         self.dispatch, self.store, self.judges = dispatch, store, judges
         self.files = ResultFiles(store, folder)
+        self._conclusions = Conclusions(dispatch, judges, clock)
         self._clock, self._spread = clock, spread
         self.stored = 0  # sets that were done here and are in the store
-        self._accepted: list[int] = []  # task numbers for the gather hooks, in the order of acceptance
+        # Task numbers for the gather hooks, in the order of acceptance
+        self._accepted: list[int] = []
         self._looking: dict[Key, asyncio.Future[Answers]] = {}
-        self._finishing: dict[int, asyncio.Future[None]] = {}  # tasks that are done here and not yet in the store
+        # Tasks that are done here and not yet in the store
+        self._finishing: dict[int, asyncio.Future[None]] = {}
 
     def take_accepted(self) -> list[int]:
         """Return the tasks accepted since the last call."""
@@ -54,7 +62,10 @@ class Arrivals:
         return accepted
 
     async def take(self, client: str, reports: Sequence[Report]) -> list[str]:
-        """Return the answer to each: `accepted`, `rejected: REASON`, `expired` or `unknown`; `noted` to a failure.
+        """Return the answer to each report, in their order.
+
+        A result is answered with `accepted`, `rejected: REASON`, `expired` or `unknown`, a failure
+        with `noted`.
 
         A client that hangs up and sends again finds the first look at its report still going on.
         """
@@ -66,7 +77,8 @@ class Arrivals:
             work.add_done_callback(lambda _: self._forget(fresh))
         answers: Answers = {}
         for look in {self._looking[key] for key in found}:
-            # A shield, as a client that hangs up cancels its request and must not cancel the look of another one.
+            # A shield, as a client that hangs up cancels its request and must not cancel the look
+            # of another one.
             answers.update(await asyncio.shield(look))
         return [answers[report.ticket] for report in reports]
 
@@ -77,14 +89,17 @@ class Arrivals:
     async def _take(self, client: str, reports: Sequence[Report]) -> Answers:
         answers: Answers = {}
         try:
-            judged = [one for report in reports if (one := await self._look_at(client, report, answers))]
+            judged = [
+                one for report in reports if (one := await self._look_at(client, report, answers))
+            ]
+            # Those without files first: a failure must not wait for the files of others.
             with_files = [one for one in judged if one.keeps_files]
-            others = [one for one in judged if not one.keeps_files] if with_files else judged
-            await self._conclude(others, client, answers)
+            await self._conclude([one for one in judged if not one.keeps_files], client, answers)
             await self._conclude(with_files, client, answers)
         except Exception:
             for report in reports:
-                self.dispatch.release(report.ticket)  # it must not be out for ever; the client sends its result again
+                # It must not be out for ever; the client sends its result again
+                self.dispatch.release(report.ticket)
             await self.store.commit(self.dispatch.take_changes())
             self._spread()
             raise
@@ -100,7 +115,11 @@ class Arrivals:
             answers[report.ticket] = task
             return None
         if self.judges.is_outdated(report.ticket):
-            log.info("task %d, ticket %d was handed out under another `results`", task.number, report.ticket)
+            log.info(
+                "task %d, ticket %d was handed out under another `results`",
+                task.number,
+                report.ticket,
+            )
             self.dispatch.release(report.ticket)
             await self.store.commit(self.dispatch.take_changes())
             answers[report.ticket] = "expired"
@@ -109,7 +128,8 @@ class Arrivals:
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
-            raise Lost("a file of it was removed while it was looked at")  # its client has it, and sends it again
+            # Its client has it, and sends it again
+            raise Lost("a file of it was removed while it was looked at")
         whole = whole_outputs(report.parts, f"files/{task.number}")
         return Judged(report, verdict, usage, task.redone, whole)
 
@@ -118,13 +138,18 @@ class Arrivals:
         if report.ticket not in self.dispatch.tickets:
             await self.recall(report.ticket)
         ticket = self.dispatch.tickets.get(report.ticket)
-        return Judged(report, None, self._usage(report, ticket)) if ticket else None
+        if ticket is None:
+            return None
+        return Judged(report, None, self._usage(report, ticket))
 
     def _counts(self, one: Judged) -> bool:
         return one.verdict is None or self.dispatch.is_live(one.report.ticket)
 
     async def _comes_back(self, client: str, one: Judged, answers: Answers) -> bool:
-        """Let a result arrive once more whose task was done or given up meanwhile: it is still work done."""
+        """Let a result arrive once more whose task was done or given up meanwhile.
+
+        Its program has run, and its result is as good as another one.
+        """
         again = await self._arrive(client, one.report.ticket)
         if isinstance(again, str):
             answers[one.report.ticket] = again
@@ -132,7 +157,9 @@ class Arrivals:
         return True
 
     def _usage(self, report: Report, ticket: Ticket) -> Usage:
-        wall = self._clock() - ticket.issued if ticket.issued else 0.0
+        wall = 0.0  # of a ticket of before a restart of the master nobody knows it
+        if ticket.issued:
+            wall = self._clock() - ticket.issued
         return usage_of(report.parts, wall)
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
@@ -145,14 +172,21 @@ class Arrivals:
         return task or "expired"
 
     async def recall(self, ticket_id: int) -> bool:
-        """Bring back a ticket that the dispatch does not hold, if its task is undone; return whether there is one."""
+        """Bring back a ticket that the dispatch does not hold, if its task is undone.
+
+        Return whether the store knows such a ticket.
+        """
         found = await self.store.find(ticket_id)
         if found is None:
             return False
         ticket, task = found
         if ticket.program != self.dispatch.program:
-            return True  # it ran another program than today's: its result is no result of today's rows
-        undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.dispatch.cancelled
+            # It ran another program than today's: its result is no result of today's rows
+            return True
+        undone = (
+            task.state not in (TaskState.DONE, TaskState.CANCELLED)
+            and task.number not in self.dispatch.cancelled
+        )
         undone = undone and task.number not in self._finishing
         if undone and ticket_id not in self.dispatch.tickets:
             self.dispatch.restore(task, ticket)
@@ -161,27 +195,43 @@ class Arrivals:
     # -- what becomes of it
 
     async def _conclude(self, judged: Sequence[Judged], client: str, answers: Answers) -> None:
-        """Decide all at once; then first the files, then the commit that speaks of them.
+        """Decide about all these reports at once, then keep their files, then commit.
 
-        What takes so long may only be the end of sets: anything else would be overtaken by what happens meanwhile.
+        Keeping files takes long, so with files these may only be the ends of sets: any other
+        change would be overtaken by what happens meanwhile.
         """
-        while stale := [one for one in judged if not self._counts(one)]:  # others were quicker while it was judged
-            judged = [one for one in judged if one not in stale or await self._comes_back(client, one, answers)]
+        # While these were judged, other reports may have ended their tasks.
+        while stale := [one for one in judged if not self._counts(one)]:
+            judged = [
+                one
+                for one in judged
+                if one not in stale or await self._comes_back(client, one, answers)
+            ]
         if not judged:
             return
         finished: dict[int, Judged] = {}
         for one in judged:
-            answers[one.report.ticket] = self._decide(one, client, finished)
+            answers[one.report.ticket] = self._conclusions.conclude(one, client, finished)
         lost = await self._store(finished)
-        good = [number for number, one in finished.items() if one.verdict and one.verdict.reason is None]
-        self._accepted += [number for number in good if not any(file.startswith(f"files/{number}/") for file in lost)]
+        good = [
+            number for number, one in finished.items() if one.verdict and one.verdict.reason is None
+        ]
+        self._accepted += [
+            number
+            for number in good
+            if not any(file.startswith(f"files/{number}/") for file in lost)
+        ]
         self._spread()
 
     async def _store(self, finished: Mapping[int, Judged]) -> set[str]:
-        """Store what the dispatch has decided, with the files of these tasks; return the files that were removed."""
+        """Store what the dispatch has decided, with the files of these tasks.
+
+        Return the files that were removed.
+        """
         changes = self.dispatch.take_changes()
         done = asyncio.get_running_loop().create_future()
-        self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
+        # Until the commit the store does not know of them
+        self._finishing.update(dict.fromkeys(finished, done))
         with_files = {number: one for number, one in finished.items() if one.keeps_files}
         try:
             async with self._placing(with_files):
@@ -205,53 +255,6 @@ class Arrivals:
             return self.store.placing
         return nullcontext()
 
-    def _decide(self, one: Judged, client: str, finished: dict[int, Judged]) -> str:
-        """Return the answer, as the dispatch decides. No await in here: the changes of all belong together."""
-        ticket = self.dispatch.tickets.get(one.report.ticket)
-        if ticket is None:  # ended by another report of this very request
-            return NOTED if one.verdict is None else "expired"
-        stdout, stderr = printed(one.report.parts, "stdout"), printed(one.report.parts, "stderr")
-        if one.verdict is None:
-            self._fail(ticket, one, client, stdout, stderr)
-            return NOTED
-        if one.verdict.reason is not None and not one.verdict.fault:
-            return self._reject(ticket, one, one.verdict.reason, stdout, stderr)
-        if not self._accept(ticket, one, one.verdict, stdout, stderr):
-            return "expired"
-        finished[ticket.task] = one
-        return "accepted"
-
-    def _reject(self, ticket: Ticket, one: Judged, reason: str, stdout: bytes, stderr: bytes) -> str:
-        printed_there = stdout or self.judges.stdout_of(one.report.parts)  # people look there for what was missed
-        self.dispatch.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
-        log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
-        return f"rejected: {reason}"
-
-    def _accept(self, ticket: Ticket, one: Judged, verdict: Verdict, stdout: bytes, stderr: bytes) -> bool:
-        """Accept a result, or keep one that a broken hook could not judge; False when its task was done meanwhile."""
-        kept = self._kept_stdout(one.report.parts, stdout)
-        if verdict.reason is None:
-            return self.dispatch.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
-        files = self._files(one)
-        return self.dispatch.suspend(ticket.id, verdict.reason, one.outputs, one.usage, stderr, files, stdout=kept)
-
-    def _kept_stdout(self, parts: Mapping[str, Part], stdout: bytes) -> bytes | None:
-        """Standard output to store beside the results: empty where a result holds it, None where none was sent."""
-        if self.judges.has_stdout:
-            return b""
-        return stdout if "stdout" in parts or WHOLE + "stdout" in parts else None
-
-    def _files(self, one: Judged) -> str | None:
-        """Return, in the form in which it is stored, which files lay beside a result that is not good enough."""
-        files = files_of(one.report.parts) if self.judges.wants_files else None
-        return str(files) if files else None
-
-    def _fail(self, ticket: Ticket, one: Judged, client: str, stdout: bytes, stderr: bytes) -> None:
-        parts = one.report.parts
-        failure = failure_of(one.report.reason or "", exit_code_of(parts), stderr, files_of(parts))
-        if self.dispatch.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
-            log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
-
     # -- what is on its way to the disk
 
     @property
@@ -261,11 +264,14 @@ class Arrivals:
 
     @property
     def is_idle(self) -> bool:
-        """Whether all that is done here is on disk."""
+        """True while all that is done here is on disk."""
         return not self._finishing
 
     async def all_finished(self, patience: float) -> bool:
-        """Wait until all that is done here is on disk; return False when that takes longer than `patience` seconds."""
+        """Wait until all that is done here is on disk.
+
+        Return False when that takes longer than `patience` seconds.
+        """
         if not self._finishing:
             return True
         _, pending = await asyncio.wait(set(self._finishing.values()), timeout=patience)

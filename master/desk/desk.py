@@ -1,6 +1,9 @@
-"""The master's use cases, one method for each verb of the protocol: ask the dispatch, judge, store, answer.
+"""The master's use cases, one method for each verb of the protocol.
 
-Here what is decided becomes durable before it is said. HTTP is the business of wire/, decisions are those of dispatch/.
+Each asks the dispatch, judges, stores and answers.
+
+Here what is decided becomes durable before it is said. HTTP is the business of wire/, decisions are
+those of dispatch/.
 """
 
 from __future__ import annotations
@@ -22,14 +25,13 @@ from ..session.run_folder import Folder
 from ..store.store import Store
 from ..text import counted, printable
 from .arrivals import Arrivals
-from .brief import Brief, Record, Welcome
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
-from .work_maker import WorkMaker
+from .work import Brief, Record, Welcome, WorkMaker
 
 log = logging.getLogger("spe.desk")
 SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
@@ -51,12 +53,16 @@ class Desk:
         tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`folder` is runs/<name>/; `tell` shows the user a sentence; `clock` returns monotonic seconds."""
+        """`folder` is runs/<name>/.
+
+        `tell` shows the user a sentence; `clock` returns monotonic seconds.
+        """
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.clock = tell, clock
         self.events = Events()
         self.shortfall = Shortfall()  # why sets will wait at the end
-        self.moved = asyncio.Event()  # something happened: the run looks whether it is over, whether to load more
+        # Something happened: the run looks whether it is over, whether to load more
+        self.moved = asyncio.Event()
         self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
         self.held = HeldRequests(dispatch)
         self.orders = Orders(self.held.reach, clock)
@@ -75,7 +81,10 @@ class Desk:
         self._spread()
 
     async def _store_if_it_can(self) -> None:
-        """Store before an answer that rests on nothing stored: clients hear the end of a run that cannot write, too."""
+        """Store before an answer that rests on nothing stored.
+
+        A run that cannot write tells its clients the end, too.
+        """
         with contextlib.suppress(NotStored):
             await self._store()
 
@@ -93,17 +102,31 @@ class Desk:
 
     # -- register
 
-    async def register(self, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Welcome:
+    async def register(
+        self, host: str, platform: str, slots: int, pings: bool, cores: int = 0
+    ) -> Welcome:
         """Take in a client; return what it is told beside what all clients are told."""
         client = self.dispatch.register(self.clock(), host, platform, slots, pings, cores)
         await self._store()
         self.events.note("host_up", f"{host}: a client with {counted(slots, 'slot')} is here", host)
-        log.info("client %s registered: host %s, %s, %d slots", client.id, host, platform or "platform unknown", slots)
-        file = self.brief.platform_file(platform) if platform else None
+        log.info(
+            "client %s registered: host %s, %s, %d slots",
+            client.id,
+            host,
+            platform or "platform unknown",
+            slots,
+        )
+        file = None
+        if platform:
+            file = self.brief.platform_file(platform)
         return Welcome(client.id, file, self.brief.shell(host, platform))
 
     def note_writers(self, host: str, who: str, where: str) -> None:
-        """Warn once a run of users who may write where a client works; `who` is "" when there are none."""
+        """Warn once a run of users who may write where a client works.
+
+        `who` is "" when there are none.
+        """
+        # By users, not by hosts: on forty hosts with a shared home it is the same folder.
         if who and who not in self._writers:
             self._writers.add(who)
             text = f"{host}: {who} may write into {where}, and so disturb what runs below it (not read it, nor start "
@@ -126,10 +149,13 @@ class Desk:
         ahead: int = 0,
         address: str = "",
     ) -> list[Record]:
-        """Return up to `count` records; none when none comes within `wait` seconds, or none ever will.
+        """Return up to `count` records.
 
-        `alive` tells whether the client still holds the connection. `load`: of its host, by others. `ahead`: how many
-        of the records would wait there for a free slot. `address`: where the request comes from.
+        The list is empty when no task comes within `wait` seconds, or none ever will.
+
+        `alive` tells whether the client still holds the connection. `load`: of its host, by others.
+        `ahead`: how many of the records would wait there for a free slot. `address`: where the
+        request comes from.
         """
         longest = self._longest_hold(self.dispatch.clients.get(client), load)
         deadline = self.clock() + min(HOLD if wait is None else wait, longest)
@@ -148,7 +174,11 @@ class Desk:
                 return records
 
     def _longest_hold(self, client: Client | None, load: float | None) -> float:
-        """Seconds to hold a task request: at most one heartbeat interval, while the reported load stays current."""
+        """Return the seconds to hold a task request.
+
+        A client must be heard once a heartbeat interval, and a reported load is current for
+        LOAD_AGE.
+        """
         longest = math.inf
         ping = self.dispatch.rules.ping
         if client and client.pings and ping:
@@ -157,7 +187,9 @@ class Desk:
             longest = min(longest, LOAD_AGE)
         return longest
 
-    async def _take(self, client: str, count: int, load: float | None, ahead: int, address: str) -> list[Record]:
+    async def _take(
+        self, client: str, count: int, load: float | None, ahead: int, address: str
+    ) -> list[Record]:
         tickets = self.dispatch.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self.work_maker.record(ticket))]
         if tickets:
@@ -170,7 +202,7 @@ class Desk:
         await self._store()
 
     async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
-        """Take back tickets that will not be begun there or, with a reason, of attempts that do not count."""
+        """Take back tickets that will not be begun or, with a reason, do not count."""
         self.dispatch.heard(self.clock(), client)
         reason = printable(reason)
         taken = [ticket for ticket in tickets if self.dispatch.give_back(ticket, client, reason)]
@@ -181,7 +213,11 @@ class Desk:
     # -- ping
 
     async def ping(self, client: str, tickets: list[int], wait: float) -> list[int]:
-        """Return the tickets that have expired: of these, and with `wait` seconds also others of this client."""
+        """Return the tickets that have expired.
+
+        Without `wait` these are some of `tickets`; with it, others of this client may be among
+        them.
+        """
         expired = await self._pings.answer(client, tickets, wait)
         await self._store_if_it_can()
         return expired
@@ -192,7 +228,9 @@ class Desk:
         """Take in a result; return `accepted`, `rejected: REASON`, `expired` or `unknown`."""
         return (await self.arrivals.take(client, [Report(ticket, parts)]))[0]
 
-    async def failed(self, client: str, ticket: int, parts: Mapping[str, Part], reason: str) -> None:
+    async def failed(
+        self, client: str, ticket: int, parts: Mapping[str, Part], reason: str
+    ) -> None:
         """Take in that the program of this ticket ended without success."""
         await self.arrivals.take(client, [Report(ticket, parts, reason)])
 
@@ -205,20 +243,26 @@ class Desk:
             known.memory, known.disk = memory, disk
 
     def suspect(self, client: str) -> None:
-        """Suspect a client: the connection of a request that was held for it has broken. Its next word clears that."""
+        """Suspect a client: the connection of a request that was held for it has broken.
+
+        Its next word clears that.
+        """
         known = self.dispatch.clients.get(client)
         if known and not known.gone and not self.dispatch.over:
             known.suspect = True
             log.info("client %s on %s: the connection that it held has broken", client, known.host)
 
     async def bye(self, client: str, killed: bool = False, left: str = "") -> None:
-        """Take the goodbye of a client; `killed`: not of its own will, which may be the fault of what it ran.
+        """Take the goodbye of a client.
+
+        `killed`: it was ended from outside, which may be the fault of what it ran.
 
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
         if known and not known.gone:
-            self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
+            how = "ended" if killed else "left"
+            self.events.note("host_gone", f"{known.host}: its client has {how}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
         self.dispatch.bye(self.clock(), client, killed)
@@ -229,9 +273,14 @@ class Desk:
         return any(c.host == host and self.is_there(c) for c in self.dispatch.clients.values())
 
     def is_there(self, client: Client) -> bool:
-        """Tell whether this client has not left and has been heard lately; one at work that pings, within a lease."""
+        """Tell whether this client has not left and has been heard lately.
+
+        A client at work that pings must have been heard within a lease.
+        """
         lease = scheduler.lease(self.dispatch.rules.ping)
-        limit = lease if client.pings and client.asked and lease else max(lease, SILENCE)
+        limit = max(lease, SILENCE)
+        if client.pings and client.asked and lease:
+            limit = lease
         return not client.gone and self.clock() - client.word < limit
 
     # -- time and the end
@@ -248,17 +297,21 @@ class Desk:
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
         await self._store()
+        # Events once a second, not each one as it comes: most of them come with something else to
+        # be stored.
         await self.keep_events()
         self.held.call_soon()
 
     async def obey(self) -> None:
-        """Make durable what somebody has decided about the dispatch, and tell the clients that it concerns."""
+        """Make durable what people have decided, and tell the clients that it concerns."""
         await self._store()
         self.held.call_for_unbegun()
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
         self.dispatch.draining = True
+        # The call goes out at once, and not with the next tick: what lies ready at clients would
+        # begin meanwhile.
         self.events.note("draining", "nothing more is handed out; what runs may finish")
         self.held.call_for_unbegun()
         self._spread()

@@ -18,7 +18,10 @@ REMEMBERED = 1000  # events in memory; older ones are in the store
 
 
 class Events:
-    """The events of one run. Each has a serial number, by which a reader that was away says which one it saw last."""
+    """The events of one run.
+
+    Each has a serial number, by which a reader that was away says which one it saw last.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -27,12 +30,16 @@ class Events:
         self.last = 0
 
     def note(self, kind: str, text: str, host: str = "", task: int = 0) -> None:
-        """Log an event, and keep it for those who look. `kind` is a word of docs/page.md, `text` a sentence."""
+        """Log an event, and keep it for those who look.
+
+        `kind` is a word of docs/page.md, `text` a sentence.
+        """
         event: dict[str, Any] = {"time": round(self._clock(), 3), "kind": kind, "text": text}
         if host:
             event["host"] = host
         if task:
             event["task"] = task
+        # From 1, so that a reader with number 0 has seen nothing.
         self.last += 1
         self._notes.append((self.last, event))
         self._fresh.append(event)
@@ -45,7 +52,7 @@ class Events:
         return taken
 
     def since(self, serial: int = 0) -> list[tuple[int, dict[str, Any]]]:
-        """Return (serial number, event) of the remembered events after number `serial`, the oldest first."""
+        """Return (serial number, event) of the events after number `serial`, the oldest first."""
         if serial >= self.last:
             return []
         return [one for one in self._notes if one[0] > serial]

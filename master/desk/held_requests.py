@@ -1,4 +1,6 @@
-"""The held requests of all clients: idle ones that wait for tasks, and pings that wait for something to be told.
+"""The held requests of all clients.
+
+Idle clients wait for tasks, and pings wait for something that their client is to be told.
 
 Through its held ping a client is called to give back tickets that it has prefetched and not begun.
 """
@@ -28,7 +30,10 @@ class HeldRequests:
     # -- requests for tasks
 
     async def hold_task(self, seconds: float, slots: int, client: str) -> bool:
-        """Hold a request of a client with so many free slots; return False when nothing has happened meanwhile."""
+        """Hold a request of a client with so many free slots.
+
+        Return False when nothing has happened meanwhile.
+        """
         future = self.idle.add(slots, client)
         self.call_soon()
         try:
@@ -37,23 +42,35 @@ class HeldRequests:
             self.idle.remove(future)
 
     def wake_idle(self) -> None:
-        """Let held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        everybody = self.dispatch.closed or self.dispatch.leaving
-        self.idle.wake(len(self.idle) if everybody else self.dispatch.offers)
+        """Let held /task requests look again.
+
+        One request looks for each waiting task, or all when nothing more will come.
+        """
+        count = self.dispatch.offers
+        if self.dispatch.closed or self.dispatch.leaving:
+            count = len(self.idle)
+        # One a task: waking all of a thousand idle clients for one task would be a stampede
+        self.idle.wake(count)
 
     # -- pings
 
     async def hold_ping(self, client: str, seconds: float, is_due: bool) -> None:
-        """Hold a ping until its client is to be told something; `is_due`: there is something already."""
+        """Hold a ping until its client is to be told something.
+
+        `is_due`: there is something already.
+        """
         future: Held = asyncio.get_running_loop().create_future()
         held = self.pings.setdefault(client, set())
         held.add(future)
+        # What became due between the answer to the last ping and this one has found nobody to wake.
         if is_due or client in self._calls:
             settle(future)
         try:
             await hold(future, seconds)
         finally:
             held.discard(future)
+            # Or an entry would stay for each client that has ever pinged. Another set is a newer
+            # ping's.
             if not held and self.pings.get(client) is held:
                 del self.pings[client]
 
@@ -65,7 +82,10 @@ class HeldRequests:
     def spread(self) -> None:
         """Answer the requests of those clients that what has just happened concerns."""
         self.wake_idle()
-        for client in list(self.pings) if self.dispatch.over else self.dispatch.clients_to_call():
+        concerned = self.dispatch.clients_to_call()
+        if self.dispatch.over:
+            concerned = list(self.pings)
+        for client in concerned:
             self.answer_pings(client)
 
     def reach(self, client: str) -> None:
@@ -74,25 +94,36 @@ class HeldRequests:
         self.answer_pings(client)
 
     def let_go(self) -> None:
-        """Answer all held pings. Their clients may be gone, and a server that stops would wait a second for them."""
+        """Answer all held pings.
+
+        Their clients may be gone, and a server that stops would wait a second for them.
+        """
         for client in list(self.pings):
             self.answer_pings(client)
 
     # -- calls for what was prefetched
 
     def call_soon(self) -> None:
-        """Call for prefetched tickets a moment later: hosts that become idle together are one call then."""
+        """Call for prefetched tickets a moment later.
+
+        Hosts that become idle together cause one call then, and not one each.
+        """
         if (self.idle or self.dispatch.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self.call_for_unbegun)
 
     def call_for_unbegun(self) -> None:
         """Ask clients to give back what they have not begun.
 
-        Those that get nothing more are asked for all of it; the others only when slots are idle and nothing waits.
+        Those that get nothing more are asked for all of it; the others only when slots are idle and
+        nothing waits.
         """
         self._calling = None
         dispatch, held = self.dispatch, self.pings.keys()
-        nothing = {c for c in held if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)}
+        nothing = {
+            c
+            for c in held
+            if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)
+        }
         if nothing:
             self._call(math.inf, nothing)
         if not (dispatch.waiting or dispatch.more or dispatch.over):
@@ -104,5 +135,5 @@ class HeldRequests:
             self.answer_pings(client)
 
     def take_call(self, client: str) -> int:
-        """Return how many tickets this client is asked to give back since the last call, and forget it."""
+        """Return how many tickets this client is to give back, and forget the call."""
         return self._calls.pop(client, 0)

@@ -15,8 +15,9 @@ Held = asyncio.Future[bool]
 async def hold(future: Held, seconds: float) -> bool:
     """Wait until `future` is settled; return False when that takes longer than `seconds`.
 
-    Long times are rounded down, so that the requests of many idle clients are answered, and come again, in groups.
-    A request that comes alone costs the master far more: nothing of what it needs is in the processor's cache then.
+    Long times are rounded down, so that the requests of many idle clients are answered, and come
+    again, in groups. A request that comes alone costs the master far more: nothing of what it needs
+    is in the processor's cache then.
     """
     loop = asyncio.get_running_loop()
     moment = loop.time() + seconds
@@ -31,7 +32,7 @@ async def hold(future: Held, seconds: float) -> bool:
 
 def settle(future: Held, woken: bool = True) -> None:
     """Let the request go on that waits for this; `woken` False: its time is over."""
-    if not future.done():
+    if not future.done():  # its time may be over in the same turn in which something happens
         future.set_result(woken)
 
 
@@ -46,7 +47,10 @@ class Idle:
         return len(self._held)
 
     def add(self, slots: int, client: str) -> Held:
-        """Return a future for a request that is held from now on; its client has so many free slots."""
+        """Return a future for a request that is held from now on.
+
+        Its client has so many free slots.
+        """
         future: Held = asyncio.get_running_loop().create_future()
         self._held[future] = slots, client
         self.slots += slots
@@ -64,6 +68,7 @@ class Idle:
     def wake(self, count: int) -> None:
         """Let `count` requests look again for a task, those first that have waited longest."""
         while count > 0 and self._held:
+            # Removed before it runs: a second wake in the same turn must reach the next one.
             oldest = next(iter(self._held))
             self.remove(oldest)
             settle(oldest)

@@ -1,8 +1,9 @@
 """Orders to clients, such as a look into a running task, and the pieces of their answers.
 
-An order lies here until its client fetches it; a held request of that client is answered to say that there is one. The
-pieces of the answer lie here until whoever gave the order has read them. Nothing of this is stored: a master that is
-killed loses only questions, and whoever asked can ask again.
+An order lies here until its client fetches it; a held request of that client is answered to say
+that there is one. The pieces of the answer lie here until whoever gave the order has read them.
+Nothing of this is stored: a master that is killed loses only questions, and whoever asked can ask
+again.
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ class NotDone(SpeError):
 
 
 class Order:
-    """One order, from when it is given until its answer has been read. After the last piece `exit` is the exit code."""
+    """An order, from when it is given until its answer has been read.
 
-    def __init__(self, number: int, client: str, what: dict[str, Any], clock: Callable[[], float]) -> None:
+    After the last piece, `exit` is the exit code.
+    """
+
+    def __init__(
+        self, number: int, client: str, what: dict[str, Any], clock: Callable[[], float]
+    ) -> None:
         self.number, self.client, self.what = number, client, what
         self.exit: int | None = None
         self.told_at: float | None = None  # when the client fetched it last
@@ -48,19 +54,26 @@ class Order:
         async with self._moved:
             self.heard = True
             await self._moved.wait_for(lambda: len(self._pieces) < MOST_PIECES or self._ended)
+            # The last piece of an answer is often empty, and says only that the answer has ended
             if data:
                 self._pieces.append(data)
             self._moved.notify_all()
 
     async def end(self, code: int | None, reason: str) -> None:
-        """Note the end of the answer: an exit code or, when the order was not carried out, a reason."""
+        """Note the end of the answer.
+
+        It is an exit code or, when the order was not carried out, a reason.
+        """
         async with self._moved:
             self.heard = self._ended = True
             self.exit, self._reason = code, reason
             self._moved.notify_all()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the pieces of the answer as they come. Raises NotDone when the order was not carried out."""
+        """Yield the pieces of the answer as they come.
+
+        Raises NotDone when the order was not carried out.
+        """
         while (piece := await self._next()) is not None:
             yield piece
         if self._reason:
@@ -74,7 +87,8 @@ class Order:
             return self._pieces.popleft() if self._pieces else None
 
     async def _wait(self) -> None:
-        # An answer that has begun may take as long as it likes: a command may be silent for an hour.
+        # An answer that has begun may take as long as it likes: a command may be silent for an
+        # hour.
         limit = None if self.heard else FETCH_TIME
         try:
             await asyncio.wait_for(self._moved.wait(), limit)
@@ -99,8 +113,11 @@ class Orders:
         """
         if len(self._open) >= MOST_OPEN:
             raise NotDone(f"{MOST_OPEN} questions are open already")
+        # Numbers are never used again: a late piece of an old answer must not get into a new one.
         number = next(self._numbers)
-        order = self._open[number] = Order(number, client, {"id": number, "do": do, **more}, self._clock)
+        order = self._open[number] = Order(
+            number, client, {"id": number, "do": do, **more}, self._clock
+        )
         self._call(client)
         return order
 
@@ -123,6 +140,7 @@ class Orders:
 
     def find(self, client: str, number: int) -> Order | None:
         """Return the order with this number, if it is open and was given to this client."""
+        # Numbers can be guessed. A client must not answer what another one was asked.
         order = self._open.get(number)
         if order is None or order.client != client:
             return None

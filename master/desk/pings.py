@@ -25,18 +25,27 @@ class Pings:
         orders: Orders,
         clock: Callable[[], float],
     ) -> None:
-        self.dispatch, self.arrivals, self.held, self.orders, self.clock = dispatch, arrivals, held, orders, clock
+        self.dispatch, self.arrivals, self.held, self.orders, self.clock = (
+            dispatch,
+            arrivals,
+            held,
+            orders,
+            clock,
+        )
 
     async def answer(self, client: str, tickets: list[int], wait: float) -> list[int]:
-        """Return those of these tickets that have expired; a ping that was held also returns others of its client.
+        """Return those of these tickets that have expired.
 
-        With `wait`, the answer comes when one expires, or after that many seconds, and well before the lease runs out.
+        A ping that was held also returns others of its client.
+
+        With `wait`, the answer comes when one expires, or after that many seconds, and well before
+        the lease runs out.
         """
         for ticket in tickets:
             await self._recall_lost(ticket)
         expired = self.dispatch.ping(self.clock(), client, tickets)
         if wait > 0 and client:
-            if not expired:
+            if not expired:  # what has expired is told at once
                 await self._hold(client, wait)
                 expired = self.dispatch.ping(self.clock(), client, tickets)
             expired = await self._without_unstored(expired)
@@ -51,20 +60,29 @@ class Pings:
         await self.held.hold_ping(client, min(wait, lease / 2 or wait), is_due)
 
     async def _without_unstored(self, expired: list[int]) -> list[int]:
-        """Return these tickets once the results that have ended their tasks are on disk, none if that takes long.
+        """Return these tickets once the results that have ended their tasks are on disk.
 
-        A client drops what is called expired. Without the wait, a crash just now would lose the very result that the
-        client is bringing.
+        If that takes long, return none: the next ping asks again.
+
+        A client drops what is called expired. Without the wait, a crash just now would lose the
+        very result that the client is bringing.
         """
         if expired and not await self.arrivals.all_finished(STORED_WITHIN):
             return []
         return expired
 
     async def _recall_lost(self, ticket_id: int) -> None:
-        """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
+        """Bring back a ticket that an earlier master lost sight of.
+
+        A ping renews it while its task is undone.
+        """
         if not 0 < ticket_id < self.dispatch.first_ticket or ticket_id in self.dispatch.tickets:
             return
         found = await self.arrivals.store.find(ticket_id)
-        if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
+        if (
+            found is None
+            or found[0].state is not TicketState.LOST
+            or found[1].state is not TaskState.WAITING
+        ):
             return
         await self.arrivals.recall(ticket_id)

@@ -16,7 +16,10 @@ SURVEY_TIME = 3.0  # seconds for a client to tell its processes
 
 
 async def of_task(desk: Desk, task: int, do: str, **more: Any) -> Order:
-    """Return an order to the client that runs this task. Raises NotDone when it does not run now."""
+    """Return an order to the client that runs this task.
+
+    Raises NotDone when it does not run now.
+    """
     ticket = _ticket_of(desk, task)
     if ticket is None:
         raise NotDone(await asyncio.to_thread(_why_not, desk, task))
@@ -46,8 +49,13 @@ async def pieces(desk: Desk, order: Order) -> AsyncIterator[bytes]:
 
 
 async def signal_tasks(desk: Desk, tasks: Sequence[int], do: str) -> list[str]:
-    """Stop or continue the programs of these tasks; return a sentence for each with which that was not possible."""
-    return [said for said in await asyncio.gather(*(_signal(desk, task, do) for task in tasks)) if said]
+    """Stop or continue the programs of these tasks.
+
+    Return a sentence for each with which that was not possible.
+    """
+    return [
+        said for said in await asyncio.gather(*(_signal(desk, task, do) for task in tasks)) if said
+    ]
 
 
 async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
@@ -57,8 +65,14 @@ async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
         async with asyncio.timeout(SURVEY_TIME):
             text = b"".join([piece async for piece in pieces(desk, order)])
         rows = [read_json(line) for line in text.splitlines()]
-        return [{"host": client.host, "task": _task_of(desk, int(row["ticket"])), **row} for row in rows]
-    except (TimeoutError, NotDone, ValueError, KeyError, TypeError, OverflowError):  # int() of Infinity
+        return [
+            {"host": client.host, "task": _task_of(desk, int(row["ticket"])), **row} for row in rows
+        ]
+    except (TimeoutError, NotDone):
+        return None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        # The answer comes from outside: no JSON, no object, no number. int() of Infinity is an
+        # OverflowError.
         return None
 
 
@@ -68,7 +82,10 @@ def _task_of(desk: Desk, ticket: int) -> int | None:
 
 
 def _ticket_of(desk: Desk, number: int) -> Ticket | None:
-    """Return the ticket of the first running copy whose client pings: no other client hears an order."""
+    """Return the ticket of the first running copy whose client pings.
+
+    No other client hears an order.
+    """
     task = desk.dispatch.tasks.get(number)
     if task is None:
         return None

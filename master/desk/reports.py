@@ -1,4 +1,4 @@
-"""What clients say of tickets: reports as they come, and with the verdict about them."""
+"""Reports of clients about tickets, as they come, and with the verdict about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[int, bool]
 
 @record
 class Report:
-    """What a client says of one ticket: its results, or (`reason`) that its program failed."""
+    """A client's report about one ticket: its results or, with a `reason`, that its program failed."""
 
     ticket: int
     parts: Mapping[str, Part]
@@ -38,12 +38,15 @@ class Judged:
 
     @property
     def keeps_files(self) -> bool:
-        """Tell whether files beside the store come with it, or whether it replaces a result that may have some."""
+        """Tell whether files have to be kept or replaced for this report."""
         return bool(self.outputs) and (self.redone or any(output.file for output in self.outputs))
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The outputs to store: the results, and with `keep_output: all` everything that the program printed."""
+        """The outputs to store.
+
+        They are the results and, with `keep_output: all`, everything that the program printed.
+        """
         if self.verdict is None or (self.verdict.reason is not None and not self.verdict.fault):
             return ()
         return self.verdict.outputs + self.whole

@@ -1,7 +1,8 @@
 """The files of results, on their way from where they were received to runs/<name>/files/.
 
-The files of a first result get their place before the commit that speaks of them. Files that replace others are
-staged beside them, and take their places after it: until then the database speaks of the old ones.
+The files of a first result get their place before the commit that speaks of them. Files that
+replace others are staged beside them, and take their places after it: until then the database
+speaks of the old ones.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ class ResultFiles:
     async def keep(self, finished: Mapping[int, Judged]) -> tuple[list[FilesStaged], set[str]]:
         """Keep the files of these tasks: those of first results in their place, the others staged.
 
-        Return what was staged, and the files that somebody removed before they came to their place. The tasks of such
-        files are put back at the end of the run.
+        Return what was staged, and the files that somebody removed before they came to their place.
+        The tasks of such files are put back at the end of the run.
         """
+        # All files of a request in one go: what costs is to sync the folder, and that is done once.
         first = [(one.outputs, one.report.parts) for one in finished.values() if not one.redone]
         moved, lost = set[str](), list[str]()
         if first:

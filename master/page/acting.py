@@ -24,7 +24,9 @@ VERBS: dict[str, Callable[[Acts, Request], Awaitable[str]]] = {
     "pause": lambda acts, asked: acts.pause(),
     "resume": lambda acts, asked: acts.resume(),
     "stop": lambda acts, asked: acts.stop(asked.get("now") is True),
-    "retry": lambda acts, asked: acts.retry(None if asked.get("tasks") is None else _numbers(asked)),
+    "retry": lambda acts, asked: acts.retry(
+        None if asked.get("tasks") is None else _numbers(asked)
+    ),
     "cancel": lambda acts, asked: acts.cancel(_numbers(asked)),
     "drain": lambda acts, asked: acts.drain(_text(asked, "host")),
     "bench": lambda acts, asked: acts.bench(_text(asked, "host")),
@@ -57,7 +59,10 @@ class Acting:
         given = request.query.get("token", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._token):
             self.turned_away(request)
-            return _answer(403, error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)")
+            return _answer(
+                403,
+                error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)",
+            )
         try:
             return _answer(200, said=await carry_out(self._acts, _request(await request.read())))
         except UsageError as error:

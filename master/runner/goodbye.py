@@ -1,4 +1,7 @@
-"""The end of a run as clients see it: the master goes on answering until all have heard that the sweep is over."""
+"""The end of a run as clients see it.
+
+The master goes on answering until all have heard that the sweep is over.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,26 @@ PAUSE = 0.1  # seconds between two looks
 
 
 async def say_goodbye(desk: Desk, fleet: Fleet) -> None:
-    """Go on answering until all have heard the end, then wait for those that we started to be gone."""
+    """Go on answering until all clients have heard the end.
+
+    Then wait until those that the run has started are gone."""
     begun = time.monotonic()
-    while (passed := time.monotonic() - begun) < BYE_MOST:
-        clients = list(desk.dispatch.clients.values())
-        told = passed >= TOLD_MOST or (passed >= TOLD_LEAST and all(c.told or c.gone for c in clients))
-        if fleet.all_gone() and (told or fleet.alone()):
+    passed = 0.0
+    while passed < BYE_MOST:
+        # Without clients of others nobody else waits for a last word: a local run ends at once.
+        if fleet.all_gone() and (fleet.alone() or _have_heard(desk, passed)):
             break
         with contextlib.suppress(TimeoutError):
             desk.moved.clear()
             await asyncio.wait_for(desk.moved.wait(), PAUSE)
+        passed = time.monotonic() - begun
     fleet.note_unheard()
+
+
+def _have_heard(desk: Desk, passed: float) -> bool:
+    """Tell whether enough has been done to tell all clients the end, `passed` seconds after it."""
+    if passed >= TOLD_MOST:
+        return True
+    clients = desk.dispatch.clients.values()
+    # The least time is for clients that nobody knows, as they did not register.
+    return passed >= TOLD_LEAST and all(client.told or client.gone for client in clients)

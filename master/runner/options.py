@@ -1,4 +1,4 @@
-"""What the command line decides about a run."""
+"""The options of a run, as the command line gives them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..sweep.program_change import ProgramChange
 
 @record
 class RunOptions:
-    """What the command line decides about a run."""
+    """The options of one run, as the command line gives them."""
 
     hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
     hosts_file: Path | None = None  # where those stand

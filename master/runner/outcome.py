@@ -1,4 +1,4 @@
-"""How a run ended, and why sets still wait after it."""
+"""The outcome of a run, and the reasons why sets still wait after it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..store.reader import Statistics
 
 @record
 class Outcome:
-    """How a run ended."""
+    """The outcome of one run."""
 
     folder: Path
     statistics: Statistics
@@ -24,14 +24,19 @@ class Outcome:
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
     waiting_because: tuple[Reason, ...] = ()
-    benched: Mapping[str, str] = field(default_factory=dict)  # host -> why it was not started any more
+    # Host -> why it was not started any more
+    benched: Mapping[str, str] = field(default_factory=dict)
     stranded: str = ""  # no host was left, and this says why
     stopped: str = ""  # its folder was moved or removed while it ran: where everything is now
     database: Path | None = None  # where sweep.db is, when it was moved away alone
 
     @property
     def exit_code(self) -> int:
-        """0 all sets done; 1 some failed, are not collected or have an empty cell; 3 no host was left; 130 Ctrl-C."""
+        """The exit code of `spe run`.
+
+        0: all sets are done. 1: some failed, are not collected or have an empty cell. 3: no host
+        was left. 130: Ctrl-C.
+        """
         if self.interrupted:
             return 130
         if self.stranded and self.statistics.waiting:

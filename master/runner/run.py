@@ -1,7 +1,9 @@
-"""One sweep from start to end: store, session, server, launch, hand out, collect, tidy up.
+"""The run of a sweep, from start to end.
 
-`Run.run` is the table of contents. The parts of a run are made in wiring.py, the time in which clients work is
-serving.py's.
+Its parts in time: store, session, server, launch, hand out, collect, tidy up.
+
+`Run.run` is its table of contents. The parts of a run are made in wiring.py, the time in which
+clients work is serving.py's.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ log = logging.getLogger("spe.run")
 
 
 class Run:
-    """One `spe run`."""
+    """A `spe run`, from its start to its end."""
 
-    def __init__(self, sweep: Sweep, options: RunOptions, progress: Progress, folder: Path | None = None) -> None:
+    def __init__(
+        self, sweep: Sweep, options: RunOptions, progress: Progress, folder: Path | None = None
+    ) -> None:
         """`folder` is runs/<name>/, or another one that exists."""
         self.sweep, self.options, self.progress = sweep, options, progress
         self.folder = RunFolder(folder or run_folder(sweep))
@@ -47,7 +51,13 @@ class Run:
 
     async def run(self) -> Outcome:
         """Do the sweep. Raises SpeError for what keeps it from being done at all."""
-        hooks = Hooks(self.sweep.folder, self.sweep.results, self.sweep.validate, self.sweep.collect, log=log.info)
+        hooks = Hooks(
+            self.sweep.folder,
+            self.sweep.results,
+            self.sweep.validate,
+            self.sweep.collect,
+            log=log.info,
+        )
         await hooks.check_import()
         self.folder.hold()
         lock = Lock(self.folder)
@@ -59,11 +69,13 @@ class Run:
             if self.disk.has_lost:
                 self.progress.warn(self.disk.lost())
             return outcome
-        except asyncio.CancelledError:  # Ctrl-C before the run listens for it: the store may wait for room
+        except asyncio.CancelledError:
+            # Ctrl-C before the run listens for it: the store may be waiting for room.
             self.disk.end()
             raise
         except NotStored as error:
-            raise self.disk.not_stored(self.folder) from error  # by now all is known that is not stored
+            # Raised anew: by now all is known that is not stored.
+            raise self.disk.not_stored(self.folder) from error
         finally:
             await hooks.close()
             if store:
@@ -77,24 +89,27 @@ class Run:
         session = await self._begin_session(store, decision)
         job = Job(self.sweep, self.options, self.progress, self.folder, self.disk)
         parts = await make_parts(job, store, results, lock, decision, session)
-        with parts.interrupts.heard():  # to the very end: a full disk may hold up all that is written
+        # To the very end: a full disk may hold up all that is written.
+        with parts.interrupts.heard():
             return await self._with_parts(parts)
 
     # -- before
 
     async def _decide(self, store: Store, results: TodaysResults) -> Decision:
-        """What runs again, as the program, the results and the command line say."""
+        """Decide which sets run again, as the program, the results and the command line say."""
         retry = self.options.retry_numbers if self.options.retry else None
         if retry is not None:
             await results.extract()  # what today's `results` refuse has failed, too
         change, folder = self.options.change, self.folder.path
-        decision = await decide_about_program(store, self.sweep, change, self.progress, folder, retry)
+        decision = await decide_about_program(
+            store, self.sweep, change, self.progress, folder, retry
+        )
         await record_use(store, self.sweep)
         await use_results(store, self.sweep.results)
         return decision
 
     async def _begin_session(self, store: Store, decision: Decision) -> Session:
-        """A session, and a folder without what a master that was killed left half done."""
+        """Begin a session, in a folder without what a master that was killed has left half done."""
         session = Session(self.folder, program_digest(decision))
         await store.begin_run(self.sweep.config.cores, session.resumed)
         await place_left_over(store, self.folder)
@@ -139,7 +154,8 @@ class Run:
                 await parts.desk.store.close_session()
         finally:
             keeping.let_go()
-            if ended and keeping.is_ours:  # what the store could not be told any more, the next run sees from this
+            # What the store could not be told any more, the next run sees from this
+            if ended and keeping.is_ours:
                 parts.session.end()
                 clear_incoming(self.folder, keep_staged=self.disk.is_ending)
 

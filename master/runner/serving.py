@@ -1,7 +1,7 @@
 """The time in which a run hands out its sets: from the first set that is read to the tables.
 
-`Serving.run` is its table of contents. What a client may do is the desk's business, which hosts are started the
-fleet's.
+`Serving.run` is its table of contents, and `_until_over` its loop. The desk decides what a client
+may do, and the fleet which hosts are started.
 """
 
 from __future__ import annotations
@@ -30,19 +30,26 @@ from .outcome import Outcome, explain
 from .wiring import Parts
 
 log = logging.getLogger("spe.run")
-TICK = 1.0
-STOPPED = 5.0  # seconds between two ticks
+TICK = 1.0  # seconds between two looks at silent clients, and at most between two turns of the loop
+STOPPED = 5.0  # seconds between two ticks after which the master must have been stopped meanwhile
 
 
 class Serving:
-    """One run while it hands out its sets."""
+    """The serving part of one run."""
 
     def __init__(self, parts: Parts, offer: Offer, fleet: Fleet) -> None:
         job = parts.job
         self.parts, self.offer, self.fleet = parts, offer, fleet
         self.desk, self.keeping, self.results = parts.desk, parts.keeping, parts.results
-        self.sweep, self.options, self.progress, self.folder = job.sweep, job.options, job.progress, job.folder
-        self.gathering = Gathering(self.results.hooks, self.desk.store, self.folder, self.sweep.collect)
+        self.sweep, self.options, self.progress, self.folder = (
+            job.sweep,
+            job.options,
+            job.progress,
+            job.folder,
+        )
+        self.gathering = Gathering(
+            self.results.hooks, self.desk.store, self.folder, self.sweep.collect
+        )
         renew = partial(self.results.renew, self.options.missing)
         self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
 
@@ -55,10 +62,11 @@ class Serving:
             await self.gathering.begin()
             stranded = await self._until_over([reading, *beside])
             self.fleet.give_up()
-            reading.cancel()  # it may be at work still: Ctrl-C
+            reading.cancel()  # after Ctrl-C it may still be at work
             await asyncio.wait([reading])
             stored = self.desk.arrivals.stored
-            tables = asyncio.create_task(self.results.tables(self.keeping))  # while clients end
+            # Beside the goodbyes: both take seconds, and clients bring hardly anything any more.
+            tables = asyncio.create_task(self.results.tables(self.keeping))
             await say_goodbye(self.desk, self.fleet)
             await self.gathering.finish()
         except NotStored:
@@ -72,16 +80,28 @@ class Serving:
     # -- what the user sees first
 
     def _show_beginning(self) -> None:
-        address, logged = self.parts.address, says_into_log(self.folder.path)
-        shown = "its address stands as `page` in master.json, beside this file" if logged else self.parts.page.url
+        logged = says_into_log(self.folder.path)
+        shown = self.parts.page.url
+        if logged:  # a log is no place for the page's token
+            shown = "its address stands as `page` in master.json, beside this file"
         desk = self.desk
-        picture = Picture(self.sweep.name, desk.dispatch, time.time() - desk.clock(), time.time(), self.fleet)
+        picture = Picture(
+            self.sweep.name, desk.dispatch, time.time() - desk.clock(), time.time(), self.fleet
+        )
         self.progress.begin(shown, lambda: picture.draw(desk.clock()))
-        if self.options.by_hand and logged:
-            self.progress.line("for clients started by hand: `url`, `session` and `fingerprint` in master.json")
-        elif self.options.by_hand:
-            pin = self._pin() if self.offer.tls else ""
-            self.progress.by_hand(byhand.lines(address.url(self.offer.port), self.offer, pin))
+        if self.options.by_hand:
+            self._show_by_hand(logged)
+
+    def _show_by_hand(self, logged: bool) -> None:
+        """Show how to start a client by hand; a log gets no session ID."""
+        if logged:
+            self.progress.line(
+                "for clients started by hand: `url`, `session` and `fingerprint` in master.json"
+            )
+            return
+        url = self.parts.address.url(self.offer.port)
+        pin = self._pin() if self.offer.tls else ""
+        self.progress.by_hand(byhand.lines(url, self.offer, pin))
 
     def _pin(self) -> str:
         from ..session.certificate import key_pin  # late: most runs start their clients themselves
@@ -91,7 +111,10 @@ class Serving:
     # -- what goes on beside
 
     def _begin_tasks(self) -> tuple[asyncio.Task[None], list[asyncio.Task[None]]]:
-        """Start reading the sets, and what goes on beside until the end: an end of these wakes the loop."""
+        """Start reading the sets, and the tasks that go on beside the loop.
+
+        When one of the latter ends, the loop wakes up.
+        """
         reading = asyncio.create_task(self.feeding.read())
         ticking = asyncio.create_task(self._tick())
         watching = asyncio.create_task(self._watch_hosts())
@@ -102,11 +125,11 @@ class Serving:
         return reading, beside
 
     async def _watch_hosts(self) -> None:
-        """A hosts file that changes is taken up."""
-        named = self.options.hosts is not None
-        path = self.options.hosts_file if named else self.sweep.hosts_file
+        """Take up changes of the hosts file, if the hosts come from one."""
+        hosts, path = self.sweep.hosts, self.sweep.hosts_file
+        if self.options.hosts is not None:
+            hosts, path = self.options.hosts, self.options.hosts_file
         if path and not self.options.by_hand:
-            hosts = self.options.hosts if named else self.sweep.hosts
             await HostsFile(path, hosts or (), self.parts.page.acts, self.progress.warn).watch()
 
     async def _tick(self) -> None:
@@ -115,6 +138,8 @@ class Serving:
             await asyncio.sleep(TICK)
             gap, last = time.monotonic() - last, time.monotonic()
             if gap > STOPPED:
+                # A laptop that slept, or Ctrl-Z. Clients could not be heard: their silence is not
+                # theirs.
                 log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
                 self.desk.dispatch.forgive(gap)
             await self.desk.tick()
@@ -130,14 +155,14 @@ class Serving:
     # -- the loop
 
     async def _until_over(self, beside: Sequence[asyncio.Task[None]]) -> str:
-        """Return when the sweep is over; otherwise a sentence why nobody is left to go on.
+        """Return "" when the sweep is over, or a sentence when no host is left to go on.
 
-        What goes on beside is looked after: an error in one of these tasks ends the run. Raises NothingRuns where
-        nobody was there from the beginning.
+        An error in one of the tasks `beside` ends the run. Raises NothingRuns where no host was
+        there from the beginning.
         """
         standing = Standing(self.folder)
         while True:
-            self.desk.moved.clear()
+            self.desk.moved.clear()  # before the look: what happens meanwhile causes another turn
             _raise_faults(beside)
             await self._go_on()
             if self._is_over():
@@ -152,7 +177,7 @@ class Serving:
     async def _go_on(self) -> None:
         await self.feeding.feed()
         if self.desk.dispatch.waiting and not self.desk.dispatch.draining:
-            self.fleet.start()
+            self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
         self.progress.update(self.desk.dispatch)
 
@@ -171,7 +196,7 @@ class Serving:
     # -- the end
 
     async def _leave(self, tables: asyncio.Task[Statistics] | None) -> None:
-        """The disk takes nothing more, and the run was told twice to end: clients hear the end all the same."""
+        """Tell clients the end, though the disk takes nothing more: the run was told twice to end."""
         self.desk.dispatch.stop()
         self.desk.wake_idle()
         if tables:
@@ -182,10 +207,12 @@ class Serving:
 
     async def _last_tables(self, tables: asyncio.Task[Statistics], stored: int) -> Statistics:
         statistics = await tables
-        # A client may have brought something as it left, or somebody may have moved a file meanwhile.
+        # A client may have brought something as it left, or somebody may have moved a file
+        # meanwhile.
         if self.desk.arrivals.stored != stored or not await self.keeping.is_well():
             statistics = await self.results.tables(self.keeping)
-        return replace(statistics, uncollected=self.gathering.left())  # the tables were made before the last calls
+        # The tables were made before the last calls
+        return replace(statistics, uncollected=self.gathering.left())
 
     async def _outcome(self, statistics: Statistics, stranded: str) -> Outcome:
         unfinished = statistics.running + statistics.waiting
@@ -205,7 +232,7 @@ class Serving:
 
 
 def _raise_faults(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Raise the error with which one of these tasks has ended, as an error in the parameters."""
+    """Raise the error with which one of these tasks has ended, such as an error in the parameters."""
     for task in tasks:
         if task.done():
             task.result()

@@ -7,8 +7,10 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..config.config import Config
+from ..config.values import StopAfter
 from ..desk.acts import META, Acts, Controls
 from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
@@ -41,7 +43,7 @@ from .tables import TodaysResults
 
 @dataclass
 class Job:
-    """What a run is about: the sweep, what the command line says of it, and where it is done."""
+    """The task of a run: the sweep, what the command line says of it, and where it is done."""
 
     sweep: Sweep
     options: RunOptions
@@ -93,7 +95,10 @@ class Parts:
 
 
 class RunYard:
-    """The hosts of a run for those who add some while it goes on: they are started, and known by their set-up."""
+    """The hosts of a run for those who add some while it goes on.
+
+    They are started, and their clients get their set-up.
+    """
 
     def __init__(self, hosts: list[Host], fleet: Fleet) -> None:
         """`hosts` is the list from which the brief takes the set-up of each host."""
@@ -119,8 +124,12 @@ async def make_parts(
     address = listen_address(sweep, hosts, job.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
-    judges = Judges(sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results))
-    desk = Desk(make_brief(sweep, worker, hosts), dispatch, store, judges, job.folder, job.progress.warn)
+    judges = Judges(
+        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+    )
+    desk = Desk(
+        make_brief(sweep, worker, hosts), dispatch, store, judges, job.folder, job.progress.warn
+    )
     client = bundle.client_pyz()
     door = Door(desk, session.secrets.session, worker, client, job.folder.anchor / INCOMING)
     page = Page(desk, job.folder, session.secrets, sweep.name)
@@ -138,13 +147,20 @@ async def make_parts(
         desk=desk,
         server=Server(door.application()),
         page=page,
-        keeping=Safekeeping(job.folder, desk, session, lock, lambda: copy_programs(sweep, session), job.progress.warn),
+        keeping=Safekeeping(
+            job.folder,
+            desk,
+            session,
+            lock,
+            lambda: copy_programs(sweep, session),
+            job.progress.warn,
+        ),
         interrupts=Interrupts(desk, job.progress, job.folder),
     )
 
 
 async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
-    """What was said by hand holds as long as its session."""
+    """Restore what people have said, if their session goes on; forget it with a new session."""
     kept = await store.meta(META)
     if resumed:
         acts.restore(kept)
@@ -153,7 +169,11 @@ async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
 
 
 def chosen_hosts(sweep: Sweep, options: RunOptions) -> list[Host]:
-    """Return the hosts that the run starts: none by hand, those of the command line, the sweep's, or this machine."""
+    """Return the hosts that the run starts.
+
+    With `--hosts none` there are none. Else they are those of the command line, those of the sweep,
+    or this machine.
+    """
     if options.by_hand:
         return []
     chosen = options.hosts if options.hosts is not None else sweep.hosts
@@ -173,13 +193,19 @@ def launch_options(job: Job) -> Options:
 
 
 def copy_programs(sweep: Sweep, session: Session) -> Worker | None:
-    """Copies of today's programs, which nobody edits or compiles anew while the sweep runs."""
+    """Copy today's programs, so that nobody edits or compiles them while the sweep runs.
+
+    Return the worker, if there is one.
+    """
     keep_programs(sweep.recipe, session.folder)
     return snapshot(sweep.worker, session.folder)
 
 
 def program_digest(decision: Decision) -> str:
-    """Digest of the program that clients were told to run: who was told of another one is of another session."""
+    """Return a digest of the program that clients are told to run.
+
+    With another program it is another session.
+    """
     return hashlib.sha256(decision.parts.encode()).hexdigest()
 
 
@@ -190,35 +216,41 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
     now = time.monotonic()
     for row in await store.known_clients():
         facts = (row.id, row.host, row.platform, row.slots, row.slots)
-        # It may be at work since before the crash: it is waited for at the end like one that asked us for work.
+        # It may be at work since before the crash: it is waited for at the end like one that asked
+        # us for work.
         dispatch.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
     for ticket, task in await store.live():
-        ticket.word, ticket.leased = now, bool((c := dispatch.clients.get(ticket.client)) and c.pings)
+        client = dispatch.clients.get(ticket.client)
+        ticket.word = now  # it has a lease from now on: how long the master was away, nobody knows
+        ticket.leased = client is not None and client.pings
         if ticket.program == dispatch.program:
             dispatch.restore(task, ticket)
     return dispatch
 
 
 def _rules(config: Config) -> Rules:
-    def stop_after(failed: int, total: int) -> bool:
-        """Whether so many failed sets end the sweep; a share counts once all sets are known."""
-        limit = config.stop_after
-        if limit is None:
-            return False
-        if limit.count is not None:
-            return failed >= limit.count
-        return limit.share is not None and total > 0 and failed >= limit.share * total
-
     return Rules(
         attempts=config.attempts,
         retry=config.retry.attempts,
         ping=config.ping,
         copies=0 if config.once else 1,
-        stop_after=stop_after,
+        stop_after=partial(_ends_sweep, config.stop_after),
         max_load=config.max_load or 0.0,
         cores=config.cores,
         timeout=config.timeout,
     )
+
+
+def _ends_sweep(limit: StopAfter | None, failed: int, total: int) -> bool:
+    """Tell whether so many failed sets end the sweep.
+
+    A share counts once all sets are known (`total` is not 0).
+    """
+    if limit is None:
+        return False
+    if limit.count is not None:
+        return failed >= limit.count
+    return limit.share is not None and total > 0 and failed >= limit.share * total
 
 
 def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Brief:
@@ -226,7 +258,7 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
     config = sweep.config
 
     def shell(host: str, platform: str) -> str | None:
-        """The set-up of a client: its host's own, else the sweep's."""
+        """Return the set-up of a client: its host's own, else the sweep's."""
         own = next((one.setup for one in hosts if one.name == host), None)
         return own or sweep.setup_for(platform)
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..stamps import identity, identity_of
+
+__all__ = ["DELETED", "Anchor", "identity"]
 DELETED = " (deleted)"
 SILLY = ".nfs"  # what NFS renames a file to that is removed while it is open
 FDS = Path("/proc/self/fd")
@@ -81,21 +84,3 @@ class Anchor:
     def let_go(self) -> None:
         """Close the descriptor."""
         os.close(self._fd)
-
-
-def identity(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of what is at this path, None for nothing.
-
-    Raises OSError when the system does not tell.
-    """
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):  # any other error says nothing about the file
-        return None
-    return found.st_dev, found.st_ino
-
-
-def identity_of(descriptor: int) -> tuple[int, int]:
-    """Return device and inode of what is open by this descriptor."""
-    found = os.fstat(descriptor)
-    return found.st_dev, found.st_ino

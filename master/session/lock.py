@@ -13,7 +13,7 @@ import socket
 from typing import IO
 
 from ..errors import BusyError
-from .anchors import identity, identity_of
+from ..stamps import identity, identity_of
 from .living import elsewhere, living
 from .run_folder import Folder, anchor_of, real
 
