@@ -99,8 +99,12 @@ def _waits(row: Row) -> Row:
     return replace(row, state=TaskState.WAITING.value)
 
 
-class Listing(Reader):
-    """A reader of tables."""
+class Listing:
+    """Tables of one sweep for people who look at its page; used as long as `reader` is open."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.parameters, self.results = reader.parameters, reader.results
 
     def names(self) -> list[str]:
         """What may be filtered and sorted by."""
@@ -128,7 +132,7 @@ class Listing(Reader):
         return [row[0] for row in self._ask(question, [*values, wanted.limit + 1, wanted.offset])]
 
     def _where(self, wanted: Wanted, by_ticket: bool) -> tuple[str, list[Any]]:
-        parts, values = ["t.plan = ?"], [self.plan]
+        parts, values = ["t.plan = ?"], [self.reader.plan]
         made: list[tuple[str, list[Any]]] = [self._compared(one) for one in wanted.conditions]
         if wanted.state is TaskState.WAITING and wanted.begun is not None:
             parts.append("t.state = 'waiting'")
@@ -162,8 +166,8 @@ class Listing(Reader):
         """
         if name in self.parameters:
             text = schema.cell(name)
-            return schema.number_cell(name) if name in self.numeric else _read(text)
-        if not schema.is_number(self.kinds.get(name)):
+            return schema.number_cell(name) if name in self.reader.numeric else _read(text)
+        if not schema.is_number(self.reader.kinds.get(name)):
             return _read(self._column(name))
         beyond = f"iif(typeof(number) = 'text', {READ_NUMBER}(number), number)"  # an int beyond 64 bits
         return schema.output(name, True).replace("SELECT number", f"SELECT {beyond}", 1)
@@ -172,7 +176,10 @@ class Listing(Reader):
         """Numbers by their value; beside them texts by their letters, on the side of what is missing."""
         if name not in self.parameters and name not in self.results:
             return f"{self._column(name)} {way}"
-        stored = name in self.numeric if name in self.parameters else schema.is_number(self.kinds.get(name))
+        if name in self.parameters:
+            stored = name in self.reader.numeric
+        else:
+            stored = schema.is_number(self.reader.kinds.get(name))
         return f"{self._number(name)} {way}" + ("" if stored else f", {self._column(name)} {way}")
 
     def _compared(self, one: Condition) -> tuple[str, list[Any]]:
@@ -194,7 +201,7 @@ class Listing(Reader):
             f"SELECT t.number, t.parameters, {_STATE}, t.attempts, t.reason, k.host, k.seconds FROM tasks t "
             f"LEFT JOIN tickets k ON k.id = {_LAST} WHERE t.number IN (SELECT value FROM json_each(?))"
         )
-        outputs = self._outputs(numbers)
+        outputs = self.reader.outputs(numbers)
         found = {
             row[0]: Row(
                 row[0], json.loads(row[1]), row[2], row[3], row[4] or "", row[5] or "", row[6],
@@ -208,7 +215,7 @@ class Listing(Reader):
 
     def points(self, x: str, y: str, wanted: Wanted, most: int) -> list[tuple[int, str, str]]:
         """Number, x and y of finished tasks; of very many an even selection, of those that were chosen the first."""
-        done = self.counts()[TaskState.DONE]
+        done = self.reader.counts()[TaskState.DONE]
         where, values = self._where(wanted, by_ticket=True)
         question = (
             f"SELECT t.number, {self._column(x)}, {self._column(y)} FROM tasks t JOIN tickets k ON k.id = t.ticket "
@@ -222,16 +229,16 @@ class Listing(Reader):
         """The newest attempts of the last run, the oldest of them first."""
         where, values = ("id > ? AND host = ?", [host]) if host else ("id > ?", [])
         question = f"SELECT id, task, host, state, issued, seconds FROM tickets WHERE {where} ORDER BY id DESC LIMIT ?"
-        return [Attempt(*row) for row in self._ask(question, [self.tickets_before, *values, most])][::-1]
+        return [Attempt(*row) for row in self._ask(question, [self.reader.tickets_before, *values, most])][::-1]
 
     def _ask(self, question: str, values: Sequence[Any]) -> Iterator[Any]:
         """The answer, within patience."""
-        raw: Any = self._connection.connection.driver_connection
+        raw: Any = self.reader.connection.connection.driver_connection
         end = time.monotonic() + PATIENCE
         raw.create_function(READ_NUMBER, 1, comparable, deterministic=True)
         raw.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         try:
-            return iter(self._connection.exec_driver_sql(question, tuple(values)).all())
+            return iter(self.reader.connection.exec_driver_sql(question, tuple(values)).all())
         except OperationalError as error:
             if "interrupted" not in str(error.orig):
                 raise

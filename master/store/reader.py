@@ -123,11 +123,11 @@ class Reader:
             if not path.exists():
                 raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")
             self._file = OpenForReading(path)
-            self._connection: Connection = self._file.connection
+            self.connection: Connection = self._file.connection
             found = int(self.meta("schema", "0"))
             for statement in schema.stand_ins(found or schema.VERSION):
-                self._connection.exec_driver_sql(statement)
-            self._connection.exec_driver_sql("PRAGMA query_only=1")
+                self.connection.exec_driver_sql(statement)
+            self.connection.exec_driver_sql("PRAGMA query_only=1")
         except DatabaseError as error:
             raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
         except OSError as error:
@@ -167,7 +167,7 @@ class Reader:
 
     def meta(self, key: str, default: str = "") -> str:
         """A stored setting."""
-        row = self._connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
+        row = self.connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
         return str(row[0]) if row else default
 
     # -- tables
@@ -176,7 +176,7 @@ class Reader:
         """How many of today's sets are in which state; every state is there."""
         table = schema.counts
         query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan)
-        found = dict.fromkeys(TaskState, 0) | {TaskState(state): n for state, n in self._connection.execute(query)}
+        found = dict.fromkeys(TaskState, 0) | {TaskState(state): n for state, n in self.connection.execute(query)}
         out = min(int(self.meta("out", "0")), found[TaskState.WAITING])  # to the store, what is out waits
         found[TaskState.WAITING] -= out
         found[TaskState.RUNNING] += out
@@ -190,7 +190,7 @@ class Reader:
 
     def last_ticket(self) -> int:
         """The newest ticket's number, 0 before the first."""
-        return int(self._connection.execute(select(func.coalesce(func.max(schema.tickets.c.id), 0))).scalar_one())
+        return int(self.connection.execute(select(func.coalesce(func.max(schema.tickets.c.id), 0))).scalar_one())
 
     def rows(self) -> Iterator[ResultRow]:
         """Finished sets in the order of the parameters."""
@@ -201,7 +201,7 @@ class Reader:
             .where(t.c.plan == self.plan, _HAS_ROW)
             .order_by(t.c.position)
         )
-        for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
+        for page in self.connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
             parameters = json.loads(f"[{','.join(row[1] for row in page)}]")  # at once takes half as long
             outputs = self._outputs_in_turn([row[0] for row in page])
             for values, (number, _, attempts, host, seconds), found in zip(parameters, page, outputs, strict=True):
@@ -211,20 +211,21 @@ class Reader:
         """The outputs of each of these sets: as many sets at once as their largest cells so far allow."""
         while numbers:
             some, numbers = numbers[: self._width], numbers[self._width :]
-            found = self._outputs(some)
+            found = self.outputs(some)
             size = max((sum(len(one.value) for one in outputs.values()) for outputs in found.values()), default=0)
             self._largest = max(self._largest, size)
             self._width = max(1, min(PAGE, TOGETHER // self._largest))
             yield from (found.get(number, {}) for number in some)
 
-    def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
+    def outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
+        """Return the outputs of these tasks: number -> name -> output."""
         # One text with one value: a thousand bound numbers take SQLAlchemy longer than SQLite needs for the rows.
         query = text(
             "SELECT task, name, value, raw, file, size, number FROM outputs "
             "WHERE task IN (SELECT value FROM json_each(:numbers))"
         )
         found: dict[int, dict[str, Output]] = {}
-        for task, *output in self._connection.execute(query, {"numbers": json.dumps(numbers)}):
+        for task, *output in self.connection.execute(query, {"numbers": json.dumps(numbers)}):
             found.setdefault(task, {})[output[0]] = Output(*output)
         return found
 
@@ -238,7 +239,7 @@ class Reader:
             .where(t.c.plan == self.plan, which)
             .order_by(t.c.position)
         )
-        for row in self._connection.execute(query):
+        for row in self.connection.execute(query):
             cancelled = row.state == TaskState.CANCELLED.value
             yield FailedRow(row.number, json.loads(row.parameters), row.reason or "", cancelled)
 
@@ -246,7 +247,7 @@ class Reader:
         """Failed and cancelled sets, also of earlier parameters."""
         t = schema.tasks
         query = select(t.c.number).where(text("state IN ('failed', 'cancelled')"))
-        return {row[0] for row in self._connection.execute(query)}
+        return {row[0] for row in self.connection.execute(query)}
 
     def suspended(self) -> Iterator[int]:
         """Failed sets whose result is kept, because a hook could not judge it; not those that `results` refuses."""
@@ -254,26 +255,26 @@ class Reader:
             "SELECT t.number FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state = 'failed' "
             "AND k.state <> 'accepted' AND EXISTS (SELECT 1 FROM outputs WHERE task = t.number) ORDER BY t.number"
         )
-        return (row.number for row in self._connection.execute(query).all())
+        return (row.number for row in self.connection.execute(query).all())
 
     # -- extraction again
 
     def specs(self) -> dict[int, tuple[ResultSpec, ...]]:
         """All `results` that outputs were ever made by here, by their rows."""
-        return stored.read_specs(self._connection)
+        return stored.read_specs(self.connection)
 
     def made_by_others(self, spec: int, after: int, limit: int) -> list[StoredSet]:
         """Up to `limit` of today's sets beyond number `after` that have a result made by other results than `spec`."""
-        return stored.read_differing(self._connection, self.plan, spec, after, limit)
+        return stored.read_differing(self.connection, self.plan, spec, after, limit)
 
     def missing(self, limit: int) -> tuple[int, list[int]]:
         """How many rows of the table have an empty cell because it is not stored, and the numbers of the first."""
-        return stored.missing(self._connection, self.plan, limit)
+        return stored.missing(self.connection, self.plan, limit)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What was noted in all runs, the oldest first; of a database of before nothing."""
-        if self._connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'events'")).first():
-            for row in self._connection.execute(select(schema.events).order_by(schema.events.c.id)).mappings():
+        if self.connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'events'")).first():
+            for row in self.connection.execute(select(schema.events).order_by(schema.events.c.id)).mappings():
                 yield {name: value for name, value in row.items() if name != "id" and value is not None}
 
     # -- one set
@@ -281,13 +282,13 @@ class Reader:
     def task(self, number: int) -> TaskDetail:
         """Everything about one set. Raises UsageError when there is no such number."""
         t = schema.tasks
-        row = self._connection.execute(select(t).where(t.c.number == number)).first()
+        row = self.connection.execute(select(t).where(t.c.number == number)).first()
         if row is None:
-            last = self._connection.execute(select(func.max(t.c.number))).scalar()
+            last = self.connection.execute(select(func.max(t.c.number))).scalar()
             raise UsageError(f"there is no task {number}", todo=f"The numbers go from 1 to {last or 0}.")
         tickets = tuple(self._tickets(number))
         # Without a ticket they are what is left of a result that is no result any more.
-        outputs = tuple(self._outputs([number]).get(number, {}).values()) if row.ticket else ()
+        outputs = tuple(self.outputs([number]).get(number, {}).values()) if row.ticket else ()
         out = row.state == TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets)
         return TaskDetail(
             number, json.loads(row.parameters), TaskState.RUNNING if out else TaskState(row.state), row.attempts,
@@ -297,7 +298,7 @@ class Reader:
     def _program(self, ticket: int | None) -> dict[str, str] | None:
         k, programs = schema.tickets, schema.programs
         query = select(programs.c.parts).join(k, k.c.program == programs.c.id).where(k.c.id == ticket)
-        row = self._connection.execute(query).first() if ticket else None
+        row = self.connection.execute(query).first() if ticket else None
         return from_text(row.parts) if row else None
 
     def _tickets(self, number: int) -> Iterator[TicketRow]:
@@ -308,7 +309,7 @@ class Reader:
             .where(k.c.task == number)
             .order_by(k.c.id)
         )
-        for row in self._connection.execute(query):
+        for row in self.connection.execute(query):
             cpu = None if row.user is None else row.user + row.system
             yield TicketRow(
                 row.id, row.host, row.state, row.issued, row.seconds, cpu, row.memory, row.read, row.written,
@@ -324,7 +325,7 @@ class Reader:
         k, closed = schema.tickets, int(self.meta("closed", "0"))
         out = select(func.count(t.c.number.distinct())).join(k, k.c.task == t.c.number).where(before)
         out = out.where(k.c.id > closed, k.c.state == TicketState.ISSUED.value)
-        return int(self._connection.execute(query).scalar_one() - self._connection.execute(out).scalar_one())
+        return int(self.connection.execute(query).scalar_one() - self.connection.execute(out).scalar_one())
 
     # -- who did what
 
@@ -332,7 +333,7 @@ class Reader:
         """The sweep in numbers: today's sets, and who did what in the last run."""
         counts = self.counts()
         hosts = tuple(self._hosts())
-        retries = int(self._connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
+        retries = int(self.connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
         worked, there = self._worked_in_slots(), self._slot_seconds()
         return Statistics(
             sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
@@ -348,7 +349,7 @@ class Reader:
         t = schema.tasks.c
         done = and_(t.state == TaskState.DONE.value, t.plan == self.plan)
         query = select(func.count()).where(done, func.coalesce(t.collected, 0) != 1)
-        return int(self._connection.execute(query).scalar_one())
+        return int(self.connection.execute(query).scalar_one())
 
     def _hosts(self) -> Iterator[HostWork]:
         query = text(
@@ -356,13 +357,13 @@ class Reader:
             f"LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {_OF_RUN} GROUP BY host) c "
             "ON c.host = h.host ORDER BY accepted DESC, h.host"
         )
-        for row in self._connection.execute(query):
+        for row in self.connection.execute(query):
             yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)
 
     def _worked_in_slots(self) -> float:
         """Seconds of programs on hosts whose slots are known: a client that did not register told of none."""
         query = text(f"SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {_OF_RUN})")
-        found: Any = self._connection.execute(query).scalar()
+        found: Any = self.connection.execute(query).scalar()
         return float(found or 0.0)
 
     def _slot_seconds(self) -> float:
@@ -373,5 +374,5 @@ class Reader:
             f"WHERE {_OF_RUN}"
         )
         given = {"now": time.time(), "cores": int(self.meta("cores", "1"))}
-        found: Any = self._connection.execute(query, given).scalar()
+        found: Any = self.connection.execute(query, given).scalar()
         return float(found or 0.0)

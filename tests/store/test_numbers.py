@@ -74,12 +74,14 @@ def ask(path: Path, sql: str, *given: Any) -> list[Any]:
 
 
 def order(folder: Path, wanted: Wanted) -> list[int]:
-    with Listing(folder) as listing:
+    with Reader(folder) as reader:
+        listing = Listing(reader)
         return [row.number for row in listing.find(wanted).rows]
 
 
 def chosen(folder: Path, text: str) -> list[int]:
-    with Listing(folder) as listing:
+    with Reader(folder) as reader:
+        listing = Listing(reader)
         return [row.number for row in listing.find(Wanted(conditions=parse(text, listing.names()))).rows]
 
 
@@ -180,8 +182,9 @@ def test_tables_are_sorted_and_filtered_as_numbers_are(
 def test_outputs_of_an_older_database_get_their_numbers_once(tmp_path: Path, version: int) -> None:
     path = tmp_path / "sweep.db"
     shutil.copy(SAMPLES / f"schema-{version}.db", path)
-    with Listing(tmp_path) as listing:
-        assert listing.find(Wanted(conditions=parse("y < 0.6", ["y"]))).rows[0].number == 1, "before it is migrated"
+    with Reader(tmp_path) as reader:
+        found = Listing(reader).find(Wanted(conditions=parse("y < 0.6", ["y"])))
+        assert found.rows[0].number == 1, "before it is migrated"
 
     def begin(kinds: dict[str, Kind]) -> None:
         store = Store(path)
@@ -232,9 +235,9 @@ def test_a_table_with_large_cells_is_read_few_rows_at_a_time(tmp_path: Path, mon
     asked: list[int] = []
 
     class Watched(Reader):
-        def _outputs(self, numbers: list[int]) -> Any:
+        def outputs(self, numbers: list[int]) -> Any:
             asked.append(len(numbers))
-            return super()._outputs(numbers)
+            return super().outputs(numbers)
 
     for most, widths in ((10_000_000, [16, 44]), (1000, [16, *[9] * 4, 8])):
         monkeypatch.setattr(reader_module, "TOGETHER", most)
