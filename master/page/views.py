@@ -22,7 +22,8 @@ from ..state import blockers
 from ..state.document import Picture
 from ..state.why import why
 from ..store.listing import Listing
-from ..store.reader import Reader, TaskDetail
+from ..store.reader import Reader
+from ..store.task_details import TaskDetail
 from . import drawing
 from .formats import FILTERS
 from .table_query import Wish, whole

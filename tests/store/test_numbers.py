@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 import shutil
@@ -27,7 +28,6 @@ from spe.store.conditions import parse
 from spe.store.listing import Listing, Wanted
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
-from sqlalchemy import create_engine
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -209,11 +209,11 @@ def test_outputs_of_an_older_database_get_their_numbers_once(tmp_path: Path, ver
 @settings(max_examples=20, deadline=None)
 def test_old_numbers_are_filled_in_batches_and_none_is_left_out(most: int, count: int, chance: random.Random) -> None:
     texts = [chance.choice(["1", "2.5", "1.0D+05", "nan", "abc", ""]) for _ in range(count)]
-    with create_engine("sqlite://").begin() as connection:
-        schema.metadata.create_all(connection)
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        schema.upgrade(connection, 0)
         for task, value in enumerate(texts, start=1):
             for name in ("y", "z"):
-                connection.exec_driver_sql(
+                connection.execute(
                     "INSERT INTO outputs (task, name, value, size) VALUES (?, ?, ?, 1)", (task * 3, name, value)
                 )
         after: int | None = 0
@@ -221,8 +221,8 @@ def test_old_numbers_are_filled_in_batches_and_none_is_left_out(most: int, count
         while after is not None:
             after = writes.fill_numbers(connection, "y", Kind.FLOAT, after, most)
             rounds += 1
-        found = [row[0] for row in connection.exec_driver_sql("SELECT number FROM outputs WHERE name = 'y'")]
-        others = connection.exec_driver_sql("SELECT DISTINCT number FROM outputs WHERE name = 'z'").all()
+        found = [row[0] for row in connection.execute("SELECT number FROM outputs WHERE name = 'y'")]
+        others = connection.execute("SELECT DISTINCT number FROM outputs WHERE name = 'z'").fetchall()
     assert found == [{"1": 1.0, "2.5": 2.5, "1.0D+05": 1e5}.get(text) for text in texts]
     assert others == [(None,)] and rounds == -(-count // most) + 1
 

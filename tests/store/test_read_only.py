@@ -26,7 +26,7 @@ NOBODY = 65534
 READ = """
 import json, os, sys
 from pathlib import Path
-import sqlalchemy.dialects.sqlite.pysqlite
+import sqlite3
 from spe.store.reader import Reader
 from spe.errors import SpeError
 os.setgroups([]); os.setgid({user}); os.setuid({user})
