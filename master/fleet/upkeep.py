@@ -42,7 +42,10 @@ class Upkeep:
 
     @property
     def _is_wanted(self) -> bool:
-        return not self._desk.dispatch.closed and self._desk.dispatch.aside.get(self.host.name) is not Aside.DRAINED
+        return (
+            not self._desk.dispatch.board.closed
+            and self._desk.dispatch.steering.aside.get(self.host.name) is not Aside.DRAINED
+        )
 
     @property
     def is_out(self) -> bool:
@@ -52,7 +55,7 @@ class Upkeep:
     @property
     def was_tried(self) -> bool:
         """Whether it has come up, or has not; while a set waits for it that is not known after one failed start."""
-        failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.closed)
+        failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.board.closed)
         return self.has_been_up or failed
 
     def cancel(self) -> asyncio.Task[None] | None:
@@ -72,7 +75,7 @@ class Upkeep:
         life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
         keeping: asyncio.Task[None] | None = None
         if self._starts.is_trial:
-            self._desk.dispatch.on_trial.add(self.host.name)
+            self._desk.dispatch.steering.on_trial.add(self.host.name)
         try:
             await self._start_client(life)
             keeping = asyncio.create_task(life.launcher.watch())
@@ -84,7 +87,7 @@ class Upkeep:
         except LaunchError as error:
             return self._note_failed(error)
         finally:
-            self._desk.dispatch.on_trial.discard(self.host.name)
+            self._desk.dispatch.steering.on_trial.discard(self.host.name)
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
@@ -134,7 +137,7 @@ class Upkeep:
         """Until the client has stayed for long enough without a task, or has ended."""
         await asyncio.wait([keeping], timeout=TRIAL)
         self._starts.stayed = not keeping.done()
-        self._desk.dispatch.on_trial.discard(self.host.name)
+        self._desk.dispatch.steering.on_trial.discard(self.host.name)
         self._desk.wake_idle()
 
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
