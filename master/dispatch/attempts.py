@@ -1,4 +1,4 @@
-"""What becomes of attempts: a result arrives, is accepted, rejected or suspended; a program fails; a task is given up.
+"""Attempts from the arrival of their result or failure to their end: accepted, rejected, suspended, failed, given up.
 
 Attempts that end with their host are losses.py's.
 """

@@ -1,4 +1,4 @@
-"""What is in motion, and its bookkeeping: tasks that wait or run, their tickets, and what is to be remembered.
+"""The bookkeeping of all that is in motion: tasks that wait or run, their tickets, and the changes for the store.
 
 Every primitive move of a task or ticket is here, so that the queue, the counts and the changes always agree. Which move
 is made when is decided by handout.py, attempts.py, losses.py and steering.py.
@@ -175,12 +175,12 @@ class Board:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is out and nothing will ever be handed out again."""
+        """True when nothing is out and nothing will ever be handed out again."""
         return self.running == 0 and (self.draining or (not self.more and not self.waiting))
 
     @property
     def closed(self) -> bool:
-        """Whether a client that asks for work now is sent home."""
+        """True when a client that asks for work now is sent home."""
         return self.draining or self.over
 
     def is_live(self, ticket_id: int) -> bool:

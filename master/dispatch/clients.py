@@ -150,7 +150,7 @@ class Clients:
 
 
 class Occupancy:
-    """How many tickets each client has, and how many tasks have a slot. Kept up to date with each move of a ticket.
+    """The number of tickets of each client and of tasks with a slot, kept up to date with each move of a ticket.
 
     Counting on demand would mean a look through all tickets, which is too slow for each commit. A client begins its
     oldest tickets first, as many as it has slots.

@@ -20,7 +20,7 @@ MEDIAN_NEEDS = 5  # accepted attempts: the median of fewer says little
 
 
 class Handout:
-    """What clients take of one board."""
+    """The choice of the tasks that clients get of one board."""
 
     def __init__(self, rules: Rules, board: Board, steering: Steering, guard: Guard) -> None:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard

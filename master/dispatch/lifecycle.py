@@ -11,7 +11,7 @@ from ..record import Word
 
 
 class TaskEvent(Word):
-    """What can happen to a task."""
+    """An event in the life of a task."""
 
     ISSUE = "issue"  # a ticket for it was handed out
     RETURN = "return"  # its last live ticket ended without a result
@@ -22,7 +22,7 @@ class TaskEvent(Word):
 
 
 class TicketEvent(Word):
-    """What can happen to a ticket."""
+    """An event in the life of a ticket."""
 
     ARRIVE = "arrive"  # its result is here
     ACCEPT = "accept"
@@ -34,7 +34,7 @@ class TicketEvent(Word):
 
 
 class ClientEvent(Word):
-    """What can happen to a client."""
+    """An event in the life of a client."""
 
     WORD = "word"  # any request of it
     ASK = "ask"  # it asked for tasks

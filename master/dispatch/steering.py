@@ -1,4 +1,4 @@
-"""What people decide about a running sweep: it pauses, hosts are set aside, tasks are cancelled or wanted again.
+"""Decisions of people about a running sweep: it pauses, hosts are set aside, tasks are cancelled or wanted again.
 
 A part of the heart: no I/O, and only the tables of lifecycle.py move anything. Who may say so is acts.py's.
 """
@@ -20,7 +20,7 @@ CANCELLABLE = (TaskState.WAITING, TaskState.RUNNING)
 
 
 class Aside(StrEnum):
-    """How a host is set aside: either way it finishes what it has begun and gets nothing new."""
+    """The way in which a host is set aside: it finishes what it has begun and gets nothing new."""
 
     BENCHED = "benched"  # its client stays there, ready
     DRAINED = "drained"  # its client leaves when it has nothing more
@@ -55,7 +55,7 @@ class Steering:
 
     @property
     def withholding(self) -> bool:
-        """Whether there may be a client that has to give back what it prefetched."""
+        """True when there may be a client that has to give back what it prefetched."""
         return self._board.draining or self.paused or bool(self.aside)
 
     @property
@@ -78,7 +78,7 @@ class Steering:
 
     @property
     def leaving(self) -> bool:
-        """Whether a host with a client is drained: its client is to be told at once when it has nothing more."""
+        """True when a host with a client is drained: the client is to be told at once when it has nothing more."""
         hosts = self._board.clients.hosts
         return any(how is Aside.DRAINED and host in hosts for host, how in self.aside.items())
 
