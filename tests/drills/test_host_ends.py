@@ -18,10 +18,10 @@ from lab import USER, Lab, LabHost
 from .figures import Figures
 from .kit import Drill, signal_to, wait_until
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(900)]
 LAB_HOSTS = 4
 LONG = bool(os.environ.get("SPE_LONG"))
 ROUNDS, LONGEST = (20, 60) if LONG else (3, 6)
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(3600 if LONG else 900)]
 KILL_AFTER = 5.0  # seconds, as init and batch engines have it
 WORKER = """#!/bin/sh
 echo "begin $1 $SPE_TICKET" >> "$LOG"
@@ -96,8 +96,12 @@ def test_nothing_that_is_told_to_end_is_accepted_failed_or_charged(figures: Figu
 
 def end_everything(drill: Ending, known: set[int], at_once: bool) -> set[int]:
     """TERM, and KILL a while later; the tickets that TERM met."""
-    # A host whose clients come and go without having finished anything is benched, and rightly so.
-    wait_until(lambda: drill.hosts_done_since(drill.last_client) == LAB_HOSTS, "each host has finished something", 90)
+    # A host whose clients come and go without having finished anything is benched, and rightly so. Between its starts
+    # are pauses of up to a minute, and a set takes up to another one.
+    try:
+        wait_until(lambda: drill.hosts_done_since(drill.last_client) == LAB_HOSTS, "each host has finished a set", 240)
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}\n{drill.story()}") from None
     wait_until(lambda: len(drill.at_work()) >= 8, "programs run", 60)
     drill.last_client = drill.newest_client()
     before = drill.tickets_of("begin") - drill.tickets_of("end") - known
