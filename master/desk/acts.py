@@ -85,14 +85,16 @@ class Acts:
         """
         if kept:
             said = json.loads(kept)
-            self.desk.dispatch.paused = said["paused"]
-            self.desk.dispatch.aside = {host: Aside(how) for host, how in said["aside"].items()}
+            self.desk.dispatch.steering.paused = said["paused"]
+            self.desk.dispatch.steering.aside = {
+                host: Aside(how) for host, how in said["aside"].items()
+            }
 
     async def _make_durable(self) -> None:
         await self.desk.obey()
         dispatch = self.desk.dispatch
         await self.desk.store.set_meta(
-            META, json.dumps({"paused": dispatch.paused, "aside": dispatch.aside})
+            META, json.dumps({"paused": dispatch.steering.paused, "aside": dispatch.steering.aside})
         )
 
     def _noted(self, kind: str, sentence: str, host: str = "") -> str:
@@ -104,16 +106,16 @@ class Acts:
     async def pause(self) -> str:
         """Hand out nothing more until `resume`."""
         self._refuse_when_closed()
-        self.desk.dispatch.pause()
+        self.desk.dispatch.steering.pause()
         await self._make_durable()
-        running = self.desk.dispatch.with_slot
+        running = self.desk.dispatch.board.with_slot
         still = counted(running, "set still runs", "sets still run")
         return self._noted("paused", f"the sweep is paused: nothing new is begun; {still}")
 
     async def resume(self) -> str:
         """Hand out tasks again."""
         self._refuse_when_closed()
-        if not self.desk.dispatch.resume():
+        if not self.desk.dispatch.steering.resume():
             raise UsageError("the sweep is not paused")
         await self._make_durable()
         return self._noted("resumed", "the sweep goes on")
@@ -123,10 +125,10 @@ class Acts:
         if self._controls is None:
             raise UsageError("the run is only beginning")
         dispatch = self.desk.dispatch
-        running = dispatch.with_slot
-        if dispatch.over:
+        running = dispatch.board.with_slot
+        if dispatch.board.over:
             raise UsageError("the run is over: its last clients leave")
-        if dispatch.draining and not now:
+        if dispatch.board.draining and not now:
             still = counted(running, "set is still running", "sets are still running")
             raise UsageError(f"already stopping: {still}", todo="`spe stop --now` ends what runs.")
         # No event here: the desk notes one for Ctrl-C, too.
@@ -136,7 +138,7 @@ class Acts:
         return f"nothing new is begun; the run ends when what runs is through ({sets(running)})"
 
     def _refuse_when_closed(self) -> None:
-        if self.desk.dispatch.closed:
+        if self.desk.dispatch.board.closed:
             raise UsageError(
                 "the run is ending: nothing more is handed out",
                 todo="`spe run` goes on afterwards.",
@@ -151,14 +153,16 @@ class Acts:
         # A late result of a failed task may be looked at just now, so the store is told which ones
         # failed here.
         failed_here = [
-            number for number, task in dispatch.tasks.items() if task.state is TaskState.FAILED
+            number
+            for number, task in dispatch.board.tasks.items()
+            if task.state is TaskState.FAILED
         ]
         before = await self.desk.store.put_back(numbers, failed_here)
         if not before:
             none = "none of these has failed or was cancelled" if numbers else "no set has failed"
             raise UsageError(none)
         # After the store: a set that the store has not put back must not run
-        dispatch.put_back(before)
+        dispatch.steering.put_back(before)
         await self.desk.obey()
         sentence = f"{counted(len(before), 'set waits', 'sets wait')} again"
         rest = _rest(numbers or (), before)
@@ -169,14 +173,14 @@ class Acts:
     async def cancel(self, numbers: Sequence[int]) -> str:
         """Cancel these sets, whether they wait or run; programs that run are ended."""
         dispatch = self.desk.dispatch
-        cancelled = dispatch.cancel(numbers)
+        cancelled = dispatch.steering.cancel(numbers)
         await self.desk.obey()
         # Others may wait in the store. What is just being stored is done, though the store does not
         # know it yet.
         elsewhere = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)
         if elsewhere:
             stored = await self.desk.store.cancel(elsewhere, CANCELLED)
-            dispatch.cancelled_in_store(stored)
+            dispatch.steering.cancelled_in_store(stored)
             await self.desk.obey()
             cancelled += stored
         if not cancelled:
@@ -226,7 +230,7 @@ class Acts:
 
     async def set_aside(self, host: str, how: Aside) -> None:
         """Give this host nothing more from now on."""
-        self.desk.dispatch.set_aside(host, how)
+        self.desk.dispatch.steering.set_aside(host, how)
         await self._make_durable()
 
     async def use_again(self, name: str) -> str:
@@ -238,7 +242,7 @@ class Acts:
 
     async def use(self, host: str) -> bool:
         """Give this host work again; return False when nothing was in its way."""
-        changed = self.desk.dispatch.use(host)
+        changed = self.desk.dispatch.steering.use(host)
         await self._make_durable()
         started = self.yard is not None and self.yard.use(host)
         return changed or started
@@ -264,10 +268,10 @@ class Acts:
     def _host(self, wanted: str) -> str:
         """Return the host that is meant, in this run's own spelling."""
         there = {
-            client.host for client in self.desk.dispatch.clients.values()
-        } | self.desk.dispatch.aside.keys()
+            client.host for client in self.desk.dispatch.clients
+        } | self.desk.dispatch.steering.aside.keys()
         # Addresses of clients that did not register.
-        there |= self.desk.dispatch.strangers.keys()
+        there |= self.desk.dispatch.clients.strangers.keys()
         if self.yard is not None:
             there |= {host.name for host in self.yard.hosts}
         # Names of hosts have no case. In the run's own spelling, as all tables are keyed by it.

@@ -99,8 +99,8 @@ class Arrivals:
         except Exception:
             for report in reports:
                 # It must not be out for ever; the client sends its result again
-                self.dispatch.release(report.ticket)
-            await self.store.commit(self.dispatch.take_changes())
+                self.dispatch.attempts.release(report.ticket)
+            await self.store.commit(self.dispatch.board.take_changes())
             self._spread()
             raise
         return answers
@@ -120,11 +120,11 @@ class Arrivals:
                 task.number,
                 report.ticket,
             )
-            self.dispatch.release(report.ticket)
-            await self.store.commit(self.dispatch.take_changes())
+            self.dispatch.attempts.release(report.ticket)
+            await self.store.commit(self.dispatch.board.take_changes())
             answers[report.ticket] = "expired"
             return None
-        ticket = self.dispatch.tickets[report.ticket]
+        ticket = self.dispatch.board.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
@@ -135,15 +135,15 @@ class Arrivals:
 
     async def _failure(self, report: Report, answers: Answers) -> Judged | None:
         answers[report.ticket] = NOTED
-        if report.ticket not in self.dispatch.tickets:
+        if report.ticket not in self.dispatch.board.tickets:
             await self.recall(report.ticket)
-        ticket = self.dispatch.tickets.get(report.ticket)
+        ticket = self.dispatch.board.tickets.get(report.ticket)
         if ticket is None:
             return None
         return Judged(report, None, self._usage(report, ticket))
 
     def _counts(self, one: Judged) -> bool:
-        return one.verdict is None or self.dispatch.is_live(one.report.ticket)
+        return one.verdict is None or self.dispatch.board.is_live(one.report.ticket)
 
     async def _comes_back(self, client: str, one: Judged, answers: Answers) -> bool:
         """Let a result arrive once more whose task was done or given up meanwhile.
@@ -164,11 +164,11 @@ class Arrivals:
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
         """Return the task whose result is to be looked at, or the answer when nobody needs it."""
-        task = self.dispatch.arrive(self._clock(), ticket_id, client)
-        if task is None and ticket_id not in self.dispatch.tickets:
+        task = self.dispatch.attempts.arrive(self._clock(), ticket_id, client)
+        if task is None and ticket_id not in self.dispatch.board.tickets:
             if not await self.recall(ticket_id):
                 return "unknown"
-            task = self.dispatch.arrive(self._clock(), ticket_id, client)
+            task = self.dispatch.attempts.arrive(self._clock(), ticket_id, client)
         return task or "expired"
 
     async def recall(self, ticket_id: int) -> bool:
@@ -180,16 +180,16 @@ class Arrivals:
         if found is None:
             return False
         ticket, task = found
-        if ticket.program != self.dispatch.program:
+        if ticket.program != self.dispatch.board.program:
             # It ran another program than today's: its result is no result of today's rows
             return True
         undone = (
             task.state not in (TaskState.DONE, TaskState.CANCELLED)
-            and task.number not in self.dispatch.cancelled
+            and task.number not in self.dispatch.steering.cancelled
         )
         undone = undone and task.number not in self._finishing
-        if undone and ticket_id not in self.dispatch.tickets:
-            self.dispatch.restore(task, ticket)
+        if undone and ticket_id not in self.dispatch.board.tickets:
+            self.dispatch.board.restore(task, ticket)
         return True
 
     # -- what becomes of it
@@ -228,7 +228,7 @@ class Arrivals:
 
         Return the files that were removed.
         """
-        changes = self.dispatch.take_changes()
+        changes = self.dispatch.board.take_changes()
         done = asyncio.get_running_loop().create_future()
         # Until the commit the store does not know of them
         self._finishing.update(dict.fromkeys(finished, done))

@@ -1,4 +1,7 @@
-"""The end of each attempt: what the dispatch makes of a judged report, and the answer to its client."""
+"""The end of each attempt.
+
+The dispatch decides about a judged report, and its client gets an answer.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,13 @@ class Conclusions:
         self.dispatch, self.judges, self._clock = dispatch, judges, clock
 
     def conclude(self, one: Judged, client: str, finished: dict[int, Judged]) -> str:
-        """Have the dispatch decide about a report, and return the answer; add it to `finished` if its task is done.
+        """Have the dispatch decide about a report, and return the answer.
+
+        If its task is done now, add the report to `finished`.
 
         No await in here: the changes of all reports of a request belong together.
         """
-        ticket = self.dispatch.tickets.get(one.report.ticket)
+        ticket = self.dispatch.board.tickets.get(one.report.ticket)
         if ticket is None:  # ended by another report of this very request
             return NOTED if one.verdict is None else "expired"
         stdout, stderr = printed(one.report.parts, "stdout"), printed(one.report.parts, "stderr")
@@ -46,7 +51,9 @@ class Conclusions:
     ) -> str:
         # People look there for what was missed
         printed_there = stdout or self.judges.stdout_of(one.report.parts)
-        self.dispatch.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
+        self.dispatch.attempts.reject(
+            ticket.id, reason, one.usage, printed_there, stderr, self._files(one)
+        )
         log.info(
             "task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason
         )
@@ -61,9 +68,11 @@ class Conclusions:
         """
         kept = self._kept_stdout(one.report.parts, stdout)
         if verdict.reason is None:
-            return self.dispatch.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
+            return self.dispatch.attempts.accept(
+                ticket.id, one.outputs, one.usage, stderr, stdout=kept
+            )
         files = self._files(one)
-        return self.dispatch.suspend(
+        return self.dispatch.attempts.suspend(
             ticket.id, verdict.reason, one.outputs, one.usage, stderr, files, stdout=kept
         )
 
@@ -84,7 +93,9 @@ class Conclusions:
     def _fail(self, ticket: Ticket, one: Judged, client: str, stdout: bytes, stderr: bytes) -> None:
         parts = one.report.parts
         failure = failure_of(one.report.reason or "", exit_code_of(parts), stderr, files_of(parts))
-        if self.dispatch.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
+        if self.dispatch.attempts.fail(
+            self._clock(), ticket.id, failure, one.usage, stdout, client
+        ):
             log.info(
                 "task %d, ticket %d on %s failed: %s",
                 ticket.task,

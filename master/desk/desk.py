@@ -77,7 +77,7 @@ class Desk:
 
     async def _store(self) -> None:
         """Make what the dispatch decided durable, then answer the clients that it concerns."""
-        await self.store.commit(self.dispatch.take_changes())
+        await self.store.commit(self.dispatch.board.take_changes())
         self._spread()
 
     async def _store_if_it_can(self) -> None:
@@ -89,7 +89,7 @@ class Desk:
             await self._store()
 
     def _spread(self) -> None:
-        for note in self.dispatch.take_notes():
+        for note in self.dispatch.board.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
             if note.kind == "given_up":
@@ -168,7 +168,12 @@ class Desk:
                 await self._take_back(records)
                 return []
             left = deadline - self.clock()
-            if records or left <= 0 or self.dispatch.closed_for(client) or self.orders.due(client):
+            if (
+                records
+                or left <= 0
+                or self.dispatch.steering.closed_for(client)
+                or self.orders.due(client)
+            ):
                 return records
             if not await self.held.hold_task(left, count - ahead, client):
                 return records
@@ -190,7 +195,7 @@ class Desk:
     async def _take(
         self, client: str, count: int, load: float | None, ahead: int, address: str
     ) -> list[Record]:
-        tickets = self.dispatch.take(self.clock(), client, count, load, ahead, address)
+        tickets = self.dispatch.handout.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self.work_maker.record(ticket))]
         if tickets:
             await self._store()
@@ -198,16 +203,18 @@ class Desk:
 
     async def _take_back(self, records: list[Record]) -> None:
         for one in records:
-            self.dispatch.give_back(one.ticket.id, one.ticket.client)
+            self.dispatch.handout.give_back(one.ticket.id, one.ticket.client)
         await self._store()
 
     async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
         """Take back tickets that will not be begun or, with a reason, do not count."""
-        self.dispatch.heard(self.clock(), client)
+        self.dispatch.clients.heard(self.clock(), client)
         reason = printable(reason)
-        taken = [ticket for ticket in tickets if self.dispatch.give_back(ticket, client, reason)]
+        taken = [
+            ticket for ticket in tickets if self.dispatch.handout.give_back(ticket, client, reason)
+        ]
         if taken and reason:
-            self.dispatch.note_given_back(client, reason)
+            self.dispatch.handout.note_given_back(client, reason)
         await self._store_if_it_can()
 
     # -- ping
@@ -247,9 +254,10 @@ class Desk:
 
         Its next word clears that.
         """
-        known = self.dispatch.clients.get(client)
-        if known and not known.gone and not self.dispatch.over:
-            known.suspect = True
+        if self.dispatch.board.over:  # clients hang up at the end, one by one
+            return
+        known = self.dispatch.clients.suspect(client)
+        if known:
             log.info("client %s on %s: the connection that it held has broken", client, known.host)
 
     async def bye(self, client: str, killed: bool = False, left: str = "") -> None:
@@ -260,7 +268,7 @@ class Desk:
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
-        if known and not known.gone:
+        if known and not known.state.is_gone:
             how = "ended" if killed else "left"
             self.events.note("host_gone", f"{known.host}: its client has {how}", known.host)
             if left:
@@ -270,7 +278,7 @@ class Desk:
 
     def present(self, host: str) -> bool:
         """Tell whether a client on this host has been heard lately."""
-        return any(c.host == host and self.is_there(c) for c in self.dispatch.clients.values())
+        return any(c.host == host and self.is_there(c) for c in self.dispatch.clients)
 
     def is_there(self, client: Client) -> bool:
         """Tell whether this client has not left and has been heard lately.
@@ -279,15 +287,15 @@ class Desk:
         """
         lease = scheduler.lease(self.dispatch.rules.ping)
         limit = max(lease, SILENCE)
-        if client.pings and client.asked and lease:
+        if client.pings and client.state.has_asked and lease:
             limit = lease
-        return not client.gone and self.clock() - client.word < limit
+        return not client.state.is_gone and self.clock() - client.word < limit
 
     # -- time and the end
 
     def no_more(self) -> None:
         """Note that the store has no further tasks: what is left is in the dispatch."""
-        self.dispatch.more = False
+        self.dispatch.board.more = False
         self.held.call_soon()
 
     async def tick(self) -> None:
@@ -309,7 +317,7 @@ class Desk:
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
-        self.dispatch.draining = True
+        self.dispatch.board.draining = True
         # The call goes out at once, and not with the next tick: what lies ready at clients would
         # begin meanwhile.
         self.events.note("draining", "nothing more is handed out; what runs may finish")
@@ -325,7 +333,7 @@ class Desk:
     async def stop(self) -> None:
         """Call back what runs."""
         self.events.note("stopping", "nothing more is handed out; what runs is ended")
-        self.dispatch.stop()
+        self.dispatch.board.stop()
         await self._store_if_it_can()
 
 

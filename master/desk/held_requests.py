@@ -46,8 +46,8 @@ class HeldRequests:
 
         One request looks for each waiting task, or all when nothing more will come.
         """
-        count = self.dispatch.offers
-        if self.dispatch.closed or self.dispatch.leaving:
+        count = self.dispatch.handout.offers
+        if self.dispatch.board.closed or self.dispatch.steering.leaving:
             count = len(self.idle)
         # One a task: waking all of a thousand idle clients for one task would be a stampede
         self.idle.wake(count)
@@ -82,8 +82,8 @@ class HeldRequests:
     def spread(self) -> None:
         """Answer the requests of those clients that what has just happened concerns."""
         self.wake_idle()
-        concerned = self.dispatch.clients_to_call()
-        if self.dispatch.over:
+        concerned = self.dispatch.clients.to_call()
+        if self.dispatch.board.over:
             concerned = list(self.pings)
         for client in concerned:
             self.answer_pings(client)
@@ -108,7 +108,7 @@ class HeldRequests:
 
         Hosts that become idle together cause one call then, and not one each.
         """
-        if (self.idle or self.dispatch.withholding) and not self._calling:
+        if (self.idle or self.dispatch.steering.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self.call_for_unbegun)
 
     def call_for_unbegun(self) -> None:
@@ -122,15 +122,15 @@ class HeldRequests:
         nothing = {
             c
             for c in held
-            if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)
+            if c in dispatch.clients and dispatch.steering.withholds(dispatch.clients[c].host)
         }
         if nothing:
             self._call(math.inf, nothing)
-        if not (dispatch.waiting or dispatch.more or dispatch.over):
+        if not (dispatch.board.waiting or dispatch.board.more or dispatch.board.over):
             self._call(self.idle.slots, held - nothing)
 
     def _call(self, wanted: float, among: Set[str]) -> None:
-        for client, count in self.dispatch.unbegun(wanted, among).items():
+        for client, count in self.dispatch.handout.unbegun(wanted, among).items():
             self._calls[client] = count
             self.answer_pings(client)
 

@@ -49,14 +49,14 @@ class Pings:
                 await self._hold(client, wait)
                 expired = self.dispatch.ping(self.clock(), client, tickets)
             expired = await self._without_unstored(expired)
-            return sorted({*expired, *self.dispatch.expired_of(client)})
+            return sorted({*expired, *self.dispatch.clients.take_expired(client)})
         expired = await self._without_unstored(expired)
-        self.dispatch.told_expired(client, expired)
+        self.dispatch.clients.told_expired(client, expired)
         return expired
 
     async def _hold(self, client: str, wait: float) -> None:
         lease = scheduler.lease(self.dispatch.rules.ping)
-        is_due = self.dispatch.has_expired(client) or self.orders.due(client) > 0
+        is_due = self.dispatch.clients.has_expired(client) or self.orders.due(client) > 0
         await self.held.hold_ping(client, min(wait, lease / 2 or wait), is_due)
 
     async def _without_unstored(self, expired: list[int]) -> list[int]:
@@ -76,7 +76,10 @@ class Pings:
 
         A ping renews it while its task is undone.
         """
-        if not 0 < ticket_id < self.dispatch.first_ticket or ticket_id in self.dispatch.tickets:
+        if (
+            not 0 < ticket_id < self.dispatch.board.first_ticket
+            or ticket_id in self.dispatch.board.tickets
+        ):
             return
         found = await self.arrivals.store.find(ticket_id)
         if (

@@ -36,7 +36,7 @@ async def of_host(desk: Desk, host: str, do: str, **more: Any) -> Order:
 
 def present(desk: Desk) -> list[Client]:
     """Return the clients that can be given an order: they ping, and have been heard lately."""
-    return [c for c in desk.dispatch.clients.values() if c.pings and desk.is_there(c)]
+    return [c for c in desk.dispatch.clients if c.pings and desk.is_there(c)]
 
 
 async def pieces(desk: Desk, order: Order) -> AsyncIterator[bytes]:
@@ -77,7 +77,7 @@ async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
 
 
 def _task_of(desk: Desk, ticket: int) -> int | None:
-    known = desk.dispatch.tickets.get(ticket)
+    known = desk.dispatch.board.tickets.get(ticket)
     return known.task if known else None
 
 
@@ -86,10 +86,10 @@ def _ticket_of(desk: Desk, number: int) -> Ticket | None:
 
     No other client hears an order.
     """
-    task = desk.dispatch.tasks.get(number)
+    task = desk.dispatch.board.tasks.get(number)
     if task is None:
         return None
-    tickets = (desk.dispatch.tickets.get(one) for one in task.tickets)
+    tickets = (desk.dispatch.board.tickets.get(one) for one in task.tickets)
     return next((t for t in tickets if t and t.state is TicketState.ISSUED and t.leased), None)
 
 

@@ -84,7 +84,7 @@ class WorkMaker:
 
         When it cannot be made, return None: the ticket has gone back by then.
         """
-        task = self.dispatch.tasks[ticket.task]
+        task = self.dispatch.board.tasks[ticket.task]
         try:
             return Record(ticket, task, self.work_of(task))
         except SpeError as error:
@@ -94,13 +94,13 @@ class WorkMaker:
     def _refuse(self, ticket: Ticket, task: Task, error: SpeError) -> None:
         if not stands(self.folder):
             # The whole sweep was moved, its input files with it: that is no failure of this task.
-            self.dispatch.give_back(ticket.id, ticket.client)
-            self.dispatch.draining = True
+            self.dispatch.handout.give_back(ticket.id, ticket.client)
+            self.dispatch.board.draining = True
         elif isinstance(error, InputChanged | NotToday):
             self._leave_out(ticket, task, error)
         else:
             log.error("task %d cannot be handed out: %s", task.number, error)
-            self.dispatch.give_up(task, str(error).replace("\n", " "))
+            self.dispatch.attempts.give_up(task, str(error).replace("\n", " "))
 
     def _leave_out(self, ticket: Ticket, task: Task, error: SpeError) -> None:
         """Let this task wait for the next run.
@@ -109,13 +109,15 @@ class WorkMaker:
         """
         log.info("task %d is not handed out: %s", task.number, error)
         if len(task.tickets) > 1:  # it runs elsewhere, since before
-            self.dispatch.give_back(ticket.id, ticket.client)
+            self.dispatch.handout.give_back(ticket.id, ticket.client)
             return
-        first = error.line not in self.dispatch.left_out.values()
-        self.dispatch.leave_out(task, error.line)
+        first = error.line not in self.dispatch.board.left_out.values()
+        self.dispatch.board.leave_out(task, error.line)
         why = error.what
         if error.where:
             why = f"{error.where}: {why}"
         self.shortfall.note(why, 1)
         if first:
-            self.dispatch.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
+            self.dispatch.board.notes.append(
+                Note(f"{error.line} Until then they wait.", "left_out")
+            )

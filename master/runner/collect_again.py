@@ -16,8 +16,10 @@ from ..model import TaskState, TicketState, Usage
 from ..record import record
 from ..session.lock import Lock
 from ..session.run_folder import make_run_folder
-from ..store.reader import Reader, Statistics, TaskDetail
+from ..store.reader import Reader
+from ..store.statistics import Statistics
 from ..store.store import Store
+from ..store.task_details import TaskDetail
 from ..sweep.sweep import Sweep, run_folder
 from .gathering import Gathering, view
 from .tables import write_tables

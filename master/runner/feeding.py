@@ -74,7 +74,7 @@ class Feeding:
                 await store.end_plan(digest)
         await self._settle()
         if self._renew and await self._renew():
-            self.desk.dispatch.look_again()
+            self.desk.dispatch.board.look_again()
         self._stored = True
         await self._count()
         self.desk.moved.set()
@@ -102,7 +102,7 @@ class Feeding:
         dispatch, store = self.desk.dispatch, self.desk.store
         settled = await store.settle(self.decision)
         if settled.again or settled.retried:
-            dispatch.look_again()
+            dispatch.board.look_again()
         await self._plan_old_tickets()
         await self.desk.obey()
         # Afresh all run again, not only these
@@ -110,14 +110,14 @@ class Feeding:
             self._say_retried(settled.retried)
 
     async def _plan_old_tickets(self) -> None:
-        """Let tickets of before a crash go on whose sets are among today's, and call back the others."""
+        """Let old tickets go on whose sets are among today's, and call back the others."""
         dispatch = self.desk.dispatch
-        todays = await self.desk.store.among_todays(dispatch.unplanned())
-        for number in dispatch.unplanned():
+        todays = await self.desk.store.among_todays(dispatch.board.unplanned())
+        for number in dispatch.board.unplanned():
             if number in todays:
-                dispatch.plan(dispatch.tasks[number], todays[number])
+                dispatch.board.plan(dispatch.board.tasks[number], todays[number])
             else:
-                dispatch.call_back(dispatch.tasks[number])
+                dispatch.board.call_back(dispatch.board.tasks[number])
 
     def _say_retried(self, count: int) -> None:
         self.progress.line(f"{counted(count, 'failed set')} put back")
@@ -128,36 +128,40 @@ class Feeding:
 
     async def _count(self) -> None:
         """Count all sets, and those that ended before this run, for the dispatch and for the user."""
-        dispatch = self.desk.dispatch
+        board = self.desk.dispatch.board
         counts = await self.desk.store.count()
         # Some have ended in this run already: the first ones run while the last ones are being
         # read.
-        before = {s: max(0, counts.get(s, 0) - dispatch.in_state[s]) for s in TaskState}
-        dispatch.total = sum(counts.values())
-        dispatch.done_before, dispatch.failed_before = (
-            before[TaskState.DONE],
-            before[TaskState.FAILED],
-        )
-        dispatch.cancelled_before = before[TaskState.CANCELLED]
+        before = {
+            state: max(0, counts.get(state, 0) - board.in_state[state]) for state in TaskState
+        }
+        board.total = sum(counts.values())
+        board.done_before = before[TaskState.DONE]
+        board.failed_before = before[TaskState.FAILED]
+        board.cancelled_before = before[TaskState.CANCELLED]
         self.progress.plan(
-            dispatch.total, dispatch.done_before, dispatch.failed_before, dispatch.cancelled_before
+            board.total, board.done_before, board.failed_before, board.cancelled_before
         )
 
     async def feed(self) -> None:
         """Load tasks when few wait in the dispatch. Called after each change."""
         dispatch, store = self.desk.dispatch, self.desk.store
-        if not store.begun or not dispatch.more or len(dispatch.waiting) >= LOW:
+        if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
         # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, looks, ending = dispatch.fed, dispatch.looks, self.desk.arrivals.finishing
+        after, looks, ending = (
+            dispatch.board.fed,
+            dispatch.board.looks,
+            self.desk.arrivals.finishing,
+        )
         rows = await store.waiting(after, WINDOW)
-        if looks != dispatch.looks:
+        if looks != dispatch.board.looks:
             return  # sets were put back or given back meanwhile: the answer may be without them
-        self.fed += dispatch.add(task for _, task in rows if task.number not in ending)
+        self.fed += dispatch.board.add(task for _, task in rows if task.number not in ending)
         if rows:
-            dispatch.fed = rows[-1][0]
+            dispatch.board.fed = rows[-1][0]
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()

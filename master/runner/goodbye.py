@@ -38,6 +38,7 @@ def _have_heard(desk: Desk, passed: float) -> bool:
     """Tell whether enough has been done to tell all clients the end, `passed` seconds after it."""
     if passed >= TOLD_MOST:
         return True
-    clients = desk.dispatch.clients.values()
     # The least time is for clients that nobody knows, as they did not register.
-    return passed >= TOLD_LEAST and all(client.told or client.gone for client in clients)
+    return passed >= TOLD_LEAST and all(
+        client.state.knows_the_end for client in desk.dispatch.clients
+    )

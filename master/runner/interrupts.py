@@ -41,10 +41,10 @@ class Interrupts:
         self.count += 1
         if now:
             self.count = max(2, self.count)
-        if self.desk.dispatch.paused:
+        if self.desk.dispatch.steering.paused:
             by += " while the sweep was paused"
         self.desk.shortfall.note(by)
-        self.progress.interrupted(self.count, self.desk.dispatch.with_slot)
+        self.progress.interrupted(self.count, self.desk.dispatch.board.with_slot)
         ending = self.desk.drain
         if self.count > 1:
             # A full disk may never take what is left: whoever presses twice must not wait for it.

@@ -10,7 +10,7 @@ from ..desk.desk import Desk
 from ..dispatch import shortfall
 from ..dispatch.shortfall import Reason
 from ..record import record
-from ..store.reader import Statistics
+from ..store.statistics import Statistics
 
 
 @record

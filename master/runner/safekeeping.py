@@ -273,7 +273,7 @@ class Safekeeping:
             if self.lock.is_sure:
                 return  # a second spe that is being turned away has it for a moment
             self.is_ours = False
-            self.desk.dispatch.draining = True
+            self.desk.dispatch.board.draining = True
             self._say("removed", f"{error.what}, too, as {self.folder}/lock was removed. {ENDS}.")
 
     def _mend_session(self) -> None:

@@ -22,7 +22,7 @@ from ..launch import by_hand as byhand
 from ..session.detached import says_into_log
 from ..state.blockers import Standing
 from ..state.document import Picture
-from ..store.reader import Statistics
+from ..store.statistics import Statistics
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
@@ -141,7 +141,7 @@ class Serving:
                 # A laptop that slept, or Ctrl-Z. Clients could not be heard: their silence is not
                 # theirs.
                 log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
-                self.desk.dispatch.forgive(gap)
+                self.desk.dispatch.losses.forgive(gap)
             await self.desk.tick()
 
     async def _end_tasks(self, tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -176,13 +176,13 @@ class Serving:
 
     async def _go_on(self) -> None:
         await self.feeding.feed()
-        if self.desk.dispatch.waiting and not self.desk.dispatch.draining:
+        if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
         self.progress.update(self.desk.dispatch)
 
     def _is_over(self) -> bool:
-        if not (self.desk.dispatch.over and self.desk.arrivals.is_idle):
+        if not (self.desk.dispatch.board.over and self.desk.arrivals.is_idle):
             return False
         return self.fleet.all_tried() or not self.options.try_all_hosts
 
@@ -197,7 +197,7 @@ class Serving:
 
     async def _leave(self, tables: asyncio.Task[Statistics] | None) -> None:
         """Tell clients the end, though the disk takes nothing more: the run was told twice to end."""
-        self.desk.dispatch.stop()
+        self.desk.dispatch.board.stop()
         self.desk.wake_idle()
         if tables:
             tables.cancel()

@@ -19,7 +19,8 @@ from ..session.run_folder import Folder, RunFolder, anchor_of, real
 from ..stamps import stamp
 from ..state.progress import Progress
 from ..store import stored
-from ..store.reader import Reader, Statistics
+from ..store.reader import Reader
+from ..store.statistics import Statistics
 from ..store.store import Store
 from ..sweep.sweep import Sweep
 from .safekeeping import Safekeeping
@@ -125,7 +126,7 @@ class TodaysResults:
         raise AssertionError("the last try returns or raises")
 
     def _end_if_full(self, error: Exception) -> None:
-        """Raise NotStored if tables cannot be made as the disk is full, and the run was told twice to end."""
+        """Raise NotStored if the disk is full, and the run was told twice to end."""
         disk = self.store.disk
         if disk.is_ending and isinstance(error, StoreError) and is_full(error):
             disk.lose_tables(error.what)

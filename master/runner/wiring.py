@@ -21,7 +21,7 @@ from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
 from ..full_disk import FullDisk
 from ..launch import Offer, Options, bundle
-from ..model import HERE, Client, Host, Setup, Worker, WorkerFile
+from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
 from ..page import Page
 from ..results.judge import wants_files
 from ..results.kept_files import INCOMING
@@ -212,19 +212,21 @@ def program_digest(decision: Decision) -> str:
 async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dispatch:
     """Return a dispatch that knows the clients and tickets of a master that was killed."""
     dispatch = Dispatch(_rules(config), *await store.next_ids())
-    dispatch.program = decision.program
+    dispatch.board.program = decision.program
     now = time.monotonic()
     for row in await store.known_clients():
         facts = (row.id, row.host, row.platform, row.slots, row.slots)
         # It may be at work since before the crash: it is waited for at the end like one that asked
         # us for work.
-        dispatch.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
+        dispatch.board.enter_client(
+            Client(*facts, now, now, bool(row.pings), state=ClientState.AT_WORK)
+        )
     for ticket, task in await store.live():
         client = dispatch.clients.get(ticket.client)
         ticket.word = now  # it has a lease from now on: how long the master was away, nobody knows
         ticket.leased = client is not None and client.pings
-        if ticket.program == dispatch.program:
-            dispatch.restore(task, ticket)
+        if ticket.program == dispatch.board.program:
+            dispatch.board.restore(task, ticket)
     return dispatch
 
 

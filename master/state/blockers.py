@@ -54,15 +54,15 @@ def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """Return a sentence for each host that gets nothing, by its name; under "" one for all of them."""
     # A host with a fault may have another client that somebody started by hand: then it is not
     # down.
-    down = {host: error for host, error in faults.items() if host not in dispatch.hosts}
+    down = {host: error for host, error in faults.items() if host not in dispatch.clients.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
-    found |= dict.fromkeys(dispatch.loaded, "is loaded by others")
+    found |= dict.fromkeys(dispatch.handout.loaded, "is loaded by others")
     found |= dict.fromkeys(
-        dispatch.on_trial - down.keys(), "is on trial: its clients did not stay before"
+        dispatch.steering.on_trial - down.keys(), "is on trial: its clients did not stay before"
     )
     found |= {
         host: f"is {how} by hand: `spe hosts use {host}` brings it back"
-        for host, how in dispatch.aside.items()
+        for host, how in dispatch.steering.aside.items()
     }
     # Later reasons replace earlier ones of the same host: these say most
     found |= _doubted(dispatch)
@@ -79,7 +79,7 @@ def _doubted(dispatch: Dispatch) -> dict[str, str]:
     """
     found = {}
     for host, record in dispatch.guard.records.items():
-        if record.trust is Trust.TRUSTED or host in dispatch.aside:
+        if record.trust is Trust.TRUSTED or host in dispatch.steering.aside:
             continue
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
@@ -90,11 +90,11 @@ def _doubted(dispatch: Dispatch) -> dict[str, str]:
 
 def _whole_run(dispatch: Dispatch) -> str:
     """Return a sentence about what keeps all hosts from getting work; "" when nothing does."""
-    if dispatch.draining:
+    if dispatch.board.draining:
         return "the run ends: nothing more is handed out"
-    if dispatch.paused:
+    if dispatch.steering.paused:
         return "the sweep is paused: `spe resume` goes on"
-    if any((dispatch.hosts, dispatch.strangers, dispatch.aside)):
+    if any((dispatch.clients.hosts, dispatch.clients.strangers, dispatch.steering.aside)):
         return ""
     return "no host is up yet"
 

@@ -59,9 +59,9 @@ class Picture:
 
     def draw(self, now: float) -> dict[str, Any]:
         """Return the document; `now` is of the dispatch's clock."""
-        out = list(self.dispatch.begun())
+        out = list(self.dispatch.handout.begun())
         clients: dict[str, list[Client]] = defaultdict(list)
-        for client in self.dispatch.clients.values():
+        for client in self.dispatch.clients:
             clients[client.host].append(client)
         busy = Counter(ticket.host for ticket in out)
         names = self._names(clients, busy)
@@ -90,8 +90,8 @@ class Picture:
     def _sweep(self, now: float, out: Sequence[Ticket]) -> dict[str, Any]:
         dispatch = self.dispatch
         counted = self._counts()
-        slots = sum(self._slots(client) for client in dispatch.present())
-        first = min((client.since for client in dispatch.clients.values()), default=now)
+        slots = sum(self._slots(client) for client in dispatch.clients.present())
+        first = min((client.since for client in dispatch.clients), default=now)
         ended, span = dispatch.tally.recent(now, first)
         sweep: dict[str, Any] = {
             "name": self.name,
@@ -100,14 +100,14 @@ class Picture:
             "rate": float(f"{ended / span:.3g}"),
             "slots": slots,
             "began": round(self.began, 2),
-            "paused": dispatch.paused,
+            "paused": dispatch.steering.paused,
         }
         todo = counted["waiting"] + counted["running"]
-        left = forecast.left(todo, ended, span, dispatch.walls, slots)
+        left = forecast.left(todo, ended, span, dispatch.handout.walls, slots)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
-        if efficiency is not None:
+        if efficiency is not None:  # two digits: a third would change the document each second
             sweep["efficiency"] = round(efficiency, 2)
         return sweep
 
@@ -116,32 +116,32 @@ class Picture:
         return max(1, client.slots // self.dispatch.rules.cores)
 
     def _state(self) -> str:
-        if self.dispatch.over:
+        if self.dispatch.board.over:
             return "over"
-        if self.dispatch.draining:
+        if self.dispatch.board.draining:
             return "draining"
-        if self.dispatch.paused:
+        if self.dispatch.steering.paused:
             return "paused"
         return "running"
 
     def _counts(self) -> dict[str, int]:
-        dispatch, state = self.dispatch, self.dispatch.in_state
-        done = dispatch.done_before + state[TaskState.DONE]
-        failed = dispatch.failed_before + state[TaskState.FAILED]
-        cancelled = dispatch.cancelled_before + state[TaskState.CANCELLED]
-        running, ended = dispatch.with_slot, done + failed + cancelled
+        dispatch, state = self.dispatch, self.dispatch.board.in_state
+        done = dispatch.board.done_before + state[TaskState.DONE]
+        failed = dispatch.board.failed_before + state[TaskState.FAILED]
+        cancelled = dispatch.board.cancelled_before + state[TaskState.CANCELLED]
+        running, ended = dispatch.board.with_slot, done + failed + cancelled
         # `running` has only what has a slot: what a client has prefetched waits, too.
         # All that is known while the sets are being counted
-        undone = state[TaskState.WAITING] + dispatch.running
-        if dispatch.total:
-            undone = dispatch.total - ended
+        undone = state[TaskState.WAITING] + dispatch.board.running
+        if dispatch.board.total:
+            undone = dispatch.board.total - ended
         return {
             "waiting": max(0, undone - running),
             "running": running,
             "done": done,
             "failed": failed,
             "cancelled": cancelled,
-            "total": dispatch.total or ended + undone,
+            "total": dispatch.board.total or ended + undone,
         }
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
@@ -151,7 +151,7 @@ class Picture:
 
         None while the slots have been there for less than a second in all.
         """
-        clients = self.dispatch.clients.values()
+        clients = self.dispatch.clients
         there = sum(self._slots(client) * _stayed(client, now) for client in clients)
         if there <= 1.0:
             return None
@@ -163,7 +163,7 @@ class Picture:
 
         Without them, the efficiency of a sweep of long tasks would start at 0.
         """
-        named = {client.host for client in self.dispatch.clients.values()}
+        named = {client.host for client in self.dispatch.clients}
         ended = (work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
         running = (now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
         return sum(ended) + sum(running)
@@ -177,13 +177,14 @@ class Picture:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
         # A dict keeps the order: hosts stand in the order of the hosts file, and those that came by
         # themselves last.
-        return list(dict.fromkeys([*expected, *clients, *self.dispatch.strangers, *busy]))
+        return list(dict.fromkeys([*expected, *clients, *self.dispatch.clients.strangers, *busy]))
 
     def _host(
         self, now: float, name: str, clients: Sequence[Client], running: int
     ) -> dict[str, Any]:
-        asked = self.dispatch.strangers.get(name)
-        present = [client for client in clients if not client.gone]
+        asked = self.dispatch.clients.strangers.get(name)
+        # Clients that have left still count for the host's work, but not for its slots.
+        present = [client for client in clients if not client.state.is_gone]
         state, why = self._standing(name, clients, present)
         if state == "starting":
             state = _state_of_stranger(now, asked, running)
@@ -193,19 +194,18 @@ class Picture:
             "running": running,
             **self._work(name),
         }
-        if clients:
-            host |= self._told(clients)
-        elif asked is not None:
-            host["word"] = self._word(asked)
+        host |= self._told(clients, asked)
         if why:
             host["why"] = why
         return host
 
-    def _told(self, clients: Sequence[Client]) -> dict[str, Any]:
+    def _told(self, clients: Sequence[Client], asked: float | None) -> dict[str, Any]:
         """Return what the clients of a host have told of it.
 
         The last one that registered knows best.
         """
+        if not clients:
+            return {} if asked is None else {"word": self._word(asked)}
         word = max(client.word for client in clients)
         return {
             "word": self._word(word),
@@ -227,12 +227,12 @@ class Picture:
         self, name: str, clients: Sequence[Client], present: Sequence[Client]
     ) -> tuple[str, str]:
         """Return how a host stands in one word and, where that is worth a sentence, why."""
-        aside = self.dispatch.aside.get(name)
+        aside = self.dispatch.steering.aside.get(name)
         if aside:  # before all else: people want to see what they have done
             return aside.value, _why_aside(clients, present)
         if not present:
             return self._standing_of_absent(name, clients)
-        if all(client.suspect for client in present):
+        if all(client.state.is_cut_off for client in present):
             return (
                 "suspect",
                 "the connection to its client is cut; its sets go to others if it stays silent",
@@ -253,9 +253,9 @@ class Picture:
         record = self.dispatch.guard.records.get(name)
         if record and record.trust is not Trust.TRUSTED:
             return _standing_of_doubted(record)
-        if name in self.dispatch.on_trial:
+        if name in self.dispatch.steering.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
-        if name in self.dispatch.loaded:
+        if name in self.dispatch.handout.loaded:
             return "up", "is loaded by others, it gets no work now"
         return "up", ""
 
@@ -271,7 +271,7 @@ class Picture:
 
     def _is_copy(self, ticket: Ticket) -> bool:
         # The first of a task's tickets is the attempt, each further one a copy of a straggler.
-        task = self.dispatch.tasks.get(ticket.task)
+        task = self.dispatch.board.tasks.get(ticket.task)
         if task is None or not task.tickets:
             return False
         return task.tickets[0] != ticket.id
@@ -293,7 +293,7 @@ def _why_aside(clients: Sequence[Client], present: Sequence[Client]) -> str:
 
 def _stayed(client: Client, now: float) -> float:
     """Return the seconds that a client has been there."""
-    until = client.word if client.gone else now
+    until = client.word if client.state.is_gone else now
     return until - client.since
 
 

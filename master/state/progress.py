@@ -111,7 +111,7 @@ class Progress:
             self._show_line(self._numbers(dispatch))
 
     def _show_line(self, text: str) -> None:
-        if text != self._shown:
+        if text != self._shown:  # a log of a week of a slow sweep has no use for equal lines
             self._next_line = time.monotonic() + PLAIN_PAUSE
             self._shown = text
             self.line(text)
@@ -125,15 +125,17 @@ class Progress:
 
     def _numbers(self, dispatch: Dispatch) -> str:
         total, done, failed = self._planned or (0, 0, 0)
-        done += dispatch.in_state[TaskState.DONE]
-        failed += dispatch.in_state[TaskState.FAILED]
-        cancelled = dispatch.in_state[TaskState.CANCELLED]
-        text = f"{done} done, {dispatch.with_slot} running"
+        done += dispatch.board.in_state[TaskState.DONE]
+        failed += dispatch.board.in_state[TaskState.FAILED]
+        cancelled = dispatch.board.in_state[TaskState.CANCELLED]
+        text = f"{done} done, {dispatch.board.with_slot} running"
         if failed:
             text += f", {failed} failed"
         if cancelled:
             text += f", {cancelled} cancelled"
-        text += f" on {counted(len({*dispatch.hosts, *dispatch.strangers}), 'host')}"
+        text += (
+            f" on {counted(len({*dispatch.clients.hosts, *dispatch.clients.strangers}), 'host')}"
+        )
         if total:
             text += f", of {total}"
         return text

@@ -10,7 +10,7 @@ import io
 import time
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
@@ -96,14 +96,19 @@ def _sweep(document: lines.Document, now: float, width: int) -> RenderableType:
 
 
 def _hosts(rows: list[tuple[str, ...]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
-    for place, title in enumerate(lines.HEAD):
-        right = 2 <= place <= 6  # the columns of numbers
-        table.add_column(
-            title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis"
-        )
+    table = _empty_table()
     for row in rows:
+        # `Text`, as a plain string would be read as rich's markup: a host may be called [bold].
         cells = [Text(cell) for cell in row]
         cells[1].stylize(STYLES.get(row[1], ""))
         table.add_row(*cells)
+    return table
+
+
+def _empty_table() -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    for place, title in enumerate(lines.HEAD):
+        right = 2 <= place <= 6  # the columns of numbers
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis")
     return table
