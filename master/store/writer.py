@@ -151,11 +151,11 @@ class Writer:
                 requests.append(self._requests.get())
             todo = [request for request in requests if request is not None]
             if todo:
-                self._commit_jobs(todo)
+                self._commit_requests(todo)
             if len(todo) < len(requests):
                 return
 
-    def _commit_jobs(self, requests: list[_Request]) -> None:
+    def _commit_requests(self, requests: list[_Request]) -> None:
         """Commit all requests at once, and try again while the disk is full.
 
         Whoever waits for them is not answered meanwhile. When the disk's wait is over, these requests
@@ -173,15 +173,15 @@ class Writer:
             # another try.
             if not failed or self._is_in_place():
                 try:
-                    results = self._try_jobs(requests, again=failed)
+                    results = self._try_requests(requests, again=failed)
                 except sqlite3.OperationalError as error:
                     if code_of(error) not in _PASSING:
-                        self._fail_jobs(requests, error)
+                        self._fail_requests(requests, error)
                         return
                     self.disk.say("the store", cause(error, self.path), self.path)
                     failed = True
                 except Exception as error:
-                    self._fail_jobs(requests, error)
+                    self._fail_requests(requests, error)
                     return
                 else:
                     pairs = zip(requests, results, strict=True)
@@ -189,7 +189,7 @@ class Writer:
                     return
             time.sleep(PAUSE)
 
-    def _try_jobs(self, requests: list[_Request], again: bool) -> list[Any]:
+    def _try_requests(self, requests: list[_Request], again: bool) -> list[Any]:
         """Run all requests in one transaction and return what each returned.
 
         `again`: an earlier try has failed.
@@ -206,7 +206,7 @@ class Writer:
         self._mark = mark
         return results
 
-    def _fail_jobs(self, requests: list[_Request], error: Exception) -> None:
+    def _fail_requests(self, requests: list[_Request], error: Exception) -> None:
         """Tell a request its error; of several requests, try each alone.
 
         One bad request must not take the others with it.
@@ -215,7 +215,7 @@ class Writer:
             _settle([(requests[0], None, error)])
             return
         for request in requests:
-            self._commit_jobs([request])
+            self._commit_requests([request])
 
     def _results(self, requests: list[_Request]) -> list[Any]:
         """Run the requests and return what each returns.
