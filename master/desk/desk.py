@@ -64,15 +64,15 @@ class Desk:
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
         self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
-        self.held = HeldRequests(dispatch)
-        self.orders = Orders(self.held.reach, clock)
+        self.held_requests = HeldRequests(dispatch)
+        self.orders = Orders(self.held_requests.reach, clock)
         self.work_maker = WorkMaker(brief, dispatch, folder, self.shortfall)
-        self._pings = Pings(dispatch, self.arrivals, self.held, self.orders, clock)
+        self._pings = Pings(dispatch, self.arrivals, self.held_requests, self.orders, clock)
         # What the parts can do, for those who have the desk.
         self.work_of: Callable[[Task], Work] = self.work_maker.work_of
-        self.wake_idle: Callable[[], None] = self.held.wake_idle
-        self.take_call: Callable[[str], int] = self.held.take_call
-        self.let_go: Callable[[], None] = self.held.let_go
+        self.wake_idle: Callable[[], None] = self.held_requests.wake_idle
+        self.take_call: Callable[[str], int] = self.held_requests.take_call
+        self.let_go: Callable[[], None] = self.held_requests.let_go
         self._writers: set[str] = set()  # users of whom this run has warned
 
     async def _store(self) -> None:
@@ -98,7 +98,7 @@ class Desk:
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)
         self.moved.set()
-        self.held.spread()
+        self.held_requests.spread()
 
     # -- register
 
@@ -175,7 +175,7 @@ class Desk:
                 or self.orders.due(client)
             ):
                 return records
-            if not await self.held.hold_task(left, count - ahead, client):
+            if not await self.held_requests.hold_task(left, count - ahead, client):
                 return records
 
     def _longest_hold(self, client: Client | None, load: float | None) -> float:
@@ -296,7 +296,7 @@ class Desk:
     def no_more(self) -> None:
         """Note that the store has no further tasks: what is left is in the dispatch."""
         self.dispatch.board.more = False
-        self.held.call_soon()
+        self.held_requests.call_soon()
 
     async def tick(self) -> None:
         """Let silence have its consequences: leases run out, and tasks go back to the queue."""
@@ -308,12 +308,12 @@ class Desk:
         # Events once a second, not each one as it comes: most of them come with something else to
         # be stored.
         await self.keep_events()
-        self.held.call_soon()
+        self.held_requests.call_soon()
 
     async def obey(self) -> None:
         """Make durable what people have decided, and tell the clients that it concerns."""
         await self._store()
-        self.held.call_for_unbegun()
+        self.held_requests.call_for_unbegun()
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
@@ -321,7 +321,7 @@ class Desk:
         # The call goes out at once, and not with the next tick: what lies ready at clients would
         # begin meanwhile.
         self.events.note("draining", "nothing more is handed out; what runs may finish")
-        self.held.call_for_unbegun()
+        self.held_requests.call_for_unbegun()
         self._spread()
 
     async def keep_events(self) -> None:

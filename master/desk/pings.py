@@ -21,17 +21,12 @@ class Pings:
         self,
         dispatch: Dispatch,
         arrivals: Arrivals,
-        held: HeldRequests,
+        held_requests: HeldRequests,
         orders: Orders,
         clock: Callable[[], float],
     ) -> None:
-        self.dispatch, self.arrivals, self.held, self.orders, self.clock = (
-            dispatch,
-            arrivals,
-            held,
-            orders,
-            clock,
-        )
+        self.dispatch, self.arrivals, self.clock = dispatch, arrivals, clock
+        self.held_requests, self.orders = held_requests, orders
 
     async def answer(self, client: str, tickets: list[int], wait: float) -> list[int]:
         """Return those of these tickets that have expired.
@@ -57,7 +52,7 @@ class Pings:
     async def _hold(self, client: str, wait: float) -> None:
         lease = scheduler.lease(self.dispatch.rules.ping)
         is_due = self.dispatch.clients.has_expired(client) or self.orders.due(client) > 0
-        await self.held.hold_ping(client, min(wait, lease / 2 or wait), is_due)
+        await self.held_requests.hold_ping(client, min(wait, lease / 2 or wait), is_due)
 
     async def _without_unstored(self, expired: list[int]) -> list[int]:
         """Return these tickets once the results that have ended their tasks are on disk.

@@ -46,13 +46,8 @@ class Feeding:
         It brings their results up to date, and returns how many sets it has put back into the
         queue.
         """
-        self.sweep, self.desk, self.progress, self.decision, self._renew = (
-            sweep,
-            desk,
-            progress,
-            decision,
-            renew,
-        )
+        self.sweep, self.desk, self.progress = sweep, desk, progress
+        self.decision, self._renew = decision, renew
         self.fed = 0
         self._stored = False
 
@@ -151,11 +146,8 @@ class Feeding:
         # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, looks, ending = (
-            dispatch.board.fed,
-            dispatch.board.looks,
-            self.desk.arrivals.finishing,
-        )
+        ending = self.desk.arrivals.finishing
+        after, looks = dispatch.board.fed, dispatch.board.looks
         rows = await store.waiting(after, WINDOW)
         if looks != dispatch.board.looks:
             return  # sets were put back or given back meanwhile: the answer may be without them

@@ -93,10 +93,8 @@ class Gathering:
 
     async def _work(self) -> None:
         with contextlib.ExitStack() as opened:
-            reader, written = (
-                opened.enter_context(Reader(self.folder)),
-                self.store.writer.connection,
-            )
+            reader = opened.enter_context(Reader(self.folder))
+            written = self.store.writer.connection
             while (number := await self._queue.get()) is not None:
                 connection = self.store.writer.connection
                 if connection is not written:  # the database was moved or written anew

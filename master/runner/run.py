@@ -33,7 +33,7 @@ from .options import RunOptions
 from .outcome import Outcome, explain
 from .serving import Serving
 from .tables import TodaysResults
-from .wiring import Job, Parts, launch_options, make_parts, program_digest
+from .wiring import Parts, RunContext, launch_options, make_parts, program_digest
 
 log = logging.getLogger("spe.run")
 
@@ -87,8 +87,8 @@ class Run:
         results = TodaysResults(store, self.sweep, self.folder, hooks, self.progress)
         decision = await self._decide(store, results)
         session = await self._begin_session(store, decision)
-        job = Job(self.sweep, self.options, self.progress, self.folder, self.disk)
-        parts = await make_parts(job, store, results, lock, decision, session)
+        context = RunContext(self.sweep, self.options, self.progress, self.folder, self.disk)
+        parts = await make_parts(context, store, results, lock, decision, session)
         # To the very end: a full disk may hold up all that is written.
         with parts.interrupts.heard():
             return await self._with_parts(parts)
@@ -122,7 +122,7 @@ class Run:
         desk, ended = parts.desk, False
         try:
             offer = await parts.listen()
-            fleet = Fleet(parts.hosts, offer, launch_options(parts.job), desk, self.progress)
+            fleet = Fleet(parts.hosts, offer, launch_options(parts.context), desk, self.progress)
             await parts.open_page(fleet)
             outcome = await Serving(parts, offer, fleet).run()
             ended = True

@@ -227,11 +227,9 @@ class Safekeeping:
         held = self.folder.held_files
         if held is None:
             return
-        home, before, now = (
-            self.folder.path / FILES,
-            self._files_place or self.folder.path / FILES,
-            held.where(),
-        )
+        home = self.folder.path / FILES
+        before = self._files_place or home
+        now = held.where()
         if held.is_at(home):
             held.last = self._files_place = home  # it moved with its folder, or came back
         elif now is None:

@@ -20,7 +20,7 @@ from ..fleet.hosts_file import HostsFile
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..session.detached import says_into_log
-from ..state.blockers import Standing
+from ..state.blockers import BlockersFile
 from ..state.document import Picture
 from ..store.statistics import Statistics
 from .feeding import Feeding
@@ -38,15 +38,11 @@ class Serving:
     """The serving part of one run."""
 
     def __init__(self, parts: Parts, offer: Offer, fleet: Fleet) -> None:
-        job = parts.job
+        context = parts.context
         self.parts, self.offer, self.fleet = parts, offer, fleet
         self.desk, self.keeping, self.results = parts.desk, parts.keeping, parts.results
-        self.sweep, self.options, self.progress, self.folder = (
-            job.sweep,
-            job.options,
-            job.progress,
-            job.folder,
-        )
+        self.sweep, self.options = context.sweep, context.options
+        self.progress, self.folder = context.progress, context.folder
         self.gathering = Gathering(
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
@@ -160,7 +156,7 @@ class Serving:
         An error in one of the tasks `beside` ends the run. Raises NothingRuns where no host was
         there from the beginning.
         """
-        standing = Standing(self.folder)
+        blockers = BlockersFile(self.folder)
         while True:
             self.desk.moved.clear()  # before the look: what happens meanwhile causes another turn
             _raise_faults(beside)
@@ -170,7 +166,7 @@ class Serving:
                 return ""
             if error := self.fleet.stranded():
                 return await self._strand(error)
-            standing.note(self.desk.dispatch, self.fleet.faults)
+            blockers.note(self.desk.dispatch, self.fleet.faults)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.desk.moved.wait(), TICK)
 

@@ -83,13 +83,8 @@ class TodaysResults:
     def __init__(
         self, store: Store, sweep: Sweep, folder: RunFolder, hooks: Hooks, progress: Progress
     ) -> None:
-        self.store, self.sweep, self.folder, self.hooks, self.progress = (
-            store,
-            sweep,
-            folder,
-            hooks,
-            progress,
-        )
+        self.store, self.sweep, self.folder = store, sweep, folder
+        self.hooks, self.progress = hooks, progress
 
     async def extract(self) -> None:
         """Bring the values of finished sets up to date, and tell the user what has changed."""

@@ -42,8 +42,8 @@ from .tables import TodaysResults
 
 
 @dataclass
-class Job:
-    """The task of a run: the sweep, what the command line says of it, and where it is done."""
+class RunContext:
+    """The context of a run: the sweep, what the command line says of it, and where it is done."""
 
     sweep: Sweep
     options: RunOptions
@@ -56,7 +56,7 @@ class Job:
 class Parts:
     """The parts of one run that serve clients and people. They live from its session to its end."""
 
-    job: Job
+    context: RunContext
     decision: Decision
     session: Session
     results: TodaysResults
@@ -82,15 +82,17 @@ class Parts:
             self.fingerprint,
             self.session.secrets.session,
             self.client,
-            keep_client=not self.job.sweep.config.delete_client,
+            keep_client=not self.context.sweep.config.delete_client,
         )
 
     async def open_page(self, fleet: Fleet) -> None:
         """Serve the page, and tell programs on this machine where everything is."""
         self.page.follow(fleet)
         yard = RunYard(self.hosts, fleet)
-        self.page.acts.connect(Controls(yard, self.interrupts.interrupt, self.job.progress.line))
-        await self.page.start(self.job.sweep.config.listen_page, self.session)
+        self.page.acts.connect(
+            Controls(yard, self.interrupts.interrupt, self.context.progress.line)
+        )
+        await self.page.start(self.context.sweep.config.listen_page, self.session)
         self.session.announce(self.address.url(self.server.port), self.page.url, self.fingerprint)
 
 
@@ -115,27 +117,37 @@ class RunYard:
 
 
 async def make_parts(
-    job: Job, store: Store, results: TodaysResults, lock: Lock, decision: Decision, session: Session
+    context: RunContext,
+    store: Store,
+    results: TodaysResults,
+    lock: Lock,
+    decision: Decision,
+    session: Session,
 ) -> Parts:
     """Make all parts of a run whose session has begun. Nothing listens yet."""
-    sweep = job.sweep
+    sweep = context.sweep
     worker = copy_programs(sweep, session)
-    hosts = chosen_hosts(sweep, job.options)
-    address = listen_address(sweep, hosts, job.options.by_hand)
+    hosts = chosen_hosts(sweep, context.options)
+    address = listen_address(sweep, hosts, context.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
     judges = Judges(
         sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
     )
     desk = Desk(
-        make_brief(sweep, worker, hosts), dispatch, store, judges, job.folder, job.progress.warn
+        make_brief(sweep, worker, hosts),
+        dispatch,
+        store,
+        judges,
+        context.folder,
+        context.progress.warn,
     )
     client = bundle.client_pyz()
-    door = Door(desk, session.secrets.session, worker, client, job.folder.anchor / INCOMING)
-    page = Page(desk, job.folder, session.secrets, sweep.name)
+    door = Door(desk, session.secrets.session, worker, client, context.folder.anchor / INCOMING)
+    page = Page(desk, context.folder, session.secrets, sweep.name)
     await _restore_acts(page.acts, store, session.resumed)
     return Parts(
-        job=job,
+        context=context,
         decision=decision,
         session=session,
         results=results,
@@ -148,14 +160,14 @@ async def make_parts(
         server=Server(door.application()),
         page=page,
         keeping=Safekeeping(
-            job.folder,
+            context.folder,
             desk,
             session,
             lock,
             lambda: copy_programs(sweep, session),
-            job.progress.warn,
+            context.progress.warn,
         ),
-        interrupts=Interrupts(desk, job.progress, job.folder),
+        interrupts=Interrupts(desk, context.progress, context.folder),
     )
 
 
@@ -180,14 +192,14 @@ def chosen_hosts(sweep: Sweep, options: RunOptions) -> list[Host]:
     return list(chosen or (HERE,))
 
 
-def launch_options(job: Job) -> Options:
+def launch_options(context: RunContext) -> Options:
     """Return how clients are started on hosts."""
-    options = job.options
+    options = context.options
     return Options(
-        job.folder / "session",
+        context.folder / "session",
         options.ssh_config,
         options.accept_new_host_keys,
-        job.sweep.config.grace,
+        context.sweep.config.grace,
         early=options.early,
     )
 

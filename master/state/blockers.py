@@ -20,7 +20,7 @@ from .why import FILE
 log = logging.getLogger("spe.standing")
 
 
-class Standing:
+class BlockersFile:
     """The file of one run.
 
     It is written only when its content has changed: the loop asks for it each second.

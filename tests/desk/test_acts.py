@@ -63,7 +63,7 @@ def test_a_paused_sweep_hands_out_nothing_until_it_goes_on(tmp_path: Path) -> No
             assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
             assert not at.dispatch.board.over
             waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
-            await until(lambda: at.desk.held.idle, "it waits for work")
+            await until(lambda: at.desk.held_requests.idle, "it waits for work")
             assert await say(acts, "resume") == "the sweep goes on"
             assert len(await waiting) == 1
             with pytest.raises(UsageError, match="not paused"):
@@ -213,7 +213,7 @@ def test_what_lies_ready_on_a_host_that_is_set_aside_is_called_for(tmp_path: Pat
             acts, client = acting(at, "h"), await at.client("h")
             tickets = await at.take(client, 4)  # it has one slot
             held = asyncio.ensure_future(at.desk.ping(client, tickets, 20))
-            await until(lambda: at.desk.held.pings, "its ping is held")
+            await until(lambda: at.desk.held_requests.pings, "its ping is held")
             await say(acts, "bench", host="h")
             assert await asyncio.wait_for(held, 5) == []
             assert at.desk.take_call(client) == 3

@@ -45,15 +45,15 @@ class Judging(Judges):
 
     def __init__(self, hooks: Hooks) -> None:
         super().__init__(SPECS, ["non_empty"], hooks)
-        self.held: dict[str, asyncio.Event] = {}
+        self.held_requests: dict[str, asyncio.Event] = {}
         self.looking: set[str] = set()
         self.fault: Exception | None = None
         self.verdict: Verdict | None = None  # in place of the real one
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         self.looking.add(host)
-        if host in self.held:
-            await self.held[host].wait()
+        if host in self.held_requests:
+            await self.held_requests[host].wait()
         if self.fault:
             raise self.fault
         return self.verdict or await super().judge(task, host, seconds, parts)
@@ -399,7 +399,7 @@ def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp
         async with office(tmp_path, "a", feed=False) as at:
             gone, other = await at.client("gone"), await at.client("other")
             held = asks(at, other)
-            await until(lambda: at.desk.held.idle, "the request is held")
+            await until(lambda: at.desk.held_requests.idle, "the request is held")
             await at.feed()
             assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.board.running == 0) == []
             (record,) = await asyncio.wait_for(held, 20)
@@ -430,11 +430,11 @@ def test_a_held_request_is_answered_when_a_task_comes_back(tmp_path: Path) -> No
             one, other = await at.client("one"), await at.client("other")
             (ticket,) = await at.take(one)
             held = asks(at, other)
-            await until(lambda: at.desk.held.idle, "the request is held")
+            await until(lambda: at.desk.held_requests.idle, "the request is held")
             await at.desk.failed(one, ticket, {}, "exit code 1")
             (record,) = await asyncio.wait_for(held, 20)
             assert record.task.number == 1 and record.ticket.client == other
-            assert not at.desk.held.idle
+            assert not at.desk.held_requests.idle
 
     asyncio.run(run())
 
@@ -446,9 +446,9 @@ def test_a_request_whose_client_is_gone_takes_nothing_and_passes_the_word_on(tmp
             (ticket,) = await at.take(one)
             connected = [True]
             gone = asks(at, dead, lambda: connected[0])
-            await until(lambda: len(at.desk.held.idle) == 1, "the first request is held")
+            await until(lambda: len(at.desk.held_requests.idle) == 1, "the first request is held")
             held = asks(at, other)
-            await until(lambda: len(at.desk.held.idle) == 2, "the second request is held")
+            await until(lambda: len(at.desk.held_requests.idle) == 2, "the second request is held")
             connected[0] = False
             await at.desk.failed(one, ticket, {}, "exit code 1")
             assert await asyncio.wait_for(gone, 20) == []
@@ -464,7 +464,7 @@ def test_held_requests_are_answered_when_the_sweep_is_over(tmp_path: Path, how: 
             one = await at.client("one")
             (ticket,) = await at.take(one)
             held = [asks(at, await at.client(f"h{n}")) for n in range(5)]
-            await until(lambda: len(at.desk.held.idle) == 5, "all are held")
+            await until(lambda: len(at.desk.held_requests.idle) == 5, "all are held")
             await (at.bring(ticket) if how == "done" else at.desk.drain())
             assert await asyncio.wait_for(asyncio.gather(*held), 20) == [[]] * 5
 
@@ -479,10 +479,10 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
         async with office(tmp_path, "a") as at:
             first, second = await doubled(at)
             held = asyncio.ensure_future(at.desk.ping("2", [second], 60))
-            await until(lambda: at.desk.held.pings, "the ping is held")
+            await until(lambda: at.desk.held_requests.pings, "the ping is held")
             assert await at.bring(first) == "accepted"
             assert await asyncio.wait_for(held, 20) == [second]
-            assert not at.desk.held.pings and not at.dispatch.clients.to_call()
+            assert not at.desk.held_requests.pings and not at.dispatch.clients.to_call()
 
     asyncio.run(run())
 
@@ -521,7 +521,7 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 0.2))
-            await until(lambda: at.desk.held.pings, "the ping is held")
+            await until(lambda: at.desk.held_requests.pings, "the ping is held")
             at.now += LATER
             await at.desk.tick()
             assert at.dispatch.board.tickets[ticket].state is TicketState.LOST
@@ -632,7 +632,7 @@ def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 60))
-            await until(lambda: bool(at.desk.held.pings), "the ping is held")
+            await until(lambda: bool(at.desk.held_requests.pings), "the ping is held")
             at.desk.let_go()
             assert await asyncio.wait_for(held, 10) == []
 
