@@ -45,15 +45,15 @@ class Judging(Judges):
 
     def __init__(self, hooks: Hooks) -> None:
         super().__init__(SPECS, ["non_empty"], hooks)
-        self.held_requests: dict[str, asyncio.Event] = {}
+        self.held: dict[str, asyncio.Event] = {}
         self.looking: set[str] = set()
         self.fault: Exception | None = None
         self.verdict: Verdict | None = None  # in place of the real one
 
     async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
         self.looking.add(host)
-        if host in self.held_requests:
-            await self.held_requests[host].wait()
+        if host in self.held:
+            await self.held[host].wait()
         if self.fault:
             raise self.fault
         return self.verdict or await super().judge(task, host, seconds, parts)
