@@ -30,20 +30,16 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from importlib import import_module
 
 import click
 
+from .. import startup
 from ..errors import SpeError
 from ..version import __version__
 from . import output
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-#: New objects between two looks for garbage: with Python's own 700 it looks hundreds of times at modules being loaded,
-#: which are no garbage. What all commands load is less than this.
-MANY = 300_000
 MORE = (
     "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "stop",
     "hosts", "doctor",
@@ -61,7 +57,7 @@ class Commands(click.Group):
             return None
         if name in WORKING:
             output.keep_going()
-        command: click.Command = import_module(f".{name}", __package__).command
+        command: click.Command = startup.load_command(name, __package__).command
         return command
 
     def resolve_command(
@@ -121,12 +117,12 @@ def spe() -> None:
 
 def main() -> None:
     """The entry point: exit codes 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130 interrupted."""
-    gc.set_threshold(MANY)
+    startup.while_loading()
     output.take_over()
     try:
         sys.exit(output.end(_exit_code()))
     finally:
-        gc.freeze()  # the process ends: looking through all that was loaded for garbage takes a tenth of a second
+        startup.at_the_end()
 
 
 def _exit_code() -> int:

@@ -94,7 +94,7 @@ def _run_one(sweep: Sweep, census: Census, options: RunOptions, quiet: bool, ver
 
     names = sweep.parameters.names
     one = Parameters([Listed(names, [tuple(census.first.values[n] for n in names)])])
-    config = sweep.config.model_copy(update={"collect": ("table",)})
+    config = dataclasses.replace(sweep.config, collect=("table",))
     only = dataclasses.replace(sweep, parameters=one, config=config)
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)

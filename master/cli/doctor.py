@@ -110,7 +110,7 @@ def _offer(door: Door, bind: str | None) -> Offer:
     from ..launch import bundle
     from ..launch.offer import Offer
 
-    return Offer(door.port, bind, False, "", "", bundle.client_pyz())
+    return Offer(door.port, bind, False, "", "", bundle.client_pyz)
 
 
 # -- what is printed ---------------------------------------------------------------------------------------

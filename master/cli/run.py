@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import startup
 from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_GARBAGE = 20_000  # objects more than before, until some are looked through; Python has 700
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,7 +119,7 @@ def make_options(
     missing: bool = False, retry: bool = False, retry_numbers: Sequence[int] = (), early: Early | None = None,
 ) -> RunOptions:  # fmt: skip
     """The options of the command line, as the run knows them."""
-    _load_aiohttp()
+    startup.load_aiohttp()
     from ..errors import UsageError
     from ..launch import Early
     from ..runner.run import RunOptions
@@ -139,21 +136,6 @@ def make_options(
 
 def _hosts_file(given: str | None) -> Path | None:
     return Path(given) if given and given != "none" and Path(given).is_file() else None
-
-
-def _load_aiohttp() -> None:
-    """As it is loaded, it reads all certificates of the system for a client of its own, which we never are.
-
-    Without them, which this says to OpenSSL for that moment, a run starts a twentieth of a second sooner.
-    """
-    nothing = dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR"), os.devnull)
-    before = {name: os.environ.get(name) for name in nothing}
-    os.environ.update(nothing)
-    try:
-        import_module("aiohttp.web")
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _hosts(given: str | None) -> tuple[Host, ...] | None:
@@ -185,8 +167,7 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
         progress.warn(warning)
     results_in(folder / "results.csv")
     start_logging(folder, quiet, verbose)
-    gc.freeze()  # what is loaded by now stays, and is looked through no more
-    gc.set_threshold(_GARBAGE)  # each held request is many objects, and to look through those of thousands takes long
+    startup.while_working()
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)
     return outcome.exit_code

@@ -6,10 +6,8 @@ A path that a client writes to is checked here and again by the client. Of the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from pydantic import BeforeValidator
 
 from ..text import clean_name
 from .values import Wanted, mapping, text, words, wrong
@@ -115,18 +113,3 @@ def worker(value: Any) -> Any:
             raise wrong(entry, "a path", key)
     files = {"files": {platform(key): entry for key, entry in table.items()}}
     return files if name is None else {"name": name, **files}
-
-
-def names(check: Callable[[Any], str]) -> BeforeValidator:
-    """Checks the keys of a mapping of named things."""
-
-    def named(value: Any) -> Any:
-        for name in mapping(value, "a mapping from names to what they are"):
-            try:
-                if check(name) != name:
-                    raise wrong(name, f"{check(name)!r}")
-            except Wanted as fault:
-                raise Wanted(fault.what, fault.todo, (name,)) from None
-        return value
-
-    return BeforeValidator(named)

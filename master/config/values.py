@@ -187,7 +187,7 @@ def mapping_or(key: str, value: Any, wanted: str) -> Any:
     """A text as {key: text}; a mapping as it is."""
     if isinstance(value, str):
         return {key: value}
-    if not isinstance(value, Mapping) and not hasattr(value, "model_dump"):
+    if not isinstance(value, Mapping):
         raise wrong(value, wanted)
     return value
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..config.config import Config
-from ..config.yaml_file import Document
+from ..config.document import Document
 from .parameters import Parameters
 from .pattern import Pattern, Values
 from .recipe import Recipe

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..config.config import Config
-from ..config.yaml_file import Document
+from ..config.document import Document
 from ..errors import ConfigError
 from . import advice
 from .recipe import Recipe

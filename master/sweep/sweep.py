@@ -13,11 +13,11 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import config, yaml_file
+from ..config import config
 from ..config.config import Config, InputSpec
+from ..config.document import Document, YamlMap
 from ..config.parameter_names import name_fault
 from ..config.sequences import parse_parameter_option
-from ..config.yaml_file import Document
 from ..errors import ConfigError, UsageError
 from ..model import Host, ResultSpec, Work, Worker
 from ..record import record
@@ -138,7 +138,7 @@ def from_command_line(
     given = {"name": chosen.name, "command": " ".join(words), **(settings or {})}
     if options:
         given["parameters"] = {"grid": _grid(options)}
-    document = Document("command line", yaml_file.YamlMap())
+    document = Document("command line", YamlMap())
     checked, _ = config.check(document, given)
     sweep = _Builder(checked, document, folder.absolute(), words).sweep()
     return replace(sweep, line=(tuple(words), tuple(options)), folder_note=chosen.note)

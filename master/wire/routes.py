@@ -44,8 +44,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Door:
     """The routes of one session."""
 
-    def __init__(self, desk: Desk, session: str, worker: Worker | None, client: bytes, spool_folder: Path) -> None:
-        self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
+    def __init__(
+        self, desk: Desk, session: str, worker: Worker | None, pack_client: Callable[[], bytes], spool_folder: Path
+    ) -> None:
+        self.desk = desk
+        self.worker = worker
+        self.pack_client = pack_client
+        self.spool_folder = spool_folder
         self._session = session.encode()
         self._results = protocol.result_records(desk.brief.results)
         self._inputs = LargeInputs(desk.dispatch.tasks, desk.work_of)
@@ -170,7 +175,7 @@ class Door:
 
     async def get_client(self, request: web.Request) -> web.Response:
         """The client program."""
-        return web.Response(body=self.client, content_type="application/octet-stream")
+        return web.Response(body=self.pack_client(), content_type="application/octet-stream")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """An input file by its content."""

@@ -1,0 +1,59 @@
+"""What spe.yaml holds, as plain data that knows its lines: mappings, lists and texts.
+
+Apart from yaml_file.py, which reads it, because a sweep of a command line has a document too and no file: it does not
+load PyYAML.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Data = Any  # YamlMap | YamlList | str
+
+
+class YamlMap(dict[str, Data]):
+    """A mapping that knows the line of each key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
+        self.empty: set[str] = set()  # keys written with no value at all, or with null
+
+
+class YamlList(list[Data]):
+    """A list that knows the line of each entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[int] = []
+
+
+class Document:
+    """The data of one file, and where in the file a key stands."""
+
+    def __init__(self, name: str, data: YamlMap) -> None:
+        self.name, self.data = name, data
+        self.overridden: set[str] = set()  # keys that the command line gave
+
+    def where(self, *path: str | int) -> str:
+        """`spe.yaml:12: parameters.grid` for a path of keys; the line is as deep as the file goes."""
+        shown = ".".join(str(step) for step in path)
+        if path and path[0] in self.overridden:
+            return f"command line: {shown}"
+        line = self.line(*path)
+        return ": ".join(filter(None, [f"{self.name}:{line}" if line else self.name, shown]))
+
+    def line(self, *path: str | int) -> int:
+        """The line of a key, or of the deepest part of the path that is in the file."""
+        line, here = 0, self.data
+        for step in path:
+            line, here = _into(here, step, line)
+        return line
+
+
+def _into(here: Data, step: str | int, line: int) -> tuple[int, Data]:
+    if isinstance(here, YamlMap) and str(step) in here:
+        return here.lines.get(str(step), line), here[str(step)]
+    if isinstance(here, YamlList) and isinstance(step, int) and step < len(here):
+        return here.lines[step], here[step]
+    return line, None
