@@ -1,8 +1,9 @@
 """spe.yaml as a documented type: each key, its default, and what may stand there.
 
-`read` gives the checked Config of a file. Every complaint names file, line, key, what was found and what is wanted.
-Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a value is decided in values.py,
-names.py, parameters.py and results.py; what the keys mean together, and the files that they name, in sweep/sweep.py.
+`read` gives the checked Config of a file. Every complaint names file, line, key, what was found and
+what is wanted. Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a
+value is decided in values.py, names.py, parameters.py and results.py; what the keys mean together,
+and the files that they name, in sweep/sweep.py.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class WorkerSpec:
 
 @record
 class ParametersSpec:
-    """Where the parameter sets come from: blocks, combined as a product."""
+    """The source of the parameter sets: blocks, combined as a product."""
 
     rows: str | tuple[dict[str, str], ...] | None = key(parameter_keys.rows, None)
     grid: dict[str, Sequence[str]] = key(parameter_keys.grid, {})
@@ -46,7 +47,7 @@ class ParametersSpec:
 
 @record
 class InputSpec:
-    """One file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
+    """A file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
 
     text: str | None = key(values.text, None)
     file: str | None = key(names.path, None)
@@ -54,7 +55,7 @@ class InputSpec:
 
 @record
 class ResultEntry:
-    """One named result: where it comes from and how it is read."""
+    """A named result: where it comes from and how it is read."""
 
     source: str = key(result_keys.source, "stdout", name="from")
     kind: Kind = key(result_keys.kind, Kind.TEXT, name="as")
@@ -69,7 +70,9 @@ class ResultEntry:
 
     def spec(self, name: str) -> ResultSpec:
         """Return this result, under its name, as the rest of spe knows it."""
-        return ResultSpec(name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum)
+        return ResultSpec(
+            name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+        )
 
 
 @record
@@ -84,7 +87,7 @@ class RetrySpec:
     start: int | None = key(values.count, None)
 
     def attempts(self, kind: str) -> int | None:
-        """Return the limit for a `Failure.kind` such as `exit:75` or `timeout`; None where `attempts` decides."""
+        """Return the limit for a failure such as `exit:75`; None where `attempts` decides."""
         reason, _, code = kind.partition(":")
         if reason in ("exit", "signal"):
             table: dict[str, int] = getattr(self, reason)
@@ -98,7 +101,9 @@ def _short_parameters(value: Any) -> Any:
 
 
 def _short_input(value: Any) -> Any:
-    return values.one_of(values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file"))
+    return values.one_of(
+        values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file")
+    )
 
 
 _worker = block(WorkerSpec, names.worker)
@@ -118,7 +123,9 @@ class Config:
     worker: WorkerSpec | None = key(_worker, None)
     parameters: ParametersSpec = key(_parameters, ParametersSpec())
     inputs: dict[str, InputSpec] = key(entries(names.file_path, _input), {})
-    results: dict[str, ResultEntry] = key(entries(result_keys.result_name, _result), {"stdout": ResultEntry()})
+    results: dict[str, ResultEntry] = key(
+        entries(result_keys.result_name, _result), {"stdout": ResultEntry()}
+    )
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
     timeout: float | Times = key(values.timeout, 0.0)
@@ -166,8 +173,11 @@ def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config,
 def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
     """Return the Config in a document. Raises one ConfigError with all complaints."""
     given = {key: value for key, value in document.data.items() if key not in document.data.empty}
-    if isinstance(parameters := given.get("parameters"), YamlMap):
-        given["parameters"] = {key: value for key, value in parameters.items() if key not in parameters.empty}
+    parameters = given.get("parameters")
+    if isinstance(parameters, YamlMap):
+        given["parameters"] = {
+            key: value for key, value in parameters.items() if key not in parameters.empty
+        }
     document.overridden.update(settings or ())
     try:
         return read_block(Config, given | dict(settings or {})), document
@@ -176,19 +186,27 @@ def check(document: Document, settings: Mapping[str, Any] | None = None) -> tupl
 
 
 def _sorted(faults: Sequence[Wanted], document: Document) -> list[Wanted]:
-    """Return the faults in the order of the file, without a missing command that is there but misspelt."""
+    """Return the faults in the order of the file.
+
+    A missing command is left out where a key looks like a misspelt `command`: it is one mistake.
+    """
     found = sorted(faults, key=lambda one: document.line(*one.path))
+    # A misspelt key is told with the hint, and then the missing one says nothing more.
     misspelt = any(one.todo == "Did you mean command?" for one in found)
     return [one for one in found if not (misspelt and isinstance(one, Missing))]
 
 
 def _complaint(faults: Sequence[Wanted], document: Document) -> ConfigError:
-    """Return one error for all faults: the first one whole, some with their places, and how many more there are."""
+    """Return one error for all faults: the first as a whole, some with their places, and a count of
+    more.
+    """
     found = [_translated(one, document) for one in faults]
     if len(found) == 1:
         return found[0]
     lines = [f"{one.what}. {one.todo}".rstrip() for one in found[:MOST_SHOWN]]
-    rest = [f"{one.where}: {line}" for one, line in zip(found[1:MOST_SHOWN], lines[1:], strict=True)]
+    rest = [
+        f"{one.where}: {line}" for one, line in zip(found[1:MOST_SHOWN], lines[1:], strict=True)
+    ]
     more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
     return ConfigError("\n".join([lines[0], *rest, *more]), where=found[0].where)
 

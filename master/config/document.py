@@ -1,7 +1,7 @@
-"""What spe.yaml holds, as plain data that knows its lines: mappings, lists and texts.
+"""The data of spe.yaml, which knows its lines: mappings, lists and texts.
 
-Apart from yaml_file.py, which reads it, because a sweep of a command line has a document too and no file: it does not
-load PyYAML.
+Apart from yaml_file.py, which reads it, because a sweep of a command line has a document too, but
+no file: it does not load PyYAML.
 """
 
 from __future__ import annotations
@@ -29,29 +29,38 @@ class YamlList(list[Data]):
 
 
 class Document:
-    """The data of one file, and where in the file a key stands."""
+    """The data of one file, and the line of each key."""
 
     def __init__(self, name: str, data: YamlMap) -> None:
-        self.name, self.data = name, data
+        self.name = name
+        self.data = data
         self.overridden: set[str] = set()  # keys that the command line gave
 
     def where(self, *path: str | int) -> str:
-        """`spe.yaml:12: parameters.grid` for a path of keys; the line is as deep as the file goes."""
+        """Return the place of a path of keys, such as `spe.yaml:12: parameters.grid`.
+
+        The line is as deep as the file goes: that of the last key that is there.
+        """
         shown = ".".join(str(step) for step in path)
         if path and path[0] in self.overridden:
             return f"command line: {shown}"
         line = self.line(*path)
-        return ": ".join(filter(None, [f"{self.name}:{line}" if line else self.name, shown]))
+        place = self.name
+        if line:
+            place = f"{self.name}:{line}"
+        return f"{place}: {shown}" if shown else place
 
     def line(self, *path: str | int) -> int:
-        """The line of a key, or of the deepest part of the path that is in the file."""
-        line, here = 0, self.data
+        """Return the line of a key, or of the deepest part of the path that is in the file."""
+        line = 0
+        here = self.data
         for step in path:
             line, here = _into(here, step, line)
         return line
 
 
 def _into(here: Data, step: str | int, line: int) -> tuple[int, Data]:
+    """Return the line and the data one step deeper; None as data where the file does not go on."""
     if isinstance(here, YamlMap) and str(step) in here:
         return here.lines.get(str(step), line), here[str(step)]
     if isinstance(here, YamlList) and isinstance(step, int) and step < len(here):

@@ -1,12 +1,14 @@
-"""Blocks of spe.yaml as records: each field says which key it is of, and how what stands there becomes its value.
+"""Blocks of spe.yaml as records: a field knows its key, and how the text there becomes a value.
 
     @record
     class RetrySpec:
         timeout: int | None = key(values.count, None)
 
-`read_block` makes such a record of a mapping and collects all faults in one Faults, so that a file is mended in one go.
-Why not pydantic, which did this before: every check was a function of ours already, and to load and build its models
-took a tenth of the start of a run (docs/performance.md).
+`read_block` makes such a record of a mapping and collects all faults in one Faults, so that a file
+is mended in one go.
+
+Why not pydantic, which did this before: all checks were functions of ours already, and to load and
+build its models took a tenth of a run's start (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ REQUIRED: Any = object()  # as a default: the key must be given
 
 
 class Faults(ValueError):
-    """Everything that is wrong in one block, in the order of its keys."""
+    """All that is wrong in one block, in the order of its keys."""
 
     def __init__(self, found: Sequence[Wanted]) -> None:
         super().__init__("; ".join(one.what for one in found))
@@ -32,13 +34,14 @@ class Faults(ValueError):
 
 
 class Missing(Wanted):
-    """A key that must be given and is not."""
+    """The fault of a key that must be given and is not."""
 
 
 def key(check: Check[T], default: Any = REQUIRED, *, name: str = "") -> T:
     """Return the field of a record that `check` makes of what stands under its key.
 
-    `name` is the key where Python does not allow it as a field's name. Without a default the key must be given.
+    `name` is the key where Python does not allow it as a field's name. Without a default the key
+    must be given.
     """
     how = {"check": check, "key": name}
     if isinstance(default, dict):
@@ -56,10 +59,15 @@ def keys_of(block: type) -> dict[str, Field[Any]]:
 def block(
     record: type[T], short: Check[Any] | None = None, whole: Callable[[T], None] | None = None
 ) -> Check[T]:
-    """Return the check of a block: `short` turns short forms into mappings, `whole` checks the keys together."""
+    """Return the check of a block.
+
+    `short` turns short forms into mappings, `whole` checks the keys together.
+    """
 
     def check(value: Any) -> T:
-        made = read_block(record, short(value) if short else value)
+        if short is not None:
+            value = short(value)
+        made = read_block(record, value)
         if whole is not None:
             whole(made)
         return made
@@ -84,7 +92,10 @@ def entries(check_name: Check[str], check: Check[T]) -> Check[dict[str, T]]:
 
 
 def read_block(record: type[T], value: Any) -> T:
-    """Return the record of a mapping. Raises Faults for unknown keys, missing keys and values of the wrong kind."""
+    """Return the record of a mapping.
+
+    Raises Faults for unknown keys, missing keys and values of the wrong kind.
+    """
     given = mapping(value, "a mapping")
     known = keys_of(record)
     found: list[Wanted] = []
@@ -117,7 +128,7 @@ def _below(name: str, fault: Wanted) -> Wanted:
 
 
 def _check_name(name: str, check: Check[str]) -> None:
-    """Raise Wanted, with the name as its place, for a name that may not be one or has a shorter form."""
+    """Raise Wanted, with the name as its place, for a name that may not be one."""
     try:
         if check(name) != name:
             raise wrong(name, f"{check(name)!r}")
