@@ -1,4 +1,4 @@
-"""spe check."""
+"""`spe check`."""
 
 from __future__ import annotations
 
@@ -33,13 +33,21 @@ FIRST = 3  # command lines that are shown, and the last one
 @as_json
 @volume
 def command(
-    words: tuple[str, ...], parameters: tuple[str, ...], dry: bool, file: Path, name: str | None, json_: bool,
-    quiet: bool, verbose: int, **options: Any,
+    words: tuple[str, ...],
+    parameters: tuple[str, ...],
+    dry: bool,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    **options: Any,
 ) -> int:
-    """Show how many sets there are and the first and last command lines; start every host; run one set.
+    """Show how many sets there are and the first and last command lines; start every host; run one
+    set.
 
-    Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called. What this cannot
-    find: sets other than the first may still fail.
+    Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called.
+    What this cannot find: sets other than the first may still fail.
 
     \b
     Example: spe check
@@ -92,7 +100,9 @@ def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
     return found
 
 
-def _run_one(sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int) -> TaskDetail:
+def _run_one(
+    sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int
+) -> TaskDetail:
     """Run the first set in a scratch folder, and return what became of it."""
     from ..runner.run import Run
     from ..state.progress import Progress
@@ -131,7 +141,9 @@ def _told(task: TaskDetail) -> str:
     return text
 
 
-def _record(sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None) -> dict[str, object]:
+def _record(
+    sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None
+) -> dict[str, object]:
     """Return all of it, for programs."""
     from .show import record
 
