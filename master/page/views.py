@@ -92,7 +92,7 @@ class Views:
         """Show which host did what, as a timeline."""
         host = request.query.get("host", "")
         cores = self.desk.dispatch.rules.cores
-        clients = self.desk.dispatch.clients.values()
+        clients = self.desk.dispatch.clients
         slots = {client.host: max(1, client.slots // cores) for client in clients}
         attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
@@ -101,7 +101,7 @@ class Views:
     async def tasks(self, request: web.Request) -> web.StreamResponse:
         """Show the table of tasks."""
         wish = Wish(request.query)
-        wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.begun()})
+        wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.handout.begun()})
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
@@ -119,7 +119,7 @@ class Views:
         begun = time.perf_counter()
         found = await self._ask(work)
         dispatch = self.desk.dispatch
-        present = {client.host for client in dispatch.clients.values()}
+        present = {client.host for client in dispatch.clients}
         return await self._page(
             request,
             tab,
@@ -148,7 +148,7 @@ class Views:
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         command = self._command(detail)
-        live = [t for t in detail.tickets if self.desk.dispatch.is_live(t.id)]
+        live = [t for t in detail.tickets if self.desk.dispatch.board.is_live(t.id)]
         return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
 
     def _command(self, task: TaskDetail) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Views:
     async def next(self, request: web.Request) -> web.StreamResponse:
         """Show the tasks that come next."""
         dispatch = self.desk.dispatch
-        tasks = [dispatch.tasks[number] for number in islice(dispatch.waiting, NEXT)]
+        tasks = [dispatch.board.tasks[number] for number in islice(dispatch.board.waiting, NEXT)]
         rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
         names = list(tasks[0].values) if tasks else []
         waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]

@@ -54,7 +54,7 @@ class Door:
         self._guard = Guard(session)
         # The end of each task record is the same for all tasks, so it is written once.
         self._results = protocol.result_records(desk.brief.results)
-        self._inputs = LargeInputs(desk.dispatch.tasks, desk.work_of)
+        self._inputs = LargeInputs(desk.dispatch.board.tasks, desk.work_of)
         self.files = Files(worker, pack_client, self._inputs)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         whole: dict[str, str] = {}
@@ -182,7 +182,7 @@ class Door:
         extra = request.query.get("extra") == "1"
         by_digest = request.query.get("files") == "sha256"
         # Once for all records: `timeout: 3x` is a median over what finished.
-        timeout = self.desk.dispatch.timeout()
+        timeout = self.desk.dispatch.handout.timeout()
         bodies = []
         for record in records:
             if by_digest:
@@ -212,9 +212,8 @@ class Door:
         often, and it is reached through the request that it holds.
         """
         dispatch = self.desk.dispatch
-        if dispatch.closed_for(client):
-            if client in dispatch.clients:
-                dispatch.clients[client].told = True
+        if dispatch.steering.closed_for(client):
+            dispatch.clients.told_the_end(client)
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         orders = self._orders_for(client)
