@@ -72,6 +72,7 @@ class Commands(click.Group):
         """Load a command."""
         if name not in (*FIRST, *MORE):
             return None
+        # Before its module is loaded, which may print as well.
         if name in WORKING:
             output.keep_going()
         command: click.Command = startup.load_command(name, __package__).command
@@ -84,7 +85,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from difflib import get_close_matches
+            from difflib import get_close_matches  # late: few commands are misspelt
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = ""
@@ -153,7 +154,7 @@ def _exit_code() -> int:
     """Run the command line; return its exit code after saying what was wrong."""
     try:
         code = spe.main(standalone_mode=False)
-        sys.stdout.flush()
+        sys.stdout.flush()  # here, where a full disk is still told in words
         if isinstance(code, int):
             return code
         return 0

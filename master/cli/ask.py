@@ -75,6 +75,7 @@ def command(
     body = {**where, "words": list(asked), "limit": limit}
     if not json_:
         return printed(folder_of(file, name), "/ask", body)
+    # JSON needs the exit code, which comes last, so the output is kept until then.
     kept = io.TextIOWrapper(io.BytesIO())
     code = printed(folder_of(file, name), "/ask", body, kept)
     print_json({"exit": code, "output": kept.buffer.getvalue().decode("utf-8", "replace")})
@@ -102,5 +103,5 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
         if event == "exit":
             return int(data)
         target.buffer.write(data)
-        target.flush()
+        target.flush()  # a command may print one line a minute
     raise UsageError("the master ended before the answer was whole")

@@ -44,6 +44,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         with Reader(folder) as reader:
             counts = reader.counts()
         text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        # A line for each change alone, not one for each look.
         if text != shown and not quiet and not json_:
             shown = text
             _show_counts(text)

@@ -55,7 +55,7 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
-    asyncio.run(_import_hooks(sweep))
+    asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     for warning in (*sweep.warnings, *census.warnings):
         click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
@@ -113,11 +113,13 @@ def _run_one(
     names = sweep.parameters.names
     cells = tuple(census.first.values[name] for name in names)
     one = Parameters([Listed(names, [cells])])
+    # Without the collect hooks: they may write where the user keeps results.
     config = dataclasses.replace(sweep.config, collect=("table",))
     only = dataclasses.replace(sweep, parameters=one, config=config)
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)
         start_logging(None, quiet, verbose)
+        # One set needs one host, but the user asks whether all of them come up.
         all_hosts = dataclasses.replace(options, try_all_hosts=True)
         asyncio.run(Run(only, all_hosts, Progress(quiet), folder).run())
         with Reader(folder) as reader:

@@ -76,6 +76,7 @@ def load(
         return found
     if parameters:
         raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
+    # A one-liner needs no file, and its folder remembers the words.
     if not file.exists():
         last = _used_last(file, name)
         if last:
@@ -162,7 +163,7 @@ def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
     logging.raiseExceptions = False
     root = logging.getLogger("spe")
     root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
-    root.propagate = False
+    root.propagate = False  # the handlers below are all that there are
     layout = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     if folder:
         path = folder / "master.log"
@@ -200,10 +201,14 @@ def files_there(left: Leftovers | None) -> dict[str, object]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return aligned columns for people. Long cells are cut, control characters are made visible."""
+    """Return aligned columns for people.
+
+    Long cells are cut, control characters are made visible.
+    """
     cells = [[_cell(c) for c in row] for row in [head, *rows]]
     columns = list(zip(*cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
+    # Numbers stand on the right, so that their digits are below each other.
     numeric = [len(column) > 1 and all(map(_is_number, column[1:])) for column in columns]
     return "".join(_line(row, widths, numeric) for row in cells)
 

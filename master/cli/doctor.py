@@ -110,6 +110,7 @@ async def _look(
 
     bind, port = _address(sweep, hosts)
     async with Door(bind, port) as door:
+        # Often a run of this sweep goes on, which is no fault.
         if door.taken and not quiet:
             click.echo(f"warning: port {port} is in use now, so another one was tried", err=True)
         offer = _offer(door, bind)
@@ -117,6 +118,7 @@ async def _look(
             folder=Path(tempfile.gettempdir()),
             ssh_config=options.ssh_config,
             accept_new_host_keys=options.accept_new_host_keys,
+            # Shorter than in a run: somebody waits, and a slow host is a finding.
             connect_limit=4.0,
             login_limit=5.0,
         )

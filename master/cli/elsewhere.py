@@ -84,7 +84,7 @@ def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
         raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
-    if code == 255:
+    if code == 255:  # ssh's own: no command of spe ends with it
         what = f"ssh does not get there; it said why. Try: ssh {at.partition(':')[0]}"
         raise UsageError(what, where=f"--at {at}")
     return code

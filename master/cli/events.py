@@ -50,7 +50,7 @@ def command(
     for event, data in events(folder):
         if event == "note" or not notes:
             _print(event, data)
-            sys.stdout.flush()
+            sys.stdout.flush()  # a program reads this line by line
 
 
 def _print(event: str, data: dict[str, Any]) -> None:

@@ -56,6 +56,7 @@ def command(
     """
     if action is None:
         _show(file, name, json_)
+    # `add` takes a whole line of a hosts file, the others one name.
     elif not host or (action != "add" and len(host) > 1):
         raise UsageError(f"`spe hosts {action}` needs one host", todo=f"spe hosts {action} lab03")
     elif action == "add":

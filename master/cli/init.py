@@ -45,6 +45,7 @@ def write_files(folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
+            # "x": a file that came in between is not overwritten.
             with (folder / name).open("x", encoding="utf-8") as file:
                 file.write((source / name).read_text(encoding="utf-8"))
     except OSError as error:

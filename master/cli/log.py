@@ -96,6 +96,7 @@ def _follow(number: int, folder: Path) -> int:
         with contextlib.suppress(UsageError):  # following stdout raises the same
             printed(folder, f"/output?task={number}&which=stderr", None, sys.stderr)
 
+    # Two connections, because one order follows one stream.
     beside = threading.Thread(target=stderr, daemon=True)
     beside.start()
     code = printed(folder, f"/output?task={number}&which=stdout", None, sys.stdout)
@@ -172,7 +173,7 @@ def _print_evidence(ticket: TicketRow) -> None:
 
 def _raw(data: bytes) -> None:
     """Print bytes as they are, with a newline at the end."""
-    sys.stdout.flush()
+    sys.stdout.flush()  # what is in the text layer comes before these bytes
     sys.stdout.buffer.write(data)
     if not data.endswith(b"\n"):
         sys.stdout.buffer.write(b"\n")

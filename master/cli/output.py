@@ -80,7 +80,10 @@ def end_when_unread() -> None:
 
 
 def end(code: int) -> int:
-    """Print what is left, and say what could not be printed. Return the exit code of the process."""
+    """Print what is left, and say what could not be printed.
+
+    Return the exit code of the process.
+    """
     keep_going()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -35,7 +35,7 @@ def command(
         return
     for one in found["silent"]:
         click.echo(f"{one}: its client has not answered", err=True)
-    place = ("", 0)
+    place = ("", 0)  # host and ticket that the last heading named
     for row in found["processes"]:
         if (row["host"], row["ticket"]) != place:
             place = row["host"], row["ticket"]

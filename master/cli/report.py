@@ -60,6 +60,7 @@ def _results(reader: Reader, statistics: Statistics, quiet: bool) -> None:
     if quiet or not statistics.done:
         return
     head = ["number", *reader.parameters, *reader.results, "host", "seconds", "attempts"]
+    # The first rows alone: a table of a million would scroll away everything else.
     rows = []
     for row in islice(reader.rows(), ROWS):
         values = [row.values.get(name, "") for name in reader.parameters]

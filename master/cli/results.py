@@ -56,6 +56,7 @@ def _write(reader: object, stream: object, json_: bool) -> None:
         out.write(csv_line(head))
         out.writelines(csv_line(cells) for cells in rows)
         return
+    # By hand, row by row: json.dumps of a million rows takes gigabytes.
     separator = b"[\n"
     for cells in rows:
         row = dict(zip(head, cells, strict=True))

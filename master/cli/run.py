@@ -111,7 +111,7 @@ def _detach(sweep: Sweep, quiet: bool) -> int:
     own, dashes, rest = _split(sys.argv[1:])
     run, code, words = start([*(a for a in own if a != "--detach"), *dashes, *rest], folder)
     if run is None:
-        sys.stderr.write(words)
+        sys.stderr.write(words)  # the last words of the run that did not come up
         return code
     if not quiet:
         click.echo(
@@ -141,7 +141,7 @@ def make_options(
     early: Early | None = None,
 ) -> RunOptions:
     """Return the options of the command line, as the run knows them. Raises UsageError."""
-    startup.load_aiohttp()
+    startup.load_aiohttp()  # before any import of it: see startup.py
     from ..errors import UsageError
     from ..launch import Early
     from ..runner.run import RunOptions
@@ -202,9 +202,10 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
         progress.warn(warning)
     folder = run_folder(sweep)
     make_run_folder(folder)
+    # Before anything is stored there.
     for warning in filesystem.warnings(folder):
         progress.warn(warning)
-    results_in(folder / "results.csv")
+    results_in(folder / "results.csv")  # for a command whose output breaks off
     start_logging(folder, quiet, verbose)
     startup.while_working()  # all that the run needs is loaded by now
     outcome = asyncio.run(Run(sweep, options, progress).run())

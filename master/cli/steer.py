@@ -29,13 +29,14 @@ def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **a
 
 def numbers(words: Sequence[str]) -> list[int]:
     """Return the numbers in words such as `17`, and `20-29` for ten of them. Raises UsageError."""
-    found: dict[int, None] = {}
+    found: dict[int, None] = {}  # each once, in the order given
     for word in words:
         first, dash, last = word.partition("-")
         if not is_number(first) or (dash and not is_number(last)):
             todo = "Write 17, or 20-29 for ten of them."
             raise UsageError(f"{word!r} is not the number of a set", todo=todo)
         span = range(int(first), int(last or first) + 1)
+        # Before they are made: 1-99999999999 would fill the memory.
         if len(span) + len(found) > MOST:
             raise UsageError(f"{word}: that is more than {MOST} sets")
         if not span:

@@ -30,7 +30,7 @@ class WorkerSpec:
     """The user's executable: one path, or one per platform, and its name where that is not clear."""
 
     name: str | None = key(names.file_name, None)
-    files: dict[str, str] = key(dict, {})
+    files: dict[str, str] = key(dict, {})  # platform -> path; checked by names.worker
 
 
 @record
@@ -42,7 +42,7 @@ class ParametersSpec:
     zip: dict[str, Sequence[str]] = key(parameter_keys.zipped, {})
     where: str | None = key(values.text, None)
     repeat: int | None = key(values.count, None)
-    sample: None = key(parameter_keys.later, None)
+    sample: None = key(parameter_keys.later, None)  # reserved
 
 
 @record
@@ -106,6 +106,7 @@ def _short_input(value: Any) -> Any:
     )
 
 
+# The blocks of Config, each with its short form.
 _worker = block(WorkerSpec, names.worker)
 _parameters = block(ParametersSpec, _short_parameters)
 _input = block(InputSpec, _short_input)
@@ -119,7 +120,7 @@ class Config:
 
     name: str | None = key(names.folder_name, None)
     command: str = key(values.command)
-    shell: bool = key(values.flag, False)
+    shell: bool = key(values.flag, False)  # no shell reads a value unless the user asks for one
     worker: WorkerSpec | None = key(_worker, None)
     parameters: ParametersSpec = key(_parameters, ParametersSpec())
     inputs: dict[str, InputSpec] = key(entries(names.file_path, _input), {})
@@ -128,25 +129,26 @@ class Config:
     )
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
-    timeout: float | Times = key(values.timeout, 0.0)
-    attempts: int = key(values.count, 3)
+    timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none
+    attempts: int = key(values.count, 3)  # that may go wrong; those lost with a host do not count
     retry: RetrySpec = key(_retry, RetrySpec())
     stop_after: StopAfter | None = key(values.stop_after, None)
-    once: bool = key(values.flag, False)
-    ping: float = key(values.seconds, 30.0)
-    grace: float = key(values.seconds, 180.0)
-    max_load: float | None = key(values.positive, None)
-    tls: bool = key(values.flag, True)
+    once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
+    ping: float = key(values.seconds, 30.0)  # seconds between two heartbeats; 0: none
+    grace: float = key(values.seconds, 180.0)  # seconds that clients wait for a silent master
+    max_load: float | None = key(values.positive, None)  # times the cores; None: whatever the load
+    tls: bool = key(values.flag, True)  # only where the master listens on the network
+    # Programs that look and change nothing: `spe ask` runs them on hosts.
     ask: tuple[str, ...] = key(values.words, ("ls", "ps", "du", "cat", "tail", "head"))
-    control: str = key(values.control, "hold")
+    control: str = key(values.control, "hold")  # `poll` where a network cuts silent requests
     hosts: str | tuple[str, ...] | None = key(names.hosts, None)
-    cores: int = key(values.count, 1)
-    nice: int = key(values.nice, 10)
+    cores: int = key(values.count, 1)  # slots that one task takes
+    nice: int = key(values.nice, 10)  # programs stand back for people at the host
     env: dict[str, str] = key(names.env, {})
     setup: dict[str, str] = key(names.by_platform, {})
-    listen: Listen = key(values.listen, Listen(None, 0))
-    listen_page: Listen | None = key(values.listen, None)
-    max_result: int = key(values.size, 10_000_000_000)
+    listen: Listen = key(values.listen, Listen(None, 0))  # where clients find the master
+    listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
+    max_result: int = key(values.size, 10_000_000_000)  # bytes of one result
     keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr
     delete_client: bool = key(values.flag, True)
     delete_worker: bool = key(values.flag, True)
@@ -172,6 +174,7 @@ def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config,
 
 def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
     """Return the Config in a document. Raises one ConfigError with all complaints."""
+    # A key without a value counts as not given: people leave keys empty to fill them in later.
     given = {key: value for key, value in document.data.items() if key not in document.data.empty}
     parameters = given.get("parameters")
     if isinstance(parameters, YamlMap):

@@ -45,6 +45,7 @@ def key(check: Check[T], default: Any = REQUIRED, *, name: str = "") -> T:
     """
     how = {"check": check, "key": name}
     if isinstance(default, dict):
+        # A record must not share its mapping with all others, which dataclasses refuse anyway.
         made: Any = field(default_factory=default.copy, metadata=how)
     else:
         made = field(default=default, metadata=how)
@@ -80,6 +81,7 @@ def entries(check_name: Check[str], check: Check[T]) -> Check[dict[str, T]]:
 
     def checked(value: Any) -> dict[str, T]:
         given = mapping(value, "a mapping from names to what they are")
+        # Names first: the entries below a wrong name would only add noise.
         for name in given:
             _check_name(name, check_name)
         found: list[Wanted] = []
@@ -124,6 +126,7 @@ def _collected(check: Check[Any], value: Any, name: str, found: list[Wanted]) ->
 
 def _below(name: str, fault: Wanted) -> Wanted:
     """Return the same fault as the block above sees it."""
+    # Of the same class: Missing must stay Missing.
     return type(fault)(fault.what, fault.todo, (name, *fault.path))
 
 
@@ -138,6 +141,7 @@ def _check_name(name: str, check: Check[str]) -> None:
 
 def _unknown(name: Any, known: Sequence[str]) -> Wanted:
     """Return the fault of a key that nobody knows, with the known key that it may have meant."""
+    # All keys are listed where none is near: the list is short, and the page may not be at hand.
     near = difflib.get_close_matches(str(name), known, 1, 0.6)
     todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
     return Wanted(f"unknown key {name!r}", todo, (name,))

@@ -44,6 +44,7 @@ def safe(name: str) -> str:
         if not name:
             return "a file name"
         return "a relative path"
+    # `..` anywhere, also where the path would end inside: a link on the way could lead elsewhere.
     if ".." in parts:
         return "a path without .., which stays in the task's directory"
     if "" in parts or "." in parts[1:] or parts == ["."]:
@@ -64,6 +65,7 @@ def file_path(value: Any) -> str:
 def file_name(value: Any) -> str:
     """Return a file name without folders."""
     name = text(value, "a file name")
+    # A name that begins with a hyphen would be an option to the programs that handle it.
     if "/" in name or name.startswith("-") or safe(name):
         raise wrong(value, "a file name, without / and not beginning with -")
     return name
@@ -96,6 +98,7 @@ def env(value: Any) -> dict[str, str]:
                 "Letters, digits and _ make one.",
                 (name,),
             )
+        # So that a later spe may add variables without breaking a sweep.
         if name.startswith("SPE_"):
             raise Wanted(
                 "names that begin with SPE_ are given by spe", "Take another name.", (name,)

@@ -90,6 +90,7 @@ def _axis(name: str, value: Any) -> Sequence[str]:
         if not value:
             raise Wanted(f"{name} has no values", path=(name,))
         raise wrong(value, wanted, name)
+    # One key alone: two kinds of steps for one name would have no order.
     step, arguments = next(iter(value.items()))
     if step not in ("range", "linspace", "logspace"):
         near = difflib.get_close_matches(step, ("range", "linspace", "logspace"), 1)

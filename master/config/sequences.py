@@ -76,6 +76,7 @@ def shortest(value: Decimal | Fraction) -> str:
     if isinstance(value, Fraction):
         if value.denominator == 1 and abs(value) < 10**16:
             return str(value.numerator)
+        # repr gives the shortest text that is the same float: 1/3 needs 16 digits, not 50.
         value = Decimal(repr(float(value)))
     if not value:
         return "0"
@@ -98,6 +99,7 @@ def _decimal(text: str) -> Decimal:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
+    # Larger exponents would make numbers of a million digits.
     if not value.is_finite() or abs(value.adjusted()) > 400:
         raise ValueError(f"{text!r} is not a number that can be counted with")
     return value
@@ -111,7 +113,7 @@ def _range(numbers: list[Decimal]) -> Steps:
     if (last - first) * step < 0:
         way = f"from {shortest(first)} to {shortest(last)}"
         raise ValueError(f"{way} needs a step of the other sign than {shortest(step)}")
-    count = (last - first) // step + 1
+    count = (last - first) // step + 1  # last is included, as people expect of `x=1:10`
     if count > _MOST:
         raise ValueError(f"{count} values are too many")
     # Whole numbers, which most ranges have, need no decimals: that is faster.

@@ -86,6 +86,7 @@ def text(value: Any, wanted: str = "a text") -> str:
 
 def flag(value: Any) -> bool:
     """Return true or false."""
+    # The words of YAML 1.1, which people have seen in other files.
     choices = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     word = text(value, "true or false").lower()
     if word not in choices:
@@ -97,6 +98,7 @@ def count(value: Any, least: int = 1, most: int = 1_000_000_000) -> int:
     """Return a whole number."""
     wanted = f"a whole number from {least}"
     digits = text(value, wanted)
+    # int() alone would take `1_000`, ` 5 ` and other digits than ours; 12 of them bound its time.
     if not re.match(r"[-+]?[0-9]{1,12}\Z", digits) or not least <= int(digits) <= most:
         if most < 1_000_000_000:
             wanted = f"{wanted} to {most}"
@@ -115,7 +117,7 @@ def real(value: Any) -> float:
         number = float(text(value, "a number"))
     except ValueError:
         raise wrong(value, "a number") from None
-    if not math.isfinite(number):
+    if not math.isfinite(number):  # float() takes `nan` and `inf`
         raise wrong(value, "a number")
     return number
 
@@ -144,6 +146,7 @@ def timeout(value: Any) -> float | Times:
     wanted = "a duration such as 10min, 0 for none, or 3x for three times the median"
     match = _TIMES.match(value) if isinstance(value, str) else None
     if match:
+        # Half of all sets take longer than the median, so 1x would end them.
         if float(match[1]) <= 1:
             raise wrong(value, "more than 1x: half of all sets take longer than the median")
         return Times(float(match[1]))

@@ -102,6 +102,7 @@ class _Composer:
         found = YamlMap()
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key, line = self._key(event), event.start_mark.line + 1
+            # PyYAML takes the last one silently.
             if key in found:
                 todo = f"Keep one of the two (the first is in line {found.lines[key]})."
                 raise self._error(event, f"the key {key} is given twice", todo)

@@ -1,4 +1,6 @@
-"""Checks of one sweep as a whole: unknown names and names used twice are errors, likely mistakes are warnings.
+"""Checks of one sweep as a whole.
+
+Unknown names and names used twice are errors, likely mistakes are warnings.
 
 A warning is one line about what is allowed but likely not meant. It never changes the exit code.
 """
@@ -22,6 +24,7 @@ from .recipe import Recipe
 #: Columns that every table has.
 COLUMNS = ("number", "host", "seconds", "attempts", "reason")
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+# Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
 
 
@@ -33,6 +36,7 @@ def check_names(recipe: Recipe, config: Config, document: Document) -> None:
     for path, pattern in recipe.patterns():
         with at(document, *path):
             check_known(pattern.names, known)
+    # In the order of the file, so that the first fault is told first.
     for name in recipe.names:
         if fault := _parameter_fault(name, recipe.names.count(name)):
             raise ConfigError(
@@ -168,7 +172,7 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
         if word.literal in _OPERATORS:
             what = "is given to the program as an argument; `shell: true` asks for a shell"
             yield f"{document.where('command')}: {word} {what}"
-            return
+            return  # one such warning says it all
 
 
 def _unused(recipe: Recipe, parameters: Parameters, config: Config) -> Iterator[str]:
@@ -202,5 +206,6 @@ def _hooks_text(config: Config, folder: Path) -> str:
 def _files(word: str, folder: Path) -> Iterator[str]:
     """Yield the paths in an argument (`mesh.dat`, `--mesh=mesh.dat`) that are files here."""
     for path in dict.fromkeys((word, word.rpartition("=")[2])):
+        # A longer one is no path, and os.path.isfile would take time for nothing.
         if 0 < len(path) < 1000 and not path.startswith("/") and os.path.isfile(folder / path):
             yield path

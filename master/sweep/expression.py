@@ -19,6 +19,7 @@ from .segments import Segment
 Values = Mapping[str, str]
 _MEND = "Mend the expression, or the value."
 
+# Sandboxed: an expression computes a text, and must not reach into Python.
 _ENVIRONMENT = SandboxedEnvironment(
     undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
 )

@@ -66,6 +66,7 @@ def choose_for_file(project: Path, name: str | None) -> ChosenFolder:
         return ChosenFolder(name)
     today = clean_name(project.name)
     runs = project / "runs"
+    # A folder of that name that a one-liner made is another sweep.
     here = read_kept(runs / today)
     if here and here.made != LINE:
         return ChosenFolder(today)
@@ -92,6 +93,7 @@ def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> Ch
     if name:
         return ChosenFolder(name)
     program = clean_name(Path(words[0]).name)
+    # PROGRAM-1 is never made: the first one has no number.
     numbered = re.compile(re.escape(program) + r"(-([2-9]|[1-9][0-9]+))?")
     there = {
         kept.name: kept for kept in kept_sweeps(project / "runs") if numbered.fullmatch(kept.name)
@@ -101,6 +103,7 @@ def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> Ch
         for kept in there.values()
         if kept.made == LINE and kept.line and kept.line[0] == list(words)
     ]
+    # Several have the same words where a folder was copied: the one used last is meant.
     if own:
         found = max(own, key=lambda kept: kept.used).name
     else:

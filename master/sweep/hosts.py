@@ -45,6 +45,7 @@ def read_hosts(path: Path, shown: str = "") -> HostList:
     """Return the hosts of a file. Raises ConfigError naming file and line."""
     shown = shown or path.name
     try:
+        # Some editors write a byte order mark, which would be a part of the first host's name.
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     except OSError as error:
         todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."
@@ -64,6 +65,7 @@ def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
     warnings = []
     for place, line in lines:
         for host in parse_line(line, place):
+            # Upper and lower case are one name for DNS; another port may be another machine.
             first = hosts.setdefault((host.name.lower(), host.port), host)
             if first is not host:
                 warnings.append(
@@ -94,7 +96,10 @@ def _decoded(line: bytes, place: str) -> str:
 
 
 def _words(line: str, place: str) -> list[str]:
-    """Return the words of a line. Raises ConfigError for an open quote and for control characters."""
+    """Return the words of a line.
+
+    Raises ConfigError for an open quote and for control characters.
+    """
     try:
         words = shlex.split(_without_comment(line))
     except ValueError as error:
@@ -139,6 +144,7 @@ def _split_port(text: str, word: str, place: str) -> tuple[str, int | None]:
     """Return name and port. An IPv6 address with a port stands in brackets."""
     if match := re.match(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\](?::(.*))?\Z", text):
         return match[1], _port(match[2], word, place)
+    # An IPv6 address without brackets cannot have a port: which colon would it begin with?
     if text.count(":") > 1:
         return text, None
     name, colon, port = text.partition(":")
@@ -177,6 +183,7 @@ def _expanded(name: str, place: str) -> list[str]:
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
     try:
+        # Without groups: `@compute` would be looked up in files of the site.
         nodes = NodeSet(name, resolver=RESOLVER_NOGROUP)
     except NodeSetException as error:
         raise ConfigError(

@@ -19,11 +19,14 @@ _VERSION = 1  # of the identity; another number would run every set of every swe
 
 
 class Identity:
-    """Makes the identities of a sweep's sets, 16 bytes each. What all sets share is digested once."""
+    """Makes the identities of a sweep's sets, 16 bytes each.
+
+    What all sets share is digested once.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.names = sorted(recipe.names)
+        self.names = sorted(recipe.names)  # so that columns in another order make no other set
         self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
         self._before = [one for one in recipe.inputs if one.is_file]  # spe 0.1.0 took all for data
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
@@ -41,6 +44,7 @@ class Identity:
         return self._key(values, self._before)
 
     def _key(self, values: Values, paths: Sequence[InputPattern]) -> bytes:
+        # A copy of the state is cheaper than to digest again what all sets share.
         digest = self.shared.copy()
         # The same bytes as json.dumps of the list, which would make an encoder for each set.
         texts = [encode_basestring_ascii(values[name]) for name in self.names]

@@ -77,6 +77,7 @@ class ParameterFile:
     def _open(self) -> Iterator[TextIO]:
         """Open the file as text; its faults become ConfigErrors."""
         try:
+            # newline="\n": a carriage return stays and is told, it would otherwise end a line.
             with self.path.open(encoding="utf-8", newline="\n") as file:
                 yield file
         except UnicodeDecodeError as error:
@@ -92,6 +93,7 @@ class ParameterFile:
         first.
         """
         with self._open() as file:
+            # strict: text behind a closing quote is an error, not a part of the cell.
             reader = csv.reader(_without_mark(file), delimiter=self.separator, strict=True)
             line = 1
             try:

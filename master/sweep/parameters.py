@@ -90,6 +90,7 @@ class Parameters:
     def __iter__(self) -> Iterator[ParameterSet]:
         self.check()
         seen: set[Cells] = set()
+        # Only sets whose hash occurs twice are remembered: mostly none.
         for cells, line in self.kept():
             if self._repeated and hash(cells) in self._repeated:
                 if cells in seen:

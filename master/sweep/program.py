@@ -64,6 +64,7 @@ def changed_parts(before: Parts, now: Parts) -> list[str]:
     platform ran another file until now: that of `any`, or of their system. An input that came or
     went makes other sets, so nobody needs to be asked about it.
     """
+    # Only workers: an input that came or went makes other sets.
     gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
     others = [name for name in now if name not in before and name.startswith(part_of_worker(""))]
     new = [name for name in others if _served_before(name, before) not in (None, now[name])]

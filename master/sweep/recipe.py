@@ -58,6 +58,7 @@ class Recipe:
     programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
+        # A record is frozen for the type checker; this is its one way round.
         object.__setattr__(self, "files", Files(self.folder))
 
     def find_programs(self) -> None:
@@ -197,7 +198,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.good: set[str] = set()
+        self.good: set[str] = set()  # paths that were checked: a million sets may name one file
         self._digests: dict[str, bytes] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         self._contents: dict[str, bytes] = {}
@@ -225,6 +226,7 @@ class Files:
     def digest(self, path: str) -> bytes:
         """Return the SHA-256 of a file, computed at the first call."""
         if path not in self._digests:
+            # The stamp is taken before the content: a change in between is noticed later.
             digest = hashlib.sha256()
             self._stamps[path] = _stamp(self.folder / path)
             with _opened(self.folder / path) as file:
@@ -242,6 +244,7 @@ class Files:
         event loop.
         """
         source = self._copies.get(path)
+        # Asked for each task: an edit during the run must not go into results unnoticed.
         stamp = _stamp(source or self.folder / path)
         if source is None:
             source = self.folder / path

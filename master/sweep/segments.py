@@ -66,6 +66,7 @@ class _Splitter:
         """Return all words. Raises ConfigError for a quote or code without its end."""
         while self.here < len(self.text):
             self._step()
+        # shlex would say "No closing quotation": no place, nothing to do.
         if self.quote:
             todo = f"Close it, or write it as \\{self.quote} ."
             raise ConfigError(f"a quote {self.quote} is not closed", todo=todo)
@@ -93,7 +94,7 @@ class _Splitter:
             self._end_word()
         elif char in "'\"":
             self.quote = char
-            self._add(Segment(False, ""))
+            self._add(Segment(False, ""))  # so that '' alone is a word
         else:
             self._add(Segment(False, char))
 
@@ -117,6 +118,7 @@ class _Splitter:
         self.here += 2
         if after == "\n":
             return
+        # Within double quotes a backslash only escapes these four.
         keep = "\\" if self.quote and after not in '$`"\\' else ""
         self._add(Segment(False, keep + after))
 
@@ -142,6 +144,7 @@ def _code_end(text: str, start: int) -> int:
     opener = text[start : start + 2]
     if opener == "{#":
         return _find(text, "#}", start)
+    # Between raw and endraw nothing is code, whatever it looks like.
     if raw := _RAW.match(text, start):
         end = _ENDRAW.search(text, raw.end())
         if end is None:

@@ -125,6 +125,7 @@ class _Builder:
         recipe = self._recipe(
             words, worker, tuple(name for block in blocks for name in block.names)
         )
+        # Before the sets are read: a wrong name makes every set wrong.
         check_names(recipe, self.config, self.document)
         parameters = self._parameters(blocks, recipe)
         self.warnings += warnings(recipe, parameters, self.config, self.document)
@@ -162,6 +163,7 @@ class _Builder:
         if spec.zip:
             blocks.append(Listed(tuple(spec.zip), list(zip(*spec.zip.values(), strict=True))))
         if spec.repeat:
+            # Repetitions are a parameter like others, so each has an identity of its own.
             blocks.append(Grid(("rep",), (tuple(map(str, range(1, spec.repeat + 1))),)))
         return blocks
 
@@ -179,6 +181,7 @@ class _Builder:
             characters=recipe.characters,
             first=lambda values: warnings_of_first(values, recipe, self.config, self.document),
         )
+        # What messages about sets name: the parameter file, else spe.yaml.
         source = self.document.name
         if isinstance(spec.rows, str):
             source = spec.rows
@@ -252,7 +255,7 @@ class _Builder:
         for one in inputs:
             with at(self.document, "inputs", one.name):
                 self._check_input(one, recipe)
-        recipe.find_programs()
+        recipe.find_programs()  # after the checks: it looks into the files
         return recipe
 
     def _input(self, name: str, spec: InputSpec) -> InputPattern:
