@@ -1,31 +1,31 @@
 """The command line: argv to calls, errors to exit codes. Each command has a file of its own.
 
-ask        Run a command in the directory of a running set, on its host
-attach     Follow a sweep that runs without this terminal, until its end
-cancel     Take sets out of the running sweep
-check      Show the sets and their command lines, start every host, run one set
-collect    Collect again from what is stored
-common     Shared by the commands: options, the sweep that is meant, logging, tables as text
-doctor     Look at every host: what is wrong with it, and the step that mends it
-elsewhere  `--at [user@]host:folder`: reading commands run on another machine
-events     Print what happens in a running sweep as JSON
-hosts      Show the hosts of a sweep, or change what a running one does with them
-init       Write the files of a first sweep, which lie in first_sweep/
-log        Print what the program of a set wrote, attempt by attempt
-output     Standard input, output and error of every command
-pause      Hand out nothing new; and the make of `spe resume`
-ps         Show the processes of all running sets
-report     The end of `spe run`: the table on stdout, the statistics on stderr
-results    Print the table of results
-resume     Go on with a paused sweep
-retry      Put failed and cancelled sets back and run the sweep
-run        Run what is new of the sweep
-show       Show everything about one set
-status     Show how far the sweep is
-steer      Shared by the commands that steer a running sweep
-stop       End a running sweep
-top        Show a running sweep live
-why        Say why a set is not running now
+    ask        Run a command in the directory of a running set, on its host
+    attach     Follow a sweep that runs without this terminal, until its end
+    cancel     Take sets out of the running sweep
+    check      Show the sets and their command lines, start every host, run one set
+    collect    Collect again from what is stored
+    common     Shared by the commands: options, the sweep that is meant, logging, tables as text
+    doctor     Look at every host: what is wrong with it, and the step that mends it
+    elsewhere  `--at [user@]host:folder`: reading commands run on another machine
+    events     Print what happens in a running sweep as JSON
+    hosts      Show the hosts of a sweep, or change what a running one does with them
+    init       Write the files of a first sweep, which lie in first_sweep/
+    log        Print what the program of a set wrote, attempt by attempt
+    output     Standard input, output and error of every command
+    pause      Hand out nothing new; and the make of `spe resume`
+    ps         Show the processes of all running sets
+    report     The end of `spe run`: the table on stdout, the statistics on stderr
+    results    Print the table of results
+    resume     Go on with a paused sweep
+    retry      Put failed and cancelled sets back and run the sweep
+    run        Run what is new of the sweep
+    show       Show everything about one set
+    status     Show how far the sweep is
+    steer      Shared by the commands that steer a running sweep
+    stop       End a running sweep
+    top        Show a running sweep live
+    why        Say why a set is not running now
 """
 
 from __future__ import annotations
