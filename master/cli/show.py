@@ -23,7 +23,7 @@ from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..model import Output
-    from ..store.reader import TaskDetail, TicketRow
+    from ..store.task_details import TaskDetail, TicketRow
 
 ATTEMPT = (
     "ticket",

@@ -104,9 +104,9 @@ class Wish:
         """Return the number of rows where it is known without counting; None elsewhere."""
         if self.where or self.host:
             return None
-        counts = listing.counts()
+        counts = listing.reader.counts()
         if self.with_row:
-            if listing.meta("replacing") and counts[TaskState.WAITING]:
+            if listing.reader.meta("replacing") and counts[TaskState.WAITING]:
                 return None  # some waiting tasks still have a row; which ones, nobody counts
             return counts[TaskState.DONE]
         if self.only:

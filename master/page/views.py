@@ -23,7 +23,8 @@ from ..state import blockers
 from ..state.document import Picture
 from ..state.why import why
 from ..store.listing import Listing
-from ..store.reader import TaskDetail
+from ..store.reader import Reader
+from ..store.task_details import TaskDetail
 from . import drawing
 from .formats import FILTERS
 from .table_query import Wish, whole
@@ -94,7 +95,7 @@ class Views:
         cores = self.desk.dispatch.rules.cores
         clients = self.desk.dispatch.clients
         slots = {client.host: max(1, client.slots // cores) for client in clients}
-        attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
+        attempts = await self._ask(lambda reader: Listing(reader).attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
         return await self._page(request, "hosts", timeline=lanes, host=host)
 
@@ -113,8 +114,8 @@ class Views:
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
         """Show a table with what was wished for."""
 
-        def work(listing: Listing) -> dict[str, Any]:
-            return wish.look(listing, DOTS if tab == "results" else 0)
+        def work(reader: Reader) -> dict[str, Any]:
+            return wish.look(Listing(reader), DOTS if tab == "results" else 0)
 
         begun = time.perf_counter()
         found = await self._ask(work)
@@ -137,11 +138,11 @@ class Views:
         fleet = self.picture.fleet
         hindered = blockers.of(self.desk.dispatch, fleet.faults if fleet else {})
 
-        def work(listing: Listing) -> tuple[TaskDetail, list[str]]:
-            found = listing.task(number)
+        def work(reader: Reader) -> tuple[TaskDetail, list[str]]:
+            found = reader.task(number)
             if found.state is not TaskState.WAITING:
                 return found, []
-            return found, why(listing, found, hindered)
+            return found, why(reader, found, hindered)
 
         try:
             detail, reasons = await self._ask(work)
@@ -170,7 +171,7 @@ class Views:
         number = whole(request.match_info["number"])
         name = request.match_info["name"]
         try:
-            detail = await self._ask(lambda listing: listing.task(number))
+            detail = await self._ask(lambda reader: reader.task(number))
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
@@ -223,14 +224,14 @@ class Views:
 
     # -- how a page is made
 
-    async def _ask(self, question: Callable[[Listing], Any]) -> Any:
+    async def _ask(self, question: Callable[[Reader], Any]) -> Any:
         """Return the answer of the store to a question. Runs in a thread: a large table takes
         seconds.
         """
 
         def work() -> Any:
-            with Listing(self.folder) as listing:
-                return question(listing)
+            with Reader(self.folder) as reader:
+                return question(reader)
 
         return await asyncio.to_thread(work)
 

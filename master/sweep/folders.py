@@ -8,8 +8,8 @@ A name that the user gives (`name:`, -n) is taken as it stands. Without one, a p
 was renamed or copied finds its sweep under the old name, one-liners are told apart by their words,
 and where there is no spe.yaml the sweep used last is meant.
 
-Why plain sqlite3 and not store/reader.py: `spe stop` has no time to load more, and a neighbour's
-database that is damaged or of a newer spe must not keep this sweep from running.
+The settings are read without the reader of the store: a neighbour's database that is damaged or of
+a newer spe must not keep this sweep from running.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 from ..errors import UsageError
 from ..record import record
+from ..store.database import read_settings
 from ..text import clean_name
 
 FILE = "file"  # made by a spe.yaml without a name
@@ -154,52 +153,33 @@ def kept_sweeps(runs: Path) -> list[KeptSweep]:
 
 
 def read_kept(folder: Path) -> KeptSweep | None:
-    """Return how the sweep in runs/<name>/ was made; None where there is none, or before its first
-    run.
+    """Return how the sweep in runs/<name>/ was made; None where there is none.
 
-    A database that cannot be read counts as made by a file. The command that then uses it says what
-    is wrong; if it were passed over, everything would run again.
+    None also before its first run. A database that cannot be read counts as made by a file. The
+    command that then uses it says what is wrong; if it were passed over, everything would run
+    again.
     """
     path = folder / "sweep.db"
     try:
         changed = path.stat().st_mtime
     except OSError:
         return None
-    meta = _read_meta(path)
+    meta = read_settings(path)
     if meta is None:
         return KeptSweep(folder.name, FILE, None, changed)
     line: Line | None = json.loads(meta.get("line", "null"))
     used = float(meta.get("used", changed))  # spe 0.1.0 did not write it
-    made = meta.get("made") or _made_by_older_spe(meta)
+    made = meta.get("made") or _made_by_older_spe(meta, line)
     if not made:
         return None
     return KeptSweep(folder.name, made, line, used)
 
 
-def _made_by_older_spe(meta: dict[str, str]) -> str:
-    """Return how a sweep of spe 0.1.0 was made, which did not write `made`; "" before its first
-    run.
+def _made_by_older_spe(meta: dict[str, str], line: Line | None) -> str:
+    """Return how a sweep of spe 0.1.0 was made, which did not write `made`.
+
+    "" before its first run.
     """
-    if "line" in meta:
+    if line:
         return LINE
     return FILE if "plan" in meta else ""  # `plan` is there as soon as there are sets
-
-
-def _read_meta(path: Path) -> dict[str, str] | None:
-    """Return the table `meta`; {} before the first transaction, None when the database cannot be
-    read.
-    """
-    address = path.absolute().as_uri()  # escapes what a URI gives a meaning to, such as ? and %
-    # Not mode=ro: that leaves the files of the write-ahead log behind, and cannot take up what a
-    # crash left. `immutable` is for read-only disks, where that log cannot be opened.
-    for mode in ("mode=rw", "immutable=1"):
-        try:
-            with closing(sqlite3.connect(f"{address}?{mode}", uri=True, timeout=10)) as connection:
-                if not connection.execute(
-                    "SELECT 1 FROM sqlite_master WHERE name = 'meta'"
-                ).fetchone():
-                    return {}  # its first transaction is still to come
-                return dict(connection.execute("SELECT key, value FROM meta"))
-        except sqlite3.Error:
-            continue
-    return None

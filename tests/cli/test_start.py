@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 LIGHT = {"click"}
-STORE = {"sqlalchemy"}  # what sweep.db is read and written with
 HEAVY = {
-    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "pydantic", "rich", "scp", "sqlalchemy",
-    "yaml",
+    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "rich", "scp", "yaml",
 }  # fmt: skip
 
 TELL = """
@@ -42,13 +40,13 @@ def test_the_help_loads_only_what_reads_a_command_line(tmp_path: Path) -> None:
 
 def test_a_run_on_this_machine_waits_for_its_server_and_its_store_alone(tmp_path: Path) -> None:
     run = ("run", "-q", "-p", "x=1", "--", "/bin/echo", "{{ x }}")
-    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio"} | STORE
+    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio"}
     assert (tmp_path / "runs/echo/results.csv").read_text().startswith("number,x,stdout,host,seconds,attempts\n1,1,1,")
 
 
 def test_a_run_of_a_file_waits_for_yaml_beside_them(tmp_path: Path) -> None:
     (tmp_path / "spe.yaml").write_text("command: /bin/echo {{ x }}\nparameters: {grid: {x: [1, 2]}}\n")
-    assert loaded(tmp_path, COMMAND, "run", "-q") == LIGHT | {"aiohttp", "asyncio", "yaml"} | STORE
+    assert loaded(tmp_path, COMMAND, "run", "-q") == LIGHT | {"aiohttp", "asyncio", "yaml"}
 
 
 def test_a_run_on_this_machine_does_not_pack_the_client_that_other_hosts_fetch(tmp_path: Path) -> None:
@@ -58,4 +56,4 @@ def test_a_run_on_this_machine_does_not_pack_the_client_that_other_hosts_fetch(t
 
 def test_the_status_needs_neither_a_server_nor_the_configuration(tmp_path: Path) -> None:
     assert loaded(tmp_path, COMMAND, "run", "-q", "-p", "x=1", "--", "/bin/true", "{{ x }}")
-    assert loaded(tmp_path, COMMAND, "status") == LIGHT | {"asyncio"} | STORE
+    assert loaded(tmp_path, COMMAND, "status") == LIGHT
