@@ -177,8 +177,9 @@ def _exit_code() -> int:
 
 
 def _refused_by_system(error: OSError) -> int:
-    """Say in one sentence what the system refused and people can mend. All else is a fault of spe's
-    own.
+    """Say in one sentence what the system refused and people can mend.
+
+    All else is a fault of spe's own.
     """
     from ..disk_errors import FULL, sentence, todo
 

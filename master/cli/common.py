@@ -65,8 +65,9 @@ def as_json(command: F) -> F:
 def load(
     file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), name: str | None = None
 ) -> Sweep:
-    """Return the sweep of a file, or of a command line; without both the one-liner that was used
-    last here.
+    """Return the sweep of a file, or of a command line.
+
+    Without both the one-liner that was used last here.
     """
     from ..sweep import sweep
 

@@ -33,8 +33,9 @@ def command(folder: Path, quiet: bool, verbose: int) -> None:
 
 
 def write_files(folder: Path) -> list[Path]:
-    """Write the files into the folder, which is made when absent. Raises UsageError where one is
-    there.
+    """Write the files into the folder, which is made when absent.
+
+    Raises UsageError where one is there.
     """
     there = [name for name in FILES if (folder / name).exists()]
     if there:

@@ -36,8 +36,9 @@ def _suggest(name: str) -> str:
 
 
 def safe(name: str) -> str:
-    """Return why a path would leave the task's directory or could not be written there; empty if it
-    is good.
+    """Return why a path would leave the task's directory or could not be written there.
+
+    Empty if it is good.
     """
     parts = name.split("/")
     if not name or name.startswith("/"):

@@ -1,5 +1,6 @@
-"""Checks the blocks under `parameters:` in spe.yaml: rows, grid, zip. The checks are as in
-values.py.
+"""Checks the blocks under `parameters:` in spe.yaml: rows, grid, zip.
+
+The checks are as in values.py.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ _SIZES = {"": 1, "b": 1} | {
 
 
 def duration(text: str) -> float:
-    """Return the seconds of `10min`, `30`, `2h`, `90s`, `1.5 h`. Raises ValueError for anything
-    else.
+    """Return the seconds of `10min`, `30`, `2h`, `90s`, `1.5 h`.
+
+    Raises ValueError for anything else.
     """
     return _value(text, _DURATIONS)
 

@@ -23,8 +23,9 @@ _LISTEN = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z")
 
 
 class Wanted(ValueError):
-    """The fault of a value: what was found and what is wanted. `path` leads from the key to the
-    place.
+    """The fault of a value: what was found and what is wanted.
+
+    `path` leads from the key to the place.
     """
 
     def __init__(self, what: str, todo: str = "", path: Sequence[str | int] = ()) -> None:

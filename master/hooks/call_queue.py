@@ -51,8 +51,9 @@ class CallQueue:
     """
 
     def __init__(self, setup: Setup, limit: float, log: Log, patience: int) -> None:
-        """Kill a call after `limit` seconds; stop calling after `patience` hangs without an answer
-        in between.
+        """Kill a call after `limit` seconds.
+
+        Stop calling after `patience` hangs without an answer in between.
         """
         self._setup = setup
         self._limit = limit
@@ -85,8 +86,9 @@ class CallQueue:
         return await call.future
 
     async def start(self) -> Answer:
-        """Start the process; its answer tells whether the user's files import. A death is tried
-        once more.
+        """Start the process; its answer tells whether the user's files import.
+
+        A death is tried once more.
         """
         answer, dead = await self._start_once()
         if not dead:
@@ -177,8 +179,9 @@ class CallQueue:
         self._pending.popleft().settle(answer)
 
     async def _watched(self, process: HookProcess) -> Answer | None:
-        """Return the next answer; None when the process is dead, by itself or killed here because
-        it hung.
+        """Return the next answer.
+
+        None when the process is dead, by itself or killed here because it hung.
         """
         reading = asyncio.ensure_future(process.answer())
         loop = asyncio.get_running_loop()
@@ -197,8 +200,9 @@ class CallQueue:
             reading.cancel()
 
     async def _wait(self, reading: asyncio.Future[Answer | None], seconds: float) -> None:
-        """Wait for an answer, at most so long. Time in which this master was stopped counts for no
-        limit.
+        """Wait for an answer, at most so long.
+
+        Time in which this master was stopped counts for no limit.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds

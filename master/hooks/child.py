@@ -104,8 +104,9 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _settle(folder: Path) -> None:
-    """Make this process look like a script that was started in the sweep's folder; leave no
-    __pycache__.
+    """Make this process look like a script that was started in the sweep's folder.
+
+    Leave no __pycache__.
     """
     os.chdir(folder)
     sys.path.insert(0, str(folder))

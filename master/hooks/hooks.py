@@ -57,8 +57,9 @@ class ResultView:
 
 
 class VerdictKind(StrEnum):
-    """The kinds of a verdict. HOOK_FAULT: the validation itself is broken, and the result may be
-    good.
+    """The kinds of a verdict.
+
+    HOOK_FAULT: the validation itself is broken, and the result may be good.
     """
 
     ACCEPTED = "accepted"
@@ -86,8 +87,9 @@ class Hooks:
         limit: float = LIMIT,
         log: Log = LOGGER.info,
     ) -> None:
-        """Take `validate` and `collect` as in spe.yaml. Names that are no functions of a file are
-        ignored.
+        """Take `validate` and `collect` as in spe.yaml.
+
+        Names that are no functions of a file are ignored.
         """
         self._specs = {spec.name: spec for spec in specs}
         self._file_names = file_names(specs)
@@ -124,8 +126,9 @@ class Hooks:
     async def judge(
         self, parts: Mapping[str, Part], exit_code: int | None, folder: str
     ) -> Judgement:
-        """Judge a report as judge.judge does. A regex that runs for ever is killed: a reason, with
-        `fault` set.
+        """Judge a report as judge.judge does.
+
+        A regex that runs for ever is killed: a reason, with `fault` set.
         """
         return await self._judged(Judge(dict(parts), exit_code, folder))
 
@@ -152,8 +155,9 @@ class Hooks:
         return Verdict(VerdictKind.ACCEPTED)
 
     async def gather(self, task: TaskView, result: ResultView) -> None:
-        """Call each gather function once. Raises HookError after all of them, where some went
-        wrong.
+        """Call each gather function once.
+
+        Raises HookError after all of them, where some went wrong.
         """
         troubles = []
         for function, name in enumerate(self._gathers):

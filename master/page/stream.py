@@ -162,8 +162,9 @@ class Stream:
 
 
 def _last(request: web.Request) -> int:
-    """Return the number of the last note that a returning listener has. Browsers send it by
-    themselves.
+    """Return the number of the last note that a returning listener has.
+
+    Browsers send it by themselves.
     """
     given = request.headers.get("Last-Event-ID", "")
     if given.isascii() and given.isdigit() and len(given) < 16:

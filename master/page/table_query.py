@@ -53,8 +53,9 @@ class Wish:
         return {"where": self.where, "host": self.host, "state": state, "x": self.x, "y": self.y}
 
     def look(self, listing: Listing, dots: int) -> dict[str, Any]:
-        """Return what is found, for the template. A wish that cannot be fulfilled comes back as a
-        sentence.
+        """Return what is found, for the template.
+
+        A wish that cannot be fulfilled comes back as a sentence.
         """
         made: dict[str, Any] = {
             "parameters": listing.parameters,
@@ -114,8 +115,9 @@ class Wish:
         return sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:
-        """Return the plot of one column over another. The first columns stand for those that were
-        not chosen.
+        """Return the plot of one column over another.
+
+        The first columns stand for those that were not chosen.
         """
         columns = [*listing.parameters, *listing.results]
         if self.x not in columns:

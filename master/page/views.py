@@ -225,8 +225,9 @@ class Views:
     # -- how a page is made
 
     async def _ask(self, question: Callable[[Reader], Any]) -> Any:
-        """Return the answer of the store to a question. Runs in a thread: a large table takes
-        seconds.
+        """Return the answer of the store to a question.
+
+        Runs in a thread: a large table takes seconds.
         """
 
         def work() -> Any:

@@ -69,8 +69,9 @@ class Grid:
         return any("\0" in value for values in written for value in values)
 
     def columns(self) -> Sequence[Sequence[str]]:
-        """Return the cells of each column. Of a range the first one shows it: all of them are
-        numbers.
+        """Return the cells of each column.
+
+        Of a range the first one shows it: all of them are numbers.
         """
         return [values if isinstance(values, tuple) else values[:1] for values in self.values]
 

@@ -34,8 +34,9 @@ Line = tuple[list[str], list[str]]
 
 @record
 class ChosenFolder:
-    """The folder of a sweep below runs/. `note` tells people what was chosen, where that may
-    surprise them.
+    """The folder of a sweep below runs/.
+
+    `note` tells people what was chosen, where that may surprise them.
     """
 
     name: str

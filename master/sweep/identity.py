@@ -36,8 +36,9 @@ class Identity:
         return self._key(values, self.paths)
 
     def older_key(self, values: Values) -> bytes | None:
-        """Return the identity that spe 0.1.0 gave this set, with programs among its data; None if
-        it is the same.
+        """Return the identity that spe 0.1.0 gave this set, with programs among its data.
+
+        None if it is the same.
         """
         if not self.recipe.programs:
             return None
@@ -55,8 +56,9 @@ class Identity:
         return digest.digest()
 
     def digest(self) -> bytes | None:
-        """Return what all identities have in common, files included; None where each set names its
-        own files.
+        """Return what all identities have in common, files included.
+
+        None where each set names its own files.
         """
         digest = self.shared.copy()
         for one in self.paths:

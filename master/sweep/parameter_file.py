@@ -41,8 +41,9 @@ class ParameterFile:
         self._check_names()
 
     def rows(self) -> Iterator[tuple[Cells, int]]:
-        """Yield each line's cells and its line number. Raises ConfigError at the first line that is
-        wrong.
+        """Yield each line's cells and its line number.
+
+        Raises ConfigError at the first line that is wrong.
         """
         width = len(self.names)
         empty = 0  # number of the first empty line, after which no set may come
@@ -89,8 +90,9 @@ class ParameterFile:
             ) from error
 
     def _lines(self) -> Iterator[tuple[list[str], int]]:
-        """Yield every line with its number, the header too. A line in several has the number of the
-        first.
+        """Yield every line with its number, the header too.
+
+        A line in several has the number of the first.
         """
         with self._open() as file:
             # strict: text behind a closing quote is an error, not a part of the cell.

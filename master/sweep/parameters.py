@@ -64,8 +64,9 @@ class Inspector:
 
 @dataclass
 class Parameters:
-    """A stream of different parameter sets. It may be iterated several times; `check` comes first
-    by itself.
+    """A stream of different parameter sets.
+
+    It may be iterated several times; `check` comes first by itself.
     """
 
     blocks: Sequence[Block]
@@ -80,8 +81,9 @@ class Parameters:
         self.names = tuple(name for block in self.blocks for name in block.names)
 
     def check(self) -> Census:
-        """Read all sets once and return what was found. Raises ConfigError at the first set that is
-        wrong.
+        """Read all sets once and return what was found.
+
+        Raises ConfigError at the first set that is wrong.
         """
         if self._census is None:
             self._census = _FirstPass(self).census()

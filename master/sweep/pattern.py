@@ -70,8 +70,9 @@ class Pattern:
 
 
 def split(command: str) -> list[Pattern]:
-    """Return the words of a command as a POSIX shell would see them, each as a pattern. Nothing is
-    expanded.
+    """Return the words of a command as a POSIX shell would see them, each as a pattern.
+
+    Nothing is expanded.
     """
     return [Pattern(word) for word in split_words(command)]
 

@@ -46,8 +46,9 @@ class Sweep:
         return FILE
 
     def work(self, values: Mapping[str, str]) -> Work:
-        """Return what a client runs for a set. Raises ConfigError, as when an input file has
-        vanished.
+        """Return what a client runs for a set.
+
+        Raises ConfigError, as when an input file has vanished.
         """
         return self.recipe.work(values)
 

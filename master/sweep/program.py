@@ -57,8 +57,9 @@ def part_of_input(name: str) -> str:
 
 
 def changed_parts(before: Parts, now: Parts) -> list[str]:
-    """Return the names of the files that have changed, sorted. A worker that is gone counts as
-    changed.
+    """Return the names of the files that have changed, sorted.
+
+    A worker that is gone counts as changed.
 
     A worker for a further platform changes nothing that was computed, unless the hosts of that
     platform ran another file until now: that of `any`, or of their system. An input that came or
@@ -99,8 +100,9 @@ def named(parts: Sequence[str]) -> str:
 
 
 def names_of(parts: Sequence[str], worker: str = "") -> str:
-    """Return the files of these parts for people: `linux-x86_64, s.py`; a worker for all platforms
-    by its name.
+    """Return the files of these parts for people: `linux-x86_64, s.py`.
+
+    A worker for all platforms by its name.
     """
     names = {}
     if worker:
@@ -182,8 +184,9 @@ def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
 def _read_by(
     words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]
 ) -> Iterator[str]:
-    """Yield the first file behind an interpreter; for `sh -c TEXT` the files that the commands in
-    TEXT read.
+    """Yield the first file behind an interpreter.
+
+    For `sh -c TEXT` the files that the commands in TEXT read.
 
     `given` are the options of this interpreter behind which its program's text stands.
     """

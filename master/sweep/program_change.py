@@ -41,8 +41,9 @@ def keep_programs(recipe: Recipe, folder: Path) -> None:
 
 
 def _copied(path: Path, sha256: str, folder: Path) -> Path:
-    """Return a copy of a program that has this digest. Raises ConfigError where the file has
-    another one.
+    """Return a copy of a program that has this digest.
+
+    Raises ConfigError where the file has another one.
     """
     copy = folder / f"program-{sha256}"
     if not copy.exists():

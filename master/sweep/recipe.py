@@ -109,8 +109,9 @@ class Recipe:
         return first.fill({"worker": self.worker}) == f"./{self.worker}"
 
     def work(self, values: Values) -> Work:
-        """Return what a client runs for these values. Raises ConfigError when an input file is gone
-        or changed.
+        """Return what a client runs for these values.
+
+        Raises ConfigError when an input file is gone or changed.
         """
         scope = self.scope(values)
         words = tuple(self.work_words(values))
@@ -144,8 +145,9 @@ class Recipe:
             self._examine_input(one, scope)
 
     def quick_examination(self) -> Callable[[Values], None] | None:
-        """Return the same check for values that are short and without NUL; None where no pattern
-        can fail then.
+        """Return the same check for values that are short and without NUL.
+
+        None where no pattern can fail then.
         """
         words = [word for word in self.words if not word.simple]
         env = [(name, pattern) for name, pattern in self.env.items() if not pattern.simple]
@@ -192,8 +194,9 @@ class Recipe:
 
 
 class Files:
-    """The input files of a sweep by their paths as written. Each is digested once and must then
-    stay as it is.
+    """The input files of a sweep by their paths as written.
+
+    Each is digested once and must then stay as it is.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -236,8 +239,9 @@ class Files:
         return self._digests[path]
 
     def input(self, name: str, path: str) -> Input:
-        """Return the file as an input. Raises InputChanged when it is not what was first seen in
-        this run.
+        """Return the file as an input.
+
+        Raises InputChanged when it is not what was first seen in this run.
 
         A large file is not read: its digest is known from the keys of the sets, and its stamp tells
         that it is the same since then. To read and digest 300 MB for each task took a second of the

@@ -35,8 +35,9 @@ class Segment(NamedTuple):
 
 
 def segments_of(text: str) -> list[Segment]:
-    """Return a whole text as literal pieces and expressions. Raises ConfigError for code without an
-    end.
+    """Return a whole text as literal pieces and expressions.
+
+    Raises ConfigError for code without an end.
     """
     segments: list[Segment] = []
     here = 0
@@ -173,8 +174,9 @@ def _expression_end(text: str, start: int, closer: str) -> int:
 
 
 def _string_end(text: str, start: int) -> int:
-    """Return the place behind the string that begins at `start`; the end of the text if it has no
-    end.
+    """Return the place behind the string that begins at `start`.
+
+    The end of the text if it has no end.
     """
     here = start + 1
     while here < len(text) and text[here] != text[start]:

@@ -273,8 +273,9 @@ class _Builder:
             recipe.files.check(one.pattern.literal, one.name)
 
     def _hosts(self) -> HostList:
-        """Return the hosts of the hosts file or of the list; none where all work is done on this
-        machine.
+        """Return the hosts of the hosts file or of the list.
+
+        The list is empty where all work is done on this machine.
         """
         hosts = self.config.hosts
         if hosts is None:
@@ -286,8 +287,9 @@ class _Builder:
         return parse_hosts(lines)
 
     def _hosts_file(self) -> Path | None:
-        """Return the path of the hosts file; one of the command line is relative to the current
-        folder.
+        """Return the path of the hosts file.
+
+        One of the command line is relative to the current folder.
         """
         if not isinstance(self.config.hosts, str):
             return None

@@ -52,8 +52,9 @@ class Source:
 
     @property
     def is_small(self) -> bool:
-        """Tell whether the body is to be read at once. A compressed one is not: it may unpack to
-        much.
+        """Tell whether the body is to be read at once.
+
+        A compressed one is not: it may unpack to much.
         """
         length = self.request.content_length
         return (
@@ -63,8 +64,9 @@ class Source:
         )
 
     async def all(self) -> bytes:
-        """Return the whole body. Mostly it arrived together with the head, with nothing to wait
-        for.
+        """Return the whole body.
+
+        Mostly it arrived together with the head, with nothing to wait for.
         """
         content = self.request.content
         pieces: list[bytes] = []

@@ -39,8 +39,9 @@ class BodyRefused(SpeError):
 
 
 class Spool:
-    """The files of one request, below `folder`. What was not moved elsewhere is removed when the
-    request ends.
+    """The files of one request, below `folder`.
+
+    What was not moved elsewhere is removed when the request ends.
 
     `disk` is where all of this run wait for a disk that is full.
     """
@@ -260,8 +261,9 @@ class _Result:
         return Part(self.name, None, self._path, self._size)
 
     async def _sync_meanwhile(self) -> None:
-        """Start a sync and go on; wait for the one before. A sender faster than the disk is slowed
-        down here.
+        """Start a sync and go on; wait for the one before.
+
+        A sender faster than the disk is slowed down here.
 
         Without this it would fill the page cache, and then every write of the machine would stall.
         """

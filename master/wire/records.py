@@ -116,8 +116,9 @@ def task_record(
     extra: bool = False,
     by_digest: bool = False,
 ) -> bytes:
-    """Return one record of /task. `results` is what result_records returned: the same for all
-    tasks, so made once.
+    """Return one record of /task.
+
+    `results` is what result_records returned: the same for all tasks, so made once.
 
     `extra` adds Task and Env lines. `by_digest` gives large inputs by their SHA-256.
     """
