@@ -16,8 +16,7 @@ from typing import Any
 from ..config import config
 from ..config.config import Config, InputSpec, WorkerSpec
 from ..config.document import Document, YamlMap
-from ..config.parameter_names import name_fault
-from ..config.sequences import parse_parameter_option
+from ..config.parameter_options import parameter_options
 from ..errors import ConfigError, UsageError
 from ..model import Worker
 from ..results.table_files import text_mode
@@ -76,32 +75,11 @@ def from_command_line(
     chosen = choose_for_line(folder.absolute(), words, name)
     given = {"name": chosen.name, "command": " ".join(words), **(settings or {})}
     if options:
-        given["parameters"] = {"grid": _grid(options)}
+        given["parameters"] = {"grid": parameter_options(options)}
     document = Document("command line", YamlMap())
     checked, _ = config.check(document, given)
     sweep = _Builder(checked, document, folder.absolute(), words).sweep()
     return replace(sweep, line=(tuple(words), tuple(options)), folder_note=chosen.note)
-
-
-def _grid(options: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Return the values of each -p option by name. Raises UsageError."""
-    grid: dict[str, Sequence[str]] = {}
-    for option in options:
-        try:
-            name, values = parse_parameter_option(option)
-        except ValueError as error:
-            todo = "Write it like -p x=1:10 or -p y=a,b ."
-            raise UsageError(str(error), where=f"-p {option}", todo=todo) from error
-        fault = name_fault(name)
-        if name in grid:
-            fault = f"the name {name} is there twice"
-        if fault:
-            todo = "Give each parameter once, under a name of its own."
-            raise UsageError(fault, where=f"-p {option}", todo=todo)
-        if isinstance(values, list):
-            values = tuple(values)  # not a range: that makes its numbers when they are asked for
-        grid[name] = values
-    return grid
 
 
 class _Builder:

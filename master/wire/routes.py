@@ -236,11 +236,9 @@ class Door:
             body = await read_batch(request, many_results.LARGEST)
             kind = request.headers.get("Content-Type", "")
             limit = self.desk.brief.setup.max_result
-            hung_up = partial(_has_hung_up, request)
+            intake = partial(Intake, self._wanted, limit, into, partial(_has_hung_up, request))
             try:
-                reports = await many_results.reports(
-                    body, kind, lambda: Intake(self._wanted, limit, into, hung_up)
-                )
+                reports = await many_results.reports(body, kind, intake)
             except Lost as error:
                 cut(request, str(error))
             answers = await self.desk.arrivals.take(query.short_text(request, "client"), reports)
