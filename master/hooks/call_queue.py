@@ -79,6 +79,7 @@ class CallQueue:
         if not self._pending:
             self._since = loop.time()
         self._pending.append(call)
+        # Sent at once, though the process may still work on an earlier call.
         if self._ready and self._process:
             self._process.send(call.frame)
         elif self._runner is None or self._runner.done():
@@ -197,7 +198,7 @@ class CallQueue:
                 await self._wait(reading, min(left, LOOK))
             return reading.result()
         finally:
-            reading.cancel()
+            reading.cancel()  # also when this task is cancelled: nobody else awaits it
 
     async def _wait(self, reading: asyncio.Future[Answer | None], seconds: float) -> None:
         """Wait for an answer, at most so long.

@@ -69,6 +69,7 @@ def _serve(setup: Setup, requests: BinaryIO, replies: BinaryIO) -> None:
         answer = Answer(unusable.trouble)
     _send(replies, answer)
     while (message := receive(requests)) is not None:
+        # If the master dies meanwhile, the kernel still ends a call that hangs.
         signal.setitimer(signal.ITIMER_REAL, setup.limit + SLACK)
         answer = _answered(setup, functions, message)
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -155,7 +156,7 @@ def _import(folder: Path, file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # a name that ends in .py has a loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[path.stem] = module  # before it runs: pickle and dataclasses look it up there
     try:
         spec.loader.exec_module(module)
     except BaseException as fault:

@@ -102,6 +102,8 @@ class Hooks:
             setup = replace(nothing, functions=functions, limit=seconds)
             return CallQueue(setup, seconds, log, PATIENCE if functions else sys.maxsize)
 
+        # A process of its own for the first import, so that a fault is found before any work
+        # begins.
         self._import = queue(tuple(dict.fromkeys(self._checks + self._gathers)))
         self._validate = queue(self._checks)
         self._gather = queue(self._gathers)

@@ -77,7 +77,7 @@ class HookProcess:
             answer: Answer = pickle.loads(await self._process.stdout.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        self._printed = 0
+        self._printed = 0  # the limit of prints is for one call
         return answer
 
     @property
@@ -194,6 +194,7 @@ def _how(code: int) -> str:
     """Return how a process ended, by its exit status."""
     if code >= 0:
         return f"ended its process with exit code {code}"
+    # Real-time signals have no name in Python.
     with contextlib.suppress(ValueError):
         return f"died of signal {-code} ({signal.Signals(-code).name})"
     return f"died of signal {-code}"

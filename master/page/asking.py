@@ -76,6 +76,7 @@ class Asking:
         before = _whole(request.query.get("before", str(BEFORE)), 11)
         if before is None:
             return web.Response(status=400, text="before is a number of bytes\n")
+        # Following is no command, so it needs no token for acts: it shows what `spe log` shows.
         order = of_task(self.desk, task, "follow", which=which, before=before)
         return await self._streamed(request, order)
 

@@ -171,7 +171,7 @@ class _Axis:
             half = (abs(low) or 1.0) / 2
             low -= half
             high += half
-        self.step = _round_step((high - low) / 5)
+        self.step = _round_step((high - low) / 5)  # about five marks: more would touch each other
         self.low = math.floor(low / self.step) * self.step
         self.high = max(math.ceil(high / self.step) * self.step, self.low + self.step)
         self._length = length

@@ -51,6 +51,7 @@ class Listener:
         """Append frames. A listener that took none for long loses them, and gets the whole document
         again.
         """
+        # A listener that reads nothing must not fill the memory.
         if len(self.frames) >= BACKLOG:
             self.frames.clear()
             self.behind = True
@@ -136,6 +137,7 @@ class Stream:
             await asyncio.sleep(pause)
             begun = time.perf_counter()
             self._tell()
+            # A large sweep takes longer to draw, so it is drawn less often.
             pause = max(PAUSE, SHARE * (time.perf_counter() - begun))
 
     def _tell(self) -> None:

@@ -1,4 +1,7 @@
-"""The pages: each handler gathers what its template shows. Questions to the store run in a thread."""
+"""The pages: each handler gathers what its template shows.
+
+Questions to the store run in a thread.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,7 @@ class Views:
     async def results(self, request: web.Request) -> web.StreamResponse:
         """Show the table of results, and a plot."""
         wish = Wish(request.query)
-        wish.with_row = True
+        wish.with_row = True  # the table of results has no row for what is not done
         return await self._table(request, "results", wish)
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
@@ -280,5 +283,6 @@ class Views:
             if "part" not in template.blocks:
                 raise web.HTTPBadRequest(text="this page has no part of its own")
             made = template.blocks["part"]
+        # A table of a thousand rows takes jinja long enough to hold up clients.
         html = await asyncio.to_thread(lambda: "".join(made(context)))
         return web.Response(text=html, content_type="text/html", status=status)

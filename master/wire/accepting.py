@@ -144,6 +144,7 @@ class Reception:
     def _accept(self) -> None:
         """Accept what has come, at most AT_ONCE connections."""
         for _ in range(AT_ONCE):
+            # A newcomer is closed for a new one; a client of ours never is.
             if self._is_full() and not _make_room():
                 # Those in the backlog are served later. To accept and close them would be an error
                 # for their clients.
@@ -235,6 +236,7 @@ class Reception:
             one.drop()
         self._receive_waiting()
 
+    # Silent ones first: nothing has been spent on them.
     def drop_oldest(self) -> bool:
         """Close the connection that matters least. Return whether there was one."""
         for stage in (self.silent, self.waiting, self.received):

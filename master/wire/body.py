@@ -77,6 +77,7 @@ class Source:
     async def piece(self) -> bytes:
         """Return the next chunk, empty at the end of the body."""
         content = self.request.content
+        # What is there costs no wait, and a wait costs a timer.
         there = content.read_nowait()
         if there or content.is_eof():
             return there
@@ -136,6 +137,7 @@ async def receive(
 
     Raises BodyRefused: 400 for a malformed or incomplete body, 413 for a part over `limit` bytes.
     """
+    # Before anything of the body is read.
     if not request.content_type.startswith("multipart/form-data"):
         raise BodyRefused(400, f"the body must be multipart/form-data, not {request.content_type}")
     most = 0
@@ -161,7 +163,10 @@ async def receive(
 
 
 async def read_batch(request: web.Request, most: int) -> bytes:
-    """Return a body as a whole. Raises BodyRefused 413 over `most` bytes and for unknown lengths."""
+    """Return a body as a whole.
+
+    Raises BodyRefused 413 over `most` bytes and for unknown lengths.
+    """
     if "Content-Encoding" in request.headers:
         raise BodyRefused(400, "a batch is not packed")
     if request.content_length is None or request.content_length > most:

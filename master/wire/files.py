@@ -42,6 +42,7 @@ class Files:
             asked = platform or "(none given)"
             return short_answer(415, f"no worker for platform {asked}; there are: {there}")
         headers = {"Content-Type": "application/octet-stream", "ETag": f'"{file.sha256}"'}
+        # Without TLS the kernel sends it by itself (sendfile).
         return web.FileResponse(file.path, headers=headers, chunk_size=1024 * 1024)
 
     async def client(self, request: web.Request) -> web.Response:

@@ -61,6 +61,7 @@ class LargeInputs:
         """
         item = self._kept.get(digest)
         if item is None:
+            # Making inputs again may read files of any size.
             item = await asyncio.to_thread(self._made_again, digest, self._likely(digest))
             if item is not None:
                 self._keep(digest, item)

@@ -95,7 +95,10 @@ class Parser:
         self._events: list[Event] = []
 
     def feed(self, data: bytes) -> list[Event]:
-        """Return the events of the next bytes. Content comes as views of `data`: nothing is copied."""
+        """Return the events of the next bytes.
+
+        Content comes as views of `data`: nothing is copied.
+        """
         if self._rest:
             data = self._rest + data
             self._rest = b""
