@@ -7,14 +7,13 @@ window of them: a million sets are never in memory at once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
 from ..model import TaskState
+from ..startup import short_turns
 from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
@@ -24,7 +23,6 @@ FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hos
 CHUNK = 5000  # sets of each further transaction
 LOW = 1000  # when fewer tasks than this wait in the dispatch, more are loaded
 WINDOW = 5000  # tasks that are loaded at once
-TURN = 10  # the interpreter's turns are so many times shorter while sets are read
 
 
 class Feeding:
@@ -77,7 +75,7 @@ class Feeding:
     async def _store_sets(self) -> None:
         sets = self._new_sets()
         size = FIRST_CHUNK
-        with _short_turns():
+        with short_turns():
             while chunk := await asyncio.to_thread(_first, sets, size):
                 await self.desk.store.add_sets(chunk)
                 size = CHUNK
@@ -161,14 +159,3 @@ class Feeding:
 
 def _first(sets: Iterator[NewSet], count: int) -> list[NewSet]:
     return list(islice(sets, count))
-
-
-@contextlib.contextmanager
-def _short_turns() -> Iterator[None]:
-    """Give the thread that answers clients its turn sooner, while another one computes."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / TURN)  # not for the whole run: each switch costs
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

@@ -64,7 +64,6 @@ class Parts:
     address: Address
     tls: ssl.SSLContext | None
     fingerprint: str
-    client: bytes  # the client program
     desk: Desk
     server: Server
     page: Page
@@ -81,7 +80,7 @@ class Parts:
             self.address.tls,
             self.fingerprint,
             self.session.secrets.session,
-            self.client,
+            bundle.client_pyz,
             keep_client=not self.context.sweep.config.delete_client,
         )
 
@@ -142,8 +141,7 @@ async def make_parts(
         context.folder,
         context.progress.warn,
     )
-    client = bundle.client_pyz()
-    door = Door(desk, session.secrets.session, worker, client, context.folder.anchor / INCOMING)
+    door = Door(desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING)
     page = Page(desk, context.folder, session.secrets, sweep.name)
     await _restore_acts(page.acts, store, session.resumed)
     return Parts(
@@ -155,7 +153,6 @@ async def make_parts(
         address=address,
         tls=tls,
         fingerprint=fingerprint,
-        client=client,
         desk=desk,
         server=Server(door.application()),
         page=page,

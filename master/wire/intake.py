@@ -16,7 +16,9 @@ from .spool import Spool, SpoolWriter, spool
 __all__ = ["SIDE_LIMIT", "SIDE_PARTS", "BodyRefused", "Intake", "Spool", "spool"]
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results
 SIDE_LIMIT = 64 * 1024  # of these only the end is kept
-SYNC_EVERY = 32 * 1024 * 1024  # bytes of a large file: the disk writes while more comes, not all of it at the end
+# A large file is synced while more of it arrives. With one fsync at the end the disk would idle
+# during the transfer, and the client would wait for all of it afterwards.
+SYNC_EVERY = 32 * 1024 * 1024  # bytes
 
 
 class BodyRefused(SpeError):
