@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from spe.stamps import identity, stamp
+from spe.session.stamps import identity, stamp
 from spe.text import counted, named, printable, rate, span, volume
 
 

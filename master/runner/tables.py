@@ -16,7 +16,7 @@ from ..errors import SpeError, StoreError
 from ..hooks.hooks import Hooks
 from ..results.table_files import files_made, write_all
 from ..session.run_folder import Folder, RunFolder, anchor_of, real
-from ..stamps import stamp
+from ..session.stamps import stamp
 from ..state.progress import Progress
 from ..store import stored
 from ..store.reader import Reader

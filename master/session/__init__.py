@@ -9,4 +9,5 @@
     lock             One spe at a time works on a sweep
     run_folder       runs/<name>/ of a run that goes on, wherever people move it meanwhile
     session          A session's secrets and its place on disk
+    stamps           Signatures of files, and their identity
 """

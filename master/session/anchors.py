@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..stamps import identity, identity_of
+from .stamps import identity, identity_of
 
 __all__ = ["DELETED", "Anchor", "identity"]
 DELETED = " (deleted)"

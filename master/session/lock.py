@@ -13,9 +13,9 @@ import socket
 from typing import IO
 
 from ..errors import BusyError
-from ..stamps import identity, identity_of
 from .living import elsewhere, living
 from .run_folder import Folder, anchor_of, real
+from .stamps import identity, identity_of
 
 
 class Lock:
