@@ -1,6 +1,6 @@
 """What the stored bytes of an attempt are worth under the `results` of today, set by set.
 
-A set whose outputs were made by another `results` is looked at again: from its evidence (all bytes that are stored of
+A set whose outputs were made by another `results` is reviewed at again: from its evidence (all bytes that are stored of
 what its program wrote, by their source) come new outputs, what stays kept for a later `results`, and whether a cell
 stays empty because its bytes were not stored. Pure: extract_again.py reads, judges, moves the files and writes.
 """
@@ -73,7 +73,7 @@ class Renewal:
     gap: bool = False
     moves: tuple[Move, ...] = ()
     rubbish: tuple[str, ...] = ()  # files that nothing refers to once this is committed
-    halfway: bool = False  # all evidence is out of the way now; the set is to be looked at once more
+    halfway: bool = False  # all evidence is out of the way now; the set is to be reviewed at once more
 
     @property
     def is_adoption(self) -> bool:
@@ -133,7 +133,7 @@ def _of_output(source: str, output: Output) -> Evidence:
 
 
 @record
-class Look:
+class Review:
     """One set on its way from one `results` to another."""
 
     stored: StoredSet
@@ -153,9 +153,9 @@ class Look:
         }
 
 
-def look(
+def review(
     stored: StoredSet, then: Sequence[ResultSpec], now: Sequence[ResultSpec], spec: int, missing: Sequence[str] = ()
-) -> Look:
+) -> Review:
     """What is to be judged of a set. `missing`: files of its evidence that are not there any more."""
     found = {source: one for source, one in evidence(stored, then).items() if one.file not in missing}
     before, names = {one.name: one for one in then}, file_names(now)
@@ -166,35 +166,35 @@ def look(
             continue
         if output.file is None or output.file == f"files/{stored.number}/{names[one.name]}":
             stays.add(one.name)
-    return Look(stored, tuple(then), tuple(now), spec, found, frozenset(stays))
+    return Review(stored, tuple(then), tuple(now), spec, found, frozenset(stays))
 
 
-def renewal(looked: Look, judgement: Judgement) -> Renewal:
+def renewal(reviewed: Review, judgement: Judgement) -> Renewal:
     """What becomes of a set, given the judgement about what was due of it."""
-    stored = looked.stored
+    stored = reviewed.stored
     if judgement.reason is not None:
-        return _refused(looked, judgement)
+        return _refused(reviewed, judgement)
     outputs = {output.name: output for output in judgement.outputs}
     if stored.state is TaskState.WAITING:  # it may be out on a host, whose result has its files' names
-        outputs = {name: _apart(one, looked.due[name], stored.number) for name, one in outputs.items()}
-    sources = {spec.name: spec.source for spec in looked.now}
-    used = {sources[name] for name in (*outputs, *looked.stays)}
+        outputs = {name: _apart(one, reviewed.due[name], stored.number) for name, one in outputs.items()}
+    sources = {spec.name: spec.source for spec in reviewed.now}
+    used = {sources[name] for name in (*outputs, *reviewed.stays)}
     moves = [
-        Move(one.file, looked.due[one.name].file, looked.due[one.name].raw)
+        Move(one.file, reviewed.due[one.name].file, reviewed.due[one.name].raw)
         for one in outputs.values()
-        if one.file and one.file != looked.due[one.name].file
+        if one.file and one.file != reviewed.due[one.name].file
     ]
-    if {move.target for move in moves} & {one.file for one in looked.evidence.values()}:
-        return _all_kept(looked, stored.state, stored.reason, NONE, halfway=True)
-    kept, more = _kept(looked, used)
+    if {move.target for move in moves} & {one.file for one in reviewed.evidence.values()}:
+        return _all_kept(reviewed, stored.state, stored.reason, NONE, halfway=True)
+    kept, more = _kept(reviewed, used)
     state, reason = _good(stored)
-    gone = _gone(looked, {move.target for move in moves}, {*outputs, *looked.stays})
+    gone = _gone(reviewed, {move.target for move in moves}, {*outputs, *reviewed.stays})
     files = {one.file for one in outputs.values()} | {one.file for one in kept}
-    files |= {stored.outputs[name].file for name in looked.stays}
-    gap = any(spec.name not in outputs and spec.name not in looked.stays for spec in looked.now)
+    files |= {stored.outputs[name].file for name in reviewed.stays}
+    gap = any(spec.name not in outputs and spec.name not in reviewed.stays for spec in reviewed.now)
     return Renewal(
-        stored, state, stored.ticket, reason, looked.spec, tuple(outputs.values()), gone, kept, gap,
-        (*moves, *more), _rubbish(looked, files),
+        stored, state, stored.ticket, reason, reviewed.spec, tuple(outputs.values()), gone, kept, gap,
+        (*moves, *more), _rubbish(reviewed, files),
     )  # fmt: skip
 
 
@@ -215,29 +215,29 @@ def _good(stored: StoredSet) -> tuple[TaskState, str | None]:
     return TaskState.FAILED, stored.reason if stored.outputs else NOT_JUDGED
 
 
-def _refused(looked: Look, judgement: Judgement) -> Renewal:
+def _refused(reviewed: Review, judgement: Judgement) -> Renewal:
     """The set has failed; its evidence is kept. A set that waits only loses its row in the table."""
-    stored = looked.stored
+    stored = reviewed.stored
     if stored.state is TaskState.WAITING:
-        return Renewal(stored, stored.state, None, stored.reason, looked.spec, kept=tuple(stored.kept.values()))
-    spec = NONE if judgement.fault else looked.spec
-    return _all_kept(looked, TaskState.FAILED, judgement.reason, spec)
+        return Renewal(stored, stored.state, None, stored.reason, reviewed.spec, kept=tuple(stored.kept.values()))
+    spec = NONE if judgement.fault else reviewed.spec
+    return _all_kept(reviewed, TaskState.FAILED, judgement.reason, spec)
 
 
-def _all_kept(looked: Look, state: TaskState, reason: str | None, spec: int, halfway: bool = False) -> Renewal:
-    kept, moves = _kept(looked, set())
-    rubbish = _rubbish(looked, {one.file for one in kept})
-    gone = _gone(looked, set(), set())
+def _all_kept(reviewed: Review, state: TaskState, reason: str | None, spec: int, halfway: bool = False) -> Renewal:
+    kept, moves = _kept(reviewed, set())
+    rubbish = _rubbish(reviewed, {one.file for one in kept})
+    gone = _gone(reviewed, set(), set())
     return Renewal(
-        looked.stored, state, looked.stored.ticket, reason, spec, (), gone, kept, False, moves, rubbish, halfway
+        reviewed.stored, state, reviewed.stored.ticket, reason, spec, (), gone, kept, False, moves, rubbish, halfway
     )
 
 
-def _kept(looked: Look, used: set[str]) -> tuple[tuple[Evidence, ...], tuple[Move, ...]]:
+def _kept(reviewed: Review, used: set[str]) -> tuple[tuple[Evidence, ...], tuple[Move, ...]]:
     """What no result is made of, in its place, and how it comes there. What the log has stays there alone."""
-    stored = looked.stored
+    stored = reviewed.stored
     kept, moves = list[Evidence](), list[Move]()
-    for source, one in looked.evidence.items():
+    for source, one in reviewed.evidence.items():
         logged = source == STDOUT and stored.stdout is not None and one.size == len(stored.stdout)
         if source in used or logged:
             continue
@@ -249,23 +249,23 @@ def _kept(looked: Look, used: set[str]) -> tuple[tuple[Evidence, ...], tuple[Mov
     return tuple(kept), tuple(moves)
 
 
-def _gone(looked: Look, overwritten: set[str], made: set[str]) -> tuple[str, ...]:
+def _gone(reviewed: Review, overwritten: set[str], made: set[str]) -> tuple[str, ...]:
     """Outputs that go. An output of a name that neither `results` knows is of before schema 6: its source is not
     known, and it stays for a `results` that has its name again, unless its file is overwritten."""
-    known = {spec.name for spec in (*looked.then, *looked.now)} - made
-    stored = looked.stored.outputs
+    known = {spec.name for spec in (*reviewed.then, *reviewed.now)} - made
+    stored = reviewed.stored.outputs
     others = [name for name in stored if name not in made]
     return tuple(name for name in others if name in known or stored[name].file in overwritten)
 
 
-def _rubbish(looked: Look, needed: set[str | None]) -> tuple[str, ...]:
-    if looked.stored.state is TaskState.WAITING:
+def _rubbish(reviewed: Review, needed: set[str | None]) -> tuple[str, ...]:
+    if reviewed.stored.state is TaskState.WAITING:
         return ()
-    ours = {one.file for one in looked.evidence.values() if one.file}
-    ours |= {one.file for name, one in looked.stored.outputs.items() if one.file and _is_known(looked, name)}
-    others = {one.file for name, one in looked.stored.outputs.items() if not _is_known(looked, name)}
+    ours = {one.file for one in reviewed.evidence.values() if one.file}
+    ours |= {one.file for name, one in reviewed.stored.outputs.items() if one.file and _is_known(reviewed, name)}
+    others = {one.file for name, one in reviewed.stored.outputs.items() if not _is_known(reviewed, name)}
     return tuple(sorted(ours - needed - others))
 
 
-def _is_known(looked: Look, name: str) -> bool:
-    return any(spec.name == name for spec in looked.then)
+def _is_known(reviewed: Review, name: str) -> bool:
+    return any(spec.name == name for spec in reviewed.then)
