@@ -1,4 +1,4 @@
-"""Words and numbers for people: sizes, durations, rates, counts of things, and text from outside made harmless."""
+"""Words and numbers for people: sizes, durations, rates, counts, and foreign text made harmless."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-NAMED = 10  # numbers in one message
+NAMED = 10  # numbers in one message: more than a line of a terminal is not read
 
 
 def rate(per_second: float) -> str:
-    """In the unit that gives a number to read."""
+    """Return a rate in the first unit that gives at least 1: `3.2/s`, `12/min`, `0.5/h`."""
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
         if per_second * seconds >= 1 or unit == "h":
             return f"{per_second * seconds:.3g}/{unit}"
@@ -18,7 +18,8 @@ def rate(per_second: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in one unit."""
+    """Return a length of time in one unit: `85 s`, `3 min`, `2 days`."""
+    # Each unit serves until 1.5 of the next one (hours until 2 days): sooner, 80 s would read `1 min`.
     for unit, size, until in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
         if seconds < until:
             return f"{round(seconds / size)} {unit}"
@@ -26,24 +27,32 @@ def span(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """What a program said, without what could move the cursor."""
+    """Return foreign text with a blank for each character that could steer a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 def human(size: float) -> str:
-    """1.0 GB, 70 kB: for people."""
+    """Return a size as people write it: `1 byte`, `70 kB`, `1.0 GB`."""
     if size == 1:
         return "1 byte"
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
+            return _with_unit(size, unit, unit == "bytes" or size >= 10)
+        size /= 1000  # powers of 1000: as disks are sold and as `df -H` counts
     return f"{size:.1f} GB"
 
 
+def _with_unit(value: float, unit: str, whole: bool) -> str:
+    """Return the value as a whole number or with one digit behind the point."""
+    digits = 0 if whole else 1
+    return f"{value:.{digits}f} {unit}"
+
+
 def time_of_day(moment: float | None) -> str:
-    """Seconds since 1970 as a local time for people; "" when unknown."""
-    return time.strftime("%H:%M:%S", time.localtime(moment)) if moment else ""
+    """Return seconds since 1970 as local time, `14:03:59`; "" when unknown."""
+    if not moment:
+        return ""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
 def named(numbers: Sequence[int]) -> str:
@@ -52,26 +61,30 @@ def named(numbers: Sequence[int]) -> str:
     more = len(numbers) - len(words)
     if more:
         return f"{', '.join(words)} and {more} more"
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def sets(count: int) -> str:
     """Return `1 set` or `3 sets`."""
-    return "1 set" if count == 1 else f"{count} sets"
+    if count == 1:
+        return "1 set"
+    return f"{count} sets"
 
 
 def size(count: int) -> str:
-    """Bytes for people."""
+    """Return a size in a short form for tables: `900 B`, `1.5 kB`, `3.0 TB`."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+            return _with_unit(value, unit, unit == "B" or value >= 100)
         value /= 1000
     return f"{value:.1f} TB"
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Return a length of time in the largest unit that it has at least two of."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -79,7 +92,7 @@ def duration(seconds: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """As people say it: 0.25 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    """Return seconds as people say them: `0.25 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
     if value is None:
         return ""
     if value < 10:
@@ -93,26 +106,28 @@ def seconds(value: float | None) -> str:
 
 
 def volume(size: float | None) -> str:
-    """Bytes in powers of 1000."""
+    """Return bytes with three digits: `512 bytes`, `1.53 GB`; "" when unknown."""
     if size is None:
         return ""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
-            return f"{size:.3g} {unit}" if unit != "bytes" else f"{int(size)} {unit}"
+            digits = f"{size:.3g}" if unit != "bytes" else str(int(size))
+            return f"{digits} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
 
 
 def said(values: Mapping[str, str]) -> str:
-    """A parameter set in one line."""
+    """Return a parameter set as a sentence has it: `x=1, y=a`."""
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def shown(values: Mapping[str, str]) -> str:
-    """`x=1 y=a`."""
+    """Return a parameter set as a table has it: `x=1 y=a`."""
     return " ".join(f"{name}={value}" for name, value in values.items())
 
 
 def clean_name(name: str) -> str:
-    """A text made into the name of a folder."""
+    """Return a text made into a name that a folder can have, at most 100 characters long."""
+    # Stripped twice: the cut at 100 characters may leave a blank or a dot at the end.
     return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"
