@@ -15,8 +15,8 @@ from .run import make_options, run_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..doctor.diagnosis import Examined, Report
-    from ..doctor.reach import Door
+    from ..doctor.diagnosis import Examined, HostReport
+    from ..doctor.reach import NonceServer
     from ..launch.offer import Offer
     from ..model import Host
     from ..runner.run import RunOptions
@@ -76,14 +76,15 @@ async def _look(sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions,
     """A door where the master would listen, and all hosts at once."""
     import tempfile
 
-    from ..doctor.diagnosis import Needs, judge
+    from ..doctor.diagnosis import judge
     from ..doctor.examine import examine
-    from ..doctor.reach import Door
+    from ..doctor.reach import NonceServer
     from ..doctor.script import Questions
+    from ..doctor.sighting import Needs
     from ..launch.offer import Options
 
     bind, port = _address(sweep, hosts)
-    async with Door(bind, port) as door:
+    async with NonceServer(bind, port) as door:
         if door.taken and not quiet:
             click.echo(f"warning: port {port} is in use now, so another one was tried", err=True)
         offer = _offer(door, bind)
@@ -106,7 +107,7 @@ def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, in
     return address.bind, address.port
 
 
-def _offer(door: Door, bind: str | None) -> Offer:
+def _offer(door: NonceServer, bind: str | None) -> Offer:
     from ..launch import bundle
     from ..launch.offer import Offer
 
@@ -138,7 +139,7 @@ def text(examined: Examined, quiet: bool = False) -> str:
     return out
 
 
-def _row(report: Report) -> list[object]:
+def _row(report: HostReport) -> list[object]:
     from ..text import size
 
     said = report.record()
