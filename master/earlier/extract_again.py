@@ -18,9 +18,10 @@ from ..hooks.hooks import Hooks
 from ..model import ResultSpec, TaskState
 from ..record import record
 from ..results.extract import Part
-from ..results.extraction import Evidence, Renewal, Review, canonical, renewal, review
+from ..results.extraction import Evidence, Renewal, canonical
 from ..results.judge import Judgement, judge_again, needs_process
 from ..results.kept_files import put_under, sync_folder
+from ..results.renewal import Review, renewal, review
 from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader
