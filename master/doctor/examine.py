@@ -75,9 +75,9 @@ class Examination:
             step = current_step(self._lines)
         return LaunchError(
             Fault.TIMEOUT,
-            f"not done within {limit:g} s with {step}",
+            f"not done within {limit:g} s while {step}",
             where=self.host.name,
-            todo=f"Look what hangs: ssh -v {self.host.name} true",
+            todo=f"See what hangs: ssh -v {self.host.name} true",
         )
 
     def _ask(self) -> None:

@@ -67,7 +67,7 @@ def _python(seen: Sighting) -> Iterator[Finding]:
         return
     todo = error.todo
     if seen.python_elsewhere:
-        todo = "It has one elsewhere; name it in the hosts file: "
+        todo = "It has a suitable one elsewhere; name it in the hosts file: "
         todo += f"{seen.host.name} python={seen.python_elsewhere}"
     yield _from_error(error, todo)
 
@@ -120,7 +120,7 @@ def _writers(seen: Sighting) -> Iterator[Finding]:
         return
     # Only a remark: a group is chosen by the host's owner, and shared folders of a lab are common.
     todo = "They can disturb a sweep, and no more; "
-    todo += f"{name} trust_workdir=yes in the hosts file ends this remark"
+    todo += f"{name} trust_workdir=yes in the hosts file silences this remark"
     yield Finding(Fault.OTHERS, f"{who} may write into {where}", todo, stops=False)
 
 
@@ -171,7 +171,7 @@ def _mend(seen: Sighting, folder: FolderState, denied: Fault) -> str:
 
 
 def _look(seen: Sighting, command: str) -> str:
-    return f"Make room; what takes it: {_on(seen, command)}"
+    return f"Make room; see what takes it: {_on(seen, command)}"
 
 
 def _on(seen: Sighting, command: str) -> str:
@@ -193,7 +193,7 @@ def _worker(seen: Sighting, needs: Needs) -> Iterator[Finding]:
 def _master(seen: Sighting, needs: Needs) -> Iterator[Finding]:
     if seen.reached is not False or seen.forwards is None:
         return
-    what = f"not from there {_at_address(seen)}"
+    what = f"not from that host, {_at_address(seen)}"
     if seen.unreached_why:
         what += f" ({seen.unreached_why})"
     port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
@@ -221,7 +221,7 @@ def _clock(seen: Sighting) -> Iterator[Finding]:
     if off is None or abs(off) <= CLOCK_OFF:
         return
     side = "ahead" if off > 0 else "behind"
-    what = f"{duration(abs(off))} {side}; spe does not mind"
+    what = f"{duration(abs(off))} {side}; spe itself does not depend on clocks"
     todo = f"Set it: {_on(seen, 'sudo timedatectl set-ntp true')}"
     yield Finding(Fault.CLOCK, what, todo, stops=False)
 
@@ -233,9 +233,9 @@ def _load(seen: Sighting, needs: Needs) -> Iterator[Finding]:
         return
     what = f"load {seen.load:g} on {seen.cores} cores"
     if seen.ours:
-        what += f" ({seen.ours} clients of spe are among it)"
+        what += f", including {seen.ours} clients of spe"
     what += f": less than {needs.cores} free"
-    todo = f"Who it is: {_on(seen, 'top -b -n 1 | head -20')}"
+    todo = f"See who uses it: {_on(seen, 'top -b -n 1 | head -20')}"
     yield Finding(Fault.LOADED, what, todo, stops=False)
 
 
@@ -245,5 +245,5 @@ def _speed(seen: Sighting, usual: float) -> Iterator[Finding]:
     what = f"{seen.seconds:.1f} s until its first word"
     if usual:
         what += f", the others {usual:.1f} s"
-    todo = f"Where the time goes: ssh -v {seen.host.name} true"
+    todo = f"See where the time goes: ssh -v {seen.host.name} true"
     yield Finding(Fault.SLOW, what, todo, stops=False)

@@ -110,7 +110,7 @@ def _not_begun(said: CommandOutcome, host: Host) -> LaunchError:
     if said.code != Code.STARTED and said.lines:
         what = f"exit {said.code}: {said.last}"
         return LaunchError(Fault.START, what, where=host.name, todo=todo(Fault.START, host.name))
-    words = ", without a word"
+    words = ", without any output"
     if said.lines:
         words = f" and said: {said.last}"
     return SilentStart(
@@ -152,7 +152,7 @@ def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
         case Code.NO_FOLDER:
             return from_message(said.last) or Fault.COPY, said.last, ""
         case Code.NO_CLIENT:
-            what = "the client vanished again and again after it was copied"
+            what = "the client's file vanished each time after it was copied"
             return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
         case _:
             return _meaning_of_the_client(said, host)
@@ -196,7 +196,7 @@ def _failed_start(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
             return Fault.START, "the master refused the session", remedy
         case Code.CERTIFICATE:
             what = f"somebody else answers in the master's place: {said.last}"
-            return Fault.START, what, "Do not go on before you know who."
+            return Fault.START, what, "Find out who that is before you go on."
         case Code.SETUP:
             remedy = f"Try it there: {command_on(host.name, '$SHELL -l -c SETUP')}"
             return Fault.START, said.last, remedy

@@ -66,7 +66,7 @@ class CommandOutcome:
 
     @property
     def last(self) -> str:
-        """The last line, where programs mostly say why they ended; "no word" when there is none."""
+        """The last line, where programs mostly say why they ended; "no output" when there is none."""
         if not self.lines:
-            return "no word"
+            return "no output"
         return self.lines[-1].removeprefix("spe: ")

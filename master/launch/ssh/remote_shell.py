@@ -103,7 +103,7 @@ def _limited(transport: paramiko.Transport, where: str, limit: float) -> Iterato
 def _timeout(where: str, limit: float) -> LaunchError:
     return LaunchError(
         Fault.TIMEOUT,
-        f"nothing came of the start within {limit:g} s",
+        f"the start was not done within {limit:g} s",
         where=where,
         todo=f"Is its home or the machine hung? Look there: ssh {where}",
         broke_off=True,

@@ -127,7 +127,7 @@ class SshLauncher:
         except forward.Denied as error:
             raise LaunchError(
                 Fault.UNREACHABLE,
-                "not from there, and its SSH server forbids forwarding",
+                "not from that host, and its SSH server forbids forwarding",
                 where=self.host.name,
                 todo=f"Open port {self._offer.port} of this machine to it, or set "
                 "AllowTcpForwarding yes in its sshd_config.",
