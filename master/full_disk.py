@@ -21,15 +21,14 @@ from pathlib import Path
 
 from .disk_errors import FULL, reason, sentence, todo, way_on
 from .errors import NotStored
-from .logs import Nagging
+from .logs import RateLimitedLog
 from .text import named
 
 log = logging.getLogger("spe.disk")
 PAUSE = 1.0  # seconds between two tries
 LAST_TRIES = 3.0  # seconds from the second Ctrl-C until unstored data is given up
-PROBE = (
-    64 * 1024
-)  # bytes written to see whether there is room; one byte may fit a full disk's last block
+# Bytes written to see whether there is room: one byte may fit the last block of a full disk.
+PROBE = 64 * 1024
 # Bytes: SQLite writes in pieces no larger than this, and so stops that far below a limit.
 SLACK = 64 * 1024
 
@@ -82,7 +81,7 @@ class FullDisk:
     """
 
     def __init__(self) -> None:
-        self.complain: Callable[[str], None] = Nagging(log).say
+        self.complain: Callable[[str], None] = RateLimitedLog(log).say
         self._over: float | None = None  # monotonic time at which every wait ends
         self._last: OSError | None = None  # the latest reason for a wait
         self._sets: set[int] = set()  # sets whose result arrived and was not stored

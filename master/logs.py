@@ -9,8 +9,11 @@ from collections.abc import Callable
 PAUSE = 60.0  # seconds between two equal complaints
 
 
-class Nagging:
-    """Rate limit for one log: a complaint is written at once, the same one again after a minute."""
+class RateLimitedLog:
+    """A log with a rate limit: a complaint is written at once, and again only after a minute.
+
+    Lives as long as its owner; each has its own memory of what was written.
+    """
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log

@@ -76,9 +76,8 @@ class Examined:
     """Reports on all hosts of one `spe doctor`, in the order of the hosts."""
 
     reports: list[HostReport] = field(default_factory=list)
-    homes: list[list[str]] = field(
-        default_factory=list
-    )  # names of hosts that share one, number 1 first
+    # Names of hosts that share a home, number 1 first.
+    homes: list[list[str]] = field(default_factory=list)
 
 
 def judge(sightings: Sequence[Sighting], needs: Needs) -> Examined:

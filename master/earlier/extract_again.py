@@ -2,7 +2,8 @@
 
 The work goes chunk by chunk: read, judge, move files, then write one transaction. A crash in
 between leaves files that nothing refers to, and sets that are still outdated: the next `spe run` or
-`spe collect` goes on with them. extraction.py decides what becomes of a set.
+`spe collect` goes on with them. results/renewal.py decides what becomes of a
+set.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ..results.extract import Part
 from ..results.extraction import Evidence, Renewal, canonical
 from ..results.judge import Judgement, judge_again, needs_process
 from ..results.kept_files import put_under, sync_folder
-from ..results.renewal import Review, renewal, review
+from ..results.renewal import renewal
+from ..results.review import Review, review
 from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader

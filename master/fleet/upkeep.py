@@ -232,9 +232,8 @@ class Upkeep:
         """
         if self._task is None or self.has_been_up or self.is_given_up:
             return False
-        if (
-            self.fault is None and self._life and self._life.is_up
-        ):  # a short sweep may be over before `_until_up` looks again
+        is_up = self._life is not None and self._life.is_up  # a short sweep may be over before `_until_up` looks again
+        if is_up and self.fault is None:
             return False
         if not self.host.is_here:
             self._task.cancel()

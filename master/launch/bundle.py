@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import zipfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import zipfile
 
 PACKAGE = "spe_client"
 INSTALLED = "installed.py"  # starts the installed client: of no use in the one file
@@ -22,15 +25,16 @@ SHEBANG = b"#!/usr/bin/env python3\n"
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
-REMARK = re.compile(
-    rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE
-)  # behind code; kept when a quote is in it, which may belong to a text
+# A comment behind code; kept when a quote is in it, which may belong to a text.
+REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 
 
 @cache
 def client_pyz() -> bytes:
     """Return the client program, as it is copied to hosts and answered to `GET /client`."""
+    import zipfile  # late: a run that works on its own machine alone packs nothing
+
     target = io.BytesIO()
     target.write(SHEBANG)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -99,7 +103,9 @@ def _folder() -> Path:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, DATE)
+    from zipfile import ZipInfo
+
+    entry = ZipInfo(name, DATE)
     entry.external_attr = 0o644 << 16
     entry.create_system = 3  # "made on Unix", wherever it was made
     return entry

@@ -11,5 +11,6 @@
     numerals     The spelling of numbers
     refusal      The refusal of a result: its bytes do not give the value that spe.yaml asks for
     renewal      Decide what becomes of a stored set under the `results` of today
+    review       Compare a stored set with the `results` of today
     table_files  The files that a sweep leaves
 """

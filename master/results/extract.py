@@ -22,9 +22,8 @@ from .numerals import read
 from .refusal import Refused as Refused
 from .refusal import shown
 
-HEAD = (
-    64 * 1024
-)  # bytes of the source: the most in a cell of text, and what the database keeps inline
+# Bytes of the source: the most in a cell of text, and what the database keeps inline.
+HEAD = 64 * 1024
 JSON_CELL = 1_000_000  # bytes in a cell of JSON: half a document is none, so it is refused, not cut
 SEARCHED = 64 * 1024 * 1024  # the largest result that json, path or regex read, all of it in memory
 CHUNK = 1024 * 1024

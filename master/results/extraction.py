@@ -2,7 +2,7 @@
 
 A set whose outputs were made by another `results` is judged again: from its evidence (all bytes that
 are stored of what its program wrote, by their source) come new outputs, and what stays kept for a
-later `results`. A cell stays empty when its bytes were not stored. renewal.py decides that, pure;
+later `results`. A cell stays empty when its bytes were not stored. review.py and renewal.py decide that, pure;
 extract_again.py reads, judges, moves the files and writes.
 """
 
@@ -40,9 +40,8 @@ class StoredSet:
     state: TaskState
     ticket: int
     accepted: bool  # False: a hook could not judge the result, and the set counts as failed
-    spec: (
-        int | None
-    )  # row of `specs` that its outputs were made by; None: before there were such rows
+    # Row of `specs` that its outputs were made by; None: before there were such rows.
+    spec: int | None
     reason: str | None
     outputs: Mapping[str, Output]
     kept: Mapping[str, Evidence]

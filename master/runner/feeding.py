@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
 from ..model import TaskState
+from ..startup import short_turns
 from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
@@ -56,7 +55,7 @@ class Feeding:
     async def _store_sets(self) -> None:
         sets = self._new_sets()
         size = FIRST_CHUNK
-        with _short_turns():
+        with short_turns():
             while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
                 await self.desk.store.add_sets(chunk)
                 size = CHUNK
@@ -119,14 +118,3 @@ class Feeding:
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()
-
-
-@contextlib.contextmanager
-def _short_turns() -> Iterator[None]:
-    """While a thread of ours computes without a pause, who answers clients gets its turn ten times sooner."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

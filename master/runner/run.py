@@ -47,7 +47,7 @@ from ..session.session import Lock, Session
 from ..state.blockers import Standing
 from ..state.document import Picture
 from ..state.progress import Progress
-from ..store.reader import Statistics
+from ..store.statistics import Statistics
 from ..store.store import Store
 from ..sweep.program_change import ProgramChange, keep_programs, snapshot
 from ..sweep.sweep import Sweep, run_folder
@@ -166,8 +166,7 @@ class Run:
         dispatch = await self._dispatch(store, decision)
         judges = Judges(self.sweep.results, self.sweep.validate, hooks, await outdated(store, self.sweep.results))
         desk = Desk(self._brief(worker), dispatch, store, judges, self.folder, self.progress.warn)
-        client = bundle.client_pyz()
-        server = Server(Door(desk, session.secrets.session, worker, client, incoming).application())
+        server = Server(Door(desk, session.secrets.session, worker, bundle.client_pyz, incoming).application())
         page = Page(desk, self.folder, session.secrets, self.sweep.name)
         await self._restore_acts(page.acts, store, session.resumed)
         keeping = Safekeeping(
@@ -184,7 +183,7 @@ class Run:
             await page.start(self.sweep.config.listen_page, session)
             session.announce(address.url(server.port), page.url, fingerprint)
             offer = Offer(
-                server.port, address.bind, address.tls, fingerprint, session.secrets.session, client,
+                server.port, address.bind, address.tls, fingerprint, session.secrets.session, bundle.client_pyz,
                 keep_client=not self.sweep.config.delete_client,
             )  # fmt: skip
             outcome = await self._serve(desk, hooks, offer, address, page, decision, keeping, interrupts)

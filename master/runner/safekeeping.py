@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..desk.desk import Desk
 from ..errors import BusyError, SpeError
-from ..logs import Nagging
+from ..logs import RateLimitedLog
 from ..session.anchors import DELETED, Anchor
 from ..session.detached import LOG
 from ..session.run_folder import DATABASE, FILES, RunFolder
@@ -50,7 +50,7 @@ class Safekeeping:
         self._with_folder = False  # sweep.db was removed with its folder
         self._to_look_through = False  # the sets, for those that have lost their files
         self._told: set[str] = set()
-        self._nagging = Nagging(log)
+        self._nagging = RateLimitedLog(log)
         self._looking = asyncio.Lock()
 
     async def watch(self) -> None:
