@@ -1,4 +1,4 @@
-"""Words and numbers for people: sizes, durations, rates, counts of things, and text from outside made harmless."""
+"""Words and numbers for people: sizes, durations, rates, counts, and foreign text made harmless."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-NAMED = 10  # numbers in one message
+NAMED = 10  # numbers in one message: more than a line of a terminal is not read
 
 
 def rate(per_second: float) -> str:

@@ -17,8 +17,8 @@ from .run import make_options, run_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..doctor.diagnosis import Examined, Report
-    from ..doctor.reach import Door
+    from ..doctor.diagnosis import Examined, HostReport
+    from ..doctor.reach import NonceServer
     from ..launch.offer import Offer
     from ..model import Host
     from ..runner.run import RunOptions
@@ -103,14 +103,15 @@ async def _look(
     """Open a port where the master would listen, and look at all hosts at once."""
     import tempfile
 
-    from ..doctor.diagnosis import Needs, judge
+    from ..doctor.diagnosis import judge
     from ..doctor.examine import examine
-    from ..doctor.reach import Door
+    from ..doctor.reach import NonceServer
     from ..doctor.script import Questions
+    from ..doctor.sighting import Needs
     from ..launch.offer import Options
 
     bind, port = _address(sweep, hosts)
-    async with Door(bind, port) as door:
+    async with NonceServer(bind, port) as door:
         # Often a run of this sweep goes on, which is no fault.
         if door.taken and not quiet:
             click.echo(f"warning: port {port} is in use now, so another one was tried", err=True)
@@ -144,7 +145,7 @@ def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, in
     return address.bind, address.port
 
 
-def _offer(door: Door, bind: str | None) -> Offer:
+def _offer(door: NonceServer, bind: str | None) -> Offer:
     """Return what clients would be offered, as far as a look at a host needs it."""
     from ..launch import bundle
     from ..launch.offer import Offer
@@ -184,8 +185,7 @@ def text(examined: Examined, quiet: bool = False) -> str:
     return out
 
 
-def _row(report: Report) -> list[object]:
-
+def _row(report: HostReport) -> list[object]:
     said = report.record()
     row = []
     for key in COLUMNS:

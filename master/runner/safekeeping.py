@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..desk.desk import Desk
 from ..errors import BusyError, SpeError
-from ..logs import Nagging
+from ..logs import RateLimitedLog
 from ..session.anchors import Anchor
 from ..session.lock import Lock
 from ..session.run_folder import DATABASE, FILES, RunFolder
@@ -59,7 +59,7 @@ class Safekeeping:
         self._with_folder = False  # sweep.db was removed together with its folder
         self._to_look_through = False  # all sets are to be looked through for lost files
         self._told: set[str] = set()  # sentences that were shown
-        self._nagging = Nagging(log)
+        self._nagging = RateLimitedLog(log)
         self._looking = asyncio.Lock()
 
     async def watch(self) -> None:

@@ -13,7 +13,7 @@ from ..disk_errors import reason
 from ..dispatch.black_holes import Trust
 from ..dispatch.dispatch import Dispatch
 from ..errors import HostBenched, LaunchError
-from ..logs import Nagging
+from ..logs import RateLimitedLog
 from ..session.run_folder import Folder, anchor_of, private_write
 from .why import FILE
 
@@ -30,7 +30,7 @@ class BlockersFile:
         """`folder` is runs/<name>/."""
         self._path = anchor_of(folder) / FILE
         self._written: dict[str, str] | None = None
-        self._nagging = Nagging(log)
+        self._nagging = RateLimitedLog(log)
 
     def note(self, dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> None:
         """Write down what keeps hosts from getting work now.
