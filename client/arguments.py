@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Optional
 
 from . import VERSION, exits
 from .machine import facts
-from .wire.connection import Address, parse_address
+from .wire.connection import MasterAddress, parse_address
 
 EPILOG = """The session ID is read from the first line of standard input, or from SPE_SESSION; never from the
 command line, where other users of the machine could read it. Example:
@@ -17,10 +17,10 @@ Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 mas
 10 all users may write into the workdir or above it, 128+N ended by signal N."""
 
 
-class Options(NamedTuple):
+class ClientOptions(NamedTuple):
     """What the command line says, with its defaults filled in."""
 
-    address: Address
+    address: MasterAddress
     host: str
     slots: int
     workdir: str
@@ -30,7 +30,7 @@ class Options(NamedTuple):
     trusted: bool
 
 
-def parse(argv: Optional[List[str]] = None) -> Options:
+def parse(argv: Optional[List[str]] = None) -> ClientOptions:
     """The options; wrong usage ends with exit code 2 and a line that says what is wrong."""
     given = _parser().parse_args(argv)
     url = sys.stdin.readline() if given.master == "-" else given.master
@@ -38,7 +38,7 @@ def parse(argv: Optional[List[str]] = None) -> Options:
         address = parse_address(url, given.fingerprint)
     except ValueError as fault:
         raise exits.Ending(exits.USAGE, str(fault))
-    return Options(
+    return ClientOptions(
         address=address,
         host=given.host or facts.host_name(),
         slots=given.slots or facts.cores(),

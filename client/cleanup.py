@@ -8,7 +8,7 @@ from . import log
 from .host import folders
 from .host.anchor import words
 from .host.cache import Worker
-from .host.own_folder import Base
+from .host.own_folder import OwnFolder
 from .machine.bounded import HOME_TIME, within
 from .wire.goodbye import say_bye
 from .wire.master import Master
@@ -17,7 +17,7 @@ _archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archiv
 ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory
 
 
-def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
+def clean_up(master: Master, base: OwnFolder, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
     """Leave the host as it was, whatever step fails. The master hears of it last, and nothing when the home hangs.
 
     `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
@@ -30,7 +30,7 @@ def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optiona
         say_bye(master, base.left, killed)
 
 
-def _leave_home(config: Dict[str, str], worker: Optional[Worker], base: Base) -> None:
+def _leave_home(config: Dict[str, str], worker: Optional[Worker], base: OwnFolder) -> None:
     if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
     if is_yes(config, "DeleteClient") and own_file():

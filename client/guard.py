@@ -12,18 +12,18 @@ from typing import Any, Callable
 
 from . import exits, log
 from .host import passed_folders
-from .host.own_folder import Base
+from .host.own_folder import OwnFolder
 from .machine import process_tree
 from .machine.bounded import HOME_TIME, within
 from .machine.out_of_memory import go_first, why_killed
-from .wire.lease import Moment
+from .wire.lease import SharedTime
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
 
 
 def guarded(
-    work: Callable[[], int], base: Base, last_words: Callable[[], Callable[[], None]], host_ends: Moment
+    work: Callable[[], int], base: OwnFolder, last_words: Callable[[], Callable[[], None]], host_ends: SharedTime
 ) -> int:
     """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up.
 
@@ -40,7 +40,7 @@ def guarded(
     client = os.fork()
     if not client:
         ours.close()
-        base.made = lambda: passed_folders.send(theirs, base.name, (base.above, base.folder))
+        base.when_made(lambda name, above, folder: passed_folders.send(theirs, name, (above, folder)))
         os._exit(_work(work))
     theirs.close()
     for number in SIGNALS:
@@ -48,27 +48,27 @@ def guarded(
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     status = _wait_for(client)
     _end_all()
-    if os.WIFEXITED(status):
-        code = os.WEXITSTATUS(status)
-    else:
-        code, killed_by = exits.OTHER, os.WTERMSIG(status)
-        log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
-    _inherit(base, ours)
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else _killed(os.WTERMSIG(status))
+    made = passed_folders.received(ours)
+    if made is not None:
+        base.take_over(*made)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
-        say = last_words()
-        if within(HOME_TIME, base.pay):
-            base.remove()
-            say()
-        else:
-            base.remove_what_is_here()
+        _clear_up(base, last_words())
     return code
 
 
-def _inherit(base: Base, sock: socket.socket) -> None:
-    """Take over the folders that the client had opened."""
-    found = passed_folders.received(sock)
-    if found is not None:
-        base.name, (base.above, base.folder) = found
+def _killed(number: int) -> int:
+    log.say("the client was killed by signal %d%s; cleared up after it" % (number, why_killed(-number)))
+    return exits.OTHER
+
+
+def _clear_up(base: OwnFolder, say: Callable[[], None]) -> None:
+    """Remove what a client left that was killed, then say its last words; say nothing when the home hangs."""
+    if within(HOME_TIME, base.pay):
+        base.remove()
+        say()
+    else:
+        base.remove_what_is_here()
 
 
 def _work(work: Callable[[], int]) -> int:

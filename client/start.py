@@ -6,29 +6,34 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, exits, guard, log
-from .arguments import Options
+from .arguments import ClientOptions
 from .cleanup import clean_up, is_yes, own_file
 from .detach import Ready, detached
 from .host import anchor
 from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
-from .host.own_folder import AlreadyRuns, Base
+from .host.own_folder import AlreadyRuns, OwnFolder
 from .host.writers import NOBODY, Others
+from .loop.asking import Asker
+from .loop.attempts import Attempts
 from .loop.hands import Hands
+from .loop.inbox import Inbox
 from .loop.loop import Loop
-from .loop.orders import Orders
-from .loop.prefetch import Pace
-from .loop.renewal import Renewal
+from .loop.orders import ReceivedOrders
+from .loop.pinging import LongPoller, Pinger
+from .loop.prefetch import Demand, Prefetch
+from .loop.renewal import OriginalRenewal
 from .loop.sending import Senders
-from .loop.threads import Asker, Pinger
+from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
+from .machine.load import Load
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
 from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
-from .wire.lease import Moment, Trust
+from .wire.lease import Lease, SharedTime
 from .wire.master import FIRST_CONNECT, Line, Master, Query
 
 THREADS = (
@@ -49,7 +54,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     except exits.Ending as ending:
         log.say(ending.text)
         return ending.code
-    base = Base(options.workdir, session, options.host, options.trusted)
+    base = OwnFolder(options.workdir, session, options.host, options.trusted)
     client = Client(options, session, base)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if os.environ.get("XDG_CACHE_HOME"):
@@ -62,14 +67,14 @@ def main(argv: Optional[List[str]] = None) -> int:
 class Client:
     """One client, in the process that works."""
 
-    def __init__(self, options: Options, session: str, base: Base) -> None:
+    def __init__(self, options: ClientOptions, session: str, base: OwnFolder) -> None:
         self.options, self.session, self.base = options, session, base
         self.began_in = "/"  # where the setup runs
         self.master = Master(options.address, session, base.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
         self.original: Optional[Original] = None  # the worker's
-        self.host_ends = Moment(0.0)  # not 0 once a signal has told that the host ends; guard and client share it
+        self.host_ends = SharedTime(0.0)  # not 0 once a signal has told that the host ends; guard and client share it
 
     def guarded(self, ready: Ready) -> int:
         """Work, in a process below a guard."""
@@ -162,24 +167,47 @@ class Client:
             self.base.owe(path)
 
     def _loop(self, environment: Dict[str, str]) -> exits.Ending:
+        """Fork the hands, make what the loop and its threads share, and work."""
         cores = max(1, int(_number(self.config, "Cores", 1)))
-        slots = max(1, self.options.slots // cores)
-        worker, together = self.worker.name if self.worker else "", is_yes(self.config, "Batch")
-        every, most = _number(self.config, "Ping", 0), int(_number(self.config, "MaxResult", 0))
-        pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
-        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
-        trust = Trust(every)
+        slots, every = max(1, self.options.slots // cores), _number(self.config, "Ping", 0)
+        lease, settings = Lease(every), self._task_settings(environment)
         keep_files_to_ourselves()
-        settings = Settings(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
-        hands = Hands(slots, settings, trust)
-        tickets = Tickets(self.master, anchor.HERE, worker, slots, pace, trust)
-        tickets.load.cores, tickets.holds = cores, self.config.get("Control", "hold") == "hold"
-        orders = Orders(tickets, hands, self.config.get("Ask", "").split())
-        renewal = Renewal(tickets, hands, self.worker, self.original, "files")
-        loop = Loop(tickets, hands, orders, renewal, self.host_ends)
+        hands = Hands(slots, settings, lease)  # before there is any thread: each hand is a fork of this process
+        shared = self._shared(slots, cores, every, lease)
+        orders = ReceivedOrders(shared, hands, self.config.get("Ask", "").split())
+        renewal = OriginalRenewal(shared, hands, self.worker, self.original, "files")
+        attempts = Attempts(shared, hands, renewal, Senders(shared, settings), self.host_ends)
+        loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
         log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        asker = Asker(tickets, renewal, orders.fetch)
-        return loop.run(asker, Senders(tickets, settings), Pinger(tickets, every))
+        asker = Asker(shared, renewal, orders.fetch)
+        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)])
+
+    def _task_settings(self, environment: Dict[str, str]) -> Settings:
+        return Settings(
+            base=anchor.HERE,
+            environment={os.fsencode(name): os.fsencode(value) for name, value in environment.items()},
+            worker=self.original,
+            together=is_yes(self.config, "Batch"),
+            max_result=int(_number(self.config, "MaxResult", 0)),
+            lists_files=is_yes(self.config, "Files"),
+        )
+
+    def _shared(self, slots: int, cores: int, every: float, lease: Lease) -> Shared:
+        # A client that holds no ping open cannot be called for what waits here, so it fetches nothing ahead.
+        may_prefetch = is_yes(self.config, "Batch") and every > 0
+        demand = Demand(slots)
+        return Shared(
+            master=self.master,
+            inbox=Inbox(),
+            tickets=Tickets(demand, lease),
+            demand=demand,
+            prefetch=Prefetch(slots if may_prefetch else 0),
+            lease=lease,
+            load=Load(cores=cores),
+            base=anchor.HERE,
+            worker_name=self.worker.name if self.worker else "",
+            may_hold=self.config.get("Control", "hold") == "hold",
+        )
 
 
 def _told(ready: Ready, ending: exits.Ending) -> int:
@@ -189,7 +217,7 @@ def _told(ready: Ready, ending: exits.Ending) -> int:
     return ending.code
 
 
-def register(line: Line, options: Options, others: Others = NOBODY) -> Dict[str, str]:
+def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
     """GET /config. One try: who started us wants to know at once. `others`: who else may write in the workdir."""
     query: Query = [("platform", facts.platform_name()), ("host", options.host), ("slots", options.slots), ("pings", 1)]
     query.append(("cores", facts.cores()))

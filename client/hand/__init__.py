@@ -2,9 +2,10 @@
 
     channel     Messages between the client and its hands, over a pair of sockets
     children    Waiting for programs, and for what they left behind
-    hand        A HAND: the process that starts programs, waits for them and ends them
+    hand        What a hand does: the steps of its loop and the orders of its client
     held_back   Reports that are held back for a moment after their program's end, while its slot already works on
+    process     THE HAND'S LOOP: the process that starts programs, waits for them and ends them
     task_files  The files of a hand's tasks
     timeouts    The times of running programs
-    wakeup      How a loop is woken: by signals, by other processes, and by other threads that post what it is to do
+    wakeup      How a loop is woken: by signals, by other processes, and by other threads
 """

@@ -14,11 +14,11 @@ _SIZE = struct.Struct("=I")
 _PART = 1 << 18  # bytes read at once
 
 
-class Gone(Exception):
+class ChannelClosed(Exception):
     """The other end is no more."""
 
 
-class Post:
+class Channel:
     """One end. `unsent`: what the other end had no room for yet."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -41,7 +41,7 @@ class Post:
         self.flush()
 
     def flush(self) -> None:
-        """Send what there is room for. To an end that is gone nothing can be said: `heard` tells that it is."""
+        """Send what there is room for. To an end that is gone nothing can be said: `receive` tells that it is."""
         try:
             while self.unsent:
                 del self.unsent[: self._sock.send(self.unsent)]
@@ -56,16 +56,16 @@ class Post:
             select.select([], [self._sock], [])
             self.flush()
 
-    def heard(self) -> List[Message]:
-        """What has come since; raises Gone when nothing can come any more."""
+    def receive(self) -> List[Message]:
+        """What has come since; raises ChannelClosed when nothing can come any more."""
         try:
             part = self._sock.recv(_PART)
         except BlockingIOError:
             return []
         except OSError:
-            raise Gone()
+            raise ChannelClosed()
         if not part:
-            raise Gone()
+            raise ChannelClosed()
         self._came += part
         return self._whole()
 

@@ -32,7 +32,7 @@ def hold_time(attempt: Attempt) -> float:
     return min(LONGEST, SHARE * float(attempt.usage["wall"]))
 
 
-class Reports:
+class HeldReports:
     """Attempts that have ended and that the client has not been told of, each with the time at which it may be."""
 
     def __init__(self) -> None:

@@ -5,13 +5,13 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from ..host.originals import Changed, Original
 from ..task.attempt import LOST, Attempt, CannotRun
 from ..task.directory import prepare
-from ..task.place import Places
+from ..task.place import FreePlaces
 
 
 class TaskFiles:
     """Lives as long as its hand. It tells the client of each changed original, and the client renews that."""
 
-    def __init__(self, worker: Optional[Original], places: Places, say: Callable[[str, Any], None]) -> None:
+    def __init__(self, worker: Optional[Original], places: FreePlaces, say: Callable[[str, Any], None]) -> None:
         """`say` sends a message to the client."""
         self._worker, self._places, self._say = worker, places, say
 

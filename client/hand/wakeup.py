@@ -3,22 +3,19 @@
 import os
 import select
 import signal
-from collections import deque
-from typing import Any, Callable, Deque, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence
 
 from ..machine import process_tree
-from .channel import Post
+from .channel import Channel
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals by which a client, or its whole host, is ended
 CHILD = int(signal.SIGCHLD)
-Posted = Tuple[str, Any]  # a name, and what it is about
 
 
-class Mail:
+class WakeupPipe:
     """The wake-up pipe of a loop, the signals that ring it, and the messages that other threads have posted."""
 
     def __init__(self) -> None:
-        self._posted: Deque[Posted] = deque()
         bell, self._ring = os.pipe()
         os.set_blocking(self._ring, False)
         os.set_blocking(bell, False)
@@ -41,30 +38,29 @@ class Mail:
         self._told_to_end = told_to_end
         self._signals = process_tree.file_of_signals([signal.SIGCHLD, *ENDS])
 
-    def post(self, name: str, argument: Any) -> None:
-        """From any thread: the loop is to hear of this."""
-        self._posted.append((name, argument))
+    def ring(self) -> None:
+        """Wake the loop. For any thread, and for signal handlers."""
         try:
             os.write(self._ring, b"\0")
         except BlockingIOError:  # full: the bell rings already
             return
 
-    def wait(self, patience: Optional[float], posts: Sequence[Post] = ()) -> List[Post]:
+    def wait(self, patience: Optional[float], channels: Sequence[Channel] = ()) -> List[Channel]:
         """Until the bell rings, or one of these can be read (or has room for what it could not send), or so long.
 
         Those that can be read.
         """
-        ends: List[Any] = [*self._bells, *self._signals, *posts]
-        found = select.select(ends, [post for post in posts if post.unsent], [], patience)
+        ends: List[Any] = [*self._bells, *self._signals, *channels]
+        found = select.select(ends, [one for one in channels if one.unsent], [], patience)
         for bell in self._bells:
             if bell in found[0]:
                 os.read(bell, 4096)
         for file in self._signals:
             if file in found[0]:
                 self._hear_signals_of(file)
-        for post in found[1]:
-            post.flush()
-        return [post for post in posts if post in found[0]]
+        for channel in found[1]:
+            channel.flush()
+        return [one for one in channels if one in found[0]]
 
     def _hear_signals_of(self, file: int) -> None:
         content = os.read(file, 4096)
@@ -73,8 +69,3 @@ class Mail:
         for number, sender in process_tree.signals_in(content):
             if number != signal.SIGCHLD:
                 self._told_to_end(number, sender)
-
-    def posted(self) -> Iterator[Posted]:
-        """Yield what was posted."""
-        while self._posted:
-            yield self._posted.popleft()

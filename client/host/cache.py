@@ -186,7 +186,7 @@ def _read(path: str, sums: List[Any]) -> List[Any]:
     return sums
 
 
-class Files:
+class InputCache:
     """Input files that many tasks share: each is fetched once and kept for the session, within a limit.
 
     Two threads use it: the one that asks for tasks, and one that fetches a changed file again.

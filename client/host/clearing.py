@@ -13,7 +13,7 @@ from .. import log
 from ..machine import facts, process_tree
 from . import anchor, folders
 from .holding import LOCK, NotOurs, content, holder, is_held, opened, write
-from .removal import Left, empty
+from .removal import Unremoved, empty
 
 OWED = "owed"
 ASIDE = re.compile(r"(\.dead-\w+)+$")
@@ -71,7 +71,7 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
 
 def remove(above: int, place: str, name: str, folder: int) -> str:
     """Remove a folder with all in it. Return what stays in one line, "" for nothing."""
-    left = Left(os.path.join(place, _name_now(above, name, folder) or name))
+    left = Unremoved(os.path.join(place, _name_now(above, name, folder) or name))
     try:
         empty(folder, left, kept=(LOCK,))  # to the last it says whose it was, or nobody would clear the rest
         if not left.count:
@@ -96,7 +96,7 @@ def _let_go(folder: int) -> None:
 
 def empty_but(folder: int, path: str, kept: Sequence[str]) -> None:
     """Remove what is in a folder but some of it; what else stays is one line in the log."""
-    left = Left(path)
+    left = Unremoved(path)
     try:
         empty(folder, left, kept)
     except OSError as fault:

@@ -8,7 +8,7 @@ from typing import Callable, Iterator, Optional
 
 from .. import exits, log
 from ..machine import facts
-from ..wire.connection import Address, parse_address
+from ..wire.connection import MasterAddress, parse_address
 from . import anchor, clearing, folders, writers
 from .clearing import OWED
 from .holding import LOCK, NotOurs, content, hold, holder, is_held, opened, write
@@ -26,7 +26,7 @@ class AlreadyRuns(Exception):
     """A living client has this folder, which is open now."""
 
 
-class Base:
+class OwnFolder:
     """`<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client.
 
     `above` and `folder` are the workdir and the folder, open. `others`: who else may write where it lies.
@@ -39,7 +39,15 @@ class Base:
         self.above = self.folder = self._held = -1
         self.others = writers.NOBODY
         self.left = ""  # what stayed when it was removed
-        self.made: Callable[[], None] = lambda: None  # called when the folder is made
+        self._tell_made: Callable[[str, int, int], None] = lambda name, above, folder: None
+
+    def when_made(self, tell: Callable[[str, int, int], None]) -> None:
+        """Have `tell` called with name, open workdir and open folder as soon as the folder is made."""
+        self._tell_made = tell
+
+    def take_over(self, name: str, above: int, folder: int) -> None:
+        """Use what another process, the client, has opened."""
+        self.name, self.above, self.folder = name, above, folder
 
     @property
     def path(self) -> str:
@@ -102,7 +110,7 @@ class Base:
         if folder is None:
             raise FileNotFoundError(2, "somebody removes what is made there")
         self.name, self.folder = name, folder
-        self.made()
+        self._tell_made(name, self.above, folder)
         try:
             self._held = hold(folder)
         except OSError:
@@ -126,13 +134,13 @@ class Base:
         """Return what the master calls the client of this folder; "" when that is not known."""
         return content(self.folder, ID).strip()
 
-    def hand_over(self, address: Address) -> None:
+    def hand_over(self, address: MasterAddress) -> None:
         """Tell the living client where the master is now."""
         temporary = "%s.%d" % (ADDRESS, os.getpid())
         write(self.folder, temporary, "%s\n%s\n" % (address.url, address.fingerprint))
         os.rename(temporary, ADDRESS, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
-    def reread(self) -> Optional[Address]:
+    def reread(self) -> Optional[MasterAddress]:
         """Return the address that was handed over, if any."""
         lines = content(self.folder, ADDRESS).split("\n") + [""]
         try:

@@ -5,7 +5,7 @@ The guard is the client's parent and has none of what the client opens; by name 
 
 import array
 import socket
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 _NUMBERS = array.array("i", [0, 0])
 _SPACE = socket.CMSG_SPACE(_NUMBERS.itemsize * len(_NUMBERS))
@@ -17,7 +17,7 @@ def send(sock: socket.socket, name: str, folders: Tuple[int, int]) -> None:
                  [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", folders))])  # fmt: skip
 
 
-def received(sock: socket.socket) -> Optional[Tuple[str, List[int]]]:
+def received(sock: socket.socket) -> Optional[Tuple[str, int, int]]:
     """Return the name and the two open folders that were sent; None when nothing was."""
     sock.setblocking(False)
     try:
@@ -27,4 +27,6 @@ def received(sock: socket.socket) -> Optional[Tuple[str, List[int]]]:
     numbers = array.array("i")
     for _, _, data in more:
         numbers.frombytes(data[: _NUMBERS.itemsize * len(_NUMBERS)])
-    return (name.decode("utf-8", "surrogateescape"), numbers.tolist()) if len(numbers) == 2 else None
+    if len(numbers) != 2:
+        return None
+    return name.decode("utf-8", "surrogateescape"), numbers[0], numbers[1]

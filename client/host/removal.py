@@ -17,7 +17,7 @@ MOST_TIMES = 1000  # beginnings anew beside somebody else who removes the same
 Level = Tuple[os.stat_result, str, List[str], int]
 
 
-class Left:
+class Unremoved:
     """A count of the files of one tree that could not be removed, and the first of them in words."""
 
     def __init__(self, top: str) -> None:
@@ -40,7 +40,7 @@ class Left:
 def remove_tree(path: str) -> str:
     """Remove a folder, or a file, with all in it. Return what stays in one line, "" for nothing."""
     head, name = os.path.split(path)
-    left = Left(shown(path))
+    left = Unremoved(shown(path))
     try:
         above = os.open(head or ".", os.O_RDONLY)
         try:
@@ -54,7 +54,7 @@ def remove_tree(path: str) -> str:
     return str(left)
 
 
-def _remove(above: int, name: str, left: Left) -> None:
+def _remove(above: int, name: str, left: Unremoved) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
         return os.unlink(name, dir_fd=above)
     folder = _entered(above, name)
@@ -65,7 +65,7 @@ def _remove(above: int, name: str, left: Left) -> None:
     return None if left.count else os.rmdir(name, dir_fd=above)
 
 
-def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
+def empty(folder: int, left: Unremoved, kept: Sequence[str] = ()) -> None:
     """Remove all that is in an open folder, but what is `kept` at its top. `left` is told what stays.
 
     Raises OSError when there is no way back up from a folder.
@@ -78,7 +78,7 @@ def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
     return _empty(folder, left, kept)
 
 
-def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
+def _empty(folder: int, left: Unremoved, kept: Sequence[str]) -> None:
     at, way = os.dup(folder), []  # type: Tuple[int, List[Level]]
     try:
         below = _without_files(at, way, left, kept)
@@ -102,7 +102,7 @@ def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
         os.close(at)
 
 
-def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
+def _above(at: int, way: List[Level], left: Unremoved) -> Tuple[int, List[str]]:
     """Go up and remove the folder that we come from. Return the one above, and what is to be done there."""
     above = os.open("..", SAME_FOLDER, dir_fd=at)
     os.close(at)
@@ -137,7 +137,7 @@ def _entered(above: int, name: str) -> int:
     return folder
 
 
-def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str] = ()) -> List[str]:
+def _without_files(folder: int, way: List[Level], left: Unremoved, kept: Sequence[str] = ()) -> List[str]:
     """Remove the files of one folder. Return the names of the folders in it."""
     found: List[str] = []
     device = os.fstat(folder).st_dev

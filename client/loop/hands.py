@@ -6,13 +6,13 @@ import socket
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..hand.channel import Gone, Message, Post
-from ..hand.hand import STOP_TIME, work
+from ..hand.channel import Channel, ChannelClosed, Message
+from ..hand.process import STOP_TIME, work
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..task.attempt import Attempt
 from ..task.settings import Settings
-from ..wire.lease import Trust
+from ..wire.lease import Lease
 
 MOST = 4  # each is good for some two thousand programs a second
 END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
@@ -22,11 +22,11 @@ LONGEST_LOOK = 2.5  # seconds between two looks that may count as silence
 STOPPED_SILENCE, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
 
 
-class _One:
+class HandProcess:
     """A hand as the client sees it."""
 
-    def __init__(self, pid: int, post: Post, slots: int) -> None:
-        self.pid, self.post, self.slots = pid, post, slots
+    def __init__(self, pid: int, channel: Channel, slots: int) -> None:
+        self.pid, self.channel, self.slots = pid, channel, slots
         self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
         self.given = 0  # how many these are
         self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
@@ -48,38 +48,38 @@ class _One:
 class Hands:
     """Made before there is any thread, as each is a fork of this process."""
 
-    def __init__(self, slots: int, settings: Settings, trust: Trust) -> None:
-        self._all: List[_One] = []
+    def __init__(self, slots: int, settings: Settings, lease: Lease) -> None:
+        self.processes: List[HandProcess] = []
         self._looked = self._asked = time.monotonic()
         count = min(MOST, slots)
         for first in range(1, count + 1):
-            self._all.append(self._start(list(range(first, slots + 1, count)), settings, trust))
+            self.processes.append(self._start(list(range(first, slots + 1, count)), settings, lease))
 
-    def _start(self, slots: List[int], settings: Settings, trust: Trust) -> _One:
+    def _start(self, slots: List[int], settings: Settings, lease: Lease) -> HandProcess:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid:
             theirs.close()
-            return _One(pid, Post(ours), len(slots))
+            return HandProcess(pid, Channel(ours), len(slots))
         ours.close()
-        for other in self._all:  # or it would not be heard that the client is gone
-            other.post.close()
-        work(slots, Post(theirs), settings, trust)
+        for other in self.processes:  # or it would not be heard that the client is gone
+            other.channel.close()
+        work(slots, Channel(theirs), settings, lease)
         os._exit(0)
 
     @property
-    def posts(self) -> List[Post]:
+    def channels(self) -> List[Channel]:
         """Where they are heard, those that live."""
-        return [one.post for one in self._all]
+        return [one.channel for one in self.processes]
 
     @property
     def pids(self) -> List[int]:
         """Below which the programs run."""
-        return [one.pid for one in self._all]
+        return [one.pid for one in self.processes]
 
     def feed(self, following: Callable[[], Optional[Attempt]], near: int) -> None:
         """Give out what follows, to who has the least: `near` tasks beyond each slot."""
-        given: List[Tuple[_One, List[Any]]] = [(one, []) for one in self._all]
+        given: List[Tuple[HandProcess, List[Any]]] = [(one, []) for one in self.processes]
         while given:
             one, batch = min(given, key=lambda pair: pair[0].given / pair[0].slots)
             attempt = following() if one.given < one.slots * (1 + near) else None
@@ -90,15 +90,15 @@ class Hands:
             batch.append(attempt.given())
         for one, batch in given:
             if batch:
-                one.post.send("begin", batch)
+                one.channel.send("begin", batch)
 
-    def heard(self) -> List[Message]:
+    def receive(self) -> List[Message]:
         """What they have said; of one that is gone, that it is."""
         found: List[Message] = []
-        for one in list(self._all):
+        for one in list(self.processes):
             try:
-                messages = one.post.heard()
-            except Gone:
+                messages = one.channel.receive()
+            except ChannelClosed:
                 messages = [("killed", self._bury(one))]
             if messages:
                 one.asked = one.silent = 0.0
@@ -110,38 +110,38 @@ class Hands:
 
     def is_uneven(self) -> bool:
         """Whether one has a free slot while tasks wait for another's."""
-        return any(one.given < one.slots for one in self._all) and self.are_waiting()
+        return any(one.given < one.slots for one in self.processes) and self.are_waiting()
 
     def are_waiting(self) -> bool:
         """Whether one has more than it has slots for."""
-        return any(one.given > one.slots for one in self._all)
+        return any(one.given > one.slots for one in self.processes)
 
     def tell(self, name: str, argument: Any = None) -> int:
         """All of them; how many there are."""
-        for one in self._all:
-            one.post.send(name, argument)
-        return len(self._all)
+        for one in self.processes:
+            one.channel.send(name, argument)
+        return len(self.processes)
 
-    def look_after(self, now: float) -> None:
+    def kill_silent(self, now: float) -> None:
         """End hands that do not answer any more. Only time in which this process was awake counts."""
         if now - self._looked < LOOK_EVERY:
             return
         awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
-        for one in self._all:
+        for one in self.processes:
             if one.asked:
                 one.silent += awake
                 if one.is_dead():
                     process_tree.send(one.pid, signal.SIGKILL)
             elif one.tickets and now - self._asked >= ASK_EVERY:
                 one.asked = now
-                one.post.send("here")
+                one.channel.send("here")
         if now - self._asked >= ASK_EVERY:
             self._asked = now
 
-    def _bury(self, one: _One) -> Tuple[str, List[int]]:
+    def _bury(self, one: HandProcess) -> Tuple[str, List[int]]:
         """Why it is gone, and the tickets that it had begun."""
-        self._all.remove(one)
-        one.post.close()
+        self.processes.remove(one)
+        one.channel.close()
         status = os.waitpid(one.pid, 0)[1]
         begun = list(one.tickets)[: one.slots]
         if not os.WIFSIGNALED(status):
@@ -151,5 +151,5 @@ class Hands:
 
     def kill(self) -> None:
         """Those that have not ended."""
-        for one in self._all:
+        for one in self.processes:
             process_tree.send(one.pid, signal.SIGKILL)

@@ -8,24 +8,23 @@ changes a file again is found guilty, and fails.
 from typing import Any, List, Optional, Set, Tuple
 
 from .. import exits, log
-from ..host.cache import Files, Worker
+from ..host.cache import InputCache, Worker
 from ..host.originals import WORKER, Original
 from ..task.attempt import Attempt
 from ..wire.task_record import Task
 from .hands import Hands
-from .talker import Talker
-from .tickets import Tickets
+from .talker import Shared, Talker
 
 
-class Renewal:
+class OriginalRenewal:
     """Lives as long as the client, and knows its originals. Its methods run in the loop's thread but for is_suspect."""
 
     def __init__(
-        self, tickets: Tickets, hands: Hands, worker: Optional[Worker], original: Optional[Original], folder: str
+        self, shared: Shared, hands: Hands, worker: Optional[Worker], original: Optional[Original], folder: str
     ) -> None:
         """`original`: the worker's. `folder`: where those of inputs are kept."""
-        self.tickets, self.hands, self.worker, self.original = tickets, hands, worker, original
-        self.files = Files(folder, needed=self._needed)
+        self.shared, self.hands, self.worker, self.original = shared, hands, worker, original
+        self.files = InputCache(folder, needed=self._needed)
         self._under_way: Set[str] = set()  # keys of originals that are being fetched
         self._suspects: Set[str] = set()
         self._fault = ""  # why the latest one could not be fetched
@@ -72,15 +71,15 @@ class Renewal:
             self.hands.tell("worker", tuple(original))
 
     def _needed(self) -> Set[str]:
-        inputs = [two for one in list(self.tickets.held.values()) for two in one.task.inputs]
+        inputs = [two for one in list(self.shared.tickets.held.values()) for two in one.task.inputs]
         return {one.sha256 for one in inputs if one.sha256}
 
 
 class Fetcher(Talker):
     """Fetches one original again. A thread, as the one that asks for tasks may be held by the master for long."""
 
-    def __init__(self, renewal: Renewal, key: str) -> None:
-        super().__init__(renewal.tickets)
+    def __init__(self, renewal: OriginalRenewal, key: str) -> None:
+        super().__init__(renewal.shared)
         self._renewal, self._key = renewal, key
 
     def talk(self) -> None:
@@ -95,7 +94,7 @@ class Fetcher(Talker):
             fault = str(trouble)
             if self._key == WORKER:
                 raise exits.Ending(exits.WORKER, "the worker cannot be had again: %s" % fault)
-        self.tickets.tell("renewed", (self._key, original, fault))
+        self.inbox.tell("renewed", (self._key, original, fault))
         self.line.close()
 
 

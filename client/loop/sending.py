@@ -10,10 +10,9 @@ from typing import Deque, List
 
 from .. import log
 from ..task.attempt import SHORT, Attempt
+from ..task.delivery import deliver, deliver_together
 from ..task.settings import Settings
-from .delivery import deliver, deliver_together
-from .talker import Talker
-from .tickets import Tickets
+from .talker import Shared, Talker
 
 MOST_SINGLE = 8  # senders of large results
 MOST_TOGETHER, MOST_PARTS, MOST_BYTES = 500, 5000, 1 << 20  # attempts, parts, bytes of a batch
@@ -26,13 +25,13 @@ class NotWanted(Exception):
 class Senders:
     """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
 
-    def __init__(self, tickets: Tickets, settings: Settings) -> None:
-        self.tickets, self.settings = tickets, settings
+    def __init__(self, shared: Shared, settings: Settings) -> None:
+        self.settings, self._shared = settings, shared
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(tickets, self) if settings.together else None
+        self._batches = Batches(shared, self) if settings.together else None
         if self._batches:
             self._batches.start()
 
@@ -48,7 +47,7 @@ class Senders:
         with self._lock:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SINGLE:
-                self._one_more(Sender(self.tickets, self))
+                self._one_more(Sender(self._shared, self))
 
     def _one_more(self, sender: "Sender") -> None:
         try:
@@ -72,17 +71,16 @@ class Senders:
         """Nothing of them is needed here any more."""
         for attempt in attempts:
             attempt.clear()
-        self.tickets.release(attempts)
+        self._shared.tickets.release(attempts)
 
 
 class Sender(Talker):
     """One of the threads of Senders, for one result after the other."""
 
-    def __init__(self, tickets: Tickets, senders: Senders) -> None:
-        super().__init__(tickets)
+    def __init__(self, shared: Shared, senders: Senders) -> None:
+        super().__init__(shared)
         self.senders = senders
         self.attempts: List[Attempt] = []  # what is being brought
-        self.line.before = self._check
 
     def talk(self) -> None:
         while True:
@@ -95,9 +93,9 @@ class Sender(Talker):
                 log.say("ticket %d: called back, dropped" % attempt.task.ticket)
             self.senders.finish([attempt])
 
-    def _check(self) -> None:
+    def before_request(self) -> None:
         """Before each try, also after one that a cut link or a sleep broke off."""
-        self.wait_for_trust()
+        self.wait_for_lease()
         if any(attempt.dropped for attempt in self.attempts):
             raise NotWanted()
 
@@ -105,8 +103,8 @@ class Sender(Talker):
 class Batches(Sender):
     """The thread for small results: what has gathered while it was busy goes in one request."""
 
-    def __init__(self, tickets: Tickets, senders: Senders) -> None:
-        super().__init__(tickets, senders)
+    def __init__(self, shared: Shared, senders: Senders) -> None:
+        super().__init__(shared, senders)
         self._waiting: Deque[Attempt] = deque()
         self._came = threading.Condition()
 
@@ -125,8 +123,8 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
-        if self.tickets.pace.is_quick() and self.tickets.is_busy():
-            self.tickets.master.stopping.wait(SHORT)
+        if self.shared.prefetch.is_quick() and self.tickets.is_busy():
+            self.master.stopping.wait(SHORT)
         return self._batch()
 
     def _batch(self) -> List[Attempt]:

@@ -16,7 +16,7 @@ from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..wire.task_record import Task, from_plain, to_plain
-from .place import Place, Places
+from .place import FreePlaces, TaskPlace
 from .spawn import spawn
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
@@ -45,7 +45,7 @@ class Attempt:
 
     def __init__(self, task: Task, base: str) -> None:
         self.task = task
-        self.place = Place("%s/%d" % (base, task.ticket))
+        self.place = TaskPlace("%s/%d" % (base, task.ticket))
         self.folder, self.stdout, self.stderr = self.place.work, self.place.stdout, self.place.stderr
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
@@ -109,6 +109,16 @@ class Attempt:
         self.place.remove()
         self.prepared, self.linked = False, ()
 
+    def give_back(self) -> None:
+        """Hold nothing open, so that another hand can begin it. A directory with links is removed.
+
+        The other hand could not know which original a link leads to.
+        """
+        if self.linked:
+            self.unprepare()
+        else:
+            self.place.close()
+
     def changed(self) -> List[Tuple[str, Original]]:
         """Return the originals that it is linked to and that somebody has changed, with the names of its files."""
         return [pair for pair in self.linked if not pair[1].is_right()]
@@ -130,7 +140,7 @@ class Attempt:
         """Where a result's file is."""
         return {"stdout": self.stdout, "stderr": self.stderr}.get(name) or os.path.join(self.folder, name)
 
-    def leave(self, places: Places) -> None:
+    def leave(self, places: FreePlaces) -> None:
         """The hand is done with it: what is to be said is packed, or the client reads the rest."""
         if self.packed and not (self.is_left_behind or self.is_watched or self.is_suspect or self.has_stdin):
             self.cleared = places.put(self.place)

@@ -7,10 +7,10 @@ from ..host.originals import LINK, Changed, Original, copy, link, link_alone, wr
 from ..machine import facts
 from ..wire.task_record import Input
 from .attempt import Attempt, CannotRun
-from .place import Places
+from .place import FreePlaces
 
 
-def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[Places] = None) -> None:
+def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[FreePlaces] = None) -> None:
     """Make the directory of a task with its inputs and the worker. `places`: those that may be used again.
 
     Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they are there.

@@ -18,7 +18,7 @@ LONG = 60.0  # seconds after which somebody may have cleaned up
 MOST_KEPT = 64  # slots of a hand beyond which it keeps no files open for later
 
 
-class Place:
+class TaskPlace:
     """`path`/ with `work`, where the program runs, and `stdout`, `stderr` and `stdin`."""
 
     def __init__(self, path: str) -> None:
@@ -26,7 +26,7 @@ class Place:
         self.work, self.stdin = path + "/work", path + "/stdin"
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
-        self._outputs: Dict[int, int] = {}  # open files by their numbers in the program
+        self.open_outputs: Dict[int, int] = {}  # open files by their numbers in the program
         self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
     def make(self) -> None:
@@ -36,14 +36,14 @@ class Place:
 
     def outputs(self) -> Dict[int, int]:
         """Open files for what the program prints."""
-        if not self._outputs:
-            self._outputs[1] = os.open(self.stdout, OUTPUT, 0o600)
-            self._outputs[2] = os.open(self.stderr, OUTPUT, 0o600)
-        return self._outputs.copy()
+        if not self.open_outputs:
+            self.open_outputs[1] = os.open(self.stdout, OUTPUT, 0o600)
+            self.open_outputs[2] = os.open(self.stderr, OUTPUT, 0o600)
+        return self.open_outputs.copy()
 
     def opened(self, path: str) -> Optional[int]:
         """The file of an output, while it is open here: to open it once more and close that has ext4 write to disk."""
-        return self._outputs.get(1 if path == self.stdout else 2 if path == self.stderr else 0)
+        return self.open_outputs.get(1 if path == self.stdout else 2 if path == self.stderr else 0)
 
     def stat(self, path: str) -> os.stat_result:
         """Of a file; of an output once nothing writes to it any more. Raises OSError."""
@@ -55,23 +55,23 @@ class Place:
 
     def close(self) -> None:
         """Nothing of it is held open here."""
-        for file in self._outputs.values():
+        for file in self.open_outputs.values():
             os.close(file)
-        self._outputs = {}
+        self.open_outputs = {}
 
     def remove(self) -> None:
         """Nothing of it stays on the host. What can't be removed is told at the end of the client."""
         self.close()
         remove_tree(self.path)
 
-    def take_over(self, other: "Place") -> None:
+    def take_over(self, other: "TaskPlace") -> None:
         """What was another one's, with its open files, is this one from now on; raises OSError when it is gone."""
         os.rename(other.path, self.path)
-        self._outputs, other._outputs = other._outputs, {}
+        self.open_outputs, other.open_outputs = other.open_outputs, {}
 
     def is_whole(self) -> bool:
         """Whether the open files still have their names: someone may clean up old files."""
-        return all(os.fstat(file).st_nlink == 1 for file in self._outputs.values())
+        return all(os.fstat(file).st_nlink == 1 for file in self.open_outputs.values())
 
     def wipe(self) -> bool:
         """Remove the few files in it; whether it is then as if it had just been made."""
@@ -90,10 +90,10 @@ class Place:
 
     def _are_ours(self) -> bool:
         """Whether both outputs have been opened, are as we opened them, and empty now."""
-        for file in self._outputs.values():
+        for file in self.open_outputs.values():
             if not _emptied(file, self._looked.get(file) or os.fstat(file)):
                 return False
-        return len(self._outputs) == 2
+        return len(self.open_outputs) == 2
 
 
 def _emptied(file: int, info: os.stat_result) -> bool:
@@ -105,21 +105,21 @@ def _emptied(file: int, info: os.stat_result) -> bool:
     return True
 
 
-class Places:
+class FreePlaces:
     """Those of a hand that are free again."""
 
     def __init__(self, kept: bool) -> None:
         self.kept = kept  # whether any are kept for later
-        self._free: List[Place] = []
+        self._free: List[TaskPlace] = []
 
-    def make(self, place: Place) -> None:
+    def make(self, place: TaskPlace) -> None:
         """Raises OSError."""
         while self._free:
             if _moved(self._free.pop(), place):
                 return
         place.make()
 
-    def put(self, place: Place) -> bool:
+    def put(self, place: TaskPlace) -> bool:
         """Whether it is done with: it is free for another ticket."""
         if self.kept and place.wipe():
             place.free_since = time.monotonic()
@@ -129,7 +129,7 @@ class Places:
         return False
 
 
-def _moved(old: Place, new: Place) -> bool:
+def _moved(old: TaskPlace, new: TaskPlace) -> bool:
     try:
         if time.monotonic() - old.free_since < LONG or old.is_whole():
             new.take_over(old)

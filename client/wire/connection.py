@@ -18,7 +18,7 @@ except ImportError:  # a Python built without it can still talk plain HTTP
     ssl = None  # type: ignore[assignment]
 
 
-class Address(NamedTuple):
+class MasterAddress(NamedTuple):
     """Where the master is, and by which certificate it is known."""
 
     scheme: str
@@ -33,7 +33,7 @@ class NotTheMaster(OSError):
     """The certificate is not the one that we were told: whoever answers there is not our master."""
 
 
-def parse_address(url: str, fingerprint: str) -> Address:
+def parse_address(url: str, fingerprint: str) -> MasterAddress:
     """A URL such as https://10.0.0.1:8040; raises ValueError with a sentence when it is none."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -45,10 +45,10 @@ def parse_address(url: str, fingerprint: str) -> Address:
         raise ValueError("--fingerprint: http:// shows no certificate and is read by others; write https://, or leave "
                          "the fingerprint out where the master has none")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), digest, url.strip())
+    return MasterAddress(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), digest, url.strip())
 
 
-def connection_to(address: Address, connect: float) -> http.client.HTTPConnection:
+def connection_to(address: MasterAddress, connect: float) -> http.client.HTTPConnection:
     """Not yet connected. connect: seconds for that, and for the greeting of TLS."""
     if address.scheme == "http":
         return http.client.HTTPConnection(address.host, address.port, timeout=connect)
@@ -62,7 +62,7 @@ def connection_to(address: Address, connect: float) -> http.client.HTTPConnectio
 class _Pinned(http.client.HTTPSConnection):
     """HTTPS that accepts one certificate, whoever signed it; nothing is sent to any other."""
 
-    def __init__(self, address: Address, connect: float) -> None:
+    def __init__(self, address: MasterAddress, connect: float) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._pin = address.fingerprint

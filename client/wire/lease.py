@@ -9,7 +9,7 @@ import struct
 import sys
 import threading
 import time
-from typing import Any, Callable, Optional
+from typing import Optional
 
 from .master import Stopping
 
@@ -36,7 +36,7 @@ def clock() -> float:
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
-class Moment:
+class SharedTime:
     """A time that a process and those that it forks see alike."""
 
     def __init__(self, seconds: float) -> None:
@@ -56,35 +56,53 @@ class Moment:
         return self.get() != 0.0
 
 
-class Trust:
-    """Renewed by each round of pings; it lasts as long as the lease of a ticket. Without pings it lasts for ever."""
+class Lease:
+    """How long this client may act on the master's last word; as long as the lease of a ticket at the master.
+
+    It is renewed by each round of pings. A client that does not ping has a lease without end. Hands are forked from
+    the client and see each renewal; only the client itself can request one.
+    """
 
     def __init__(self, every: float) -> None:
-        """`every`: seconds between pings."""
-        self._lease = 3 * every + 5 if every > 0 else float("inf")
-        self.ask: Callable[[], Any] = lambda: None  # have a ping sent now
-        self._word = Moment(clock())
+        """`every`: seconds between pings, 0 for none."""
+        self._seconds = 3 * every + 5 if every > 0 else float("inf")
+        self._renewed = SharedTime(clock())  # when the latest answered round of pings began
         self._changed = threading.Condition()
+        self._requested = threading.Event()  # the next ping need not wait for its time
 
     def covers(self, moment: float) -> bool:
-        """Whether what the master said to a question of that moment still holds."""
-        return clock() - moment < self._lease
+        """Tell whether the answer to a question of that clock time still holds."""
+        return clock() - moment < self._seconds
 
     def holds(self) -> bool:
-        """Whether one may act; if not, the master is being asked."""
-        if self.covers(self._word.get()):
+        """Tell whether the client may act; if not, a renewal is requested."""
+        if self.covers(self._renewed.get()):
             return True
-        self.ask()
+        self._requested.set()
         return False
 
+    def request_renewal(self) -> None:
+        """Have the next ping sent at once: something has changed."""
+        self._requested.set()
+
+    def wait_for_request(self, seconds: float) -> bool:
+        """Wait until a renewal is requested. False when none was within so many seconds. For the pinging thread."""
+        if not self._requested.wait(seconds):
+            return False
+        self._requested.clear()
+        return True
+
     def renew(self, began: float) -> None:
-        """The master answered a round of pings that began then, and what it called back has been dropped."""
+        """Renew the lease by a round of pings that began at this clock time and was answered.
+
+        Whatever the master called back in it must have been dropped.
+        """
         with self._changed:
-            self._word.set(began)
+            self._renewed.set(began)
             self._changed.notify_all()
 
     def wait(self, stopping: threading.Event) -> None:
-        """Until one may act. Raises Stopping when the client ends."""
+        """Wait until the client may act. Raises Stopping when the client ends."""
         while not self.holds():
             if stopping.is_set():
                 raise Stopping()

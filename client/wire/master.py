@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, U
 from urllib.parse import urlencode
 
 from .. import exits, log
-from .connection import Address, connection_to, describe, watch_for_death
+from .connection import MasterAddress, connection_to, describe, watch_for_death
 from .multipart import Body, BodyGone
 
 FIRST_CONNECT, CONNECT = 5.0, 15.0
@@ -43,7 +43,7 @@ class MasterGone(exits.Ending):
     """The grace time is over."""
 
 
-class BrokenOff(Exception):
+class UploadBrokenOff(Exception):
     """Something can't be brought to a master that is there: each time the connection breaks while it is sent."""
 
 
@@ -62,16 +62,20 @@ class Stopping(Exception):
 class Master:
     """What all threads know about the master: where it is, who we are to it, and since when it is silent."""
 
-    def __init__(self, address: Address, session: str, reread: Callable[[], Optional[Address]]) -> None:
+    def __init__(self, address: MasterAddress, session: str, reread: Callable[[], Optional[MasterAddress]]) -> None:
         self.address, self.session, self.client = address, session, ""
         self.grace = 180.0
         self.stopping = threading.Event()
         self._reread, self._silent_since = reread, None  # type: Tuple[Any, Optional[float]]
         self._heard_at = time.monotonic()
 
-    def line(self) -> "Line":
-        """A connection of one's own, for one thread."""
-        return Line(self)
+    def line(self, before: Callable[[], None] = lambda: None) -> "Line":
+        """Return a connection for one thread. `before` is called before each try; what it raises ends the request."""
+        return Line(self, before)
+
+    def shorten_grace(self, seconds: float) -> None:
+        """Be patient with a silent master for so many seconds at most."""
+        self.grace = min(self.grace, seconds)
 
     def heard(self) -> None:
         """It answered."""
@@ -95,11 +99,11 @@ class Master:
 class Line:
     """One keep-alive connection to the master, used by one thread."""
 
-    def __init__(self, master: Master) -> None:
-        self.master = master
-        self.before: Callable[[], None] = lambda: None  # called before each try; what it raises ends the asking
+    def __init__(self, master: Master, before: Callable[[], None] = lambda: None) -> None:
+        """`before` is called before each try; what it raises ends the request."""
+        self.master, self._before = master, before
         self._connection: Optional[http.client.HTTPConnection] = None
-        self._address: Optional[Address] = None
+        self._address: Optional[MasterAddress] = None
 
     def ask(
         self,
@@ -115,7 +119,7 @@ class Line:
         """
         errors = broken = 0
         for delay in _delays():
-            self.before()
+            self._before()
             began, reused = time.monotonic(), self._connection is not None
             try:
                 reply = self.once(path, query, body, timeout, into)
@@ -140,7 +144,7 @@ class Line:
         if self.master.stopping.is_set():
             raise Stopping()
         if broken >= MOST_BROKEN:
-            raise BrokenOff("it broke off %d times (%s)" % (broken, describe(fault)))
+            raise UploadBrokenOff("it broke off %d times (%s)" % (broken, describe(fault)))
         if not reused or isinstance(fault, socket.timeout):  # a kept connection may just have been closed as idle
             self.master.unheard(began, fault)
 

@@ -402,7 +402,7 @@ def test_several_inputs_that_are_together_larger_than_the_limit_are_all_there(ma
     (client.folder / "small.py").write_text(
         "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0])\n"
         "from spe_client.host import cache\n"
-        "cache.Files.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "cache.InputCache.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {client.folder}/small.py "$@"\n')
     wrapper.chmod(0o755)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from spe.client.loop.pinging import TICKETS_A_PING
 from spe.client.loop.sending import MOST_SINGLE
-from spe.client.loop.threads import TICKETS_A_PING
 
 from .kit import Started, wait_until
 from .pretended_master import SESSION, Master, certificate, task

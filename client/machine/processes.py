@@ -3,7 +3,7 @@
 import os
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
-from ..machine import facts, process_tree
+from . import facts, process_tree
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")

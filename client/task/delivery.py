@@ -3,11 +3,11 @@
 from typing import List, Optional
 
 from .. import log
-from ..task.attempt import Attempt
-from ..task.report import MOST_REASON, NoResult, printed, remarks, results, tail
-from ..task.settings import Settings
-from ..wire.master import PATIENT, BrokenOff, Line, Query
+from ..wire.master import PATIENT, Line, Query, UploadBrokenOff
 from ..wire.multipart import Body, BodyGone, Part
+from .attempt import Attempt
+from .report import MOST_REASON, NoResult, printed, remarks, results, tail
+from .settings import Settings
 
 SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure carries
 
@@ -21,7 +21,7 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
         return True
     try:
         reply = line.ask("/results", [], Body(parts), timeout=PATIENT)
-    except BrokenOff as fault:
+    except UploadBrokenOff as fault:
         log.say("results go one by one: %s" % fault)
         return False
     if reply.status != 200:
@@ -50,7 +50,7 @@ def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]
         return str(fault)
     except BodyGone as fault:
         return "a result changed while it was brought to the master: %s" % fault
-    except BrokenOff as fault:
+    except UploadBrokenOff as fault:
         return "the result could not be brought to the master: %s" % fault
     if reply.status == 200:
         if not reply.text.startswith("accepted"):

@@ -4,9 +4,9 @@ import math
 import os
 import re
 import time
-from typing import Callable, Optional
+from typing import Callable, List, Optional, Tuple
 
-from ..machine.facts import content
+from .facts import content
 
 MINUTE = 60.0
 OFTEN = 0.1  # seconds
@@ -38,9 +38,10 @@ def disk_used(folder: str) -> Optional[float]:
 class Load:
     """What our own tasks added is forgotten as slowly as the kernel forgets its load."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, cores: int = 1) -> None:
+        """`cores`: how many one task takes."""
         self._clock, self._at = clock, clock()
-        self.cores = 1  # that one task takes
+        self.cores = cores
         self._own = 0.0
 
     def note(self, tasks: int) -> None:
@@ -54,3 +55,15 @@ class Load:
     def of_others(self, total: Optional[float]) -> Optional[float]:
         """What of a total load is not ours."""
         return None if total is None else max(0.0, total - self._own)
+
+    def told(self, folder: str) -> List[Tuple[str, str]]:
+        """Return what the master is told of this host, as parts of a query.
+
+        `folder` lies on the disk that tasks use.
+        """
+        told = {
+            "load": self.of_others(system_load()),
+            "memory": memory_used(),
+            "disk": disk_used(folder),
+        }
+        return [(name, "%.2f" % value) for name, value in told.items() if value is not None]
