@@ -1,7 +1,7 @@
 """A process above the client that does nothing but wait for it.
 
-When the client is killed (also by SIGKILL), its programs become children of this one, which ends them and
-removes the client's folder: so nothing stays on the host, whatever happens to the client.
+When the client is killed (also by SIGKILL), its programs become children of the guard, which ends
+them and removes the client's folder: so nothing stays on the host, whatever happens to the client.
 """
 
 import os
@@ -19,15 +19,19 @@ from .machine.out_of_memory import go_first, why_killed
 from .wire.lease import SharedTime
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-KILL_TIME = 5.0
+KILL_TIME = 5.0  # seconds for programs to go after a KILL
 
 
 def guarded(
-    work: Callable[[], int], base: OwnFolder, last_words: Callable[[], Callable[[], None]], host_ends: SharedTime
+    work: Callable[[], int],
+    own_folder: OwnFolder,
+    last_words: Callable[[], Callable[[], None]],
+    host_ends: SharedTime,
 ) -> int:
-    """Run work() in a child; its exit code. last_words() of a client that was killed are said after the clean-up.
+    """Run work() in a child and return its exit code.
 
-    `host_ends` is set when a signal tells us to end: what dies from then on died with its host.
+    The last_words() of a client that was killed are said after the clean-up. `host_ends` is set
+    when a signal tells us to end: what dies from then on died with its host.
     """
 
     def pass_on(number: int, _: Any) -> None:
@@ -36,11 +40,14 @@ def guarded(
 
     process_tree.adopt_orphans()
     ours, theirs = socket.socketpair()
+    # Blocked over the fork: a signal that comes before both have handlers would leave one of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     client = os.fork()
     if not client:
         ours.close()
-        base.when_made(lambda name, above, folder: passed_folders.send(theirs, name, (above, folder)))
+        own_folder.when_made(
+            lambda name, above, folder: passed_folders.send(theirs, name, (above, folder))
+        )
         os._exit(_work(work))
     theirs.close()
     for number in SIGNALS:
@@ -51,24 +58,28 @@ def guarded(
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else _killed(os.WTERMSIG(status))
     made = passed_folders.received(ours)
     if made is not None:
-        base.take_over(*made)
-    if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
-        _clear_up(base, last_words())
+        own_folder.take_over(*made)
+    if own_folder.is_of(client):  # it was killed, or had no memory left to clear up by itself
+        _clear_up(own_folder, last_words())
     return code
 
 
 def _killed(number: int) -> int:
-    log.say("the client was killed by signal %d%s; cleared up after it" % (number, why_killed(-number)))
+    log.say(
+        "the client was killed by signal %d%s; cleared up after it" % (number, why_killed(-number))
+    )
     return exits.OTHER
 
 
-def _clear_up(base: OwnFolder, say: Callable[[], None]) -> None:
-    """Remove what a client left that was killed, then say its last words; say nothing when the home hangs."""
-    if within(HOME_TIME, base.pay):
-        base.remove()
+def _clear_up(own_folder: OwnFolder, say: Callable[[], None]) -> None:
+    """Remove what a client left that was killed, then say its last words; say nothing when the home
+    hangs.
+    """
+    if within(HOME_TIME, own_folder.pay):
+        own_folder.remove()
         say()
     else:
-        base.remove_what_is_here()
+        own_folder.remove_what_is_here()
 
 
 def _work(work: Callable[[], int]) -> int:
@@ -103,7 +114,7 @@ def _end_all() -> None:
 
 
 def release_signals(handler: Any) -> None:
-    """In the client: these signals were blocked over the fork; now they have a handler."""
+    """Give these signals, which were blocked over the fork, a handler in the client."""
     for number in SIGNALS:
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -1,6 +1,6 @@
-"""What a hand does: the steps of its loop (process.py) and the orders of its client.
+"""The steps of a hand's loop (process.py) and what it does at the orders of its client.
 
-A hand talks to its client only. What it tells: see channel.py.
+A hand talks to its client only. The messages are listed in channel.py.
 """
 
 import time
@@ -8,8 +8,8 @@ from collections import deque
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
-from ..machine import process_tree
-from ..task.attempt import Attempt, CannotRun, Given, is_full
+from ..machine import facts, process_tree
+from ..task.attempt import Attempt, CannotRun, Given
 from ..task.place import FreePlaces
 from ..task.report import pack
 from ..task.settings import Settings
@@ -30,9 +30,9 @@ GATHER = 0.02  # seconds in which short tasks gather for one report, while other
 
 
 class Hand:
-    """Runs programs in its slots. Lives as long as its process.
+    """The state of one hand. Lives as long as its process.
 
-    An attempt goes from `ready` (perhaps by `unsure`) to `running`, `ending`, `past`, `reports`.
+    An attempt goes from `ready` (perhaps by `unsure`) to `running`, `ending`, `past` and `reports`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Hand:
         self.stopping = False
         self.is_hasty = False  # the host shuts down
         self._due = 0.0  # when the client is to hear of short tasks at the latest
-        self._numbers = sorted(slots, reverse=True)
+        self._numbers = sorted(slots, reverse=True)  # free slots; the lowest is taken first
         self._wakeup = WakeupPipe()
         self._orders: Dict[str, Callable[[Any], None]] = {
             "begin": self.begin,
@@ -160,7 +160,7 @@ class Hand:
         """Read what programs left; of short ones several one after the other, which costs less."""
         if self.past and (len(self.past) >= TOGETHER or not self._may_gather()):
             past, self.past = self.past, []
-            full = is_full(self.settings.base)
+            full = facts.is_full(self.settings.base)
             for attempt in past:
                 self._conclude(attempt, full)
 

@@ -1,4 +1,5 @@
-"""THE HAND'S LOOP: the table of contents of the process that starts programs, waits for them and ends them.
+"""THE HAND'S LOOP: the table of contents of the process that starts programs, waits for them and
+ends them.
 
 A client has some hands, each with slots of its own: starting a program holds up its starter until
 the program is loaded, and the other hands go on meanwhile. A hand has one thread: each further

@@ -1,4 +1,4 @@
-"""The files of a hand's tasks: makes their directories, and compares the originals that files are linked to."""
+"""The files of a hand's tasks: directories are made here, and shared originals compared."""
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -9,18 +9,23 @@ from ..task.place import FreePlaces
 
 
 class TaskFiles:
-    """Lives as long as its hand. It tells the client of each changed original, and the client renews that."""
+    """The files of all tasks of one hand. Lives as long as the hand.
 
-    def __init__(self, worker: Optional[Original], places: FreePlaces, say: Callable[[str, Any], None]) -> None:
+    It tells the client of each changed original, and the client renews that.
+    """
+
+    def __init__(
+        self, worker: Optional[Original], places: FreePlaces, say: Callable[[str, Any], None]
+    ) -> None:
         """`say` sends a message to the client."""
         self._worker, self._places, self._say = worker, places, say
 
     def take_worker(self, plain: Tuple[Any, ...]) -> None:
-        """Use this original of the worker from now on; the client has renewed it."""
+        """Use this original of the worker, which the client has renewed, from now on."""
         self._worker = Original(*plain)
 
     def prepare(self, attempt: Attempt) -> None:
-        """Make the directory of a task that has none, or note the reason why that fails.
+        """Make the directory of an attempt that has none, or note the reason why that fails.
 
         Where an original has changed, the client is told and the attempt stays unprepared.
         """
@@ -48,7 +53,7 @@ class TaskFiles:
                 self._tell(attempt.judge())
 
     def lose(self, plain: Tuple[Any, ...], running: Dict[int, Attempt]) -> None:
-        """End what runs with this original, which has changed: nobody knows what it has read."""
+        """End the attempts that run with a changed original: nobody knows what they have read."""
         original = Original(*plain)
         for attempt in running.values():
             for name, one in attempt.linked:

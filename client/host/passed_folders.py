@@ -1,6 +1,8 @@
-"""Giving open folders to another process: the client's to its guard, which removes them when the client is killed.
+"""Passing open folders to another process: the client's to its guard, which removes them after a
+kill.
 
-The guard is the client's parent and has none of what the client opens; by name it might find another folder.
+The guard is the client's parent and has none of what the client opens; by name it might find
+another folder.
 """
 
 import array
@@ -13,12 +15,13 @@ _SPACE = socket.CMSG_SPACE(_NUMBERS.itemsize * len(_NUMBERS))
 
 def send(sock: socket.socket, name: str, folders: Tuple[int, int]) -> None:
     """Send two open folders, and the name of the second one in the first."""
-    sock.sendmsg([name.encode("utf-8", "surrogateescape")],
-                 [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", folders))])  # fmt: skip
+    numbers = array.array("i", folders)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
+    sock.sendmsg([name.encode("utf-8", "surrogateescape")], rights)
 
 
 def received(sock: socket.socket) -> Optional[Tuple[str, int, int]]:
-    """Return the name and the two open folders that were sent; None when nothing was."""
+    """Return (name, folder above, folder) as they were sent; None when nothing was."""
     sock.setblocking(False)
     try:
         name, more, _, _ = sock.recvmsg(4096, _SPACE)

@@ -1,7 +1,9 @@
 """Removing trees of folders, however deep they are and however long their paths are.
 
-Programs leave thousands of folders one in another. So nothing here recurses, no path is longer than a name, and only
-one folder is open at a time: the way back up is `..`, and that it leads to where we came from is checked.
+Programs leave thousands of folders one in another. So nothing here recurses, no path is longer than
+a name, and only one folder is open at a time: the way back up is `..`, and that it leads to where
+we came from is checked. `shutil.rmtree` was rejected: it recurses, and keeps a file open for each
+level.
 """
 
 import errno
@@ -12,19 +14,22 @@ from typing import List, Sequence, Tuple
 from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
-MOST_TIMES = 1000  # beginnings anew beside somebody else who removes the same
-# The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
+MOST_TIMES = 1000  # beginnings anew beside another process that removes the same tree
+# A step on the way down: the folder above, the name in it of the folder that we are in, its other
+# folders, and how many files could not be removed before.
 Level = Tuple[os.stat_result, str, List[str], int]
 
 
 class Unremoved:
-    """A count of the files of one tree that could not be removed, and the first of them in words."""
+    """The files of one tree that could not be removed: their number, and the first of them in
+    words.
+    """
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
 
     def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
-        """Count one thing that stays; the first is kept in words."""
+        """Count one file that stays; the first is kept in words."""
         self.count += 1
         if not self.first:
             path = os.path.join(self.top, *[one[1] for one in way], name).rstrip("/")
@@ -38,7 +43,7 @@ class Unremoved:
 
 
 def remove_tree(path: str) -> str:
-    """Remove a folder, or a file, with all in it. Return what stays in one line, "" for nothing."""
+    """Remove a folder, or a file, with all in it. Return in one line what stays, "" for nothing."""
     head, name = os.path.split(path)
     left = Unremoved(shown(path))
     try:
@@ -66,20 +71,25 @@ def _remove(above: int, name: str, left: Unremoved) -> None:
 
 
 def empty(folder: int, left: Unremoved, kept: Sequence[str] = ()) -> None:
-    """Remove all that is in an open folder, but what is `kept` at its top. `left` is told what stays.
+    """Remove all that is in an open folder, but what is `kept` at its top.
+
+    `left` is told what stays.
 
     Raises OSError when there is no way back up from a folder.
     """
     for _ in range(MOST_TIMES):
         try:
             return _empty(folder, left, kept)
-        except FileNotFoundError:  # somebody else removes, too, and took the folder that we were in: begin at the top
+        except FileNotFoundError:
+            # Another process removes the tree, too, and took the folder that we were in: begin at
+            # the top again.
             continue
     return _empty(folder, left, kept)
 
 
 def _empty(folder: int, left: Unremoved, kept: Sequence[str]) -> None:
-    at, way = os.dup(folder), []  # type: Tuple[int, List[Level]]
+    at = os.dup(folder)
+    way: List[Level] = []
     try:
         below = _without_files(at, way, left, kept)
         while below or way:
@@ -103,11 +113,14 @@ def _empty(folder: int, left: Unremoved, kept: Sequence[str]) -> None:
 
 
 def _above(at: int, way: List[Level], left: Unremoved) -> Tuple[int, List[str]]:
-    """Go up and remove the folder that we come from. Return the one above, and what is to be done there."""
+    """Go up and remove the folder that we come from.
+
+    Return the one above, and the folders left in it.
+    """
     above = os.open("..", SAME_FOLDER, dir_fd=at)
     os.close(at)
     expected, name, below, count = way[-1]
-    if not is_same(os.fstat(above), expected):  # whoever still runs there moves folders about
+    if not is_same(os.fstat(above), expected):  # a program that still runs there moves folders
         left.note(OSError("it was moved while it was being removed"), way)
         way.clear()
         return above, []
@@ -116,7 +129,7 @@ def _above(at: int, way: List[Level], left: Unremoved) -> Tuple[int, List[str]]:
     except FileNotFoundError:
         pass
     except OSError as fault:
-        if left.count == count:  # else what is in it was told already
+        if left.count == count:  # else a file in it stays, which was told already
             left.note(fault, way)
     way.pop()
     return above, below
@@ -132,12 +145,14 @@ def _entered(above: int, name: str) -> int:
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
-        except OSError:  # somebody else's, or immutable: removing says so
+        except OSError:  # another user's, or immutable: removing says so
             pass
     return folder
 
 
-def _without_files(folder: int, way: List[Level], left: Unremoved, kept: Sequence[str] = ()) -> List[str]:
+def _without_files(
+    folder: int, way: List[Level], left: Unremoved, kept: Sequence[str] = ()
+) -> List[str]:
     """Remove the files of one folder. Return the names of the folders in it."""
     found: List[str] = []
     device = os.fstat(folder).st_dev
@@ -157,7 +172,7 @@ def _without_files(folder: int, way: List[Level], left: Unremoved, kept: Sequenc
                 os.unlink(name, dir_fd=folder)
             elif info.st_dev == device:
                 found.append(name)
-            else:  # what is mounted here is not ours to empty
+            else:  # a file system that is mounted here is not ours to empty
                 raise OSError(errno.EBUSY, "another file system is mounted there")
         except FileNotFoundError:
             continue

@@ -10,19 +10,23 @@ from ..task.attempt import Attempt, CannotRun
 from ..task.directory import prepare
 from ..wire import task_record
 from ..wire.lease import clock
-from ..wire.master import Query, Reply
+from ..wire.master import Query
+from ..wire.reply import Reply
 from .pinging import FetchOrders, fetch_orders, number_in
 from .recall import Returner
 from .renewal import OriginalRenewal
 from .talker import Shared, Talker
 
-WAIT = 30  # seconds that the master may hold a request for tasks; while nothing is held it is the only one
+# Seconds that the master may hold a request for tasks; while nothing is held it is the only one.
+WAIT = 30
 ASK_AGAIN = 2.0  # seconds between requests after "no task left" while some are still held
 OVER_GRACE = 10.0  # seconds of silence after which a master that said the sweep is over is gone
 
 
 class Asker(Talker):
-    """The thread that asks for as many tasks as there are free slots, and fetches the files that they share."""
+    """The thread that asks for as many tasks as there are free slots, and fetches files that tasks
+    share.
+    """
 
     def __init__(self, shared: Shared, renewal: OriginalRenewal, fetch: FetchOrders) -> None:
         super().__init__(shared)
@@ -30,13 +34,18 @@ class Asker(Talker):
         self._demand, self._prefetch = shared.demand, shared.prefetch
 
     def before_request(self) -> None:
+        """Wait until the lease holds: a master that has given our tickets to others must not give
+        us more.
+        """
         self.wait_for_lease()
 
     def talk(self) -> None:
         is_over = False
         while self.tickets.ending is None:
-            (count, ahead), asked = self._demand.wait(), clock()
+            count, ahead = self._demand.wait()
+            asked = clock()
             is_only_ahead = ahead == count
+            # With work for every slot there is nothing to wait for: the request is for later tasks.
             can_wait = self.shared.may_hold and not is_over and not is_only_ahead
             query = self._query(count, ahead, WAIT if can_wait else 0)
             reply = self.line.ask("/task", query, timeout=WAIT + 30.0)
@@ -62,7 +71,9 @@ class Asker(Talker):
         return query
 
     def _rest(self, reply: Reply, is_only_ahead: bool) -> None:
-        """Wait before the next request: as long as the master says, or until a slot is free when none is."""
+        """Wait before the next request: as long as the master says, or until a slot is free when
+        none is.
+        """
         if is_only_ahead:
             self._demand.refuse()
             return
@@ -70,10 +81,11 @@ class Asker(Talker):
         self.master.stopping.wait(max(0.05, seconds * random.uniform(1.0, 1.25)))
 
     def _is_all_done(self) -> bool:
-        """End the client when the sweep is over and no ticket is left. Else ask by ping which ones still count.
+        """End the client when the sweep is over and no ticket is left. Else ask by ping which ones
+        still count.
 
-        Other hosts may have done the tasks that are left here, and a master that is about to end need not be waited
-        for: the grace time becomes short.
+        Other hosts may have done the tasks that are left here, and a master that is about to end
+        need not be waited for: the grace time becomes short.
         """
         if not self.tickets.held:
             self.inbox.tell("end", exits.Ending(exits.OK, "the sweep is over"))
@@ -84,6 +96,9 @@ class Asker(Talker):
         return False
 
     def _take(self, reply: Reply, asked: float) -> None:
+        """Hold the tickets of an answer and make their attempts ready. `asked`: the clock time of
+        the request.
+        """
         try:
             tasks = task_record.parse_tasks(reply.body)
         except task_record.BadRecord as fault:
@@ -94,12 +109,14 @@ class Asker(Talker):
         self.tickets.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
-            if attempt.originals:  # it need not wait for the files of the next one
+            if attempt.originals:  # it does not wait for the files of the next attempt
                 self.inbox.tell("ready", [attempt])
         self.inbox.tell("ready", [one for one in attempts if not one.originals])
 
     def _within_limit(self, attempts: List[Attempt]) -> List[Attempt]:
-        """Return as many attempts as have room here if each has files of its own, and give back the others."""
+        """Return as many attempts as the disk has room for, if each has files of its own. The
+        others go back.
+        """
         largest = max([_shared_bytes(one) for one in attempts] or [0])
         if not largest:
             return attempts
@@ -112,20 +129,27 @@ class Asker(Talker):
         return attempts[:most]
 
     def _prepare(self, attempt: Attempt) -> None:
-        """Fetch what a task shares, and make its directory where that takes long; else its hand does so later."""
+        """Fetch what a task shares, and make its directory where that takes long.
+
+        A hand makes the other directories while programs run: it could run nothing during a long
+        copy.
+        """
         renewal = self._renewal
         attempt.is_suspect = renewal.is_suspect(attempt.task)
         try:
             if attempt.task.inputs:
                 attempt.originals = self._originals(attempt)
-            if attempt.is_suspect or any(map(_takes_long, [*attempt.originals.values(), renewal.original])):
+            if attempt.is_suspect or any(
+                map(_takes_long, [*attempt.originals.values(), renewal.original])
+            ):
                 prepare(attempt, renewal.original)
         except CannotRun as fault:
             attempt.reason = str(fault)
-        except Changed:  # the hand will find the same, and say so
+        except Changed:  # the hand will find the same, and report it
             return
 
     def _originals(self, attempt: Attempt) -> Dict[str, Original]:
+        """Return the originals of the inputs that a task shares with others, by their checksums."""
         files = self._renewal.files
         try:
             wanted = [one.sha256 for one in attempt.task.inputs if one.sha256]
@@ -139,5 +163,5 @@ def _shared_bytes(attempt: Attempt) -> int:
 
 
 def _takes_long(original: Optional[Original]) -> bool:
-    """Tell whether each task gets a copy of it, and it is large."""
+    """Tell whether each task gets a copy of this original, and the original is large."""
     return original is not None and original.how == COPY and original.size >= LARGE

@@ -1,6 +1,8 @@
-"""The way of attempts through the client: ready, at a hand, ended, to the senders or back to the master.
+"""The way of attempts through the client: ready, at a hand, ended, to the senders or back to the
+master.
 
-All of it runs in the loop's thread. Tickets that wait for the master's word, lost attempts and shutdowns meet here.
+All of it runs in the loop's thread. Tickets that wait for the master's word, lost attempts and
+shutdowns meet here.
 """
 
 import threading
@@ -16,17 +18,27 @@ from .talker import Shared
 
 
 class Attempts:
-    """Moves attempts from the ready queue to the hands, and on when they have ended. Lives as long as the client."""
+    """Moves attempts from the ready queue to the hands, and on when they have ended. Lives as long
+    as the client.
+    """
 
     def __init__(
-        self, shared: Shared, hands: Hands, renewal: OriginalRenewal, senders: Senders, host_ends: SharedTime
+        self,
+        shared: Shared,
+        hands: Hands,
+        renewal: OriginalRenewal,
+        senders: Senders,
+        host_ends: SharedTime,
     ) -> None:
-        """`host_ends`: not 0 once the host is known to shut down; what comes of attempts counts for nothing then."""
+        """`host_ends`: not 0 once the host is known to shut down; what comes of attempts counts for
+        nothing then.
+        """
         self._shared, self._hands, self._renewal, self._senders = shared, hands, renewal, senders
         self._tickets, self._demand, self._prefetch = shared.tickets, shared.demand, shared.prefetch
         self._host_ends = host_ends
         self._recall = Recall(hands, shared.demand)
-        self._watchers: Dict[int, List[threading.Event]] = {}  # by ticket: set when a hand has begun it
+        # By ticket: set when a hand has begun it.
+        self._watchers: Dict[int, List[threading.Event]] = {}
 
     # -- to the hands
 
@@ -35,7 +47,9 @@ class Attempts:
         self._tickets.ready.extend(attempts)
 
     def feed_hands(self) -> None:
-        """Give out ready attempts, so that no slot stays free; call them back where another hand could begin them."""
+        """Give out ready attempts, so that no slot stays free; call them back where another hand
+        could begin them.
+        """
         if self._recall.is_under_way():
             return
         if self._tickets.ready:
@@ -44,7 +58,9 @@ class Attempts:
             self._recall.begin()
 
     def _following(self) -> Optional[Attempt]:
-        """Return the next attempt for a hand. Those that are not to begin any more are done with on the way."""
+        """Return the next attempt for a hand. Those that are not to begin any more are done with on
+        the way.
+        """
         while self._tickets.ready and not self._renewal.is_under_way():
             attempt = self._tickets.ready.popleft()
             if attempt.originals:
@@ -58,7 +74,9 @@ class Attempts:
     # -- told by threads
 
     def drop(self, ticket: int) -> None:
-        """End the attempt of a ticket that the master does not want any more; its result is of no use."""
+        """End the attempt of a ticket that the master does not want any more; its result is of no
+        use.
+        """
         attempt = self._tickets.held.get(ticket)
         if attempt is not None and not attempt.dropped:
             attempt.dropped = True
@@ -66,13 +84,16 @@ class Attempts:
                 self._hands.tell("drop", ticket)
 
     def return_unbegun(self, count: int) -> None:
-        """Return up to `count` tickets that have not begun, the last ones, because other hosts are idle."""
+        """Return up to `count` tickets that have not begun, the last ones, because other hosts are
+        idle.
+        """
         self._recall.owe(count)
 
     def watch(self, which: Tuple[int, threading.Event]) -> None:
         """Keep the directory of a ticket for itself while a person looks into it.
 
-        The event is set when the hand has begun the attempt and keeps the directory, or when the attempt has ended.
+        The event is set when the hand has begun the attempt and keeps the directory, or when the
+        attempt has ended.
         """
         ticket, ready = which
         if ticket in self._tickets.working:
@@ -103,9 +124,13 @@ class Attempts:
         self._finish(ended)
 
     def hear_ended(self, ended: List[Ended]) -> None:
-        """Free the slots of attempts whose programs have ended; what came of them follows in a moment."""
+        """Free the slots of attempts whose programs have ended; what came of them follows in a
+        moment.
+        """
         working = self._tickets.working
-        self._leave_slots([(working[one], wall, failed) for one, wall, failed in ended if one in working])
+        self._leave_slots(
+            [(working[one], wall, failed) for one, wall, failed in ended if one in working]
+        )
 
     def hear_unbegun(self, told: List[Told]) -> None:
         """Queue again what a hand has given back after a failure, without having begun it."""
@@ -114,7 +139,9 @@ class Attempts:
             self._tickets.ready.appendleft(self._tickets.working.pop(ticket))
 
     def hear_back(self, told: List[Told]) -> None:
-        """Queue again what a hand was asked to give back; after the last hand, return what the master wants."""
+        """Queue again what a hand was asked to give back; after the last hand, return what the
+        master wants.
+        """
         self.hear_unbegun(told)
         if self._recall.note_answer():
             self._hands.feed(self._following, 0)  # those that have a free slot here stay
@@ -139,7 +166,9 @@ class Attempts:
     # -- inside
 
     def _give_up(self, attempts: List[Attempt], reason: str = "") -> None:
-        """Give tickets back as if they had never been given out. `reason`: why, when their programs had begun."""
+        """Give tickets back as if they had never been given out. `reason`: why, when their programs
+        had begun.
+        """
         self._tickets.give_up(attempts)
         for attempt in attempts:
             self.hear_watched(attempt.task.ticket)
@@ -148,7 +177,9 @@ class Attempts:
     def _finish(self, attempts: List[Attempt]) -> None:
         """Pass attempts on to the senders. Nothing of them runs any more."""
         new = [one for one in attempts if not one.has_left]
-        self._leave_slots([(one, one.usage.get("wall", 0.0), bool(one.reason) and not one.dropped) for one in new])
+        self._leave_slots(
+            [(one, one.usage.get("wall", 0.0), bool(one.reason) and not one.dropped) for one in new]
+        )
         for attempt in attempts:
             self._tickets.working.pop(attempt.task.ticket, None)
             if self._watchers:
@@ -158,7 +189,9 @@ class Attempts:
             self._recall.owe(len(self._tickets.held))
 
     def _leave_slots(self, left: List[Tuple[Attempt, float, bool]]) -> None:
-        """Count the slots of these attempts as free. Each comes with its seconds, and whether it failed."""
+        """Count the slots of these attempts as free. Each comes with its seconds, and whether it
+        failed.
+        """
         for attempt, wall, failed in left:
             attempt.has_left = True
             if failed:

@@ -6,59 +6,71 @@ What comes of an order goes to the master by `/answer`, piece by piece.
 import errno
 import json
 import os
-import select
 import signal
 import stat
-import subprocess
 import threading
 import time
 from typing import Any, Callable, Dict, Iterator, List, Set
 
 from .. import log
 from ..machine import processes
+from ..machine.piped_program import PIECE, PipedProgram
 from ..task.attempt import Attempt
 from ..wire.master import Query
+from ..wire.multipart import RequestBody
 from .allowed import ANY, is_ps, narrowed, refusal
 from .hands import Hands
 from .talker import Shared, Talker
 
-MOST_AT_ONCE = 16
-PIECE = 1 << 16  # bytes of output in one answer
+MOST_AT_ONCE = 16  # orders: each holds a thread, a connection and perhaps a program
 LOOK = 0.1  # seconds between looks at a file that may grow
-STILL = 5.0  # seconds without news after which the master is asked whether anybody still listens
+STILL = 5.0  # seconds without output after which the master is asked whether anybody still listens
 FINISHED = "the task has finished"
 NOT_BEGUN = "the task has not begun, it waits for a slot on this host"
 BEGIN_TIME = 5.0  # seconds for a task that a hand holds ready to begin
-NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # nor wait for somebody to write into a pipe
+# Follow no link, and do not wait for somebody to write into a pipe: the task may have made either.
+NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 NO_FILE = "what the task prints is no file any more: the task has put something else in its place"
 SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
 
 
 class CannotCarryOut(Exception):
-    """Why an order is not carried out (any further), in one sentence."""
+    """The reason, in one sentence, why an order is not carried out, or not to its end."""
 
 
 class NobodyListens(Exception):
-    """Nobody wants to know any more."""
+    """Raised when the person who gave the order does not wait for the answer any more."""
 
 
-class PlainBody:
-    """A body of bytes as they are."""
+class PlainBody(RequestBody):
+    """A request body of bytes as they are."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self.headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(data))}
+
+    @property
+    def headers(self) -> Dict[str, str]:
+        """Return the headers that describe the body."""
+        return {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(self._data)),
+        }
 
     def content(self) -> bytes:
-        """All of it."""
+        """Return all bytes of the body."""
         return self._data
 
 
 class Carrier(Talker):
-    """Carries out one order."""
+    """A thread that carries out one order. It ends when the answer is complete."""
 
     def __init__(
-        self, shared: Shared, order: Dict[str, Any], hands: Hands, allowed: List[str], carriers: "Set[Carrier]"
+        self,
+        shared: Shared,
+        order: Dict[str, Any],
+        hands: Hands,
+        allowed: List[str],
+        carriers: "Set[Carrier]",
     ) -> None:
         """`carriers`: all that are at work; this one leaves them at its end."""
         super().__init__(shared)
@@ -73,7 +85,9 @@ class Carrier(Talker):
         }
 
     def talk(self) -> None:
-        """Whatever comes of it is said; a fault of one order is no reason to end the client."""
+        """Carry out the order and say what came of it. A fault of one order does not end the
+        client.
+        """
         try:
             self._end([("exit", self._carry_out())])
         except NobodyListens:
@@ -95,13 +109,15 @@ class Carrier(Talker):
     # -- saying what comes
 
     def _say(self, data: bytes) -> None:
-        """A piece of output. Raises NobodyListens."""
-        reply = self.line.ask("/answer", [("order", self.order["id"])], PlainBody(data))  # type: ignore[arg-type]
+        """Send a piece of output. Raises NobodyListens."""
+        query: Query = [("order", self.order["id"])]
+        reply = self.line.ask("/answer", query, PlainBody(data))
         if reply.status != 200:
             raise NobodyListens()
 
     def _end(self, how: Query) -> None:
-        self.line.ask("/answer", [("order", self.order["id"]), ("end", 1), *how], PlainBody(b""))  # type: ignore[arg-type]
+        query: Query = [("order", self.order["id"]), ("end", 1)]
+        self.line.ask("/answer", query + how, PlainBody(b""))
 
     # -- the deeds
 
@@ -113,8 +129,11 @@ class Carrier(Talker):
         return attempt
 
     def _watched(self) -> Attempt:
-        """The task, whose place no other task gets while we look at it."""
-        attempt, ready, end = self._attempt(), threading.Event(), time.monotonic() + BEGIN_TIME
+        """Return the attempt once its place is kept for it: no other task gets the directory while
+        it is looked at.
+        """
+        attempt, ready = self._attempt(), threading.Event()
+        end = time.monotonic() + BEGIN_TIME
         self.inbox.tell("watch", (self.ticket, ready))
         while not ready.wait(LOOK):
             if self._is_over():
@@ -126,22 +145,27 @@ class Carrier(Talker):
         return attempt
 
     def _is_over(self) -> bool:
-        """Also when the client ends: then nothing runs any more."""
-        return self.tickets.ending is not None or (self.ticket != 0 and self.ticket not in self.tickets.working)
+        """Tell whether the attempt, or the client with all attempts, has ended."""
+        if self.tickets.ending is not None:
+            return True
+        return self.ticket != 0 and self.ticket not in self.tickets.working
 
     def _processes(self) -> int:
-        """As rows, one JSON object a line."""
+        """Say which processes the tasks have: rows, one JSON object a line."""
         rows = processes.as_rows(processes.of_tasks(self.hands.pids))
         self._say("".join(json.dumps(row) + "\n" for row in rows).encode())
         return 0
 
     def _signal(self) -> int:
-        """To all processes of the task."""
+        """Have the loop send a signal to all processes of the task."""
         self._attempt()
         self.inbox.tell("signal", (self.ticket, int(SIGNALS[self.order["do"]])))
         return 0
 
     def _run(self) -> int:
+        """Run a program that the sweep allows in the directory of the task, and return its exit
+        code.
+        """
         words = [str(word) for word in self.order["words"]]
         folder = self._watched().folder if self.ticket else self.shared.base
         why = refusal(words, self.allowed, folder)
@@ -157,53 +181,61 @@ class Carrier(Talker):
         return self._run_program(words, folder)
 
     def _run_program(self, words: List[str], folder: str) -> int:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the program is to have them as usual
         try:
-            process = subprocess.Popen(
-                words, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise CannotCarryOut(FINISHED if self._is_over() else "there is no program '%s' on this host" % words[0])
+            program = PipedProgram(words, folder)
+        except FileNotFoundError:  # the program, or the directory of a task that has just ended
+            text = "there is no program '%s' on this host" % words[0]
+            raise CannotCarryOut(FINISHED if self._is_over() else text)
         try:
-            for piece in self._pieces(process):
+            for piece in self._pieces(program):
                 self._say(piece)
-            code = process.wait()
-            return code if code >= 0 else 128 - code  # as a shell says it
+            return program.wait()
         finally:
-            _end_group(process)
+            program.end()
 
-    def _pieces(self, process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
-        """What it prints, as it prints it. Raises CannotCarryOut at the limit, or when its task has ended."""
-        assert process.stdout
-        end, left = time.monotonic() + float(self.order["limit"]), int(self.order["most"])
+    def _pieces(self, program: PipedProgram) -> Iterator[bytes]:
+        """Yield what a program prints, as it prints it; b"" when it has printed nothing for a while.
+
+        Raises CannotCarryOut at a limit of the order, or when the task has ended.
+        """
+        end = time.monotonic() + float(self.order["limit"])
+        left = int(self.order["most"])
         quiet = time.monotonic()
         while True:
-            if select.select([process.stdout], [], [], LOOK)[0]:
-                piece = os.read(process.stdout.fileno(), min(PIECE, left))
+            piece = program.read(left)
+            if piece is not None:
                 if not piece:
                     return
-                left, quiet = left - len(piece), time.monotonic()
+                left -= len(piece)
+                quiet = time.monotonic()
                 yield piece
-            if left <= 0:
-                raise CannotCarryOut("it printed more than %d bytes, and was ended" % int(self.order["most"]))
-            if time.monotonic() > end:
-                raise CannotCarryOut("it took longer than %g s, and was ended" % float(self.order["limit"]))
-            if self._is_over():
-                raise CannotCarryOut(FINISHED)
+            self._check_limits(left, end)
             if time.monotonic() - quiet > STILL:
                 quiet = time.monotonic()
                 yield b""
 
+    def _check_limits(self, left: int, end: float) -> None:
+        """Raise CannotCarryOut when no byte or no time is left, or when the task has ended."""
+        if left <= 0:
+            text = "it printed more than %d bytes, and was ended"
+            raise CannotCarryOut(text % int(self.order["most"]))
+        if time.monotonic() > end:
+            text = "it took longer than %g s, and was ended"
+            raise CannotCarryOut(text % float(self.order["limit"]))
+        if self._is_over():
+            raise CannotCarryOut(FINISHED)
+
     def _follow(self) -> int:
-        """What the task prints, from so many bytes before its present end on, until it ends."""
+        """Send what the task prints until it ends, from some bytes before the present end of its
+        output on.
+        """
         attempt = self._watched()
         path = attempt.stderr if self.order["which"] == "stderr" else attempt.stdout
         with self._opened(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - int(self.order["before"])))
             quiet = time.monotonic()
             while True:
-                over = self._is_over()  # asked first: what is written until then is still read
+                over = self._is_over()  # asked before reading: what is written until then is read
                 piece = file.read(PIECE)
                 if piece or time.monotonic() - quiet > STILL:
                     quiet = time.monotonic()
@@ -232,21 +264,3 @@ class Carrier(Talker):
                 return open(file, "rb", buffering=0)
             os.close(file)
             raise CannotCarryOut(NO_FILE)
-
-
-def _environment() -> Dict[str, str]:
-    """Ours, without relative folders in PATH: the program stands in the task's directory, where an `ls` may lie."""
-    folders = [one for one in os.get_exec_path() if one.startswith("/")]
-    return dict(os.environ, PATH=":".join(folders) or "/bin:/usr/bin")
-
-
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """It and all that it started, unless it has ended."""
-    assert process.stdout
-    process.stdout.close()
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:  # it has just ended
-            pass
-        process.wait()

@@ -1,7 +1,8 @@
 """The inbox of the loop: the one way in which threads, hands and signals tell the loop something.
 
-An event is a name and an argument. The loop has one table of what it does for each name (loop.py), and does it in its
-own thread. So the threads decide nothing about programs, and the loop needs no locks of its own.
+An event is a name and an argument. The loop has one table of what it does for each name (loop.py),
+and does it in its own thread. So the threads decide nothing about programs, and the loop needs no
+locks of its own.
 
 From the threads that talk with the master:
 
@@ -27,7 +28,10 @@ Event = Tuple[str, Any]
 
 
 class Inbox:
-    """The events that the loop has not handled yet, and the wake-up pipe by which the loop learns of them."""
+    """The events that the loop has not handled yet, and the pipe that wakes it.
+
+    Lives as long as the client.
+    """
 
     def __init__(self) -> None:
         self._events: Deque[Event] = deque()
@@ -35,6 +39,7 @@ class Inbox:
 
     def tell(self, name: str, argument: Any = None) -> None:
         """Put in one event and wake the loop. For any thread, and for signal handlers."""
+        # A deque needs no lock: append and popleft are single steps for other threads and handlers.
         self._events.append((name, argument))
         self._wakeup.ring()
 
@@ -43,14 +48,20 @@ class Inbox:
         self._events.extend(events)
 
     def hear_signals(self) -> None:
-        """Have signals that end a client tell the loop so, and SIGCHLD wake it. For the main thread."""
+        """Have signals that end a client tell the loop so, and SIGCHLD wake it. For the main
+        thread.
+        """
         self._wakeup.hear_signals(lambda number, _: self.tell("got signal", number))
 
     def wait(self, seconds: Optional[float], channels: Sequence[Channel]) -> None:
-        """Wait until an event is put in or one of these channels can be read, at most so many seconds."""
+        """Wait until an event is put in or one of these channels can be read, at most so many
+        seconds.
+        """
         self._wakeup.wait(seconds, channels)
 
     def events(self) -> Iterator[Event]:
-        """Yield and remove the events in the order in which they came, also those that come meanwhile."""
+        """Yield and remove the events in the order in which they came, also those that come
+        meanwhile.
+        """
         while self._events:
             yield self._events.popleft()

@@ -1,8 +1,8 @@
 """THE CLIENT'S LOOP: the table of contents of what a client does once it has registered.
 
-Programs are started, waited for and ended by its hands (hand.py), each a process. Threads bring tasks in (asking.py)
-and results out (sending.py). Threads, hands and signals put events into one inbox; the loop, which is the main thread,
-handles them one by one.
+Programs are started, waited for and ended by its hands (hand.py), each a process. Threads bring
+tasks in (asking.py) and results out (sending.py). Threads, hands and signals put events into one
+inbox; the loop, which is the main thread, handles them one by one.
 """
 
 import os
@@ -25,7 +25,10 @@ LAST_WORDS = 2.0  # seconds for answers to questions about what ran here
 
 
 class Loop:
-    """Keeps the slots busy until the sweep is over, the master is gone, or a signal comes."""
+    """The loop of one client.
+
+    It keeps the slots busy until the sweep is over, the master is gone, or a signal comes.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,9 @@ class Loop:
         is_answering: Callable[[], bool],
         host_ends: SharedTime,
     ) -> None:
-        """`is_answering`: whether answers to people are on their way. `host_ends`: set when the host shuts down."""
+        """`is_answering`: whether answers to people are on their way. `host_ends`: set when the
+        host shuts down.
+        """
         self.inbox, self.tickets, self.lease = shared.inbox, shared.tickets, shared.lease
         self.shared, self.hands, self.attempts, self.renewal = shared, hands, attempts, renewal
         self.is_answering, self.host_ends = is_answering, host_ends
@@ -99,7 +104,7 @@ class Loop:
 
     def stop(self) -> None:
         """End all programs; give results that are ready a moment to reach the master."""
-        held = dict(self.tickets.held)
+        held = dict(self.tickets.held)  # as it is now: what is dropped below is cleared away
         self.attempts.drop_ready()
         self.hands.tell("stop", self.host_ends.is_set())
         self._wait_until(lambda: not self.hands.channels, END_TIME)
@@ -108,7 +113,9 @@ class Loop:
         self.attempts.drop_working()
         ending = self.tickets.ending
         if isinstance(ending, exits.Killed):  # only what had begun below that process may be why
-            innocent = [ticket for ticket, its in held.items() if its.dropped and ticket not in ending.begun]
+            innocent = [
+                ticket for ticket, its in held.items() if its.dropped and ticket not in ending.begun
+            ]
             give_back(self.shared.master, innocent)
         if ending is not None and ending.code not in (exits.REFUSED, exits.NOT_REACHED):
             patience = HASTE if self.host_ends.is_set() else LAST_RESULTS
@@ -144,7 +151,9 @@ class Loop:
         self.lease.request_renewal()
 
     def hear_signal(self, number: int) -> None:
-        """End because of a signal; or because the guard was killed, of which systems tell by a signal, too."""
+        """End because of a signal; or because the guard was killed, of which systems tell by a
+        signal, too.
+        """
         if not self._is_unguarded():
             self.end_with_host(number)
 

@@ -1,6 +1,8 @@
-"""Orders of people for running tasks: received here, each carried out in a thread of its own (carrier.py).
+"""Orders of people for running tasks: received here, each carried out in a thread of its own
+(carrier.py).
 
-A request that the master holds is answered with the word that there are some; they are fetched by `/orders`.
+A request that the master holds is answered with the word that there are some; they are fetched by
+`/orders`.
 """
 
 import json
@@ -24,7 +26,9 @@ class ReceivedOrders:
         self._lock = threading.Lock()  # two threads may hear of the same order
 
     def fetch(self, line: Line) -> None:
-        """Fetch orders and begin with those that are new; an answer that was lost brings some again."""
+        """Fetch orders and begin with those that are new; an answer that was lost brings some
+        again.
+        """
         reply = line.ask("/orders", [])
         if reply.status != 200:
             return

@@ -1,4 +1,5 @@
-"""The threads that keep tickets alive: one pings at intervals, one holds a request open in which the master can speak.
+"""The threads that keep tickets alive: one pings at intervals, one holds a request open in which
+the master can speak.
 
 Each has a connection of its own. They decide nothing about programs: they tell the loop.
 """
@@ -8,11 +9,13 @@ from typing import Callable, List, Optional
 
 from .. import log
 from ..wire.lease import clock
-from ..wire.master import Line, Query, Reply
+from ..wire.master import Line, Query
+from ..wire.reply import Reply
 from .talker import Shared, Talker
 
 HOLD = 30  # seconds that the master may hold a request to be called back by
-POLL, A_MOMENT = 1.0, "0.01"  # seconds between requests that may not be held; and how long these may take
+# Seconds between requests that may not be held; and how long these may take.
+POLL, A_MOMENT = 1.0, "0.01"
 GATHER = 0.2  # seconds in which new tickets gather for one ping
 PAUSE = 1.0  # seconds between two such pings
 TICKETS_A_PING = 100
@@ -34,7 +37,9 @@ class Pinger(Talker):
             if self._lease.wait_for_request(self._every):
                 pause = max(GATHER, began + PAUSE - clock())
                 self.master.stopping.wait(min(pause, self._every / 2))
-            began, tickets = clock(), sorted(self.tickets.held)
+            # The time before the request, not after it: the lease at the master begins no earlier.
+            began = clock()
+            tickets = sorted(self.tickets.held)
             for at in range(0, len(tickets), TICKETS_A_PING):
                 self._ping(tickets[at : at + TICKETS_A_PING])
             self.inbox.tell("confirmed", began)
@@ -58,10 +63,11 @@ class Pinger(Talker):
 
 
 class LongPoller(Talker):
-    """The thread that holds one request open while there are tickets, so that the master can call one back at once.
+    """The thread that holds one request open while there are tickets, so that the master can call
+    one back at once.
 
-    A client without tickets is reached by its request for tasks: ten thousand idle clients should cost a master one
-    request each.
+    A client without tickets is reached by its request for tasks: ten thousand idle clients should
+    cost a master one request each.
     """
 
     def __init__(self, shared: Shared, every: float, fetch: FetchOrders) -> None:
@@ -83,7 +89,9 @@ class LongPoller(Talker):
             self._rest(reply, time.monotonic() - began)
 
     def _rest(self, reply: Reply, seconds: float) -> None:
-        """Return tickets that idle hosts should have; else wait before the next request where none was held."""
+        """Return tickets that idle hosts should have; else wait before the next request where none
+        was held.
+        """
         if reply.headers.get("Idle"):
             self.inbox.tell("give back", int(number_in(reply.headers.get("Idle"), 0.0)))
         elif not self.shared.may_hold:

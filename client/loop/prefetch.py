@@ -1,7 +1,9 @@
-"""How many tasks to ask the master for: as many as slots are free, and some ahead when tasks are short.
+"""The number of tasks to ask the master for: as many as slots are free, and some ahead of short
+tasks.
 
-Prefetched tasks hide the way to the master. Long tasks hide it by themselves, so none is fetched ahead of them. Of
-short ones so many are fetched as take about a second of each slot; the master may call back those that have not begun.
+Prefetched tasks hide the way to the master. Long tasks hide it by themselves, so none is fetched
+ahead of them. Of short ones so many are fetched as take about a second of each slot; the master may
+call back those that have not begun.
 """
 
 import threading
@@ -12,14 +14,21 @@ from ..task.attempt import SHORT
 SECONDS = 1.0  # of work a slot that is fetched ahead, at most
 MOST = 256  # tasks fetched ahead
 NEAR = 0.06  # seconds of work a slot that lie ready where programs are started
-DOUBT = 3  # failures in a row
-SHARE = 0.1  # of a new length in the mean
+# Failures in a row after which this host may be at fault. One or two are common in a region of
+# parameters in which the program fails everywhere.
+DOUBT = 3
+# Weight of a new length in the mean: a tenth follows a sweep whose tasks become longer within some
+# twenty tasks, and does not jump with each of them.
+SHARE = 0.1
 MOST_AT_ONCE = 1000  # tasks that a master gives to one request
 MOST_UNDELIVERED = 32  # results that wait to be brought away, before no new task is taken
 
 
 class Prefetch:
-    """How many tasks are worth fetching ahead, judged by how long the latest ones took. Does no I/O."""
+    """The number of tasks worth fetching ahead, judged by how long the latest ones took.
+
+    Does no I/O.
+    """
 
     def __init__(self, slots: int) -> None:
         self._slots, self._mean, self._failures = slots, 0.0, 0
@@ -31,7 +40,10 @@ class Prefetch:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether so many failed in a row that this host may be at fault: others should have what has not begun."""
+        """Tell whether so many tasks failed in a row that this host may be at fault.
+
+        Other hosts should have what has not begun.
+        """
         return self._failures >= DOUBT
 
     def note_success(self, seconds: float) -> None:
@@ -40,11 +52,15 @@ class Prefetch:
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
     def limit(self, most: int) -> None:
-        """Fetch at most `most` tasks ahead from now on, because of the disk space that their files take."""
+        """Fetch at most `most` tasks ahead from now on, because of the disk space that their files
+        take.
+        """
         self._most = min(self._most, most)
 
     def is_quick(self) -> bool:
-        """Tell whether so many tasks end in one moment that it pays to bring their results together."""
+        """Tell whether so many tasks end in one moment that it pays to bring their results
+        together.
+        """
         return 0.0 < self._mean < SHORT
 
     def ahead(self) -> int:
@@ -54,12 +70,17 @@ class Prefetch:
         return min(self._most, self._slots * int(SECONDS / self._mean))
 
     def near(self) -> int:
-        """Return how many tasks a slot should lie ready at a hand; 0 when the latest task has failed."""
+        """Return how many tasks a slot should lie ready at a hand; 0 when the latest task has
+        failed.
+        """
         return int(NEAR / self._mean) if self.ahead() and not self._failures else 0
 
 
 class Demand:
-    """How many tickets are ours and how many more are worth having. The loop changes it, the asking thread waits."""
+    """The tickets that are ours, counted, and how many more are worth having.
+
+    The loop changes the counts; the asking thread waits for a reason to ask.
+    """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -71,7 +92,9 @@ class Demand:
         self._changed = threading.Condition()
 
     def wait(self) -> Tuple[int, int]:
-        """Wait until there is something to ask for. Return (count, how many of these only ahead of a free slot).
+        """Wait until there is something to ask for.
+
+        Return (count, how many of these only ahead of a free slot).
 
         Results that cannot be delivered take slots, too, in the end.
         """
@@ -87,10 +110,15 @@ class Demand:
         if self._left(0) > 0:
             return True
         # Half of the prefetched tasks at once: one request for each would cost more than the prefetching saves.
-        return self._ahead > 0 and not self._is_refused and 2 * self._left(self._ahead) >= self._ahead
+        return (
+            self._ahead > 0 and not self._is_refused and 2 * self._left(self._ahead) >= self._ahead
+        )
 
     def change(self, taken: int, held: int, ahead: Optional[int] = None) -> None:
-        """Count so many more (or fewer) tickets as taken and held; `ahead`: how many are worth fetching ahead now."""
+        """Count so many more (or fewer) tickets as taken and as held.
+
+        `ahead`: how many are worth fetching ahead from now on.
+        """
         with self._changed:
             self._taken += taken
             self._held += held
@@ -106,7 +134,9 @@ class Demand:
                 self._changed.notify()
 
     def refuse(self) -> None:
-        """Ask for nothing ahead until a slot is free: other hosts need it more, or there is nothing."""
+        """Ask for nothing ahead until a slot is free: other hosts need it more, or there is
+        nothing.
+        """
         with self._changed:
             self._is_refused = True
 

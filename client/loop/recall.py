@@ -1,4 +1,6 @@
-"""What has not begun here and may go elsewhere: called back from the hands, returned to the master."""
+"""Attempts that have not begun and may go elsewhere: called back from the hands, returned to the
+master.
+"""
 
 from typing import List
 
@@ -10,9 +12,9 @@ from .talker import Shared, Talker
 
 
 class Recall:
-    """One round in which all hands give back what they have not begun. Lives as long as the client; rounds repeat.
+    """Rounds in which all hands give back what they have not begun. Lives as long as the client.
 
-    Nothing is given to a hand during a round, or it would come back with the rest.
+    Nothing is given to a hand during a round: it would come back with the rest.
     """
 
     def __init__(self, hands: Hands, demand: Demand) -> None:
@@ -36,7 +38,9 @@ class Recall:
         self.begin()
 
     def note_answer(self) -> bool:
-        """Note that one hand has answered. Return whether it was the last one, and tickets are owed to the master."""
+        """Note that one hand has answered. Return whether it was the last one, and tickets are owed
+        to the master.
+        """
         self._awaited -= 1
         return not self._awaited and self._owed > 0
 
@@ -47,7 +51,9 @@ class Recall:
 
 
 class Returner(Talker):
-    """A thread that tells the master once of tickets that will not begin here, or whose attempts do not count."""
+    """A thread that tells the master once of tickets that will not begin here, or whose attempts do
+    not count.
+    """
 
     def __init__(self, shared: Shared, given: List[Attempt], reason: str = "") -> None:
         """`reason`: why the attempts do not count, when their programs had begun."""

@@ -1,6 +1,7 @@
-"""Bringing results: small ones in batches, as many as have gathered since the last; large ones on lines of their own.
+"""Bringing results to the master: small ones in batches, large ones in requests of their own.
 
-Under load the batches grow by themselves; with nothing to wait for, a result goes at once and alone.
+A batch is what has gathered since the last one. So batches grow under load by themselves; with
+nothing to wait for, a result goes at once and alone.
 """
 
 import queue
@@ -15,15 +16,23 @@ from ..task.settings import Settings
 from .talker import Shared, Talker
 
 MOST_SINGLE = 8  # senders of large results
-MOST_TOGETHER, MOST_PARTS, MOST_BYTES = 500, 5000, 1 << 20  # attempts, parts, bytes of a batch
+# What one batch holds at most: the master reads all of it before it answers.
+MOST_TOGETHER = 500  # attempts
+MOST_PARTS = 5000
+MOST_BYTES = 1 << 20
 
 
 class NotWanted(Exception):
-    """What is being brought to the master was called back."""
+    """Raised when the master has called back what is being brought to it."""
 
 
 class Senders:
-    """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
+    """The queues of attempts that have ended, and the threads that deliver them. Lives as long as
+    the client.
+
+    Large results have as many threads as they need, up to MOST_SINGLE, so that none holds up
+    others.
+    """
 
     def __init__(self, shared: Shared, settings: Settings) -> None:
         self.settings, self._shared = settings, shared
@@ -36,30 +45,30 @@ class Senders:
             self._batches.start()
 
     def put(self, attempt: Attempt) -> None:
-        """To be delivered, or only cleared away when it was dropped."""
+        """Queue an attempt for delivery; one that was dropped is only cleared away."""
         if self._batches and (attempt.packed or attempt.dropped):
             self._batches.put(attempt)
         else:
             self.put_single(attempt)
 
     def put_single(self, attempt: Attempt) -> None:
-        """To be delivered in a request of its own."""
+        """Queue an attempt for delivery in a request of its own."""
         with self._lock:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SINGLE:
-                self._one_more(Sender(self._shared, self))
+                self._add_sender(Sender(self._shared, self))
 
-    def _one_more(self, sender: "Sender") -> None:
+    def _add_sender(self, sender: "Sender") -> None:
         try:
             sender.start()
-        except RuntimeError:  # no memory for one more: those that there are go on
+        except RuntimeError:  # no memory for one more: the others deliver it later
             if not self._threads:
                 raise
         else:
             self._threads.append(sender)
 
     def get(self) -> Attempt:
-        """The next one, when there is one."""
+        """Wait for the next attempt to deliver alone, and return it."""
         with self._lock:
             self.idle += 1
         attempt = self.waiting.get()
@@ -68,19 +77,21 @@ class Senders:
         return attempt
 
     def finish(self, attempts: List[Attempt]) -> None:
-        """Nothing of them is needed here any more."""
+        """Clear away what is left of attempts that are delivered or dropped, and forget their
+        tickets.
+        """
         for attempt in attempts:
             attempt.clear()
         self._shared.tickets.release(attempts)
 
 
 class Sender(Talker):
-    """One of the threads of Senders, for one result after the other."""
+    """A thread that delivers one result after the other."""
 
     def __init__(self, shared: Shared, senders: Senders) -> None:
         super().__init__(shared)
         self.senders = senders
-        self.attempts: List[Attempt] = []  # what is being brought
+        self.attempts: List[Attempt] = []  # the ones that are being delivered
 
     def talk(self) -> None:
         while True:
@@ -90,11 +101,13 @@ class Sender(Talker):
                 if not attempt.dropped:
                     deliver(self.line, attempt, self.senders.settings)
             except NotWanted:
-                log.say("ticket %d: called back, dropped" % attempt.task.ticket)
+                log.say("ticket %d: the master called it back" % attempt.task.ticket)
             self.senders.finish([attempt])
 
     def before_request(self) -> None:
-        """Before each try, also after one that a cut link or a sleep broke off."""
+        """Check that what is being delivered is still wanted, also before a repeat after a cut link
+        or a sleep.
+        """
         self.wait_for_lease()
         if any(attempt.dropped for attempt in self.attempts):
             raise NotWanted()
@@ -109,10 +122,10 @@ class Batches(Sender):
         self._came = threading.Condition()
 
     def put(self, attempt: Attempt) -> None:
-        """To go with the next batch."""
+        """Queue an attempt for the next batch."""
         with self._came:
             self._waiting.append(attempt)
-            if len(self._waiting) == 1:
+            if len(self._waiting) == 1:  # else the thread is busy, and takes it with the others
                 self._came.notify()
 
     def talk(self) -> None:
@@ -130,23 +143,33 @@ class Batches(Sender):
     def _batch(self) -> List[Attempt]:
         batch: List[Attempt] = []
         parts = size = 0
-        while self._waiting and len(batch) < MOST_TOGETHER and parts < MOST_PARTS and size < MOST_BYTES:
-            batch.append(self._waiting.popleft())
-            parts += len(batch[-1].packed or [])
-            size += sum(len(content) for _, content in batch[-1].packed or [])
+        while self._waiting and len(batch) < MOST_TOGETHER:
+            attempt = self._waiting.popleft()
+            batch.append(attempt)
+            packed = attempt.packed or []
+            parts += len(packed)
+            size += sum(len(content) for _, content in packed)
+            if parts >= MOST_PARTS or size >= MOST_BYTES:
+                break
         return batch
 
     def _bring(self, attempts: List[Attempt]) -> None:
-        """If the master does not take them together, they go one by one; what was called back, nowhere."""
-        taken = False
-        while not taken:
-            self.attempts = [one for one in attempts if not one.dropped]
-            try:
-                taken = deliver_together(self.line, self.attempts)
-                break
-            except NotWanted:
-                log.say("of %d results some were called back" % len(attempts))
-        alone = [] if taken else self.attempts
+        """Deliver a batch. If the master does not take it together, its results go one by one.
+
+        What was called back goes nowhere.
+        """
+        alone: List[Attempt] = []
+        if not self._are_taken(attempts):
+            alone = self.attempts
         self.senders.finish([one for one in attempts if one not in alone])
         for one in alone:
             self.senders.put_single(one)
+
+    def _are_taken(self, attempts: List[Attempt]) -> bool:
+        """Tell whether the master took all that is still wanted in one request."""
+        while True:
+            self.attempts = [one for one in attempts if not one.dropped]
+            try:
+                return deliver_together(self.line, self.attempts)
+            except NotWanted:
+                log.say("the master called back some of %d results" % len(attempts))

@@ -1,4 +1,4 @@
-"""What the loop and its threads share, and a thread with a connection to the master of its own."""
+"""The parts that the loop and its threads share, and a thread with a connection of its own."""
 
 import signal
 import threading
@@ -29,9 +29,11 @@ class Shared(NamedTuple):
 
 
 class Talker(threading.Thread):
-    """A thread that talks with the master over a connection of its own. What it says is up to the subclasses.
+    """A thread that talks with the master over a connection of its own. What it says is up to the
+    subclasses.
 
-    An error that ends the thread ends the client: a client without one of its threads would hold tickets for nothing.
+    An error that ends the thread ends the client: a client without one of its threads would hold
+    tickets for nothing.
     """
 
     def __init__(self, shared: Shared) -> None:
@@ -42,7 +44,9 @@ class Talker(threading.Thread):
 
     def run(self) -> None:
         # Signals are the loop's: while it starts a program it hears none, and each would wake a thread instead.
-        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
+        )
         try:
             self.talk()
         except Stopping:
@@ -60,7 +64,9 @@ class Talker(threading.Thread):
         """Called before each try of a request. What it raises ends the request."""
 
     def wait_for_lease(self) -> None:
-        """Wait, after a long silence, until the master has said which tickets still count. Raises Stopping."""
+        """Wait, after a long silence, until the master has said which tickets still count. Raises
+        Stopping.
+        """
         self.shared.lease.wait(self.master.stopping)
 
     def hang_up(self) -> None:

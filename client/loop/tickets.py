@@ -10,7 +10,9 @@ from .prefetch import Demand
 
 
 class Tickets:
-    """All tickets that are ours, from the answer that brought them until their results are delivered."""
+    """All tickets that are ours, from the answer that brought them until their results are
+    delivered.
+    """
 
     def __init__(self, demand: Demand, lease: Lease) -> None:
         self._demand, self._lease = demand, lease
@@ -20,14 +22,16 @@ class Tickets:
         self.ending: Optional[exits.Ending] = None  # why the client ends, once it does
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
-        """Take these attempts, whose tickets came in the answer to a request of the clock time `asked`.
+        """Take these attempts, whose tickets came in the answer to a request of the clock time
+        `asked`.
 
-        Until the answer arrived the tickets may have expired. Then the master must name them again, in the answer to a
-        ping, before they begin.
+        Until the answer arrived the tickets may have expired. Then the master must name them again,
+        in the answer to a ping, before they begin.
         """
         sure, now = self._lease.covers(asked), clock()
         for attempt in attempts:
-            attempt.sure, attempt.held_at = sure, now
+            attempt.sure = sure
+            attempt.held_at = now
         self.held.update((attempt.task.ticket, attempt) for attempt in attempts)
         self._demand.change(len(attempts), len(attempts))
         self._lease.request_renewal()

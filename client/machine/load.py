@@ -1,4 +1,6 @@
-"""What others do on this host: the 1-minute load, our own tasks not counted."""
+"""The load, memory and disk of this host, as the master is told of them; our own tasks do not
+count.
+"""
 
 import math
 import os
@@ -9,11 +11,13 @@ from typing import Callable, List, Optional, Tuple
 from .facts import content
 
 MINUTE = 60.0
-OFTEN = 0.1  # seconds
+OFTEN = 0.1  # seconds: a mean over a minute does not change in less
 
 
 def system_load() -> Optional[float]:
-    """None where the system does not tell."""
+    """Return the mean number of processes that ran or waited within the last minute; None if
+    unknown.
+    """
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -21,13 +25,16 @@ def system_load() -> Optional[float]:
 
 
 def memory_used() -> Optional[float]:
-    """Of all memory of this host, which share is not to be had; None where the system does not tell."""
-    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", content("/proc/meminfo"), re.M))
-    return 1.0 - int(found["MemAvailable"]) / int(found["MemTotal"]) if len(found) == 2 else None
+    """Return the share of this host's memory that is in use, 0 to 1; None if unknown."""
+    text = content("/proc/meminfo")
+    found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", text, re.M))
+    if len(found) < 2:
+        return None
+    return 1.0 - int(found["MemAvailable"]) / int(found["MemTotal"])
 
 
 def disk_used(folder: str) -> Optional[float]:
-    """Of the disk under this folder, which share is not to be had."""
+    """Return the share of the disk under this folder that is in use, 0 to 1; None if unknown."""
     try:
         disk = os.statvfs(folder)
         return 1.0 - disk.f_bavail / disk.f_blocks
@@ -36,25 +43,31 @@ def disk_used(folder: str) -> Optional[float]:
 
 
 class Load:
-    """What our own tasks added is forgotten as slowly as the kernel forgets its load."""
+    """The part of this host's load that our own tasks make. Lives as long as the client.
+
+    It fades as slowly as the kernel forgets its load, so that the difference is the load of others.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, cores: int = 1) -> None:
-        """`cores`: how many one task takes."""
+        """Start at no load of our own. `cores`: how many one task takes."""
         self._clock, self._at = clock, clock()
         self.cores = cores
         self._own = 0.0
 
     def note(self, tasks: int) -> None:
-        """So many of our tasks ran since the last note."""
+        """Count that `tasks` of our tasks ran since the last note."""
         now = self._clock()
-        if now - self._at < OFTEN:  # a minute's mean does not care
+        if now - self._at < OFTEN:
             return
         kept = math.exp(-(now - self._at) / MINUTE)
-        self._own, self._at = self._own * kept + tasks * self.cores * (1.0 - kept), now
+        self._own = self._own * kept + tasks * self.cores * (1.0 - kept)
+        self._at = now
 
     def of_others(self, total: Optional[float]) -> Optional[float]:
-        """What of a total load is not ours."""
-        return None if total is None else max(0.0, total - self._own)
+        """Return the part of a total load that is not ours; None when the total is unknown."""
+        if total is None:
+            return None
+        return max(0.0, total - self._own)
 
     def told(self, folder: str) -> List[Tuple[str, str]]:
         """Return what the master is told of this host, as parts of a query.

@@ -1,4 +1,4 @@
-"""Bringing what came of tickets to the master: results, or why they failed. Says nothing twice, loses nothing."""
+"""Delivery of what came of attempts: results, or why they failed. Nothing is said twice or lost."""
 
 from typing import List, Optional
 
@@ -13,19 +13,21 @@ SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure car
 
 
 def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
-    """Bring what is packed in one request; False when the master does not take it so."""
+    """Deliver packed reports in one request. Return False when the master does not take them so."""
     parts: List[Part] = []
     for attempt in attempts:
-        parts += [("%d/%s" % (attempt.task.ticket, name), content) for name, content in attempt.packed or []]
+        ticket = attempt.task.ticket
+        parts += [("%d/%s" % (ticket, name), content) for name, content in attempt.packed or []]
     if not parts:
         return True
     try:
         reply = line.ask("/results", [], Body(parts), timeout=PATIENT)
     except UploadBrokenOff as fault:
-        log.say("results go one by one: %s" % fault)
+        log.say("results are sent one by one: %s" % fault)
         return False
     if reply.status != 200:
-        log.say("results go one by one: the master answers %d %s" % (reply.status, reply.text))
+        text = "results are sent one by one: the master answers %d %s"
+        log.say(text % (reply.status, reply.text))
         return False
     for answer in reply.body.decode("utf-8", "replace").splitlines():
         if not answer.endswith((" accepted", " noted")):
@@ -34,7 +36,7 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
 
 
 def deliver(line: Line, attempt: Attempt, settings: Settings) -> None:
-    """Returns when the master has it (or knows that there is nothing to have)."""
+    """Deliver one report. Return when the master has it, or knows that there is none to have."""
     if not attempt.reason:
         attempt.reason = _complete(line, attempt, settings) or ""
     if attempt.reason:
@@ -42,16 +44,17 @@ def deliver(line: Line, attempt: Attempt, settings: Settings) -> None:
 
 
 def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]:
-    """None when the master took it, else why it is a failure."""
+    """Deliver a success. Return None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
-        reply = line.ask("/complete", [("ticket", ticket)], _body(attempt, settings), timeout=PATIENT)
+        body = _body(attempt, settings)
+        reply = line.ask("/complete", [("ticket", ticket)], body, timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
     except BodyGone as fault:
-        return "a result changed while it was brought to the master: %s" % fault
+        return "a result changed while it was sent to the master: %s" % fault
     except UploadBrokenOff as fault:
-        return "the result could not be brought to the master: %s" % fault
+        return "the result could not be sent to the master: %s" % fault
     if reply.status == 200:
         if not reply.text.startswith("accepted"):
             log.say("ticket %d: %s" % (ticket, reply.text))
@@ -64,13 +67,18 @@ def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]
 def _body(attempt: Attempt, settings: Settings) -> Body:
     if attempt.packed:
         return Body(list(attempt.packed))
-    return Body([*results(attempt, settings.max_result), *printed(attempt), *remarks(attempt, settings)])
+    found = results(attempt, settings.max_result)
+    return Body([*found, *printed(attempt), *remarks(attempt, settings)])
 
 
 def _failed(line: Line, attempt: Attempt, settings: Settings) -> None:
-    query: Query = [("ticket", attempt.task.ticket), ("reason", attempt.reason[:MOST_REASON])]
+    """Deliver a failure. What was packed for a success stays useful, but for the results."""
+    ticket = attempt.task.ticket
+    query: Query = [("ticket", ticket), ("reason", attempt.reason[:MOST_REASON])]
     said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
-    said = said or [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, settings)]
+    if not said:
+        said = [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, settings)]
     reply = line.ask("/failed", query, Body(said))
     if reply.status != 200:
-        log.say("ticket %d: the master answers %d to /failed: %s" % (attempt.task.ticket, reply.status, reply.text))
+        text = "ticket %d: the master answers %d to /failed: %s"
+        log.say(text % (ticket, reply.status, reply.text))

@@ -1,4 +1,6 @@
-"""The directory of a task as its program finds it: inputs and worker, each a private file or a link (originals.py)."""
+"""The directory of a task as its program finds it: inputs and worker, each a private file or a
+link.
+"""
 
 import os
 from typing import Optional
@@ -10,13 +12,18 @@ from .attempt import Attempt, CannotRun
 from .place import FreePlaces
 
 
-def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[FreePlaces] = None) -> None:
-    """Make the directory of a task with its inputs and the worker. `places`: those that may be used again.
+def prepare(
+    attempt: Attempt, worker: Optional[Original], places: Optional[FreePlaces] = None
+) -> None:
+    """Make the directory of a task with its inputs and the worker, in one of the free `places` if
+    given.
 
-    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they are there.
-    Raises CannotRun, and Changed when an original is not as it was; then nothing is left of the directory.
+    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they
+    are there. Raises CannotRun, and Changed when an original is not as it was; then nothing is left
+    of the directory.
     """
-    attempt.prepared, attempt.linked = True, ()
+    attempt.prepared = True
+    attempt.linked = ()
     task, name = attempt.task, "."
     if not task.words:
         raise CannotRun("the command line is empty")
@@ -25,7 +32,10 @@ def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[FreeP
     for two in task.results:
         check_name(two.file)
     try:
-        places.make(attempt.place) if places else attempt.place.make()
+        if places:
+            places.make(attempt.place)
+        else:
+            attempt.place.make()
         for one in task.inputs:
             name = one.name
             _add_input(attempt, one)
@@ -51,11 +61,15 @@ def _add_input(attempt: Attempt, one: Input) -> None:
 
 
 def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> None:
-    """Make a file that other tasks have, too. It is no link if it is also a result: then the program writes it."""
+    """Make a file that other tasks have, too.
+
+    Where it is a result as well, it is no link: the program writes it.
+    """
     if original.how != LINK or any(one.file == name for one in attempt.task.results):
         return copy(original, path)
     if attempt.is_suspect:
-        original = link_alone(original, path, "%s/original-%d" % (attempt.place.path, len(attempt.linked)))
+        beside = "%s/original-%d" % (attempt.place.path, len(attempt.linked))
+        original = link_alone(original, path, beside)
     else:
         link(original, path)
     attempt.linked += ((name, original),)
@@ -63,7 +77,7 @@ def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> N
 
 
 def check_name(name: str) -> None:
-    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
+    """Raise CannotRun for the name of a file that would lie outside the directory of its task."""
     parts = name.split("/")
     if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
         raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)

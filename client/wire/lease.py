@@ -1,7 +1,8 @@
-"""How long the master's last word about our tickets holds. After a longer silence it is asked before anything else.
+"""The lease: how long the master's last word about our tickets holds.
 
-This host may have slept, the client been stopped, the link been cut: then others may have done our tasks, and nothing
-is sent or started before the master has said which of our tickets still count.
+This host may have slept, the client been stopped, the link been cut: then others may have done our
+tasks. So after a longer silence nothing is sent or started before the master has said which of our
+tickets still count.
 """
 
 import mmap
@@ -14,12 +15,18 @@ from typing import Optional
 from .master import Stopping
 
 LOOK = 0.2  # seconds between looks of those who wait
-_NUMBER = 7  # of CLOCK_BOOTTIME in Linux; Python has the name since 3.7 only
+# Number of CLOCK_BOOTTIME in Linux. time.monotonic was rejected: it stands still while the host
+# sleeps, and a laptop that wakes up would believe that its tickets still count.
+_NUMBER = 7  # Python has the name since 3.7 only
 
 
 def boot_clock() -> Optional[int]:
-    """The number of the clock that also goes while this host sleeps; None where there is none."""
-    number: Optional[int] = getattr(time, "CLOCK_BOOTTIME", _NUMBER if sys.platform.startswith("linux") else None)
+    """Return the number of the clock that also goes while this host sleeps; None where there is
+    none.
+    """
+    number: Optional[int] = getattr(
+        time, "CLOCK_BOOTTIME", _NUMBER if sys.platform.startswith("linux") else None
+    )
     try:
         if number is not None:
             time.clock_gettime(number)
@@ -32,35 +39,36 @@ _BOOTTIME = boot_clock()
 
 
 def clock() -> float:
-    """Seconds that also pass while this host sleeps."""
+    """Return a time in seconds that also pass while this host sleeps."""
     return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 class SharedTime:
-    """A time that a process and those that it forks see alike."""
+    """A time that a process and those that it forks see alike: one number in shared memory."""
 
     def __init__(self, seconds: float) -> None:
         self._memory = mmap.mmap(-1, 8)
         self.set(seconds)
 
     def set(self, seconds: float) -> None:
-        """For all of them."""
+        """Set it, for all of these processes."""
         struct.pack_into("d", self._memory, 0, seconds)
 
     def get(self) -> float:
-        """As somebody set it last."""
+        """Return it as one of these processes has set it last."""
         return float(struct.unpack_from("d", self._memory)[0])
 
     def is_set(self) -> bool:
-        """Whether it is another than 0."""
+        """Tell whether it is another than 0."""
         return self.get() != 0.0
 
 
 class Lease:
-    """How long this client may act on the master's last word; as long as the lease of a ticket at the master.
+    """The time for which this client may act on the master's last word: the lease of a ticket at
+    the master.
 
-    It is renewed by each round of pings. A client that does not ping has a lease without end. Hands are forked from
-    the client and see each renewal; only the client itself can request one.
+    It is renewed by each round of pings. A client that does not ping has a lease without end. Hands
+    are forked from the client and see each renewal; only the client itself can request one.
     """
 
     def __init__(self, every: float) -> None:
@@ -86,7 +94,9 @@ class Lease:
         self._requested.set()
 
     def wait_for_request(self, seconds: float) -> bool:
-        """Wait until a renewal is requested. False when none was within so many seconds. For the pinging thread."""
+        """Wait until a renewal is requested. False when none was within so many seconds. For the
+        pinging thread.
+        """
         if not self._requested.wait(seconds):
             return False
         self._requested.clear()

@@ -464,7 +464,7 @@ sys.exit(start.main())
     client.pyz = patched
     client.start()
     master.wait_for(lambda: 1 in master.failed)
-    assert "could not be brought to the master: it broke off 5 times" in master.failed[1].reason
+    assert "could not be sent to the master: it broke off 5 times" in master.failed[1].reason
     master.finish()
     assert client.end()[0] == 0
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spe.client.host.cache import InputCache, Worker
+from spe.client.host.cache import Worker
 from spe.client.host.folders import MARKER, make, unmake
+from spe.client.host.inputs import InputCache
 from spe.client.host.lock import LockFile
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Line
