@@ -29,7 +29,7 @@ class ClientOptions(NamedTuple):
     workdir: str
     detach: bool
     hold: bool  # stay in the foreground until the client has ended
-    log: str  # a file, "" for standard error
+    log: str  # a file, empty for standard error
     trusted: bool  # others may write into the workdir
 
 
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # With `-` the master can start a client before it knows its own port.
     master = "http://HOST:PORT or https://HOST:PORT; -: the first line of standard input"
     parser.add_argument("--master", metavar="URL", required=True, help=master)
     parser.add_argument(
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--host", metavar="NAME", default="", help="name of this host (default: its host name)"
     )
     parser.add_argument(
-        "--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)"
+        "--slots", metavar="N", type=_count, default=0, help="tasks at a time (default: the cores)"
     )
     parser.add_argument(
         "--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)"
@@ -111,7 +112,7 @@ def _count(text: str) -> int:
 
 
 def _ask_for_session() -> str:
-    if sys.stdin is None:  # a daemon's
+    if sys.stdin is None:  # in a daemon
         return ""
     if sys.stdin.isatty():
         sys.stderr.write("session ID: ")
@@ -129,7 +130,6 @@ def read_session() -> str:
         session = _ask_for_session()
     session = session.strip()
     if not session:
-        raise exits.Ending(
-            exits.USAGE, "no session ID: give it on standard input or in SPE_SESSION"
-        )
+        text = "no session ID: give it on standard input or in SPE_SESSION"
+        raise exits.Ending(exits.USAGE, text)
     return session

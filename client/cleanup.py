@@ -1,6 +1,4 @@
-"""Leaving a host as it was found: folder, fetched worker and client program are removed; then
-goodbye.
-"""
+"""Leaving a host as it was found: removing folder, worker and client program; then goodbye."""
 
 import os
 import sys
@@ -34,6 +32,7 @@ def clean_up(
     `killed`: the client ends because a process of it was killed, maybe by a program of a ticket
     that it still has.
     """
+    # What the client owes lies in the home, whose server may be away; its own folder mostly does not.
     if not within(HOME_TIME, lambda: _leave_home(config, worker, own_folder)):
         own_folder.remove_what_is_here()
         return

@@ -5,6 +5,7 @@ import sys
 import traceback
 from typing import List
 
+# The master reads these codes, too (master/launch/outcome.py); its own begin at 40.
 OK = 0
 OTHER = 1
 USAGE = 2
@@ -32,10 +33,9 @@ class Ending(Exception):
 
 
 class Killed(Ending):
-    """The ending of a client of which a process was killed, maybe by one of the tickets that had
-    begun below it.
+    """The ending of a client of which a process was killed.
 
-    These tickets count as lost with it.
+    One of the tickets that had begun below that process may be why: they count as lost with it.
     """
 
     def __init__(self, text: str, begun: List[int]) -> None:
@@ -51,9 +51,7 @@ class SessionRefused(Ending):
 
 
 def unforeseen() -> Ending:
-    """Return the ending for the error that is being handled: a fault of ours, unless memory has run
-    out.
-    """
+    """Return the ending for the error in hand: a fault of ours, unless memory has run out."""
     fault = sys.exc_info()[1]
     no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
     if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):

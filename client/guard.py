@@ -45,9 +45,8 @@ def guarded(
     client = os.fork()
     if not client:
         ours.close()
-        own_folder.when_made(
-            lambda name, above, folder: passed_folders.send(theirs, name, (above, folder))
-        )
+        # By these open folders the guard finds what the client made, whoever renames it.
+        own_folder.when_made(lambda name, *both: passed_folders.send(theirs, name, both))
         os._exit(_work(work))
     theirs.close()
     for number in SIGNALS:
@@ -65,16 +64,13 @@ def guarded(
 
 
 def _killed(number: int) -> int:
-    log.say(
-        "the client was killed by signal %d%s; cleared up after it" % (number, why_killed(-number))
-    )
+    text = "the client was killed by signal %d%s; cleared up after it"
+    log.say(text % (number, why_killed(-number)))
     return exits.OTHER
 
 
 def _clear_up(own_folder: OwnFolder, say: Callable[[], None]) -> None:
-    """Remove what a client left that was killed, then say its last words; say nothing when the home
-    hangs.
-    """
+    """Remove what a killed client left, then say its last words; say nothing when the home hangs."""
     if within(HOME_TIME, own_folder.pay):
         own_folder.remove()
         say()

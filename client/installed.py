@@ -11,8 +11,9 @@ PACKAGE = "spe_client"
 
 
 def enter() -> int:
-    """Run the client under the name that the package has in the one file; nothing is looked for
-    elsewhere.
+    """Run the client under the name that the package has in the one file.
+
+    Nothing is looked for elsewhere.
     """
     spec = util.spec_from_file_location(
         PACKAGE, os.path.join(os.path.dirname(__file__), "__init__.py")

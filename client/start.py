@@ -1,6 +1,4 @@
-"""A client from its command line to its end: folder, registration, setup, worker, loop, cleaning
-up.
-"""
+"""A client from its command line to its end: folder, registration, setup, worker, loop, clean-up."""
 
 import json
 import os
@@ -38,6 +36,8 @@ from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
 from .wire.master import FIRST_CONNECT, Line, Master, Query
 
+# Variables by which libraries learn how many threads to start. Without them each of a host's tasks
+# starts as many as the host has cores.
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -75,7 +75,7 @@ class Client:
         self.master = Master(options.address, session, own_folder.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
-        self.original: Optional[Original] = None  # the worker's
+        self.original: Optional[Original] = None  # of the worker
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
 
@@ -146,7 +146,7 @@ class Client:
         environment = self._environment()
         self._have_worker(line)
         line.close()
-        ready(exits.OK, "")
+        ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
         return self._loop(environment)
 
     def _begin_log(self) -> None:
@@ -177,9 +177,9 @@ class Client:
 
     def _refuse_noexec(self) -> None:
         """End when no worker can be started in the workdir: every task would fail here."""
-        if is_yes(self.config, "RunsWorker") and os.statvfs(anchor.HERE).f_flag & getattr(
-            os, "ST_NOEXEC", 0
-        ):
+        if not is_yes(self.config, "RunsWorker"):
+            return
+        if os.statvfs(anchor.HERE).f_flag & getattr(os, "ST_NOEXEC", 0):
             text = "the workdir %s is mounted noexec: workers cannot be started there"
             raise exits.Ending(exits.WORKDIR, text % self.own_folder.workdir)
 
@@ -200,16 +200,15 @@ class Client:
         renewal = OriginalRenewal(shared, hands, self.worker, self.original, "files")
         attempts = Attempts(shared, hands, renewal, Senders(shared, settings), self.host_ends)
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
-        log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
+        log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)
         return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)])
 
     def _task_settings(self, environment: Dict[str, str]) -> Settings:
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
         return Settings(
             base=anchor.HERE,
-            environment={
-                os.fsencode(name): os.fsencode(value) for name, value in environment.items()
-            },
+            environment=variables,
             worker=self.original,
             together=is_yes(self.config, "Batch"),
             max_result=int(_number(self.config, "MaxResult", 0)),
@@ -217,7 +216,8 @@ class Client:
         )
 
     def _shared(self, slots: int, cores: int, every: float, lease: Lease) -> Shared:
-        # A client that holds no ping open cannot be called for what waits here, so it fetches nothing ahead.
+        # A client that holds no ping open cannot be called for what waits here, so it fetches
+        # nothing ahead.
         may_prefetch = is_yes(self.config, "Batch") and every > 0
         demand = Demand(slots)
         return Shared(
@@ -244,35 +244,40 @@ def _told(ready: Ready, ending: exits.Ending) -> int:
     return ending.code
 
 
+def _introduction(options: ClientOptions, others: Others) -> Query:
+    query: Query = [
+        ("platform", facts.platform_name()),
+        ("host", options.host),
+        ("slots", options.slots),
+        ("pings", 1),
+        ("cores", facts.cores()),
+    ]
+    if others.who:
+        query += [("others", others.who), ("where", others.where)]
+    return query
+
+
 def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
     """Register with the master by GET /config and return its answer.
 
     There is one try: the person who started the client wants to know at once. `others`: who else
     may write in the workdir.
     """
-    query: Query = [
-        ("platform", facts.platform_name()),
-        ("host", options.host),
-        ("slots", options.slots),
-        ("pings", 1),
-    ]
-    query.append(("cores", facts.cores()))
-    query += [("others", others.who), ("where", others.where)] if others.who else []
     where = options.address.url
     try:
+        query = _introduction(options, others)
         reply = line.once("/config", query, connect=FIRST_CONNECT)
     except NotTheMaster as fault:
         raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:
         if isinstance(fault, exits.Ending):
             raise
-        raise exits.Ending(
-            exits.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault))
-        )
+        text = "the master at %s cannot be reached: %s"
+        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
     if reply.status != 200:
         why = (where, reply.status, reply.text)
         raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
-    # As file names are: a worker may have an umlaut, a host no locale.
+    # Decoded as file names are: a worker may have an umlaut, a host no locale.
     lines = os.fsdecode(reply.body).split("\n")
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}

@@ -39,7 +39,7 @@ from typing import Any, List, Tuple
 
 Message = Tuple[str, Any]
 _SIZE = struct.Struct("=I")
-_PART = 1 << 18  # bytes read at once
+_PART = 1 << 18  # bytes read at once: more than a pair of sockets holds by default
 
 
 class ChannelClosed(Exception):
@@ -66,6 +66,7 @@ class Channel:
     def send(self, name: str, argument: Any = None) -> None:
         """Send a message without waiting: what there is no room for goes with the next `flush`."""
         text = marshal.dumps((name, argument))
+        # Through the buffer, even if it is empty: a message must not overtake the rest of another.
         self.unsent += _SIZE.pack(len(text)) + text
         self.flush()
 

@@ -106,9 +106,7 @@ class Children:
         return self._owner[pid]
 
     def _find_owner(self, pid: int, sessions: Dict[int, int]) -> Optional[int]:
-        """Return the ticket to which a stray belongs, as far as its session, environment or
-        directory tells.
-        """
+        """Return the ticket of a stray, as far as its session, environment or directory tells it."""
         session = process_tree.session_of(pid)
         if session in sessions:
             return sessions[session]

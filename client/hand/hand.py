@@ -23,8 +23,8 @@ from .wakeup import WakeupPipe
 
 # Seconds between looks at the clock while programs run: of a sleep, so much may count as awake.
 LONGEST_WAIT = 0.5
-# Short tasks whose directories are made, and whose results are read, one after the other: what is
-# in the processor's cache for one is there for the next.
+# Short tasks whose directories are made, and whose results are read, one after the other: that
+# costs less than each of them between two starts of programs.
 TOGETHER = 8
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
 

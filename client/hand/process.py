@@ -1,5 +1,4 @@
-"""THE HAND'S LOOP: the table of contents of the process that starts programs, waits for them and
-ends them.
+"""THE HAND'S LOOP: the table of contents of a process that starts, waits for and ends programs.
 
 A client has some hands, each with slots of its own: starting a program holds up its starter until
 the program is loaded, and the other hands go on meanwhile. A hand has one thread: each further
@@ -30,7 +29,7 @@ def work(slots: List[int], channel: Channel, settings: Settings, lease: Lease) -
     hand = Hand(slots, channel, settings, lease, places)
     try:
         run(hand)
-    except BaseException:
+    except BaseException:  # whatever it is: programs must not run on without anybody to watch them
         channel.send("fault", exits.unforeseen().text)
         channel.flush_all()
         end(hand)
@@ -60,7 +59,7 @@ def end(hand: Hand) -> None:
     _wait_until_gone(hand)
     for attempt in hand.running.values():
         attempt.kill()
-    _wait_until_gone(hand)
+    _wait_until_gone(hand)  # a process that waits for a disk takes its time, even to a KILL
     hand.children.kill_all(hand.running)
     hand.report_all()
 

@@ -17,7 +17,10 @@ class TaskFiles:
     def __init__(
         self, worker: Optional[Original], places: FreePlaces, say: Callable[[str, Any], None]
     ) -> None:
-        """`say` sends a message to the client."""
+        """Serve one hand, which has this original of the worker.
+
+        `say` sends a message to the client.
+        """
         self._worker, self._places, self._say = worker, places, say
 
     def take_worker(self, plain: Tuple[Any, ...]) -> None:
@@ -40,7 +43,7 @@ class TaskFiles:
 
     def may_begin(self, attempt: Attempt) -> bool:
         """Tell whether the directory is there and all originals that it links to are unchanged."""
-        if not attempt.linked:
+        if not attempt.linked:  # nothing to compare, as for all tasks with small files
             return attempt.prepared
         changed = [original for _, original in attempt.changed()]
         self._tell(changed)
@@ -55,6 +58,7 @@ class TaskFiles:
     def lose(self, plain: Tuple[Any, ...], running: Dict[int, Attempt]) -> None:
         """End the attempts that run with a changed original: nobody knows what they have read."""
         original = Original(*plain)
+        # Only what runs: the originals of the others are compared before their start.
         for attempt in running.values():
             for name, one in attempt.linked:
                 if one == original:

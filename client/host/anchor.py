@@ -10,6 +10,7 @@ import os
 from ..machine import facts
 
 HERE = "."
+# O_PATH would do with fewer rights, but only Linux has it, and fchdir refused it until 3.5.
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 SAME_FOLDER = FOLDER | os.O_NOFOLLOW
 _folder = -1

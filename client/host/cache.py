@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from .. import exits, log
 from ..machine import facts
-from ..wire.master import Line
+from ..wire.master import Line, Query
 from . import folders, lock
 from .originals import WORKER, Original, seal
 
@@ -52,8 +52,7 @@ class Worker:
             raise exits.Ending(exits.WORKER, "the worker's name %r is not a file name" % self.name)
 
     def have(self, line: Line) -> Original:
-        """Make our copy, from the cache or from the master, and return it as the original of what
-        tasks get.
+        """Make our copy, from the cache or from the master, and return it as an original.
 
         A copy that is there already is replaced by a new file.
         """
@@ -78,7 +77,7 @@ class Worker:
         return os.path.join(cache_folder(), "workers", key, self.name)
 
     def _have_through_cache(self, line: Line, place: str) -> None:
-        for _ in range(TRIES):  # another client's cleaning up may come between the two steps
+        for _ in range(TRIES):  # another client may clean up between the two steps
             if _is_there(place) and self._copy(place):
                 return
             self._put_into_cache(line, place)
@@ -88,8 +87,8 @@ class Worker:
         folder = os.path.dirname(place)
         try:
             self._fetch_once(line, place, folder)
-        finally:  # nothing to remove, when all went well
-            folders.unmake(folder, surely_ours=True)  # its name is a checksum
+        finally:  # removes nothing when the worker is there: a folder with files in it stays
+            folders.unmake(folder, surely_ours=True)  # the name is a checksum
             folders.unmake(os.path.dirname(folder))
 
     def _fetch_once(self, line: Line, place: str, folder: str) -> None:
@@ -99,7 +98,7 @@ class Worker:
             if not (_is_there(place) and self._is_right(place)):
                 folders.make(folder)
                 _clear_parts(folder)
-                self._owe(place)
+                self._owe(place)  # before it is there, in case this client is killed meanwhile
                 self._fetch(line, place)
                 self.fetched = place
 
@@ -137,19 +136,14 @@ class Worker:
         finally:
             if os.path.exists(temporary):
                 os.unlink(temporary)
-        raise exits.Ending(
-            exits.WORKER, "the worker %s came %d times with a wrong checksum" % (self.name, TRIES)
-        )
+        text = "the worker %s came %d times with a wrong checksum"
+        raise exits.Ending(exits.WORKER, text % (self.name, TRIES))
 
     def _download(self, line: Line, path: str) -> None:
         log.say("fetching the worker %s for %s" % (self.name, self.platform))
         try:
-            reply = line.ask(
-                "/worker",
-                [("name", self.name), ("platform", self.platform)],
-                into=path,
-                timeout=60.0,
-            )
+            query: Query = [("name", self.name), ("platform", self.platform)]
+            reply = line.ask("/worker", query, into=path, timeout=60.0)
         except exits.SessionRefused as fault:
             text = "the worker %s could not be fetched: %s"
             raise exits.Ending(exits.WORKER, text % (self.name, fault))
@@ -158,9 +152,7 @@ class Worker:
             raise exits.Ending(exits.WORKER, "the worker %s could not be fetched: %d %s" % why)
 
     def forget(self) -> None:
-        """Remove what this client has fetched into the cache, and the folders that were made for
-        it.
-        """
+        """Remove what this client has fetched into the cache, with the folders made for that."""
         if self.fetched and os.path.exists(self.fetched):
             os.unlink(self.fetched)
             folders.unmake(os.path.dirname(self.fetched), surely_ours=True)

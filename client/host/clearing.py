@@ -47,7 +47,9 @@ def _clear_if_left_over(above: int, place: str, name: str) -> None:
         return
     try:
         held_by = holder(folder)
-        is_here = len(held_by) >= 3 and held_by[0].split()[:1] == facts.process_space().split()[:1]
+        # Another host that shares this workdir clears up after its own clients.
+        our_host = facts.process_space().split()[:1]
+        is_here = len(held_by) >= 3 and held_by[0].split()[:1] == our_host
         if is_here and not is_held(folder):
             clear(above, place, name, folder)
     finally:
@@ -63,9 +65,8 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
     aside = "%s.dead-%s" % (ASIDE.sub("", name)[:LONGEST], os.urandom(4).hex())
     try:
         os.rename(name, aside, src_dir_fd=above, dst_dir_fd=above)
-        if not anchor.is_same(
-            os.stat(aside, dir_fd=above, follow_symlinks=False), os.fstat(folder)
-        ):
+        moved = os.stat(aside, dir_fd=above, follow_symlinks=False)
+        if not anchor.is_same(moved, os.fstat(folder)):
             # A living client has got this name in between.
             os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)
             return True
@@ -106,9 +107,7 @@ def remove(above: int, place: str, name: str, folder: int) -> str:
 
 
 def _let_go(folder: int) -> None:
-    """Write into the lock that nobody holds this folder any more: the next client that comes tries
-    again.
-    """
+    """Write into the lock that nobody holds this folder any more: the next client tries again."""
     try:
         write(folder, LOCK, "%s\n0\n-\n" % facts.process_space())
     except OSError:  # the lock still names this process, which is about to end
@@ -131,7 +130,7 @@ def _remove_name(above: int, place: str, name: str, folder: int) -> str:
 
     Return what is to be said of that, or "".
     """
-    path, now, why = os.path.join(place, name), name, ""
+    now, why = name, ""
     for _ in range(TRIES):
         if not os.fstat(folder).st_nlink:  # gone
             break
@@ -145,8 +144,10 @@ def _remove_name(above: int, place: str, name: str, folder: int) -> str:
         return "could not remove %s, which is empty: %s" % (os.path.join(place, now), why)
     if now == name or ASIDE.search(now):
         return ""
-    stays = "; what has its name now is not ours, and stays" if _is_there(above, name) else ""
-    return "somebody renamed our folder %s to %s; it is removed%s" % (path, now, stays)
+    text = "somebody renamed our folder %s to %s; it is removed" % (os.path.join(place, name), now)
+    if _is_there(above, name):
+        text += "; what has its name now is not ours, and stays"
+    return text
 
 
 def _name_now(above: int, name: str, folder: int) -> Optional[str]:
@@ -170,8 +171,9 @@ def _is_there(above: int, name: str) -> bool:
 
 
 def pay(folder: int) -> None:
-    """Delete the files that a folder owes, and the folders made for them; but never the file that
-    we run.
+    """Delete the files that a folder owes, with the folders made for them; never the running file.
+
+    The running file may be owed by an earlier client, and other hosts may be just starting from it.
     """
     try:
         owed = [str(json.loads(line)) for line in content(folder, OWED).splitlines()]
@@ -179,7 +181,6 @@ def pay(folder: int) -> None:
         return
     for one in owed:
         if os.path.abspath(one) == sys.argv[0]:
-            # An earlier client owed it; on a shared home other hosts are just starting from it.
             continue
         try:
             os.unlink(one)

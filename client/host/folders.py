@@ -1,6 +1,4 @@
-"""Making folders so that they can be unmade: a marker lies in each folder that was not there before
-us.
-"""
+"""Making folders so that they can be unmade: each new one gets a marker."""
 
 import errno
 import os
@@ -12,8 +10,9 @@ TRIES = 20  # to make a folder whose parent other clients keep removing
 
 
 def make(path: str, mode: int = 0o755) -> None:
-    """Make a folder and its missing parents, each with the marker in it. One that is there stays
-    unmarked.
+    """Make a folder and its missing parents, each with the marker in it.
+
+    One that is there stays unmarked.
 
     Others may not write there, whatever the umask is: what lies there is started as ours.
     """
@@ -35,6 +34,8 @@ def _make(path: str, mode: int) -> None:
         if not os.path.isdir(path):
             raise
         return
+    # A file in the folder, not a list of ours elsewhere: whoever removes the last file of any
+    # client there can tell that the folder may go.
     os.close(os.open(os.path.join(path, MARKER), os.O_CREAT | os.O_WRONLY, 0o600))
 
 
@@ -50,7 +51,7 @@ def listed(path: str) -> bool:
 
 
 def unmake(path: str, surely_ours: bool = False) -> None:
-    """Remove a folder that we made and that holds nothing any more, then the one above it, and so
+    """Remove a folder that we made and that holds nothing any more; then the one above it, and so
     on.
 
     `surely_ours`: its name says so, even if its maker died before the marker was there.

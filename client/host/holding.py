@@ -1,5 +1,4 @@
-"""Open folders of clients: opening one without following links, reading files in it, and its
-holder.
+"""Open folders of clients: opening one without following links, its files, and its holder.
 
 A client holds its folder by a lock file that names it. All goes by the open folder, whose name may
 be another folder's by now.
@@ -55,15 +54,14 @@ def hold(folder: int) -> int:
     """Make a folder ours. Return its lock file, which is to be kept open."""
     pid = os.getpid()
     file = os.open(LOCK, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
+    # Two locks: the kernel's goes by itself, the names in the file hold where NFS has no flock.
     _flock(file)
     os.write(file, ("%s\n%d\n%s\n" % (facts.process_space(), pid, facts.start_of(pid))).encode())
     return file
 
 
 def holder(folder: int) -> List[str]:
-    """Return who holds a folder: its space of process numbers, its process, when that started; or
-    less.
-    """
+    """Return who holds a folder: (space of process numbers, process, when that started), or less."""
     return content(folder, LOCK).split("\n")[:-1]
 
 

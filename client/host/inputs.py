@@ -12,10 +12,10 @@ from .originals import Original, seal
 
 
 class InputCache:
-    """The input files that tasks share: each is fetched once and kept for the session, within a
-    limit.
+    """The input files that tasks share: each is fetched once and kept, within a limit.
 
-    Two threads use it: the one that asks for tasks, and one that fetches a changed file again.
+    It lives as long as its client. Two threads use it: the one that asks for tasks, and one that
+    fetches a changed file again.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class InputCache:
 
         Raises OSError.
         """
+        # Held over the fetching: the other thread would fetch the same file.
         with self._lock:
             original = self.kept.get(sha256)
             if original is None or not original.is_right():

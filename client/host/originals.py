@@ -1,5 +1,4 @@
-"""The originals of worker and inputs that many tasks share: every task gets its file from one of
-them.
+"""The originals of worker and inputs that many tasks share: every task has its file from one.
 
 Below 1 MB a task's file is a private copy. From there on it is a reflink (blocks are shared until
 somebody writes), or, where the file system has none, a hard link to the original, which is
@@ -18,7 +17,7 @@ from typing import NamedTuple, Optional, Tuple
 # start.
 LARGE = 1 << 20
 COPY, CLONE, LINK = range(3)  # how a task gets its file
-WORKER = ""  # the worker's key; an input's is its SHA-256
+WORKER = ""  # the key of the worker; that of an input is its SHA-256
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 BLOCK = 1 << 20
 # Where Linux has other numbers for requests (PowerPC), there is none of this number.
@@ -87,7 +86,7 @@ def link(original: Original, path: str) -> None:
     try:
         os.link(original.path, path)
     except FileNotFoundError:
-        if original.is_right():  # then the task's directory is gone
+        if original.is_right():  # then the directory of the task is gone
             raise
         raise Changed(original)
 

@@ -152,6 +152,7 @@ class OwnFolder:
         """Tell the living client of this folder where the master is now."""
         temporary = "%s.%d" % (ADDRESS, os.getpid())
         write(self.folder, temporary, "%s\n%s\n" % (address.url, address.fingerprint))
+        # By rename: the living client must never read half an address.
         os.rename(temporary, ADDRESS, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
     def reread(self) -> Optional[MasterAddress]:
@@ -164,9 +165,7 @@ class OwnFolder:
             return None
 
     def owe(self, path: str) -> None:
-        """Note that this file, elsewhere on the host, goes with this folder, whoever removes the
-        folder.
-        """
+        """Note that this file, elsewhere on the host, goes with this folder, whoever removes that."""
         write(self.folder, OWED, json.dumps(path) + "\n", os.O_APPEND)
 
     def pay(self) -> None:

@@ -1,8 +1,7 @@
-"""Passing open folders to another process: the client's to its guard, which removes them after a
-kill.
+"""Passing open folders to another process: the client's to its guard.
 
-The guard is the client's parent and has none of what the client opens; by name it might find
-another folder.
+The guard removes them when the client is killed. It is the client's parent and has none of what the
+client opens; by name it might find another folder.
 """
 
 import array

@@ -21,9 +21,7 @@ Level = Tuple[os.stat_result, str, List[str], int]
 
 
 class Unremoved:
-    """The files of one tree that could not be removed: their number, and the first of them in
-    words.
-    """
+    """The files of one tree that could not be removed: how many, and the first of them in words."""
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
@@ -145,9 +143,20 @@ def _entered(above: int, name: str) -> int:
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
-        except OSError:  # another user's, or immutable: removing says so
+        except OSError:  # of another user, or immutable: removing says so
             pass
     return folder
+
+
+def _is_file_removed(folder: int, name: str, device: int) -> bool:
+    """Remove a file. Return False for a folder on this device. Raises OSError for what stays."""
+    info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISDIR(info.st_mode):
+        os.unlink(name, dir_fd=folder)
+        return True
+    if info.st_dev != device:  # a file system that is mounted here is not ours to empty
+        raise OSError(errno.EBUSY, "another file system is mounted there")
+    return False
 
 
 def _without_files(
@@ -167,13 +176,8 @@ def _without_files(
         if name in kept:
             continue
         try:
-            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if not stat.S_ISDIR(info.st_mode):
-                os.unlink(name, dir_fd=folder)
-            elif info.st_dev == device:
+            if not _is_file_removed(folder, name, device):
                 found.append(name)
-            else:  # a file system that is mounted here is not ours to empty
-                raise OSError(errno.EBUSY, "another file system is mounted there")
         except FileNotFoundError:
             continue
         except OSError as fault:

@@ -1,9 +1,8 @@
-"""Accounts that may write where a client works, besides its own: in the workdir or a folder above
-it.
+"""Accounts that may write where a client works, besides its own.
 
-The rule is that of sshd's StrictModes: an account that may write into one of these folders can put
-another folder in the place of ours. `spe doctor` sends this file to hosts as it is, so it needs the
-standard library alone.
+They count in the workdir and in each folder above it. The rule is that of sshd's StrictModes: an
+account that may write into one of these folders can put another folder in the place of ours. `spe
+doctor` sends this file to hosts as it is, so it needs the standard library alone.
 """
 
 import grp

@@ -1,5 +1,4 @@
-"""The programs that people may run on files of a running task, and the words that these may be
-given.
+"""The programs that people may run on files of a running task, and the words for them.
 
 Of the programs in KNOWN only the options that stand there may be asked: none of them follows links,
 reads names from a file, writes, or starts a program. A list of what is forbidden was rejected:
@@ -61,9 +60,13 @@ def refusal(words: Sequence[str], allowed: Sequence[str], folder: str) -> Option
         return text % (_short(words[0]), listed)
     if is_ps(words):
         return _refusal_of_ps(words)
+    return _refusal_of_files(words, folder)
+
+
+def _refusal_of_files(words: Sequence[str], folder: str) -> Optional[str]:
     program = os.path.basename(words[0])
     top = os.path.realpath(folder)
-    # Relative: the client stands above it.
+    # A relative path is below the folder in which the client stands, which nobody can replace.
     if not os.path.isabs(folder) and top != os.path.abspath(folder):
         return "the task has put a link in place of its directory"
     for word in words[1:]:
@@ -79,8 +82,7 @@ def is_ps(words: Sequence[str]) -> bool:
 
 
 def narrowed(words: List[str], pids: Sequence[int]) -> List[str]:
-    """Return the words that are run: `ps` with the processes that it is to show, others as they
-    are.
+    """Return the words that are run: for `ps` with the processes that it is to show.
 
     `ps` is allowed no option of its own that selects processes.
     """
@@ -98,11 +100,16 @@ def _refusal_of_option(program: str, word: str) -> Optional[str]:
         if word.startswith("-") and word != "--" and not _is_option(program, word):
             return _not_asked_of(program, word)
         return None
-    name = word.partition("=")[0]
-    is_abbreviated = len(name) > 2 and any(one.startswith(name) for one in LISTS)
-    if word.startswith(("@",) + LISTS) or is_abbreviated:
+    if _may_name_a_list(word):
         return "'%s' may be a file that names more files; these are not looked at" % _short(word)
     return None
+
+
+def _may_name_a_list(word: str) -> bool:
+    """Tell whether an unknown program may take this word, or its beginning, for a file of names."""
+    name = word.partition("=")[0]
+    is_abbreviated = len(name) > 2 and any(one.startswith(name) for one in LISTS)
+    return is_abbreviated or word.startswith(("@",) + LISTS)
 
 
 def _is_option(program: str, word: str) -> bool:
@@ -169,8 +176,9 @@ def _paths(program: str, word: str) -> Iterator[str]:
 
 
 def _end_of(top: str, path: str) -> str:
-    """Return where a path leads in the end, links followed. Raises OSError where that cannot be
-    seen.
+    """Return where a path leads in the end, links followed.
+
+    Raises OSError where that cannot be seen.
 
     `os.path.realpath` was rejected: it takes what it cannot look at for no link. So it did not see
     a link whose whole path is too long for the system, though the program, which stands in the

@@ -19,14 +19,12 @@ from .talker import Shared, Talker
 
 # Seconds that the master may hold a request for tasks; while nothing is held it is the only one.
 WAIT = 30
-ASK_AGAIN = 2.0  # seconds between requests after "no task left" while some are still held
+ASK_AGAIN = 2.0  # seconds between requests when no task is left but some are still held
 OVER_GRACE = 10.0  # seconds of silence after which a master that said the sweep is over is gone
 
 
 class Asker(Talker):
-    """The thread that asks for as many tasks as there are free slots, and fetches files that tasks
-    share.
-    """
+    """The thread that asks for as many tasks as there are free slots, and fetches shared files."""
 
     def __init__(self, shared: Shared, renewal: OriginalRenewal, fetch: FetchOrders) -> None:
         super().__init__(shared)
@@ -34,8 +32,9 @@ class Asker(Talker):
         self._demand, self._prefetch = shared.demand, shared.prefetch
 
     def before_request(self) -> None:
-        """Wait until the lease holds: a master that has given our tickets to others must not give
-        us more.
+        """Wait until the lease holds.
+
+        A master that has given our tickets to other hosts must not give us more before we know.
         """
         self.wait_for_lease()
 
@@ -71,21 +70,19 @@ class Asker(Talker):
         return query
 
     def _rest(self, reply: Reply, is_only_ahead: bool) -> None:
-        """Wait before the next request: as long as the master says, or until a slot is free when
-        none is.
-        """
+        """Wait before the next request: as long as the master says, or for a free slot."""
         if is_only_ahead:
             self._demand.refuse()
             return
         seconds = number_in(reply.headers.get("Retry-After"), 1.0)
+        # With jitter, or clients that were refused together would come back together.
         self.master.stopping.wait(max(0.05, seconds * random.uniform(1.0, 1.25)))
 
     def _is_all_done(self) -> bool:
-        """End the client when the sweep is over and no ticket is left. Else ask by ping which ones
-        still count.
+        """End the client when the sweep is over and no ticket is left; else have the rest checked.
 
-        Other hosts may have done the tasks that are left here, and a master that is about to end
-        need not be waited for: the grace time becomes short.
+        Other hosts may have done the tasks that are left here: a ping will tell. A master that is
+        about to end need not be waited for: the grace time becomes short.
         """
         if not self.tickets.held:
             self.inbox.tell("end", exits.Ending(exits.OK, "the sweep is over"))
@@ -96,8 +93,9 @@ class Asker(Talker):
         return False
 
     def _take(self, reply: Reply, asked: float) -> None:
-        """Hold the tickets of an answer and make their attempts ready. `asked`: the clock time of
-        the request.
+        """Hold the tickets of an answer, and make their attempts ready.
+
+        `asked`: when the request began.
         """
         try:
             tasks = task_record.parse_tasks(reply.body)
@@ -106,6 +104,7 @@ class Asker(Talker):
         base, held = self.shared.base, self.tickets.held
         attempts = [Attempt(task, base) for task in tasks if task.ticket not in held]
         attempts = self._within_limit(attempts)
+        # Held before their files are fetched, which may take minutes: the pings must name them.
         self.tickets.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
@@ -114,8 +113,9 @@ class Asker(Talker):
         self.inbox.tell("ready", [one for one in attempts if not one.originals])
 
     def _within_limit(self, attempts: List[Attempt]) -> List[Attempt]:
-        """Return as many attempts as the disk has room for, if each has files of its own. The
-        others go back.
+        """Return as many attempts as the disk has room for. The others go back to the master.
+
+        Each attempt counts as if none of its shared files were those of another one.
         """
         largest = max([_shared_bytes(one) for one in attempts] or [0])
         if not largest:
@@ -139,9 +139,8 @@ class Asker(Talker):
         try:
             if attempt.task.inputs:
                 attempt.originals = self._originals(attempt)
-            if attempt.is_suspect or any(
-                map(_takes_long, [*attempt.originals.values(), renewal.original])
-            ):
+            originals = [*attempt.originals.values(), renewal.original]
+            if attempt.is_suspect or any(map(_takes_long, originals)):
                 prepare(attempt, renewal.original)
         except CannotRun as fault:
             attempt.reason = str(fault)

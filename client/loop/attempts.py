@@ -1,5 +1,4 @@
-"""The way of attempts through the client: ready, at a hand, ended, to the senders or back to the
-master.
+"""The way of attempts through the client: ready, at a hand, ended, and out again.
 
 All of it runs in the loop's thread. Tickets that wait for the master's word, lost attempts and
 shutdowns meet here.
@@ -18,8 +17,9 @@ from .talker import Shared
 
 
 class Attempts:
-    """Moves attempts from the ready queue to the hands, and on when they have ended. Lives as long
-    as the client.
+    """The attempts of this client on their way: to the hands, and on when they have ended.
+
+    Lives as long as the client.
     """
 
     def __init__(
@@ -30,9 +30,7 @@ class Attempts:
         senders: Senders,
         host_ends: SharedTime,
     ) -> None:
-        """`host_ends`: not 0 once the host is known to shut down; what comes of attempts counts for
-        nothing then.
-        """
+        """Connect the parts. `host_ends` is set once the host shuts down: then no result counts."""
         self._shared, self._hands, self._renewal, self._senders = shared, hands, renewal, senders
         self._tickets, self._demand, self._prefetch = shared.tickets, shared.demand, shared.prefetch
         self._host_ends = host_ends
@@ -47,8 +45,9 @@ class Attempts:
         self._tickets.ready.extend(attempts)
 
     def feed_hands(self) -> None:
-        """Give out ready attempts, so that no slot stays free; call them back where another hand
-        could begin them.
+        """Give out ready attempts, so that no slot stays free.
+
+        Attempts that wait at one hand are called back when another hand has a free slot.
         """
         if self._recall.is_under_way():
             return
@@ -58,8 +57,9 @@ class Attempts:
             self._recall.begin()
 
     def _following(self) -> Optional[Attempt]:
-        """Return the next attempt for a hand. Those that are not to begin any more are done with on
-        the way.
+        """Return the next attempt for a hand.
+
+        Those that are not to begin any more are done with on the way.
         """
         while self._tickets.ready and not self._renewal.is_under_way():
             attempt = self._tickets.ready.popleft()
@@ -74,9 +74,7 @@ class Attempts:
     # -- told by threads
 
     def drop(self, ticket: int) -> None:
-        """End the attempt of a ticket that the master does not want any more; its result is of no
-        use.
-        """
+        """End the attempt of a ticket that the master does not want any more."""
         attempt = self._tickets.held.get(ticket)
         if attempt is not None and not attempt.dropped:
             attempt.dropped = True
@@ -84,9 +82,7 @@ class Attempts:
                 self._hands.tell("drop", ticket)
 
     def return_unbegun(self, count: int) -> None:
-        """Return up to `count` tickets that have not begun, the last ones, because other hosts are
-        idle.
-        """
+        """Return up to `count` tickets that have not begun, the last ones: other hosts are idle."""
         self._recall.owe(count)
 
     def watch(self, which: Tuple[int, threading.Event]) -> None:
@@ -115,6 +111,7 @@ class Attempts:
         ours = [(working[ticket], came) for ticket, came in told if ticket in working]
         for attempt, came in ours:
             attempt.hear(came)
+            # The shutdown may have killed the program: what came of it proves nothing.
             attempt.dropped = attempt.dropped or self._host_ends.is_set()
         ended = [attempt for attempt, _ in ours]
         lost = self._renewal.lost_among(ended)
@@ -124,8 +121,9 @@ class Attempts:
         self._finish(ended)
 
     def hear_ended(self, ended: List[Ended]) -> None:
-        """Free the slots of attempts whose programs have ended; what came of them follows in a
-        moment.
+        """Free the slots of attempts whose programs have ended.
+
+        What came of them follows in a moment.
         """
         working = self._tickets.working
         self._leave_slots(
@@ -134,13 +132,14 @@ class Attempts:
 
     def hear_unbegun(self, told: List[Told]) -> None:
         """Queue again what a hand has given back after a failure, without having begun it."""
-        for ticket, came in reversed(told):
+        for ticket, came in reversed(told):  # to the front of the queue, in their old order
             self._tickets.working[ticket].hear(came)
             self._tickets.ready.appendleft(self._tickets.working.pop(ticket))
 
     def hear_back(self, told: List[Told]) -> None:
-        """Queue again what a hand was asked to give back; after the last hand, return what the
-        master wants.
+        """Queue again what a hand was asked to give back.
+
+        When the last hand has answered, the master gets the tickets that it wants.
         """
         self.hear_unbegun(told)
         if self._recall.note_answer():
@@ -166,8 +165,9 @@ class Attempts:
     # -- inside
 
     def _give_up(self, attempts: List[Attempt], reason: str = "") -> None:
-        """Give tickets back as if they had never been given out. `reason`: why, when their programs
-        had begun.
+        """Give tickets back as if they had never been given out.
+
+        `reason`: why their attempts do not count, when the programs had begun.
         """
         self._tickets.give_up(attempts)
         for attempt in attempts:
@@ -176,22 +176,23 @@ class Attempts:
 
     def _finish(self, attempts: List[Attempt]) -> None:
         """Pass attempts on to the senders. Nothing of them runs any more."""
-        new = [one for one in attempts if not one.has_left]
-        self._leave_slots(
-            [(one, one.usage.get("wall", 0.0), bool(one.reason) and not one.dropped) for one in new]
-        )
+        left: List[Tuple[Attempt, float, bool]] = []
+        for attempt in attempts:
+            if not attempt.has_left:
+                failed = bool(attempt.reason) and not attempt.dropped
+                left.append((attempt, attempt.usage.get("wall", 0.0), failed))
+        self._leave_slots(left)
         for attempt in attempts:
             self._tickets.working.pop(attempt.task.ticket, None)
             if self._watchers:
                 self.hear_watched(attempt.task.ticket)
             self._senders.put(attempt)
+        # This host may be at fault: others should have what has not begun, not fail here as well.
         if self._prefetch.is_doubtful and (self._tickets.ready or self._hands.are_waiting()):
             self._recall.owe(len(self._tickets.held))
 
     def _leave_slots(self, left: List[Tuple[Attempt, float, bool]]) -> None:
-        """Count the slots of these attempts as free. Each comes with its seconds, and whether it
-        failed.
-        """
+        """Count the slots of these attempts as free: (attempt, seconds it took, whether it failed)."""
         for attempt, wall, failed in left:
             attempt.has_left = True
             if failed:

@@ -17,7 +17,7 @@ from ..machine import processes
 from ..machine.piped_program import PIECE, PipedProgram
 from ..task.attempt import Attempt
 from ..wire.master import Query
-from ..wire.multipart import RequestBody
+from ..wire.multipart import PlainBody
 from .allowed import ANY, is_ps, narrowed, refusal
 from .hands import Hands
 from .talker import Shared, Talker
@@ -42,25 +42,6 @@ class NobodyListens(Exception):
     """Raised when the person who gave the order does not wait for the answer any more."""
 
 
-class PlainBody(RequestBody):
-    """A request body of bytes as they are."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def headers(self) -> Dict[str, str]:
-        """Return the headers that describe the body."""
-        return {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(len(self._data)),
-        }
-
-    def content(self) -> bytes:
-        """Return all bytes of the body."""
-        return self._data
-
-
 class Carrier(Talker):
     """A thread that carries out one order. It ends when the answer is complete."""
 
@@ -72,7 +53,7 @@ class Carrier(Talker):
         allowed: List[str],
         carriers: "Set[Carrier]",
     ) -> None:
-        """`carriers`: all that are at work; this one leaves them at its end."""
+        """Take one order. `carriers`: all that are at work; this one leaves them at its end."""
         super().__init__(shared)
         self.order, self.hands, self.allowed, self._carriers = order, hands, allowed, carriers
         self.ticket = int(order.get("ticket", 0))
@@ -85,8 +66,9 @@ class Carrier(Talker):
         }
 
     def talk(self) -> None:
-        """Carry out the order and say what came of it. A fault of one order does not end the
-        client.
+        """Carry out the order and say what came of it.
+
+        A fault of one order does not end the client.
         """
         try:
             self._end([("exit", self._carry_out())])
@@ -129,9 +111,7 @@ class Carrier(Talker):
         return attempt
 
     def _watched(self) -> Attempt:
-        """Return the attempt once its place is kept for it: no other task gets the directory while
-        it is looked at.
-        """
+        """Return the attempt once its place is kept: no other task gets the directory meanwhile."""
         attempt, ready = self._attempt(), threading.Event()
         end = time.monotonic() + BEGIN_TIME
         self.inbox.tell("watch", (self.ticket, ready))
@@ -163,22 +143,24 @@ class Carrier(Talker):
         return 0
 
     def _run(self) -> int:
-        """Run a program that the sweep allows in the directory of the task, and return its exit
-        code.
-        """
+        """Run a program that the sweep allows, in the directory of the task. Return its exit code."""
         words = [str(word) for word in self.order["words"]]
         folder = self._watched().folder if self.ticket else self.shared.base
         why = refusal(words, self.allowed, folder)
         if why:
             raise CannotCarryOut(why)
         if is_ps(words) and ANY not in self.allowed:
-            found = processes.of_tasks(self.hands.pids)
-            found = [one for one in found if self.ticket in (0, one.ticket)]
-            if len(words) == 1 or not found:
-                self._say(processes.as_text(found).encode("utf-8", "replace"))
-                return 0
-            words = narrowed(words, [one.pid for one in found])
+            return self._run_ps(words, folder)
         return self._run_program(words, folder)
+
+    def _run_ps(self, words: List[str], folder: str) -> int:
+        """Show the processes of the task, or of all tasks, and no others."""
+        found = processes.of_tasks(self.hands.pids)
+        found = [one for one in found if self.ticket in (0, one.ticket)]
+        if len(words) == 1 or not found:
+            self._say(processes.as_text(found).encode("utf-8", "replace"))
+            return 0
+        return self._run_program(narrowed(words, [one.pid for one in found]), folder)
 
     def _run_program(self, words: List[str], folder: str) -> int:
         try:
@@ -226,17 +208,17 @@ class Carrier(Talker):
             raise CannotCarryOut(FINISHED)
 
     def _follow(self) -> int:
-        """Send what the task prints until it ends, from some bytes before the present end of its
-        output on.
-        """
+        """Send what the task prints until it ends, from some bytes before the present end on."""
         attempt = self._watched()
         path = attempt.stderr if self.order["which"] == "stderr" else attempt.stdout
         with self._opened(path) as file:
+            # By the open file: by its name, the task might have put another one there meanwhile.
             file.seek(max(0, os.fstat(file.fileno()).st_size - int(self.order["before"])))
             quiet = time.monotonic()
             while True:
                 over = self._is_over()  # asked before reading: what is written until then is read
                 piece = file.read(PIECE)
+                # An empty piece now and then asks the master whether anybody still reads.
                 if piece or time.monotonic() - quiet > STILL:
                     quiet = time.monotonic()
                     self._say(piece)

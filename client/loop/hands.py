@@ -58,8 +58,9 @@ class HandProcess:
 
 
 class Hands:
-    """The hands of this client. Made before there is any thread: each hand is a fork of this
-    process.
+    """The hands of this client.
+
+    Made before there is any thread: each hand is a fork of this process.
     """
 
     def __init__(self, slots: int, settings: Settings, lease: Lease) -> None:

@@ -48,20 +48,19 @@ class Inbox:
         self._events.extend(events)
 
     def hear_signals(self) -> None:
-        """Have signals that end a client tell the loop so, and SIGCHLD wake it. For the main
-        thread.
+        """Have signals that end a client tell the loop so, and SIGCHLD wake it.
+
+        For the main thread.
         """
         self._wakeup.hear_signals(lambda number, _: self.tell("got signal", number))
 
     def wait(self, seconds: Optional[float], channels: Sequence[Channel]) -> None:
-        """Wait until an event is put in or one of these channels can be read, at most so many
-        seconds.
-        """
+        """Wait until an event is put in or a channel can be read, at most so many seconds."""
         self._wakeup.wait(seconds, channels)
 
     def events(self) -> Iterator[Event]:
-        """Yield and remove the events in the order in which they came, also those that come
-        meanwhile.
-        """
+        """Yield and remove the events in the order in which they came, also those that come now."""
+        # The loop asks again until none is left, so an event that is told while another one is
+        # handled needs no second wake-up.
         while self._events:
             yield self._events.popleft()

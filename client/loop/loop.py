@@ -24,6 +24,9 @@ HASTE = 1.0  # the same where the host shuts down: a KILL is near
 LAST_WORDS = 2.0  # seconds for answers to questions about what ran here
 
 
+Handler = Callable[[Any], object]
+
+
 class Loop:
     """The loop of one client.
 
@@ -39,15 +42,20 @@ class Loop:
         is_answering: Callable[[], bool],
         host_ends: SharedTime,
     ) -> None:
-        """`is_answering`: whether answers to people are on their way. `host_ends`: set when the
-        host shuts down.
+        """Connect the parts. `is_answering` tells whether answers to people are on their way.
+
+        `host_ends` is set when the host shuts down.
         """
         self.inbox, self.tickets, self.lease = shared.inbox, shared.tickets, shared.lease
-        self.shared, self.hands, self.attempts, self.renewal = shared, hands, attempts, renewal
+        self.shared, self.hands, self.attempts = shared, hands, attempts
         self.is_answering, self.host_ends = is_answering, host_ends
-        self._is_unsure = False  # a hand waits for the master's word before it begins what it has
+        self._is_unsure = False  # a hand waits for a word of the master before it begins anything
         self._parent = os.getppid()
-        self._handlers: Dict[str, Callable[[Any], object]] = {
+        self._handlers = self._table(attempts, renewal)
+
+    def _table(self, attempts: Attempts, renewal: OriginalRenewal) -> Dict[str, Handler]:
+        """Return what is done for each event. inbox.py and channel.py say who tells it."""
+        return {
             # from threads and signals
             "ready": attempts.add_ready,
             "expired": attempts.drop,
@@ -151,9 +159,7 @@ class Loop:
         self.lease.request_renewal()
 
     def hear_signal(self, number: int) -> None:
-        """End because of a signal; or because the guard was killed, of which systems tell by a
-        signal, too.
-        """
+        """End because of a signal. Where the guard was killed, systems tell that by a signal, too."""
         if not self._is_unguarded():
             self.end_with_host(number)
 

@@ -1,5 +1,4 @@
-"""Orders of people for running tasks: received here, each carried out in a thread of its own
-(carrier.py).
+"""Orders of people for running tasks: received here, carried out by carrier.py.
 
 A request that the master holds is answered with the word that there are some; they are fetched by
 `/orders`.
@@ -19,16 +18,16 @@ class ReceivedOrders:
     """The orders that came to this client. Lives as long as the client."""
 
     def __init__(self, shared: Shared, hands: Hands, allowed: List[str]) -> None:
-        """`allowed`: the programs that people may run, as `ask:` in spe.yaml lists them."""
+        """Know the programs that people may run: `allowed`, as `ask:` in spe.yaml lists them."""
         self._shared, self._hands, self._allowed = shared, hands, allowed
         self._carriers: Set[Carrier] = set()
+        # An order may come several times: when an answer to /orders was lost, and when two threads
+        # hear of it. A program that a person runs must not run twice.
         self._seen: Set[int] = set()
         self._lock = threading.Lock()  # two threads may hear of the same order
 
     def fetch(self, line: Line) -> None:
-        """Fetch orders and begin with those that are new; an answer that was lost brings some
-        again.
-        """
+        """Fetch orders and begin with those that are new. After a lost answer some come again."""
         reply = line.ask("/orders", [])
         if reply.status != 200:
             return
@@ -44,6 +43,7 @@ class ReceivedOrders:
         return bool(self._carriers)
 
     def _begin(self, order: Dict[str, Any]) -> None:
+        # A thread of its own for each: an order may follow the output of a task for hours.
         carrier = Carrier(self._shared, order, self._hands, self._allowed, self._carriers)
         self._carriers.add(carrier)
         carrier.start()

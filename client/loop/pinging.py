@@ -1,5 +1,4 @@
-"""The threads that keep tickets alive: one pings at intervals, one holds a request open in which
-the master can speak.
+"""The threads that keep tickets alive: pings, and a long poll in which the master can speak.
 
 Each has a connection of its own. They decide nothing about programs: they tell the loop.
 """
@@ -27,7 +26,7 @@ class Pinger(Talker):
     """The thread that says that tickets are worked on, and hears which of them have expired."""
 
     def __init__(self, shared: Shared, every: float) -> None:
-        """`every`: seconds between pings, 0 for none."""
+        """Ping at intervals of `every` seconds, 0 for never."""
         super().__init__(shared)
         self._every, self._lease = every, shared.lease
 
@@ -63,15 +62,16 @@ class Pinger(Talker):
 
 
 class LongPoller(Talker):
-    """The thread that holds one request open while there are tickets, so that the master can call
-    one back at once.
+    """The thread that holds one request open, so that the master can call a ticket back at once.
 
     A client without tickets is reached by its request for tasks: ten thousand idle clients should
     cost a master one request each.
     """
 
     def __init__(self, shared: Shared, every: float, fetch: FetchOrders) -> None:
-        """`every`: seconds between pings, 0 for none."""
+        """Know the interval of pings, `every` seconds, 0 for none: then the master holds no
+        request.
+        """
         super().__init__(shared)
         self._every, self._fetch = every, fetch
 
@@ -89,9 +89,7 @@ class LongPoller(Talker):
             self._rest(reply, time.monotonic() - began)
 
     def _rest(self, reply: Reply, seconds: float) -> None:
-        """Return tickets that idle hosts should have; else wait before the next request where none
-        was held.
-        """
+        """Return tickets that idle hosts should have; else wait, where no request was held."""
         if reply.headers.get("Idle"):
             self.inbox.tell("give back", int(number_in(reply.headers.get("Idle"), 0.0)))
         elif not self.shared.may_hold:

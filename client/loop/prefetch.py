@@ -1,5 +1,4 @@
-"""The number of tasks to ask the master for: as many as slots are free, and some ahead of short
-tasks.
+"""The number of tasks to ask the master for: the free slots, and some ahead of short tasks.
 
 Prefetched tasks hide the way to the master. Long tasks hide it by themselves, so none is fetched
 ahead of them. Of short ones so many are fetched as take about a second of each slot; the master may
@@ -14,8 +13,8 @@ from ..task.attempt import SHORT
 SECONDS = 1.0  # of work a slot that is fetched ahead, at most
 MOST = 256  # tasks fetched ahead
 NEAR = 0.06  # seconds of work a slot that lie ready where programs are started
-# Failures in a row after which this host may be at fault. One or two are common in a region of
-# parameters in which the program fails everywhere.
+# Failures in a row after which this host may be at fault. With fewer, each pair of bad parameter
+# sets side by side would send all that waits here back to the master.
 DOUBT = 3
 # Weight of a new length in the mean: a tenth follows a sweep whose tasks become longer within some
 # twenty tasks, and does not jump with each of them.
@@ -52,15 +51,11 @@ class Prefetch:
         self._mean = seconds if not self._mean else self._mean + SHARE * (seconds - self._mean)
 
     def limit(self, most: int) -> None:
-        """Fetch at most `most` tasks ahead from now on, because of the disk space that their files
-        take.
-        """
+        """Fetch at most `most` tasks ahead from now on: their files take space on the disk."""
         self._most = min(self._most, most)
 
     def is_quick(self) -> bool:
-        """Tell whether so many tasks end in one moment that it pays to bring their results
-        together.
-        """
+        """Tell whether tasks end so fast that it pays to bring their results together."""
         return 0.0 < self._mean < SHORT
 
     def ahead(self) -> int:
@@ -70,9 +65,7 @@ class Prefetch:
         return min(self._most, self._slots * int(SECONDS / self._mean))
 
     def near(self) -> int:
-        """Return how many tasks a slot should lie ready at a hand; 0 when the latest task has
-        failed.
-        """
+        """Return how many tasks a slot should lie ready at a hand; 0 after a failure."""
         return int(NEAR / self._mean) if self.ahead() and not self._failures else 0
 
 
@@ -134,9 +127,7 @@ class Demand:
                 self._changed.notify()
 
     def refuse(self) -> None:
-        """Ask for nothing ahead until a slot is free: other hosts need it more, or there is
-        nothing.
-        """
+        """Ask for nothing ahead until a slot is free: other hosts need it more, or there is none."""
         with self._changed:
             self._is_refused = True
 

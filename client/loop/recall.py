@@ -1,6 +1,4 @@
-"""Attempts that have not begun and may go elsewhere: called back from the hands, returned to the
-master.
-"""
+"""Attempts that have not begun and may go elsewhere: to another hand, or back to the master."""
 
 from typing import List
 
@@ -38,8 +36,9 @@ class Recall:
         self.begin()
 
     def note_answer(self) -> bool:
-        """Note that one hand has answered. Return whether it was the last one, and tickets are owed
-        to the master.
+        """Note the answer of one hand.
+
+        Return whether it was the last, and the master is owed tickets.
         """
         self._awaited -= 1
         return not self._awaited and self._owed > 0
@@ -51,12 +50,10 @@ class Recall:
 
 
 class Returner(Talker):
-    """A thread that tells the master once of tickets that will not begin here, or whose attempts do
-    not count.
-    """
+    """A thread that gives tickets back once: they will not begin here, or do not count."""
 
     def __init__(self, shared: Shared, given: List[Attempt], reason: str = "") -> None:
-        """`reason`: why the attempts do not count, when their programs had begun."""
+        """Take the attempts. `reason`: why they do not count, when their programs had begun."""
         super().__init__(shared)
         self.given, self.reason = given, reason
 
@@ -64,6 +61,7 @@ class Returner(Talker):
         query: Query = [("ticket", one.task.ticket) for one in self.given]
         if query:
             self.line.ask("/back", [*query, ("reason", self.reason)] if self.reason else query)
+        # Cleared after the request: idle hosts wait for these tickets, and removing may take long.
         for one in self.given:
             one.clear()
         self.line.close()

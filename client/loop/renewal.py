@@ -1,5 +1,6 @@
-"""Renewal of originals that a program has changed, and the attempts that this costs: they are lost,
-not failed.
+"""Renewal of originals that a program has changed.
+
+The attempts that this costs are lost, not failed.
 
 While an original is fetched again, nothing begins here. The program that changed it is not known
 yet, so each task whose program had it linked is a suspect. At its next attempt here a suspect gets
@@ -58,8 +59,9 @@ class OriginalRenewal:
             attempt.reason = "an input file cannot be had again: %s" % self._fault
 
     def lost_among(self, ended: List[Attempt]) -> List[Attempt]:
-        """Return the lost ones among these attempts, which go back to the master. Their tasks are
-        suspects.
+        """Return the lost ones among these attempts, which go back to the master.
+
+        Their tasks are suspects.
         """
         lost = [one for one in ended if one.lost and not one.dropped]
         if lost:
@@ -81,8 +83,9 @@ class OriginalRenewal:
             Fetcher(self, changed.key).start()
 
     def end(self, came: Tuple[str, Optional[Original], str]) -> None:
-        """Let attempts begin again: (key, original, fault). The fault says why there is no new
-        original.
+        """Let attempts begin again: (key, original, fault).
+
+        The fault says why there is no new original.
         """
         key, original, fault = came
         self._under_way.discard(key)
@@ -92,6 +95,7 @@ class OriginalRenewal:
             self.hands.tell("worker", tuple(original))
 
     def _needed(self) -> Set[str]:
+        # A copy of the list, as other threads hold and release tickets meanwhile.
         inputs = [two for one in list(self.shared.tickets.held.values()) for two in one.task.inputs]
         return {one.sha256 for one in inputs if one.sha256}
 
@@ -116,7 +120,7 @@ class Fetcher(Talker):
                 original = renewal.worker.have(self.line)
         except OSError as trouble:
             fault = str(trouble)
-            if self._key == WORKER:
+            if self._key == WORKER:  # without it nothing can run here; without an input, most can
                 text = "the worker could not be fetched again: %s"
                 raise exits.Ending(exits.WORKER, text % fault)
         self.inbox.tell("renewed", (self._key, original, fault))
@@ -124,7 +128,5 @@ class Fetcher(Talker):
 
 
 def _identity(task: Task) -> str:
-    """Return what two attempts at one task share: its number, or its command where the master gives
-    no numbers.
-    """
+    """Return what two attempts at one task share: its number, or its command where it has none."""
     return task.number or repr(task.words)

@@ -27,8 +27,9 @@ class NotWanted(Exception):
 
 
 class Senders:
-    """The queues of attempts that have ended, and the threads that deliver them. Lives as long as
-    the client.
+    """The queues of attempts that have ended, and the threads that deliver them.
+
+    Lives as long as the client.
 
     Large results have as many threads as they need, up to MOST_SINGLE, so that none holds up
     others.
@@ -77,9 +78,7 @@ class Senders:
         return attempt
 
     def finish(self, attempts: List[Attempt]) -> None:
-        """Clear away what is left of attempts that are delivered or dropped, and forget their
-        tickets.
-        """
+        """Clear away what is left of attempts that are delivered or dropped; forget their tickets."""
         for attempt in attempts:
             attempt.clear()
         self._shared.tickets.release(attempts)
@@ -105,8 +104,9 @@ class Sender(Talker):
             self.senders.finish([attempt])
 
     def before_request(self) -> None:
-        """Check that what is being delivered is still wanted, also before a repeat after a cut link
-        or a sleep.
+        """Check that what is being delivered is still wanted.
+
+        It is asked again before each repeat, as a cut link or a sleep may have taken long.
         """
         self.wait_for_lease()
         if any(attempt.dropped for attempt in self.attempts):
@@ -136,6 +136,8 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
+        # Of short tasks more end within this moment: one request for all costs each of them less.
+        # With nothing else at work it would only delay the result.
         if self.shared.prefetch.is_quick() and self.tickets.is_busy():
             self.master.stopping.wait(SHORT)
         return self._batch()

@@ -23,14 +23,13 @@ class Shared(NamedTuple):
     prefetch: Prefetch
     lease: Lease
     load: Load
-    base: str  # the path of the client's folder
-    worker_name: str  # "" for none
+    base: str  # the path of the folder of this client
+    worker_name: str  # empty for none
     may_hold: bool  # whether the master may hold requests (long poll)
 
 
 class Talker(threading.Thread):
-    """A thread that talks with the master over a connection of its own. What it says is up to the
-    subclasses.
+    """A thread that talks with the master over a connection of its own; subclasses say what.
 
     An error that ends the thread ends the client: a client without one of its threads would hold
     tickets for nothing.
@@ -64,8 +63,9 @@ class Talker(threading.Thread):
         """Called before each try of a request. What it raises ends the request."""
 
     def wait_for_lease(self) -> None:
-        """Wait, after a long silence, until the master has said which tickets still count. Raises
-        Stopping.
+        """Wait, after a long silence, until the master has said which tickets still count.
+
+        Raises Stopping.
         """
         self.shared.lease.wait(self.master.stopping)
 

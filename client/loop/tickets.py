@@ -10,9 +10,7 @@ from .prefetch import Demand
 
 
 class Tickets:
-    """All tickets that are ours, from the answer that brought them until their results are
-    delivered.
-    """
+    """The tickets that are ours, from the answer that brought them until they are delivered."""
 
     def __init__(self, demand: Demand, lease: Lease) -> None:
         self._demand, self._lease = demand, lease
@@ -22,8 +20,7 @@ class Tickets:
         self.ending: Optional[exits.Ending] = None  # why the client ends, once it does
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
-        """Take these attempts, whose tickets came in the answer to a request of the clock time
-        `asked`.
+        """Take attempts whose tickets came in the answer to a request that began at `asked`.
 
         Until the answer arrived the tickets may have expired. Then the master must name them again,
         in the answer to a ping, before they begin.

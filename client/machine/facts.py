@@ -34,14 +34,14 @@ def platform_name() -> str:
 
 def cores() -> int:
     """Return the number of cores that this process may use, not of all that the machine has."""
+    # A batch system or taskset may give this process a part of the machine only.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
 
 
 def process_space() -> str:
-    """Return the space in which a process number means something: the host, on Linux with its pid
-    namespace.
+    """Return the space in which a process number means something: the host, and its pid namespace.
 
     Two containers on one host, or two hosts on one file system, have processes of the same number.
     """
@@ -63,8 +63,7 @@ def is_full(path: str) -> bool:
 
 
 def start_of(pid: int) -> str:
-    """Return when a living process started, in the words of the system; "" for one that is dead or
-    a zombie.
+    """Return when a living process started, as the system says it; "" for a dead one or a zombie.
 
     Number and start together name one process: the system gives the number of a dead one to
     another.
@@ -78,11 +77,12 @@ def start_of(pid: int) -> str:
 
 
 def stat_of(pid: int) -> List[str]:
-    """Return the fields of /proc/PID/stat behind the program's name: state, parent, group, …
+    """Return the fields of /proc/PID/stat behind the program's name: state, parent, group, ….
 
     The name itself is skipped, as it may hold anything. [] when there is no such process.
     """
     text = content("/proc/%d/stat" % pid)
+    # From the last parenthesis: the name stands in parentheses and may hold some itself.
     return text[text.rfind(")") + 2 :].split()
 
 

@@ -1,6 +1,4 @@
-"""The load, memory and disk of this host, as the master is told of them; our own tasks do not
-count.
-"""
+"""The load, memory and disk of this host, as the master is told; our own tasks do not count."""
 
 import math
 import os
@@ -15,9 +13,7 @@ OFTEN = 0.1  # seconds: a mean over a minute does not change in less
 
 
 def system_load() -> Optional[float]:
-    """Return the mean number of processes that ran or waited within the last minute; None if
-    unknown.
-    """
+    """Return the mean number of running and waiting processes in the last minute; None if unknown."""
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -27,6 +23,7 @@ def system_load() -> Optional[float]:
 def memory_used() -> Optional[float]:
     """Return the share of this host's memory that is in use, 0 to 1; None if unknown."""
     text = content("/proc/meminfo")
+    # MemAvailable, not MemFree: the kernel gives its cache of files away when a program needs it.
     found = dict(re.findall(r"^(MemTotal|MemAvailable): +([1-9][0-9]*) kB$", text, re.M))
     if len(found) < 2:
         return None
@@ -59,6 +56,7 @@ class Load:
         now = self._clock()
         if now - self._at < OFTEN:
             return
+        # The formula of the kernel: a mean whose weights fall by 1/e within a minute.
         kept = math.exp(-(now - self._at) / MINUTE)
         self._own = self._own * kept + tasks * self.cores * (1.0 - kept)
         self._at = now

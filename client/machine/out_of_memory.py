@@ -1,6 +1,4 @@
-"""The reason why the system ended a program: memory ran out (SIGKILL), or a file came to the limit
-of its size (SIGXFSZ).
-"""
+"""The reason why the system ended a program: no memory (SIGKILL), or a file too large (SIGXFSZ)."""
 
 import signal
 from typing import Iterator, Tuple
@@ -15,9 +13,8 @@ EARLIER = 100  # added to the score: a tenth of the memory, so that the guard is
 
 
 def _places() -> Iterator[str]:
-    """Yield files that count such ends: of our control group (version 2, version 1), then of the
-    machine.
-    """
+    """Yield files that count such ends: of our control group (version 2 or 1), then of the machine."""
+    # The own group first: the count of the machine also rises for others' programs.
     for line in content(OWN).split("\n"):
         number, _, rest = line.partition(":")
         kinds, _, path = rest.partition(":")
@@ -29,9 +26,7 @@ def _places() -> Iterator[str]:
 
 
 def kills() -> Tuple[str, int]:
-    """Return (file, count) of programs that were ended for want of memory; ("", 0) where that is
-    unknown.
-    """
+    """Return (file, count) of programs ended for want of memory; ("", 0) where that is unknown."""
     for place in _places():
         for line in content(place).split("\n"):
             if line.startswith("oom_kill "):
@@ -51,8 +46,7 @@ def has_run_out() -> bool:
 
 
 def why_killed(exit_code: int) -> str:
-    """Return what to add to the reason of a program that ended so: ", out of memory", a limit, or
-    "".
+    """Return what to add to the reason of a program that ended so: out of memory, a limit, or "".
 
     The exit code is -9 for SIGKILL, 137 where a shell says the same of its command.
     """

@@ -1,8 +1,7 @@
-"""Trees of processes: which are below which, and how to end them all, also those that left their
-group.
+"""Trees of processes: which are below which, and how to end all of them.
 
-On Linux a client adopts what its tasks leave behind (PR_SET_CHILD_SUBREAPER), and /proc tells the
-children of each process. Elsewhere `ps` is asked.
+Those that left their group are ended, too. On Linux a client adopts what its tasks leave behind
+(PR_SET_CHILD_SUBREAPER), and /proc tells the children of each process. Elsewhere `ps` is asked.
 """
 
 import os
@@ -194,9 +193,7 @@ def session_of(pid: int) -> Optional[int]:
 
 
 def variable_of(pid: int, name: str) -> str:
-    """Return a variable of the environment that a process was started with; "" if there is none, or
-    unknown.
-    """
+    """Return a variable that a process was started with; "" if there is none, or it is unknown."""
     entries = facts.content("/proc/%d/environ" % pid).split("\0")
     found = [entry[len(name) + 1 :] for entry in entries if entry.startswith(name + "=")]
     return found[0] if found else ""

@@ -14,7 +14,7 @@ class Process(NamedTuple):
     """A process of a task, as it is at this moment."""
 
     ticket: int
-    depth: int  # below the task's own process
+    depth: int  # below the first process of the task
     pid: int
     state: str  # R runs, S waits, D waits for a disk, T is stopped, Z has ended
     cpu: float  # seconds so far

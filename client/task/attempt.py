@@ -52,7 +52,7 @@ class Attempt:
     """
 
     def __init__(self, task: Task, base: str) -> None:
-        """`base` is the folder of the client."""
+        """Begin at "not prepared". `base` is the folder of the client, in which the place lies."""
         self.task = task
         self.place = TaskPlace("%s/%d" % (base, task.ticket))
         self.folder = self.place.work

@@ -14,10 +14,7 @@ SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure car
 
 def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
     """Deliver packed reports in one request. Return False when the master does not take them so."""
-    parts: List[Part] = []
-    for attempt in attempts:
-        ticket = attempt.task.ticket
-        parts += [("%d/%s" % (ticket, name), content) for name, content in attempt.packed or []]
+    parts = _parts_of(attempts)
     if not parts:
         return True
     try:
@@ -29,10 +26,19 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
         text = "results are sent one by one: the master answers %d %s"
         log.say(text % (reply.status, reply.text))
         return False
+    # One line a ticket. Whatever the master says, it has the report: nothing is sent again.
     for answer in reply.body.decode("utf-8", "replace").splitlines():
         if not answer.endswith((" accepted", " noted")):
             log.say("ticket " + answer)
     return True
+
+
+def _parts_of(attempts: List[Attempt]) -> List[Part]:
+    parts: List[Part] = []
+    for attempt in attempts:
+        ticket = attempt.task.ticket
+        parts += [("%d/%s" % (ticket, name), content) for name, content in attempt.packed or []]
+    return parts
 
 
 def deliver(line: Line, attempt: Attempt, settings: Settings) -> None:
@@ -59,7 +65,7 @@ def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]
         if not reply.text.startswith("accepted"):
             log.say("ticket %d: %s" % (ticket, reply.text))
         return None
-    if reply.status == 413:
+    if reply.status == 413:  # the master says what its limit is
         return "a result is too large for the master: %s" % (reply.text or "413")
     return "the master could not take the result: %d %s" % (reply.status, reply.text)
 

@@ -1,6 +1,4 @@
-"""The directory of a task as its program finds it: inputs and worker, each a private file or a
-link.
-"""
+"""The directory of a task as its program finds it: inputs and worker, private files or links."""
 
 import os
 from typing import Optional
@@ -15,20 +13,20 @@ from .place import FreePlaces
 def prepare(
     attempt: Attempt, worker: Optional[Original], places: Optional[FreePlaces] = None
 ) -> None:
-    """Make the directory of a task with its inputs and the worker, in one of the free `places` if
-    given.
+    """Make the directory of a task with inputs and worker, in one of the free `places` if given.
 
     Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they
     are there. Raises CannotRun, and Changed when an original is not as it was; then nothing is left
     of the directory.
     """
-    attempt.prepared = True
+    attempt.prepared = True  # also when it fails below: nothing is to be tried twice
     attempt.linked = ()
     task, name = attempt.task, "."
     if not task.words:
         raise CannotRun("the command line is empty")
     for one in task.inputs:
         check_name(one.name)
+    # Results, too: the client reads and sends whatever file a name leads to.
     for two in task.results:
         check_name(two.file)
     try:

@@ -39,9 +39,7 @@ def listing(folder: str) -> bytes:
 
 
 def _entries(folder: str) -> Iterator[Tuple[str, str]]:
-    """Yield (path, name below the folder) of all that is there: level by level, each folder by
-    name.
-    """
+    """Yield (path, name below the folder) of all that is there: by level, then folder, then name."""
     folders: Deque[Tuple[str, str]] = deque([(folder, "")])
     while folders:
         place, above = folders.popleft()

@@ -20,10 +20,9 @@ MOST_KEPT = 64  # slots of a hand beyond which it keeps no files open for later
 
 
 class TaskPlace:
-    """The place of one ticket: the folder `path` with `work`, where the program runs, `stdout`,
-    `stderr` and `stdin`.
+    """The place of one ticket, until it is removed or taken over by another ticket.
 
-    It lasts until it is removed or taken over by another ticket.
+    It is the folder `path` with `work`, where the program runs, `stdout`, `stderr` and `stdin`.
     """
 
     def __init__(self, path: str) -> None:

@@ -29,6 +29,7 @@ def pack(attempt: Attempt, settings: Settings) -> None:
     if not attempt.reason:
         try:
             found = results(attempt, settings.max_result)
+            # Large results stay files: the client streams them, each in a request of its own.
             if sum([part.size for _, part in found]) > SMALL:
                 return
             parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
@@ -76,9 +77,7 @@ def remarks(attempt: Attempt, settings: Settings) -> List[Tuple[str, bytes]]:
 
 
 def _usage(used: Dict[str, Any]) -> bytes:
-    """Return what a program used as JSON, in whole microseconds: to spell floats takes three times
-    as long.
-    """
+    """Return what a program used as JSON, in whole microseconds: floats take three times as long."""
     wall, user, system = [
         divmod(int(used[name] * 1e6 + 0.5), 1000000) for name in ("wall", "user", "system")
     ]

@@ -1,5 +1,4 @@
-"""Starting a program without a shell: in its directory, in a session of its own, with its own
-output.
+"""Starting a program without a shell: in its directory, in a session of its own, with its files.
 
 It is done by posix_spawn where Python has it (3.8) and the system lets a session begin in it; else
 by subprocess, which costs more.
@@ -106,9 +105,7 @@ def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:
 
 
 def keep_files_to_ourselves() -> None:
-    """Have no program inherit what this process has inherited open: posix_spawn closes nothing by
-    itself.
-    """
+    """Have no program inherit the open files of this process: posix_spawn closes nothing by itself."""
     if not os.path.isdir("/dev/fd"):
         return
     for name in os.listdir("/dev/fd"):

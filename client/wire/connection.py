@@ -29,21 +29,27 @@ KEEP_ALIVE = {
 }
 
 
+# Python's own words for these are numbers, or differ between systems.
+KNOWN_FAULTS = (
+    (ConnectionRefusedError, "connection refused"),
+    (socket.timeout, "timeout"),
+    (socket.gaierror, "name not found"),
+)
+
+
 class MasterAddress(NamedTuple):
     """An address of the master, with the certificate by which it is known."""
 
     scheme: str
     host: str
     port: int
-    prefix: str  # of all paths, "" for none
-    fingerprint: str  # SHA-256 of the certificate, "" for whichever a known authority has signed
+    prefix: str  # of all paths, empty for none
+    fingerprint: str  # SHA-256 of the certificate; empty: a known authority signed it
     url: str  # as it was given
 
 
 class NotTheMaster(OSError):
-    """Raised when the certificate is not the one that we were told: whoever answers is not our
-    master.
-    """
+    """Raised when the certificate is not the one that we were told: our master is somewhere else."""
 
 
 def parse_address(url: str, fingerprint: str) -> MasterAddress:
@@ -52,13 +58,8 @@ def parse_address(url: str, fingerprint: str) -> MasterAddress:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("--master %s: must look like http://HOST:PORT or https://HOST:PORT" % url)
     digest = fingerprint.replace(":", "").strip().lower()
-    if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
-        raise ValueError("--fingerprint: must be the 64 hexadecimal digits of a SHA-256")
-    if digest and parts.scheme == "http":
-        raise ValueError(
-            "--fingerprint: http:// shows no certificate and is read by others; "
-            "write https://, or leave the fingerprint out where the master has none"
-        )
+    if digest:
+        _check_fingerprint(digest, parts.scheme)
     return MasterAddress(
         scheme=parts.scheme,
         host=parts.hostname,
@@ -67,6 +68,16 @@ def parse_address(url: str, fingerprint: str) -> MasterAddress:
         fingerprint=digest,
         url=url.strip(),
     )
+
+
+def _check_fingerprint(digest: str, scheme: str) -> None:
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise ValueError("--fingerprint: must be the 64 hexadecimal digits of a SHA-256")
+    if scheme == "http":
+        raise ValueError(
+            "--fingerprint: http:// shows no certificate and is read by others; "
+            "write https://, or leave the fingerprint out where the master has none"
+        )
 
 
 def connection_to(address: MasterAddress, connect: float) -> http.client.HTTPConnection:
@@ -84,8 +95,9 @@ def connection_to(address: MasterAddress, connect: float) -> http.client.HTTPCon
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """An HTTPS connection that accepts one certificate, whoever signed it; nothing is sent to any
-    other.
+    """An HTTPS connection that accepts one certificate, whoever signed it, and no other.
+
+    Nothing is sent to a server that has another one.
     """
 
     def __init__(self, address: MasterAddress, connect: float) -> None:
@@ -119,19 +131,20 @@ def watch_for_death(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
+def _describe_tls(fault: "ssl.SSLError") -> str:
+    why = fault.reason or fault.strerror or "error"
+    return "TLS: %s (does the master speak HTTPS there?)" % why
+
+
 def describe(fault: Exception) -> str:
     """Return in a few words, which hold no secret, why there was no answer."""
     if isinstance(fault, NotTheMaster):
         return str(fault)
-    if isinstance(fault, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(fault, socket.timeout):
-        return "timeout"
-    if isinstance(fault, socket.gaierror):
-        return "name not found"
+    for kind, text in KNOWN_FAULTS:
+        if isinstance(fault, kind):
+            return text
     if ssl is not None and isinstance(fault, ssl.SSLError):
-        why = fault.reason or fault.strerror or "error"
-        return "TLS: %s (does the master speak HTTPS there?)" % why
+        return _describe_tls(fault)
     if isinstance(fault, OSError):
         return fault.strerror or type(fault).__name__
     return "what answers there is not a master of spe, or wants HTTPS"

@@ -21,9 +21,7 @@ _NUMBER = 7  # Python has the name since 3.7 only
 
 
 def boot_clock() -> Optional[int]:
-    """Return the number of the clock that also goes while this host sleeps; None where there is
-    none.
-    """
+    """Return the number of the clock that also goes while this host sleeps; None without one."""
     number: Optional[int] = getattr(
         time, "CLOCK_BOOTTIME", _NUMBER if sys.platform.startswith("linux") else None
     )
@@ -64,15 +62,14 @@ class SharedTime:
 
 
 class Lease:
-    """The time for which this client may act on the master's last word: the lease of a ticket at
-    the master.
+    """The time for which this client may act on the master's last word: that of a ticket's lease.
 
     It is renewed by each round of pings. A client that does not ping has a lease without end. Hands
     are forked from the client and see each renewal; only the client itself can request one.
     """
 
     def __init__(self, every: float) -> None:
-        """`every`: seconds between pings, 0 for none."""
+        """Begin a lease now. `every`: seconds between pings, 0 for none."""
         self._seconds = 3 * every + 5 if every > 0 else float("inf")
         self._renewed = SharedTime(clock())  # when the latest answered round of pings began
         self._changed = threading.Condition()
@@ -94,8 +91,9 @@ class Lease:
         self._requested.set()
 
     def wait_for_request(self, seconds: float) -> bool:
-        """Wait until a renewal is requested. False when none was within so many seconds. For the
-        pinging thread.
+        """Wait until a renewal is requested; False when none was within so many seconds.
+
+        Only the pinging thread waits here.
         """
         if not self._requested.wait(seconds):
             return False

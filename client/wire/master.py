@@ -1,5 +1,4 @@
-"""The requests to the master: HTTP with keep-alive, and patience with a master that does not
-answer.
+"""The requests to the master: HTTP with keep-alive, and patience when it does not answer.
 
 Every request may be repeated safely, so one that got no answer is asked again until the grace time
 is over. What the requests mean is left to their senders.
@@ -78,8 +77,9 @@ class Master:
         self._heard_at = time.monotonic()
 
     def unheard(self, began: float, fault: Exception) -> None:
-        """Note that a request that began then was not answered, and look for a new address of the
-        master.
+        """Note that a request that began then was not answered.
+
+        Look for a new address of the master.
 
         Raises MasterGone after the grace time.
         """
@@ -237,9 +237,7 @@ class Line:
 
 
 def _hint(text: str) -> str:
-    """Return what helps against a session that has ended, or is another sweep's; "" for other
-    refusals.
-    """
+    """Return what helps against a session that has ended, or is another sweep's; else ""."""
     if text != "wrong session ID":
         return ""
     return (

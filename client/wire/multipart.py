@@ -24,20 +24,24 @@ class FilePart(NamedTuple):
 Part = Tuple[str, Union[bytes, FilePart]]
 
 
-class RequestBody:
-    """The body of a request. It may be sent several times."""
+class PlainBody:
+    """A request body of bytes as they are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     @property
     def headers(self) -> Dict[str, str]:
-        """Return the headers that describe the body, its length among them."""
-        raise NotImplementedError
+        """Return the headers that describe the body."""
+        kind = "application/octet-stream"
+        return {"Content-Type": kind, "Content-Length": str(len(self._data))}
 
-    def content(self) -> Union[bytes, Iterator[bytes]]:
-        """Return the bytes, or an iterator over them."""
-        raise NotImplementedError
+    def content(self) -> bytes:
+        """Return all bytes of the body."""
+        return self._data
 
 
-class Body(RequestBody):
+class Body:
     """A multipart/form-data body: named parts in their order."""
 
     def __init__(self, parts: List[Part]) -> None:
@@ -55,8 +59,9 @@ class Body(RequestBody):
         return {"Content-Type": kind, "Content-Length": str(self.length)}
 
     def content(self) -> Union[bytes, Iterator[bytes]]:
-        """Return one piece when the body is small (one system call sends it with the head), else an
-        iterator.
+        """Return one piece when the body is small, else an iterator.
+
+        One system call sends a small piece together with the head of the request.
         """
         blocks = self._blocks()
         return b"".join(blocks) if self.length <= SMALL else blocks
@@ -78,6 +83,9 @@ class Body(RequestBody):
                     yield block
 
 
+RequestBody = Union[Body, PlainBody]
+
+
 def _size(piece: Union[bytes, FilePart]) -> int:
     """Return how many bytes a piece has."""
     return len(piece) if isinstance(piece, bytes) else piece.size
@@ -88,11 +96,11 @@ def _file_blocks(part: FilePart) -> Iterator[bytes]:
     try:
         with open(part.path, "rb", buffering=0) as file:
             while left:
+                # No more than the size at the beginning, which the header of the request has told.
                 block = file.read(min(BLOCK, left))
                 if not block:
-                    raise BodyGone(
-                        "%s became shorter while it was sent" % os.path.basename(part.path)
-                    )
+                    text = "%s became shorter while it was sent"
+                    raise BodyGone(text % os.path.basename(part.path))
                 left -= len(block)
                 yield block
     except OSError as fault:

@@ -54,9 +54,10 @@ def to_plain(task: Task) -> Tuple[Any, ...]:
 
 def from_plain(plain: Tuple[Any, ...]) -> Task:
     """Return the task of which `to_plain` made this."""
-    inputs = [Input(*one) for one in plain[5]]
-    results = [Result(*one) for one in plain[6]]
-    return Task(*plain[:5], inputs, results)
+    ticket, number, timeout, words, env, inputs, results = plain
+    inputs = [Input(*one) for one in inputs]
+    results = [Result(*one) for one in results]
+    return Task(ticket, number, timeout, words, env, inputs, results)
 
 
 def parse_tasks(data: bytes) -> List[Task]:
@@ -112,6 +113,7 @@ def _escaped(letter: bytes) -> bytes:
 
 
 def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
+    # Keys that are unknown go to `head` and are ignored: a newer master may send more.
     head: Dict[bytes, bytes] = {}
     words: List[bytes] = []
     env: Dict[bytes, bytes] = {}
