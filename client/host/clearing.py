@@ -92,7 +92,7 @@ def remove(above: int, place: str, name: str, folder: int) -> str:
     """Remove a folder with all in it. Return in one line what stays, "" for nothing."""
     left = Unremoved(os.path.join(place, _name_now(above, name, folder) or name))
     try:
-        # To the last it says whose it was, or nobody would clear the rest.
+        # The lock file goes last: it says whose folder this was, or no client would clear the rest.
         empty(folder, left, kept=(LOCK,))
         if not left.count:
             os.unlink(LOCK, dir_fd=folder)

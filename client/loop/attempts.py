@@ -57,9 +57,9 @@ class Attempts:
             self._recall.begin()
 
     def _following(self) -> Optional[Attempt]:
-        """Return the next attempt for a hand.
+        """Return the next attempt for a hand; None when there is none, or nothing may begin now.
 
-        Those that are not to begin any more are done with on the way.
+        Attempts that must not begin any more are finished on the way.
         """
         while self._tickets.ready and not self._renewal.is_under_way():
             attempt = self._tickets.ready.popleft()
@@ -86,7 +86,7 @@ class Attempts:
         self._recall.owe(count)
 
     def watch(self, which: Tuple[int, threading.Event]) -> None:
-        """Keep the directory of a ticket for itself while a person looks into it.
+        """Keep the directory of a ticket from other tickets while a person looks into it.
 
         The event is set when the hand has begun the attempt and keeps the directory, or when the
         attempt has ended.
@@ -101,7 +101,7 @@ class Attempts:
     # -- told by hands
 
     def hear_watched(self, ticket: int) -> None:
-        """Let those go on who wait to look at this ticket."""
+        """Release the threads that wait to look at this ticket."""
         for one in self._watchers.pop(ticket, []):
             one.set()
 

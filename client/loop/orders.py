@@ -18,7 +18,7 @@ class ReceivedOrders:
     """The orders that came to this client. Lives as long as the client."""
 
     def __init__(self, shared: Shared, hands: Hands, allowed: List[str]) -> None:
-        """Know the programs that people may run: `allowed`, as `ask:` in spe.yaml lists them."""
+        """Take the programs that people may run: `allowed`, as `ask:` in spe.yaml lists them."""
         self._shared, self._hands, self._allowed = shared, hands, allowed
         self._carriers: Set[Carrier] = set()
         # An order may come several times: when an answer to /orders was lost, and when two threads

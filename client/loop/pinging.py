@@ -69,9 +69,7 @@ class LongPoller(Talker):
     """
 
     def __init__(self, shared: Shared, every: float, fetch: FetchOrders) -> None:
-        """Know the interval of pings, `every` seconds, 0 for none: then the master holds no
-        request.
-        """
+        """Take the interval of pings in seconds. With 0, the master holds no request."""
         super().__init__(shared)
         self._every, self._fetch = every, fetch
 
@@ -105,7 +103,7 @@ def fetch_orders(reply: Reply, line: Line, fetch: FetchOrders) -> None:
 
 
 def number_in(header: Optional[str], otherwise: float) -> float:
-    """Return the seconds or the count in a header, at least 0; `otherwise` when it holds no number."""
+    """Return the seconds or the count in a header, at least 0; `otherwise` for no number."""
     try:
         return max(0.0, float(header or ""))
     except ValueError:

@@ -29,10 +29,8 @@ class NotWanted(Exception):
 class Senders:
     """The queues of attempts that have ended, and the threads that deliver them.
 
-    Lives as long as the client.
-
     Large results have as many threads as they need, up to MOST_SINGLE, so that none holds up
-    others.
+    others. They live as long as the client.
     """
 
     def __init__(self, shared: Shared, settings: Settings) -> None:
@@ -78,7 +76,7 @@ class Senders:
         return attempt
 
     def finish(self, attempts: List[Attempt]) -> None:
-        """Clear away what is left of attempts that are delivered or dropped; forget their tickets."""
+        """Clear away what is left of attempts that are delivered or dropped, and forget them."""
         for attempt in attempts:
             attempt.clear()
         self._shared.tickets.release(attempts)

@@ -20,10 +20,11 @@ class Tickets:
         self.ending: Optional[exits.Ending] = None  # why the client ends, once it does
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
-        """Take attempts whose tickets came in the answer to a request that began at `asked`.
+        """Take attempts whose tickets came in the answer to a request that began at clock time
+        `asked`.
 
-        Until the answer arrived the tickets may have expired. Then the master must name them again,
-        in the answer to a ping, before they begin.
+        The tickets may have expired before the answer arrived. Then the master must name them
+        again, in the answer to a ping, before they begin.
         """
         sure, now = self._lease.covers(asked), clock()
         for attempt in attempts:

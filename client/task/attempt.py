@@ -52,7 +52,7 @@ class Attempt:
     """
 
     def __init__(self, task: Task, base: str) -> None:
-        """Begin at "not prepared". `base` is the folder of the client, in which the place lies."""
+        """Know the task; nothing is made on the disk yet. `base` is the folder of the client."""
         self.task = task
         self.place = TaskPlace("%s/%d" % (base, task.ticket))
         self.folder = self.place.work
