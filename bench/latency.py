@@ -104,7 +104,7 @@ async def submitted(desk: Desk, number: int) -> float:
         await asyncio.sleep(0.001)
     begun = time.perf_counter()
     await desk.store.add_sets([NewSet(number.to_bytes(16, "big"), number, {"x": str(number)})])
-    desk.dispatch.add(task for _, task in await desk.store.waiting(number - 1, 1))
+    desk.dispatch.board.add(task for _, task in await desk.store.waiting(number - 1, 1))
     desk.wake_idle()
     while not desk.arrivals.take_accepted():
         desk.moved.clear()

@@ -190,6 +190,49 @@ class Ticket:
     program: int | None = None  # what it runs, as the store counts programs
 
 
+class ClientState(Word):
+    """Where a client is in its life. `…_CUT_OFF`: a connection that it held is broken, and no word came since."""
+
+    SETTING_UP = "setting up"  # has registered
+    SETTING_UP_CUT_OFF = "setting up, cut off"
+    AT_WORK = "at work"  # has asked for tasks, so its set-up went well
+    AT_WORK_CUT_OFF = "at work, cut off"
+    SENT_HOME = "sent home"  # was told that the sweep is over
+    SENT_HOME_CUT_OFF = "sent home, cut off"
+    GONE = "gone"  # has said goodbye, or somebody who knows that it has ended did
+    GONE_UNASKED = "gone before it asked"  # its set-up went wrong, or never came to its end
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the client may be dead: its next word clears this."""
+        return self in _CUT_OFF
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the client has asked for tasks, ever."""
+        return self in _HAVE_ASKED
+
+    @property
+    def knows_the_end(self) -> bool:
+        """Whether the client need not be told that the sweep is over."""
+        return self in _KNOW_THE_END
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has left."""
+        return self in _GONE
+
+
+_CUT_OFF = frozenset({ClientState.SETTING_UP_CUT_OFF, ClientState.AT_WORK_CUT_OFF, ClientState.SENT_HOME_CUT_OFF})
+_GONE = frozenset({ClientState.GONE, ClientState.GONE_UNASKED})
+_KNOW_THE_END = _GONE | {ClientState.SENT_HOME, ClientState.SENT_HOME_CUT_OFF}
+_HAVE_ASKED = frozenset(ClientState) - {
+    ClientState.SETTING_UP,
+    ClientState.SETTING_UP_CUT_OFF,
+    ClientState.GONE_UNASKED,
+}
+
+
 @dataclass(slots=True)
 class Client:
     """A client that registered: one process of ours (or anybody's) on one host."""
@@ -202,13 +245,10 @@ class Client:
     since: float  # when it registered, monotonic seconds
     word: float  # its last sign of life, monotonic seconds
     pings: bool = False
-    asked: bool = False  # has asked for tasks, so that its set-up went well
-    told: bool = False  # has heard that the sweep is over
-    gone: bool = False  # has said bye
-    suspect: bool = False  # the connection of a request that it had us hold has broken, and no word came since
-    load: float | None = None  # of its host, by others; as these two, None when it does not say
-    memory: float | None = None  # share of its host's that is used, 0 to 1
-    disk: float | None = None  # the same of where its tasks work
+    state: ClientState = ClientState.SETTING_UP
+    load: float | None = None  # of its host, by others; None when the client does not say, as with the next two
+    memory: float | None = None  # share of its host's memory that is used, 0 to 1
+    disk: float | None = None  # the same of the disk where its tasks work
 
 
 @record

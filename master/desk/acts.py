@@ -81,26 +81,28 @@ class Acts:
         """What was said before this master came back."""
         if kept:
             said = json.loads(kept)
-            self.desk.dispatch.paused = said["paused"]
-            self.desk.dispatch.aside = {host: Aside(how) for host, how in said["aside"].items()}
+            self.desk.dispatch.steering.paused = said["paused"]
+            self.desk.dispatch.steering.aside = {host: Aside(how) for host, how in said["aside"].items()}
 
     async def _obeyed(self) -> None:
         await self.desk.obey()
         dispatch = self.desk.dispatch
-        await self.desk.store.set_meta(META, json.dumps({"paused": dispatch.paused, "aside": dispatch.aside}))
+        await self.desk.store.set_meta(
+            META, json.dumps({"paused": dispatch.steering.paused, "aside": dispatch.steering.aside})
+        )
 
     # -- the sweep
 
     async def _pause(self, _: Mapping[str, Any]) -> str:
         self._must_go_on()
-        self.desk.dispatch.pause()
+        self.desk.dispatch.steering.pause()
         await self._obeyed()
-        running = self.desk.dispatch.with_slot
+        running = self.desk.dispatch.board.with_slot
         return f"the sweep is paused: nothing new is begun; {sets(running)} still {'runs' if running == 1 else 'run'}"
 
     async def _resume(self, _: Mapping[str, Any]) -> str:
         self._must_go_on()
-        if not self.desk.dispatch.resume():
+        if not self.desk.dispatch.steering.resume():
             raise UsageError("the sweep is not paused")
         await self._obeyed()
         return "the sweep goes on"
@@ -109,10 +111,10 @@ class Acts:
         if self.stop is None:
             raise UsageError("the run is only beginning")
         dispatch, now = self.desk.dispatch, order.get("now") is True
-        running = sets(dispatch.with_slot)
-        if dispatch.over:
+        running = sets(dispatch.board.with_slot)
+        if dispatch.board.over:
             raise UsageError("the run is over: its last clients leave")
-        if dispatch.draining and not now:
+        if dispatch.board.draining and not now:
             raise UsageError(f"nothing new is begun already, {running} to go", todo="`spe stop --now` ends what runs.")
         self.stop(now)
         if now:
@@ -120,7 +122,7 @@ class Acts:
         return f"nothing new is begun; the run ends when what runs is through ({running})"
 
     def _must_go_on(self) -> None:
-        if self.desk.dispatch.closed:
+        if self.desk.dispatch.board.closed:
             raise UsageError("the run is ending: nothing more is handed out", todo="`spe run` goes on afterwards.")
 
     # -- tasks
@@ -130,24 +132,24 @@ class Acts:
         numbers = _numbers(order) if order.get("tasks") is not None else None
         dispatch = self.desk.dispatch
         looked_at = [
-            n for n, task in dispatch.tasks.items() if task.state is TaskState.FAILED
+            n for n, task in dispatch.board.tasks.items() if task.state is TaskState.FAILED
         ]  # late results of theirs
         before = await self.desk.store.put_back(numbers, looked_at)
         if not before:
             raise UsageError("none of these has failed or was cancelled" if numbers else "no set has failed")
-        dispatch.put_back(before)
+        dispatch.steering.put_back(before)
         await self.desk.obey()
         return f"{sets(len(before))} {'waits' if len(before) == 1 else 'wait'} again" + _but(numbers, before)
 
     async def _cancel(self, order: Mapping[str, Any]) -> str:
         numbers = _numbers(order)
         dispatch = self.desk.dispatch
-        cancelled = dispatch.cancel(numbers)
+        cancelled = dispatch.steering.cancel(numbers)
         await self.desk.obey()
         rest = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)  # those are done
         if rest:
             stored = await self.desk.store.cancel(rest, CANCELLED)
-            dispatch.cancelled_in_store(stored)
+            dispatch.steering.cancelled_in_store(stored)
             await self.desk.obey()
             cancelled += stored
         if not cancelled:
@@ -174,7 +176,7 @@ class Acts:
 
     async def set_aside(self, host: str, how: Aside) -> None:
         """From now on it gets nothing new."""
-        self.desk.dispatch.set_aside(host, how)
+        self.desk.dispatch.steering.set_aside(host, how)
         await self._obeyed()
 
     async def _use(self, order: Mapping[str, Any]) -> str:
@@ -185,7 +187,7 @@ class Acts:
 
     async def use(self, host: str) -> bool:
         """It gets work again; False when nothing was in its way."""
-        changed = self.desk.dispatch.use(host)
+        changed = self.desk.dispatch.steering.use(host)
         await self._obeyed()
         started = self.yard.use(host) if self.yard else False
         return changed or started
@@ -206,9 +208,9 @@ class Acts:
     def _host(self, order: Mapping[str, Any]) -> str:
         """The host that is meant, in this run's own spelling."""
         wanted = _text(order, "host")
-        there = {client.host for client in self.desk.dispatch.clients.values()} | self.desk.dispatch.aside.keys()
+        there = {client.host for client in self.desk.dispatch.clients} | self.desk.dispatch.steering.aside.keys()
         there |= {host.name for host in self.yard.hosts} if self.yard else set()
-        there |= self.desk.dispatch.strangers.keys()
+        there |= self.desk.dispatch.clients.strangers.keys()
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:
             near = difflib.get_close_matches(wanted, there, 1) or sorted(there)[:3]

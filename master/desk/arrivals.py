@@ -123,8 +123,10 @@ class Arrivals:
             await self._conclude(with_files, client, answers)
         except Exception:
             for report in reports:
-                self.dispatch.release(report.ticket)  # it must not be out for ever; the client sends its result again
-            await self.store.commit(self.dispatch.take_changes())
+                self.dispatch.attempts.release(
+                    report.ticket
+                )  # it must not be out for ever; the client sends its result again
+            await self.store.commit(self.dispatch.board.take_changes())
             self._spread()
             raise
         return answers
@@ -140,11 +142,11 @@ class Arrivals:
             return None
         if self.judges.is_outdated(report.ticket):
             log.info("task %d, ticket %d was handed out under another `results`", task.number, report.ticket)
-            self.dispatch.release(report.ticket)
-            await self.store.commit(self.dispatch.take_changes())
+            self.dispatch.attempts.release(report.ticket)
+            await self.store.commit(self.dispatch.board.take_changes())
             answers[report.ticket] = "expired"
             return None
-        ticket = self.dispatch.tickets[report.ticket]
+        ticket = self.dispatch.board.tickets[report.ticket]
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
@@ -154,13 +156,13 @@ class Arrivals:
 
     async def _failure(self, report: Report, answers: dict[int, str]) -> _Judged | None:
         answers[report.ticket] = NOTED
-        if report.ticket not in self.dispatch.tickets:
+        if report.ticket not in self.dispatch.board.tickets:
             await self.recall(report.ticket)
-        ticket = self.dispatch.tickets.get(report.ticket)
+        ticket = self.dispatch.board.tickets.get(report.ticket)
         return _Judged(report, None, self._usage(report, ticket)) if ticket else None
 
     def _counts(self, one: _Judged) -> bool:
-        return one.verdict is None or self.dispatch.is_live(one.report.ticket)
+        return one.verdict is None or self.dispatch.board.is_live(one.report.ticket)
 
     async def _comes_back(self, client: str, one: _Judged, answers: dict[int, str]) -> bool:
         """Its task was done meanwhile, or given up: then this is still work done."""
@@ -174,11 +176,11 @@ class Arrivals:
 
     async def _arrive(self, client: str, ticket_id: int) -> Task | str:
         """The task whose result is to be looked at; or the answer, when nobody needs it."""
-        task = self.dispatch.arrive(self._clock(), ticket_id, client)
-        if task is None and ticket_id not in self.dispatch.tickets:
+        task = self.dispatch.attempts.arrive(self._clock(), ticket_id, client)
+        if task is None and ticket_id not in self.dispatch.board.tickets:
             if not await self.recall(ticket_id):
                 return "unknown"
-            task = self.dispatch.arrive(self._clock(), ticket_id, client)
+            task = self.dispatch.attempts.arrive(self._clock(), ticket_id, client)
         return task or "expired"
 
     async def recall(self, ticket_id: int) -> bool:
@@ -187,12 +189,15 @@ class Arrivals:
         if found is None:
             return False
         ticket, task = found
-        if ticket.program != self.dispatch.program:
+        if ticket.program != self.dispatch.board.program:
             return True  # it ran another program than today's: its result is no result of today's rows
-        undone = task.state not in (TaskState.DONE, TaskState.CANCELLED) and task.number not in self.dispatch.cancelled
+        undone = (
+            task.state not in (TaskState.DONE, TaskState.CANCELLED)
+            and task.number not in self.dispatch.steering.cancelled
+        )
         undone = undone and task.number not in self._finishing
-        if undone and ticket_id not in self.dispatch.tickets:
-            self.dispatch.restore(task, ticket)
+        if undone and ticket_id not in self.dispatch.board.tickets:
+            self.dispatch.board.restore(task, ticket)
         return True
 
     # -- what becomes of it
@@ -209,7 +214,7 @@ class Arrivals:
         finished: dict[int, _Judged] = {}
         for one in judged:
             answers[one.report.ticket] = self._decide(one, client, finished)
-        changes = self.dispatch.take_changes()
+        changes = self.dispatch.board.take_changes()
         lost = set[str]()
         done = asyncio.get_running_loop().create_future()
         self._finishing.update(dict.fromkeys(finished, done))  # until the commit the store does not know of them
@@ -235,7 +240,7 @@ class Arrivals:
 
     def _decide(self, one: _Judged, client: str, finished: dict[int, _Judged]) -> str:
         """What the dispatch makes of it: the answer. No await in here: the changes of all belong together."""
-        ticket = self.dispatch.tickets.get(one.report.ticket)
+        ticket = self.dispatch.board.tickets.get(one.report.ticket)
         if ticket is None:  # ended by another report of this very request
             return NOTED if one.verdict is None else "expired"
         stdout, stderr = printed(one.report.parts, "stdout"), printed(one.report.parts, "stderr")
@@ -245,15 +250,17 @@ class Arrivals:
         reason = one.verdict.reason
         if reason is not None and not one.verdict.fault:
             printed_there = stdout or self.judges.stdout_of(one.report.parts)  # people look there for what was missed
-            self.dispatch.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
+            self.dispatch.attempts.reject(ticket.id, reason, one.usage, printed_there, stderr, self._files(one))
             log.info("task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason)
             return f"rejected: {reason}"
         kept = self._kept_stdout(one.report.parts, stdout)
         if reason is not None:
             files = self._files(one)
-            taken = self.dispatch.suspend(ticket.id, reason, one.outputs, one.usage, stderr, files, stdout=kept)
+            taken = self.dispatch.attempts.suspend(
+                ticket.id, reason, one.outputs, one.usage, stderr, files, stdout=kept
+            )
         else:
-            taken = self.dispatch.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
+            taken = self.dispatch.attempts.accept(ticket.id, one.outputs, one.usage, stderr, stdout=kept)
         if taken:
             finished[ticket.task] = one
         return "accepted" if taken else "expired"
@@ -272,7 +279,7 @@ class Arrivals:
     def _fail(self, ticket: Ticket, one: _Judged, client: str, stdout: bytes, stderr: bytes) -> None:
         parts = one.report.parts
         failure = failure_of(one.report.reason or "", exit_code_of(parts), stderr, files_of(parts))
-        if self.dispatch.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
+        if self.dispatch.attempts.fail(self._clock(), ticket.id, failure, one.usage, stdout, client):
             log.info("task %d, ticket %d on %s failed: %s", ticket.task, ticket.id, ticket.host, failure.reason)
 
     async def _keep_files(self, finished: Mapping[int, _Judged]) -> tuple[list[FilesStaged], set[str]]:

@@ -101,7 +101,7 @@ class Desk:
 
     async def _store(self) -> None:
         """Make what the dispatch decided durable, then let those know who wait for it."""
-        await self.store.commit(self.dispatch.take_changes())
+        await self.store.commit(self.dispatch.board.take_changes())
         self._spread()
 
     async def _store_if_it_can(self) -> None:
@@ -110,7 +110,7 @@ class Desk:
             await self._store()
 
     def _spread(self) -> None:
-        for note in self.dispatch.take_notes():
+        for note in self.dispatch.board.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
             if note.kind == "given_up":
@@ -120,14 +120,14 @@ class Desk:
             self.events.note("failed", text, failed.host, failed.task)
         self.moved.set()
         self.wake_idle()
-        for client in list(self._held_pings) if self.dispatch.over else self.dispatch.clients_to_call():
+        for client in list(self._held_pings) if self.dispatch.board.over else self.dispatch.clients.to_call():
             for held in self._held_pings.get(client, ()):
                 settle(held)
 
     def wake_idle(self) -> None:
         """Held /task requests look again: one for each waiting task, or all when nothing more will come."""
-        everybody = self.dispatch.closed or self.dispatch.leaving
-        self._idle.wake(len(self._idle) if everybody else self.dispatch.offers)
+        everybody = self.dispatch.board.closed or self.dispatch.steering.leaving
+        self._idle.wake(len(self._idle) if everybody else self.dispatch.handout.offers)
 
     # -- register
 
@@ -179,7 +179,7 @@ class Desk:
             if records and not alive():  # it hung up meanwhile: these never reached it
                 return await self._give_back(records)
             left = deadline - self.clock()
-            if records or left <= 0 or self.dispatch.closed_for(client) or self.orders.due(client):
+            if records or left <= 0 or self.dispatch.steering.closed_for(client) or self.orders.due(client):
                 return records
             if not await self._idle_for(left, count - ahead, client):
                 return records
@@ -191,7 +191,7 @@ class Desk:
         return min(often, LOAD_AGE) if self.dispatch.rules.max_load and load is not None else often
 
     async def _take(self, client: str, count: int, load: float | None, ahead: int, address: str) -> list[Record]:
-        tickets = self.dispatch.take(self.clock(), client, count, load, ahead, address)
+        tickets = self.dispatch.handout.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self._record(ticket))]
         if tickets:
             await self._store()
@@ -199,24 +199,24 @@ class Desk:
 
     async def _give_back(self, records: list[Record]) -> list[Record]:
         for one in records:
-            self.dispatch.give_back(one.ticket.id, one.ticket.client)
+            self.dispatch.handout.give_back(one.ticket.id, one.ticket.client)
         await self._store()
         return []
 
     def _record(self, ticket: Ticket) -> Record | None:
-        task = self.dispatch.tasks[ticket.task]
+        task = self.dispatch.board.tasks[ticket.task]
         try:
             return Record(ticket, task, self.work_of(task))
         except SpeError as error:
             if not stands(self.folder):  # the whole sweep was moved, its input files, too: no fault of this task
-                self.dispatch.give_back(ticket.id, ticket.client)
-                self.dispatch.draining = True
+                self.dispatch.handout.give_back(ticket.id, ticket.client)
+                self.dispatch.board.draining = True
                 return None
             if isinstance(error, InputChanged | NotToday):
                 self._leave_out(ticket, task, error)
                 return None
             log.error("task %d cannot be handed out: %s", task.number, error)
-            self.dispatch.give_up(task, str(error).replace("\n", " "))
+            self.dispatch.attempts.give_up(task, str(error).replace("\n", " "))
             return None
 
     def work_of(self, task: Task) -> Work:
@@ -233,13 +233,13 @@ class Desk:
         """What cannot be computed as its identity says is not computed in this run."""
         log.info("task %d is not handed out: %s", task.number, error)
         if len(task.tickets) > 1:  # it runs elsewhere, since before
-            self.dispatch.give_back(ticket.id, ticket.client)
+            self.dispatch.handout.give_back(ticket.id, ticket.client)
             return
-        first = error.line not in self.dispatch.left_out.values()
-        self.dispatch.leave_out(task, error.line)
+        first = error.line not in self.dispatch.board.left_out.values()
+        self.dispatch.board.leave_out(task, error.line)
         self.shortfall.note(f"{error.where}: {error.what}" if error.where else error.what, 1)
         if first:
-            self.dispatch.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
+            self.dispatch.board.notes.append(Note(f"{error.line} Until then they wait.", "left_out"))
 
     async def _idle_for(self, seconds: float, slots: int, client: str) -> bool:
         """False: nothing has happened."""
@@ -254,7 +254,7 @@ class Desk:
 
     def _call_soon(self) -> None:
         """A moment later, so that hosts that become idle together are one call."""
-        if (self._idle or self.dispatch.withholding) and not self._calling:
+        if (self._idle or self.dispatch.steering.withholding) and not self._calling:
             self._calling = asyncio.get_running_loop().call_later(CALL_PAUSE, self._call_for_unbegun)
 
     def _call_for_unbegun(self) -> None:
@@ -262,14 +262,14 @@ class Desk:
         slots are idle and nothing waits."""
         self._calling = None
         dispatch, held = self.dispatch, self._held_pings.keys()
-        nothing = {c for c in held if c in dispatch.clients and dispatch.withholds(dispatch.clients[c].host)}
+        nothing = {c for c in held if c in dispatch.clients and dispatch.steering.withholds(dispatch.clients[c].host)}
         if nothing:
             self._call(math.inf, nothing)
-        if not (dispatch.waiting or dispatch.more or dispatch.over):
+        if not (dispatch.board.waiting or dispatch.board.more or dispatch.board.over):
             self._call(self._idle.slots, held - nothing)
 
     def _call(self, wanted: float, among: Set[str]) -> None:
-        for client, count in self.dispatch.unbegun(wanted, among).items():
+        for client, count in self.dispatch.handout.unbegun(wanted, among).items():
             self._calls[client] = count
             for held in self._held_pings.get(client, ()):
                 settle(held)
@@ -286,11 +286,11 @@ class Desk:
 
     async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
         """Take back tickets that will not be begun there or, with a reason, of attempts that do not count."""
-        self.dispatch.heard(self.clock(), client)
+        self.dispatch.clients.heard(self.clock(), client)
         reason = printable(reason)
-        taken = [ticket for ticket in tickets if self.dispatch.give_back(ticket, client, reason)]
+        taken = [ticket for ticket in tickets if self.dispatch.handout.give_back(ticket, client, reason)]
         if taken and reason:
-            self.dispatch.note_given_back(client, reason)
+            self.dispatch.handout.note_given_back(client, reason)
         await self._store_if_it_can()
 
     # -- ping
@@ -308,10 +308,10 @@ class Desk:
                 await self._hold_ping(client, min(wait, scheduler.lease(self.dispatch.rules.ping) / 2 or wait))
                 expired = self.dispatch.ping(self.clock(), client, tickets)
             expired = await self._surely(expired)
-            expired = sorted({*expired, *self.dispatch.expired_of(client)})
+            expired = sorted({*expired, *self.dispatch.clients.take_expired(client)})
         else:
             expired = await self._surely(expired)
-            self.dispatch.told_expired(client, expired)
+            self.dispatch.clients.told_expired(client, expired)
         await self._store_if_it_can()
         return expired
 
@@ -322,7 +322,7 @@ class Desk:
 
     async def _recall_lost(self, ticket_id: int) -> None:
         """Bring back a ticket that an earlier master lost sight of: a ping renews it while its task is undone."""
-        if not 0 < ticket_id < self.dispatch.first_ticket or ticket_id in self.dispatch.tickets:
+        if not 0 < ticket_id < self.dispatch.board.first_ticket or ticket_id in self.dispatch.board.tickets:
             return
         found = await self.store.find(ticket_id)
         if found is None or found[0].state is not TicketState.LOST or found[1].state is not TaskState.WAITING:
@@ -333,7 +333,7 @@ class Desk:
         future: Held = asyncio.get_running_loop().create_future()
         held = self._held_pings.setdefault(client, set())
         held.add(future)
-        if self.dispatch.has_expired(client) or client in self._calls or self.orders.due(client):
+        if self.dispatch.clients.has_expired(client) or client in self._calls or self.orders.due(client):
             settle(future)
         try:
             await hold(future, wait)
@@ -360,9 +360,8 @@ class Desk:
 
     def suspect(self, client: str) -> None:
         """The connection of a request that was held for it has broken; its next word clears that."""
-        known = self.dispatch.clients.get(client)
-        if known and not known.gone and not self.dispatch.over:
-            known.suspect = True
+        known = None if self.dispatch.board.over else self.dispatch.clients.suspect(client)
+        if known:
             log.info("client %s on %s: the connection that it held has broken", client, known.host)
 
     async def bye(self, client: str, killed: bool = False, left: str = "") -> None:
@@ -371,7 +370,7 @@ class Desk:
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
-        if known and not known.gone:
+        if known and not known.state.is_gone:
             self.events.note("host_gone", f"{known.host}: its client has {'ended' if killed else 'left'}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
@@ -380,19 +379,19 @@ class Desk:
 
     def present(self, host: str) -> bool:
         """Whether a client on this host has been heard lately."""
-        return any(c.host == host and self.is_there(c) for c in self.dispatch.clients.values())
+        return any(c.host == host and self.is_there(c) for c in self.dispatch.clients)
 
     def is_there(self, client: Client) -> bool:
         """Whether this client has not left and has been heard lately; one at work that pings, within a lease."""
         lease = scheduler.lease(self.dispatch.rules.ping)
-        limit = lease if client.pings and client.asked and lease else max(lease, SILENCE)
-        return not client.gone and self.clock() - client.word < limit
+        limit = lease if client.pings and client.state.has_asked and lease else max(lease, SILENCE)
+        return not client.state.is_gone and self.clock() - client.word < limit
 
     # -- time and the end
 
     def no_more(self) -> None:
         """The store has no further tasks: what is left is here."""
-        self.dispatch.more = False
+        self.dispatch.board.more = False
         self._call_soon()
 
     async def tick(self) -> None:
@@ -412,7 +411,7 @@ class Desk:
 
     async def drain(self) -> None:
         """Hand out nothing more, and call for what has not begun."""
-        self.dispatch.draining = True
+        self.dispatch.board.draining = True
         self.events.note("draining", "nothing more is handed out; what runs may finish")
         self._call_for_unbegun()
         self._spread()
@@ -430,7 +429,7 @@ class Desk:
     async def stop(self) -> None:
         """Call back what runs."""
         self.events.note("stopping", "nothing more is handed out; what runs is ended")
-        self.dispatch.stop()
+        self.dispatch.board.stop()
         await self._store_if_it_can()
 
 

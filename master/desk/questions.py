@@ -33,7 +33,7 @@ async def of_host(desk: Desk, host: str, do: str, **more: Any) -> Order:
 
 def present(desk: Desk) -> list[Client]:
     """Those that can hear an order."""
-    return [c for c in desk.dispatch.clients.values() if c.pings and desk.is_there(c)]
+    return [c for c in desk.dispatch.clients if c.pings and desk.is_there(c)]
 
 
 async def pieces(desk: Desk, order: Order) -> AsyncIterator[bytes]:
@@ -63,13 +63,13 @@ async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
 
 
 def _task_of(desk: Desk, ticket: int) -> int | None:
-    return desk.dispatch.tickets[ticket].task if ticket in desk.dispatch.tickets else None
+    return desk.dispatch.board.tickets[ticket].task if ticket in desk.dispatch.board.tickets else None
 
 
 def _ticket_of(desk: Desk, number: int) -> Ticket | None:
     """Of several copies the first; a client that does not ping hears no orders."""
-    task = desk.dispatch.tasks.get(number)
-    tickets = (desk.dispatch.tickets.get(one) for one in (task.tickets if task else ()))
+    task = desk.dispatch.board.tasks.get(number)
+    tickets = (desk.dispatch.board.tickets.get(one) for one in (task.tickets if task else ()))
     return next((t for t in tickets if t and t.state is TicketState.ISSUED and t.leased), None)
 
 

@@ -22,7 +22,7 @@ PROBE_FIRST, PROBE_MOST = 60.0, 960.0  # seconds until a benched host gets one t
 
 
 class Trust(StrEnum):
-    """What is thought of a host."""
+    """The guard's opinion of a host."""
 
     TRUSTED = "trusted"
     SUSPECTED = "suspected"
@@ -31,7 +31,7 @@ class Trust(StrEnum):
 
 @dataclass(slots=True)
 class Record:
-    """One host's standing. `streak`: tasks that failed here since its last success, and nowhere else."""
+    """The standing of one host. `streak`: tasks that failed here since its last success, and nowhere else."""
 
     trust: Trust = Trust.TRUSTED
     streak: dict[int, Failure] = field(default_factory=dict)  # the newest ones, by task
@@ -84,7 +84,7 @@ class Guard:
         return True
 
     def _acquit(self, task: int) -> None:
-        """It fails on several hosts: none of them is to blame."""
+        """Take the blame for a task from all hosts: it fails on several of them."""
         for one in self.records.values():
             one.streak.pop(task, None)
             one.proved.discard(task)
@@ -124,7 +124,7 @@ class Guard:
         return Benched(host, record.reason)
 
     def trusts_again(self, host: str) -> bool:
-        """Somebody vouches for it. False when nothing was held against it."""
+        """Trust a host again, as somebody vouches for it. Return False when nothing was held against it."""
         doubted = self.record(host).trust is not Trust.TRUSTED
         self.records[host] = Record()
         return doubted
@@ -138,14 +138,14 @@ class Guard:
         self._failed_on.pop(task, None)
 
     def doubted(self, host: str, others: Collection[str]) -> bool:
-        """Whether a failure there says nothing about the task, because others are there to try it."""
+        """Tell whether a failure there says nothing about the task, because others are there to try it."""
         return self.record(host).trust is not Trust.TRUSTED and self._trusted_other(host, others)
 
     def _trusted_other(self, host: str, others: Collection[str]) -> bool:
         return any(self.record(other).trust is Trust.TRUSTED for other in others if other != host)
 
     def room(self, now: float, host: str, others: Collection[str]) -> int | None:
-        """How many tasks may go there: None as many as it likes, 0 none now, 1 a probe.
+        """Return how many tasks may go there: None for no limit, 0 for none now, 1 for a probe.
 
         While no other host is trusted, nobody is held back: a sweep must not wait for a proof that cannot come.
         """
@@ -157,7 +157,7 @@ class Guard:
         return 1 if now >= record.probe_at else 0
 
     def may_hoard(self, host: str) -> bool:
-        """Whether work may lie there ahead: not where nothing has succeeded yet, nor where the latest task failed."""
+        """Tell whether clients there may prefetch: not where nothing has succeeded yet, or the latest task failed."""
         record = self.record(host)
         return record.proven and record.trust is Trust.TRUSTED and not record.streak
 

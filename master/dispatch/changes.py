@@ -1,4 +1,4 @@
-"""What the dispatch wants remembered: each change is one small record that the store writes.
+"""Changes that the dispatch wants remembered: each is one small record that the store writes.
 
 The dispatch makes them, the store applies them, all of one moment in one transaction; a reply that rests on a
 change leaves only after that.
@@ -96,7 +96,7 @@ class FilesStaged:
 
 @record
 class Decision:
-    """How a run treats finished and failed sets of earlier runs; it takes effect once today's sets are known."""
+    """The rule by which a run treats finished and failed sets of earlier runs; applied once today's sets are known."""
 
     program: int  # today's
     parts: str  # of it, as program.py writes them
@@ -109,7 +109,7 @@ class Decision:
 
 @record
 class Settled:
-    """What settling a decision put back to waiting."""
+    """The number of sets that a settled decision put back to waiting."""
 
     again: int = 0  # finished sets, which keep their row in the table until a new result replaces it
     retried: int = 0  # failed and cancelled sets

@@ -1,17 +1,17 @@
-"""The one table that moves a task, and the one that moves a ticket.
+"""The tables that move a task, a ticket and a client.
 
-`move` is the only place where a state changes; nothing else assigns one. What an event means for attempts,
-hosts and the store is the dispatch's business.
+`move_task`, `move_ticket` and `move_client` are the only places where a state changes; nothing else assigns one. What
+an event means for attempts, hosts and the store is decided elsewhere in this room.
 """
 
 from __future__ import annotations
 
-from ..model import Task, TaskState, Ticket, TicketState
+from ..model import Client, ClientState, Task, TaskState, Ticket, TicketState
 from ..record import Word
 
 
 class TaskEvent(Word):
-    """What can happen to a task."""
+    """An event in the life of a task."""
 
     ISSUE = "issue"  # a ticket for it was handed out
     RETURN = "return"  # its last live ticket ended without a result
@@ -22,7 +22,7 @@ class TaskEvent(Word):
 
 
 class TicketEvent(Word):
-    """What can happen to a ticket."""
+    """An event in the life of a ticket."""
 
     ARRIVE = "arrive"  # its result is here
     ACCEPT = "accept"
@@ -31,6 +31,16 @@ class TicketEvent(Word):
     LOSE = "lose"  # its host went silent
     RENEW = "renew"  # its host spoke again
     EXPIRE = "expire"  # the task is done or given up
+
+
+class ClientEvent(Word):
+    """An event in the life of a client."""
+
+    WORD = "word"  # any request of it
+    ASK = "ask"  # it asked for tasks
+    BREAK = "break"  # the connection of a request that it held is broken
+    END = "end"  # it was told that the sweep is over
+    LEAVE = "leave"  # it said goodbye, or it is known to have ended
 
 
 class IllegalMove(Exception):
@@ -77,6 +87,46 @@ TICKET_MOVES: dict[tuple[TicketState, TicketEvent], TicketState] = {
 
 LIVE = frozenset({_T.ISSUED, _T.CHECKING})
 
+_S = ClientState
+CLIENT_MOVES: dict[tuple[ClientState, ClientEvent], ClientState] = {
+    (_S.SETTING_UP, ClientEvent.WORD): _S.SETTING_UP,
+    (_S.SETTING_UP, ClientEvent.ASK): _S.AT_WORK,
+    (_S.SETTING_UP, ClientEvent.BREAK): _S.SETTING_UP_CUT_OFF,
+    (_S.SETTING_UP, ClientEvent.END): _S.SENT_HOME,  # its first request for tasks came when all was over
+    (_S.SETTING_UP, ClientEvent.LEAVE): _S.GONE_UNASKED,
+    (_S.SETTING_UP_CUT_OFF, ClientEvent.WORD): _S.SETTING_UP,
+    (_S.SETTING_UP_CUT_OFF, ClientEvent.BREAK): _S.SETTING_UP_CUT_OFF,
+    (_S.SETTING_UP_CUT_OFF, ClientEvent.END): _S.SENT_HOME_CUT_OFF,
+    (_S.SETTING_UP_CUT_OFF, ClientEvent.LEAVE): _S.GONE_UNASKED,
+    (_S.AT_WORK, ClientEvent.WORD): _S.AT_WORK,
+    (_S.AT_WORK, ClientEvent.ASK): _S.AT_WORK,
+    (_S.AT_WORK, ClientEvent.BREAK): _S.AT_WORK_CUT_OFF,
+    (_S.AT_WORK, ClientEvent.END): _S.SENT_HOME,
+    (_S.AT_WORK, ClientEvent.LEAVE): _S.GONE,
+    (_S.AT_WORK_CUT_OFF, ClientEvent.WORD): _S.AT_WORK,
+    (_S.AT_WORK_CUT_OFF, ClientEvent.BREAK): _S.AT_WORK_CUT_OFF,
+    (_S.AT_WORK_CUT_OFF, ClientEvent.END): _S.SENT_HOME_CUT_OFF,  # the answer may not have reached it
+    (_S.AT_WORK_CUT_OFF, ClientEvent.LEAVE): _S.GONE,
+    (_S.SENT_HOME, ClientEvent.WORD): _S.SENT_HOME,
+    (_S.SENT_HOME, ClientEvent.ASK): _S.SENT_HOME,  # `spe hosts use` may have brought its drained host back
+    (_S.SENT_HOME, ClientEvent.BREAK): _S.SENT_HOME_CUT_OFF,
+    (_S.SENT_HOME, ClientEvent.END): _S.SENT_HOME,
+    (_S.SENT_HOME, ClientEvent.LEAVE): _S.GONE,
+    (_S.SENT_HOME_CUT_OFF, ClientEvent.WORD): _S.SENT_HOME,
+    (_S.SENT_HOME_CUT_OFF, ClientEvent.BREAK): _S.SENT_HOME_CUT_OFF,
+    (_S.SENT_HOME_CUT_OFF, ClientEvent.END): _S.SENT_HOME_CUT_OFF,
+    (_S.SENT_HOME_CUT_OFF, ClientEvent.LEAVE): _S.GONE,
+    # A goodbye may overtake other requests of the same client.
+    (_S.GONE, ClientEvent.WORD): _S.GONE,
+    (_S.GONE, ClientEvent.ASK): _S.GONE,
+    (_S.GONE, ClientEvent.BREAK): _S.GONE,
+    (_S.GONE, ClientEvent.END): _S.GONE,
+    (_S.GONE_UNASKED, ClientEvent.WORD): _S.GONE_UNASKED,
+    (_S.GONE_UNASKED, ClientEvent.ASK): _S.GONE,
+    (_S.GONE_UNASKED, ClientEvent.BREAK): _S.GONE_UNASKED,
+    (_S.GONE_UNASKED, ClientEvent.END): _S.GONE,
+}
+
 
 def move_task(task: Task, event: TaskEvent) -> None:
     """Apply `event` to `task`. Raises IllegalMove where the table has no line for it."""
@@ -92,3 +142,11 @@ def move_ticket(ticket: Ticket, event: TicketEvent) -> None:
         ticket.state = TICKET_MOVES[ticket.state, event]
     except KeyError:
         raise IllegalMove(f"ticket {ticket.id}: {event} while {ticket.state}") from None
+
+
+def move_client(client: Client, event: ClientEvent) -> None:
+    """Apply `event` to `client`. Raises IllegalMove where the table has no line for it."""
+    try:
+        client.state = CLIENT_MOVES[client.state, event]
+    except KeyError:
+        raise IllegalMove(f"client {client.id}: {event} while {client.state}") from None

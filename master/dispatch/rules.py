@@ -1,4 +1,4 @@
-"""How often a task may be tried, how long silence is borne: what spe.yaml decides about the dispatch."""
+"""The rules of spe.yaml for the dispatch: how often a task may be tried, how long silence is borne."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..record import record
 
 @record
 class Rules:
-    """How often a task may be tried, and how long silence is borne."""
+    """Limits of one run: of attempts, silence, copies, failed sets, load and time."""
 
     attempts: int = 3
     retry: Callable[[str], int | None] = lambda kind: None  # a reason's own limit, e.g. of "timeout" or "exit:75"
@@ -22,7 +22,7 @@ class Rules:
     timeout: float | Times = 0.0  # of an attempt, in seconds or so many times the median; 0: none
 
     def spent(self, faults: Mapping[str, int], kind: str) -> bool:
-        """Whether a task that failed so often, by reason, and now by `kind`, may not be tried again.
+        """Tell whether a task may not be tried again. `faults`: attempts used up, by reason; `kind`: the latest reason.
 
         A reason with a limit of its own counts by itself, all others count together.
         """

@@ -1,4 +1,4 @@
-"""Which waiting task a host gets next, and how long a lease lasts. Pure: no clock, no I/O."""
+"""The choice of the next task for a host, and the length of a lease. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool
 
 
 def room_beside(load: float, cores: float, task_cores: int, running: int) -> int:
-    """How many more tasks of `task_cores` fit into `cores` beside the load of others and those that run."""
+    """Return how many more tasks of `task_cores` fit into `cores` beside the load of others and those that run."""
     return max(0, int((cores - load) / task_cores + 1e-9) - running)
 
 
 def is_lost(ticket: Ticket, now: float, lease: float, timeout: float) -> bool:
-    """Whether this attempt is given up: its client pinged and is silent, or never pings and its time is over."""
+    """Tell whether this attempt is lost: its client pinged and is silent, or never pings and its time is over."""
     if ticket.state is not TicketState.ISSUED:
         return False
     if lease and ticket.leased:
@@ -47,7 +47,7 @@ def is_lost(ticket: Ticket, now: float, lease: float, timeout: float) -> bool:
 
 
 def stragglers(tickets: Iterable[Ticket], now: float, median: float) -> list[int]:
-    """Tasks that run so long that a copy elsewhere is likely to be faster, the longest first.
+    """Return the tasks that run so long that a copy elsewhere is likely to be faster, the longest first.
 
     Of lengths nothing more is known than that who has run longest will run longest (a heavy tail); so the task
     with the longest expected rest is the oldest.
@@ -58,5 +58,5 @@ def stragglers(tickets: Iterable[Ticket], now: float, median: float) -> list[int
 
 
 def lease(ping: float) -> float:
-    """Seconds of silence after which a client that pings every `ping` seconds counts as lost; 0 = never."""
+    """Return the seconds of silence after which a client that pings every `ping` seconds is lost; 0 for never."""
     return 3 * ping + 5 if ping > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Why a run ends with sets that still wait: collected while it runs, said at its end, kept for `spe status`. Pure."""
+"""Reasons why a run ends with sets that wait: collected while it runs, told at its end and by `spe status`. Pure."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Reason:
 
     @property
     def line(self) -> str:
-        """For people."""
+        """The reason as a sentence for people."""
         return f"{self.sets} {'set waits' if self.sets == 1 else 'sets wait'}: {self.sentence}"
 
 
 class Shortfall:
-    """Told by whoever keeps sets from being handed out; lives as long as a run."""
+    """The reasons of one run, collected from all parts that keep sets from being handed out."""
 
     def __init__(self) -> None:
         self._counted: dict[str, int] = {}
         self._of_the_rest: list[str] = []
 
     def note(self, sentence: str, sets: int | None = None) -> None:
-        """So many sets will wait at the end; None: all that nothing else explains.
+        """Add a reason why sets will wait at the end. `sets`: how many; None for all that nothing else explains.
 
         `sentence` has no full stop and is about the run, as in "the run was interrupted".
         """
@@ -46,7 +46,7 @@ class Shortfall:
             self._of_the_rest.append(sentence)
 
     def explain(self, waiting: int) -> tuple[Reason, ...]:
-        """The reasons why so many sets wait, together for all of them.
+        """Return the reasons why `waiting` sets wait; their numbers add up to it.
 
         What nobody has explained is told as the fault of spe that it is. Of several reasons for the rest, the first
         one ended the run.
@@ -63,15 +63,15 @@ class Shortfall:
 
 
 def records(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
-    """For programs."""
+    """Return the reasons for programs: a list of objects with `sets` and `reason`."""
     return [{"sets": one.sets, "reason": one.sentence} for one in reasons]
 
 
 def written(reasons: Iterable[Reason]) -> str:
-    """As the store keeps them."""
+    """Return the reasons as the store keeps them: JSON text."""
     return json.dumps(records(reasons))
 
 
 def read(text: str) -> tuple[Reason, ...]:
-    """What `written` made."""
+    """Return the reasons of which `written` made this text."""
     return tuple(Reason(one["sets"], one["reason"]) for one in json.loads(text or "[]"))

@@ -1,6 +1,6 @@
-"""What people decide about a running sweep: it pauses, hosts are set aside, tasks are cancelled or wanted again.
+"""Decisions of people about a running sweep: it pauses, hosts are set aside, tasks are cancelled or wanted again.
 
-A part of the heart: no I/O, and only the table of lifecycle.py moves a task. Who may say so is acts.py's.
+A part of the heart: no I/O, and only the tables of lifecycle.py move anything. Who may say so is acts.py's.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from ..model import TaskState
+from .black_holes import Guard
 from .board import Board
 from .lifecycle import TaskEvent
-from .rules import Rules
+from .tally import Tally
 
 CANCELLED = "cancelled by hand"
 CANCELLABLE = (TaskState.WAITING, TaskState.RUNNING)
 
 
 class Aside(StrEnum):
-    """How a host is set aside: either way it finishes what it has begun and gets nothing new."""
+    """The way in which a host is set aside: it finishes what it has begun and gets nothing new."""
 
     BENCHED = "benched"  # its client stays there, ready
     DRAINED = "drained"  # its client leaves when it has nothing more
 
 
-class Steering(Board):
-    """A board that obeys people."""
+class Steering:
+    """The decisions of people about one run."""
 
-    def __init__(self, rules: Rules, next_ticket: int = 1, next_client: int = 1) -> None:
-        super().__init__(rules, next_ticket, next_client)
+    def __init__(self, board: Board, guard: Guard, tally: Tally) -> None:
+        self._board, self._guard, self._tally = board, guard, tally
         self.paused = False
         self.aside: dict[str, Aside] = {}
         self.on_trial: set[str] = set()  # hosts whose clients did not stay: the next one gets work once it has
@@ -38,94 +39,99 @@ class Steering(Board):
     # -- the sweep
 
     def pause(self) -> None:
-        """Nothing more is handed out, until it goes on."""
+        """Hand out nothing more, until `resume`."""
         self.paused = True
 
     def resume(self) -> bool:
-        """It goes on; False when it was not paused."""
+        """Hand out tasks again. Return False when the sweep was not paused."""
         was, self.paused = self.paused, False
         return was
 
     # -- who gets nothing
 
     def withholds(self, host: str) -> bool:
-        """Whether nothing is handed out there, by anybody's decision but the guard's."""
-        return self.draining or self.paused or host in self.aside or host in self.on_trial
+        """Tell whether nothing is handed out there, by anybody's decision but the guard's."""
+        return self._board.draining or self.paused or host in self.aside or host in self.on_trial
 
     @property
     def withholding(self) -> bool:
-        """Whether there may be anybody who has to give back what lies ready."""
-        return self.draining or self.paused or bool(self.aside)
+        """True when there may be a client that has to give back what it prefetched."""
+        return self._board.draining or self.paused or bool(self.aside)
 
     @property
     def at_work(self) -> Collection[str]:
         """The hosts with a client that may get work."""
-        return set(self.hosts) - self.aside.keys() if self.aside else self.hosts
+        hosts = self._board.clients.hosts
+        return set(hosts) - self.aside.keys() if self.aside else hosts
 
     def closed_for(self, client_id: str) -> bool:
-        """Whether this client is sent home when it asks for work.
+        """Tell whether this client is sent home when it asks for work.
 
-        Of a drained host only once it has nothing more: one that was told so bears a silent master for a moment only.
+        A client of a drained host is sent home only once it has nothing more: a client that was told the end bears a
+        silent master for a moment only.
         """
-        client = self.clients.get(client_id)
-        if self.closed or client is None or self.aside.get(client.host) is not Aside.DRAINED:
-            return self.closed
-        return not any(t.client == client_id and self.is_live(t.id) for t in self.tickets.values())
+        board = self._board
+        client = board.clients.get(client_id)
+        if board.closed or client is None or self.aside.get(client.host) is not Aside.DRAINED:
+            return board.closed
+        return not any(t.client == client_id and board.is_live(t.id) for t in board.tickets.values())
 
     @property
     def leaving(self) -> bool:
-        """Whether a host with a client is drained: it is to be told at once when it has nothing more."""
-        return any(how is Aside.DRAINED and host in self.hosts for host, how in self.aside.items())
+        """True when a host with a client is drained: the client is to be told at once when it has nothing more."""
+        hosts = self._board.clients.hosts
+        return any(how is Aside.DRAINED and host in hosts for host, how in self.aside.items())
 
     # -- hosts
 
     def set_aside(self, host: str, how: Aside) -> None:
-        """From now on it gets nothing new."""
+        """Hand out nothing new to this host."""
         self.aside[host] = how
 
     def use(self, host: str) -> bool:
-        """It gets work again, also one that the guard had benched. False when nothing was in its way."""
+        """Give this host work again, also one that the guard had benched. Return False when nothing was in its way."""
         withheld = self.aside.pop(host, None) is not None
-        return self.guard.trusts_again(host) or withheld
+        return self._guard.trusts_again(host) or withheld
 
     # -- tasks
 
     def cancel(self, numbers: Iterable[int]) -> list[int]:
-        """Those of them that wait or run here never run again, and their tickets are called back."""
-        found = [n for n in numbers if (task := self.tasks.get(n)) and task.state in CANCELLABLE]
+        """Cancel those of these tasks that wait or run here, call back their tickets, and return their numbers."""
+        board = self._board
+        found = [n for n in numbers if (task := board.tasks.get(n)) and task.state in CANCELLABLE]
         chosen = set(found)
-        if any(self.tasks[n].state is TaskState.WAITING for n in found):
-            kept = [n for n in self.waiting if n not in chosen]
-            self.waiting.clear()
-            self.waiting.extend(kept)
+        if any(board.tasks[number].state is TaskState.WAITING for number in found):
+            kept = [number for number in board.waiting if number not in chosen]
+            board.waiting.clear()
+            board.waiting.extend(kept)
         for number in found:
-            task = self.tasks[number]
-            self._move(task, TaskEvent.CANCEL)
-            self._moved(task, CANCELLED)
-            self._leave(task)
-            self.guard.forget(number)
+            task = board.tasks[number]
+            board.move(task, TaskEvent.CANCEL)
+            board.note_moved(task, CANCELLED)
+            board.leave(task)
+            self._guard.forget(number)
         self.cancelled |= chosen
         return found
 
     def cancelled_in_store(self, numbers: Collection[int]) -> None:
-        """The same happened to some that had not come in; one that came in meanwhile goes again."""
+        """Note that the store has cancelled tasks that had not come in; one that came in meanwhile leaves again."""
         here = self.cancel(numbers)
-        self.in_state[TaskState.CANCELLED] += len(numbers) - len(here)
+        self._board.in_state[TaskState.CANCELLED] += len(numbers) - len(here)
         self.cancelled.update(numbers)
-        if self.more:
-            self._left.update(numbers)
+        self._board.remember_left(numbers)
 
     def put_back(self, before: Mapping[int, TaskState]) -> None:
-        """The store has set these back to waiting, which were what is said here: they come in again."""
+        """Note that the store has set these tasks back to waiting, which were in these states: they come in again."""
+        board = self._board
         for state, count in Counter(before.values()).items():
-            self.in_state[state] -= count  # those that come in are counted then
-        self._left.difference_update(before)
+            board.in_state[state] -= count  # those that come in are counted then
+        board.forget_left(before)
         self.cancelled.difference_update(before)
         for number in before:
-            self._given_up.pop(number, None)
-            self.guard.forget(number)
-            self.tally.forget(number)
-        self.look_again()
+            board.given_up.pop(number, None)
+            self._guard.forget(number)
+            self._tally.forget(number)
+        board.look_again()
 
 
 __all__ = ["CANCELLED", "Aside", "Steering"]

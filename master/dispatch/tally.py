@@ -1,4 +1,4 @@
-"""What the dispatch counts for those who look: who did what, how fast, and what failed last. Pure; time is an argument.
+"""Counts for people who look: which host did what, how fast, and what failed last. Pure; time is an argument.
 
 It costs a few additions a task and never grows with the sweep. The store counts for good; this is of this run only.
 """
@@ -16,7 +16,7 @@ BARS = 120  # bars of the history: when there are more, two become one
 
 @dataclass(slots=True)
 class Work:
-    """What one host did; seconds are those of programs."""
+    """The work of one host in this run; `seconds` are those of programs."""
 
     done: int = 0
     failed: int = 0
@@ -37,14 +37,14 @@ class FailedTask:
 
 @dataclass(slots=True)
 class History:
-    """How many tasks ended in each stretch of time, all of one width, since the first one."""
+    """The number of tasks that ended in each stretch of time, all of one width, since the first end."""
 
     began: float = 0.0
     width: float = 1.0
     bars: list[int] = field(default_factory=list)
 
     def add(self, now: float) -> None:
-        """One more."""
+        """Count one more end."""
         if not self.bars:
             self.began = now
         place = int((now - self.began) / self.width)
@@ -56,13 +56,13 @@ class History:
         self.bars[place] += 1
 
     def until(self, now: float) -> list[int]:
-        """The bars, with empty ones for the time since the last end."""
+        """Return the bars, with empty ones for the time since the last end."""
         empty = int((now - self.began) / self.width) + 1 - len(self.bars) if self.bars else 0
         return self.bars + [0] * min(max(0, empty), 10 * BARS)
 
 
 class Tally:
-    """Told by the dispatch of every end."""
+    """The counts of one run; the dispatch tells it of every end."""
 
     def __init__(self) -> None:
         self.hosts: dict[str, Work] = {}
@@ -78,7 +78,7 @@ class Tally:
         return work
 
     def done(self, now: float, host: str, task: int, seconds: float) -> None:
-        """A result was accepted."""
+        """Count an accepted result."""
         work = self._of(host)
         work.done += 1
         work.seconds += seconds
@@ -87,7 +87,7 @@ class Tally:
         self._ended(now)
 
     def failed(self, now: float, host: str, task: int, reason: str, seconds: float) -> None:
-        """An attempt went wrong."""
+        """Count an attempt that went wrong."""
         work = self._of(host)
         work.failed += 1
         work.seconds += seconds
@@ -100,11 +100,11 @@ class Tally:
             del self.failures[next(iter(self.failures))]
 
     def lost(self, host: str) -> None:
-        """An attempt vanished with its host, or its client left."""
+        """Count an attempt that vanished with its host, or whose client left."""
         self._of(host).lost += 1
 
     def gave_up(self, now: float, task: int, reason: str) -> None:
-        """A task has failed for good."""
+        """Count a task that has failed for good."""
         known = self.failures.get(task)
         failure = FailedTask(task, reason, known.host if known else "", now, final=True)
         self._remember(failure)
@@ -113,11 +113,11 @@ class Tally:
         self._ended(now)
 
     def forget(self, task: int) -> None:
-        """It is to be tried again."""
+        """Forget the failure of a task that is to be tried again."""
         self.failures.pop(task, None)
 
     def take_given_up(self) -> list[FailedTask]:
-        """What was given up since the last call."""
+        """Return the tasks that were given up since the last call, at most 20."""
         taken, self._given_up = self._given_up, []
         return taken
 
@@ -132,7 +132,10 @@ class Tally:
         self.history.add(now)
 
     def recent(self, now: float, began: float) -> tuple[int, float]:
-        """So many ended in the last so many seconds; `began`: when there was somebody to work."""
+        """Return (count, seconds): the ends within the recent window.
+
+        The window never starts before `began`, when the first client registered.
+        """
         count, since = 0, began
         for second, ends in reversed(self._ends):
             if now - second > WINDOW and count >= ENOUGH:

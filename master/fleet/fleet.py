@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..desk.desk import Desk
+from ..dispatch.clients import Clients
 from ..errors import NOTHING_RUNS, Fault, HostBenched, LaunchError, NothingRuns
 from ..launch import Offer, Options
-from ..model import Client, Host
+from ..model import Host
 from ..state.progress import Progress
 from .upkeep import Upkeep
 
@@ -73,7 +74,7 @@ class Fleet:
         if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
             return None
         out = {host.name for host, one in self._upkeep.items() if one.is_given_up}
-        if any(not c.gone and (c.host not in out or self.desk.is_there(c)) for c in self._clients):
+        if any(not c.state.is_gone and (c.host not in out or self.desk.is_there(c)) for c in self._clients):
             return None
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
         todo = "Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them."
@@ -82,8 +83,8 @@ class Fleet:
         return NothingRuns(f"{NOTHING_RUNS}no host came up{why}", todo=todo)
 
     @property
-    def _clients(self) -> Collection[Client]:
-        return self.desk.dispatch.clients.values()
+    def _clients(self) -> Clients:
+        return self.desk.dispatch.clients
 
     def all_tried(self) -> bool:
         """Whether every host has come up or has not."""
@@ -101,7 +102,7 @@ class Fleet:
     def all_gone(self) -> bool:
         """Whether all clients of ours have said goodbye; a child that never asked for work is ended by `close`."""
         here = {host.name for host in self.hosts if host.is_here}
-        awaited = (c for c in self._clients if c.pings and (c.asked or c.host not in here))
+        awaited = (c for c in self._clients if c.pings and (c.state.has_asked or c.host not in here))
         return not any(self.desk.is_there(c) for c in awaited)
 
     # -- the end
@@ -109,7 +110,7 @@ class Fleet:
     def note_unheard(self) -> None:
         """Remember the hosts whose last client did not say goodbye; it had cleared up after those before it."""
         last = {c.host: c for c in self._clients if c.pings}
-        self.unheard = sorted(host for host, client in last.items() if not client.gone)
+        self.unheard = sorted(host for host, client in last.items() if not client.state.is_gone)
 
     def give_up(self) -> None:
         """The run ends: hosts that are not up are not waited for any longer, and all of them are named."""

@@ -24,9 +24,9 @@ class Life:
 
     def clients(self) -> list[Client]:
         """Those that have registered since, or the one that was there already and was told our address."""
-        here = [c for c in self._desk.dispatch.clients.values() if c.host == self.host.name]
+        here = [c for c in self._desk.dispatch.clients if c.host == self.host.name]
         if self.launcher.handed_over:
-            return [client for client in here if not client.gone]
+            return [client for client in here if not client.state.is_gone]
         return [client for client in here if client.since >= self._began]
 
     @property
@@ -34,18 +34,18 @@ class Life:
         """Whether a client is here; of a child on this machine once its set-up went well, which SSH tells by itself."""
         if self.launcher.handed_over:
             return any(self._desk.is_there(client) or not self._desk.dispatch.rules.ping for client in self.clients())
-        return any(client.asked or not self.host.is_here for client in self.clients())
+        return any(client.state.has_asked or not self.host.is_here for client in self.clients())
 
     @property
     def is_cut(self) -> bool:
         """Whether a young client has lost its connections: it may have been killed, with all that could tell."""
-        here = [c for c in self._desk.dispatch.clients.values() if c.host == self.host.name and not c.gone]
-        return bool(here) and all(c.suspect and self._desk.clock() - c.since < SHORT for c in here)
+        here = [c for c in self._desk.dispatch.clients if c.host == self.host.name and not c.state.is_gone]
+        return bool(here) and all(c.state.is_cut_off and self._desk.clock() - c.since < SHORT for c in here)
 
     async def until_vanished(self) -> None:
         """Until its client has been silent for too long; a young one that was cut off is taken for gone earlier."""
         cut_since: float | None = None
-        while not self._desk.dispatch.closed and self._desk.present(self.host.name):
+        while not self._desk.dispatch.board.closed and self._desk.present(self.host.name):
             await asyncio.sleep(PRESENT_PAUSE)
             if not self.is_cut:
                 cut_since = None
@@ -70,7 +70,7 @@ class Life:
     def has_had_tasks(self) -> bool:
         """Whether it was given any: then one of them may have killed it. The dispatch still knows what it lost."""
         here = {client.id for client in self.clients()}
-        return self.has_finished_tasks or any(t.client in here for t in self._desk.dispatch.tickets.values())
+        return self.has_finished_tasks or any(t.client in here for t in self._desk.dispatch.board.tickets.values())
 
     @property
     def _ended(self) -> int:
@@ -79,5 +79,5 @@ class Life:
 
     def dead(self) -> list[Client]:
         """Earlier clients of this host that cannot live, as a new one was started there and they are cut off."""
-        here = [c for c in self._desk.dispatch.clients.values() if c.host == self.host.name]
-        return [c for c in here if c.suspect and not c.gone and c.since < self._began and not self.launcher.handed_over]
+        here = [c for c in self._desk.dispatch.clients if c.host == self.host.name]
+        return [c for c in here if c.state.is_cut_off and c.since < self._began and not self.launcher.handed_over]

@@ -31,6 +31,7 @@ class Upkeep:
         self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
+        self._life: Life | None = None  # the latest start
 
     def start(self) -> bool:
         """Begin to look after it; False when that goes on already, or nobody wants it."""
@@ -42,7 +43,10 @@ class Upkeep:
 
     @property
     def _is_wanted(self) -> bool:
-        return not self._desk.dispatch.closed and self._desk.dispatch.aside.get(self.host.name) is not Aside.DRAINED
+        return (
+            not self._desk.dispatch.board.closed
+            and self._desk.dispatch.steering.aside.get(self.host.name) is not Aside.DRAINED
+        )
 
     @property
     def is_out(self) -> bool:
@@ -52,7 +56,7 @@ class Upkeep:
     @property
     def was_tried(self) -> bool:
         """Whether it has come up, or has not; while a set waits for it that is not known after one failed start."""
-        failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.closed)
+        failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.board.closed)
         return self.has_been_up or failed
 
     def cancel(self) -> asyncio.Task[None] | None:
@@ -70,9 +74,10 @@ class Upkeep:
     async def _once(self) -> bool:
         """One start, until nothing is left to look after; whether to start the host again."""
         life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
+        self._life = life
         keeping: asyncio.Task[None] | None = None
         if self._starts.is_trial:
-            self._desk.dispatch.on_trial.add(self.host.name)
+            self._desk.dispatch.steering.on_trial.add(self.host.name)
         try:
             await self._start_client(life)
             keeping = asyncio.create_task(life.launcher.watch())
@@ -84,7 +89,7 @@ class Upkeep:
         except LaunchError as error:
             return self._note_failed(error)
         finally:
-            self._desk.dispatch.on_trial.discard(self.host.name)
+            self._desk.dispatch.steering.on_trial.discard(self.host.name)
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
@@ -134,7 +139,7 @@ class Upkeep:
         """Until the client has stayed for long enough without a task, or has ended."""
         await asyncio.wait([keeping], timeout=TRIAL)
         self._starts.stayed = not keeping.done()
-        self._desk.dispatch.on_trial.discard(self.host.name)
+        self._desk.dispatch.steering.on_trial.discard(self.host.name)
         self._desk.wake_idle()
 
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
@@ -226,6 +231,9 @@ class Upkeep:
         `too_long`: what to say of a host that has hung.
         """
         if self._task is None or self.has_been_up or self.is_given_up:
+            return False
+        is_up = self._life is not None and self._life.is_up  # a short sweep may be over before `_until_up` looks again
+        if is_up and self.fault is None:
             return False
         if not self.host.is_here:
             self._task.cancel()

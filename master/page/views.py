@@ -67,7 +67,7 @@ class Views:
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Who does what."""
         host = request.query.get("host", "")
-        slots = {c.host: max(1, c.slots // self.desk.dispatch.rules.cores) for c in self.desk.dispatch.clients.values()}
+        slots = {c.host: max(1, c.slots // self.desk.dispatch.rules.cores) for c in self.desk.dispatch.clients}
         attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
         return await self._page(request, "hosts", timeline=lanes, host=host)
@@ -75,7 +75,7 @@ class Views:
     async def tasks(self, request: web.Request) -> web.StreamResponse:
         """The table of tasks."""
         wish = Wish(request.query)
-        wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.begun()})
+        wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.handout.begun()})
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
@@ -90,7 +90,7 @@ class Views:
 
         begun = time.perf_counter()
         found = await self._ask(work)
-        hosts = sorted({c.host for c in self.desk.dispatch.clients.values()} | self.desk.dispatch.tally.hosts.keys())
+        hosts = sorted({c.host for c in self.desk.dispatch.clients} | self.desk.dispatch.tally.hosts.keys())
         took = time.perf_counter() - begun
         status = 400 if found["fault"] else 200
         return await self._page(
@@ -112,7 +112,7 @@ class Views:
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         command = self._command(detail)
-        live = [t for t in detail.tickets if self.desk.dispatch.is_live(t.id)]
+        live = [t for t in detail.tickets if self.desk.dispatch.board.is_live(t.id)]
         return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
 
     def _command(self, task: TaskDetail) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class Views:
     async def next(self, request: web.Request) -> web.StreamResponse:
         """What comes next."""
         dispatch = self.desk.dispatch
-        tasks = [dispatch.tasks[number] for number in islice(dispatch.waiting, NEXT)]
+        tasks = [dispatch.board.tasks[number] for number in islice(dispatch.board.waiting, NEXT)]
         rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
         names = list(tasks[0].values) if tasks else []
         waiting = self.picture.draw(self.desk.clock())["sweep"]["waiting"]

@@ -48,7 +48,7 @@ class Feeding:
                 await store.end_plan(digest)
         await self._settle()
         if self._renew and await self._renew():
-            self.desk.dispatch.look_again()
+            self.desk.dispatch.board.look_again()
         self._stored = True
         await self._count()
         self.desk.moved.set()
@@ -71,13 +71,13 @@ class Feeding:
         dispatch, store = self.desk.dispatch, self.desk.store
         settled = await store.settle(self.decision)
         if settled.again or settled.retried:
-            dispatch.look_again()
-        todays = await store.among_todays(dispatch.unplanned())
-        for number in dispatch.unplanned():
+            dispatch.board.look_again()
+        todays = await store.among_todays(dispatch.board.unplanned())
+        for number in dispatch.board.unplanned():
             if number in todays:
-                dispatch.plan(dispatch.tasks[number], todays[number])
+                dispatch.board.plan(dispatch.board.tasks[number], todays[number])
             else:
-                dispatch.call_back(dispatch.tasks[number])
+                dispatch.board.call_back(dispatch.board.tasks[number])
         await self.desk.obey()
         if self.decision.retry is not None and not self.decision.fresh:
             self._say_retried(settled.retried)
@@ -91,26 +91,31 @@ class Feeding:
         """How many there are in all, and how many of them ended before this run."""
         dispatch = self.desk.dispatch
         counts = await self.desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - dispatch.in_state[s]) for s in TaskState}
-        dispatch.total = sum(counts.values())
-        dispatch.done_before, dispatch.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
-        dispatch.cancelled_before = before[TaskState.CANCELLED]
-        self.progress.plan(dispatch.total, dispatch.done_before, dispatch.failed_before, dispatch.cancelled_before)
+        before = {s: max(0, counts.get(s, 0) - dispatch.board.in_state[s]) for s in TaskState}
+        dispatch.board.total = sum(counts.values())
+        dispatch.board.done_before, dispatch.board.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
+        dispatch.board.cancelled_before = before[TaskState.CANCELLED]
+        self.progress.plan(
+            dispatch.board.total,
+            dispatch.board.done_before,
+            dispatch.board.failed_before,
+            dispatch.board.cancelled_before,
+        )
 
     async def feed(self) -> None:
         """Keep enough of today's waiting tasks in the dispatch, and not many more."""
         dispatch, store = self.desk.dispatch, self.desk.store
-        if not store.begun or not dispatch.more or len(dispatch.waiting) >= LOW:
+        if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, looks, ending = dispatch.fed, dispatch.looks, self.desk.arrivals.finishing
+        after, looks, ending = dispatch.board.fed, dispatch.board.looks, self.desk.arrivals.finishing
         rows = await store.waiting(after, WINDOW)
-        if looks != dispatch.looks:  # sets were put back or given back meanwhile: what was read may not know it
+        if looks != dispatch.board.looks:  # sets were put back or given back meanwhile: what was read may not know it
             return
-        self.fed += dispatch.add(task for _, task in rows if task.number not in ending)
+        self.fed += dispatch.board.add(task for _, task in rows if task.number not in ending)
         if rows:
-            dispatch.fed = rows[-1][0]
+            dispatch.board.fed = rows[-1][0]
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()

@@ -32,8 +32,8 @@ class Interrupts:
     def interrupt(self, now: bool = False, by: str = BY_HAND) -> None:
         """What Ctrl-C does; `now`: what a second one does. `by`: why sets wait afterwards."""
         self.count = max(self.count + 1, 2 if now else 1)
-        self.desk.shortfall.note(by + (" while the sweep was paused" if self.desk.dispatch.paused else ""))
-        self.progress.interrupted(self.count, self.desk.dispatch.with_slot)
+        self.desk.shortfall.note(by + (" while the sweep was paused" if self.desk.dispatch.steering.paused else ""))
+        self.progress.interrupted(self.count, self.desk.dispatch.board.with_slot)
         if self.count > 1:
             self.desk.store.disk.end()
         task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())

@@ -36,7 +36,7 @@ from ..full_disk import FullDisk
 from ..hooks.hooks import Hooks
 from ..launch import Early, Offer, Options, bundle
 from ..launch import by_hand as byhand
-from ..model import HERE, Client, Host, Setup, TaskState, Worker
+from ..model import HERE, Client, ClientState, Host, Setup, TaskState, Worker
 from ..page import Page
 from ..record import record
 from ..results.judge import wants_files
@@ -253,16 +253,16 @@ class Run:
             config.max_load or 0.0, config.cores, config.timeout,
         )  # fmt: skip
         dispatch = Dispatch(rules, *await store.next_ids())
-        dispatch.program = decision.program
+        dispatch.board.program = decision.program
         now = time.monotonic()
         for row in await store.known_clients():
             facts = (row.id, row.host, row.platform, row.slots, row.slots)
             # It may be at work since before the crash: it is waited for at the end like one that asked us for work.
-            dispatch.welcome(Client(*facts, now, now, bool(row.pings), asked=True))
+            dispatch.board.enter_client(Client(*facts, now, now, bool(row.pings), state=ClientState.AT_WORK))
         for ticket, task in await store.live():
             ticket.word, ticket.leased = now, bool((c := dispatch.clients.get(ticket.client)) and c.pings)
-            if ticket.program == dispatch.program:
-                dispatch.restore(task, ticket)
+            if ticket.program == dispatch.board.program:
+                dispatch.board.restore(task, ticket)
         return dispatch
 
     def _stop_after(self, failed: int, total: int) -> bool:
@@ -424,11 +424,15 @@ class Run:
                 if task.done():
                     task.result()  # also an error in the parameters
             await feeding.feed()
-            if desk.dispatch.waiting and not desk.dispatch.draining:
+            if desk.dispatch.board.waiting and not desk.dispatch.board.draining:
                 fleet.start()
             gathering.add(desk.arrivals.take_accepted())
             self.progress.update(desk.dispatch)
-            if desk.dispatch.over and desk.arrivals.is_idle and (fleet.all_tried() or not self.options.try_all_hosts):
+            if (
+                desk.dispatch.board.over
+                and desk.arrivals.is_idle
+                and (fleet.all_tried() or not self.options.try_all_hosts)
+            ):
                 desk.wake_idle()
                 return ""
             if error := fleet.stranded():
@@ -456,14 +460,14 @@ class Run:
             gap, last = time.monotonic() - last, time.monotonic()
             if gap > STOPPED:
                 log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
-                desk.dispatch.forgive(gap)
+                desk.dispatch.losses.forgive(gap)
             await desk.tick()
 
     # -- after
 
     async def _leave(self, desk: Desk, fleet: Fleet, tables: asyncio.Task[Statistics] | None) -> None:
         """The disk takes nothing more, and the run was told twice to end: clients hear the end all the same."""
-        desk.dispatch.stop()
+        desk.dispatch.board.stop()
         desk.wake_idle()
         if tables:
             tables.cancel()
@@ -475,8 +479,10 @@ class Run:
         """Go on answering until all have heard the end, then wait for those that we started to be gone."""
         begun = time.monotonic()
         while (passed := time.monotonic() - begun) < BYE_MOST:
-            clients = list(desk.dispatch.clients.values())
-            told = passed >= TOLD_MOST or (passed >= TOLD_LEAST and all(c.told or c.gone for c in clients))
+            clients = list(desk.dispatch.clients)
+            told = passed >= TOLD_MOST or (
+                passed >= TOLD_LEAST and all(client.state.knows_the_end for client in clients)
+            )
             if fleet.all_gone() and (told or fleet.alone()):
                 break
             with contextlib.suppress(TimeoutError):

@@ -236,7 +236,7 @@ class Safekeeping:
             if self.lock.is_sure:  # a second spe that is being turned away has it for a moment
                 return
             self.is_ours = False
-            self.desk.dispatch.draining = True
+            self.desk.dispatch.board.draining = True
             self._say("removed", f"{error.what}, too, as {self.folder}/lock was removed. {ENDS}.")
 
     def _mend_session(self) -> None:

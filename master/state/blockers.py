@@ -42,24 +42,27 @@ class Standing:
 
 def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
     """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
-    down = {host: error for host, error in faults.items() if host not in dispatch.hosts}
+    down = {host: error for host, error in faults.items() if host not in dispatch.clients.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
-    found |= dict.fromkeys(dispatch.loaded, "is loaded by others")
-    found |= dict.fromkeys(dispatch.on_trial - down.keys(), "is on trial: its clients did not stay before")
-    found |= {host: f"is {how} by hand: `spe hosts use {host}` brings it back" for host, how in dispatch.aside.items()}
+    found |= dict.fromkeys(dispatch.handout.loaded, "is loaded by others")
+    found |= dict.fromkeys(dispatch.steering.on_trial - down.keys(), "is on trial: its clients did not stay before")
+    found |= {
+        host: f"is {how} by hand: `spe hosts use {host}` brings it back"
+        for host, how in dispatch.steering.aside.items()
+    }
     doubted = [(h, record) for h, record in dispatch.guard.records.items() if record.trust is not Trust.TRUSTED]
     for host, record in doubted:
-        if host in dispatch.aside:
+        if host in dispatch.steering.aside:
             continue
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
         else:
             found[host] = "is under suspicion, its last tasks failed; others try them first"
-    if dispatch.draining:
+    if dispatch.board.draining:
         found[""] = "the run ends: nothing more is handed out"
-    elif dispatch.paused:
+    elif dispatch.steering.paused:
         found[""] = "the sweep is paused: `spe resume` goes on"
-    elif not dispatch.hosts and not dispatch.strangers and not dispatch.aside:
+    elif not dispatch.clients.hosts and not dispatch.clients.strangers and not dispatch.steering.aside:
         found[""] = "no host is up yet"
     return found
 

@@ -41,9 +41,9 @@ class Picture:
 
     def draw(self, now: float) -> dict[str, Any]:
         """How things stand; `now` is of the dispatch's clock."""
-        out = list(self.dispatch.begun())
+        out = list(self.dispatch.handout.begun())
         clients: dict[str, list[Client]] = defaultdict(list)
-        for client in self.dispatch.clients.values():
+        for client in self.dispatch.clients:
             clients[client.host].append(client)
         busy = Counter(ticket.host for ticket in out)
         return {
@@ -64,14 +64,14 @@ class Picture:
     def _sweep(self, now: float, out: Sequence[Ticket]) -> dict[str, Any]:
         dispatch = self.dispatch
         counted = self._counts()
-        slots = sum(max(1, client.slots // dispatch.rules.cores) for client in dispatch.present())
-        first = min((client.since for client in dispatch.clients.values()), default=now)
+        slots = sum(max(1, client.slots // dispatch.rules.cores) for client in dispatch.clients.present())
+        first = min((client.since for client in dispatch.clients), default=now)
         ended, span = dispatch.tally.recent(now, first)
         sweep: dict[str, Any] = {
             "name": self.name, "state": self._state(), **counted, "rate": float(f"{ended / span:.3g}"),
-            "slots": slots, "began": round(self.began, 2), "paused": dispatch.paused,
+            "slots": slots, "began": round(self.began, 2), "paused": dispatch.steering.paused,
         }  # fmt: skip
-        left = forecast.left(counted["waiting"] + counted["running"], ended, span, dispatch.walls, slots)
+        left = forecast.left(counted["waiting"] + counted["running"], ended, span, dispatch.handout.walls, slots)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
@@ -80,30 +80,35 @@ class Picture:
         return sweep
 
     def _state(self) -> str:
-        if self.dispatch.over:
+        if self.dispatch.board.over:
             return "over"
-        if self.dispatch.draining:
+        if self.dispatch.board.draining:
             return "draining"
-        return "paused" if self.dispatch.paused else "running"
+        return "paused" if self.dispatch.steering.paused else "running"
 
     def _counts(self) -> dict[str, int]:
-        dispatch, state = self.dispatch, self.dispatch.in_state
-        done, failed = dispatch.done_before + state[TaskState.DONE], dispatch.failed_before + state[TaskState.FAILED]
-        cancelled = dispatch.cancelled_before + state[TaskState.CANCELLED]
-        running, ended = dispatch.with_slot, done + failed + cancelled
+        dispatch, state = self.dispatch, self.dispatch.board.in_state
+        done, failed = (
+            dispatch.board.done_before + state[TaskState.DONE],
+            dispatch.board.failed_before + state[TaskState.FAILED],
+        )
+        cancelled = dispatch.board.cancelled_before + state[TaskState.CANCELLED]
+        running, ended = dispatch.board.with_slot, done + failed + cancelled
         # What lies at clients for later waits, too. 0: the sets are being counted.
-        undone = dispatch.total - ended if dispatch.total else state[TaskState.WAITING] + dispatch.running
+        undone = (
+            dispatch.board.total - ended if dispatch.board.total else state[TaskState.WAITING] + dispatch.board.running
+        )
         counted = {"waiting": max(0, undone - running), "running": running, "done": done, "failed": failed}
-        return {**counted, "cancelled": cancelled, "total": dispatch.total or ended + undone}
+        return {**counted, "cancelled": cancelled, "total": dispatch.board.total or ended + undone}
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
         """Seconds of programs by seconds of slots, of this run, on hosts whose slots are known."""
-        named = {client.host for client in self.dispatch.clients.values()}
+        named = {client.host for client in self.dispatch.clients}
         worked = sum(work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
         worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
         cores = self.dispatch.rules.cores
         there = sum(
-            max(1, c.slots // cores) * ((c.word if c.gone else now) - c.since) for c in self.dispatch.clients.values()
+            max(1, c.slots // cores) * ((c.word if c.state.is_gone else now) - c.since) for c in self.dispatch.clients
         )
         return min(1.0, worked / there) if there > 1.0 else None
 
@@ -111,11 +116,11 @@ class Picture:
 
     def _names(self, clients: Mapping[str, object], busy: Mapping[str, int]) -> list[str]:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
-        return list(dict.fromkeys([*expected, *clients, *self.dispatch.strangers, *busy]))
+        return list(dict.fromkeys([*expected, *clients, *self.dispatch.clients.strangers, *busy]))
 
     def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
-        work, asked = self.dispatch.tally.hosts.get(name), self.dispatch.strangers.get(name)
-        present = [client for client in clients if not client.gone]
+        work, asked = self.dispatch.tally.hosts.get(name), self.dispatch.clients.strangers.get(name)
+        present = [client for client in clients if not client.state.is_gone]
         state, why = self._standing(name, clients, present)
         if state == "starting" and (running or asked is not None):  # it came by itself, and did not register
             state = "up" if running or (asked is not None and now - asked < SILENCE) else "gone"
@@ -141,28 +146,28 @@ class Picture:
     def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
         """In one word, and where that is worth a sentence, why."""
         fault = self.fleet.faults.get(name) if self.fleet else None
-        aside = self.dispatch.aside.get(name)
+        aside = self.dispatch.steering.aside.get(name)
         if aside and clients:
             return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
         if not present:
-            if name in self.dispatch.aside:
-                return self.dispatch.aside[name].value, "by hand; no client of ours is there"
+            if name in self.dispatch.steering.aside:
+                return self.dispatch.steering.aside[name].value, "by hand; no client of ours is there"
             if fault:
                 return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
             return ("gone", "") if clients else ("starting", "")
-        if all(client.suspect for client in present):
+        if all(client.state.is_cut_off for client in present):
             return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
         record = self.dispatch.guard.records.get(name)
         if record and record.trust is Trust.BENCHED:
             return "benched", f"it fails what succeeds elsewhere: {record.reason}"
         if record and record.trust is Trust.SUSPECTED:
             return "up", "its last tasks failed; others try them first"
-        if name in self.dispatch.on_trial:
+        if name in self.dispatch.steering.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
-        return "up", "is loaded by others, it gets no work now" if name in self.dispatch.loaded else ""
+        return "up", "is loaded by others, it gets no work now" if name in self.dispatch.handout.loaded else ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
-        task = self.dispatch.tasks.get(ticket.task)
+        task = self.dispatch.board.tasks.get(ticket.task)
         shown: dict[str, Any] = {"task": ticket.task, "host": ticket.host}
         shown["copy"] = bool(task and task.tickets and task.tickets[0] != ticket.id)
         if ticket.begun or ticket.issued:  # one of before a restart of the master has none

@@ -93,12 +93,12 @@ class Progress:
 
     def _numbers(self, dispatch: Dispatch) -> str:
         total, done, failed = self._planned or (0, 0, 0)
-        done += dispatch.in_state[TaskState.DONE]
-        failed += dispatch.in_state[TaskState.FAILED]
-        hosts = len({*dispatch.hosts, *dispatch.strangers})
-        text = f"{done} done, {dispatch.with_slot} running"
+        done += dispatch.board.in_state[TaskState.DONE]
+        failed += dispatch.board.in_state[TaskState.FAILED]
+        hosts = len({*dispatch.clients.hosts, *dispatch.clients.strangers})
+        text = f"{done} done, {dispatch.board.with_slot} running"
         text += f", {failed} failed" if failed else ""
-        text += f", {cancelled} cancelled" if (cancelled := dispatch.in_state[TaskState.CANCELLED]) else ""
+        text += f", {cancelled} cancelled" if (cancelled := dispatch.board.in_state[TaskState.CANCELLED]) else ""
         text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"
         return f"{text}, of {total}" if total else text
 

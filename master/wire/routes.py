@@ -48,7 +48,7 @@ class Door:
         self.desk, self.worker, self.client, self.spool_folder = desk, worker, client, spool_folder
         self._session = session.encode()
         self._results = protocol.result_records(desk.brief.results)
-        self._inputs = LargeInputs(desk.dispatch.tasks, desk.work_of)
+        self._inputs = LargeInputs(desk.dispatch.board.tasks, desk.work_of)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         whole = protocol.whole_outputs(desk.brief.results) if desk.brief.keep_output else {}
         self._whole = protocol.result_records([ResultSpec(name, file) for name, file in whole.items()])
@@ -199,7 +199,7 @@ class Door:
             return self._none_left(client, held=loop.time() - began >= 1.0)
         extra = request.query.get("extra") == "1"
         by_digest = request.query.get("files") == "sha256"
-        timeout = self.desk.dispatch.timeout()
+        timeout = self.desk.dispatch.handout.timeout()
         bodies = []
         for record in records:
             if by_digest:
@@ -215,9 +215,8 @@ class Door:
     def _none_left(self, client: str, held: bool) -> web.Response:
         """Who was held does not ask too often, and may be reached again at once."""
         dispatch = self.desk.dispatch
-        if dispatch.closed_for(client):
-            if client in dispatch.clients:
-                dispatch.clients[client].told = True
+        if dispatch.steering.closed_for(client):
+            dispatch.clients.told_the_end(client)
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         orders = self._orders_for(client)

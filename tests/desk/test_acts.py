@@ -62,7 +62,7 @@ def test_a_paused_sweep_hands_out_nothing_until_it_goes_on(tmp_path: Path) -> No
             assert await say(acts, "pause") == "the sweep is paused: nothing new is begun; 1 set still runs"
             assert await at.take(client) == []
             assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
-            assert not at.dispatch.over
+            assert not at.dispatch.board.over
             waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
             await until(lambda: at.desk._idle, "it waits for work")
             assert await say(acts, "resume") == "the sweep goes on"
@@ -83,7 +83,10 @@ def test_a_master_that_comes_back_knows_that_it_is_paused_and_which_hosts_are_se
         async with office(tmp_path, "a") as at:
             acts = acting(at, "h", "k")
             acts.restore(await at.store.meta(META))
-            assert at.dispatch.paused and at.dispatch.aside == {"h": Aside.DRAINED, "k": Aside.BENCHED}
+            assert at.dispatch.steering.paused and at.dispatch.steering.aside == {
+                "h": Aside.DRAINED,
+                "k": Aside.BENCHED,
+            }
 
     asyncio.run(run())
 
@@ -99,7 +102,7 @@ def test_a_cancelled_task_never_runs_and_its_ticket_is_called_back(tmp_path: Pat
             assert states(at) == ["cancelled", "cancelled", "waiting"]
             assert await at.desk.ping(client, [ticket], 0) == [ticket]
             assert await at.desk.complete(client, ticket, at.parts("1")) == "expired"
-            assert [at.dispatch.tickets[t].task for t in await at.take(client, 5)] == [3]
+            assert [at.dispatch.board.tickets[t].task for t in await at.take(client, 5)] == [3]
             with pytest.raises(UsageError, match="neither waiting nor running"):
                 await say(acts, "cancel", tasks=[1])
 
@@ -117,7 +120,7 @@ def test_a_result_that_is_being_looked_at_when_its_task_is_cancelled_is_not_take
             await say(acts, "cancel", tasks=[1])
             at.judging.held["h"].set()
             assert await bringing == "expired"
-            assert states(at) == ["cancelled"] and at.dispatch.over
+            assert states(at) == ["cancelled"] and at.dispatch.board.over
 
     asyncio.run(run())
 
@@ -127,8 +130,8 @@ def test_tasks_that_have_not_come_in_are_cancelled_in_the_store_and_counted(tmp_
         async with office(tmp_path, "a", "b", "c", feed=False) as at:
             assert await say(acting(at), "cancel", tasks=[1, 3]) == "2 sets cancelled; `spe retry` brings them back"
             await at.feed()
-            assert list(at.dispatch.tasks) == [2]
-            assert at.dispatch.in_state[TaskState.CANCELLED] == 2
+            assert list(at.dispatch.board.tasks) == [2]
+            assert at.dispatch.board.in_state[TaskState.CANCELLED] == 2
 
     asyncio.run(run())
 
@@ -152,18 +155,18 @@ def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: P
             await fail(at, client)
             await say(acts, "cancel", tasks=[2])
             assert states(at) == ["failed", "cancelled", "waiting"]
-            at.dispatch.fed = 2  # all have come in
+            at.dispatch.board.fed = 2  # all have come in
             assert await say(acts, "retry", tasks=[2, 3]) == "1 set waits again; not so 3"
             assert await say(acts, "retry") == "1 set waits again"
             with pytest.raises(UsageError, match="no set has failed"):
                 await say(acts, "retry")
-            assert at.dispatch.more and at.dispatch.fed == -1
+            assert at.dispatch.board.more and at.dispatch.board.fed == -1
             await at.feed()
-            assert sorted(at.dispatch.tasks) == [1, 2, 3]
-            assert sorted(at.dispatch.in_state.elements()) == [TaskState.WAITING] * 3
+            assert sorted(at.dispatch.board.tasks) == [1, 2, 3]
+            assert sorted(at.dispatch.board.in_state.elements()) == [TaskState.WAITING] * 3
             for ticket in await at.take(client, 3):
                 assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
-            assert at.dispatch.over and states(at) == ["done"] * 3
+            assert at.dispatch.board.over and states(at) == ["done"] * 3
 
     asyncio.run(run())
 
@@ -192,14 +195,14 @@ def test_a_drained_host_gets_nothing_and_is_sent_home_when_it_has_finished_what_
             (ticket,) = await at.take(client)
             idle = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
             assert len(await idle) == 1
-            (second,) = [t for t in at.dispatch.tickets if t != ticket]
+            (second,) = [t for t in at.dispatch.board.tickets if t != ticket]
             assert "leaves when it has finished" in await say(acts, "drain", host="h")
             waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
             for one in (ticket, second):
-                assert not at.dispatch.closed_for(client)
+                assert not at.dispatch.steering.closed_for(client)
                 await at.desk.complete(client, one, at.parts("1"))
-            assert await asyncio.wait_for(waiting, 5) == [] and at.dispatch.closed_for(client)
-            assert not at.dispatch.closed_for(other) and len(await at.take(other)) == 1
+            assert await asyncio.wait_for(waiting, 5) == [] and at.dispatch.steering.closed_for(client)
+            assert not at.dispatch.steering.closed_for(other) and len(await at.take(other)) == 1
 
     asyncio.run(run())
 
@@ -286,10 +289,10 @@ def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
             watching = asyncio.create_task(HostsFile(path, tuple(yard.hosts), acts, warned.append).watch(0.01))
             path.write_text("a\nc\n")
             await until(lambda: len(yard.hosts) == 3, "the new line is started")
-            assert at.dispatch.aside == {"b": Aside.DRAINED}
+            assert at.dispatch.steering.aside == {"b": Aside.DRAINED}
             path.write_text("a\nb slots=2\nc\n# more\n")
             await until(lambda: yard.used, "the line that is back is used")
-            assert not at.dispatch.aside
+            assert not at.dispatch.steering.aside
             assert yard.used == ["b"] and [host.name for host in yard.hosts] == ["a", "b", "c"]
             path.write_text("a sluts=2\n")
             await until(lambda: warned, "it says what is wrong")
@@ -297,7 +300,7 @@ def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
             path.unlink()
             path.write_text("\n")
             await until(lambda: len(warned) == 2, "a file without hosts is no order")
-            assert not at.dispatch.aside
+            assert not at.dispatch.steering.aside
             watching.cancel()
 
     asyncio.run(run())

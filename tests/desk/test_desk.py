@@ -99,8 +99,8 @@ class Office:
         return asyncio.ensure_future(self.desk.complete(client, ticket, self.parts(y)))
 
     async def feed(self) -> None:
-        self.dispatch.add(task for _, task in await self.store.waiting(-1, 1000))
-        self.dispatch.more = False
+        self.dispatch.board.add(task for _, task in await self.store.waiting(-1, 1000))
+        self.dispatch.board.more = False
 
     def stored(self, sql: str) -> list[Any]:
         connection = sqlite3.connect(self.store.path)
@@ -185,7 +185,9 @@ def test_a_result_is_on_disk_when_it_is_accepted(tmp_path: Path) -> None:
             ]
             assert at.kept() == {"1/out.bin": b"\0\1"}
             assert (
-                at.dispatch.over and at.desk.arrivals.take_accepted() == [1] and at.desk.arrivals.take_accepted() == []
+                at.dispatch.board.over
+                and at.desk.arrivals.take_accepted() == [1]
+                and at.desk.arrivals.take_accepted() == []
             )
 
     asyncio.run(run())
@@ -257,8 +259,8 @@ def test_a_result_is_taken_although_its_task_was_given_up_while_it_was_looked_at
             at.judging.held["slow"].set()
             assert await answer == "accepted"
             assert at.stored("SELECT y FROM results") == [("slow",)]
-            assert (at.dispatch.in_state[TaskState.DONE], at.dispatch.in_state[TaskState.FAILED]) == (1, 0)
-            assert not at.dispatch.tasks and not at.dispatch.tickets
+            assert (at.dispatch.board.in_state[TaskState.DONE], at.dispatch.board.in_state[TaskState.FAILED]) == (1, 0)
+            assert not at.dispatch.board.tasks and not at.dispatch.board.tickets
 
     asyncio.run(run())
 
@@ -271,7 +273,7 @@ def test_a_fault_while_a_result_is_looked_at_does_not_keep_its_task_for_ever(tmp
             at.judging.fault = RuntimeError("a fault of ours")
             with pytest.raises(RuntimeError):
                 await at.bring(ticket)
-            assert at.dispatch.running == 0 and at.dispatch.tasks[1].attempts == 0
+            assert at.dispatch.board.running == 0 and at.dispatch.board.tasks[1].attempts == 0
             at.judging.fault = None
             assert await at.bring(ticket) == "accepted", "the same result, sent again"
             assert await at.take(client, 5) == [2]
@@ -298,7 +300,7 @@ def test_after_a_restart_late_words_about_old_tickets_mean_what_they_did(tmp_pat
             assert at.stored("SELECT state, attempts FROM tasks") == [("done", 1), ("waiting", 1), ("done", 1)]
             (four,) = await at.take(await at.client("h"), 5)
             assert four == 4 and await at.bring(four) == "accepted"
-            assert at.dispatch.over
+            assert at.dispatch.board.over
 
     asyncio.run(run())
 
@@ -364,7 +366,7 @@ def test_a_host_that_was_slow_and_not_lost_is_not_counted_as_lost_by_the_next_ma
             at.dispatch.register(at.now, "h", "", 1, True)
             for old, task in await at.store.live() or [await at.store.find(ticket)]:
                 old.leased = True  # as the run does for a client that pings
-                at.dispatch.restore(task, old)
+                at.dispatch.board.restore(task, old)
             assert await at.desk.ping(client, [ticket], 0) == []
             assert at.stored("SELECT lost FROM tasks") == [(0,)]
 
@@ -382,12 +384,12 @@ def test_what_is_given_to_a_client_that_hangs_up_meanwhile_waits_again_at_once_a
     async def run() -> None:
         async with office(tmp_path, "a", "b") as at:
             gone, other = await at.client("gone"), await at.client("other")
-            given = await at.desk.tasks(gone, 2, 0, lambda: at.dispatch.running == 0)
-            assert given == [] and at.dispatch.running == 0
+            given = await at.desk.tasks(gone, 2, 0, lambda: at.dispatch.board.running == 0)
+            assert given == [] and at.dispatch.board.running == 0
             assert at.stored("SELECT state FROM tickets") == [("expired",)] * 2
             assert len(await at.take(other, 2)) == 2
             assert at.stored("SELECT lost, attempts FROM tasks") == [(0, 0)] * 2
-            assert not at.dispatch.clients_to_call(), "it has nothing that it could be told of"
+            assert not at.dispatch.clients.to_call(), "it has nothing that it could be told of"
 
     asyncio.run(run())
 
@@ -399,7 +401,7 @@ def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp
             held = asks(at, other)
             await until(lambda: at.desk._idle, "the request is held")
             await at.feed()
-            assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.running == 0) == []
+            assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.board.running == 0) == []
             (record,) = await asyncio.wait_for(held, 20)
             assert record.task.number == 1 and record.ticket.client == other
 
@@ -480,7 +482,7 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
             await until(lambda: at.desk._held_pings, "the ping is held")
             assert await at.bring(first) == "accepted"
             assert await asyncio.wait_for(held, 20) == [second]
-            assert not at.desk._held_pings and not at.dispatch.clients_to_call()
+            assert not at.desk._held_pings and not at.dispatch.clients.to_call()
 
     asyncio.run(run())
 
@@ -522,7 +524,7 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             await until(lambda: at.desk._held_pings, "the ping is held")
             at.now += LATER
             await at.desk.tick()
-            assert at.dispatch.tickets[ticket].state is TicketState.LOST
+            assert at.dispatch.board.tickets[ticket].state is TicketState.LOST
             assert await asyncio.wait_for(held, 20) == []
             assert await at.desk.ping(client, [ticket], 0) == []
             assert at.stored("SELECT state FROM tickets") == [("issued",)], "the store knows it too"
@@ -672,7 +674,7 @@ def test_an_input_file_that_went_with_its_sweep_is_no_fault_of_a_set(tmp_path: P
                 (tmp_path / "runs").rename(tmp_path / "elsewhere")
             assert await at.desk.tasks(client, 1, 0, lambda: True) == []
             assert at.stored("SELECT state FROM tasks") == [("waiting",) if moved else ("failed",)]
-            assert at.dispatch.draining == moved
+            assert at.dispatch.board.draining == moved
             folder.let_go()
 
     asyncio.run(run())

@@ -28,19 +28,19 @@ NO_USAGE = Usage()
 def make_dispatch(tasks: int = 1, **rules: object) -> Dispatch:
     """A dispatch of which the store has no more tasks than these."""
     dispatch = Dispatch(Rules(**rules))  # type: ignore[arg-type]
-    dispatch.add(Task(number, {}) for number in range(1, tasks + 1))
-    dispatch.more = False
+    dispatch.board.add(Task(number, {}) for number in range(1, tasks + 1))
+    dispatch.board.more = False
     return dispatch
 
 
 def reasons(dispatch: Dispatch) -> list[str]:
     """Why tasks have failed, of the changes that were not taken yet."""
-    return [c.reason for c in dispatch.changes if isinstance(c, TaskMoved) and c.state is TaskState.FAILED]
+    return [c.reason for c in dispatch.board.changes if isinstance(c, TaskMoved) and c.state is TaskState.FAILED]
 
 
 def outcomes(dispatch: Dispatch) -> dict[int, TaskMoved]:
     """The last that the store was told of each task."""
-    return {c.number: c for c in dispatch.changes if isinstance(c, TaskMoved)}
+    return {c.number: c for c in dispatch.board.changes if isinstance(c, TaskMoved)}
 
 
 class Replay:
@@ -88,7 +88,7 @@ class Replay:
 
 def take(dispatch: Dispatch, client: str, count: int = 1, now: float = 0.0) -> list[Ticket]:
     """Tickets for this client."""
-    return dispatch.take(now, client, count)
+    return dispatch.handout.take(now, client, count)
 
 
 async def until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:

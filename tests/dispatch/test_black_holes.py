@@ -20,11 +20,13 @@ def host(dispatch: Dispatch, name: str, pings: bool = True) -> str:
 
 
 def fail(dispatch: Dispatch, ticket: Ticket, now: float = 0.0) -> None:
-    dispatch.fail(now, ticket.id, Failure("exit:127", "libfoo.so is missing"), NO_USAGE)
+    dispatch.attempts.fail(now, ticket.id, Failure("exit:127", "libfoo.so is missing"), NO_USAGE)
 
 
 def finish(dispatch: Dispatch, ticket: Ticket, now: float = 0.0, wall: float = 1.0) -> bool:
-    return dispatch.arrive(now, ticket.id, ticket.client) is not None and dispatch.accept(ticket.id, OUT, Usage(wall))
+    return dispatch.attempts.arrive(now, ticket.id, ticket.client) is not None and dispatch.attempts.accept(
+        ticket.id, OUT, Usage(wall)
+    )
 
 
 def black_hole(attempts: int = 3) -> tuple[Dispatch, str, str]:
@@ -48,10 +50,10 @@ def test_a_host_that_fails_several_tasks_in_a_row_gets_no_more_until_others_have
 
 def test_a_host_whose_failures_succeed_elsewhere_is_benched_and_the_user_is_told_why() -> None:
     dispatch, good, bad = black_hole()
-    while dispatch.waiting:
+    while dispatch.board.waiting:
         finish(dispatch, take(dispatch, good)[0])
     assert dispatch.guard.record("bad").trust is Trust.BENCHED
-    (note,) = dispatch.take_notes()
+    (note,) = dispatch.board.take_notes()
     assert note.startswith("bad is benched")
     assert "libfoo.so is missing" in note
     assert take(dispatch, bad) == []
@@ -61,11 +63,11 @@ def test_a_host_whose_failures_succeed_elsewhere_is_benched_and_the_user_is_told
 def test_failures_on_a_benched_host_are_not_charged_even_where_there_is_one_attempt() -> None:
     dispatch, good, _ = black_hole(attempts=1)
     assert len(reasons(dispatch)) == SUSPECT_AFTER - 1, "the first ones were believed"
-    while dispatch.waiting:
+    while dispatch.board.waiting:
         finish(dispatch, take(dispatch, good)[0])
     assert {c.state for c in outcomes(dispatch).values()} == {TaskState.DONE}
-    assert dispatch.in_state[TaskState.FAILED] == 0
-    assert dispatch.in_state[TaskState.DONE] == 40
+    assert dispatch.board.in_state[TaskState.FAILED] == 0
+    assert dispatch.board.in_state[TaskState.DONE] == 40
 
 
 def test_a_bad_region_of_the_parameters_benches_nobody_and_fails_with_its_own_reason() -> None:
@@ -75,9 +77,9 @@ def test_a_bad_region_of_the_parameters_benches_nobody_and_fails_with_its_own_re
         for client in clients:
             for ticket in take(dispatch, client):
                 fail(dispatch, ticket)
-    assert dispatch.over
+    assert dispatch.board.over
     assert len(reasons(dispatch)) == 30
-    assert not dispatch.take_notes()
+    assert not dispatch.board.take_notes()
 
 
 def test_a_single_host_is_never_held_back() -> None:
@@ -85,7 +87,7 @@ def test_a_single_host_is_never_held_back() -> None:
     only = host(dispatch, "only")
     for _ in range(10):
         fail(dispatch, take(dispatch, only)[0])
-    assert dispatch.over
+    assert dispatch.board.over
 
 
 def test_a_benched_host_is_probed_with_one_task_and_trusted_again_when_that_succeeds() -> None:
@@ -93,13 +95,13 @@ def test_a_benched_host_is_probed_with_one_task_and_trusted_again_when_that_succ
     for _ in range(10):
         finish(dispatch, take(dispatch, good)[0])
     for ticket in take(dispatch, good, 4):
-        dispatch.lose(ticket)  # something to wait for
+        dispatch.losses.lose(ticket)  # something to wait for
     later = PROBE_FIRST + 1
-    probe = dispatch.take(later, bad, 4)
+    probe = dispatch.handout.take(later, bad, 4)
     assert len(probe) == 1
-    assert dispatch.take(later, bad, 4) == []
+    assert dispatch.handout.take(later, bad, 4) == []
     finish(dispatch, probe[0], later)
-    assert len(dispatch.take(later, bad, 3)) == 3
+    assert len(dispatch.handout.take(later, bad, 3)) == 3
 
 
 def test_a_probe_that_fails_is_not_charged_and_the_next_one_comes_later() -> None:
@@ -107,11 +109,11 @@ def test_a_probe_that_fails_is_not_charged_and_the_next_one_comes_later() -> Non
     for _ in range(10):
         finish(dispatch, take(dispatch, good)[0])
     before = len(reasons(dispatch))
-    (probe,) = dispatch.take(PROBE_FIRST + 1, bad, 4)
+    (probe,) = dispatch.handout.take(PROBE_FIRST + 1, bad, 4)
     fail(dispatch, probe, PROBE_FIRST + 1)
     assert len(reasons(dispatch)) == before
-    assert dispatch.take(2 * PROBE_FIRST + 2, bad, 4) == []
-    assert dispatch.take(4 * PROBE_FIRST + 10, bad, 4)
+    assert dispatch.handout.take(2 * PROBE_FIRST + 2, bad, 4) == []
+    assert dispatch.handout.take(4 * PROBE_FIRST + 10, bad, 4)
 
 
 # -- copies
@@ -126,12 +128,12 @@ def test_at_the_end_the_task_that_runs_longest_is_copied_to_an_idle_host_and_the
     dispatch = make_dispatch(12)
     fast, slow = host(dispatch, "fast"), host(dispatch, "slow")
     with_median(dispatch, fast, 10, wall=10.0)
-    (old,) = dispatch.take(0, slow, 1)
-    (young,) = dispatch.take(5, slow, 1)
+    (old,) = dispatch.handout.take(0, slow, 1)
+    (young,) = dispatch.handout.take(5, slow, 1)
     dispatch.tick(10 * COPY_FACTOR + 1)
-    (copy,) = dispatch.take(10 * COPY_FACTOR + 1, fast, 4)
+    (copy,) = dispatch.handout.take(10 * COPY_FACTOR + 1, fast, 4)
     assert copy.task == old.task != young.task
-    (note,) = dispatch.take_notes()
+    (note,) = dispatch.board.take_notes()
     assert "once: true" in note
     assert finish(dispatch, copy, 20)
     assert dispatch.ping(20, slow, [old.id, young.id]) == [old.id]
@@ -143,10 +145,12 @@ def test_of_several_long_tasks_the_oldest_is_copied_first() -> None:
     dispatch = make_dispatch(13)
     fast, slow = host(dispatch, "fast"), host(dispatch, "slow")
     with_median(dispatch, fast, 10, wall=10.0)
-    running = {began: dispatch.take(began, slow, 1)[0].task for began in (0.0, 2.0, 4.0)}
+    running = {began: dispatch.handout.take(began, slow, 1)[0].task for began in (0.0, 2.0, 4.0)}
     now = 10 * COPY_FACTOR + 5
     dispatch.tick(now)
-    assert [ticket.task for ticket in dispatch.take(now, fast, 4)] == [running[began] for began in (0.0, 2.0, 4.0)]
+    assert [ticket.task for ticket in dispatch.handout.take(now, fast, 4)] == [
+        running[began] for began in (0.0, 2.0, 4.0)
+    ]
 
 
 def test_a_task_is_a_straggler_once_whatever_runs_of_it_and_only_when_it_is_long() -> None:
@@ -164,33 +168,33 @@ def test_no_copy_is_made_while_tasks_wait_or_more_may_come_or_the_sweep_drains()
     for spoil in ("waiting", "more", "draining", "once"):
         dispatch = make_dispatch(2 if spoil == "waiting" else 1, copies=0 if spoil == "once" else 1)
         a, b = host(dispatch, "a"), host(dispatch, "b")
-        dispatch.take(0, a, 1)
-        dispatch.more, dispatch.draining = spoil == "more", spoil == "draining"
+        dispatch.handout.take(0, a, 1)
+        dispatch.board.more, dispatch.board.draining = spoil == "more", spoil == "draining"
         dispatch.tick(COPY_UNKNOWN + 1)
-        tasks = [t.task for t in dispatch.take(COPY_UNKNOWN + 1, b, 4)]
+        tasks = [t.task for t in dispatch.handout.take(COPY_UNKNOWN + 1, b, 4)]
         assert tasks == ([2] if spoil == "waiting" else []), spoil
 
 
 def test_a_task_is_copied_only_so_often_and_never_on_a_host_that_has_it() -> None:
     dispatch = make_dispatch(1)
     clients = [host(dispatch, name) for name in "abc"]
-    dispatch.take(0, clients[0], 1)
+    dispatch.handout.take(0, clients[0], 1)
     now = COPY_UNKNOWN + 1
     dispatch.tick(now)
-    assert dispatch.take(now, clients[0], 1) == []
-    assert len(dispatch.take(now, clients[1], 1)) == 1
+    assert dispatch.handout.take(now, clients[0], 1) == []
+    assert len(dispatch.handout.take(now, clients[1], 1)) == 1
     dispatch.tick(2 * now)
-    assert dispatch.take(2 * now, clients[2], 1) == []
+    assert dispatch.handout.take(2 * now, clients[2], 1) == []
 
 
 def test_a_task_held_by_a_client_that_never_pings_comes_back_by_a_copy_also_on_the_same_host() -> None:
     dispatch = make_dispatch(1)
-    dispatch.take(0, host(dispatch, "a", pings=False), 1)
+    dispatch.handout.take(0, host(dispatch, "a", pings=False), 1)
     another = host(dispatch, "a")
     dispatch.tick(COPY_UNKNOWN + 1)
-    (copy,) = dispatch.take(COPY_UNKNOWN + 1, another, 1)
+    (copy,) = dispatch.handout.take(COPY_UNKNOWN + 1, another, 1)
     assert finish(dispatch, copy)
-    assert dispatch.over
+    assert dispatch.board.over
 
 
 # -- giving up
@@ -202,9 +206,9 @@ def test_a_sweep_is_given_up_when_as_many_sets_have_failed_as_stop_after_says() 
     tickets = take(dispatch, client, 4)
     for ticket in tickets[:3]:
         fail(dispatch, ticket)
-    assert dispatch.gave_up and dispatch.over
-    assert dispatch.expired_of(client) == [tickets[3].id]
-    assert "stop_after" in dispatch.take_notes()[0]
+    assert dispatch.attempts.gave_up and dispatch.board.over
+    assert dispatch.clients.take_expired(client) == [tickets[3].id]
+    assert "stop_after" in dispatch.board.take_notes()[0]
     assert take(dispatch, client) == []
 
 
@@ -214,9 +218,9 @@ def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> N
     dispatch = make_dispatch(6, timeout=Times(3))
     client = host(dispatch, "only")
     with_median(dispatch, client, 4, wall=2.0)
-    assert dispatch.timeout() == 0
+    assert dispatch.handout.timeout() == 0
     with_median(dispatch, client, 1, wall=2.0)
-    assert dispatch.timeout() == 6.0
+    assert dispatch.handout.timeout() == 6.0
 
 
 # -- hosts that others use
@@ -225,10 +229,10 @@ def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> N
 def test_with_max_load_a_host_gets_only_what_fits_beside_what_others_do() -> None:
     dispatch = make_dispatch(10, max_load=1.0, cores=2)
     client = dispatch.register(0, "desk", "linux-x86_64", 8, True, cores=8).id
-    assert len(dispatch.take(0, client, 8, load=3.5)) == 2, "2 x 2 cores of the 4.5 that are free"
-    assert dispatch.take(0, client, 8, load=4.5) == []
-    assert len(dispatch.take(0, client, 8, load=0.0)) == 2
-    (note,) = dispatch.take_notes()
+    assert len(dispatch.handout.take(0, client, 8, load=3.5)) == 2, "2 x 2 cores of the 4.5 that are free"
+    assert dispatch.handout.take(0, client, 8, load=4.5) == []
+    assert len(dispatch.handout.take(0, client, 8, load=0.0)) == 2
+    (note,) = dispatch.board.take_notes()
     assert note.startswith("desk: loaded by others (4.5 of 8 cores)")
 
 
@@ -236,7 +240,7 @@ def test_without_max_load_or_from_a_client_that_does_not_tell_the_load_is_no_mat
     silent = make_dispatch(4, max_load=1.0)
     assert len(take(silent, host(silent, "a"), 4)) == 4
     dispatch = make_dispatch(4)
-    assert len(dispatch.take(0, host(dispatch, "a"), 4, load=99.0)) == 4
+    assert len(dispatch.handout.take(0, host(dispatch, "a"), 4, load=99.0)) == 4
 
 
 def test_an_outage_of_all_hosts_is_held_against_no_task() -> None:
@@ -245,32 +249,32 @@ def test_an_outage_of_all_hosts_is_held_against_no_task() -> None:
     now = 0.0
     for _ in range(4):
         clients = [dispatch.register(now, f"h{n}", "", 1, True).id for n in range(4)]
-        assert all(dispatch.take(now, client, 1) for client in clients)
+        assert all(dispatch.handout.take(now, client, 1) for client in clients)
         for second in range(1, 200):
             dispatch.tick(now + second)
-        assert dispatch.running == 0
+        assert dispatch.board.running == 0
         now += 1000.0
-    assert [task.lost for task in dispatch.tasks.values()] == [0, 0, 0, 0] and len(dispatch.tasks) == 4
+    assert [task.lost for task in dispatch.board.tasks.values()] == [0, 0, 0, 0] and len(dispatch.board.tasks) == 4
 
 
 def test_one_host_that_dies_while_others_are_heard_is_held_against_its_task() -> None:
     dispatch = make_dispatch(4, ping=10.0)
     dead, alive = dispatch.register(0.0, "dead", "", 1, True).id, dispatch.register(0.0, "alive", "", 1, True).id
-    (ticket,) = dispatch.take(0.0, dead, 1)
+    (ticket,) = dispatch.handout.take(0.0, dead, 1)
     for second in range(1, 100):
         dispatch.ping(float(second), alive, [])
         dispatch.tick(float(second))
-    assert dispatch.tasks[ticket.task].lost == 1
+    assert dispatch.board.tasks[ticket.task].lost == 1
 
 
 def test_a_master_that_was_stopped_gives_everybody_that_time() -> None:
     dispatch = make_dispatch(1, ping=10.0)
     client = dispatch.register(0.0, "h", "", 1, True).id
-    (ticket,) = dispatch.take(0.0, client, 1)
+    (ticket,) = dispatch.handout.take(0.0, client, 1)
     for second in range(1, 20):
         dispatch.tick(float(second))
-    dispatch.forgive(4980.0)
-    assert dispatch.tick(5000.0) == [] and dispatch.is_live(ticket.id), "nobody could be heard meanwhile"
+    dispatch.losses.forgive(4980.0)
+    assert dispatch.tick(5000.0) == [] and dispatch.board.is_live(ticket.id), "nobody could be heard meanwhile"
     lost = [second for second in range(5001, 5100) if dispatch.tick(float(second))]
     assert lost, "silent since, it is lost after all"
 
@@ -278,17 +282,17 @@ def test_a_master_that_was_stopped_gives_everybody_that_time() -> None:
 def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_all_the_same() -> None:
     dispatch = make_dispatch(12, ping=10.0, timeout=Times(3), attempts=1)
     client = dispatch.register(0.0, "h", "", 2, True).id
-    (hanging,) = dispatch.take(0.0, client, 1)
+    (hanging,) = dispatch.handout.take(0.0, client, 1)
     for n in range(8):
-        (ticket,) = dispatch.take(float(n), client, 1)
-        dispatch.arrive(n + 1.0, ticket.id, client)
-        dispatch.accept(ticket.id, OUT, Usage(1.0))
+        (ticket,) = dispatch.handout.take(float(n), client, 1)
+        dispatch.attempts.arrive(n + 1.0, ticket.id, client)
+        dispatch.attempts.accept(ticket.id, OUT, Usage(1.0))
     for second in range(9, 60):
-        dispatch.ping(float(second), client, [hanging.id] if dispatch.is_live(hanging.id) else [])
+        dispatch.ping(float(second), client, [hanging.id] if dispatch.board.is_live(hanging.id) else [])
         dispatch.tick(float(second))
-    assert not dispatch.is_live(hanging.id) and hanging.task not in dispatch.tasks
+    assert not dispatch.board.is_live(hanging.id) and hanging.task not in dispatch.board.tasks
     assert reasons(dispatch) == ["timeout after 3 s"]
-    assert dispatch.expired_of(client) == [hanging.id], "its client is called at once"
+    assert dispatch.clients.take_expired(client) == [hanging.id], "its client is called at once"
 
 
 def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: Path) -> None:
@@ -305,12 +309,12 @@ def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: P
     assert sentences(written(tmp_path)) == ["bad is under suspicion, its last tasks failed; others try them first"]
     for ticket in take(dispatch, good, 9):
         finish(dispatch, ticket)
-    dispatch.loaded = {"good"}
+    dispatch.handout.loaded = {"good"}
     standing.note(dispatch, {})
     benched, loaded = sentences(written(tmp_path))
     assert benched == "bad is benched, it fails what succeeds elsewhere: libfoo.so is missing"
     assert loaded == "good is loaded by others"
-    dispatch.draining = True
+    dispatch.board.draining = True
     standing.note(dispatch, {})
     assert sentences(written(tmp_path))[0] == "the run ends: nothing more is handed out"
     assert (tmp_path / "session/standing.json").stat().st_mode & 0o777 == 0o600

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 import spe
 from spe.dispatch.lifecycle import (
+    CLIENT_MOVES,
     LIVE,
     TASK_MOVES,
     TICKET_MOVES,
+    ClientEvent,
     IllegalMove,
     TaskEvent,
     TicketEvent,
+    move_client,
     move_task,
     move_ticket,
 )
-from spe.model import Task, TaskState, Ticket, TicketState
+from spe.model import Client, ClientState, Task, TaskState, Ticket, TicketState
 
 SOURCES = sorted(Path(spe.__file__).parent.rglob("*.py"))
 
@@ -48,6 +51,42 @@ def test_a_ticket_moves_as_the_table_says_or_not_at_all(state: TicketState, even
         assert ticket.state is state
 
 
+@pytest.mark.parametrize("event", ClientEvent)
+@pytest.mark.parametrize("state", ClientState)
+def test_a_client_moves_as_the_table_says_or_not_at_all(state: ClientState, event: ClientEvent) -> None:
+    client = Client("3", "lab01", "linux-x86_64", 2, 2, 0.0, 0.0, state=state)
+    if (state, event) in CLIENT_MOVES:
+        move_client(client, event)
+        assert client.state is CLIENT_MOVES[state, event]
+    else:
+        with pytest.raises(IllegalMove, match=f"client 3: {event} while {state}"):
+            move_client(client, event)
+        assert client.state is state
+
+
+def test_a_client_that_has_left_stays_away_and_one_that_has_asked_has_asked_for_ever() -> None:
+    for (before, event), after in CLIENT_MOVES.items():
+        assert after.is_gone >= before.is_gone
+        assert after.has_asked >= before.has_asked
+        assert after.knows_the_end >= before.knows_the_end
+        assert after.is_gone == (before.is_gone or event is ClientEvent.LEAVE)
+
+
+def test_any_word_of_a_client_that_was_cut_off_clears_that_and_only_a_broken_connection_makes_it_so() -> None:
+    for (before, event), after in CLIENT_MOVES.items():
+        if event is ClientEvent.WORD:
+            assert not after.is_cut_off
+        elif event is ClientEvent.BREAK:
+            assert after.is_cut_off or after.is_gone
+        elif after.is_cut_off:
+            assert before.is_cut_off
+
+
+def test_every_client_may_speak_lose_its_connection_and_hear_the_end_whatever_came_before() -> None:
+    for event in (ClientEvent.WORD, ClientEvent.BREAK, ClientEvent.END):
+        assert {state for state, known in CLIENT_MOVES if known is event} == set(ClientState)
+
+
 def test_a_done_task_leaves_that_state_only_when_the_user_says_so() -> None:
     assert [event for state, event in TASK_MOVES if state is TaskState.DONE] == [TaskEvent.RETRY]
 
@@ -65,9 +104,10 @@ def test_every_ticket_that_is_not_accepted_may_still_bring_a_result() -> None:
     assert bringing == set(TicketState) - {TicketState.ACCEPTED, TicketState.CHECKING}
 
 
-def test_every_state_of_tasks_and_tickets_can_be_reached() -> None:
+def test_every_state_of_tasks_tickets_and_clients_can_be_reached() -> None:
     assert {TaskState.WAITING, *TASK_MOVES.values()} == set(TaskState)
     assert {TicketState.ISSUED, *TICKET_MOVES.values()} == set(TicketState)
+    assert {ClientState.SETTING_UP, *CLIENT_MOVES.values()} == set(ClientState)
     assert frozenset({TicketState.ISSUED, TicketState.CHECKING}) == LIVE
 
 

@@ -14,9 +14,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from spe.dispatch.dispatch import MAX_LOST, Dispatch
+from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.handout import UNHEARD
 from spe.dispatch.lifecycle import LIVE
+from spe.dispatch.losses import MAX_LOST
 from spe.dispatch.rules import Rules
 from spe.dispatch.scheduler import lease
 from spe.dispatch.steering import Aside
@@ -61,9 +62,9 @@ class Storm(RuleBasedStateMachine):
         """Tasks come in from the store; those that the store knows to wait."""
         numbers = range(self.fed + 1, min(self.tasks, self.fed + count) + 1)
         waiting = [n for n in numbers if self.replay.tasks.get(n, TaskState.WAITING) is TaskState.WAITING]
-        self.dispatch.add(Task(n, {}) for n in waiting)
+        self.dispatch.board.add(Task(n, {}) for n in waiting)
         self.fed = min(self.tasks, self.fed + count)
-        self.dispatch.more = self.fed < self.tasks
+        self.dispatch.board.more = self.fed < self.tasks
 
     @rule(host=st.sampled_from(["a", "b", "c"]), pings=st.booleans())
     def register(self, host: str, pings: bool) -> None:
@@ -76,11 +77,11 @@ class Storm(RuleBasedStateMachine):
     def take(self, which: int, count: int, ahead: int) -> None:
         """Some of it to begin later: with `ahead`, and none free, nothing else."""
         client = self.alive()[which % len(self.alive())]
-        tickets = self.dispatch.take(self.now, client, count + ahead, ahead=ahead)
+        tickets = self.dispatch.handout.take(self.now, client, count + ahead, ahead=ahead)
         assert len(tickets) <= count + (ahead if self.dispatch.clients[client].pings else 0), (
             "who cannot be called has it"
         )
-        withheld = self.dispatch.withholds(self.dispatch.clients[client].host)
+        withheld = self.dispatch.steering.withholds(self.dispatch.clients[client].host)
         assert not tickets or not withheld, "handed out in a drain or a pause, or to a host that was set aside"
         for ticket in tickets:
             assert ticket.id not in self.known, "a number was given twice"
@@ -91,7 +92,7 @@ class Storm(RuleBasedStateMachine):
     @rule(address=st.sampled_from(["10.0.0.1", "10.0.0.2"]), count=st.integers(1, 2))
     def one_that_did_not_register_takes(self, address: str, count: int) -> None:
         """A program by hand, or of another project: it is known by its address alone."""
-        for ticket in self.dispatch.take(self.now, "", count, address=address):
+        for ticket in self.dispatch.handout.take(self.now, "", count, address=address):
             assert ticket.host == address and self.ended.get(ticket.task) is None
             self.known[ticket.id], self.holders[ticket.id] = ticket.task, ("", address)
 
@@ -102,35 +103,41 @@ class Storm(RuleBasedStateMachine):
         holding = [client for client in self.alive() if self.held[client]]
         client = holding[which % len(holding)]
         for ticket_id in sorted(self.held[client])[-count:]:
-            ticket, task = self.dispatch.tickets.get(ticket_id), self.dispatch.tasks.get(self.known[ticket_id])
+            ticket, task = (
+                self.dispatch.board.tickets.get(ticket_id),
+                self.dispatch.board.tasks.get(self.known[ticket_id]),
+            )
             before = (task.attempts, task.lost) if task else None
-            was_live, calls = self.dispatch.is_live(ticket_id), self.dispatch.clients_to_call()
-            self.dispatch.give_back(ticket_id, "stranger" if stranger else client)
+            was_live, calls = self.dispatch.board.is_live(ticket_id), self.dispatch.clients.to_call()
+            self.dispatch.handout.give_back(ticket_id, "stranger" if stranger else client)
             assert task is None or (task.attempts, task.lost) == before
             if stranger:
-                assert self.dispatch.is_live(ticket_id) == was_live
+                assert self.dispatch.board.is_live(ticket_id) == was_live
                 continue
             assert ticket is None or ticket.state is not TicketState.ISSUED
-            assert self.dispatch.clients_to_call() == calls, "told of what it gave back itself"
+            assert self.dispatch.clients.to_call() == calls, "told of what it gave back itself"
             self.held[client].discard(ticket_id)
 
     @precondition(lambda self: self.alive())
     @rule(which=chance)
     def ping(self, which: int) -> None:
         client = self.alive()[which % len(self.alive())]
-        told = {*self.dispatch.ping(self.now, client, sorted(self.held[client])), *self.dispatch.expired_of(client)}
+        told = {
+            *self.dispatch.ping(self.now, client, sorted(self.held[client])),
+            *self.dispatch.clients.take_expired(client),
+        }
         for ticket in sorted(self.held[client]):
             if ticket not in told:
-                assert self.dispatch.is_live(ticket), "a client goes on with a ticket that is not live"
+                assert self.dispatch.board.is_live(ticket), "a client goes on with a ticket that is not live"
         self.held[client] -= told
-        assert self.dispatch.expired_of(client) == []
+        assert self.dispatch.clients.take_expired(client) == []
 
     @precondition(lambda self: self.known)
     @rule(which=chance)
     def bring(self, which: int) -> None:
         """A result of any ticket there ever was: first, twice, late, of one already written off."""
         ticket_id = sorted(self.known)[which % len(self.known)]
-        task = self.dispatch.arrive(self.now, ticket_id)
+        task = self.dispatch.attempts.arrive(self.now, ticket_id)
         if task is not None:
             assert self.ended.get(task.number) is not TaskState.DONE, "a result of what is done was taken"
             self.checking.append(ticket_id)
@@ -140,18 +147,18 @@ class Storm(RuleBasedStateMachine):
     def judged(self, which: int, verdict: str) -> None:
         ticket_id = self.checking.pop(which % len(self.checking))
         if verdict == "valid":
-            self.dispatch.accept(ticket_id, OUT, NO_USAGE)
+            self.dispatch.attempts.accept(ticket_id, OUT, NO_USAGE)
         elif verdict == "hook":
-            self.dispatch.suspend(ticket_id, "the hook raised", OUT, NO_USAGE)
+            self.dispatch.attempts.suspend(ticket_id, "the hook raised", OUT, NO_USAGE)
         else:
-            self.dispatch.reject(ticket_id, "not valid", NO_USAGE)
-        assert not self.dispatch.is_live(ticket_id)
+            self.dispatch.attempts.reject(ticket_id, "not valid", NO_USAGE)
+        assert not self.dispatch.board.is_live(ticket_id)
 
     @precondition(lambda self: self.known)
     @rule(which=chance, kind=st.sampled_from(["exit:1", "exit:75", "timeout", "signal:9"]))
     def fail(self, which: int, kind: str) -> None:
         ticket_id = sorted(self.known)[which % len(self.known)]
-        self.dispatch.fail(self.now, ticket_id, Failure(kind, f"because of {kind}"), NO_USAGE)
+        self.dispatch.attempts.fail(self.now, ticket_id, Failure(kind, f"because of {kind}"), NO_USAGE)
 
     @precondition(lambda self: self.alive())
     @rule(which=chance)
@@ -170,56 +177,56 @@ class Storm(RuleBasedStateMachine):
     def bye(self, which: int, killed: bool) -> None:
         """`killed`: somebody else says it."""
         client = self.alive()[which % len(self.alive())]
-        lost = {number: task.lost for number, task in self.dispatch.tasks.items()}
+        lost = {number: task.lost for number, task in self.dispatch.board.tasks.items()}
         self.dispatch.bye(self.now, client, killed)
-        assert killed or all(task.lost == lost[number] for number, task in self.dispatch.tasks.items()), (
+        assert killed or all(task.lost == lost[number] for number, task in self.dispatch.board.tasks.items()), (
             "held against it"
         )
         for ticket_id in self.held.pop(client):
-            ticket = self.dispatch.tickets.get(ticket_id)
+            ticket = self.dispatch.board.tickets.get(ticket_id)
             assert ticket is None or ticket.state is not TicketState.ISSUED
 
     @rule(stop=st.booleans())
     def drain(self, stop: bool) -> None:
         """Ctrl-C, and once more."""
         if not stop:
-            self.dispatch.draining = True
+            self.dispatch.board.draining = True
             return
-        self.dispatch.stop()
-        assert not any(ticket.state is TicketState.ISSUED for ticket in self.dispatch.tickets.values())
+        self.dispatch.board.stop()
+        assert not any(ticket.state is TicketState.ISSUED for ticket in self.dispatch.board.tickets.values())
 
-    @precondition(lambda self: self.dispatch.draining)
+    @precondition(lambda self: self.dispatch.board.draining)
     @rule()
     def run_again(self) -> None:
         """As in another run, but that clients still have what they had: so more can go wrong."""
-        self.dispatch.draining = False
+        self.dispatch.board.draining = False
 
     @rule(goes_on=st.booleans())
     def pause(self, goes_on: bool) -> None:
         if goes_on:
-            self.dispatch.resume()
+            self.dispatch.steering.resume()
         else:
-            self.dispatch.pause()
+            self.dispatch.steering.pause()
 
     @rule(host=st.sampled_from(["a", "b", "c"]), how=st.sampled_from([*Aside, None]))
     def set_aside(self, host: str, how: Aside | None) -> None:
         """Or use it again."""
         if how:
-            self.dispatch.set_aside(host, how)
+            self.dispatch.steering.set_aside(host, how)
         else:
-            self.dispatch.use(host)
+            self.dispatch.steering.use(host)
 
     @rule(which=st.sets(st.integers(1, 12), min_size=1, max_size=4))
     def cancel(self, which: set[int]) -> None:
         """Those that the dispatch does not hold are cancelled in the store, if they wait there."""
-        here = self.dispatch.cancel(sorted(which))
-        assert not any(number in self.dispatch.tasks for number in here)
+        here = self.dispatch.steering.cancel(sorted(which))
+        assert not any(number in self.dispatch.board.tasks for number in here)
         stored = [
             n for n in which - set(here)
-            if n <= self.tasks and n not in self.dispatch.tasks and n not in self.ended
+            if n <= self.tasks and n not in self.dispatch.board.tasks and n not in self.ended
             and self.replay.tasks.get(n, TaskState.WAITING) is TaskState.WAITING
         ]  # fmt: skip
-        self.dispatch.cancelled_in_store(stored)
+        self.dispatch.steering.cancelled_in_store(stored)
         for number in stored:
             self.replay.tasks[number], self.replay.reasons[number] = TaskState.CANCELLED, "cancelled by hand"
             self.ended[number] = TaskState.CANCELLED
@@ -230,16 +237,16 @@ class Storm(RuleBasedStateMachine):
         self.changes_tell_the_store_what_happened()
         before = {
             n: state for n, state in self.ended.items()
-            if n in which and state is not TaskState.DONE and n not in self.dispatch.tasks
+            if n in which and state is not TaskState.DONE and n not in self.dispatch.board.tasks
         }  # fmt: skip
         if not before:
             return
-        self.dispatch.put_back(before)
+        self.dispatch.steering.put_back(before)
         for number in before:
             del self.ended[number]
             self.replay.tasks[number], self.replay.attempts[number] = TaskState.WAITING, 0
         self.fed = 0
-        assert self.dispatch.fed == -1 and self.dispatch.more
+        assert self.dispatch.board.fed == -1 and self.dispatch.board.more
 
     @rule(seconds=st.sampled_from([1.0, 20.0, 40.0]))
     def time_passes(self, seconds: float) -> None:
@@ -253,10 +260,13 @@ class Storm(RuleBasedStateMachine):
         """As desk.py does it: a ticket that the dispatch does not hold comes back while its task is undone."""
         ticket_id = sorted(self.known)[which % len(self.known)]
         number = self.known[ticket_id]
-        if ticket_id in self.dispatch.tickets or self.replay.tasks[number] in (TaskState.DONE, TaskState.CANCELLED):
+        if ticket_id in self.dispatch.board.tickets or self.replay.tasks[number] in (
+            TaskState.DONE,
+            TaskState.CANCELLED,
+        ):
             return
         task = Task(number, {}, self.replay.tasks[number], self.replay.attempts.get(number, 0))
-        self.dispatch.restore(
+        self.dispatch.board.restore(
             task, Ticket(ticket_id, number, *self.holders[ticket_id], 0.0, self.replay.tickets[ticket_id])
         )
         if self.ended.pop(number, None):
@@ -274,71 +284,71 @@ class Storm(RuleBasedStateMachine):
 
     @invariant()
     def changes_tell_the_store_what_happened(self) -> None:
-        changes = self.dispatch.take_changes()
+        changes = self.dispatch.board.take_changes()
         self.replay.apply(changes)
-        assert not changes or self.replay.out == self.dispatch.with_slot, "what is noted as running has a slot"
+        assert not changes or self.replay.out == self.dispatch.board.with_slot, "what is noted as running has a slot"
         for number, state in self.replay.tasks.items():
-            if state in ENDED and number not in self.dispatch.tasks:
+            if state in ENDED and number not in self.dispatch.board.tasks:
                 assert self.ended.get(number, state) in (state, TaskState.FAILED)
                 self.ended[number] = state
-            elif number in self.dispatch.tasks and self.ended.get(number) is TaskState.FAILED:
+            elif number in self.dispatch.board.tasks and self.ended.get(number) is TaskState.FAILED:
                 del self.ended[number]  # its host is suspected: others shall try it
-        for number, task in self.dispatch.tasks.items():
+        for number, task in self.dispatch.board.tasks.items():
             told = self.replay.tasks.get(number, TaskState.WAITING)
-            looked_at = any(self.dispatch.tickets[t].state is TicketState.CHECKING for t in task.tickets)
+            looked_at = any(self.dispatch.board.tickets[t].state is TicketState.CHECKING for t in task.tickets)
             # A late result that is being looked at is news for the store only when the verdict is there.
             assert told is task.state or (looked_at and told in (TaskState.WAITING, TaskState.FAILED))
             assert self.replay.attempts.get(number, 0) == task.attempts
-        for ticket in self.dispatch.tickets.values():
+        for ticket in self.dispatch.board.tickets.values():
             told_ticket = self.replay.tickets[ticket.id]
             assert ticket.state in (told_ticket, TicketState.CHECKING)
 
     @invariant()
     def every_task_is_in_exactly_one_place(self) -> None:
         dispatch = self.dispatch
-        assert max(Counter(dispatch.waiting).values(), default=1) == 1, "twice in the queue"
+        assert max(Counter(dispatch.board.waiting).values(), default=1) == 1, "twice in the queue"
         for number in range(1, self.fed + 1):
-            places = [number in dispatch.tasks, number in self.ended]
+            places = [number in dispatch.board.tasks, number in self.ended]
             assert sum(places) == 1, f"task {number} is in {sum(places)} places"
-        for number, task in dispatch.tasks.items():
-            live = [t for t in task.tickets if dispatch.tickets[t].state in LIVE]
+        for number, task in dispatch.board.tasks.items():
+            live = [t for t in task.tickets if dispatch.board.tickets[t].state in LIVE]
             assert live == task.tickets and not set(task.tickets) & set(task.past)
             assert len(set(task.past)) == len(task.past)
             assert bool(live) == (task.state is TaskState.RUNNING) or task.state is TaskState.FAILED
             if number <= self.fed:
-                assert (number in dispatch.waiting) == (task.state is TaskState.WAITING)
-        assert set(dispatch.waiting) <= set(dispatch.tasks)
+                assert (number in dispatch.board.waiting) == (task.state is TaskState.WAITING)
+        assert set(dispatch.board.waiting) <= set(dispatch.board.tasks)
 
     @invariant()
     def tickets_belong_to_tasks_that_are_here(self) -> None:
-        listed = [t for task in self.dispatch.tasks.values() for t in (*task.tickets, *task.past)]
-        assert sorted(listed) == sorted(self.dispatch.tickets)
+        listed = [t for task in self.dispatch.board.tasks.values() for t in (*task.tickets, *task.past)]
+        assert sorted(listed) == sorted(self.dispatch.board.tickets)
 
     @invariant()
     def counts_agree(self) -> None:
-        here = Counter(task.state for task in self.dispatch.tasks.values())
+        here = Counter(task.state for task in self.dispatch.board.tasks.values())
         for state in (TaskState.WAITING, TaskState.RUNNING):
-            assert self.dispatch.in_state[state] == here[state], state
+            assert self.dispatch.board.in_state[state] == here[state], state
         gone = Counter(self.ended.values())
-        assert self.dispatch.in_state[TaskState.DONE] == gone[TaskState.DONE]
-        assert self.dispatch.in_state[TaskState.CANCELLED] == gone[TaskState.CANCELLED]
-        assert self.dispatch.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
+        assert self.dispatch.board.in_state[TaskState.DONE] == gone[TaskState.DONE]
+        assert self.dispatch.board.in_state[TaskState.CANCELLED] == gone[TaskState.CANCELLED]
+        assert self.dispatch.board.in_state[TaskState.FAILED] == gone[TaskState.FAILED] + here[TaskState.FAILED]
 
     @invariant()
     def what_is_said_to_run_are_the_tasks_that_have_a_slot(self) -> None:
-        dispatch, begun = self.dispatch, list(self.dispatch.begun())
-        assert dispatch._begun == len(begun)
-        out = Counter(t.task for t in dispatch.tickets.values() if t.state is TicketState.ISSUED)
+        dispatch, begun = self.dispatch, list(self.dispatch.handout.begun())
+        assert dispatch.board.occupancy.begun == len(begun)
+        out = Counter(t.task for t in dispatch.board.tickets.values() if t.state is TicketState.ISSUED)
         copies = sum(count - 1 for count in out.values())
-        assert dispatch.with_slot == max(0, len(begun) - copies)
-        assert dispatch.with_slot <= len({ticket.task for ticket in begun})
+        assert dispatch.board.with_slot == max(0, len(begun) - copies)
+        assert dispatch.board.with_slot <= len({ticket.task for ticket in begun})
         for client, count in Counter(ticket.client for ticket in begun).items():
             assert client not in dispatch.clients or count <= 2, "more run there than it has slots"
 
     @invariant()
     def nobody_is_asked_for_more_than_it_has_not_begun(self) -> None:
-        out = Counter(t.client for t in self.dispatch.tickets.values() if t.state is TicketState.ISSUED)
-        for client, count in self.dispatch.unbegun(3, self.held).items():
+        out = Counter(t.client for t in self.dispatch.board.tickets.values() if t.state is TicketState.ISSUED)
+        for client, count in self.dispatch.handout.unbegun(3, self.held).items():
             assert 0 < count <= min(3, out[client] - self.dispatch.clients[client].slots), client
 
     @invariant()
@@ -347,7 +357,7 @@ class Storm(RuleBasedStateMachine):
 
     @invariant()
     def nobody_who_is_gone_is_to_be_called(self) -> None:
-        assert set(self.dispatch.clients_to_call()) <= set(self.held)
+        assert set(self.dispatch.clients.to_call()) <= set(self.held)
 
     # -- the end
 
@@ -356,19 +366,21 @@ class Storm(RuleBasedStateMachine):
         if not self.tasks:
             return
         for ticket_id in self.checking:
-            self.dispatch.reject(ticket_id, "not valid", NO_USAGE)
-        self.checking, self.dispatch.draining, self.dispatch.paused = [], False, False
-        self.dispatch.aside.clear()
+            self.dispatch.attempts.reject(ticket_id, "not valid", NO_USAGE)
+        self.checking, self.dispatch.board.draining, self.dispatch.steering.paused = [], False, False
+        self.dispatch.steering.aside.clear()
         self.feed(count=self.tasks)
         healthy = self.dispatch.register(self.now, "healthy", "linux-x86_64", 1, True).id
         for _ in range(self.tasks * (MAX_LOST + 2) + 2):
             self.now += max(lease(10.0), UNHEARD) + 1
             self.dispatch.tick(self.now)
-            for ticket in self.dispatch.take(self.now, healthy, 1):
+            for ticket in self.dispatch.handout.take(self.now, healthy, 1):
                 self.known[ticket.id] = ticket.task
-                assert self.dispatch.arrive(self.now, ticket.id) and self.dispatch.accept(ticket.id, OUT, NO_USAGE)
+                assert self.dispatch.attempts.arrive(self.now, ticket.id) and self.dispatch.attempts.accept(
+                    ticket.id, OUT, NO_USAGE
+                )
             self.check()
-        assert self.dispatch.over
+        assert self.dispatch.board.over
         for number in range(1, self.tasks + 1):
             state = self.replay.tasks[number]
             assert state is TaskState.DONE or (state in ENDED and self.replay.reasons[number])

@@ -51,11 +51,11 @@ class Served:
         dispatch = self.at.dispatch
         stored = self.at.stored("SELECT number, state FROM tasks") + self.at.stored("SELECT key, value FROM meta")
         here = (
-            dispatch.paused,
-            dict(dispatch.aside),
-            dispatch.draining,
-            sorted(dispatch.in_state.items()),
-            list(dispatch.waiting),
+            dispatch.steering.paused,
+            dict(dispatch.steering.aside),
+            dispatch.board.draining,
+            sorted(dispatch.board.in_state.items()),
+            list(dispatch.board.waiting),
         )
         return (*here, stored, list(self.yard.told), list(self.stopped), list(self.said))
 
@@ -99,7 +99,7 @@ async def _try_all(here: Served) -> None:
         for token in (None, "wrong", READ):
             assert (await here.post("ask", token, asked))[0] == 403
     assert not here.at.desk.orders.due("1") and here.picture() == before
-    assert (await here.post("act", ACT, {"do": "pause"}))[0] == 200 and here.at.dispatch.paused, (
+    assert (await here.post("act", ACT, {"do": "pause"}))[0] == 200 and here.at.dispatch.steering.paused, (
         "with the right one it is"
     )
 

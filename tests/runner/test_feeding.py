@@ -75,10 +75,10 @@ async def work_off(at: Office, feeding: Feeding, client: str) -> list[int]:
     done = list[int]()
     for _ in range(100):
         await feeding.feed()
-        if at.dispatch.over:
+        if at.dispatch.board.over:
             return done
         for ticket in await at.take(client, 2):
-            done.append(at.dispatch.tickets[ticket].task)
+            done.append(at.dispatch.board.tickets[ticket].task)
             assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
     raise AssertionError(f"it does not end: {done}")
 
@@ -135,7 +135,7 @@ def test_sets_that_are_stored_while_the_store_is_asked_for_more_are_not_forgotte
             slowly = list[Slowly]()
             monkeypatch.setattr(at.store, "add_sets", asked_before)
             await feeding.read()
-            assert asked is not None and not at.dispatch.over
+            assert asked is not None and not at.dispatch.board.over
             slowly[0].let.set()
             await asked
             assert sorted(await work_off(at, feeding, await at.client("h"))) == [1, 2, 3]
@@ -167,19 +167,19 @@ def test_a_set_whose_files_are_being_kept_is_not_handed_out_again(
             await fail(at, client)
             (runs,) = await at.take(client)
             await feeding.feed()
-            assert not at.dispatch.more and not at.dispatch.over
+            assert not at.dispatch.board.more and not at.dispatch.board.over
             bringing = at.bring(kept, client=client)
             await until(begun.is_set, "its files are being kept")
             await say(acting(at), "retry", tasks=[2])  # so all is read from its beginning
             await feeding.feed()
             (again,) = await at.take(client, 2)
-            assert at.dispatch.tickets[again].task == 2
+            assert at.dispatch.board.tickets[again].task == 2
             go.set()
             assert await bringing == "accepted"
             for ticket in (runs, again):
                 assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
             await feeding.feed()
-            assert at.dispatch.over and states(at) == ["done"] * 3
+            assert at.dispatch.board.over and states(at) == ["done"] * 3
 
     try:
         asyncio.run(run())

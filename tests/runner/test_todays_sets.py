@@ -12,6 +12,7 @@ import pytest
 from desk.test_desk import SPECS, Office, key_of, office
 from spe.dispatch.board import Board
 from spe.dispatch.changes import Decision, TaskMoved, TicketEnded, TicketIssued
+from spe.dispatch.clients import Clients
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
 from spe.model import Failure, Output, ParameterSet, Task, TaskState, Ticket, TicketState, Usage
@@ -55,7 +56,7 @@ class Sweep:
 def feeding(at: Office, *values: str, decision: Decision | None = None) -> Feeding:
     """The reading of these sets; the store does not know yet that they are today's."""
     at.store.begun = False
-    at.dispatch.more = True
+    at.dispatch.board.more = True
     return Feeding(cast(Any, Sweep(*values)), at.desk, Progress(quiet=True), decision or Decision(1, "{}"))
 
 
@@ -64,12 +65,12 @@ def test_nothing_is_fed_before_todays_sets_are_being_read(tmp_path: Path) -> Non
         async with office(tmp_path, "old", "both", feed=False) as at:
             feed = feeding(at, "new", "both")
             await feed.feed()
-            assert not at.dispatch.waiting and at.dispatch.more
+            assert not at.dispatch.board.waiting and at.dispatch.board.more
             with pytest.raises(RuntimeError, match="before today's sets are being read"):
                 await at.store.waiting(-1, 10)
             await feed.read()
             await feed.feed()
-            assert [at.dispatch.tasks[n].values["x"] for n in at.dispatch.waiting] == ["new", "both"]
+            assert [at.dispatch.board.tasks[n].values["x"] for n in at.dispatch.board.waiting] == ["new", "both"]
 
     asyncio.run(run())
 
@@ -84,36 +85,36 @@ def test_a_task_of_an_old_ticket_that_is_none_of_todays_goes_back_to_the_store_a
             at.store.begun = False  # as a master that comes back has it
             for ticket, task in await at.store.live():
                 ticket.word = at.now
-                at.dispatch.restore(task, ticket)
-            assert at.dispatch.unplanned() == [1, 2, 3] and at.dispatch.running == 3
+                at.dispatch.board.restore(task, ticket)
+            assert at.dispatch.board.unplanned() == [1, 2, 3] and at.dispatch.board.running == 3
             feed = feeding(at, "kept", "new")
             await feed.read()
-            assert at.dispatch.unplanned() == [] and at.dispatch.running == 1
+            assert at.dispatch.board.unplanned() == [] and at.dispatch.board.running == 1
             assert await at.desk.ping("1", tickets, 0) == [tickets[0], tickets[2]], "they are called back"
             await feed.feed()
             assert await at.desk.complete("", tickets[2], at.parts("late")) == "accepted"
             assert at.stored("SELECT state FROM tasks WHERE number = 3") == [("done",)]
-            assert at.dispatch.in_state[TaskState.DONE] == 0, "it is no set of today"
-            at.dispatch.stop()
-            at.dispatch.draining = False
+            assert at.dispatch.board.in_state[TaskState.DONE] == 0, "it is no set of today"
+            at.dispatch.board.stop()
+            at.dispatch.board.draining = False
             await at.desk._store()
             await feed.feed()
-            assert sorted(at.dispatch.tasks[n].values["x"] for n in at.dispatch.waiting) == ["kept", "new"]
-            assert at.dispatch.running == 0 and 1 not in at.dispatch.tasks
+            assert sorted(at.dispatch.board.tasks[n].values["x"] for n in at.dispatch.board.waiting) == ["kept", "new"]
+            assert at.dispatch.board.running == 0 and 1 not in at.dispatch.board.tasks
 
     asyncio.run(run())
 
 
 def test_what_is_given_back_to_the_store_is_looked_for_again_from_the_first_place(tmp_path: Path) -> None:
     dispatch = Dispatch(Rules())
-    dispatch.restore(Task(7, {}, planned=False), Ticket(3, 7, "1", "h", 0.0, TicketState.ISSUED, leased=True))
-    dispatch.more, dispatch.fed, before = False, 40, dispatch.looks
+    dispatch.board.restore(Task(7, {}, planned=False), Ticket(3, 7, "1", "h", 0.0, TicketState.ISSUED, leased=True))
+    dispatch.board.more, dispatch.board.fed, before = False, 40, dispatch.board.looks
     dispatch.bye(1.0, "")
-    dispatch.lose(dispatch.tickets[3])
-    assert (list(dispatch.waiting), dispatch.tasks, dispatch.tickets) == ([], {}, {})
-    assert dispatch.more and dispatch.fed == -1 and dispatch.looks > before
-    assert dispatch.in_state[TaskState.WAITING] == dispatch.in_state[TaskState.RUNNING] == 0
-    assert dispatch.add([Task(7, {}, attempts=1)]) == 1 and dispatch.tasks[7].attempts == 1
+    dispatch.losses.lose(dispatch.board.tickets[3])
+    assert (list(dispatch.board.waiting), dispatch.board.tasks, dispatch.board.tickets) == ([], {}, {})
+    assert dispatch.board.more and dispatch.board.fed == -1 and dispatch.board.looks > before
+    assert dispatch.board.in_state[TaskState.WAITING] == dispatch.board.in_state[TaskState.RUNNING] == 0
+    assert dispatch.board.add([Task(7, {}, attempts=1)]) == 1 and dispatch.board.tasks[7].attempts == 1
 
 
 def test_what_is_read_while_a_set_is_given_back_is_read_again(tmp_path: Path) -> None:
@@ -125,13 +126,15 @@ def test_what_is_read_while_a_set_is_given_back_is_read_again(tmp_path: Path) ->
             await feed.read()
             reading = asyncio.ensure_future(feed.feed())
             await asyncio.sleep(0)  # it has asked
-            at.dispatch.restore(Task(1, {"x": "a"}, planned=False), Ticket(9, 1, "1", "h", 0.0, TicketState.ISSUED))
-            at.dispatch.fail(at.now, 9, Failure("exit:1", "exit code 1", 1), Usage())
+            at.dispatch.board.restore(
+                Task(1, {"x": "a"}, planned=False), Ticket(9, 1, "1", "h", 0.0, TicketState.ISSUED)
+            )
+            at.dispatch.attempts.fail(at.now, 9, Failure("exit:1", "exit code 1", 1), Usage())
             await at.desk._store()
             await reading
-            while at.dispatch.more:
+            while at.dispatch.board.more:
                 await feed.feed()
-            assert at.dispatch.tasks[1].attempts == 1 and list(at.dispatch.waiting) == [1]
+            assert at.dispatch.board.tasks[1].attempts == 1 and list(at.dispatch.board.waiting) == [1]
 
     asyncio.run(run())
 
@@ -143,14 +146,14 @@ def test_sets_put_back_while_the_store_is_read_are_read_again(tmp_path: Path, af
             await at.store.commit([TaskMoved(n, TaskState.FAILED, 3, 0, "no") for n in (1, 2)])
             feed = feeding(at, "a", "b")
             await feed.read()
-            at.dispatch.fed = after
+            at.dispatch.board.fed = after
             reading = asyncio.ensure_future(feed.feed())
             await asyncio.sleep(0)  # it has asked
-            at.dispatch.put_back(await at.store.put_back(None, ()))
+            at.dispatch.steering.put_back(await at.store.put_back(None, ()))
             await reading
-            while at.dispatch.more:
+            while at.dispatch.board.more:
                 await feed.feed()
-            assert [at.dispatch.tasks[n].values["x"] for n in at.dispatch.waiting] == ["a", "b"]
+            assert [at.dispatch.board.tasks[n].values["x"] for n in at.dispatch.board.waiting] == ["a", "b"]
 
     asyncio.run(run())
 
@@ -158,12 +161,12 @@ def test_sets_put_back_while_the_store_is_read_are_read_again(tmp_path: Path, af
 def test_what_has_not_the_identity_of_its_set_is_not_handed_out_and_waits(tmp_path: Path) -> None:
     async def run() -> None:
         async with office(tmp_path, "a", "b") as at:
-            at.dispatch.tasks[1].values = {"x": "forged"}
-            at.dispatch.tasks[2].values = {"other name": "b"}
+            at.dispatch.board.tasks[1].values = {"x": "forged"}
+            at.dispatch.board.tasks[2].values = {"other name": "b"}
             assert await at.take(await at.client("h"), 2) == []
-            assert set(at.dispatch.left_out) == {1, 2} and at.dispatch.over
+            assert set(at.dispatch.board.left_out) == {1, 2} and at.dispatch.board.over
             assert at.stored("SELECT state, attempts FROM tasks") == [("waiting", 0)] * 2
-            assert at.dispatch.add([Task(1, {"x": "a"})]) == 0, "not again in this run"
+            assert at.dispatch.board.add([Task(1, {"x": "a"})]) == 0, "not again in this run"
 
     asyncio.run(run())
 
@@ -182,8 +185,8 @@ def test_a_set_whose_input_changed_waits_for_another_run_and_is_charged_nothing(
             (ticket,) = await at.take(await at.client("h"), 2)
             assert await at.desk.complete("1", ticket, at.parts("1")) == "accepted"
             assert at.stored("SELECT x FROM results") == [("b",)]
-            assert "mesh.dat" in at.dispatch.left_out[1]
-            assert at.dispatch.over
+            assert "mesh.dat" in at.dispatch.board.left_out[1]
+            assert at.dispatch.board.over
             with Reader(tmp_path) as reader:
                 assert (reader.statistics().waiting, reader.statistics().failed) == (1, 0)
 
@@ -193,11 +196,11 @@ def test_a_set_whose_input_changed_waits_for_another_run_and_is_charged_nothing(
 def test_a_report_of_another_program_counts_for_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         async with office(tmp_path, "a") as at:
-            at.dispatch.program = await at.store.remember_program('{"worker any": "1"}')
+            at.dispatch.board.program = await at.store.remember_program('{"worker any": "1"}')
             (ticket,) = await at.take(await at.client("h"))
             assert at.stored("SELECT program FROM tickets") == [(1,)]
         async with office(tmp_path, "a") as at:
-            at.dispatch.program = await at.store.remember_program('{"worker any": "2"}')
+            at.dispatch.board.program = await at.store.remember_program('{"worker any": "2"}')
             assert await at.desk.complete("1", ticket, at.parts("of the old one")) == "expired"
             assert at.stored("SELECT * FROM results") == []
             assert await at.desk.ping("1", [ticket], 0) == [ticket]
@@ -317,7 +320,7 @@ def test_a_database_of_before_knows_its_sets_by_their_older_key(store: Store, tm
 
 
 def test_only_todays_tasks_are_counted_by_the_board() -> None:
-    board = Board(Rules())
+    board = Board(Clients(), cores=1)
     board.restore(Task(1, {}, planned=False), Ticket(1, 1, "1", "h", 0.0, TicketState.ISSUED))
     board.restore(Task(2, {}, planned=False), Ticket(2, 2, "1", "h", 0.0, TicketState.LOST))
     assert (board.running, board.in_state[TaskState.WAITING]) == (1, 0)

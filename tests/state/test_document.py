@@ -50,9 +50,9 @@ def picture(dispatch: Dispatch) -> Picture:
 
 def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
     dispatch = make_dispatch(5, ping=0)
-    dispatch.total, dispatch.done_before = 7, 2
+    dispatch.board.total, dispatch.board.done_before = 7, 2
     client = dispatch.register(100.0, "h1", "linux-x86_64", 2, True)
-    one, two = dispatch.take(101.0, client.id, 2)
+    one, two = dispatch.handout.take(101.0, client.id, 2)
     shown = picture(dispatch).draw(102.0)
     assert shown["sweep"]["state"] == "running"
     counted = {key: shown["sweep"][key] for key in ("waiting", "running", "done", "failed", "total", "slots")}
@@ -61,8 +61,8 @@ def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
     assert shown["tickets"][str(one.id)] == {"task": 1, "host": "h1", "copy": False, "began": 1_000_101.0}
     host = shown["hosts"]["h1"]
     assert (host["state"], host["slots"], host["running"], host["word"]) == ("up", 2, 2, 1_000_100)
-    assert dispatch.arrive(103.0, one.id) and dispatch.accept(one.id, OUT, Usage(wall=2.0))
-    dispatch.fail(104.0, two.id, BROKEN, NO_USAGE)
+    assert dispatch.attempts.arrive(103.0, one.id) and dispatch.attempts.accept(one.id, OUT, Usage(wall=2.0))
+    dispatch.attempts.fail(104.0, two.id, BROKEN, NO_USAGE)
     shown = picture(dispatch).draw(105.0)
     assert shown["hosts"]["h1"]["done"] == 1 and shown["hosts"]["h1"]["failed"] == 1
     failure = {"reason": "exit code 1", "host": "h1", "time": 1_000_104.0, "final": False}
@@ -72,32 +72,32 @@ def test_the_document_says_who_runs_what_and_how_far_the_sweep_is() -> None:
 
 def test_what_lies_at_a_client_for_later_does_not_run() -> None:
     dispatch = make_dispatch(400, ping=30.0)
-    dispatch.more = True
+    dispatch.board.more = True
     client = dispatch.register(0.0, "h1", "linux-x86_64", 1, True)
-    (first,) = dispatch.take(0.0, client.id, 1)
-    dispatch.arrive(1.0, first.id)
-    dispatch.accept(first.id, OUT, Usage(wall=1.0))
-    tickets = dispatch.take(1.0, client.id, 4, ahead=3)
+    (first,) = dispatch.handout.take(0.0, client.id, 1)
+    dispatch.attempts.arrive(1.0, first.id)
+    dispatch.attempts.accept(first.id, OUT, Usage(wall=1.0))
+    tickets = dispatch.handout.take(1.0, client.id, 4, ahead=3)
     assert len(tickets) == 4
     shown = picture(dispatch).draw(2.0)
     assert list(shown["tickets"]) == [str(tickets[0].id)]
     assert [shown["sweep"][key] for key in ("running", "waiting", "done", "total")] == [1, 398, 1, 400]
     assert shown["hosts"]["h1"]["running"] == 1
-    dispatch.total = 1000
+    dispatch.board.total = 1000
     assert [picture(dispatch).draw(2.0)["sweep"][key] for key in ("running", "waiting")] == [1, 998]
 
 
 def test_a_client_that_did_not_register_is_shown_by_its_address() -> None:
     dispatch = make_dispatch(5)
-    one, two = dispatch.take(100.0, "", 2, address="10.0.0.7")
-    dispatch.take(101.0, "", 1, address="10.0.0.8")
+    one, two = dispatch.handout.take(100.0, "", 2, address="10.0.0.7")
+    dispatch.handout.take(101.0, "", 1, address="10.0.0.8")
     shown = picture(dispatch).draw(102.0)["hosts"]
     assert {name: (host["state"], host["running"]) for name, host in shown.items()} == {
         "10.0.0.7": ("up", 2), "10.0.0.8": ("up", 1),
     }  # fmt: skip
     assert shown["10.0.0.7"]["word"] == 1_000_100
     for ticket in (one, two):
-        assert dispatch.arrive(103.0, ticket.id) and dispatch.accept(ticket.id, OUT, Usage(wall=2.0))
+        assert dispatch.attempts.arrive(103.0, ticket.id) and dispatch.attempts.accept(ticket.id, OUT, Usage(wall=2.0))
     document = picture(dispatch).draw(200.0)
     assert (document["hosts"]["10.0.0.7"]["state"], document["hosts"]["10.0.0.7"]["done"]) == ("gone", 2)
     assert document["hosts"]["10.0.0.8"]["state"] == "up", "it still has something to do"
@@ -107,8 +107,8 @@ def test_a_client_that_did_not_register_is_shown_by_its_address() -> None:
 def test_of_what_fails_at_one_address_the_guard_blames_no_other() -> None:
     dispatch = make_dispatch(20)
     for now in range(8):
-        for ticket in dispatch.take(float(now), "", 1, address="10.0.0.7"):
-            dispatch.fail(float(now), ticket.id, BROKEN, NO_USAGE)
+        for ticket in dispatch.handout.take(float(now), "", 1, address="10.0.0.7"):
+            dispatch.attempts.fail(float(now), ticket.id, BROKEN, NO_USAGE)
     assert set(dispatch.guard.records) >= {"10.0.0.7"} and "" not in dispatch.guard.records
     assert not dispatch.guard.record("10.0.0.8").streak and dispatch.guard.record("10.0.0.7").streak
 

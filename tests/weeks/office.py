@@ -186,7 +186,7 @@ class Master:
         return await decide_about_missing(self.store, self.progress, self.missing)
 
     async def feed(self) -> None:
-        while self.dispatch.more and len(self.dispatch.waiting) < 1000:
+        while self.dispatch.board.more and len(self.dispatch.board.waiting) < 1000:
             await self.feeding.feed()
 
     # -- what clients do

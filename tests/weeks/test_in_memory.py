@@ -251,7 +251,7 @@ class Weeks(RuleBasedStateMachine):
     def somebody_cancels(self, which: int) -> None:
         assert self.master
         number = which % max(1, len(self.oracle.numbers)) + 1
-        if number in self.accepted or self.master.dispatch.draining:
+        if number in self.accepted or self.master.dispatch.board.draining:
             return
         try:
             said = self.do(self.master.acts.do({"do": "cancel", "tasks": [number]}))
@@ -300,7 +300,7 @@ class Weeks(RuleBasedStateMachine):
         dispatch = self.master.dispatch
         ours = self.master.session.secrets.session
         for _ in range(200):
-            if dispatch.over:
+            if dispatch.board.over:
                 break
             mine = [one for one in self.held if one.session == ours and one not in silent]
             self.held = [one for one in self.held if one not in mine]
@@ -311,8 +311,8 @@ class Weeks(RuleBasedStateMachine):
             if not any(one.session == ours and one not in silent for one in self.held):
                 self.master.shift += 200  # those that hold something never say a word again
                 self.do(self.master.desk.tick())
-        assert dispatch.over, "the run does not come to its end"
-        complete = not dispatch.draining
+        assert dispatch.board.over, "the run does not come to its end"
+        complete = not dispatch.board.draining
         self.do(self.master.end())
         self._check(self._code(), complete)
 

@@ -1,0 +1,181 @@
+"""Attempts from the arrival of their result or failure to their end: accepted, rejected, suspended, failed, given up.
+
+Attempts that end with their host are losses.py's.
+"""
+
+from __future__ import annotations
+
+from ..model import Failure, Note, Output, Task, TaskState, Ticket, TicketState, Usage
+from .board import Board
+from .changes import TaskMoved, TicketEnded
+from .doubts import Doubts
+from .handout import Handout
+from .lifecycle import TaskEvent, TicketEvent
+from .rules import Rules
+from .tally import Tally
+
+
+class Attempts:
+    """The attempts on one board, from the arrival of their results or failures to their ends."""
+
+    def __init__(self, rules: Rules, board: Board, handout: Handout, doubts: Doubts, tally: Tally) -> None:
+        self._rules, self._board, self._handout, self._doubts, self._tally = rules, board, handout, doubts, tally
+        self._clients = board.clients
+        self.gave_up = False  # the sweep, by `stop_after`
+
+    # -- a result
+
+    def arrive(self, now: float, ticket_id: int, client_id: str = "") -> Task | None:
+        """Note that a result is here. Return its task, to be checked; None when it is done or the ticket unknown."""
+        self._clients.heard(now, client_id)
+        board = self._board
+        ticket = board.tickets.get(ticket_id)
+        task = board.tasks.get(ticket.task) if ticket else None
+        if ticket is None or task is None or ticket.state in (TicketState.ACCEPTED, TicketState.CHECKING):
+            return None
+        board.attach(task, ticket)
+        board.unqueue(task)  # nobody else needs to begin it while its result is checked
+        board.move_ticket(ticket, TicketEvent.ARRIVE)
+        return task
+
+    def accept(
+        self,
+        ticket_id: int,
+        outputs: tuple[Output, ...],
+        usage: Usage,
+        stderr: bytes = b"",
+        stdout: bytes | None = b"",
+    ) -> bool:
+        """Take a result that is valid: the task is done, its other attempts expire. False: another was faster."""
+        ticket = self._checked(ticket_id)
+        if ticket is None:
+            return False
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.move_ticket(ticket, TicketEvent.ACCEPT)
+        board.move(task, TaskEvent.ACCEPT)
+        attempts = task.attempts + (not ticket.charged)
+        board.changes.append(TicketEnded(ticket.id, ticket.state, usage, None, stdout, stderr))
+        board.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, "", ticket.id, {}, outputs))
+        board.leave(task)
+        self._handout.walls.append(usage.wall)
+        self._tally.done(self._clients.now, ticket.host, task.number, usage.wall)
+        self._doubts.succeeded(ticket.host, task, ticket.id)
+        return True
+
+    def _checked(self, ticket_id: int) -> Ticket | None:
+        """Return the ticket if its result is still being checked: another attempt may have ended the task meanwhile."""
+        ticket = self._board.tickets.get(ticket_id)
+        return ticket if ticket and ticket.state is TicketState.CHECKING else None
+
+    def suspend(
+        self,
+        ticket_id: int,
+        reason: str,
+        outputs: tuple[Output, ...],
+        usage: Usage,
+        stderr: bytes = b"",
+        files: str | None = None,
+        stdout: bytes | None = b"",
+    ) -> bool:
+        """Keep a result that a hook could not judge: the task counts as failed until the hook is mended."""
+        ticket = self._checked(ticket_id)
+        if ticket is None:
+            return False
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.move_ticket(ticket, TicketEvent.REJECT)
+        if task.state is not TaskState.FAILED:
+            board.move(task, TaskEvent.GIVE_UP)
+        failure = Failure("hook", reason, files=files)
+        self._tally.failed(self._clients.now, ticket.host, task.number, reason, usage.wall)
+        self._tally.gave_up(self._clients.now, task.number, reason)
+        attempts = task.attempts + (not ticket.charged)
+        board.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
+        board.changes.append(TaskMoved(task.number, task.state, attempts, task.lost, reason, ticket.id, {}, outputs))
+        board.leave(task)
+        return True
+
+    def reject(
+        self,
+        ticket_id: int,
+        reason: str,
+        usage: Usage,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+        files: str | None = None,
+    ) -> None:
+        """Refuse a result that the validation said no to: an attempt is used up."""
+        ticket = self._checked(ticket_id)
+        if ticket:
+            failure = Failure("rejected", reason, files=files)
+            self.end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr)
+
+    def release(self, ticket_id: int) -> None:
+        """Give up the check of a result, by a fault of ours: the task waits, and the result may come again."""
+        ticket = self._checked(ticket_id)
+        if ticket is None:
+            return
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.expire(ticket)
+        board.detach(task, ticket)
+        if task.state is TaskState.FAILED:
+            board.leave(task)
+        else:
+            board.settle(task, "")
+
+    # -- attempts that end badly
+
+    def fail(
+        self, now: float, ticket_id: int, failure: Failure, usage: Usage, stdout: bytes = b"", client_id: str = ""
+    ) -> bool:
+        """End an attempt whose program failed: an attempt is used up. Return False when that no longer matters."""
+        self._clients.heard(now, client_id)
+        ticket = self._board.tickets.get(ticket_id)
+        if ticket is None or ticket.state not in (TicketState.ISSUED, TicketState.LOST):
+            return False
+        self.end(ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
+        return True
+
+    def end(
+        self,
+        ticket: Ticket,
+        event: TicketEvent,
+        failure: Failure,
+        usage: Usage,
+        stdout: bytes = b"",
+        stderr: bytes = b"",
+    ) -> None:
+        """End an attempt badly, which uses it up unless its host is in doubt: the task waits again, or has failed."""
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.move_ticket(ticket, event)
+        self._tally.failed(self._clients.now, ticket.host, task.number, failure.reason, usage.wall)
+        is_free = self._doubts.failed(ticket.host, task, failure, ticket.id)
+        if not ticket.charged and not is_free:  # a result that is sent twice uses up one attempt
+            ticket.charged = True
+            task.attempts += 1
+            task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
+        task.shunned.add(ticket.host)
+        board.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
+        board.detach(task, ticket)
+        if task.state is TaskState.FAILED:
+            board.leave(task)
+        elif not is_free and self._rules.spent(task.faults, failure.kind):
+            self.give_up(task, failure.reason)
+            self._doubts.remember_given_up(task, ticket.host)
+        else:
+            board.settle(task, failure.reason)
+
+    def give_up(self, task: Task, reason: str) -> None:
+        """Let the task fail; its other attempts, if any, expire. `stop_after` may end the sweep by that."""
+        board = self._board
+        board.move(task, TaskEvent.GIVE_UP)
+        board.note_moved(task, reason)
+        self._tally.gave_up(self._clients.now, task.number, reason)
+        if task.number in board.waiting:
+            board.waiting.remove(task.number)
+        board.leave(task)
+        failed = board.in_state[TaskState.FAILED] + board.failed_before
+        if not board.draining and self._rules.stop_after(failed, board.total):
+            text = f"the sweep is given up (stop_after): {failed} sets have failed"
+            board.notes.append(Note(text, "given_up"))
+            self.gave_up = True
+            board.stop()

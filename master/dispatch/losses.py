@@ -1,0 +1,134 @@
+"""Attempts that end with their host: leases that run out, clients that leave or are killed, and who is to blame.
+
+*Lost* is the host's fault and uses up no attempt. A task that is lost again and again while it runs is taken for the
+killer of its hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..model import Death, Failure, Task, Ticket, TicketState, Times, Usage
+from . import scheduler
+from .attempts import Attempts
+from .board import Board
+from .changes import TicketEnded
+from .handout import Handout
+from .lifecycle import TicketEvent
+from .rules import Rules
+from .tally import Tally
+
+MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
+LATE = 5.0  # seconds by which words of one moment may differ, beside the pause between pings
+
+
+class Losses:
+    """The lost attempts of one board."""
+
+    def __init__(self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally) -> None:
+        self._rules, self._board, self._handout, self._attempts = rules, board, handout, attempts
+        self._tally, self._clients = tally, board.clients
+
+    def renew(self, now: float, ticket_id: int) -> bool:
+        """Renew the lease of a ticket; one that was lost is live again. Return False for one that has expired."""
+        ticket = self._board.tickets.get(ticket_id)
+        if ticket is None or self._board.has_ended(ticket_id):
+            return False
+        if ticket.state is TicketState.LOST:
+            self._revive(ticket)
+        ticket.word, ticket.leased = now, True
+        return True
+
+    def _revive(self, ticket: Ticket) -> None:
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.move_ticket(ticket, TicketEvent.RENEW)
+        if ticket.blamed:  # its host was slow, not killed
+            task.lost, task.death = max(0, task.lost - 1), None
+        ticket.blamed = False
+        board.attach(task, ticket)
+        board.unqueue(task)
+        board.changes.append(TicketEnded(ticket.id, ticket.state))
+        board.note_moved(task, "")
+
+    def lose(self, ticket: Ticket, silent: bool = True, begun: bool = True) -> None:
+        """End an attempt whose host went silent, or whose client left (`silent`: False): no attempt is used up.
+
+        `begun`: its program ran, so it may have killed the host.
+        """
+        board, task = self._board, self._board.tasks[ticket.task]
+        board.move_ticket(ticket, TicketEvent.LOSE)
+        client = self._clients.get(ticket.client)
+        is_killed = client is not None and client.state.is_gone  # then somebody said so in its stead
+        # A client that said goodbye was not killed by the task; nor was any by a task that had not begun. Of a client
+        # that never pinged, silence proves nothing about the task.
+        if silent and begun and ticket.leased:
+            self._blame(task, ticket, is_killed)
+        task.shunned.add(ticket.host)
+        self._tally.lost(ticket.host)
+        if not silent:
+            how = "its client left"
+        elif is_killed:
+            how = "its client was killed"
+        else:
+            how = "its host went silent"
+        board.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
+        board.detach(task, ticket)
+        if task.lost >= MAX_LOST:
+            reason = f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}"
+            self._attempts.give_up(task, reason)
+        else:
+            board.settle(task, f"host {ticket.host} {'was lost' if silent else 'left'}")
+
+    def _blame(self, task: Task, ticket: Ticket, is_killed: bool) -> None:
+        """Count a loss against the task, unless hosts died together: then something else killed them."""
+        now = self._clients.now
+        silent_from = now if is_killed else ticket.word
+        death = Death(ticket.host, silent_from, min(now, silent_from + self._rules.ping))
+        if task.death is None or not death.is_of_one_cut(task.death):
+            ticket.blamed, task.death = True, death
+            task.lost += 1
+
+    def lose_all(self, tickets: Iterable[Ticket], silent: bool = True, blame: bool = True) -> None:
+        """Lose those of these tickets that are out. `blame`: their tasks may have killed the host."""
+        begun = {ticket.id for ticket in self._handout.begun()} if blame else set()  # as long as all of them are out
+        for ticket in tickets:
+            if ticket.state is TicketState.ISSUED:
+                self.lose(ticket, silent, ticket.id in begun)
+
+    # -- time
+
+    def end_overdue(self, now: float) -> list[Ticket]:
+        """End what is over its time. Return the tickets that are lost by now, for silence or by their timeout."""
+        timeout = self._handout.timeout()
+        self._time_out(now, timeout)
+        lease = scheduler.lease(self._rules.ping)
+        silent = [t for t in self._board.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
+        if silent:
+            self.lose_all(silent, blame=not self._is_deaf(now))
+        return silent
+
+    def _time_out(self, now: float, timeout: float) -> None:
+        """End attempts for `timeout: 3x`: a client that got its task before the median was known was not told it."""
+        if not isinstance(self._rules.timeout, Times):
+            return
+        for ticket in list(self._handout.begun()):
+            ticket.begun = ticket.begun or now
+            if timeout and now - ticket.begun > timeout + scheduler.AFTER_TIMEOUT:
+                self._clients.note_expired(ticket.client, ticket.id)
+                failure = Failure("timeout", f"timeout after {timeout:g} s")
+                usage = Usage(wall=round(now - ticket.begun, 6))
+                self._attempts.end(ticket, TicketEvent.FAIL, failure, usage)
+
+    def _is_deaf(self, now: float) -> bool:
+        """Tell whether several hosts fell silent together and nobody is heard: the link, or this machine, did that."""
+        span = self._rules.ping + LATE
+        last_word = self._clients.last_word
+        together = {client.host for client in self._clients.present() if last_word - client.word <= span}
+        return now - last_word > span and len(together) > 1
+
+    def forgive(self, seconds: float) -> None:
+        """Count the seconds in which this master was stopped, and could hear nobody, for no lease."""
+        for ticket in self._board.tickets.values():
+            ticket.word += seconds
+            if ticket.begun:
+                ticket.begun += seconds
