@@ -16,7 +16,7 @@ from .host.originals import Original
 from .host.own_folder import AlreadyRuns, OwnFolder
 from .host.writers import NOBODY, Others
 from .loop.asking import Asker
-from .loop.attempts import Attempts
+from .loop.attempts import AttemptPipeline
 from .loop.hands import Hands
 from .loop.inbox import Inbox
 from .loop.loop import Loop
@@ -198,7 +198,9 @@ class Client:
         shared = self._shared(slots, cores, every, lease)
         orders = ReceivedOrders(shared, hands, self.config.get("Ask", "").split())
         renewal = OriginalRenewal(shared, hands, self.worker, self.original, "files")
-        attempts = Attempts(shared, hands, renewal, Senders(shared, settings), self.host_ends)
+        attempts = AttemptPipeline(
+            shared, hands, renewal, Senders(shared, settings), self.host_ends
+        )
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
         log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)

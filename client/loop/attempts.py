@@ -16,8 +16,8 @@ from .sending import Senders
 from .talker import Shared
 
 
-class Attempts:
-    """The attempts of this client on their way: to the hands, and on when they have ended.
+class AttemptPipeline:
+    """The way of attempts through this client: to the hands, and on when they have ended.
 
     Lives as long as the client.
     """

@@ -13,7 +13,7 @@ from .. import exits
 from ..hand.children import Children
 from ..wire.goodbye import give_back
 from ..wire.lease import SharedTime
-from .attempts import Attempts
+from .attempts import AttemptPipeline
 from .hands import END_TIME, Hands
 from .renewal import OriginalRenewal
 from .talker import Shared, Talker
@@ -37,7 +37,7 @@ class Loop:
         self,
         shared: Shared,
         hands: Hands,
-        attempts: Attempts,
+        attempts: AttemptPipeline,
         renewal: OriginalRenewal,
         is_answering: Callable[[], bool],
         host_ends: SharedTime,
@@ -53,7 +53,7 @@ class Loop:
         self._parent = os.getppid()
         self._handlers = self._table(attempts, renewal)
 
-    def _table(self, attempts: Attempts, renewal: OriginalRenewal) -> Dict[str, Handler]:
+    def _table(self, attempts: AttemptPipeline, renewal: OriginalRenewal) -> Dict[str, Handler]:
         """Return what is done for each event. inbox.py and channel.py say who tells it."""
         return {
             # from threads and signals
