@@ -81,7 +81,7 @@ class Writer:
         Raises StoreError when the file can't be written.
         """
         self.path, self.disk = path, disk
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._moves: queue.SimpleQueue[_Move] = queue.SimpleQueue()
         try:
             self.connection = open_for_writing(path)
@@ -112,14 +112,14 @@ class Writer:
         Returns its value when that is on disk.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(future, work))
+        self._requests.put(_Request(future, work))
         return await future
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Remember these changes; return when they are on disk."""
         if changes:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._jobs.put(_Job(future, None, changes))
+            self._requests.put(_Request(future, None, changes))
             await future
 
     async def go_to(self, path: Path, bring: Callable[[sqlite3.Connection, Path], None]) -> None:
@@ -131,13 +131,13 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._moves.put(_Move(_Job(future, None), path, bring))
-        self._jobs.put(_Job(loop.create_future(), lambda connection: None))  # wakes the thread
+        self._moves.put(_Move(_Request(future, None), path, bring))
+        self._requests.put(_Request(loop.create_future(), lambda connection: None))  # wakes the thread
         await future
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
-        self._jobs.put(None)
+        self._requests.put(None)
         self._thread.join()
         self.connection.close()
 
@@ -145,20 +145,20 @@ class Writer:
 
     def _work(self) -> None:
         while True:
-            jobs = [self._jobs.get()]
+            requests = [self._requests.get()]
             # All that has come in meanwhile: one fsync for all of them is the price of a commit.
-            while not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            todo = [job for job in jobs if job is not None]
+            while not self._requests.empty():
+                requests.append(self._requests.get())
+            todo = [request for request in requests if request is not None]
             if todo:
-                self._commit_jobs(todo)
-            if len(todo) < len(jobs):
+                self._commit_requests(todo)
+            if len(todo) < len(requests):
                 return
 
-    def _commit_jobs(self, jobs: list[_Job]) -> None:
-        """Commit all jobs at once, and try again while the disk is full.
+    def _commit_requests(self, requests: list[_Request]) -> None:
+        """Commit all requests at once, and try again while the disk is full.
 
-        Whoever waits for them is not answered meanwhile. When the disk's wait is over, these jobs
+        Whoever waits for them is not answered meanwhile. When the disk's wait is over, these requests
         and all later ones are refused with NotStored: so the database stays as it was after the
         last commit, and nothing in it rests on what is missing.
         """
@@ -167,30 +167,30 @@ class Writer:
             self._follow_moves()
             if self.disk.gave_up or (failed and self.disk.is_over):
                 self.disk.refuse_store()
-                _settle([(job, None, self.disk.not_stored(self.path)) for job in jobs])
+                _settle([(request, None, self.disk.not_stored(self.path)) for request in requests])
                 return
             # Half of a commit may be undone at the database's new place, so `go_to` comes before
             # another try.
             if not failed or self._is_in_place():
                 try:
-                    results = self._try_jobs(jobs, again=failed)
+                    results = self._try_requests(requests, again=failed)
                 except sqlite3.OperationalError as error:
                     if code_of(error) not in _PASSING:
-                        self._fail_jobs(jobs, error)
+                        self._fail_requests(requests, error)
                         return
                     self.disk.say("the store", cause(error, self.path), self.path)
                     failed = True
                 except Exception as error:
-                    self._fail_jobs(jobs, error)
+                    self._fail_requests(requests, error)
                     return
                 else:
-                    pairs = zip(jobs, results, strict=True)
-                    _settle([(job, result, None) for job, result in pairs])
+                    pairs = zip(requests, results, strict=True)
+                    _settle([(request, result, None) for request, result in pairs])
                     return
             time.sleep(PAUSE)
 
-    def _try_jobs(self, jobs: list[_Job], again: bool) -> list[Any]:
-        """Run all jobs in one transaction and return what each returned.
+    def _try_requests(self, requests: list[_Request], again: bool) -> list[Any]:
+        """Run all requests in one transaction and return what each returned.
 
         `again`: an earlier try has failed.
         """
@@ -200,33 +200,33 @@ class Writer:
                 # The commit that failed at its very end was made.
                 results = self._results_of_last_try
             else:
-                results = self._results_of_last_try = self._results(jobs)
+                results = self._results_of_last_try = self._results(requests)
                 if self._marks:
                     self.connection.execute(f"PRAGMA user_version = {mark}")
         self._mark = mark
         return results
 
-    def _fail_jobs(self, jobs: list[_Job], error: Exception) -> None:
-        """Tell a job its error; of several jobs, try each alone.
+    def _fail_requests(self, requests: list[_Request], error: Exception) -> None:
+        """Tell a request its error; of several requests, try each alone.
 
-        One bad job must not take the others with it.
+        One bad request must not take the others with it.
         """
-        if len(jobs) == 1:
-            _settle([(jobs[0], None, error)])
+        if len(requests) == 1:
+            _settle([(requests[0], None, error)])
             return
-        for job in jobs:
-            self._commit_jobs([job])
+        for request in requests:
+            self._commit_requests([request])
 
-    def _results(self, jobs: list[_Job]) -> list[Any]:
-        """Run the jobs and return what each returns.
+    def _results(self, requests: list[_Request]) -> list[Any]:
+        """Run the requests and return what each returns.
 
         Neighbours that only have changes are written as one.
         """
         results: list[Any] = []
-        for work, together in groupby(jobs, key=lambda job: job.work):
+        for work, together in groupby(requests, key=lambda request: request.work):
             neighbours = list(together)
             if work is None:
-                changes = [change for job in neighbours for change in job.changes]
+                changes = [change for request in neighbours for change in request.changes]
                 writes.apply(self.connection, changes, time.time())
                 results += [None] * len(neighbours)
             else:
@@ -248,9 +248,9 @@ class Writer:
             wanted = self._moves.get()
             try:
                 self._follow(wanted)
-                _settle([(wanted.job, None, None)])
+                _settle([(wanted.request, None, None)])
             except Exception as error:
-                _settle([(wanted.job, None, error)])
+                _settle([(wanted.request, None, error)])
 
     def _follow(self, wanted: _Move) -> None:
         wanted.bring(self.connection, wanted.path)
@@ -293,7 +293,7 @@ def _mark_of(connection: sqlite3.Connection) -> int:
 
 
 @dataclass(slots=True)
-class _Job:
+class _Request:
     """A piece of work for the writer thread, or only changes; and who waits for it."""
 
     future: asyncio.Future[Any]
@@ -303,33 +303,33 @@ class _Job:
 
 @dataclass(slots=True)
 class _Move:
-    """The order to go on at another place; `job` is who waits for it."""
+    """The order to go on at another place; `request` is who waits for it."""
 
-    job: _Job
+    request: _Request
     path: Path
     bring: Callable[[sqlite3.Connection, Path], None]
 
 
-_Settled = tuple[_Job, Any, Exception | None]
+_Settled = tuple[_Request, Any, Exception | None]
 
 
-def _settle(jobs: list[_Settled]) -> None:
+def _settle(requests: list[_Settled]) -> None:
     """Let those who wait go on, all of one loop at once.
 
     Waking a loop from another thread has its price.
     """
-    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
+    for loop, together in groupby(requests, key=lambda one: one[0].future.get_loop()):
         try:
             loop.call_soon_threadsafe(_resolve, list(together))
         except RuntimeError:
             log.debug("the loop was closed before an answer from the store")
 
 
-def _resolve(jobs: list[_Settled]) -> None:
-    for job, result, error in jobs:
-        if job.future.cancelled():  # who waited has gone; what was to be written is written
+def _resolve(requests: list[_Settled]) -> None:
+    for request, result, error in requests:
+        if request.future.cancelled():  # who waited has gone; what was to be written is written
             continue
         if error:
-            job.future.set_exception(error)
+            request.future.set_exception(error)
         else:
-            job.future.set_result(result)
+            request.future.set_result(result)
