@@ -372,7 +372,7 @@ import ctypes, os, select, signal, sys, time
 from spe.client.hand import wakeup as mail
 def nothing(*_, **__): raise OSError("no libc here")
 if sys.argv[1] == "elsewhere": ctypes.CDLL = nothing
-one = mail.Mail()
+one = mail.WakeupPipe()
 one.hear_signals(lambda *_: None)
 told = []
 one.hear_by_file(lambda number, sender: told.append((number, sender)))
