@@ -1,5 +1,7 @@
 """What is to be said of an attempt: its results, what it printed, its exit code and what it used. Sends nothing."""
 
+import errno
+import fcntl
 import os
 import stat
 from typing import Any, Dict, List, Tuple
@@ -12,6 +14,7 @@ from .settings import Settings
 TAIL = 64 * 1024
 MOST_REASON = 1000
 SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
+DIRECT = getattr(os, "O_DIRECT", 0)  # only whole blocks are read and written
 _USED = b'{"wall": %d.%06d, "user": %d.%06d, "system": %d.%06d, "memory": %d'
 _MOVED = b', "read": %d, "written": %d}'
 
@@ -97,12 +100,14 @@ def _content(attempt: Attempt, part: FilePart) -> bytes:
 
 
 def tail(attempt: Attempt, path: str) -> bytes:
-    """The end of what it wrote there; empty when it was never started."""
+    """The end of what it wrote there, or why it cannot be read; empty when it was never started."""
     try:
         size = attempt.place.stat(path).st_size
         return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
     except FileNotFoundError:
         return b""
+    except OSError as fault:
+        return b"(cannot be read: %s)\n" % (fault.strerror or "").encode()
 
 
 def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
@@ -118,10 +123,21 @@ def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
 
 
 def _pread(file: int, start: int, count: int) -> bytes:
-    content = os.pread(file, count, start)
+    content = _part(file, start, count)
     while 0 < len(content) < count:  # a signal may cut a read short
-        more = os.pread(file, count - len(content), start + len(content))
+        more = _part(file, start + len(content), count - len(content))
         if not more:
             break
         content += more
     return content
+
+
+def _part(file: int, start: int, count: int) -> bytes:
+    try:
+        return os.pread(file, count, start)
+    except OSError as fault:
+        flags = fcntl.fcntl(file, fcntl.F_GETFL)
+        if fault.errno != errno.EINVAL or not flags & DIRECT:
+            raise
+    fcntl.fcntl(file, fcntl.F_SETFL, flags & ~DIRECT)  # the program set it: dd oflag=direct does
+    return os.pread(file, count, start)
