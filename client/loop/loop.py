@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .. import exits
 from ..hand.children import Children
+from ..hand.held_back import LONGEST
 from ..task.attempt import Attempt, Ended, Told
 from ..wire.goodbye import give_back
 from ..wire.lease import Moment
@@ -165,15 +166,25 @@ class Loop:
     def end(self, ending: exits.Ending) -> None:
         """There is a reason to end the client; the first one counts."""
         self.tickets.over = self.tickets.over or ending
+        if self._counts_nothing():  # what has just ended may have been ended by the same, but for what is told by now
+            since = time.monotonic() - LONGEST
+            for attempt in list(self.tickets.held.values()):
+                attempt.dropped = attempt.dropped or attempt.heard_at > since
+
+    def _counts_nothing(self) -> bool:
+        """Whether what ends now was perhaps ended together with this client."""
+        return self.host_ends.is_set() or isinstance(self.tickets.over, exits.Killed)
 
     # -- said by a hand
 
     def _heard_done(self, told: List[Told]) -> None:
         """These have ended."""
         ours = [(self.tickets.working[ticket], came) for ticket, came in told if ticket in self.tickets.working]
+        now, is_void = time.monotonic(), self._counts_nothing()
         for attempt, came in ours:
             attempt.hear(came)
-            attempt.dropped = attempt.dropped or self.host_ends.is_set()
+            attempt.heard_at = now
+            attempt.dropped = attempt.dropped or is_void
         ended = [attempt for attempt, _ in ours]
         lost = self.renewal.lost_among(ended)
         if lost:

@@ -50,6 +50,7 @@ class Attempt:
         self.slot = 0
         self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
         self.tell_at = 0.0  # when the client may hear what came of it
+        self.heard_at = 0.0  # when the client heard it
         self.stopped_at = 0.0  # since when it is paused by hand
         self.timed_out = self.dropped = False
         self.sure, self.held_at = True, 0.0  # whether it may begin without a ping that names it, held since then

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -174,6 +175,70 @@ def test_a_client_that_is_killed_after_it_was_told_to_end_is_nobodys_fault(
     client.end()
     assert "killed" not in goodbye(master).query
     assert not any(map(is_alive, programs))
+
+
+# -- reports that wait, held back or for their turn
+
+
+def held_up(master: Master) -> tuple[threading.Event, list[Request]]:
+    """The master answers no more results until the event is set, and then cuts the connection."""
+    go_on = threading.Event()
+    before = len(master.of("/results"))
+    master.script["/results"].append(lambda handler: go_on.wait(60))
+    master.add(task(1, "echo", "k"))
+    master.wait_for(lambda: len(master.of("/results")) > before)
+    return go_on, master.of("/task")
+
+
+@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("who", ["the guard", "the client", "a hand"])
+def test_a_result_that_waits_for_its_turn_counts_for_nothing_once_the_host_is_told_to_end(
+    master: Master, client: Started, who: str, number: int
+) -> None:
+    """It may have been ended by the same signal, a moment earlier."""
+    master.over = False
+    master.config["Batch"] = "Yes"
+    client.start("--slots", "1")
+    go_on, asked = held_up(master)
+    master.add(task(2, "sh", "-c", "exit 3"))
+    master.wait_for(lambda: len(master.of("/task")) > len(asked))  # its slot is free
+    guard, inner, hands, _ = all_of(client)
+    send([{"the guard": guard, "the client": inner, "a hand": hands[0]}[who]], number)
+    wait_until(lambda: not any(map(is_alive, hands)))
+    go_on.set()
+    code, said = client.end()
+    assert (master.completed, master.failed) == ({}, {}), said
+    assert code == 128 + number
+
+
+def test_a_result_that_waits_for_longer_than_reports_are_held_back_is_still_brought(
+    master: Master, client: Started
+) -> None:
+    master.over = False
+    master.config["Batch"] = "Yes"
+    client.start("--slots", "1")
+    go_on, _ = held_up(master)
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > 2.5)
+    send([all_of(client)[1]], signal.SIGTERM)
+    go_on.set()
+    client.end()
+    assert set(master.completed) == {1}
+
+
+@pytest.mark.parametrize("who", ["the guard", "a hand", "guard and client"])
+def test_programs_that_are_killed_together_with_a_process_of_the_client_are_lost(
+    master: Master, client: Started, tmp_path: Path, who: str
+) -> None:
+    master.over = False
+    master.add(*(task(n, "sh", "-c", f": > {tmp_path}/ready-{n}; exec sleep 300") for n in (1, 2)))
+    client.start("--slots", "2")
+    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)))
+    guard, inner, hands, programs = all_of(client)
+    send(programs, signal.SIGKILL)
+    send({"the guard": [guard], "a hand": hands[:1], "guard and client": [guard, inner]}[who], signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, [guard, inner, *hands])))
+    assert (master.completed, master.failed) == ({}, {})
 
 
 # -- a program that kills or stops what it works for
