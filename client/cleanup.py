@@ -20,7 +20,8 @@ ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of 
 def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
     """Leave the host as it was, whatever step fails. The master hears of it last, and nothing when the home hangs.
 
-    `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
+    `killed`: we end because a process of ours was killed, or by a fault of ours; maybe by a program of a ticket that we
+    still have.
     """
     if not within(HOME_TIME, lambda: _leave_home(config, worker, base)):
         base.remove_what_is_here()

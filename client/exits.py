@@ -15,6 +15,8 @@ WORKDIR = 6
 SETUP = 8
 WORKER = 9
 OTHERS = 10
+FAULT = 11
+KILLED = 12
 
 
 class Ending(Exception):
@@ -32,7 +34,7 @@ class Killed(Ending):
     """A process of the client is no more, maybe by one of these tickets that had begun: they count as lost with it."""
 
     def __init__(self, text: str, begun: List[int]) -> None:
-        super().__init__(OTHER, text)
+        super().__init__(KILLED, text)
         self.begun = begun
 
 
@@ -49,4 +51,4 @@ def unforeseen() -> Ending:
     no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
     if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
         return Ending(OTHER, "out of memory: this host has no room for the client any more")
-    return Ending(OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+    return Ending(FAULT, "a fault of spe's own:\n" + traceback.format_exc())

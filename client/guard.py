@@ -51,7 +51,7 @@ def guarded(
     if os.WIFEXITED(status):
         code = os.WEXITSTATUS(status)
     else:
-        code, killed_by = exits.OTHER, os.WTERMSIG(status)
+        code, killed_by = exits.KILLED, os.WTERMSIG(status)
         log.say("the client was killed by signal %d%s; cleared up after it" % (killed_by, why_killed(-killed_by)))
     _inherit(base, ours)
     if base.is_of(client):  # it was killed, or had no memory left to clear up by itself
@@ -76,8 +76,9 @@ def _work(work: Callable[[], int]) -> int:
     try:
         return work()
     except BaseException:
-        log.say(exits.unforeseen().text)
-        return exits.OTHER
+        ending = exits.unforeseen()
+        log.say(ending.text)
+        return ending.code
     finally:
         log.flush()
 

@@ -108,7 +108,7 @@ class Client:
         except Exception:
             ending = exits.unforeseen()
         code = _told(ready, ending)
-        clean_up(self.master, self.base, self.config, self.worker, isinstance(ending, exits.Killed))
+        clean_up(self.master, self.base, self.config, self.worker, ending.code in (exits.KILLED, exits.FAULT))
         return code
 
     def _session(self, ready: Ready) -> exits.Ending:

@@ -292,6 +292,6 @@ def work(slots: List[int], post: Post, settings: Settings, trust: Trust) -> None
     try:
         hand.run()
     except BaseException:
-        post.send("fault", exits.unforeseen().text)
+        post.send("fault", exits.unforeseen().args)
         post.flush_all()
         hand.end()

@@ -41,7 +41,7 @@ class Loop:
         self._parent = os.getppid()
         self._news: Dict[str, Callable[[Any], None]] = {
             "done": self._heard_done, "back": self._heard_back, "unbegun": self._heard_unbegun,
-            "unsure": self._heard_unsure, "fault": lambda text: self.end(exits.Ending(exits.OTHER, text)),
+            "unsure": self._heard_unsure, "fault": lambda why: self.end(exits.Ending(*why)),
             "killed": lambda why: self.end(exits.Killed(*why)), "watched": self._heard_watched,
             "ended": self._heard_ended, "changed": lambda original: self.renewal.begin(original),
             "told to end": self._told_to_end, "here": lambda _: None,

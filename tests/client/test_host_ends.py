@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from spe.client.exits import FAULT, KILLED
+
 from .kit import Started, is_alive, wait_until
 from .pretended_master import Master, Request, task
 
@@ -253,7 +255,7 @@ def test_of_a_program_that_kills_its_hand_the_ticket_is_blamed_and_no_other(
         task(2, *catching(tmp_path / "ready", 0)),
     )
     code, said = client.start("--slots", "2").end()
-    assert code == 1 and "a process of the client was killed by signal 9" in said
+    assert code == KILLED and "a process of the client was killed by signal 9" in said
     assert [one.query["ticket"] for one in master.of("/back")] == [["2"]]
     assert goodbye(master).query["killed"] == ["1"]
     assert (master.completed, master.failed) == ({}, {})
@@ -265,7 +267,7 @@ def test_a_hand_that_is_stopped_counts_as_killed(master: Master, client: Started
     pid = tmp_path / "pid"
     master.add(task(1, "sh", "-c", f"echo $$ > {pid}; kill -STOP $PPID; exec sleep 600", timeout=3600))
     code, said = client.start("--slots", "1").end(60)
-    assert code == 1 and "killed by signal 9" in said
+    assert code == KILLED and "killed by signal 9" in said
     assert goodbye(master).query["killed"] == ["1"]
     assert not is_alive(int(pid.read_text()))
 
@@ -278,3 +280,19 @@ def test_of_a_program_that_kills_the_guard_the_ticket_is_blamed(master: Master, 
     assert goodbye(master).query["killed"] == ["1"]
     assert client.process
     client.process.communicate(timeout=20)
+
+
+def test_of_a_client_that_ends_by_a_fault_of_its_own_the_tickets_that_had_begun_are_blamed(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    """A program may be why, and it would end one client after the other."""
+    master.over = False
+    master.add(task(1, "sh", "-c", f": > {tmp_path}/ready; exec sleep 60"))
+    client.start("--slots", "2")
+    wait_until((tmp_path / "ready").exists)
+    master.script["/orders"].append((200, {}, b"{"))
+    master.order("processes")
+    code, said = client.end()
+    assert code == FAULT and "a fault of spe's own" in said
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not master.of("/back")
