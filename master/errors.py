@@ -91,6 +91,8 @@ class Fault(StrEnum):
     START = "start failed"
     NO_COMMANDS = "login runs nothing"
     NO_STAY = "client does not stay"
+    ENDED = "client ended"  # one that had worked, also by a fault of its own
+    KILLED = "client killed"
     LOST = "connection lost"
     # with these a host works all the same: only `spe doctor` names them
     CLOCK = "clock off"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import signal
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
@@ -25,6 +27,31 @@ def of(said: Outcome, host: Host) -> LaunchError:
         return SilentStart(Fault.NO_STAY, what, where=host.name, todo=todo_)
     fault, what, todo_ = _meaning(said, host)
     return LaunchError(fault, what, where=host.name, todo=todo_ or todo(fault, host.name))
+
+
+def at_work(said: Outcome, host: Host, seconds: float) -> LaunchError:
+    """Return what is known of a client that had worked, and has ended so many seconds after it had registered."""
+    words, todo_ = f"after {seconds:.0f} s: {said.last.removeprefix('spe-client: ')}", ""
+    match said.code:
+        case code if code < 0 or code > SIGNALLED:
+            number = -code if code < 0 else code - SIGNALLED
+            fault, verb = (Fault.KILLED, "killed") if code < 0 else (Fault.ENDED, "ended")
+            words = f"its client was {verb} by signal {number} ({_signal_name(number)}) after {seconds:.0f} s"
+        case Code.KILLED:
+            fault = Fault.KILLED
+        case Code.FAULT:
+            fault, todo_ = Fault.ENDED, "That is a fault of spe's own: please report it, with what master.log says."
+        case Code.OTHER:
+            fault = Fault.ENDED
+        case _:
+            return of(said, host)
+    return LaunchError(fault, words, where=host.name, todo=todo_)
+
+
+def _signal_name(number: int) -> str:
+    with contextlib.suppress(ValueError):
+        return signal.Signals(number).name
+    return f"SIG{number}"
 
 
 def of_words(words: str) -> Fault | None:
@@ -129,6 +156,8 @@ def _start(said: Outcome, host: Host) -> tuple[Fault, str, str]:
         case Code.CERTIFICATE:
             what = f"somebody else answers in the master's place: {said.last}"
             return Fault.START, what, "Do not go on before you know who."
+        case Code.FAULT:
+            return Fault.START, f"a fault of spe's own: {said.last}", "Please report it."
         case Code.SETUP:
             return Fault.START, said.last, f"Try it there: {on(name, '$SHELL -l -c SETUP')}"
         case _:

@@ -30,6 +30,7 @@ class LocalLauncher:
 
     def __init__(self, host: Host, offer: Offer, options: Options) -> None:
         self.host, self.note, self.handed_over, self.ended = host, "", False, False
+        self.outcome: Outcome | None = None
         self._offer, self._options = offer, options
         self._process: Child | None = None
         self._file: Path | None = None
@@ -77,8 +78,9 @@ class LocalLauncher:
         code = await asyncio.to_thread(self._process.wait)
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         self.ended = not self.handed_over
+        self.outcome = Outcome(code, (self._words,) if self._words else ())
         if code > 0:
-            raise faults.of(Outcome(code, (self._words,) if self._words else ()), self.host)
+            raise faults.of(self.outcome, self.host)
         if code < 0 and not self._closing:
             raise LaunchError(Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name)
 

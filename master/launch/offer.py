@@ -13,6 +13,7 @@ from ..model import Host
 from ..record import record
 from .child import Early, host_arguments
 from .homes import Homes
+from .outcome import Outcome
 
 STAYS = "this process stays until it has ended"  # what a client says that holds its session (client/detach.py)
 ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
@@ -80,6 +81,7 @@ class Launcher(Protocol):
     handed_over: bool  # a client of this session was running there already and was told our address
     note: str  # what the user should know about this host's way, "" if it is the plain one
     ended: bool  # the client is known to have ended; only one that is watched over tells
+    outcome: Outcome | None  # how it ended, where it was a child of ours
 
     async def start(self) -> None:
         """Returns when the client was started. Whether it has registered the master itself knows best."""

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-
 from spe.client.exits import FAULT, KILLED
 
 from .kit import Started, is_alive, wait_until

@@ -34,6 +34,7 @@ class SshLauncher:
     def __init__(self, host: Host, offer: Offer, options: Options, holds: bool = False) -> None:
         """`holds`: the SSH session that starts the client stays open as long as it works."""
         self.host, self.note, self.handed_over, self.ended = host, "", False, False
+        self.outcome: Outcome | None = None
         self._offer, self._options, self._holds = offer, options, holds
         self._connection: Connection | None = None
         self._session: HeldSession | None = None
