@@ -20,6 +20,8 @@ from .wire.lease import Moment
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0
+LOOK = 0.2  # seconds between looks at a client that is stopped
+STOPPED, STOPPED_AT_END = 5.0, 2.0  # seconds after which a client that is stopped counts as killed; once told to end
 
 
 def guarded(
@@ -33,6 +35,7 @@ def guarded(
     def pass_on(number: int, _: Any) -> None:
         host_ends.set(1.0)
         process_tree.send(client, number)
+        process_tree.send(client, signal.SIGCONT)  # one that is stopped could not even hear it
 
     process_tree.adopt_orphans()
     ours, theirs = socket.socketpair()
@@ -46,7 +49,7 @@ def guarded(
     for number in SIGNALS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    status = _wait_for(client)
+    status = _wait_for(client, host_ends)
     _end_all()
     if os.WIFEXITED(status):
         code = os.WEXITSTATUS(status)
@@ -83,11 +86,24 @@ def _work(work: Callable[[], int]) -> int:
         log.flush()
 
 
-def _wait_for(client: int) -> int:
+def _wait_for(client: int, host_ends: Moment) -> int:
+    """Return how it ended. Kill it when it is stopped for long, unless we are, too: then the whole group is suspended."""
+    is_stopped, silent, looked = False, 0.0, 0.0
     while True:
-        pid, status = os.wait()
-        if pid == client:
+        pid, status = os.waitpid(-1, os.WUNTRACED | os.WCONTINUED | (os.WNOHANG if is_stopped else 0))
+        now = time.monotonic()
+        if pid == client and (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
+            is_stopped, silent, looked = os.WIFSTOPPED(status), 0.0, now
+        elif pid == client:
             return status
+        elif not pid:
+            silent, looked = silent + min(now - looked, 2 * LOOK), now
+            if silent >= (STOPPED_AT_END if host_ends.is_set() else STOPPED):
+                log.say("the client was stopped for %.0f s, and is killed" % silent)
+                process_tree.send(client, signal.SIGKILL)
+                is_stopped = False
+            else:
+                time.sleep(LOOK)
 
 
 def _end_all() -> None:

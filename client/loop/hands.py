@@ -19,7 +19,7 @@ END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
 LEFT = ("done", "ended", "back", "unbegun")  # tickets named in these have no slot any more, or never had
 LOOK_EVERY, ASK_EVERY = 1.0, 5.0  # seconds between looks, and between questions whether hands are there
 LONGEST_LOOK = 2.5  # seconds between two looks that may count as silence
-STOPPED_SILENCE, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
+STOPPED, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
 
 
 class _One:
@@ -30,6 +30,7 @@ class _One:
         self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
         self.given = 0  # how many these are
         self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
+        self.state, self.stopped = "", 0.0  # of the process, as /proc tells it; for how long somebody has stopped it
 
     def leave(self, told: List[Any]) -> None:
         """These have ended, or are given back; that of some which had ended the rest is told now changes nothing."""
@@ -37,12 +38,15 @@ class _One:
             self.tickets.pop(one[0], None)
         self.given = len(self.tickets)
 
+    def look(self, awake: float) -> None:
+        """Note how it is after so many seconds in which the client was awake."""
+        self.state = (facts.stat_of(self.pid) or [""])[0]
+        self.stopped = self.stopped + awake if self.state == "T" else 0.0
+        self.silent += awake if self.asked else 0.0
+
     def is_dead(self) -> bool:
-        """Whether it has been silent for so long that it must be: stopped, or stuck, but not by a slow disk."""
-        if self.silent < STOPPED_SILENCE:
-            return False
-        state = (facts.stat_of(self.pid) or [""])[0]
-        return state == "T" or (self.silent >= LONGEST_SILENCE and state != "D")
+        """Whether it must be, as it was stopped or silent for so long; but not silent by a slow disk."""
+        return self.stopped >= STOPPED or (self.silent >= LONGEST_SILENCE and self.state != "D")
 
 
 class Hands:
@@ -128,11 +132,10 @@ class Hands:
             return
         awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
         for one in self._all:
-            if one.asked:
-                one.silent += awake
-                if one.is_dead():
-                    process_tree.send(one.pid, signal.SIGKILL)
-            elif one.tickets and now - self._asked >= ASK_EVERY:
+            one.look(awake)
+            if one.is_dead():
+                process_tree.send(one.pid, signal.SIGKILL)
+            elif not one.asked and one.tickets and now - self._asked >= ASK_EVERY:
                 one.asked = now
                 one.post.send("here")
         if now - self._asked >= ASK_EVERY:
@@ -148,6 +151,12 @@ class Hands:
             return "a process of the client has ended", begun
         number = os.WTERMSIG(status)
         return "a process of the client was killed by signal %d%s" % (number, why_killed(-number)), begun
+
+    def stop(self, is_hasty: bool) -> None:
+        """Tell all of them to end. One that somebody has stopped goes on, as it could not hear it."""
+        self.tell("stop", is_hasty)
+        for one in self._all:
+            process_tree.send(one.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Those that have not ended."""

@@ -95,7 +95,7 @@ class Loop:
         """End all programs; give results that are ready a moment to reach the master."""
         held = dict(self.tickets.held)
         self._drop_ready()
-        self.hands.tell("stop", self.host_ends.is_set())
+        self.hands.stop(self.host_ends.is_set())
         self._until(lambda: not self.hands.posts, END_TIME)
         self.hands.kill()
         Children(self.tickets.base).kill_all({})
