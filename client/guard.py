@@ -87,7 +87,7 @@ def _work(work: Callable[[], int]) -> int:
 
 
 def _wait_for(client: int, host_ends: Moment) -> int:
-    """Return how it ended. Kill it when it is stopped for long, unless we are, too: then the whole group is suspended."""
+    """Return how it ended. Kill it when it is stopped for long and we are not: then its group is not just suspended."""
     is_stopped, silent, looked = False, 0.0, 0.0
     while True:
         pid, status = os.waitpid(-1, os.WUNTRACED | os.WCONTINUED | (os.WNOHANG if is_stopped else 0))
