@@ -30,7 +30,7 @@ class _One:
         self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
         self.given = 0  # how many these are
         self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
-        self.state, self.stopped = "", 0.0  # of the process, as /proc tells it; for how long somebody has stopped it
+        self.stopped = 0.0  # for how long somebody has stopped it
 
     def leave(self, told: List[Any]) -> None:
         """These have ended, or are given back; that of some which had ended the rest is told now changes nothing."""
@@ -39,14 +39,14 @@ class _One:
         self.given = len(self.tickets)
 
     def look(self, awake: float) -> None:
-        """Note how it is after so many seconds in which the client was awake."""
-        self.state = (facts.stat_of(self.pid) or [""])[0]
-        self.stopped = self.stopped + awake if self.state == "T" else 0.0
-        self.silent += awake if self.asked else 0.0
+        """Note how it is after so many seconds in which the client was awake. A slow disk makes nobody silent."""
+        state = (facts.stat_of(self.pid) or [""])[0]
+        self.stopped = self.stopped + awake if state == "T" else 0.0
+        self.silent += awake if self.asked and state != "D" else 0.0
 
     def is_dead(self) -> bool:
-        """Whether it must be, as it was stopped or silent for so long; but not silent by a slow disk."""
-        return self.stopped >= STOPPED or (self.silent >= LONGEST_SILENCE and self.state != "D")
+        """Whether it must be, as it was stopped or silent for so long."""
+        return self.stopped >= STOPPED or self.silent >= LONGEST_SILENCE
 
 
 class Hands:
