@@ -47,13 +47,15 @@ def test_a_group_that_is_suspended_as_a_whole_goes_on_when_it_is_continued(
     master: Master, client: Started, tmp_path: Path, first: str
 ) -> None:
     guard, inner, hands, programs = begun(master, client, tmp_path)
-    ours = [guard, inner, *hands, *programs] if first == "the guard" else [*programs, *hands, inner, guard]
+    others = [inner, *hands, *programs]
     for _ in range(2):
-        send(ours, signal.SIGSTOP)
-        waits(7)
-        send(ours[:1], signal.SIGCONT)
-        waits(0.5)
-        send(ours, signal.SIGCONT)
+        for pids in ([guard], others) if first == "the guard" else (others, [guard]):
+            send(pids, signal.SIGSTOP)
+            waits(1)
+        waits(6)
+        for pids in ([guard], others):
+            send(pids, signal.SIGCONT)
+            waits(1)
     (tmp_path / "gate").touch()
     master.wait_for(lambda: 1 in master.completed)
     master.finish()
