@@ -16,6 +16,8 @@ WORKDIR = 6
 SETUP = 8
 WORKER = 9
 OTHERS = 10
+FAULT = 11
+KILLED = 12
 
 
 class Ending(Exception):
@@ -39,7 +41,7 @@ class Killed(Ending):
     """
 
     def __init__(self, text: str, begun: List[int]) -> None:
-        super().__init__(OTHER, text)
+        super().__init__(KILLED, text)
         self.begun = begun
 
 
@@ -56,4 +58,4 @@ def unforeseen() -> Ending:
     no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
     if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
         return Ending(OTHER, "out of memory: this host has no room for the client any more")
-    return Ending(OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+    return Ending(FAULT, "a fault of spe's own:\n" + traceback.format_exc())

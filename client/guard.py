@@ -20,6 +20,9 @@ from .wire.lease import SharedTime
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 KILL_TIME = 5.0  # seconds for programs to go after a KILL
+LOOK = 0.2  # seconds between looks at a client that is stopped
+STOPPED = 5.0  # seconds after which a client that is stopped counts as killed
+STOPPED_AT_END = 2.0  # the same once it was told to end: the master waits 10 s
 
 
 def guarded(
@@ -37,6 +40,7 @@ def guarded(
     def pass_on(number: int, _: Any) -> None:
         host_ends.set(1.0)
         process_tree.send(client, number)
+        process_tree.send(client, signal.SIGCONT)  # a stopped client could not hear the signal
 
     process_tree.adopt_orphans()
     ours, theirs = socket.socketpair()
@@ -52,7 +56,7 @@ def guarded(
     for number in SIGNALS:
         signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    status = _wait_for(client)
+    status = _wait_for(client, host_ends)
     _end_all()
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else _killed(os.WTERMSIG(status))
     made = passed_folders.received(ours)
@@ -66,7 +70,7 @@ def guarded(
 def _killed(number: int) -> int:
     text = "the client was killed by signal %d%s; cleared up after it"
     log.say(text % (number, why_killed(-number)))
-    return exits.OTHER
+    return exits.KILLED
 
 
 def _clear_up(own_folder: OwnFolder, say: Callable[[], None]) -> None:
@@ -83,17 +87,35 @@ def _work(work: Callable[[], int]) -> int:
     try:
         return work()
     except BaseException:
-        log.say(exits.unforeseen().text)
-        return exits.OTHER
+        ending = exits.unforeseen()
+        log.say(ending.text)
+        return ending.code
     finally:
         log.flush()
 
 
-def _wait_for(client: int) -> int:
+def _wait_for(client: int, host_ends: SharedTime) -> int:
+    """Return the wait status of the client once it has ended.
+
+    A client that is stopped for long is killed. Time counts only while the guard is awake: a batch
+    engine suspends the whole group, and wakes all of it again.
+    """
+    is_stopped, silent, looked = False, 0.0, 0.0
     while True:
-        pid, status = os.wait()
-        if pid == client:
+        pid, status = os.waitpid(-1, os.WUNTRACED | os.WCONTINUED | (os.WNOHANG if is_stopped else 0))
+        now = time.monotonic()
+        if pid == client and (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
+            is_stopped, silent, looked = os.WIFSTOPPED(status), 0.0, now
+        elif pid == client:
             return status
+        elif not pid:
+            silent, looked = silent + min(now - looked, 2 * LOOK), now
+            if silent >= (STOPPED_AT_END if host_ends.is_set() else STOPPED):
+                log.say("the client was stopped for %.0f s, and is killed" % silent)
+                process_tree.send(client, signal.SIGKILL)
+                is_stopped = False
+            else:
+                time.sleep(LOOK)
 
 
 def _end_all() -> None:

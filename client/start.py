@@ -131,7 +131,7 @@ class Client:
         except Exception:
             ending = exits.unforeseen()
         code = _told(ready, ending)
-        is_killed = isinstance(ending, exits.Killed)
+        is_killed = ending.code in (exits.KILLED, exits.FAULT)  # a program may be why
         clean_up(self.master, self.own_folder, self.config, self.worker, is_killed)
         return code
 

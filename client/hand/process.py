@@ -30,7 +30,7 @@ def work(slots: List[int], channel: Channel, settings: Settings, lease: Lease) -
     try:
         run(hand)
     except BaseException:  # whatever it is: programs must not run on without anybody to watch them
-        channel.send("fault", exits.unforeseen().text)
+        channel.send("fault", exits.unforeseen().args)
         channel.flush_all()
         end(hand)
 

@@ -5,8 +5,11 @@ shutdowns meet here.
 """
 
 import threading
+import time
 from typing import Dict, List, Optional, Tuple
 
+from .. import exits
+from ..hand.held_back import LONGEST
 from ..task.attempt import Attempt, Ended, Told
 from ..wire.lease import SharedTime
 from .hands import Hands
@@ -109,10 +112,11 @@ class AttemptPipeline:
         """Take over attempts that have ended, with all that the hand says of them."""
         working = self._tickets.working
         ours = [(working[ticket], came) for ticket, came in told if ticket in working]
+        now, is_void = time.monotonic(), self._counts_nothing()
         for attempt, came in ours:
             attempt.hear(came)
-            # The shutdown may have killed the program: what came of it proves nothing.
-            attempt.dropped = attempt.dropped or self._host_ends.is_set()
+            attempt.heard_at = now
+            attempt.dropped = attempt.dropped or is_void
         ended = [attempt for attempt, _ in ours]
         lost = self._renewal.lost_among(ended)
         if lost:
@@ -148,6 +152,21 @@ class AttemptPipeline:
             self._give_up([self._tickets.ready.pop() for _ in range(count)])
 
     # -- at the end of the client
+
+    def _counts_nothing(self) -> bool:
+        """Tell whether what ends now was perhaps ended together with this client."""
+        return self._host_ends.is_set() or isinstance(self._tickets.ending, exits.Killed)
+
+    def void_latest(self) -> None:
+        """Drop what has just ended, when the same may have ended this client and its program.
+
+        What the master has been told by now stays.
+        """
+        if not self._counts_nothing():
+            return
+        since = time.monotonic() - LONGEST
+        for attempt in list(self._tickets.held.values()):
+            attempt.dropped = attempt.dropped or attempt.heard_at > since
 
     def drop_ready(self) -> None:
         """Drop all attempts that no hand has."""

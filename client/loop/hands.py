@@ -22,7 +22,7 @@ LOOK_EVERY = 1.0  # seconds between looks at silent hands
 ASK_EVERY = 5.0  # seconds between questions whether hands are there
 # Seconds between two looks that may count as silence: the rest this process slept, like the hands.
 LONGEST_LOOK = 2.5
-STOPPED_SILENCE = 5.0  # seconds after which a hand that is stopped counts as dead
+STOPPED = 5.0  # seconds after which a hand that is stopped counts as dead
 LONGEST_SILENCE = 30.0  # seconds after which any hand counts as dead
 
 
@@ -36,6 +36,7 @@ class HandProcess:
         self.given = 0  # how many these are
         self.asked = 0.0  # when it was asked whether it is there; 0: it has answered
         self.silent = 0.0  # seconds for which it has not answered
+        self.stopped = 0.0  # seconds for which somebody has stopped it
 
     def leave_slots(self, told: List[Any]) -> None:
         """Forget tickets that have ended or are given back. Each entry begins with its ticket.
@@ -46,15 +47,19 @@ class HandProcess:
             self.tickets.pop(one[0], None)
         self.given = len(self.tickets)
 
-    def is_dead(self) -> bool:
-        """Tell whether it has been silent for so long that it must be stopped or stuck.
+    def look(self, awake: float) -> None:
+        """Note how it is, after `awake` seconds in which this process ran.
 
-        One that waits for a disk (state D) is alive: a slow NFS server must not cost its tasks.
+        Waits for a disk (state D) are no silence: a slow NFS server must not cost its tasks.
         """
-        if self.silent < STOPPED_SILENCE:
-            return False
         state = (facts.stat_of(self.pid) or [""])[0]
-        return state == "T" or (self.silent >= LONGEST_SILENCE and state != "D")
+        self.stopped = self.stopped + awake if state == "T" else 0.0
+        if self.asked and state != "D":
+            self.silent += awake
+
+    def is_dead(self) -> bool:
+        """Tell whether it has been stopped or silent for so long that it counts as dead."""
+        return self.stopped >= STOPPED or self.silent >= LONGEST_SILENCE
 
 
 class Hands:
@@ -151,11 +156,10 @@ class Hands:
         awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
         may_ask = now - self._asked >= ASK_EVERY
         for hand in self.processes:
-            if hand.asked:
-                hand.silent += awake
-                if hand.is_dead():
-                    process_tree.send(hand.pid, signal.SIGKILL)
-            elif hand.tickets and may_ask:
+            hand.look(awake)
+            if hand.is_dead():
+                process_tree.send(hand.pid, signal.SIGKILL)
+            elif not hand.asked and hand.tickets and may_ask:
                 hand.asked = now
                 hand.channel.send("here")
         if may_ask:
@@ -172,6 +176,12 @@ class Hands:
         number = os.WTERMSIG(status)
         text = "a process of the client was killed by signal %d%s"
         return text % (number, why_killed(-number)), begun
+
+    def stop(self, is_hasty: bool) -> None:
+        """Tell all hands to end. A hand that is stopped is continued, or it could not hear that."""
+        self.tell("stop", is_hasty)
+        for one in self.processes:
+            process_tree.send(one.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill hands that have not ended."""

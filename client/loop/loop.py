@@ -64,7 +64,7 @@ class Loop:
             "renewed": renewal.end,
             "watch": attempts.watch,
             "signal": lambda which: self.hands.tell("signal", which),
-            "end": self.tickets.end,
+            "end": self.end,
             "got signal": self.hear_signal,
             # from hands
             "done": attempts.hear_done,
@@ -76,8 +76,8 @@ class Loop:
             "changed": renewal.begin,
             "here": lambda _: None,
             "told to end": self.end_with_host,
-            "fault": lambda text: self.tickets.end(exits.Ending(exits.OTHER, text)),
-            "killed": lambda why: self.tickets.end(exits.Killed(*why)),
+            "fault": lambda why: self.end(exits.Ending(*why)),
+            "killed": lambda why: self.end(exits.Killed(*why)),
         }
 
     def run(self, asker: Talker, others: Sequence[Talker]) -> exits.Ending:
@@ -114,7 +114,7 @@ class Loop:
         """End all programs; give results that are ready a moment to reach the master."""
         held = dict(self.tickets.held)  # as it is now: what is dropped below is cleared away
         self.attempts.drop_ready()
-        self.hands.tell("stop", self.host_ends.is_set())
+        self.hands.stop(self.host_ends.is_set())
         self._wait_until(lambda: not self.hands.channels, END_TIME)
         self.hands.kill()
         Children(self.shared.base).kill_all({})
@@ -169,7 +169,12 @@ class Loop:
         What programs say from now on counts for nothing: they may have been ended, too.
         """
         self.host_ends.set(1.0)
-        self.tickets.end(exits.Ending(128 + number, "ended by signal %d" % number))
+        self.end(exits.Ending(128 + number, "ended by signal %d" % number))
+
+    def end(self, ending: exits.Ending) -> None:
+        """End the client; the first reason counts."""
+        self.tickets.end(ending)
+        self.attempts.void_latest()
 
     def _is_unguarded(self) -> bool:
         if os.getppid() == self._parent:

@@ -61,6 +61,7 @@ class Attempt:
         # Monotonic seconds, 0: none.
         self.began = self.deadline = self.kill_at = self.give_up = 0.0
         self.tell_at = 0.0  # when the client may hear what came of it
+        self.heard_at = 0.0  # when the client heard that
         self.stopped_at = 0.0  # since when it is paused by a person
         self.timed_out = self.dropped = False
         self.sure = True  # whether it may begin without a ping that names it

@@ -3,6 +3,8 @@
 Nothing is sent here: delivery.py does that.
 """
 
+import errno
+import fcntl
 import os
 import stat
 from typing import Any, Dict, List, Tuple
@@ -15,6 +17,7 @@ from .settings import Settings
 TAIL = 64 * 1024  # bytes of what a program printed that go with a report
 MOST_REASON = 1000  # characters
 SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
+DIRECT = getattr(os, "O_DIRECT", 0)  # only whole blocks are read and written
 _USED = b'{"wall": %d.%06d, "user": %d.%06d, "system": %d.%06d, "memory": %d'
 _MOVED = b', "read": %d, "written": %d}'
 
@@ -110,12 +113,17 @@ def _content(attempt: Attempt, part: FilePart) -> bytes:
 
 
 def tail(attempt: Attempt, path: str) -> bytes:
-    """Return the end of what a program wrote into an output; b"" when it was never started."""
+    """Return the end of what a program wrote into an output, or why it cannot be read.
+
+    The result is b"" for a program that was never started.
+    """
     try:
         size = attempt.place.stat(path).st_size
         return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
     except FileNotFoundError:
         return b""
+    except OSError as fault:
+        return b"(cannot be read: %s)\n" % (fault.strerror or "").encode()
 
 
 def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
@@ -135,10 +143,21 @@ def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
 
 def _pread(file: int, start: int, count: int) -> bytes:
     # pread, as a place keeps its outputs open for writing at their end.
-    content = os.pread(file, count, start)
+    content = _part(file, start, count)
     while 0 < len(content) < count:  # a signal may cut a read short
-        more = os.pread(file, count - len(content), start + len(content))
+        more = _part(file, start + len(content), count - len(content))
         if not more:
             break
         content += more
     return content
+
+
+def _part(file: int, start: int, count: int) -> bytes:
+    try:
+        return os.pread(file, count, start)
+    except OSError as fault:
+        flags = fcntl.fcntl(file, fcntl.F_GETFL)
+        if fault.errno != errno.EINVAL or not flags & DIRECT:
+            raise
+    fcntl.fcntl(file, fcntl.F_SETFL, flags & ~DIRECT)  # the program set it: dd oflag=direct does
+    return os.pread(file, count, start)

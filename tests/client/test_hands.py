@@ -22,6 +22,26 @@ def one(pid: int) -> tuple[HandProcess, Channel]:
     return HandProcess(pid, Channel(ours), 1), Channel(theirs)
 
 
+def test_a_hand_is_dead_once_it_was_stopped_for_five_seconds_though_nobody_has_asked_it() -> None:
+    stopped = subprocess.Popen(["sleep", "60"])
+    hand, its_end = one(stopped.pid)
+    stopped.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WNOWAIT)
+    seen = []
+    for _ in range(5):
+        hand.look(1.0)
+        seen.append(hand.is_dead())
+    assert seen == [False, False, False, False, True]
+    stopped.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, stopped.pid, os.WCONTINUED)
+    hand.look(1.0)
+    assert not hand.is_dead()
+    stopped.kill()
+    stopped.wait()
+    hand.post.close()
+    its_end.close()
+
+
 @pytest.mark.parametrize("dead_first", [True, False])
 def test_what_a_hand_has_said_is_not_lost_when_another_dies_in_the_same_moment(dead_first: bool) -> None:
     killed = subprocess.Popen(["sleep", "60"])
