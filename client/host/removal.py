@@ -13,6 +13,8 @@ from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
 MOST_TIMES = 1000  # beginnings anew beside somebody else who removes the same
+MOUNT_IDS, MOUNTED = "/proc/self/fdinfo/%d", "something is mounted there"
+_BARE = getattr(os, "O_PATH", 0)
 # The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
 Level = Tuple[os.stat_result, str, List[str], int]
 
@@ -22,6 +24,7 @@ class Left:
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
+        self.mount = ""  # the one that the tree lies in: what lies in another is not ours
 
     def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
         """Count one thing that stays; the first is kept in words."""
@@ -44,6 +47,7 @@ def remove_tree(path: str) -> str:
     try:
         above = os.open(head or ".", os.O_RDONLY)
         try:
+            left.mount = mount_of(above)
             _remove(above, name, left)
         finally:
             os.close(above)
@@ -57,7 +61,7 @@ def remove_tree(path: str) -> str:
 def _remove(above: int, name: str, left: Left) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
         return os.unlink(name, dir_fd=above)
-    folder = _entered(above, name)
+    folder = _entered(above, name, left.mount)
     try:
         empty(folder, left)
     finally:
@@ -65,11 +69,29 @@ def _remove(above: int, name: str, left: Left) -> None:
     return None if left.count else os.rmdir(name, dir_fd=above)
 
 
+def mount_of(folder: int) -> str:
+    """Return what tells the mount of an open folder from others: its number, or the device where none is told.
+
+    A folder of the same file system that is mounted (`mount --bind`) has the device number of what is around it.
+    """
+    try:
+        file = os.open(MOUNT_IDS % folder, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):  # a system without /proc
+        return str(os.fstat(folder).st_dev)
+    try:
+        text = os.read(file, 4096)
+    finally:
+        os.close(file)
+    number = text.partition(b"mnt_id:")[2].split()[:1]  # since Linux 3.15
+    return number[0].decode() if number else str(os.fstat(folder).st_dev)
+
+
 def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
     """Remove all that is in an open folder, but what is `kept` at its top. `left` is told what stays.
 
     Raises OSError when there is no way back up from a folder.
     """
+    left.mount = left.mount or mount_of(folder)
     for _ in range(MOST_TIMES):
         try:
             return _empty(folder, left, kept)
@@ -88,7 +110,7 @@ def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
                 continue
             name = below.pop()
             try:
-                inner = _entered(at, name)
+                inner = _entered(at, name, left.mount)
             except FileNotFoundError:
                 continue
             except OSError as fault:
@@ -122,13 +144,15 @@ def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
     return above, below
 
 
-def _entered(above: int, name: str) -> int:
-    """Open a folder, and make it one that we may change."""
+def _entered(above: int, name: str, mount: str) -> int:
+    """Open a folder, and make it one that we may change. Raises OSError where something is mounted."""
     try:
-        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+        folder = _opened(above, name, mount)
     except PermissionError:
+        if _BARE:
+            os.close(_opened(above, name, mount, _BARE))  # else we would change what is mounted there
         os.chmod(name, stat.S_IRWXU, dir_fd=above)
-        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+        folder = _opened(above, name, mount)
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
@@ -137,10 +161,17 @@ def _entered(above: int, name: str) -> int:
     return folder
 
 
+def _opened(above: int, name: str, mount: str, flags: int = 0) -> int:
+    folder = os.open(name, SAME_FOLDER | flags, dir_fd=above)
+    if mount_of(folder) == mount:
+        return folder
+    os.close(folder)
+    raise OSError(errno.EBUSY, MOUNTED)
+
+
 def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str] = ()) -> List[str]:
     """Remove the files of one folder. Return the names of the folders in it."""
     found: List[str] = []
-    device = os.fstat(folder).st_dev
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:  # the folder itself is removed
@@ -155,10 +186,8 @@ def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str
             info = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if not stat.S_ISDIR(info.st_mode):
                 os.unlink(name, dir_fd=folder)
-            elif info.st_dev == device:
+            else:
                 found.append(name)
-            else:  # what is mounted here is not ours to empty
-                raise OSError(errno.EBUSY, "another file system is mounted there")
         except FileNotFoundError:
             continue
         except OSError as fault:
