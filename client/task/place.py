@@ -7,12 +7,15 @@ two directories and two files costs more than all else that is done for a short 
 import fcntl
 import os
 import time
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
+from ..host.anchor import SAME_FOLDER
 from ..host.removal import remove_tree
+from ..machine.attributes import marks
 
 OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
-OURS, FILE = 0o40700, 0o100600  # the modes of a directory and of an output that nobody has changed
+Marks = Tuple[Any, ...]
+OLD = 1000000000  # a time of last change that no file gets by a change: seconds since 1970
 FEW = 16  # files that are removed one by one
 LONG = 60.0  # seconds after which somebody may have cleaned up
 MOST_KEPT = 64  # slots of a hand beyond which it keeps no files open for later
@@ -26,6 +29,9 @@ class Place:
         self.work, self.stdin = path + "/work", path + "/stdin"
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
+        self.is_kept = False  # it may go to another ticket
+        self._top = -1  # `path`, open
+        self._made: Marks = ()  # as it was when its program started
         self._outputs: Dict[int, int] = {}  # open files by their numbers in the program
         self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
@@ -39,6 +45,8 @@ class Place:
         if not self._outputs:
             self._outputs[1] = os.open(self.stdout, OUTPUT, 0o600)
             self._outputs[2] = os.open(self.stderr, OUTPUT, 0o600)
+            if self.is_kept:
+                self._remember()
         return self._outputs.copy()
 
     def opened(self, path: str) -> Optional[int]:
@@ -55,9 +63,10 @@ class Place:
 
     def close(self) -> None:
         """Nothing of it is held open here."""
-        for file in self._outputs.values():
-            os.close(file)
-        self._outputs = {}
+        for file in [*self._outputs.values(), self._top]:
+            if file >= 0:
+                os.close(file)
+        self._outputs, self._top, self._made = {}, -1, ()
 
     def remove(self) -> None:
         """Nothing of it stays on the host. What can't be removed is told at the end of the client."""
@@ -67,7 +76,8 @@ class Place:
     def take_over(self, other: "Place") -> None:
         """What was another one's, with its open files, is this one from now on; raises OSError when it is gone."""
         os.rename(other.path, self.path)
-        self._outputs, other._outputs = other._outputs, {}
+        self._outputs, self._top, self._made = other._outputs, other._top, other._made
+        other._outputs, other._top = {}, -1
 
     def is_whole(self) -> bool:
         """Whether the open files still have their names: someone may clean up old files."""
@@ -76,33 +86,50 @@ class Place:
     def wipe(self) -> bool:
         """Remove the few files in it; whether it is then as if it had just been made."""
         try:
-            return self._wipe_work() and self._are_ours()
-        except OSError:  # directories, what the program made unreadable, or it was never made
+            return bool(self._made) and self._is_wiped()
+        except OSError:  # directories, or what the program made unreadable
             return False
 
-    def _wipe_work(self) -> bool:
-        names = os.listdir(self.work)
-        if len(names) > FEW or os.lstat(self.work).st_mode != OURS:
-            return False
-        for name in names:
-            os.unlink(os.path.join(self.work, name))
+    def _remember(self) -> None:
+        """Note how it is. What a program puts beside `work` is seen by the time, which gets new by that."""
+        try:
+            self._top = os.open(self.path, SAME_FOLDER)
+            os.utime(self._top, (OLD, OLD))
+            work = os.open(self.work, SAME_FOLDER)
+            try:
+                self._made = self._marks(work)
+            finally:
+                os.close(work)
+        except OSError:  # then it goes to no other ticket
+            pass
+
+    def _is_wiped(self) -> bool:
+        work = os.open(self.work, SAME_FOLDER)  # another one, when something is mounted there
+        try:
+            names = os.listdir(work)
+            if len(names) > FEW or self._marks(work) != self._made:
+                return False
+            for name in names:
+                os.unlink(name, dir_fd=work)
+        finally:
+            os.close(work)
+        for file in self._outputs.values():
+            if self._info(file).st_size:
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
         return True
 
-    def _are_ours(self) -> bool:
-        """Whether both outputs have been opened, are as we opened them, and empty now."""
-        for file in self._outputs.values():
-            if not _emptied(file, self._looked.get(file) or os.fstat(file)):
-                return False
-        return len(self._outputs) == 2
+    def _marks(self, work: int) -> Marks:
+        """Return all that a program may change but for files and their content. The next program would see it."""
+        top, out, err = os.fstat(self._top), self._outputs[1], self._outputs[2]
+        return (
+            top.st_mtime_ns, marks(self._top, top), marks(work, os.fstat(work)),
+            marks(out, self._info(out)), marks(err, self._info(err)),
+            fcntl.fcntl(out, fcntl.F_GETFL), fcntl.fcntl(err, fcntl.F_GETFL),
+        )  # fmt: skip
 
-
-def _emptied(file: int, info: os.stat_result) -> bool:
-    if info.st_mode != FILE or info.st_nlink != 1 or not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_APPEND:
-        return False
-    if info.st_size:
-        os.ftruncate(file, 0)
-        os.lseek(file, 0, os.SEEK_SET)
-    return True
+    def _info(self, file: int) -> os.stat_result:
+        return self._looked.get(file) or os.fstat(file)
 
 
 class Places:
@@ -114,6 +141,7 @@ class Places:
 
     def make(self, place: Place) -> None:
         """Raises OSError."""
+        place.is_kept = self.kept
         while self._free:
             if _moved(self._free.pop(), place):
                 return
