@@ -1,7 +1,7 @@
 """Waiting for programs, and for what they left behind.
 
 What a task started and left is adopted by the client (tree.adopt_orphans). It belongs to the task whose session,
-environment or directory it has, and goes when that task has ended.
+environment, directory or output it has, and goes when that task has ended.
 """
 
 import os
@@ -14,6 +14,7 @@ from ..machine import process_tree
 from ..task.attempt import Attempt
 
 KILL_TIME = 2.0
+LINKS = ("cwd", "fd/1", "fd/2")  # of a process, into the place that it belongs to
 
 
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
@@ -36,6 +37,7 @@ class Children:
     def __init__(self, base: str) -> None:
         self._base = base
         self._owner: Dict[int, Optional[int]] = {}  # process -> ticket
+        self._unknown: Dict[int, Set[int]] = {}  # process of unknown owner -> tickets that may be its owner
         self._are_none = False  # when we last waited for one
 
     def ended(self, programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
@@ -53,10 +55,15 @@ class Children:
             if not ended[0]:
                 return
             self._owner.pop(ended[0], None)  # the number may come again
+            self._unknown.pop(ended[0], None)
             yield ended
 
     def kill_strays(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
-        """Kill those whose task `ended` has told of; the tickets of which some are not dead yet."""
+        """Kill those whose task `ended` has told of; the tickets of which some are not dead yet.
+
+        All that a program leaves is our child before we hear of its end. So what hides its owner belongs to one of the
+        tickets that are here when it is seen first, and goes when the programs of all of these have ended.
+        """
         alive: Set[int] = set()
         children = [] if self._are_none else process_tree.own_children()
         if not children:
@@ -67,10 +74,15 @@ class Children:
             if pid in running:
                 continue
             ticket = self._owner_of(pid, sessions)
-            if ticket not in current and (ticket is not None or not running):
+            owners = self._unknown.setdefault(pid, set(sessions.values())) if ticket is None else {ticket}
+            if owners.isdisjoint(current):
                 process_tree.send(pid, signal.SIGKILL)
-                alive.add(ticket or 0)
+                alive |= owners or {0}
         return alive
+
+    def may_belong_to(self, ticket: int) -> bool:
+        """Tell whether a process of unknown owner may have the files of this ticket open."""
+        return any(ticket in tickets for tickets in self._unknown.values())
 
     def kill_all(self, running: Dict[int, Attempt]) -> None:
         """At the end of the client: nothing below us stays."""
@@ -97,6 +109,10 @@ class Children:
         variable = process_tree.variable_of(pid, "SPE_TICKET")
         if variable.isdecimal():
             return int(variable)
-        base, folder = anchor.shown(self._base) + "/", process_tree.folder_of(pid)
-        below = folder[len(base) :].split("/")[0] if folder.startswith(base) else ""
-        return int(below) if below.isdecimal() else None
+        base = anchor.shown(self._base) + "/"
+        for name in LINKS:
+            path = process_tree.link_of(pid, name)
+            below = path[len(base) :].split("/")[0] if path.startswith(base) else ""
+            if below.isdecimal():
+                return int(below)
+        return None

@@ -174,10 +174,10 @@ def variable_of(pid: int, name: str) -> str:
     return found[0] if found else ""
 
 
-def folder_of(pid: int) -> str:
-    """The working directory of a process, where the system tells."""
+def link_of(pid: int, name: str) -> str:
+    """Return where a link of /proc leads, such as "cwd", the working directory; "" where the system does not tell."""
     try:
-        return os.readlink("/proc/%d/cwd" % pid)
+        return os.readlink("/proc/%d/%s" % (pid, name))
     except OSError:
         return ""
 
@@ -185,5 +185,5 @@ def folder_of(pid: int) -> str:
 def kill_inside(folder: str) -> int:
     """Kill what works inside a folder; how many those were."""
     inside = os.path.realpath(folder).rstrip("/") + "/"
-    found = [pid for pid in all_processes() if (folder_of(pid) + "/").startswith(inside) and pid != os.getpid()]
+    found = [pid for pid in all_processes() if (link_of(pid, "cwd") + "/").startswith(inside) and pid != os.getpid()]
     return sum(send(pid, signal.SIGKILL) for pid in found)
