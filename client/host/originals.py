@@ -10,7 +10,9 @@ import os
 import sys
 import time
 from fcntl import ioctl
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
+
+from ..machine.attributes import attributes
 
 LARGE = 1 << 20  # bytes from which on a task gets no copy: less is copied in less time than a program needs to start
 COPY, CLONE, LINK = range(3)  # how a task gets its file
@@ -29,16 +31,16 @@ class Original(NamedTuple):
     key: str
     path: str
     how: int
-    stamp: Tuple[int, int, int]  # size, time of the last write in ns, inode
+    stamp: Tuple[Any, ...]  # size, time of the last write in ns, inode, mode, user, group, attributes
     content: Optional[bytes]  # of a small worker: read before any program runs that could change the file
 
     @property
     def size(self) -> int:
         """Return the size in bytes."""
-        return self.stamp[0]
+        return int(self.stamp[0])
 
     def is_right(self) -> bool:
-        """Tell whether nobody wrote into the file, or put another one in its place."""
+        """Tell whether nobody changed the file, or put another one in its place."""
         return _stamp(self.path) == self.stamp
 
 
@@ -59,7 +61,7 @@ def seal(key: str, path: str) -> Original:
     if key == WORKER and size < LARGE:
         with open(path, "rb") as file:
             content = file.read()
-    return Original(key, path, how, _stamp(path) or (0, 0, 0), content)
+    return Original(key, path, how, _stamp(path) or (0,), content)
 
 
 def copy(original: Original, path: str) -> None:
@@ -89,7 +91,7 @@ def link_alone(original: Original, path: str, beside: str) -> Original:
     _copy(original, beside)
     _protect(beside, original.key)
     os.link(beside, path)
-    return Original(original.key, beside, LINK, _stamp(beside) or (0, 0, 0), None)
+    return Original(original.key, beside, LINK, _stamp(beside) or (0,), None)
 
 
 def write(path: str, content: bytes, executable: bool = False) -> None:
@@ -110,12 +112,13 @@ def _protect(path: str, key: str) -> None:
     os.utime(path, (old, old))
 
 
-def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
+def _stamp(path: str) -> Optional[Tuple[Any, ...]]:
+    """Return all that a task may change of its file and that the others would see. Not ctime: a link changes that."""
     try:
-        info = os.stat(path)
+        info, more = os.stat(path), attributes(path)
     except OSError:
         return None
-    return info.st_size, info.st_mtime_ns, info.st_ino
+    return info.st_size, info.st_mtime_ns, info.st_ino, info.st_mode, info.st_uid, info.st_gid, more
 
 
 def _best_way(path: str) -> int:
