@@ -12,7 +12,7 @@ from typing import Optional, Sequence
 from .. import log
 from ..machine import facts, process_tree
 from . import anchor, folders
-from .holding import LOCK, NotOurs, content, holder, is_held, opened, write
+from .holding import LOCK, NotOurs, content, holder, is_held, mark, opened, write
 from .removal import Left, empty
 
 OWED = "owed"
@@ -49,7 +49,7 @@ def _clear_if_left_over(above: int, place: str, name: str) -> None:
 
 def clear(above: int, place: str, name: str, folder: int) -> bool:
     """Remove a dead client's folder, and end what still runs in it. False when it can't be moved out of the way."""
-    killed = process_tree.kill_inside(anchor.path_of(folder, os.path.join(place, name)))
+    killed = process_tree.kill_inside(anchor.path_of(folder, os.path.join(place, name)), mark(folder))
     aside = "%s.dead-%s" % (ASIDE.sub("", name)[:LONGEST], os.urandom(4).hex())
     try:
         os.rename(name, aside, src_dir_fd=above, dst_dir_fd=above)

@@ -15,6 +15,8 @@ from . import facts
 
 _SUBREAPER, _PDEATHSIG = 36, 1
 MANY = 65536  # bytes of numbers of processes
+MARK = "SPE_CLIENT"  # the variable that tells of which client a process is
+MOST_ROUNDS = 100  # looks for what was started meanwhile
 SIGNAL = 128  # bytes of one in a file of signals
 _CHILDREN = "/proc/%d/task/%d/children"
 
@@ -182,8 +184,30 @@ def link_of(pid: int, name: str) -> str:
         return ""
 
 
-def kill_inside(folder: str) -> int:
-    """Kill what works inside a folder; how many those were."""
-    inside = os.path.realpath(folder).rstrip("/") + "/"
-    found = [pid for pid in all_processes() if (link_of(pid, "cwd") + "/").startswith(inside) and pid != os.getpid()]
+def kill_inside(folder: str, mark: str) -> int:
+    """Kill what works inside a folder or has this mark in its environment, and all below; how many those were.
+
+    They are stopped first: who is stopped starts nothing more. Of what is elsewhere, only our own account's counts.
+    """
+    inside, spared = os.path.realpath(folder).rstrip("/") + "/", {os.getpid(), os.getppid()}
+    found: List[int] = []
+    for _ in range(MOST_ROUNDS):
+        top = [pid for pid in all_processes() if (link_of(pid, "cwd") + "/").startswith(inside) or _has(pid, mark)]
+        below = [one for pid in top for one in descendants(pid) if _is_ours(one)]
+        new = {*top, *below} - spared
+        if not new:
+            break
+        found += [pid for pid in new if send(pid, signal.SIGSTOP)]
+        spared |= new
     return sum(send(pid, signal.SIGKILL) for pid in found)
+
+
+def _has(pid: int, mark: str) -> bool:
+    return bool(mark) and _is_ours(pid) and variable_of(pid, MARK) == mark
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return os.stat("/proc/%d" % pid).st_uid == os.geteuid()
+    except OSError:  # gone
+        return False
