@@ -34,8 +34,8 @@ EVERY_PROJECTS = {
 TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
-        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "store",
-        "sweep", "config", "dispatch", "launch", "results", "session", GROUND,
+        TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "sweep",
+        "store", "config", "dispatch", "launch", "results", "session", GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "host", "machine", "wire", GROUND],
 }  # fmt: skip
@@ -53,7 +53,7 @@ THROUGH_ALL_ROOMS = {"client", "docs", "drills", "examples", "hostile", "on_host
 DOORS = {
     "paramiko": ("launch.ssh.",),
     "scp": ("launch.ssh.transfer",),
-    "sqlalchemy": ("store.",),
+    "sqlite3": ("store.", "full_disk"),
     "aiohttp": ("wire.", "page"),
     "yaml": ("config.yaml_file",),
     "ClusterShell": ("sweep.hosts",),
@@ -157,6 +157,17 @@ def test_every_package_is_installed() -> None:
             parts = file.parent.relative_to(ROOT / folder).parts
             if "first_sweep" not in parts:
                 assert ".".join([package, *parts]) in listed
+
+
+def test_every_file_that_is_no_module_is_installed() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    installed = set()
+    for package, patterns in setup["options.package_data"].items():
+        folder = ROOT.joinpath("master", *package.split(".")[1:])
+        installed |= {file for pattern in patterns.split() for file in folder.glob(pattern)}
+    others = {file for file in (ROOT / "master").rglob("*") if file.is_file() and not file.match("*.py*")}
+    assert {str(file) for file in others - installed} == set()
 
 
 @pytest.mark.parametrize("folder", ["master", "client", "tests", "examples", "workers", "bench"])

@@ -11,7 +11,7 @@ import click
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
-    from ..store.reader import Statistics
+    from ..store.statistics import Statistics
 
 
 @click.command()

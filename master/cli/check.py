@@ -17,7 +17,7 @@ from .run import make_options, run_options
 
 if TYPE_CHECKING:
     from ..runner.run import RunOptions
-    from ..store.reader import TaskDetail
+    from ..store.task_details import TaskDetail
     from ..sweep.parameters import Census
     from ..sweep.sweep import Sweep
 

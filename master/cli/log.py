@@ -24,7 +24,8 @@ from .common import (
 from .elsewhere import reading
 
 if TYPE_CHECKING:
-    from ..store.reader import Reader, TaskDetail, TicketRow
+    from ..store.reader import Reader
+    from ..store.task_details import TaskDetail, TicketRow
 
 
 @click.command()

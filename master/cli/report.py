@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..dispatch.shortfall import Reason, records
-from ..store.reader import HostWork, Reader, Statistics
+from ..store.reader import Reader
+from ..store.statistics import HostWork, Statistics
 from ..text import shown, time_of_day
 from .common import print_json, table
 

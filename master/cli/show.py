@@ -13,7 +13,7 @@ from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..model import Output
-    from ..store.reader import TaskDetail, TicketRow
+    from ..store.task_details import TaskDetail, TicketRow
 
 ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read", "written", "exit", "reason")
 

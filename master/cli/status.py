@@ -18,7 +18,8 @@ from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..dispatch.shortfall import Reason
-    from ..store.reader import Reader, Statistics
+    from ..store.reader import Reader
+    from ..store.statistics import Statistics
 
 PAUSE = 1.0  # seconds between two looks of --watch
 KILLED = "the last run ended without a word: it was killed, or its machine went down"

@@ -31,6 +31,7 @@ class Upkeep:
         self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
+        self._life: Life | None = None  # the latest start
 
     def start(self) -> bool:
         """Begin to look after it; False when that goes on already, or nobody wants it."""
@@ -73,6 +74,7 @@ class Upkeep:
     async def _once(self) -> bool:
         """One start, until nothing is left to look after; whether to start the host again."""
         life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
+        self._life = life
         keeping: asyncio.Task[None] | None = None
         if self._starts.is_trial:
             self._desk.dispatch.steering.on_trial.add(self.host.name)
@@ -229,6 +231,9 @@ class Upkeep:
         `too_long`: what to say of a host that has hung.
         """
         if self._task is None or self.has_been_up or self.is_given_up:
+            return False
+        is_up = self._life is not None and self._life.is_up  # a short sweep may be over before `_until_up` looks again
+        if is_up and self.fault is None:
             return False
         if not self.host.is_here:
             self._task.cancel()

@@ -77,9 +77,9 @@ class Wish:
         """How many there are, where that is known without counting."""
         if self.where or self.host:
             return None
-        counts = listing.counts()
+        counts = listing.reader.counts()
         if self.with_row:  # rows that wait to be replaced are not counted
-            return None if listing.meta("replacing") and counts[TaskState.WAITING] else counts[TaskState.DONE]
+            return None if listing.reader.meta("replacing") and counts[TaskState.WAITING] else counts[TaskState.DONE]
         return counts[self.only] if self.only else sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:

@@ -22,7 +22,8 @@ from ..state import blockers
 from ..state.document import Picture
 from ..state.why import why
 from ..store.listing import Listing
-from ..store.reader import TaskDetail
+from ..store.reader import Reader
+from ..store.task_details import TaskDetail
 from . import drawing
 from .formats import FILTERS
 from .table_query import Wish, whole
@@ -68,7 +69,7 @@ class Views:
         """Who does what."""
         host = request.query.get("host", "")
         slots = {c.host: max(1, c.slots // self.desk.dispatch.rules.cores) for c in self.desk.dispatch.clients}
-        attempts = await self._ask(lambda listing: listing.attempts(ATTEMPTS, host))
+        attempts = await self._ask(lambda reader: Listing(reader).attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
         return await self._page(request, "hosts", timeline=lanes, host=host)
 
@@ -85,8 +86,8 @@ class Views:
         return await self._table(request, "results", wish)
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
-        def work(listing: Listing) -> dict[str, Any]:
-            return wish.look(listing, DOTS if tab == "results" else 0)
+        def work(reader: Reader) -> dict[str, Any]:
+            return wish.look(Listing(reader), DOTS if tab == "results" else 0)
 
         begun = time.perf_counter()
         found = await self._ask(work)
@@ -103,9 +104,9 @@ class Views:
         fleet = self.picture.fleet
         hindered = blockers.of(self.desk.dispatch, fleet.faults if fleet else {})
 
-        def work(listing: Listing) -> tuple[TaskDetail, list[str]]:
-            found = listing.task(number)
-            return found, why(listing, found, hindered) if found.state is TaskState.WAITING else []
+        def work(reader: Reader) -> tuple[TaskDetail, list[str]]:
+            found = reader.task(number)
+            return found, why(reader, found, hindered) if found.state is TaskState.WAITING else []
 
         try:
             detail, reasons = await self._ask(work)
@@ -129,7 +130,7 @@ class Views:
         """A result as it came, to be kept."""
         number, name = whole(request.match_info["number"]), request.match_info["name"]
         try:
-            detail = await self._ask(lambda listing: listing.task(number))
+            detail = await self._ask(lambda reader: reader.task(number))
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
@@ -166,10 +167,10 @@ class Views:
 
     # -- how a page is made
 
-    async def _ask(self, question: Callable[[Listing], Any]) -> Any:
+    async def _ask(self, question: Callable[[Reader], Any]) -> Any:
         def work() -> Any:
-            with Listing(self.folder) as listing:
-                return question(listing)
+            with Reader(self.folder) as reader:
+                return question(reader)
 
         return await asyncio.to_thread(work)
 

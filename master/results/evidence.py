@@ -98,9 +98,18 @@ def failure_of(reason: str, exit_code: int | None, stderr: bytes, files: Leftove
     return Failure(_kind(sentence, exit_code), said, exit_code, text, str(files) if files else None)
 
 
+# The sentences of a client (its report.py, attempt.py and directory.py), as docs/protocol.md has them.
+_KINDS = {
+    "timeout": re.compile(r"timeout"),
+    "missing": re.compile(r"result file .* (was not written|cannot be read|is not a regular file)"),
+    "start": re.compile(r"program '.*(not found on|not executable on|cannot be started on)|cannot make '"),
+}
+
+
 def _kind(reason: str, exit_code: int | None) -> str:
-    if reason.startswith("timeout"):
-        return "timeout"
+    for kind, sentence in _KINDS.items():
+        if sentence.match(reason):
+            return kind
     if exit_code is not None and exit_code > 0:
         return f"exit:{exit_code}"
     found = re.match(r"(?:exit code|killed by signal) (\d+)", reason)

@@ -14,7 +14,8 @@ from ..model import TaskState, TicketState, Usage
 from ..record import record
 from ..session.run_folder import make_run_folder
 from ..session.session import Lock
-from ..store.reader import Reader, Statistics
+from ..store.reader import Reader
+from ..store.statistics import Statistics
 from ..store.store import Store
 from ..sweep.sweep import Sweep, run_folder
 from .gathering import Gathering, view

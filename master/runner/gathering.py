@@ -11,8 +11,9 @@ from ..errors import HookError
 from ..hooks.hooks import Hooks, ResultView, TaskView
 from ..results.judge import hooks_of
 from ..session.run_folder import Folder, result_file
-from ..store.reader import GATHERS, Reader, TaskDetail
+from ..store.reader import GATHERS, Reader
 from ..store.store import Store
+from ..store.task_details import TaskDetail
 
 log = logging.getLogger("spe.gather")
 PAGE = 1000
@@ -78,11 +79,11 @@ class Gathering:
 
     async def _work(self) -> None:
         with contextlib.ExitStack() as opened:
-            reader, engine = opened.enter_context(Reader(self.folder)), self.store.writer.engine
+            reader, connection = opened.enter_context(Reader(self.folder)), self.store.writer.connection
             while (number := await self._queue.get()) is not None:
-                if engine is not self.store.writer.engine:  # the database was moved or written anew
+                if connection is not self.store.writer.connection:  # the database was moved or written anew
                     opened.close()
-                    reader, engine = opened.enter_context(Reader(self.folder)), self.store.writer.engine
+                    reader, connection = opened.enter_context(Reader(self.folder)), self.store.writer.connection
                 await self._call(reader.task(number))
 
     async def _call(self, task: TaskDetail) -> None:

@@ -47,7 +47,7 @@ from ..session.session import Lock, Session
 from ..state.blockers import Standing
 from ..state.document import Picture
 from ..state.progress import Progress
-from ..store.reader import Statistics
+from ..store.statistics import Statistics
 from ..store.store import Store
 from ..sweep.program_change import ProgramChange, keep_programs, snapshot
 from ..sweep.sweep import Sweep, run_folder

@@ -13,7 +13,8 @@ from ..errors import StoreError
 from ..results.table_files import files_made, write_all
 from ..session.run_folder import Folder, anchor_of, real
 from ..store import stored
-from ..store.reader import Reader, Statistics
+from ..store.reader import Reader
+from ..store.statistics import Statistics
 from ..store.store import Store
 from ..sweep.sweep import Sweep
 

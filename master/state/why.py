@@ -9,7 +9,8 @@ from pathlib import Path
 from ..model import TaskState
 from ..session.detached import owner_of_hidden
 from ..session.living import living
-from ..store.reader import Reader, TaskDetail
+from ..store.reader import Reader
+from ..store.task_details import TaskDetail
 
 FILE = Path("session") / "standing.json"  # below runs/<name>/; blockers.py writes it
 

@@ -1,14 +1,20 @@
 """sweep.db: written by one thread, read for people. All SQL stands here.
 
-    conditions      `seed <= 50 and mesh = 64`
+schema.sql describes the tables.
+
+    conditions      Conditions that people write to filter a table: read, and made SQL
     database        Opens sweep.db: for the master that writes it, and for readers
-    database_place  A database that is open and whose file people moved, removed or replaced
-    filesystem      What kind of file system a folder lies on
+    database_place  Finds and mends an open database whose file people moved, removed or replaced
+    decisions       Writes what people decide about sets
+    filesystem      Finds what kind of file system a folder lies on
     listing         Tables for the page, read from the store
     reader          The store read for people
-    schema          The tables of sweep.db and the `results` view
+    schema          The tables of sweep.db, its settings, the view `results`
+    sessions        Runs and sessions in the store
+    statistics      The sweep in numbers
     store           The store: runs/<name>/sweep.db, the truth about a sweep
-    stored          Stored results read and written set by set, for extraction.py
+    stored          Reads and writes stored results set by set, for extraction.py
+    task_details    Reads a set in full
     writer          Writing to sweep.db: one thread owns the connection and commits
-    writes          Changes as SQL: each kind in one statement a transaction, however many there are
+    writes          Writes changes of the dispatch as SQL
 """

@@ -1,7 +1,8 @@
-"""A database that is open and whose file people moved, removed or replaced: where it is, and how to go on with it.
+"""Finds and mends an open database whose file people moved, removed or replaced.
 
-SQLite opens its write-ahead log and its rollback journal by the name of the database, so a database is never just
-followed: its connection is opened anew where it is, or its content is written there from the open connection.
+SQLite opens its write-ahead log and its rollback journal by the name of the database, so a database
+is never just followed: its connection is opened anew where it is, or its content is written there
+from the open connection.
 """
 
 from __future__ import annotations
@@ -20,73 +21,87 @@ COMPANIONS = (LOG, SHARED, JOURNAL)
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """The file that SQLite keeps beside a database."""
+    """Return the path of a file that SQLite keeps beside a database."""
     return path.with_name(path.name + suffix)
 
 
 class OpenDatabase:
-    """The file that a connection has open, and what lies beside it."""
+    """The file that a connection has open, and what lies beside it; lives as long as the store."""
 
     def __init__(self, path: Path) -> None:
-        """`path`: where it was just opened and written."""
+        """Remember the file at `path`, which was just opened and written."""
         self.anchor = Anchor(path)
         self.path = path  # as the connection knows it
-        self.aside: list[Path] = []  # what stood at its place, and was moved away
+        self.aside: list[Path] = []  # what stood at the place of the file and was moved away
         self._companions = _companions(path)
-        self._fresh: Anchor | None = None  # written anew, and not yet known to be in use
+        # Of a file that was written anew and is not yet known to be in use.
+        self._fresh: Anchor | None = None
 
     def is_whole_at(self, path: Path) -> bool:
-        """Whether the file and its write-ahead log are at this path."""
+        """Tell whether the file and its write-ahead log are at this path."""
         log = self._companions[LOG]
         return self.anchor.is_at(path) and (log is None or identity(beside(path, LOG)) == log)
 
     def opened(self, path: Path) -> None:
-        """The connection is another one now, to what `follow` or `write` brought there."""
+        """Note that there is a new connection, to what `follow` or `write` brought to `path`."""
         if self._fresh:
             self.anchor.let_go()
-            self.anchor, self._fresh = self._fresh, None
-        self.path, self._companions = path, _companions(path)
+            self.anchor = self._fresh
+            self._fresh = None
+        self.path = path
+        self._companions = _companions(path)
 
     def where(self) -> Path | None:
-        """Its name of now; None when it was removed."""
+        """Return the present path of the file; None when it was removed."""
         return self.anchor.where()
 
     def let_go(self) -> None:
-        """It is not open any more, or somebody else looks after it."""
+        """Forget the file: it is not open any more, or somebody else looks after it."""
         self.anchor.let_go()
 
     # -- on the writer thread
 
     def follow(self, connection: sqlite3.Connection, path: Path) -> None:
-        """It was moved to `path`: see that all of it is there, or write it there."""
+        """See that all of a database that was moved to `path` is there, or write it there."""
         if not self.is_whole_at(path):
             self.write(connection, path)
-        # A rollback journal that went along undoes a commit that could not be finished, and that is tried again.
+        # A rollback journal that went along undoes a commit that could not be finished, and that is
+        # tried again.
 
     def write(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Write all that the connection sees into a new file at `path`. What stands there is moved aside."""
+        """Write all that the connection sees into a new file at `path`.
+
+        What stands there is moved aside.
+        """
         new = path.with_name(f".{path.name}.{os.getpid()}.new")
         new.unlink(missing_ok=True)
         try:
             with contextlib.closing(sqlite3.connect(new)) as target:
                 connection.backup(target)
             _sync(new)
-            # All of it goes into the file before its log is taken away, in case this process dies in between.
+            # All of it goes into the file before its log is taken away, in case this process dies
+            # in between.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             fresh = Anchor(new, path)
             self._clear(path)
             os.rename(new, path)
             self._fresh = fresh
-            self._clear_log(self.path)  # beside the name of before, should the file ever come back there
+            # Beside the name of before, should the file ever come back there.
+            self._clear_log(self.path)
         finally:
             for suffix in ("", *COMPANIONS):
                 beside(new, suffix).unlink(missing_ok=True)
         sync_folder(path.parent)
 
     def _clear(self, path: Path) -> None:
-        """Make room at `path`. A log that stays would be played into the new file: ours are removed."""
+        """Make room at `path`.
+
+        A log that stays would be played into the new file: logs of ours are removed.
+        """
         found = identity(path)
-        ours = (self.anchor.identity, self._fresh and self._fresh.identity)
+        ours = [self.anchor.identity]
+        if self._fresh:
+            ours.append(self._fresh.identity)
         foreign = found is not None and found not in ours
         stamp = time.strftime("%Y%m%d-%H%M%S")
         if foreign:
@@ -110,7 +125,8 @@ def _companions(path: Path) -> dict[str, tuple[int, int] | None]:
 
 def _away(path: Path, stamp: str, suffix: str = "") -> Path:
     """Rename a foreign file, so that it is neither used nor lost."""
-    number, target = 1, path.with_name(f"{path.name}.found-{stamp}{suffix}")
+    number = 1
+    target = path.with_name(f"{path.name}.found-{stamp}{suffix}")
     while target.exists():
         number += 1
         target = path.with_name(f"{path.name}.found-{stamp}-{number}{suffix}")

@@ -1,6 +1,7 @@
-"""What kind of file system a folder lies on, and whether a database there can use shared memory beside its file.
+"""Finds what kind of file system a folder lies on.
 
-SQLite's write-ahead log needs that, and it does not work where the file is another machine's.
+It decides whether a database there can have a write-ahead log: that log needs shared memory beside
+the database, which does not work where the file is another machine's.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ from pathlib import Path
 from ..record import record
 
 MOUNTS = Path("/proc/self/mountinfo")
+#: Kinds whose files several machines may have open: network file systems, then cluster file
+#: systems.
 REMOTE = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "davfs", "vboxsf",
-    "lustre", "gpfs", "beegfs", "panfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "fuse",
-}  # fmt: skip
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "davfs", "vboxsf"),
+    *("lustre", "gpfs", "beegfs", "panfs", "orangefs", "pvfs2", "ocfs2", "gfs2", "fuse"),
+}
 
 
 @record
 class FileSystem:
-    """One mount."""
+    """A mount, as the kernel describes it."""
 
     kind: str  # nfs4, ext4, fuse.sshfs
     source: str  # server:/export
 
     @property
     def is_remote(self) -> bool:
-        """Whether another machine may have the files. Of FUSE nobody knows, so that counts too."""
+        """Tell whether another machine may have the files.
+
+        Of FUSE nobody knows, so that counts too.
+        """
         return self.kind in REMOTE or self.kind.startswith("fuse.")
 
     def __str__(self) -> str:
@@ -34,39 +40,46 @@ class FileSystem:
 
 
 def of(folder: Path, mounts: Path = MOUNTS) -> FileSystem | None:
-    """What the folder lies on; None where the system does not tell."""
+    """Return the file system that the folder lies on; None where the system does not tell."""
     place = folder.resolve()
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return None
-    found, best = None, -1
-    for line in filter(None, lines):  # a name may have other characters that Python takes for the end of a line
+    found = None
+    best = -1  # parts of the longest mount point that leads to the folder
+    # Not splitlines: a name may have other characters that Python takes for the end of a line.
+    for line in filter(None, lines):
         left, _, right = line.partition(" - ")
         point = Path(_unescaped(left.split(" ")[4]))
-        if place.is_relative_to(point) and len(point.parts) >= best:  # of two at one place the later one is seen
+        # Of two mounts at one place the later one is seen.
+        if place.is_relative_to(point) and len(point.parts) >= best:
             kind, source = right.split(" ")[:2]
-            found, best = FileSystem(kind, _unescaped(source)), len(point.parts)
+            found = FileSystem(kind, _unescaped(source))
+            best = len(point.parts)
     return found
 
 
 def _unescaped(text: str) -> str:
-    """The kernel writes blanks and their like as octal numbers."""
+    """Return a name in a list of mounts, where blanks and their like are octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def remote(folder: Path) -> FileSystem | None:
-    """The file system of the folder if a write-ahead log cannot be used there."""
+    """Return the file system of the folder if a write-ahead log cannot be used there."""
     found = of(folder)
-    return found if found and found.is_remote else None
+    if found is None or not found.is_remote:
+        return None
+    return found
 
 
 def warnings(folder: Path) -> list[str]:
-    """What the user is told about it, if anything."""
+    """Return what the user is told about the file system of this folder: one sentence or none."""
     found = remote(folder)
     if not found:
         return []
     return [
-        f"{folder} lies on {found}: the database goes without its write-ahead log, which is not safe there, and many "
-        "short tasks take longer; run the sweep in a folder on a disk of this machine if you can"
+        f"{folder} lies on {found}: the database goes without its write-ahead log, "
+        "which is not safe there, and many short tasks take longer; "
+        "run the sweep in a folder on a disk of this machine if you can"
     ]

@@ -1,48 +1,48 @@
-"""Tables for the page, read from the store: filtered, sorted and one page at a time, so that a million sets stay quick.
+"""Tables for the page, read from the store: filtered, sorted, one page at a time.
 
-First the numbers of one page's tasks are found, then what is shown of those few. A question that would take too long
-is given up, and says so.
+So a million sets stay quick: first the numbers of one page's tasks are found, then what is shown of
+those few. A question that would take too long is given up, and says so.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Any
-
-from sqlalchemy.exc import OperationalError
 
 from ..errors import UsageError
 from ..model import TaskState
 from ..record import record
 from ..results.numerals import comparable
 from . import schema
-from .conditions import Condition
+from .conditions import READ_NUMBER, Columns, Condition, Where
+from .database import code_of
 from .reader import Reader
 
 PATIENCE = 3.0  # seconds that one question may take
 STEPS = 50_000  # of SQLite's machine between two looks at the clock
 OWN = ("number", "attempts", "seconds", "host")  # columns of every task
-_TICKET = ("seconds", "host")
-_LIKE_NUMBERS = "[-+.0-9 ]*"
-READ_NUMBER = "spe_number"  # SQL's name for numerals.comparable
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
 # To the store, a task that is out waits: its ticket tells that it runs.
+_OUT = "(SELECT task FROM tickets WHERE state = 'issued')"
 _STATES = {
-    TaskState.RUNNING: "t.state = 'waiting' AND t.number IN (SELECT task FROM tickets WHERE state = 'issued')",
-    TaskState.WAITING: "t.state = 'waiting' AND t.number NOT IN (SELECT task FROM tickets WHERE state = 'issued')",
+    TaskState.RUNNING: f"t.state = 'waiting' AND t.number IN {_OUT}",
+    TaskState.WAITING: f"t.state = 'waiting' AND t.number NOT IN {_OUT}",
 }
-_STATE = (
-    "CASE WHEN t.state = 'waiting' AND EXISTS (SELECT 1 FROM tickets WHERE task = t.number AND state = 'issued') "
-    "THEN 'running' ELSE t.state END"
+_STATE = """
+CASE WHEN t.state = 'waiting' AND EXISTS (
+  SELECT 1 FROM tickets WHERE task = t.number AND state = 'issued'
 )
+THEN 'running' ELSE t.state END
+"""
 
 
 @record
 class Wanted:
-    """Which rows, in which order."""
+    """The rows of a table that somebody wants, and their order."""
 
     state: TaskState | None = None
     conditions: Sequence[Condition] = ()
@@ -51,13 +51,15 @@ class Wanted:
     offset: int = 0
     limit: int = 50
     among: Sequence[int] | None = None  # only these tasks
-    with_row: bool = False  # only those that have a row in the table: done, or to be replaced by a new result
-    begun: Sequence[int] | None = None  # those that have a slot; others that are out wait. None: all that are out run
+    # Only those that have a row in the table: done, or to be replaced by a new result.
+    with_row: bool = False
+    # Those that have a slot; others that are out wait. None: all that are out run.
+    begun: Sequence[int] | None = None
 
 
 @record
 class Row:
-    """One task in a table; host and seconds of the attempt that counts, else of the newest."""
+    """A task in a table, with host and seconds of the attempt that counts, else of the newest."""
 
     number: int
     values: dict[str, str]
@@ -71,7 +73,7 @@ class Row:
 
 @record
 class Found:
-    """One page of rows, and whether there are more."""
+    """A page of rows, and whether there are more."""
 
     rows: list[Row]
     more: bool
@@ -79,7 +81,7 @@ class Found:
 
 @record
 class Attempt:
-    """One bar of the timeline."""
+    """A bar of the timeline."""
 
     id: int
     task: int
@@ -89,157 +91,155 @@ class Attempt:
     seconds: float | None
 
 
-def _read(text: str) -> str:
-    """SQL: the number that a text is, NULL where it is none."""
-    return f"CASE WHEN {text} GLOB '{_LIKE_NUMBERS}' THEN {READ_NUMBER}({text}) END"
+class Listing:
+    """Tables of one sweep for people who look at its page; used as long as `reader` is open."""
 
-
-def _waits(row: Row) -> Row:
-    """It was fetched ahead: to people it waits."""
-    return replace(row, state=TaskState.WAITING.value)
-
-
-class Listing(Reader):
-    """A reader of tables."""
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.parameters, self.results = reader.parameters, reader.results
+        self.columns = Columns(reader.parameters, reader.results, reader.numeric, reader.kinds)
 
     def names(self) -> list[str]:
-        """What may be filtered and sorted by."""
+        """Return the columns that may be filtered and sorted by."""
         return list(dict.fromkeys([*OWN, *self.parameters, *self.results]))
 
+    # -- pages of rows
+
     def find(self, wanted: Wanted) -> Found:
-        """One page. Raises UsageError when finding it takes too long."""
+        """Return one page. Raises UsageError when finding it takes too long."""
         numbers = self._numbers(wanted)
         rows = self._rows(numbers[: wanted.limit])
         if wanted.begun is not None:
             begun = set(wanted.begun)
-            rows = [_waits(row) if row.state == "running" and row.number not in begun else row for row in rows]
+            rows = [_as_people_see_it(row, begun) for row in rows]
         return Found(rows, len(numbers) > wanted.limit)
 
     def _numbers(self, wanted: Wanted) -> list[int]:
+        """Return the tasks of one page in order, and one more if there is one."""
         used = {condition.name for condition in wanted.conditions} | {wanted.sort}
-        by_ticket = bool(used & set(_TICKET) - set(self.parameters))
-        where, values = self._where(wanted, by_ticket)
-        # The order of a CROSS JOIN stays as it is written: what is small or sorted already comes first.
-        tables = "tickets k CROSS JOIN tasks t ON t.number = k.task" if by_ticket else "tasks t"
-        number = "k.task" if by_ticket else "t.number"
-        way = "DESC" if wanted.downwards else "ASC"
-        order = f"{number} {way}" if wanted.sort == "number" else f"{self._order(wanted.sort, way)}, {number}"
-        question = f"SELECT {number} FROM {tables} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
-        return [row[0] for row in self._ask(question, [*values, wanted.limit + 1, wanted.offset])]
-
-    def _where(self, wanted: Wanted, by_ticket: bool) -> tuple[str, list[Any]]:
-        parts, values = ["t.plan = ?"], [self.plan]
-        made: list[tuple[str, list[Any]]] = [self._compared(one) for one in wanted.conditions]
-        if wanted.state is TaskState.WAITING and wanted.begun is not None:
-            parts.append("t.state = 'waiting'")
-            made.append(("t.number NOT IN (SELECT value FROM json_each(?))", [json.dumps(list(wanted.begun))]))
-        elif wanted.state:
-            parts.append(_STATES.get(wanted.state, f"t.state = '{wanted.state.value}'"))  # as the indexes say it
-        if wanted.with_row:
-            parts.append(schema.HAS_ROW)
+        by_ticket = any(self.columns.is_of_ticket(name) for name in used)
+        where = self._where(wanted, by_ticket)
+        tables, number = "tasks t", "t.number"
         if by_ticket:
-            parts.append("k.id = t.ticket" if wanted.with_row or wanted.state is TaskState.DONE else f"k.id = {_LAST}")
-        if wanted.among is not None:
-            made.append(("t.number IN (SELECT value FROM json_each(?))", [json.dumps(list(wanted.among))]))
-        return " AND ".join([*parts, *(part for part, _ in made)]), [*values, *(v for _, some in made for v in some)]
-
-    def _column(self, name: str) -> str:
-        """A column as SQL; a parameter of the same name goes before ours."""
-        if name in self.parameters:
-            return schema.cell(name)
-        if name in self.results:
-            return schema.output(name, False)
-        return f"k.{name}" if name in _TICKET else f"t.{name}"
-
-    def _is_text(self, name: str) -> bool:
-        return name in self.parameters or name in self.results or name == "host"
-
-    def _number(self, name: str) -> str:
-        """A parameter or result as a number, NULL where it is none.
-
-        Where the store has no numbers of it (a parameter with other cells too, a result that is a text, a database of
-        before), Python reads the texts that begin like a number: a microsecond each.
+            # The order of a CROSS JOIN stays as it is written: what is small or sorted already
+            # comes first.
+            tables, number = "tickets k CROSS JOIN tasks t ON t.number = k.task", "k.task"
+        way = "DESC" if wanted.downwards else "ASC"
+        order = f"{number} {way}"
+        if wanted.sort != "number":
+            order = f"{self.columns.order(wanted.sort, way)}, {number}"
+        question = f"""
+        SELECT {number} FROM {tables} WHERE {where.sql} ORDER BY {order} LIMIT ? OFFSET ?
         """
-        if name in self.parameters:
-            text = schema.cell(name)
-            return schema.number_cell(name) if name in self.numeric else _read(text)
-        if not schema.is_number(self.kinds.get(name)):
-            return _read(self._column(name))
-        beyond = f"iif(typeof(number) = 'text', {READ_NUMBER}(number), number)"  # an int beyond 64 bits
-        return schema.output(name, True).replace("SELECT number", f"SELECT {beyond}", 1)
+        # One more than a page, which tells whether there is a next one.
+        found = self._ask(question, [*where.values, wanted.limit + 1, wanted.offset])
+        return [row[0] for row in found]
 
-    def _order(self, name: str, way: str) -> str:
-        """Numbers by their value; beside them texts by their letters, on the side of what is missing."""
-        if name not in self.parameters and name not in self.results:
-            return f"{self._column(name)} {way}"
-        stored = name in self.numeric if name in self.parameters else schema.is_number(self.kinds.get(name))
-        return f"{self._number(name)} {way}" + ("" if stored else f", {self._column(name)} {way}")
-
-    def _compared(self, one: Condition) -> tuple[str, list[Any]]:
-        column, number = self._column(one.name), one.number
-        if one.operator == "~":
-            return f"instr({column}, ?) > 0", [one.value]
-        if not self._is_text(one.name):
-            return f"{column} {one.operator} ?", [number if number is not None else one.value]
-        if one.operator[0] in "<>":
-            return f"{self._number(one.name)} {one.operator} ?", [number]
-        equal, values = f"{column} = ?", [one.value]
-        if number is not None:
-            equal = f"({column} = ? OR {self._number(one.name)} IS ?)"  # IS: what is no number is not equal to it
-            return (equal if one.operator == "=" else f"NOT {equal}"), [*values, number]
-        return (equal if one.operator == "=" else f"{column} <> ?"), values
+    def _where(self, wanted: Wanted, by_ticket: bool) -> Where:
+        where = Where()
+        where.add("t.plan = ?", self.reader.plan)
+        _add_state(where, wanted)
+        if wanted.with_row:
+            where.add(schema.HAS_ROW)
+        if by_ticket:
+            kept = wanted.with_row or wanted.state is TaskState.DONE
+            where.add("k.id = t.ticket" if kept else f"k.id = {_LAST}")
+        for condition in wanted.conditions:
+            self.columns.add_condition(where, condition)
+        if wanted.among is not None:
+            among = json.dumps(list(wanted.among))
+            where.add("t.number IN (SELECT value FROM json_each(?))", among)
+        return where
 
     def _rows(self, numbers: list[int]) -> list[Row]:
-        question = (
-            f"SELECT t.number, t.parameters, {_STATE}, t.attempts, t.reason, k.host, k.seconds FROM tasks t "
-            f"LEFT JOIN tickets k ON k.id = {_LAST} WHERE t.number IN (SELECT value FROM json_each(?))"
-        )
-        outputs = self._outputs(numbers)
-        found = {
-            row[0]: Row(
-                row[0], json.loads(row[1]), row[2], row[3], row[4] or "", row[5] or "", row[6],
-                {name: output.value for name, output in outputs.get(row[0], {}).items()},
+        question = f"""
+        SELECT t.number, t.parameters, {_STATE}, t.attempts, t.reason, k.host, k.seconds
+        FROM tasks t LEFT JOIN tickets k ON k.id = {_LAST}
+        WHERE t.number IN (SELECT value FROM json_each(?))
+        """
+        outputs = self.reader.outputs(numbers)
+        found: dict[int, Row] = {}
+        for row in self._ask(question, [json.dumps(numbers)]):
+            number, parameters, state, attempts, reason, host, seconds = row
+            found[number] = Row(
+                number=number,
+                values=json.loads(parameters),
+                state=state,
+                attempts=attempts,
+                reason=reason or "",
+                host=host or "",
+                seconds=seconds,
+                results={name: output.value for name, output in outputs.get(number, {}).items()},
             )
-            for row in self._ask(question, [json.dumps(numbers)])
-        }  # fmt: skip
         return [found[number] for number in numbers if number in found]
 
     # -- drawings
 
     def points(self, x: str, y: str, wanted: Wanted, most: int) -> list[tuple[int, str, str]]:
-        """Number, x and y of finished tasks; of very many an even selection, of those that were chosen the first."""
-        done = self.counts()[TaskState.DONE]
-        where, values = self._where(wanted, by_ticket=True)
-        question = (
-            f"SELECT t.number, {self._column(x)}, {self._column(y)} FROM tasks t JOIN tickets k ON k.id = t.ticket "
-            f"WHERE {where} AND t.number % ? = 0 LIMIT ?"
-        )
-        return [
-            tuple(row) for row in self._ask(question, [*values, 1 if wanted.conditions else max(1, done // most), most])
-        ]
+        """Return number, x and y of up to `most` finished tasks.
+
+        Of very many it is an even selection, of those that meet conditions the first.
+        """
+        where = self._where(wanted, by_ticket=True)
+        step = 1
+        if not wanted.conditions:
+            step = max(1, self.reader.counts()[TaskState.DONE] // most)
+        question = f"""
+        SELECT t.number, {self.columns.sql(x)}, {self.columns.sql(y)}
+        FROM tasks t JOIN tickets k ON k.id = t.ticket
+        WHERE {where.sql} AND t.number % ? = 0 LIMIT ?
+        """
+        return self._ask(question, [*where.values, step, most])
 
     def attempts(self, most: int, host: str = "") -> list[Attempt]:
-        """The newest attempts of the last run, the oldest of them first."""
-        where, values = ("id > ? AND host = ?", [host]) if host else ("id > ?", [])
-        question = f"SELECT id, task, host, state, issued, seconds FROM tickets WHERE {where} ORDER BY id DESC LIMIT ?"
-        return [Attempt(*row) for row in self._ask(question, [self.tickets_before, *values, most])][::-1]
+        """Return the newest attempts of the last run, the oldest of them first.
 
-    def _ask(self, question: str, values: Sequence[Any]) -> Iterator[Any]:
-        """The answer, within patience."""
-        raw: Any = self._connection.connection.driver_connection
+        `host`: of this one only.
+        """
+        where = Where()
+        where.add("id > ?", self.reader.tickets_before)
+        if host:
+            where.add("host = ?", host)
+        question = f"""
+        SELECT id, task, host, state, issued, seconds FROM tickets
+        WHERE {where.sql} ORDER BY id DESC LIMIT ?
+        """
+        return [Attempt(*row) for row in self._ask(question, [*where.values, most])][::-1]
+
+    def _ask(self, question: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the answer. Raises UsageError when it takes longer than PATIENCE."""
+        connection = self.reader.connection
         end = time.monotonic() + PATIENCE
-        raw.create_function(READ_NUMBER, 1, comparable, deterministic=True)
-        raw.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+        connection.create_function(READ_NUMBER, 1, comparable, deterministic=True)
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         try:
-            return iter(self._connection.exec_driver_sql(question, tuple(values)).all())
-        except OperationalError as error:
-            if "interrupted" not in str(error.orig):
+            return connection.execute(question, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if code_of(error) != sqlite3.SQLITE_INTERRUPT:
                 raise
-            raise UsageError(
-                f"this was not found within {PATIENCE:g} s", todo="Ask for less: add a condition, or sort by number."
-            ) from None
+            todo = "Ask for less: add a condition, or sort by number."
+            raise UsageError(f"this was not found within {PATIENCE:g} s", todo=todo) from None
         finally:
-            raw.set_progress_handler(None, 0)
+            connection.set_progress_handler(None, 0)
+
+
+def _add_state(where: Where, wanted: Wanted) -> None:
+    if wanted.state is None:
+        return
+    if wanted.state is TaskState.WAITING and wanted.begun is not None:
+        where.add("t.state = 'waiting'")
+        begun = json.dumps(list(wanted.begun))
+        where.add("t.number NOT IN (SELECT value FROM json_each(?))", begun)
+    else:
+        # No question mark: SQLite uses an index of some states only where it sees the state.
+        where.add(_STATES.get(wanted.state, f"t.state = '{wanted.state.value}'"))
+
+
+def _as_people_see_it(row: Row, begun: set[int]) -> Row:
+    """Return a row that waits for one that was fetched ahead and has no slot yet."""
+    if row.state != TaskState.RUNNING or row.number in begun:
+        return row
+    return replace(row, state=TaskState.WAITING.value)
 
 
 __all__ = ["OWN", "Attempt", "Found", "Listing", "Row", "Wanted"]

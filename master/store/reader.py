@@ -1,119 +1,45 @@
-"""The store read for people: counts, rows of the tables, one set in full, who did what. Never writes."""
+"""The store read for people: counts, rows of the tables, one set in full, who did what.
+
+Never writes.
+"""
 
 from __future__ import annotations
 
 import json
-import time
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, and_, func, literal_column, select, text
-from sqlalchemy.exc import DatabaseError
-
 from ..dispatch import shortfall
 from ..dispatch.shortfall import Reason
 from ..errors import StoreError, UsageError
-from ..model import Output, ResultSpec, TaskState, TicketState
-from ..record import record
+from ..model import Output, ResultSpec, TaskState
 from ..results.extraction import StoredSet
-from ..results.leftovers import Leftovers, parse
 from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
-from ..sweep.program import from_text
 from . import schema, stored
 from .database import OpenForReading
+from .statistics import Statistics, summarize
+from .task_details import TaskDetail, read_task
 
 PAGE = 1000
 FIRST = 16  # rows that show how large the cells are
-TOGETHER = 16_000_000  # characters of cells that are in memory at once: a cell of JSON may have a million
+# Characters of cells that are in memory at once: a cell of JSON may have a million.
+TOGETHER = 16_000_000
 GATHERS = "gathers"  # in `meta`: whether the last run had collect functions
-# Clients of the last run; all, where the database is of before.
-_OF_RUN = (
-    "CAST(id AS INTEGER) > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'clients_before'), 0)"
-)
-_HAS_ROW = text(schema.HAS_ROW.replace("t.", "tasks."))
-_ATTEMPTS: Any = literal_column(schema.ATTEMPTS.replace("t.", "tasks."))
-
-
-@record
-class HostWork:
-    """What one host did: attempts that were accepted, seconds of work, attempts that went wrong or were lost."""
-
-    host: str
-    tasks: int
-    seconds: float
-    cpu: float
-    failures: int
-    lost: int
-    heard: float | None  # its last word, seconds since 1970
-
-
-@record
-class Statistics:
-    """The sweep in numbers. `efficiency` is worker time by slot time, None where no slot was there."""
-
-    total: int
-    done: int
-    failed: int
-    running: int
-    waiting: int
-    cancelled: int
-    retries: int
-    cpu: float
-    efficiency: float | None
-    hosts: tuple[HostWork, ...]
-    missing: int = 0  # rows of the table with an empty cell, because a new result was not stored
-    uncollected: int = 0  # done sets whose collect functions were not called, or failed
-
-    @property
-    def exit_code(self) -> int:
-        """0 where every set is done, has a whole row and is collected, else 1."""
-        return 0 if self.done == self.total and not self.missing and not self.uncollected else 1
-
-
-@record
-class TicketRow:
-    """One attempt, with what is kept of its output."""
-
-    id: int
-    host: str
-    state: str
-    issued: float
-    seconds: float | None
-    cpu: float | None
-    memory: int | None
-    read: int | None
-    written: int | None
-    exit_code: int | None
-    reason: str | None
-    stdout: bytes
-    stderr: bytes
-    files: Leftovers | None  # that were in its directory, when it failed
-
-
-@record
-class TaskDetail:
-    """Everything about one set."""
-
-    number: int
-    values: dict[str, str]
-    state: TaskState
-    attempts: int
-    lost: int
-    reason: str | None
-    tickets: tuple[TicketRow, ...]
-    outputs: tuple[Output, ...]
-    in_plan: bool
-    accepted_ticket: int | None  # the one whose result is kept
-    program: dict[str, str] | None  # what that one ran: file -> SHA-256; None: not recorded
 
 
 class Reader:
-    """Reads runs/<name>/sweep.db while a master may be writing it."""
+    """Reads runs/<name>/sweep.db while a master may be writing it; lives until `close`.
+
+    `connection` is for the other files of this room, which read what is asked for less often.
+    """
 
     def __init__(self, folder: Folder, database: Path | None = None) -> None:
-        """`folder` is runs/<name>/; `database`: where its sweep.db is, if not there.
+        """Open the database.
+
+        `folder` is runs/<name>/; `database`: where its sweep.db is, if not there.
 
         Raises UsageError when nothing ran there yet, StoreError for a newer schema.
         """
@@ -121,43 +47,63 @@ class Reader:
         path = database or database_of(folder)
         try:
             if not path.exists():
-                raise UsageError("nothing has run here yet", where=str(folder), todo="Start it with `spe run`.")
+                raise UsageError(
+                    "nothing has run here yet", where=str(folder), todo="Start it with `spe run`."
+                )
             self._file = OpenForReading(path)
-            self._connection: Connection = self._file.connection
-            found = int(self.meta("schema", "0"))
-            for statement in schema.stand_ins(found or schema.VERSION):
-                self._connection.exec_driver_sql(statement)
-            self._connection.exec_driver_sql("PRAGMA query_only=1")
-        except DatabaseError as error:
-            raise StoreError(f"the database cannot be read: {error.orig}", where=str(path)) from error
+            self.connection = self._file.connection
+            found = self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"the database cannot be read: {error}", where=str(path)) from error
         except OSError as error:
             todo = "Ask its owner for read permission."
-            raise StoreError(f"the database cannot be read: {error.strerror}", where=str(path), todo=todo) from error
+            raise StoreError(
+                f"the database cannot be read: {error.strerror}", where=str(path), todo=todo
+            ) from error
         if found > schema.VERSION:
             self.close()
             raise StoreError(
-                f"this database has schema {found}, written by a newer spe; this one knows schema {schema.VERSION}",
+                f"this database has schema {found}, written by a newer spe; "
+                f"this one knows schema {schema.VERSION}",
                 where=str(path),
                 todo="Update spe.",
             )
         self.plan = int(self.meta("plan", "0"))
-        self.tickets_before = int(self.meta("tickets_before", "0"))  # the last one of the runs before the last run
+        # The last ticket of the runs before the last run.
+        self.tickets_before = int(self.meta("tickets_before", "0"))
         self.parameters: list[str] = json.loads(self.meta("parameters", "[]"))
         self.results: list[str] = json.loads(self.meta("results", "[]"))
-        self.kinds: dict[str, str] = json.loads(self.meta("kinds", "{}"))  # of the results; before schema 6 unknown
-        self.numeric: list[str] = json.loads(self.meta("numeric", "[]"))  # parameters that are numbers in all sets
+        # Kinds of the results, unknown before schema 6; parameters that are numbers in all sets.
+        self.kinds: dict[str, str] = json.loads(self.meta("kinds", "{}"))
+        self.numeric: list[str] = json.loads(self.meta("numeric", "[]"))
 
-        self._width, self._largest = FIRST, 1  # see _outputs_in_turn
+        self._width = FIRST  # sets whose outputs are read at once, see _outputs_in_turn
+        self._largest = 1  # characters of the outputs of one set so far
+
+    def _prepare(self) -> int:
+        """Give the connection what an older database lacks, and return its schema."""
+        try:
+            found = int(self.meta("schema", "0"))
+            for statement in schema.stand_ins(found or schema.VERSION):
+                self.connection.execute(statement)
+            self.connection.execute("PRAGMA query_only=1")
+        except sqlite3.DatabaseError:
+            self.close()
+            raise
+        return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Raises StoreError when somebody began to write what was read without locks."""
+        """Close the file.
+
+        Raises StoreError when somebody began to write what was read without locks.
+        """
         changed = kind is None and self._file.changed
         self.close()
         if changed:
@@ -166,212 +112,171 @@ class Reader:
             raise StoreError(what, where=str(self.folder), todo=todo)
 
     def meta(self, key: str, default: str = "") -> str:
-        """A stored setting."""
-        row = self._connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == key)).first()
-        return str(row[0]) if row else default
+        """Return a stored setting."""
+        return schema.get_meta(self.connection, key, default)
 
-    # -- tables
+    def _number(self, query: str, *given: Any) -> int:
+        """Return the one number that a query finds."""
+        return int(self.connection.execute(query, given).fetchone()[0])
+
+    # -- counts
 
     def counts(self) -> dict[TaskState, int]:
-        """How many of today's sets are in which state; every state is there."""
-        table = schema.counts
-        query = select(table.c.state, table.c.sets).where(table.c.plan == self.plan)
-        found = dict.fromkeys(TaskState, 0) | {TaskState(state): n for state, n in self._connection.execute(query)}
-        out = min(int(self.meta("out", "0")), found[TaskState.WAITING])  # to the store, what is out waits
+        """Return how many of today's sets are in which state; every state is there."""
+        found = dict.fromkeys(TaskState, 0)
+        query = "SELECT state, sets FROM counts WHERE plan = ?"
+        for state, sets in self.connection.execute(query, (self.plan,)):
+            found[TaskState(state)] = sets
+        # To the store, what is out waits.
+        out = min(int(self.meta("out", "0")), found[TaskState.WAITING])
         found[TaskState.WAITING] -= out
         found[TaskState.RUNNING] += out
         return found
 
     def waiting_because(self) -> tuple[Reason, ...]:
-        """Why the last run ended with sets that wait, as long as these do."""
-        found, counts = shortfall.read(self.meta(shortfall.META)), self.counts()
+        """Return why the last run ended with sets that wait, as long as these do."""
+        found = shortfall.read(self.meta(shortfall.META))
+        counts = self.counts()
         waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
         return found if sum(one.sets for one in found) == waiting else ()
 
     def last_ticket(self) -> int:
-        """The newest ticket's number, 0 before the first."""
-        return int(self._connection.execute(select(func.coalesce(func.max(schema.tickets.c.id), 0))).scalar_one())
+        """Return the newest ticket's number, 0 before the first."""
+        return self._number("SELECT coalesce(max(id), 0) FROM tickets")
+
+    def waiting_before(self, number: int) -> int:
+        """Return how many sets wait that come before this one in the parameters."""
+        before = """
+        t.state = 'waiting' AND t.plan = ?
+        AND t.position < (SELECT position FROM tasks WHERE number = ?)
+        """
+        waiting = self._number(f"SELECT count(*) FROM tasks t WHERE {before}", self.plan, number)
+        # To the store, what is out waits. Tickets of sessions that have ended are out no more.
+        query = f"""
+        SELECT count(DISTINCT t.number) FROM tasks t JOIN tickets k ON k.task = t.number
+        WHERE {before} AND k.id > ? AND k.state = 'issued'
+        """
+        return waiting - self._number(query, self.plan, number, int(self.meta("closed", "0")))
+
+    def uncollected(self) -> int:
+        """Return how many done sets of today no collect function has got.
+
+        None was called for these sets, or one of them failed.
+        """
+        if not self.meta(GATHERS, ""):
+            return 0
+        query = """
+        SELECT count(*) FROM tasks
+        WHERE state = 'done' AND plan = ? AND coalesce(collected, 0) <> 1
+        """
+        return self._number(query, self.plan)
+
+    def missing(self, limit: int) -> tuple[int, list[int]]:
+        """Return how many rows have an empty cell because it is not stored.
+
+        Beside it the numbers of the first `limit` sets.
+        """
+        return stored.missing(self.connection, self.plan, limit)
+
+    def statistics(self) -> Statistics:
+        """Return the sweep in numbers: today's sets, and who did what in the last run."""
+        return summarize(self.connection, self.counts(), self.missing(0)[0], self.uncollected())
+
+    # -- rows
 
     def rows(self) -> Iterator[ResultRow]:
-        """Finished sets in the order of the parameters."""
-        t, k = schema.tasks, schema.tickets
-        query = (
-            select(t.c.number, t.c.parameters, _ATTEMPTS, k.c.host, k.c.seconds)
-            .join(k, k.c.id == t.c.ticket)
-            .where(t.c.plan == self.plan, _HAS_ROW)
-            .order_by(t.c.position)
-        )
-        for page in self._connection.execute(query.execution_options(yield_per=PAGE)).partitions(PAGE):
-            parameters = json.loads(f"[{','.join(row[1] for row in page)}]")  # at once takes half as long
+        """Yield finished sets in the order of the parameters."""
+        query = f"""
+        SELECT t.number, t.parameters, {schema.ATTEMPTS}, k.host, k.seconds
+        FROM tasks t JOIN tickets k ON k.id = t.ticket
+        WHERE t.plan = ? AND {schema.HAS_ROW} ORDER BY t.position
+        """
+        found = self.connection.execute(query, (self.plan,))
+        while page := found.fetchmany(PAGE):
+            # All JSON in one call, which takes half as long as one call a row.
+            parameters = json.loads(f"[{','.join(row[1] for row in page)}]")
             outputs = self._outputs_in_turn([row[0] for row in page])
-            for values, (number, _, attempts, host, seconds), found in zip(parameters, page, outputs, strict=True):
-                yield ResultRow(number, values, found, host, seconds or 0.0, attempts)
+            for values, row, cells in zip(parameters, page, outputs, strict=True):
+                number, _, attempts, host, seconds = row
+                yield ResultRow(number, values, cells, host, seconds or 0.0, attempts)
 
     def _outputs_in_turn(self, numbers: list[int]) -> Iterator[dict[str, Output]]:
-        """The outputs of each of these sets: as many sets at once as their largest cells so far allow."""
+        """Yield the outputs of each of these sets.
+
+        As many sets are read at once as the largest cells so far allow.
+        """
         while numbers:
             some, numbers = numbers[: self._width], numbers[self._width :]
-            found = self._outputs(some)
-            size = max((sum(len(one.value) for one in outputs.values()) for outputs in found.values()), default=0)
-            self._largest = max(self._largest, size)
+            found = self.outputs(some)
+            sizes = [sum(len(one.value) for one in outputs.values()) for outputs in found.values()]
+            self._largest = max([self._largest, *sizes])
             self._width = max(1, min(PAGE, TOGETHER // self._largest))
             yield from (found.get(number, {}) for number in some)
 
-    def _outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
-        # One text with one value: a thousand bound numbers take SQLAlchemy longer than SQLite needs for the rows.
-        query = text(
-            "SELECT task, name, value, raw, file, size, number FROM outputs "
-            "WHERE task IN (SELECT value FROM json_each(:numbers))"
-        )
-        found: dict[int, dict[str, Output]] = {}
-        for task, *output in self._connection.execute(query, {"numbers": json.dumps(numbers)}):
-            found.setdefault(task, {})[output[0]] = Output(*output)
-        return found
+    def outputs(self, numbers: list[int]) -> dict[int, dict[str, Output]]:
+        """Return the outputs of these sets: number -> name -> output."""
+        return stored.read_outputs(self.connection, json.dumps(numbers))
 
     def failed(self) -> Iterator[FailedRow]:
-        """Failed and cancelled sets in the order of the parameters."""
-        t = schema.tasks
-        cancelled = self.counts()[TaskState.CANCELLED]  # no index helps to find these, and there rarely are any
-        which = text("state IN ('failed', 'cancelled')" if cancelled else "state = 'failed'")  # as the index says it
-        query = (
-            select(t.c.number, t.c.parameters, t.c.reason, t.c.state)
-            .where(t.c.plan == self.plan, which)
-            .order_by(t.c.position)
-        )
-        for row in self._connection.execute(query):
-            cancelled = row.state == TaskState.CANCELLED.value
-            yield FailedRow(row.number, json.loads(row.parameters), row.reason or "", cancelled)
+        """Yield failed and cancelled sets in the order of the parameters."""
+        which = "state = 'failed'"  # as the index says it
+        # No index helps to find cancelled sets, and there rarely are any.
+        if self.counts()[TaskState.CANCELLED]:
+            which = "state IN ('failed', 'cancelled')"
+        query = f"""
+        SELECT number, parameters, reason, state FROM tasks
+        WHERE plan = ? AND {which} ORDER BY position
+        """
+        for number, parameters, reason, state in self.connection.execute(query, (self.plan,)):
+            cancelled = state == TaskState.CANCELLED
+            yield FailedRow(number, json.loads(parameters), reason or "", cancelled)
 
     def numbers_of_failed(self) -> set[int]:
-        """Failed and cancelled sets, also of earlier parameters."""
-        t = schema.tasks
-        query = select(t.c.number).where(text("state IN ('failed', 'cancelled')"))
-        return {row[0] for row in self._connection.execute(query)}
+        """Return failed and cancelled sets, also of earlier parameters."""
+        query = "SELECT number FROM tasks WHERE state IN ('failed', 'cancelled')"
+        return {row[0] for row in self.connection.execute(query)}
 
     def suspended(self) -> Iterator[int]:
-        """Failed sets whose result is kept, because a hook could not judge it; not those that `results` refuses."""
-        query = text(
-            "SELECT t.number FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state = 'failed' "
-            "AND k.state <> 'accepted' AND EXISTS (SELECT 1 FROM outputs WHERE task = t.number) ORDER BY t.number"
-        )
-        return (row.number for row in self._connection.execute(query).all())
+        """Yield failed sets whose result is kept, as a hook could not judge it.
+
+        Sets whose result `results` refuses are none of them.
+        """
+        query = """
+        SELECT t.number FROM tasks t JOIN tickets k ON k.id = t.ticket
+        WHERE t.state = 'failed' AND k.state <> 'accepted'
+        AND EXISTS (SELECT 1 FROM outputs WHERE task = t.number)
+        ORDER BY t.number
+        """
+        return (row[0] for row in self.connection.execute(query).fetchall())
+
+    def task(self, number: int) -> TaskDetail:
+        """Return everything about one set. Raises UsageError when there is no such number."""
+        outputs = self.outputs([number]).get(number, {})
+        return read_task(self.connection, number, self.plan, list(outputs.values()))
 
     # -- extraction again
 
     def specs(self) -> dict[int, tuple[ResultSpec, ...]]:
-        """All `results` that outputs were ever made by here, by their rows."""
-        return stored.read_specs(self._connection)
+        """Return all `results` that outputs were ever made by here, by their rows."""
+        return stored.read_specs(self.connection)
 
     def made_by_others(self, spec: int, after: int, limit: int) -> list[StoredSet]:
-        """Up to `limit` of today's sets beyond number `after` that have a result made by other results than `spec`."""
-        return stored.read_differing(self._connection, self.plan, spec, after, limit)
+        """Return today's sets that have a result made by other `results` than those in row `spec`.
 
-    def missing(self, limit: int) -> tuple[int, list[int]]:
-        """How many rows of the table have an empty cell because it is not stored, and the numbers of the first."""
-        return stored.missing(self._connection, self.plan, limit)
+        Up to `limit` sets beyond number `after`.
+        """
+        return stored.read_differing(self.connection, self.plan, spec, after, limit)
+
+    # -- notes
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """What was noted in all runs, the oldest first; of a database of before nothing."""
-        if self._connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'events'")).first():
-            for row in self._connection.execute(select(schema.events).order_by(schema.events.c.id)).mappings():
-                yield {name: value for name, value in row.items() if name != "id" and value is not None}
+        """Yield what was noted in all runs, the oldest first.
 
-    # -- one set
-
-    def task(self, number: int) -> TaskDetail:
-        """Everything about one set. Raises UsageError when there is no such number."""
-        t = schema.tasks
-        row = self._connection.execute(select(t).where(t.c.number == number)).first()
-        if row is None:
-            last = self._connection.execute(select(func.max(t.c.number))).scalar()
-            raise UsageError(f"there is no task {number}", todo=f"The numbers go from 1 to {last or 0}.")
-        tickets = tuple(self._tickets(number))
-        # Without a ticket they are what is left of a result that is no result any more.
-        outputs = tuple(self._outputs([number]).get(number, {}).values()) if row.ticket else ()
-        out = row.state == TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets)
-        return TaskDetail(
-            number, json.loads(row.parameters), TaskState.RUNNING if out else TaskState(row.state), row.attempts,
-            row.lost, row.reason, tickets, outputs, row.plan == self.plan, row.ticket, self._program(row.ticket),
-        )  # fmt: skip
-
-    def _program(self, ticket: int | None) -> dict[str, str] | None:
-        k, programs = schema.tickets, schema.programs
-        query = select(programs.c.parts).join(k, k.c.program == programs.c.id).where(k.c.id == ticket)
-        row = self._connection.execute(query).first() if ticket else None
-        return from_text(row.parts) if row else None
-
-    def _tickets(self, number: int) -> Iterator[TicketRow]:
-        k, logs = schema.tickets, schema.logs
-        query = (
-            select(k, logs.c.stdout, logs.c.stderr, logs.c.files)
-            .outerjoin(logs, logs.c.ticket == k.c.id)
-            .where(k.c.task == number)
-            .order_by(k.c.id)
-        )
-        for row in self._connection.execute(query):
-            cpu = None if row.user is None else row.user + row.system
-            yield TicketRow(
-                row.id, row.host, row.state, row.issued, row.seconds, cpu, row.memory, row.read, row.written,
-                row.exit_code, row.reason, row.stdout or b"", row.stderr or b"", parse(row.files or ""),
-            )  # fmt: skip
-
-    def waiting_before(self, number: int) -> int:
-        """How many sets wait that come before this one in the parameters."""
-        t = schema.tasks
-        place = select(t.c.position).where(t.c.number == number).scalar_subquery()
-        before = and_(t.c.state == TaskState.WAITING.value, t.c.plan == self.plan, t.c.position < place)
-        query = select(func.count()).where(text("state = 'waiting'"), before)  # as the index says it
-        k, closed = schema.tickets, int(self.meta("closed", "0"))
-        out = select(func.count(t.c.number.distinct())).join(k, k.c.task == t.c.number).where(before)
-        out = out.where(k.c.id > closed, k.c.state == TicketState.ISSUED.value)
-        return int(self._connection.execute(query).scalar_one() - self._connection.execute(out).scalar_one())
-
-    # -- who did what
-
-    def statistics(self) -> Statistics:
-        """The sweep in numbers: today's sets, and who did what in the last run."""
-        counts = self.counts()
-        hosts = tuple(self._hosts())
-        retries = int(self._connection.execute(text("SELECT coalesce(sum(again), 0) FROM hosts")).scalar_one())
-        worked, there = self._worked_in_slots(), self._slot_seconds()
-        return Statistics(
-            sum(counts.values()), counts[TaskState.DONE], counts[TaskState.FAILED], counts[TaskState.RUNNING],
-            counts[TaskState.WAITING], counts[TaskState.CANCELLED], retries, sum(h.cpu for h in hosts),
-            min(1.0, worked / there) if there > 0 else None, hosts, self.missing(0)[0],
-            self.uncollected(),
-        )  # fmt: skip
-
-    def uncollected(self) -> int:
-        """How many done sets of today no collect function has got: not called, or one of them failed."""
-        if not self.meta(GATHERS, ""):
-            return 0
-        t = schema.tasks.c
-        done = and_(t.state == TaskState.DONE.value, t.plan == self.plan)
-        query = select(func.count()).where(done, func.coalesce(t.collected, 0) != 1)
-        return int(self._connection.execute(query).scalar_one())
-
-    def _hosts(self) -> Iterator[HostWork]:
-        query = text(
-            "SELECT h.*, c.heard FROM hosts h "
-            f"LEFT JOIN (SELECT host, max(heard) AS heard FROM clients WHERE {_OF_RUN} GROUP BY host) c "
-            "ON c.host = h.host ORDER BY accepted DESC, h.host"
-        )
-        for row in self._connection.execute(query):
-            yield HostWork(row.host, row.accepted, row.seconds, row.cpu, row.failures, row.lost, row.heard)
-
-    def _worked_in_slots(self) -> float:
-        """Seconds of programs on hosts whose slots are known: a client that did not register told of none."""
-        query = text(f"SELECT sum(seconds) FROM hosts WHERE host IN (SELECT host FROM clients WHERE {_OF_RUN})")
-        found: Any = self._connection.execute(query).scalar()
-        return float(found or 0.0)
-
-    def _slot_seconds(self) -> float:
-        """Seconds that slots were there; a client that is still here counts until now."""
-        query = text(
-            "SELECT sum(max(1, slots / :cores) * "
-            "CASE WHEN seconds IS NULL THEN max(0, :now - since) ELSE seconds END) FROM clients "
-            f"WHERE {_OF_RUN}"
-        )
-        given = {"now": time.time(), "cores": int(self.meta("cores", "1"))}
-        found: Any = self._connection.execute(query, given).scalar()
-        return float(found or 0.0)
+        A database that is older than notes are has none.
+        """
+        known = "SELECT 1 FROM sqlite_master WHERE name = 'events'"
+        if not self.connection.execute(known).fetchone():
+            return
+        names = ("time", "kind", "text", "host", "task")
+        for row in self.connection.execute(f"SELECT {', '.join(names)} FROM events ORDER BY id"):
+            yield {name: value for name, value in zip(names, row, strict=True) if value is not None}

@@ -1,8 +1,9 @@
-"""Writing to sweep.db: one thread owns the connection and commits; whoever waits goes on when it is on disk.
+"""Writing to sweep.db: one thread owns the connection and commits.
 
-It commits all that came in since its last commit in one transaction (group commit, synchronous=FULL). The journal is
-a write-ahead log, or on NFS and its like, where that is not safe, a rollback journal. What is written is the
-business of store.py and writes.py.
+Whoever waits for a commit goes on when it is on disk. The thread commits all that came in since its
+last commit in one transaction (group commit, synchronous=FULL). The journal is a write-ahead log,
+or on NFS and its like, where that is not safe, a rollback journal. What is written is the business
+of store.py and writes.py.
 """
 
 from __future__ import annotations
@@ -17,10 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from typing import Any, TypeVar
 
 from .. import disk_errors
 from ..disk_errors import reason
@@ -29,256 +27,309 @@ from ..errors import StoreError
 from ..full_disk import PAUSE, FullDisk, cause
 from ..session.anchors import identity
 from . import filesystem, writes
-from .database import engine_for
+from .database import code_of, connect, transaction
 
 log = logging.getLogger("spe.store")
 T = TypeVar("T")
 
+#: Errors that waiting helps against: a full or sick disk, a lock; never a fault in a statement.
 _PASSING = {
-    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOMEM,
-}  # fmt: skip
-
-
-def _may_pass(error: OperationalError) -> bool:
-    """Whether waiting helps: a full or sick disk, a lock; never a fault in a statement."""
-    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in _PASSING  # the rest of the code is detail
-
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+}
 
 LOCAL = ("journal_mode=WAL", "synchronous=FULL")
-# The log needs shared memory, which does not work between machines. Who is alone needs none: so one that is there
-# is read before it is given up.
-REMOTE = ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "locking_mode=NORMAL", "synchronous=EXTRA")
+# The log needs shared memory, which does not work between machines. Who is alone needs none: so one
+# that is there is read before it is given up.
+REMOTE = (
+    "locking_mode=EXCLUSIVE",
+    "journal_mode=DELETE",
+    "locking_mode=NORMAL",
+    "synchronous=EXTRA",
+)
 
 
-def _pragmas(connection: Any, journal: Sequence[str]) -> None:
-    for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
-        connection.execute(f"PRAGMA {pragma}")
-    connection.isolation_level = None  # BEGIN and COMMIT are ours
-
-
-def open_engine(path: Path) -> Engine:
-    """An engine on `path` that keeps what it committed through a power cut."""
-    engine = engine_for(path)
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection to `path` that keeps what it committed through a power cut."""
     journal = REMOTE if filesystem.remote(path.parent) else LOCAL
-    event.listen(engine, "connect", lambda connection, _: _pragmas(connection, journal))
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    return engine
+    connection = connect(path)
+    try:
+        for pragma in ("busy_timeout=10000", *journal, "cache_size=-16000"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
-class Committing:
-    """The thread, and what is handed to it. After the first transaction the connection is the thread's alone."""
+class Writer:
+    """The thread that writes, and what is handed to it; lives as long as the store.
 
-    def __init__(self, path: Path, prepare: Callable[[Connection], None], disk: FullDisk) -> None:
-        """`prepare` is the first transaction. Raises StoreError when the file can't be written."""
+    After the first transaction the connection is the thread's alone.
+    """
+
+    def __init__(
+        self, path: Path, prepare: Callable[[sqlite3.Connection], None], disk: FullDisk
+    ) -> None:
+        """Open the file and begin. `prepare` is the first transaction.
+
+        Raises StoreError when the file can't be written.
+        """
         self.path, self.disk = path, disk
-        self.engine = open_engine(path)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._removals: queue.SimpleQueue[_Removal] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._moves: queue.SimpleQueue[_Move] = queue.SimpleQueue()
         try:
-            self.connection = self.engine.connect()
-            with self.connection.begin():
-                prepare(self.connection)
-                self._mark = int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-                self._marks = _has_rollback_journal(self.connection)
-        except (OperationalError, DatabaseError) as error:
-            self.engine.dispose()
+            self.connection = open_for_writing(path)
+        except sqlite3.DatabaseError as error:
             raise _unusable(error, path) from error
+        # What goes wrong from here on leaves no open connection behind, which would keep its locks.
+        try:
+            with transaction(self.connection):
+                prepare(self.connection)
+                self._mark = _mark_of(self.connection)
+                self._marks = _has_rollback_journal(self.connection)
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            raise _unusable(error, path) from error
+        except BaseException:
+            self.connection.close()
+            raise
+        self._results_of_last_try: list[Any] = []
         self._identity = identity(path)
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
     # -- for the event loop
 
-    async def call(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on the writer thread, inside the next transaction; returns when that is on disk."""
+    async def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the writer thread, inside the next transaction.
+
+        Returns its value when that is on disk.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(future, work))
+        self._requests.put(_Request(future, work))
         return await future
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        """Remember these changes; returns when they are on disk."""
+        """Remember these changes; return when they are on disk."""
         if changes:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._jobs.put(_Job(future, None, changes))
+            self._requests.put(_Request(future, None, changes))
             await future
 
     async def go_to(self, path: Path, bring: Callable[[sqlite3.Connection, Path], None]) -> None:
-        """Go on with the database at `path`, from the next transaction on, also when one waits for that.
+        """Go on with the database at `path`, from the next transaction on.
 
-        `bring` is called on the writer thread with the connection of until now; it sees to it that all that was
-        committed is at `path`. What it raises is raised here, and nothing has changed then.
+        A transaction that waits because the database was moved is made there, too. `bring` is
+        called on the writer thread with the connection of until now; it sees to it that all that
+        was committed is at `path`. What it raises is raised here, and nothing has changed then.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._removals.put(_Removal(_Job(future, None), path, bring))
-        self._jobs.put(_Job(asyncio.get_running_loop().create_future(), lambda connection: None))  # wakes the thread
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._moves.put(_Move(_Request(future, None), path, bring))
+        self._requests.put(_Request(loop.create_future(), lambda connection: None))  # wakes the thread
         await future
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
-        self._jobs.put(None)
+        self._requests.put(None)
         self._thread.join()
         self.connection.close()
-        self.engine.dispose()
 
     # -- the thread
 
     def _work(self) -> None:
         while True:
-            jobs = [self._jobs.get()]
-            while not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            todo = [job for job in jobs if job is not None]
+            requests = [self._requests.get()]
+            # All that has come in meanwhile: one fsync for all of them is the price of a commit.
+            while not self._requests.empty():
+                requests.append(self._requests.get())
+            todo = [request for request in requests if request is not None]
             if todo:
-                self._transaction(todo)
-            if len(todo) < len(jobs):
+                self._commit_requests(todo)
+            if len(todo) < len(requests):
                 return
 
-    def _transaction(self, jobs: list[_Job]) -> None:
-        """All jobs in one commit, tried again while the disk is full: what waits for it is not answered.
+    def _commit_requests(self, requests: list[_Request]) -> None:
+        """Commit all requests at once, and try again while the disk is full.
 
-        When the disk's wait is over, these jobs and all later ones are refused with NotStored: so the database stays
-        as it was after the last commit, and nothing in it rests on what is missing.
+        Whoever waits for them is not answered meanwhile. When the disk's wait is over, these requests
+        and all later ones are refused with NotStored: so the database stays as it was after the
+        last commit, and nothing in it rests on what is missing.
         """
-        failed, mark = False, (self._mark + 1) % 2**31
-        results: list[Any] = []
+        failed = False
         while True:
-            self._remove()
+            self._follow_moves()
             if self.disk.gave_up or (failed and self.disk.is_over):
                 self.disk.refuse_store()
-                _settle([(job, None, self.disk.not_stored(self.path)) for job in jobs])
+                _settle([(request, None, self.disk.not_stored(self.path)) for request in requests])
                 return
-            if failed and not self._is_in_place():  # half of it may be undone at its new place, so `go_to` comes first
-                time.sleep(PAUSE)
-                continue
-            try:
-                with self.connection.begin():
-                    if not (failed and self._is_marked(mark)):  # a commit that failed at its very end was made
-                        results = self._results(jobs)
-                        self._set_mark(mark)
-                self._mark = mark
-                break
-            except Exception as error:
-                if isinstance(error, OperationalError) and _may_pass(error):
-                    self.disk.say("the store", cause(error.orig, self.path), self.path)
+            # Half of a commit may be undone at the database's new place, so `go_to` comes before
+            # another try.
+            if not failed or self._is_in_place():
+                try:
+                    results = self._try_requests(requests, again=failed)
+                except sqlite3.OperationalError as error:
+                    if code_of(error) not in _PASSING:
+                        self._fail_requests(requests, error)
+                        return
+                    self.disk.say("the store", cause(error, self.path), self.path)
                     failed = True
-                    time.sleep(PAUSE)
-                    continue
-                if len(jobs) > 1:  # one bad job must not take the others with it
-                    for job in jobs:
-                        self._transaction([job])
+                except Exception as error:
+                    self._fail_requests(requests, error)
+                    return
                 else:
-                    _settle([(jobs[0], None, error)])
-                return
-        _settle([(job, result, None) for job, result in zip(jobs, results, strict=True)])
+                    pairs = zip(requests, results, strict=True)
+                    _settle([(request, result, None) for request, result in pairs])
+                    return
+            time.sleep(PAUSE)
 
-    # With a rollback journal, a commit fails when it cannot remove that, and what was written stays or not, depending
-    # on who finds the journal. Each commit has a number, so that it is not made twice; page 1 is written in any case.
+    def _try_requests(self, requests: list[_Request], again: bool) -> list[Any]:
+        """Run all requests in one transaction and return what each returned.
 
-    def _is_marked(self, mark: int) -> bool:
-        return self._marks and int(self.connection.exec_driver_sql("PRAGMA user_version").scalar_one()) == mark
+        `again`: an earlier try has failed.
+        """
+        mark = (self._mark + 1) % 2**31
+        with transaction(self.connection):
+            if again and self._marks and _mark_of(self.connection) == mark:
+                # The commit that failed at its very end was made.
+                results = self._results_of_last_try
+            else:
+                results = self._results_of_last_try = self._results(requests)
+                if self._marks:
+                    self.connection.execute(f"PRAGMA user_version = {mark}")
+        self._mark = mark
+        return results
 
-    def _set_mark(self, mark: int) -> None:
-        if self._marks:
-            self.connection.exec_driver_sql(f"PRAGMA user_version = {mark}")
+    def _fail_requests(self, requests: list[_Request], error: Exception) -> None:
+        """Tell a request its error; of several requests, try each alone.
+
+        One bad request must not take the others with it.
+        """
+        if len(requests) == 1:
+            _settle([(requests[0], None, error)])
+            return
+        for request in requests:
+            self._commit_requests([request])
+
+    def _results(self, requests: list[_Request]) -> list[Any]:
+        """Run the requests and return what each returns.
+
+        Neighbours that only have changes are written as one.
+        """
+        results: list[Any] = []
+        for work, together in groupby(requests, key=lambda request: request.work):
+            neighbours = list(together)
+            if work is None:
+                changes = [change for request in neighbours for change in request.changes]
+                writes.apply(self.connection, changes, time.time())
+                results += [None] * len(neighbours)
+            else:
+                results += [work(self.connection) for _ in neighbours]
+        return results
+
+    # -- a database that was moved
 
     def _is_in_place(self) -> bool:
-        """Whether its name still leads to the database, or nobody can tell."""
+        """Tell whether the database's name still leads to it, or nobody can tell."""
         try:
             return identity(self.path) == self._identity
         except OSError:
             return True
 
-    def _remove(self) -> None:
-        """To another place, if that is wanted."""
-        while not self._removals.empty():
-            wanted = self._removals.get()
+    def _follow_moves(self) -> None:
+        """Go to another place, if that is wanted."""
+        while not self._moves.empty():
+            wanted = self._moves.get()
             try:
-                self._go_to(wanted)
-                _settle([(wanted.job, None, None)])
+                self._follow(wanted)
+                _settle([(wanted.request, None, None)])
             except Exception as error:
-                _settle([(wanted.job, None, error)])
+                _settle([(wanted.request, None, error)])
 
-    def _go_to(self, wanted: _Removal) -> None:
-        wanted.bring(cast(sqlite3.Connection, self.connection.connection.driver_connection), wanted.path)
-        engine = open_engine(wanted.path)
+    def _follow(self, wanted: _Move) -> None:
+        wanted.bring(self.connection, wanted.path)
+        connection = open_for_writing(wanted.path)
         try:
-            connection = engine.connect()
-            with connection.begin():
+            with transaction(connection):
                 marks = _has_rollback_journal(connection)
         except BaseException:
-            engine.dispose()
+            connection.close()
             raise
-        # Only now: as long as one connection is open, SQLite keeps its log and what it holds in shared memory.
+        # Only now: as long as one connection is open, SQLite keeps its log and what it holds in
+        # shared memory.
         self.connection.close()
-        self.engine.dispose()
-        self.engine, self.connection, self.path = engine, connection, wanted.path
+        self.connection, self.path = connection, wanted.path
         self._identity, self._marks = identity(wanted.path), marks
 
-    def _results(self, jobs: list[_Job]) -> list[Any]:
-        """What each job returns; neighbours that only have changes are written as one."""
-        results: list[Any] = []
-        for work, together in groupby(jobs, key=lambda job: job.work):
-            neighbours = list(together)
-            if work is None:
-                writes.apply(self.connection, [c for job in neighbours for c in job.changes], time.time())
-                results += [None] * len(neighbours)
-            else:
-                results += [job.run(self.connection) for job in neighbours]
-        return results
 
-
-def _unusable(error: DatabaseError, path: Path) -> StoreError:
-    found = cause(error.orig, path)
-    todo = "Look at the folder's owner and permissions and at the disk; or choose another sweep name."
+def _unusable(error: sqlite3.DatabaseError, path: Path) -> StoreError:
+    found = cause(error, path)
     if found.errno:
         todo = disk_errors.todo(found)
+    else:
+        look = "Look at the folder's owner and permissions and at the disk"
+        todo = f"{look}; or choose another sweep name."
     return StoreError(f"the database cannot be used: {reason(found)}", where=str(path), todo=todo)
 
 
-def _has_rollback_journal(connection: Connection) -> bool:
-    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()) != "wal"
+def _has_rollback_journal(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal")
+
+
+def _mark_of(connection: sqlite3.Connection) -> int:
+    """Return the number of the last commit, which is kept where a rollback journal is used.
+
+    There a commit fails when it cannot remove the journal, and what was written stays or not,
+    depending on who finds the journal. By its number a commit is not made twice. It costs nothing:
+    page 1 is written in any case.
+    """
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @dataclass(slots=True)
-class _Job:
-    """One piece of work for the writer thread, or only changes to be written; and who waits for it."""
+class _Request:
+    """A piece of work for the writer thread, or only changes; and who waits for it."""
 
     future: asyncio.Future[Any]
-    work: Callable[[Connection], Any] | None
+    work: Callable[[sqlite3.Connection], Any] | None
     changes: Sequence[Change] = ()
-
-    def run(self, connection: Connection) -> Any:
-        return self.work(connection) if self.work else None
 
 
 @dataclass(slots=True)
-class _Removal:
-    """The order to go on at another place; `job` is who waits for it."""
+class _Move:
+    """The order to go on at another place; `request` is who waits for it."""
 
-    job: _Job
+    request: _Request
     path: Path
     bring: Callable[[sqlite3.Connection, Path], None]
 
 
-_Settled = tuple[_Job, Any, Exception | None]
+_Settled = tuple[_Request, Any, Exception | None]
 
 
-def _settle(jobs: list[_Settled]) -> None:
-    """Those who wait go on, all of one loop in one go: waking a loop from another thread has its price."""
-    for loop, together in groupby(jobs, key=lambda one: one[0].future.get_loop()):
+def _settle(requests: list[_Settled]) -> None:
+    """Let those who wait go on, all of one loop at once.
+
+    Waking a loop from another thread has its price.
+    """
+    for loop, together in groupby(requests, key=lambda one: one[0].future.get_loop()):
         try:
             loop.call_soon_threadsafe(_resolve, list(together))
         except RuntimeError:
             log.debug("the loop was closed before an answer from the store")
 
 
-def _resolve(jobs: list[_Settled]) -> None:
-    for job, result, error in jobs:
-        if job.future.cancelled():
+def _resolve(requests: list[_Settled]) -> None:
+    for request, result, error in requests:
+        if request.future.cancelled():  # who waited has gone; what was to be written is written
             continue
         if error:
-            job.future.set_exception(error)
+            request.future.set_exception(error)
         else:
-            job.future.set_result(result)
+            request.future.set_result(result)

@@ -5,8 +5,8 @@ A sweep's database says how the sweep was made, in its table `meta`: `made`, one
 taken as it stands. Without one, a project folder that was renamed or copied finds its sweep under the old name,
 one-liners are told apart by their words, and where there is no spe.yaml the sweep used last is meant.
 
-Plain sqlite3 and not the reader: `spe stop` would wait a fifth of a second for SQLAlchemy, and a neighbour's database
-that is damaged or of a newer spe must not keep this sweep from running.
+The settings are read without the reader: a neighbour's database that is damaged or of a newer spe must not keep this
+sweep from running.
 """
 
 from __future__ import annotations
@@ -14,18 +14,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..record import record
+from ..store.database import read_settings
 from ..text import clean_name
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # by one with `name:`, or with -n
@@ -141,7 +136,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
         changed = path.stat().st_mtime
     except OSError:
         return None
-    meta = _read_meta(path)
+    meta = read_settings(path)
     if meta is None:
         return KeptSweep(folder.name, FILE, None, changed)
     line: Line | None = json.loads(meta.get("line", "null"))
@@ -149,19 +144,3 @@ def read_kept(folder: Path) -> KeptSweep | None:
     # spe 0.1.0 did not write `made` either. `plan` is there as soon as there are sets.
     made = meta.get("made") or (LINE if line else FILE if "plan" in meta else "")
     return KeptSweep(folder.name, made, line, used) if made else None
-
-
-def _read_meta(path: Path) -> dict[str, str] | None:
-    """The table `meta`; None when it cannot be read."""
-    address = path.absolute().as_uri()  # escapes what a URI gives a meaning to, such as ? and %
-    # Not mode=ro: it would leave the files of the write-ahead log behind, and cannot take up what a crash left. The
-    # second is for read-only disks, where that log cannot be opened.
-    for mode in ("mode=rw", "immutable=1"):
-        try:
-            with closing(sqlite3.connect(f"{address}?{mode}", uri=True, timeout=10)) as connection:
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                    return {}  # its first transaction is still to come
-                return dict(connection.execute("SELECT key, value FROM meta"))
-        except sqlite3.Error:
-            continue
-    return None

@@ -527,3 +527,44 @@ def test_nothing_is_left_in_the_whole_tree_but_runs(bench: Bench) -> None:
     after = sorted(path for path in bench.root.rglob("*") if "runs" not in path.relative_to(bench.root).parts)
     assert set(after) - set(before) == {bench.root / "said", bench.root / "pid", bench.folder / "spe.yaml"}
     assert not is_alive(int((bench.root / "pid").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("retry", "program", "attempts"),
+    [
+        ("missing: 1", "exit 0", 1),
+        ("missing: 4", "exit 0", 4),
+        ("exit: {any: 1}", "exit 3", 1),
+        ("exit: {3: 4}", "exit 3", 4),
+        ("signal: {any: 1}", "kill -9 $$", 1),
+        ("signal: {11: 4}", "kill -11 $$", 4),
+        ("timeout: 1", "sleep 100", 1),
+        ("rejected: 1", "echo x > r", 1),
+        ("rejected: 4", "echo x > r", 4),
+    ],
+)
+def test_each_reason_may_have_a_limit_of_its_own(bench: Bench, retry: str, program: str, attempts: int) -> None:
+    bench.worker(program)
+    bench.write(
+        "spe.yaml",
+        f"command: ./work\nresults: {{r: {{from: r, as: float}}}}\ntimeout: 1\nattempts: 2\nretry: {{{retry}}}\n"
+        "hosts: [localhost slots=1]\n",
+    )
+    assert bench.spe("run").code == 1
+    assert bench.query("SELECT attempts FROM tasks") == [(attempts,)]
+
+
+@pytest.mark.parametrize(("limit", "attempts"), [(1, 1), (4, 4)])
+def test_a_program_that_cannot_be_started_has_a_limit_of_its_own(bench: Bench, limit: int, attempts: int) -> None:
+    bench.write("work", "#!/no/such/interpreter\n", mode=0o755)
+    bench.write("spe.yaml", f"command: ./work\nretry: {{start: {limit}}}\nattempts: 2\nhosts: [localhost slots=1]\n")
+    assert bench.spe("run").code == 1
+    assert bench.query("SELECT attempts FROM tasks") == [(attempts,)]
+
+
+def test_a_host_that_did_all_the_work_of_a_short_sweep_is_not_said_to_be_still_starting(bench: Bench) -> None:
+    bench.worker("echo 1")
+    bench.write("spe.yaml", "command: ./work\nhosts: [localhost slots=1]\n")
+    for _ in range(3):
+        done = bench.ok("run", "--fresh")
+        assert "still being started" not in done.err

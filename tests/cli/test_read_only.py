@@ -24,7 +24,7 @@ ASKING = (("events",), ("top",), ("ps",), ("attach",), ("pause",), ("ask", "1", 
 #: Commands of another uid: modules are loaded before, as those of a test may lie where nobody else reads.
 AS_NOBODY = """
 import encodings.utf_8_sig, importlib, json, os, pkgutil, shutil, sys
-import spe, spe.cli, spe.launch, spe.page, sqlalchemy.dialects.sqlite.pysqlite
+import spe, spe.cli, spe.launch, spe.page, sqlite3
 for package in (spe.cli, spe):
     for one in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         if one.name not in ("spe.client", "spe.workers", "spe.hooks.child", "spe.__main__"):

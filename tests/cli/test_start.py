@@ -8,8 +8,7 @@ from pathlib import Path
 
 LIGHT = {"click"}
 HEAVY = {
-    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "pydantic", "rich", "scp", "sqlalchemy",
-    "yaml",
+    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "pydantic", "rich", "scp", "yaml",
 }  # fmt: skip
 
 TELL = """
@@ -41,10 +40,10 @@ def test_the_help_loads_only_what_reads_a_command_line(tmp_path: Path) -> None:
 
 def test_a_run_on_this_machine_waits_for_no_library_of_ssh_tls_terminals_or_expressions(tmp_path: Path) -> None:
     run = ("run", "-q", "-p", "x=1", "--", "/bin/echo", "{{ x }}")
-    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio", "pydantic", "sqlalchemy", "yaml"}
+    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio", "pydantic", "yaml"}
     assert (tmp_path / "runs/echo/results.csv").read_text().startswith("number,x,stdout,host,seconds,attempts\n1,1,1,")
 
 
 def test_the_status_needs_neither_a_server_nor_the_configuration(tmp_path: Path) -> None:
     assert loaded(tmp_path, COMMAND, "run", "-q", "-p", "x=1", "--", "/bin/true", "{{ x }}")
-    assert loaded(tmp_path, COMMAND, "status") == LIGHT | {"asyncio", "sqlalchemy"}
+    assert loaded(tmp_path, COMMAND, "status") == LIGHT

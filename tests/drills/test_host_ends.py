@@ -86,7 +86,7 @@ def send(pids: Iterable[int], number: int) -> None:
 
 def test_nothing_that_is_told_to_end_is_accepted_failed_or_charged(figures: Figures, lab: Lab, tmp_path: Path) -> None:
     yaml = "ping: 0.3\ngrace: 20\nonce: true\nattempts: 1\n"
-    sets = 1000 if LONG else 120
+    sets = 400 if LONG else 120
     drill = Ending(tmp_path / "ending", figures, lab.hosts[:LAB_HOSTS], lab=lab, sets=sets, slots=4, yaml=yaml)
     try:
         play(drill, ROUNDS)
@@ -128,7 +128,7 @@ def play(drill: Ending, rounds: int) -> None:
     met: set[int] = set()
     for number in range(rounds):
         met |= end_everything(drill, met, at_once=number == rounds // 2)
-    drill.end(seconds=400)
+    drill.end(seconds=1500 if LONG else 400)  # what the rounds left of the sets
     assert met and drill.tickets_of("told"), "programs were met that lied"
     assert set(drill.states_of(met).values()) <= {"lost"}
     assert not drill.query("SELECT 1 FROM tickets WHERE state IN ('failed', 'rejected')", "drill"), drill.story()

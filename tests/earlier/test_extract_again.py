@@ -318,7 +318,7 @@ def test_a_set_that_waits_has_its_row_extracted_again_and_its_files_stay_where_t
     async def run() -> None:
         await bench.plan()
         await bench.accept((Y, TRACE), WROTE)
-        await bench.store.call(lambda c: c.exec_driver_sql("UPDATE tasks SET state = 'waiting'") and None)
+        await bench.store.call(lambda c: c.execute("UPDATE tasks SET state = 'waiting'") and None)
         before = bench.files()
         await bench.change(ResultSpec("a", "n.json", path="a.0"), ResultSpec("curve", "t.dat", Kind.FILE))
         assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "files/1/trace.dat"}, before, [])

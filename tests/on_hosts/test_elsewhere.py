@@ -53,9 +53,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     assert found and found.submodule_search_locations
     client = next(iter(found.submodule_search_locations))
     shutil.copytree(client, lib / "spe/client", ignore=unwanted, dirs_exist_ok=True)
-    sqlalchemy = find_spec("sqlalchemy")
-    assert sqlalchemy and sqlalchemy.origin
-    return lib, Path(sqlalchemy.origin).parents[1]
+    library = find_spec("aiohttp")
+    assert library and library.origin
+    return lib, Path(library.origin).parents[1]
 
 
 @pytest.fixture

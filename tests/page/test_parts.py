@@ -20,6 +20,7 @@ from spe.page.table_query import Wish
 from spe.store import listing
 from spe.store.conditions import Condition, parse
 from spe.store.listing import Listing, Wanted
+from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
 from spe.text import seconds, volume
 
@@ -96,8 +97,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tables(folder: Path) -> Iterator[Listing]:
-    with Listing(folder) as made:
-        yield made
+    with Reader(folder) as reader:
+        yield Listing(reader)
 
 
 def numbers(tables: Listing, **wanted: object) -> list[int]:
@@ -147,7 +148,8 @@ def test_what_was_fetched_ahead_is_listed_with_those_that_wait_and_the_timeline_
             "SELECT number, number, '1', 'h1', 'issued', 2000 FROM tasks WHERE number BETWEEN 201 AND 203"
         )
     connection.close()
-    with Listing(tmp_path) as tables:
+    with Reader(tmp_path) as reader:
+        tables = Listing(reader)
         running, waiting = TaskState.RUNNING, TaskState.WAITING
         assert numbers(tables, state=running, among=[201], begun=[201]) == [201]
         assert numbers(tables, state=waiting, begun=[201]) == list(range(202, 301))
@@ -163,14 +165,14 @@ def test_what_was_fetched_ahead_is_listed_with_those_that_wait_and_the_timeline_
 def test_a_question_that_takes_too_long_is_given_up_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "PATIENCE", -1.0)
     monkeypatch.setattr(listing, "STEPS", 10)
-    with Listing(folder) as tables, pytest.raises(UsageError, match="not found within"):
-        numbers(tables)
+    with Reader(folder) as reader, pytest.raises(UsageError, match="not found within"):
+        numbers(Listing(reader))
 
 
 def test_a_wish_that_makes_no_sense_is_a_sentence_and_no_crash(folder: Path) -> None:
     for query in ({"sort": "-nothing"}, {"where": "x ="}, {"from": "-5"}, {"state": "happy"}, {"from": "9" * 30}):
-        with Listing(folder) as tables:
-            found = Wish(query).look(tables, 0)
+        with Reader(folder) as reader:
+            found = Wish(query).look(Listing(reader), 0)
         assert found["fault"] or found["found"].rows
 
 

@@ -75,7 +75,14 @@ def test_of_long_output_the_end_is_kept(tmp_path: Path) -> None:
     ("reason", "code", "kind"),
     [("timeout after 5 s", None, "timeout"), ("timeout", 143, "timeout"), ("", 75, "exit:75"),
      ("exit code 3", None, "exit:3"),
-     ("killed by signal 9 (SIGKILL)", None, "signal:9"), ("no file out.txt", 0, "other"), ("", None, "other")],
+     ("killed by signal 9 (SIGKILL)", None, "signal:9"), ("no file out.txt", 0, "other"), ("", None, "other"),
+     ("result file a b.txt was not written", 0, "missing"), ("result file d is not a regular file", 0, "missing"),
+     ("result file d cannot be read: Permission denied", 0, "missing"),
+     ("program 'nosuch' not found on host h", None, "start"),
+     ("program './w': the interpreter that its first line names is not found on host h", None, "start"),
+     ("program './w' is not executable on host h (its mode, or a noexec file system)", None, "start"),
+     ("program 'w' cannot be started on host h: Exec format error", None, "start"),
+     ("cannot make 'a' in the task's directory on host h: No space left on device", None, "start")],
 )  # fmt: skip
 def test_a_failure_has_a_class_for_retry(reason: str, code: int | None, kind: str) -> None:
     assert failure_of(reason, code, b"").kind == kind

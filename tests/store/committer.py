@@ -24,8 +24,8 @@ async def one_after_the_other(store: Store, number: int, step: int) -> None:
     """Several of these at once make groups."""
     while True:
         await store.add_sets([NewSet(number.to_bytes(16, "big"), number, {"x": str(number)})])
-        task = await store.call(lambda c, n=number: c.exec_driver_sql(
-            "SELECT number FROM tasks WHERE position = ?", (n,)).scalar_one())  # fmt: skip
+        task = await store.call(lambda c, n=number: c.execute(
+            "SELECT number FROM tasks WHERE position = ?", (n,)).fetchone()[0])  # fmt: skip
         outputs = (Output("y", str(number)),)
         await store.commit([TicketIssued(number, task, "1", "h")])
         moved = TaskMoved(task, TaskState.DONE, 1, 0, "", number, {}, outputs)

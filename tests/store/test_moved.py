@@ -15,7 +15,6 @@ from spe.model import Output, TaskState, TicketState, Usage
 from spe.store import writer as committing
 from spe.store.database_place import OpenDatabase
 from spe.store.store import NewSet, Store
-from sqlalchemy import Connection
 
 LANES = 4
 
@@ -201,8 +200,8 @@ def test_a_move_in_the_middle_of_a_transaction_undoes_nothing(tmp_path: Path) ->
         database, stalled = OpenDatabase(old / "sweep.db"), list[str]()
         store.disk.complain = stalled.append
 
-        def write_and_move(connection: Connection) -> None:
-            connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('told', 'yes')")
+        def write_and_move(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO meta (key, value) VALUES ('told', 'yes')")
             if old.exists():  # not when it is tried again
                 old.rename(new)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 import shutil
@@ -27,7 +28,6 @@ from spe.store.conditions import parse
 from spe.store.listing import Listing, Wanted
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
-from sqlalchemy import create_engine
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -74,12 +74,14 @@ def ask(path: Path, sql: str, *given: Any) -> list[Any]:
 
 
 def order(folder: Path, wanted: Wanted) -> list[int]:
-    with Listing(folder) as listing:
+    with Reader(folder) as reader:
+        listing = Listing(reader)
         return [row.number for row in listing.find(wanted).rows]
 
 
 def chosen(folder: Path, text: str) -> list[int]:
-    with Listing(folder) as listing:
+    with Reader(folder) as reader:
+        listing = Listing(reader)
         return [row.number for row in listing.find(Wanted(conditions=parse(text, listing.names()))).rows]
 
 
@@ -180,8 +182,9 @@ def test_tables_are_sorted_and_filtered_as_numbers_are(
 def test_outputs_of_an_older_database_get_their_numbers_once(tmp_path: Path, version: int) -> None:
     path = tmp_path / "sweep.db"
     shutil.copy(SAMPLES / f"schema-{version}.db", path)
-    with Listing(tmp_path) as listing:
-        assert listing.find(Wanted(conditions=parse("y < 0.6", ["y"]))).rows[0].number == 1, "before it is migrated"
+    with Reader(tmp_path) as reader:
+        found = Listing(reader).find(Wanted(conditions=parse("y < 0.6", ["y"])))
+        assert found.rows[0].number == 1, "before it is migrated"
 
     def begin(kinds: dict[str, Kind]) -> None:
         store = Store(path)
@@ -206,11 +209,11 @@ def test_outputs_of_an_older_database_get_their_numbers_once(tmp_path: Path, ver
 @settings(max_examples=20, deadline=None)
 def test_old_numbers_are_filled_in_batches_and_none_is_left_out(most: int, count: int, chance: random.Random) -> None:
     texts = [chance.choice(["1", "2.5", "1.0D+05", "nan", "abc", ""]) for _ in range(count)]
-    with create_engine("sqlite://").begin() as connection:
-        schema.metadata.create_all(connection)
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        schema.upgrade(connection, 0)
         for task, value in enumerate(texts, start=1):
             for name in ("y", "z"):
-                connection.exec_driver_sql(
+                connection.execute(
                     "INSERT INTO outputs (task, name, value, size) VALUES (?, ?, ?, 1)", (task * 3, name, value)
                 )
         after: int | None = 0
@@ -218,8 +221,8 @@ def test_old_numbers_are_filled_in_batches_and_none_is_left_out(most: int, count
         while after is not None:
             after = writes.fill_numbers(connection, "y", Kind.FLOAT, after, most)
             rounds += 1
-        found = [row[0] for row in connection.exec_driver_sql("SELECT number FROM outputs WHERE name = 'y'")]
-        others = connection.exec_driver_sql("SELECT DISTINCT number FROM outputs WHERE name = 'z'").all()
+        found = [row[0] for row in connection.execute("SELECT number FROM outputs WHERE name = 'y'")]
+        others = connection.execute("SELECT DISTINCT number FROM outputs WHERE name = 'z'").fetchall()
     assert found == [{"1": 1.0, "2.5": 2.5, "1.0D+05": 1e5}.get(text) for text in texts]
     assert others == [(None,)] and rounds == -(-count // most) + 1
 
@@ -232,9 +235,9 @@ def test_a_table_with_large_cells_is_read_few_rows_at_a_time(tmp_path: Path, mon
     asked: list[int] = []
 
     class Watched(Reader):
-        def _outputs(self, numbers: list[int]) -> Any:
+        def outputs(self, numbers: list[int]) -> Any:
             asked.append(len(numbers))
-            return super()._outputs(numbers)
+            return super().outputs(numbers)
 
     for most, widths in ((10_000_000, [16, 44]), (1000, [16, *[9] * 4, 8])):
         monkeypatch.setattr(reader_module, "TOGETHER", most)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 from spe.hooks.process import _as_faulthandler_writes
 from spe.store import filesystem
-from spe.store.database import engine_for
+from spe.store.database import connect
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
 
@@ -50,15 +51,17 @@ def test_the_database_lies_in_its_folder_whatever_the_name_of_that(tmp_path: Pat
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reader_never_opens_the_file_of_a_neighbour(tmp_path: Path, name: bytes, query: dict[str, str]) -> None:
     path = tmp_path / os.fsdecode(name)
-    engine = engine_for(path)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE ours (n)")
-    engine.dispose()
+    with contextlib.closing(connect(path)) as connection:
+        connection.execute("CREATE TABLE ours (n)")
     assert files(tmp_path) == {os.fsencode(path)}
-    engine = engine_for(path, **query)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT name FROM sqlite_master").scalar() == "ours"
-    engine.dispose()
+    with contextlib.closing(connect(path, **query)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchone() == ("ours",)
+
+
+def test_a_path_that_begins_with_two_slashes_is_no_name_of_a_machine(tmp_path: Path) -> None:
+    with contextlib.closing(connect(Path(f"/{tmp_path}", "sweep.db"))) as connection:
+        connection.execute("CREATE TABLE ours (n)")
+    assert files(tmp_path) == {os.fsencode(tmp_path / "sweep.db")}
 
 
 def test_a_mount_whose_name_has_an_end_of_line_of_other_alphabets_is_read(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ from spe.store.store import NewSet, Store
 HERE = Path(__file__).parent
 NOBODY = 65534
 READ = """
-import json, os, sys
+import json, os, shutil, sys, tempfile
 from pathlib import Path
-import sqlalchemy.dialects.sqlite.pysqlite
 from spe.store.reader import Reader
 from spe.errors import SpeError
 os.setgroups([]); os.setgid({user}); os.setuid({user})

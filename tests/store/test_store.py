@@ -34,8 +34,6 @@ from spe.results.table_files import write_results_csv
 from spe.store import schema, writes
 from spe.store.reader import Reader, Statistics
 from spe.store.store import NewSet, Store
-from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 
 HERE = Path(__file__).parent
 
@@ -74,16 +72,17 @@ async def plan(store: Store, *names: str) -> None:
 
 
 def test_what_comes_in_at_once_is_committed_together(store: Store) -> None:
-    commits = []
-    event.listen(store.writer.engine, "commit", commits.append)
+    statements: list[str] = []
+    store.writer.connection.set_trace_callback(statements.append)
 
     async def run() -> None:
         await plan(store, "a")
-        commits.clear()
+        statements.clear()
         await asyncio.gather(*(store.commit([ClientCame(str(n), "h", "", 1, True)]) for n in range(500)))
 
     asyncio.run(run())
     assert len(looked_at(store.path, "SELECT 1 FROM clients")) == 500
+    commits = [one for one in statements if one == "COMMIT"]
     assert 1 <= len(commits) <= 50, f"{len(commits)} transactions for 500 commits"
 
 
@@ -100,8 +99,8 @@ def test_a_commit_returns_after_others_can_read_it(store: Store) -> None:
 
 def test_every_transaction_is_synced_before_it_counts(store: Store) -> None:
     async def run() -> tuple[Any, Any]:
-        level = await store.call(lambda c: c.exec_driver_sql("PRAGMA synchronous").scalar_one())
-        return level, await store.call(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+        level = await store.call(lambda c: c.execute("PRAGMA synchronous").fetchone()[0])
+        return level, await store.call(lambda c: c.execute("PRAGMA journal_mode").fetchone()[0])
 
     assert asyncio.run(run()) == (2, "wal")
 
@@ -121,7 +120,7 @@ def test_one_faulty_change_does_not_take_others_with_it(store: Store) -> None:
 def test_a_statement_at_fault_is_an_error_at_once_and_no_reason_to_wait(store: Store) -> None:
     async def run() -> None:
         with pytest.raises(Exception, match="no such table"):
-            await asyncio.wait_for(store.call(lambda c: c.exec_driver_sql("SELECT * FROM nowhere")), 20)
+            await asyncio.wait_for(store.call(lambda c: c.execute("SELECT * FROM nowhere")), 20)
         await store.set_meta("a", "b")
         assert await store.meta("a") == "b"
 
@@ -168,7 +167,7 @@ def test_a_store_whose_wait_has_ended_refuses_all_and_stays_as_it_was(
     monkeypatch.setattr("spe.full_disk.LAST_TRIES", 0.1)
 
     def full(*_: object) -> None:
-        raise OperationalError("INSERT", {}, FullError())
+        raise FullError
 
     async def run() -> None:
         store = Store(tmp_path / "sweep.db")
@@ -341,6 +340,24 @@ def assert_tallies_agree(folder: Path) -> None:
         rows = sorted(looked_at(folder / "sweep.db", f"SELECT {shown} FROM ({view.split(' AS ', 1)[1]})"))
         kept = looked_at(folder / "sweep.db", f"SELECT {shown} FROM {name}")
         assert sorted(row for row in kept if name != "counts" or row[2]) == rows
+
+
+def test_the_tables_count_a_ticket_that_was_given_back_by_the_words_of_the_dispatch() -> None:
+    assert f"NEW.reason = '{UNBEGUN}'" in schema.TABLES.read_text(encoding="utf-8")
+
+
+def test_a_transaction_that_fails_undoes_all_and_leaves_none_open(store: Store) -> None:
+    async def run() -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO meta VALUES ('half', 'done')")
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            await store.call(work)
+        assert await store.meta("half") == ""
+
+    asyncio.run(run())
+    assert not store.writer.connection.in_transaction
 
 
 # -- which sets
@@ -712,7 +729,7 @@ def test_a_client_that_never_left_was_there_until_its_last_word(store: Store, tm
     async def story() -> None:
         await store.begin_run()
         await store.commit([ClientCame("1", "lab01", "", 1, True), ClientCame("2", "lab02", "", 1, True)])
-        await store.call(lambda c: c.exec_driver_sql("UPDATE clients SET heard = since + 8.0 WHERE id = '1'") and None)
+        await store.call(lambda c: c.execute("UPDATE clients SET heard = since + 8.0 WHERE id = '1'") and None)
         await store.close_session()
 
     asyncio.run(story())

@@ -21,6 +21,7 @@ from spe.dispatch.changes import (
 )
 from spe.model import Failure, Output, TaskState, TicketState, Usage
 from spe.store import writes
+from spe.store.database import transaction
 from spe.store.store import NewSet, Store
 
 TASKS = 3
@@ -70,10 +71,10 @@ def rows_after(changes: Sequence[Change], pieces: Sequence[Sequence[Change]]) ->
         path = Path(folder) / "sweep.db"
         store = Store(path)
         try:
-            with store.writer.connection.begin():
+            with transaction(store.writer.connection):
                 sets = [NewSet(bytes([n] * 16), n, {"x": str(n)}) for n in range(1, TASKS + 1)]
                 for one in sets:
-                    store.writer.connection.exec_driver_sql(
+                    store.writer.connection.execute(
                         "INSERT INTO tasks (number, key, plan, position, parameters, state, attempts, lost) "
                         "VALUES (?, ?, 1, ?, '{}', 'waiting', 0, 0)", (one.position, one.key, one.position),
                     )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Reads a set in full: its attempts, what they printed, what is stored of its result."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import UsageError
+from ..model import Output, TaskState, TicketState
+from ..record import record
+from ..results.leftovers import Leftovers, parse
+
+
+@record
+class TicketRow:
+    """An attempt, with what is kept of its output."""
+
+    id: int
+    host: str
+    state: str
+    issued: float
+    seconds: float | None
+    cpu: float | None
+    memory: int | None
+    read: int | None
+    written: int | None
+    exit_code: int | None
+    reason: str | None
+    stdout: bytes
+    stderr: bytes
+    files: Leftovers | None  # that were in its directory, when it failed
+
+
+@record
+class TaskDetail:
+    """Everything about one set."""
+
+    number: int
+    values: dict[str, str]
+    state: TaskState
+    attempts: int
+    lost: int
+    reason: str | None
+    tickets: tuple[TicketRow, ...]
+    outputs: tuple[Output, ...]
+    in_plan: bool
+    accepted_ticket: int | None  # the one whose result is kept
+    program: dict[str, str] | None  # what that one ran: file -> SHA-256; None: not recorded
+
+
+def read_task(
+    connection: sqlite3.Connection, number: int, plan: int, outputs: Sequence[Output]
+) -> TaskDetail:
+    """Return everything about one set. `outputs`: what is stored of its result, `plan`: today's.
+
+    Raises UsageError when there is no such number.
+    """
+    query = """
+    SELECT parameters, state, attempts, lost, reason, ticket, plan FROM tasks WHERE number = ?
+    """
+    row = connection.execute(query, (number,)).fetchone()
+    if row is None:
+        (last,) = connection.execute("SELECT max(number) FROM tasks").fetchone()
+        todo = f"The numbers go from 1 to {last or 0}."
+        raise UsageError(f"there is no task {number}", todo=todo)
+    parameters, stored_state, attempts, lost, reason, ticket, made_in = row
+    tickets = tuple(_tickets(connection, number))
+    state = TaskState(stored_state)
+    # To the store, a task that is out waits: its ticket tells that it runs.
+    if state is TaskState.WAITING and any(one.state == TicketState.ISSUED for one in tickets):
+        state = TaskState.RUNNING
+    return TaskDetail(
+        number=number,
+        values=json.loads(parameters),
+        state=state,
+        attempts=attempts,
+        lost=lost,
+        reason=reason,
+        tickets=tickets,
+        # Without a ticket they are what is left of a result that is no result any more.
+        outputs=tuple(outputs) if ticket else (),
+        in_plan=made_in == plan,
+        accepted_ticket=ticket,
+        program=_program(connection, ticket),
+    )
+
+
+def _program(connection: sqlite3.Connection, ticket: int | None) -> dict[str, str] | None:
+    query = "SELECT p.parts FROM programs p JOIN tickets k ON k.program = p.id WHERE k.id = ?"
+    row = connection.execute(query, (ticket,)).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def _tickets(connection: sqlite3.Connection, task: int) -> Iterator[TicketRow]:
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    query = """
+    SELECT k.*, l.stdout, l.stderr, l.files
+    FROM tickets k LEFT JOIN logs l ON l.ticket = k.id WHERE k.task = ? ORDER BY k.id
+    """
+    for row in cursor.execute(query, (task,)):
+        yield _ticket_row(row)
+
+
+def _ticket_row(row: Any) -> TicketRow:
+    return TicketRow(
+        id=row["id"],
+        host=row["host"],
+        state=row["state"],
+        issued=row["issued"],
+        seconds=row["seconds"],
+        cpu=None if row["user"] is None else row["user"] + row["system"],
+        memory=row["memory"],
+        read=row["read"],
+        written=row["written"],
+        exit_code=row["exit_code"],
+        reason=row["reason"],
+        stdout=row["stdout"] or b"",
+        stderr=row["stderr"] or b"",
+        files=parse(row["files"] or ""),
+    )
