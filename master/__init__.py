@@ -1,10 +1,15 @@
-"""spe, Simple Parallel Exec: one program over many parameter sets on every machine you reach, one table of results."""
+"""spe, Simple Parallel Exec: run one program over many parameter sets on every machine you reach.
+
+The results become one table.
+"""
 
 from __future__ import annotations
 
 from .version import __version__
 
-TYPE_CHECKING = False  # as typing's, without loading it: `import spe` loads nothing
+# Stands in for typing.TYPE_CHECKING: `import spe` loads no other module, and typing alone takes
+# longer to load than this whole file.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -20,11 +25,13 @@ def watch(
     changed: Callable[[dict[str, Any], dict[str, Any]], object] | None = None,
     noted: Callable[[dict[str, Any]], object] | None = None,
 ) -> Watch:
-    """A copy of how a running sweep stands, kept up to date. `sweep`: its name, or its folder runs/<name>/.
+    """Return a copy of a running sweep's state that stays up to date.
 
-    `changed(state, change)` is called with each change, `noted(note)` with each event, as soon as you iterate over it,
-    `run()` it to its end, or `start()` it in a thread.
+    `sweep`: its name, or its folder runs/<name>/. `changed(state, change)` is called with each
+    change, `noted(note)` with each event. Nothing happens before you iterate over the returned
+    object, `run()` it to the end of the run, or `start()` it in a thread.
     """
+    # Imported here: a program that only asks for spe.__version__ need not load the HTTP client.
     from .api.watch import Watch, folder_of
 
     return Watch(folder_of(sweep), changed, noted)

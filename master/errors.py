@@ -1,7 +1,7 @@
 """The tree of errors that users see.
 
 Each one says what happened, where, and what to do now; the command line prints it in one to three
-lines and ends with its exit code. What is not one of these is a fault of spe's own and shown as such.
+lines and ends with its exit code. Any other exception is a fault of spe's own and shown as such.
 """
 
 from __future__ import annotations
@@ -22,22 +22,26 @@ class SpeError(Exception):
         self.what, self.where, self.todo = what, where, todo
 
     def __str__(self) -> str:
-        first = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{first}\n  {self.todo}" if self.todo else first
+        return "\n  ".join(filter(None, (self._headline, self.todo)))
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
-        first = f"{self.where}: {self.what}" if self.where else self.what
-        return " ".join((f"{first}. {self.todo}" if self.todo else first).split())
+        """The whole error in one line, for logs and tables."""
+        text = ". ".join(filter(None, (self._headline, self.todo)))
+        # `what` may be a traceback or a program's last words, with newlines in them
+        return " ".join(text.split())
+
+    @property
+    def _headline(self) -> str:
+        return ": ".join(filter(None, (self.where, self.what)))
 
 
 class ConfigError(SpeError):
-    """spe.yaml, a parameter file, a hosts file or hooks.py is not what it should be. Nothing was run."""
+    """A spe.yaml, parameter file, hosts file or hooks.py is not what it should be. Nothing was run."""
 
 
 class UsageError(SpeError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something that is impossible."""
 
 
 class StoreError(SpeError):
@@ -45,20 +49,21 @@ class StoreError(SpeError):
 
 
 class NotStored(StoreError):
-    """The run was told twice to end while its disk took nothing more: `what` says what is not stored."""
+    """The user ended the run twice while its disk was full: `what` says what is not stored."""
 
-    exit_code = 130
+    exit_code = 130  # as of a shell: ended by SIGINT (2)
 
 
 class BusyError(SpeError):
-    """Another spe works on this sweep now."""
+    """Another spe is working on this sweep."""
 
 
+# A prefix of the message and not a class of its own: its callers differ in their words alone.
 NOTHING_RUNS = "nothing could run: "
 
 
 class NothingRuns(SpeError):
-    """No host is there. Where none ever came up, so that nothing was done, its `what` begins with NOTHING_RUNS."""
+    """No host is left. `what` begins with NOTHING_RUNS when no host ever came up."""
 
     exit_code = 3
 
@@ -68,7 +73,10 @@ class HookError(SpeError):
 
 
 class Fault(StrEnum):
-    """What can be wrong with a host, each by its own name; `spe run` and `spe doctor` use the same ones."""
+    """Names of all that can be wrong with a host; `spe run` and `spe doctor` use the same ones.
+
+    Programs read them in the output of `--json`, so a value never changes.
+    """
 
     NAME = "name not found"
     REFUSED = "refused"
@@ -76,7 +84,7 @@ class Fault(StrEnum):
     LOGIN = "login failed"
     UNKNOWN_KEY = "host key unknown"
     CHANGED_KEY = "host key changed"
-    HOST_KEY = "host key"  # what else can be wrong with it
+    HOST_KEY = "host key"  # anything else about it
     NO_PYTHON = "no python3"
     OLD_PYTHON = "python too old"
     DISK_FULL = "disk full"
@@ -92,7 +100,7 @@ class Fault(StrEnum):
     NO_COMMANDS = "login runs nothing"
     NO_STAY = "client does not stay"
     LOST = "connection lost"
-    # with these a host works all the same: only `spe doctor` names them
+    # A host works in spite of these: only `spe doctor` names them.
     CLOCK = "clock off"
     LOADED = "loaded by others"
     SLOW = "slow answer"
@@ -101,28 +109,36 @@ class Fault(StrEnum):
 class LaunchError(SpeError):
     """A host did not come up. `fault` names the kind; the other hosts go on.
 
-    broke_off: it had answered, and then the connection broke or fell silent, so that another try may do better.
+    broke_off: the host had answered before its connection broke or fell silent, so another try may
+    succeed.
     """
 
     def __init__(
-        self, fault: Fault, what: str, *, where: str = "", todo: str = "", broke_off: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        fault: Fault,
+        what: str,
+        *,
+        where: str = "",
+        todo: str = "",
+        broke_off: bool = False,
+    ) -> None:
         super().__init__(f"{fault}: {what}", where=where, todo=todo)
-        self.fault, self.broke_off = fault, broke_off or fault is Fault.LOST
+        self.fault = fault
+        self.broke_off = broke_off or fault is Fault.LOST
 
     @property
     def detail(self) -> str:
-        """`what` without the name of the fault."""
+        """The text of `what`, without the name of the fault."""
         return self.what.removeprefix(f"{self.fault}: ")
 
 
 class SilentStart(LaunchError):
-    """A start that came to nothing without a word why. Its `detail` is what is known of it."""
+    """A start that failed while the host gave no reason; `detail` has what is known of it."""
 
 
 class HostBenched(LaunchError):
-    """A host that is not started any more in this run, as its starts came to nothing."""
+    """A host that is not started any more in this run, because its starts failed."""
 
 
 class Lost(Exception):
-    """What was received is not on the disk and not in memory: it must be sent again."""
+    """Received data is neither on the disk nor in memory: its sender must send it again."""

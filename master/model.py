@@ -1,6 +1,6 @@
-"""The nouns of spe as frozen dataclasses and enums; no behaviour beyond the facts that they carry.
+"""The nouns of spe as records, dataclasses and enums; no behaviour beyond the facts that they carry.
 
-Words are those of the glossary in docs/guide.md, one word a thing.
+The words are those of the glossary in docs/guide.md, one word for each thing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from pathlib import Path
 
 from .record import Word, record
 
-ONE_CUT = 10.0  # seconds within which hosts die by one power cut
-#: A result as SQLite computes with it: an int beyond 64 bits is a text, NaN and what is no number are None.
+# Seconds: longest time between the deaths of two hosts that one power cut may have caused.
+ONE_CUT = 10.0
+#: A result as SQLite computes with it: an int beyond 64 bits is a text, NaN and all that is no number are None.
 Number = int | float | str | None
 
 
 class Kind(Word):
-    """How a result is read: the `as` of spe.yaml."""
+    """Ways to read a result: the `as` of spe.yaml."""
 
     TEXT = "text"
     INT = "int"
@@ -28,7 +29,7 @@ class Kind(Word):
 
 @record
 class ResultSpec:
-    """One named result: where it comes from and how it is read."""
+    """A named result of spe.yaml: where it comes from and how it is read."""
 
     name: str
     source: str = "stdout"  # "stdout", or a file below the task's directory
@@ -41,7 +42,7 @@ class ResultSpec:
 
 @record
 class WorkerFile:
-    """One executable of the worker, for one platform."""
+    """An executable of the worker, for one platform."""
 
     path: Path
     md5: str
@@ -51,43 +52,53 @@ class WorkerFile:
 
 @record
 class Worker:
-    """The user's executable: one name, one file per platform (`linux-x86_64`, `linux` or `any`)."""
+    """The user's executable: one name, and a file for each platform.
+
+    A platform is written `linux-x86_64`, `linux` or `any`.
+    """
 
     name: str
     files: Mapping[str, WorkerFile]
 
     def for_platform(self, platform: str) -> WorkerFile | None:
-        """The file for `linux-x86_64`, looked up as such, then `linux`, then `any`."""
-        return self.files.get(platform) or self.files.get(platform.split("-")[0]) or self.files.get("any")
+        """Return the file for a platform like `linux-x86_64`, None when there is none.
+
+        The nearest name wins: `linux-x86_64`, then `linux`, then `any`.
+        """
+        names = (platform, platform.partition("-")[0], "any")
+        return next((self.files[name] for name in names if name in self.files), None)
 
 
 @record
 class ParameterSet:
-    """One parameter set as the source gives it; `line` is its line in the parameter file, 0 if it has none."""
+    """A parameter set as its source gives it."""
 
     values: Mapping[str, str]
-    line: int = 0
+    line: int = 0  # of the parameter file; 0 when the set is in none
 
 
 @record
 class Input:
-    """One file that a task finds in its directory; `stdin` is fed by that name."""
+    """A file that a task finds in its directory; the one named `stdin` feeds its standard input."""
 
     name: str
     content: bytes = b""
     sha256: str = ""  # of the content, where it is known already
-    file: Path | None = None  # has the content of a large one, which is not read before a client asks for it
-    length: int = 0  # of that file
+    # A large input stays on the disk until a client asks for it: a sweep may have gigabytes of them.
+    file: Path | None = None
+    length: int = 0  # bytes of `file`
 
     @property
     def size(self) -> int:
         """Bytes of the content."""
-        return self.length if self.file else len(self.content)
+        if self.file:
+            return self.length
+        return len(self.content)
 
 
 @record
 class Work:
-    """What one task runs: its arguments, its input files and its own environment."""
+    """The program run of one task: its arguments, its input files and its own environment."""
 
     words: tuple[str, ...]
     inputs: tuple[Input, ...] = ()
@@ -96,7 +107,7 @@ class Work:
 
 @record
 class Host:
-    """One line of the hosts file. `None` means: as ~/.ssh/config, the login or the machine itself says."""
+    """A line of the hosts file. None leaves a value to ~/.ssh/config, the login or the machine."""
 
     name: str
     user: str | None = None
@@ -105,12 +116,12 @@ class Host:
     workdir: str | None = None
     python: str | None = None
     setup: str | None = None
-    trust_workdir: bool = False  # whoever may write into the workdir is welcome to
+    trust_workdir: bool = False  # accept a workdir that other users may write into
     origin: str = ""  # "hosts.txt:3", for messages
 
     @property
     def is_here(self) -> bool:
-        """`localhost` is this machine, without SSH."""
+        """True for `localhost`: this machine, reached without SSH."""
         return self.name == "localhost"
 
 
@@ -118,7 +129,7 @@ HERE = Host("localhost")
 
 
 class TaskState(Word):
-    """Where a task is. Only lifecycle.py moves it."""
+    """States of a task. Only lifecycle.py moves it."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -128,53 +139,56 @@ class TaskState(Word):
 
 
 class TicketState(Word):
-    """Where one attempt at a task is. Only lifecycle.py moves it."""
+    """States of an attempt at a task. Only lifecycle.py moves it."""
 
     ISSUED = "issued"  # a client has it
-    CHECKING = "checking"  # its result is here and being validated
+    CHECKING = "checking"  # its result has arrived and is being validated
     ACCEPTED = "accepted"
-    REJECTED = "rejected"  # the validation said no
-    FAILED = "failed"  # the program said so, or ran out of its time
-    LOST = "lost"  # its host went silent; a late result is still taken
+    REJECTED = "rejected"  # the validation refused the result
+    FAILED = "failed"  # the program failed, or ran out of time
+    LOST = "lost"  # its host went silent; a late result is still accepted
     EXPIRED = "expired"  # another attempt won
 
 
 @record
 class Death:
-    """When a host was lost, in monotonic seconds: not before `earliest`, not after `latest`."""
+    """The loss of a host: it died between `earliest` and `latest`, in monotonic seconds."""
 
     host: str
     earliest: float
     latest: float
 
     def is_of_one_cut(self, other: Death) -> bool:
-        """Whether the two may have one cause that is no task's: different hosts that died at about the same time."""
+        """Return whether one power cut may have caused both deaths, so that no task is to blame.
+
+        True for different hosts that died within ONE_CUT seconds of each other.
+        """
         apart = max(self.earliest - other.latest, other.earliest - self.latest)
         return self.host != other.host and apart <= ONE_CUT
 
 
 @dataclass(slots=True)
 class Task:
-    """One parameter set of the sweep, as the dispatch holds it while it is waiting or running."""
+    """A parameter set of the sweep, held by the dispatch while it is waiting or running."""
 
     number: int
     values: Mapping[str, str]
     state: TaskState = TaskState.WAITING
     attempts: int = 0  # used up: failed and rejected ones, not lost ones
     lost: int = 0  # attempts that died with their host
-    faults: dict[str, int] = field(default_factory=dict)  # reason class -> attempts used up by it
-    tickets: list[int] = field(default_factory=list)  # the live ones
-    past: list[int] = field(default_factory=list)  # ended without a result, or lost
-    shunned: set[str] = field(default_factory=set)  # hosts where an attempt went wrong
-    key: bytes = b""  # what it computes from: what is handed out must have this identity
+    faults: dict[str, int] = field(default_factory=dict)  # kind of failure -> attempts used up
+    tickets: list[int] = field(default_factory=list)  # live attempts
+    past: list[int] = field(default_factory=list)  # attempts without a result, also lost ones
+    shunned: set[str] = field(default_factory=set)  # hosts where an attempt failed
+    key: bytes = b""  # identity of its inputs: only a task with this identity is handed out
     planned: bool = True  # known to be one of today's sets; only these are ever queued
-    death: Death | None = None  # of the host that counted last among those lost
-    redone: bool = False  # something of an earlier result of it is stored, until a new one replaces that
+    death: Death | None = None  # of the host whose loss counted last
+    redone: bool = False  # an earlier result is still stored, until a new one replaces it
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One attempt at a task."""
+    """An attempt at a task, from its handing out until a result, a failure or a loss ends it."""
 
     id: int
     task: int
@@ -182,48 +196,53 @@ class Ticket:
     host: str
     issued: float  # monotonic seconds of this master
     state: TicketState = TicketState.ISSUED
-    word: float = 0.0  # the last sign of life, monotonic seconds
-    leased: bool = False  # its client pings, so silence means that it is gone
+    word: float = 0.0  # last sign of life, monotonic seconds
+    leased: bool = False  # its client sends heartbeats, so silence means that it is gone
     charged: bool = False  # has used up an attempt
-    begun: float = 0.0  # when its program began at the latest, monotonic seconds; 0: not yet, or not seen
+    begun: float = 0.0  # latest time at which its program began, monotonic seconds; 0: unknown
     blamed: bool = False  # its loss counts against the task, which may have killed the host
-    program: int | None = None  # what it runs, as the store counts programs
+    program: int | None = None  # number of its program in the store
 
 
 class ClientState(Word):
-    """Where a client is in its life. `…_CUT_OFF`: a connection that it held is broken, and no word came since."""
+    """States of a client, from its registration to its end.
 
-    SETTING_UP = "setting up"  # has registered
+    `…_CUT_OFF`: a connection that the client held open broke, and it has not been heard since.
+    """
+
+    SETTING_UP = "setting up"  # registered, has not asked for a task yet
     SETTING_UP_CUT_OFF = "setting up, cut off"
     AT_WORK = "at work"  # has asked for tasks, so its set-up went well
     AT_WORK_CUT_OFF = "at work, cut off"
     SENT_HOME = "sent home"  # was told that the sweep is over
     SENT_HOME_CUT_OFF = "sent home, cut off"
-    GONE = "gone"  # has said goodbye, or somebody who knows that it has ended did
-    GONE_UNASKED = "gone before it asked"  # its set-up went wrong, or never came to its end
+    GONE = "gone"  # said goodbye, or is known to have ended
+    GONE_UNASKED = "gone before it asked"  # its set-up failed, or never ended
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the client may be dead: its next word clears this."""
+        """True when the client may be dead: its next request clears this."""
         return self in _CUT_OFF
 
     @property
     def has_asked(self) -> bool:
-        """Whether the client has asked for tasks, ever."""
+        """True when the client has ever asked for tasks."""
         return self in _HAVE_ASKED
 
     @property
     def knows_the_end(self) -> bool:
-        """Whether the client need not be told that the sweep is over."""
+        """True when the client need not be told that the sweep is over."""
         return self in _KNOW_THE_END
 
     @property
     def is_gone(self) -> bool:
-        """Whether the client has left."""
+        """True when the client has left."""
         return self in _GONE
 
 
-_CUT_OFF = frozenset({ClientState.SETTING_UP_CUT_OFF, ClientState.AT_WORK_CUT_OFF, ClientState.SENT_HOME_CUT_OFF})
+_CUT_OFF = frozenset(
+    {ClientState.SETTING_UP_CUT_OFF, ClientState.AT_WORK_CUT_OFF, ClientState.SENT_HOME_CUT_OFF}
+)
 _GONE = frozenset({ClientState.GONE, ClientState.GONE_UNASKED})
 _KNOW_THE_END = _GONE | {ClientState.SENT_HOME, ClientState.SENT_HOME_CUT_OFF}
 _HAVE_ASKED = frozenset(ClientState) - {
@@ -235,7 +254,7 @@ _HAVE_ASKED = frozenset(ClientState) - {
 
 @dataclass(slots=True)
 class Client:
-    """A client that registered: one process of ours (or anybody's) on one host."""
+    """A registered client: a process of ours (or of somebody else) on a host."""
 
     id: str
     host: str
@@ -243,32 +262,34 @@ class Client:
     slots: int
     cores: int  # of its host
     since: float  # when it registered, monotonic seconds
-    word: float  # its last sign of life, monotonic seconds
+    word: float  # last sign of life, monotonic seconds
     pings: bool = False
     state: ClientState = ClientState.SETTING_UP
-    load: float | None = None  # of its host, by others; None when the client does not say, as with the next two
-    memory: float | None = None  # share of its host's memory that is used, 0 to 1
-    disk: float | None = None  # the same of the disk where its tasks work
+    # None in these three: the client does not report the figure.
+    load: float | None = None  # of its host, caused by others
+    memory: float | None = None  # used share of its host's memory, 0 to 1
+    disk: float | None = None  # used share of the disk where its tasks work, 0 to 1
 
 
 @record
 class Failure:
-    """How an attempt went wrong: `kind` is the class for `retry`, `reason` the sentence for people."""
+    """The failure of an attempt: `kind` is matched by `retry`, `reason` is the sentence for people."""
 
     kind: str  # "exit:75", "signal:9", "timeout", "rejected", "missing", "start", "other"
     reason: str
     exit_code: int | None = None
     stderr: str = ""
-    files: str | None = None  # that were in its directory, as leftovers.py writes them
+    files: str | None = None  # files in its directory, as leftovers.py writes them
 
 
 @record
 class Output:
-    """One accepted result of one task, as it is stored.
+    """An accepted result of a task, as it is stored.
 
-    `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when they
-    are many or the result is a file; both None means: value plus one newline, in UTF-8.
-    `number` is the value of `as: int` and `as: float` as the database computes with it (numerals.py).
+    `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when
+    they are many or the result is a file. Both are None when the bytes are the value and one newline
+    in UTF-8: most results are, and are not stored twice. `number` is the value of `as: int` and
+    `as: float` as the database computes with it (numerals.py).
     """
 
     name: str
@@ -281,16 +302,17 @@ class Output:
 
 @record
 class Times:
-    """`3x`: so many times the median of what finished."""
+    """A limit like `3x`: a multiple of the median time of the finished attempts."""
 
     factor: float
 
 
 @record
 class Usage:
-    """What an attempt used: seconds of wall, user and system time, peak memory in bytes; 0 where unknown.
+    """Resources used by an attempt: wall, user and system time in seconds, peak memory in bytes.
 
-    `read` and `written`: bytes that its processes moved from and to storage; None where the system does not tell.
+    0 where unknown. `read` and `written` are bytes that its processes moved from and to storage,
+    None where the system does not tell.
     """
 
     wall: float = 0.0
@@ -302,13 +324,13 @@ class Usage:
 
 
 class Note(str):
-    """A sentence for the user that also says what it is about."""
+    """A sentence for the user that also carries its subject for programs."""
 
     kind: str
     host: str
 
     def __new__(cls, text: str, kind: str = "note", host: str = "") -> Note:
-        """`kind` is one word for programs, `host` the machine that it speaks of."""
+        """Make a note: `kind` is one word for programs, `host` the machine that the text speaks of."""
         made = super().__new__(cls, text)
         made.kind, made.host = kind, host
         return made

@@ -1,3 +1,3 @@
-"""The version of spe, which everything may ask for."""
+"""The version of spe, which every module may import."""
 
 __version__ = "0.2.0"

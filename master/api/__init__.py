@@ -1,6 +1,6 @@
-"""What programs in Python may use: `spe.watch`, which stands in `spe` itself.
+"""The names that Python programs may import: `spe.watch`, which stands in `spe` itself.
 
-It leaves talking with a master to session/.
+Talking with a master is session/'s job.
 
-    watch  A consistent copy of how a running sweep stands, for programs in Python
+    watch  Follow a running sweep from a Python program
 """

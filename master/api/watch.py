@@ -1,4 +1,4 @@
-"""A consistent copy of how a running sweep stands, for programs in Python: `spe.watch`. The stream is calling.py's."""
+"""Follow a running sweep from a Python program: `spe.watch`. session/calling.py reads the stream of events."""
 
 from __future__ import annotations
 
@@ -15,27 +15,38 @@ Noted = Callable[[dict[str, Any]], object]
 
 
 class Watch:
-    """`copy` is it, never half changed: each change makes a new one."""
+    """A copy of one running sweep's state, kept up to date from its stream until the run ends.
 
-    def __init__(self, folder: Path, changed: Changed | None = None, noted: Noted | None = None) -> None:
-        """`changed(state, change)` is called for each change, `noted(note)` for each event of the run."""
-        self.folder, self._copy = folder, dict[str, Any]()
-        self._changed, self._noted = changed, noted
+    Each change makes a new copy, so a reader in another thread never sees one that is half changed.
+    """
+
+    def __init__(
+        self, folder: Path, changed: Changed | None = None, noted: Noted | None = None
+    ) -> None:
+        """Raise UsageError when no master works in `folder` now.
+
+        `changed(state, change)` is called for each change, `noted(note)` for each event of the run.
+        """
+        self.folder = folder
+        self._copy = dict[str, Any]()
+        self._changed = changed
+        self._noted = noted
         self._thread: threading.Thread | None = None
-        self._fault: Exception | None = None
-        find(folder)  # who mistypes a name wants to hear it now
+        self._error: Exception | None = None
+        find(folder)  # here and not at the first event: a mistyped name is reported at once
 
     @property
     def state(self) -> dict[str, Any]:
-        """How the sweep stands, as far as it was heard; empty before the first word."""
+        """State of the sweep after the last event; empty before the first one."""
         return self._copy
 
     def __iter__(self) -> Iterator[Event]:
-        """Each event after it was applied, until the run has ended."""
+        """Yield each event after it was applied to `state`, until the run has ended."""
         for event, data in events(self.folder):
             if event == "state":
                 self._copy = data
             elif event == "change":
+                # not in place: a dict that another thread iterates over must not change under it
                 self._copy = apply(self._copy, data)
             self._call(event, data)
             yield event, data
@@ -47,35 +58,40 @@ class Watch:
             self._changed(self._copy, data)
 
     def run(self) -> dict[str, Any]:
-        """Follow until the run has ended; the last state."""
-        for _ in self:
+        """Follow the sweep until the run has ended, and return its last state."""
+        for _ in self:  # the callbacks do the work; the events themselves are of no use here
             continue
         return self._copy
 
     def start(self) -> Watch:
-        """The same in a thread: the caller goes on, and reads `state` when it likes."""
-        self._thread = threading.Thread(target=self._work, name="spe.watch", daemon=True)
+        """Follow the sweep in a thread and return at once; `state` may be read at any time."""
+        # A daemon thread: a program that ends without wait() must not hang until the sweep is over.
+        self._thread = threading.Thread(target=self._follow, name="spe.watch", daemon=True)
         self._thread.start()
         return self
 
-    def _work(self) -> None:
+    def _follow(self) -> None:
         try:
             self.run()
-        except Exception as error:  # it belongs to whoever waits
-            self._fault = error
+        except Exception as error:  # kept for wait(): printed by the thread it would be lost
+            self._error = error
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait, after `start`, for the end of the run; False when it goes on. Raises what went wrong meanwhile."""
+        """Return True when the run has ended, False when it still goes on after `seconds`.
+
+        Only after `start`. Raises the error that ended the thread, if there was one.
+        """
         if self._thread:
             self._thread.join(seconds)
-        if self._fault:
-            raise self._fault
+        if self._error:
+            raise self._error
         return self._thread is None or not self._thread.is_alive()
 
 
 def folder_of(sweep: str | Path) -> Path:
-    """runs/<name>/ of a name, or that folder itself."""
+    """Return runs/<name>/ for the name of a sweep; a folder of a sweep is returned as it is."""
     given = Path(sweep)
+    # master.json too: a run that has just begun may not have made its database yet
     if (given / "sweep.db").exists() or (given / "master.json").exists():
         return given
     return Path("runs") / given

@@ -1,7 +1,10 @@
-"""What is wrong with a host: look, understand, judge. It leaves to launch/ how one gets there.
+"""Find out what is wrong with a host: look, understand, judge. launch/ knows how to get there.
 
-    diagnosis  What is wrong with hosts
-    examine    Looks at hosts for `spe doctor`, all at once
-    reach      A door that is open for a moment, where the master would listen
-    script     The script that looks at a host for `spe doctor`, and what its answers say
+    diagnosis  Judge what was seen on all hosts together
+    examine    Look at hosts for `spe doctor`, all at once
+    findings   Findings about one host: each question is a function that reads a sighting
+    reach      A server for the moment of the look, at the port where the master would listen
+    script     The script that looks at a host for `spe doctor`, and the reader of its answers
+    shells     Shells that read a script: on this machine, and on another one through SSH
+    sighting   Records of what a sweep needs of a host, and of what was seen there
 """

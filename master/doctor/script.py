@@ -1,8 +1,8 @@
-"""The script that looks at a host for `spe doctor`, and what its answers say.
+"""The script that looks at a host for `spe doctor`, and the reader of its answers.
 
-It says one line for each thing that it sees, names what may hang before it begins it, waits at its end for its
-standard input to be closed (so that the nonces of all hosts lie there at once), and takes away what it wrote. It makes
-no folder.
+The script prints a line for each thing that it sees, and names each step that may hang before it
+begins it. At its end it waits until its standard input is closed, so that the nonces of all hosts
+lie there at the same time, and removes what it wrote. It makes no folder.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from ..errors import LaunchError
 from ..launch import bundle, faults
 from ..launch.offer import Offer
-from ..launch.outcome import Code, Outcome
+from ..launch.outcome import Code, CommandOutcome
 from ..launch.ssh import remote
 from ..model import Host
 from ..record import record
-from .diagnosis import Room, Sighting
+from .sighting import FolderState, Sighting
 
-WRITTEN = 256 * 1024  # bytes that are written for a test
-REACH_LIMIT = 3.0
+WRITTEN = 256 * 1024  # bytes written for a test
+REACH_LIMIT = 3.0  # seconds to connect to the master; less than the time limit of a whole look
 _LOAD = re.compile(r"(?:load averages?:\s*)?(\d+[.,]\d+)")
 
+# Run by the host's Python: connect to the master and print the nonce that it answers.
 _REACH = """
 import socket, sys
 said = ""
@@ -40,7 +41,7 @@ for address in sys.argv[3:]:
 sys.stdout.write("spe: reach %s\\n" % said)
 """
 
-# Behind the client's writers.py: what it finds, in lines of the script's.
+# Appended to the client's writers.py: print its findings in the form of the script's lines.
 _WRITERS = """
 import sys
 found = others(os.path.abspath(sys.argv[1]))
@@ -48,8 +49,8 @@ for pair in found._asdict().items():
     os.write(1, os.fsencode("spe: writers_%s %s\\n" % pair))
 """
 
-# Set before it: name, sha256, python, probe_text (see remote.py), workdir, run, nonce, written (KiB), port, limit,
-# address ("": none), reach_text, writers_text.
+# Shell variables set before it: name, sha256, python, probe_text (see remote.py), workdir, run, nonce,
+# written (KiB), port, limit, address ("": none), reach_text, writers_text.
 _SCRIPT = (
     remote.FIND_PYTHON
     + r"""
@@ -138,49 +139,85 @@ exit 0
 
 @record
 class Questions:
-    """What every host is asked."""
+    """Facts that the script for every host needs; the same during one look."""
 
-    offer: Offer  # the client that it would get, the master's port and address
+    offer: Offer  # the client that a host would get, the master's port and address
     run: str  # begins the name of every nonce
-    nonce: str  # that the door tells
+    nonce: str  # answered by the NonceServer
 
     def script(self, host: Host, address: str | None, own: str) -> str:
-        """The script for one host; `own` is its own nonce."""
+        """Return the script for one host.
+
+        `address`: of the master, None when only forwarding can work. `own`: the host's nonce.
+        """
         words = remote.basics(host, self.offer) | {
-            "python": host.python or (sys.executable if host.is_here else ""),
-            "run": self.run, "nonce": own, "workdir": host.workdir or "", "written": str(WRITTEN // 1024),
-            "port": str(self.offer.port), "limit": f"{REACH_LIMIT:g}", "address": address or "", "reach_text": _REACH,
+            "python": host.python or _own_python(host),
+            "run": self.run,
+            "nonce": own,
+            "workdir": host.workdir or "",
+            "written": str(WRITTEN // 1024),
+            "port": str(self.offer.port),
+            "limit": f"{REACH_LIMIT:g}",
+            "address": address or "",
+            "reach_text": _REACH,
             "writers_text": bundle.client_module("host/writers.py") + _WRITERS,
-        }  # fmt: skip
+        }
         return remote.assigned(words) + _SCRIPT
 
 
-def understood(seen: Sighting, lines: list[str], nonce: str) -> Sighting:
-    """What the lines of a host say, written into the sighting."""
+def _own_python(host: Host) -> str:
+    """Return the Python for a client on this machine: our own. "" on others: the script finds one."""
+    if host.is_here:
+        return sys.executable
+    return ""
+
+
+def read_answers(seen: Sighting, lines: list[str], nonce: str) -> None:
+    """Fill the sighting with what the lines of a host say.
+
+    `nonce` is the one that the host reads when it reaches this machine.
+    """
     said = dict(_pairs(lines))
-    seen.platform, seen.user = said.get("platform", "").lower(), said.get("user", "")
-    seen.cores, seen.ours = _number(said.get("cores")), _number(said.get("ours")) or 0
-    match = _LOAD.search(said.get("load", ""))
-    seen.load = float(match[1].replace(",", ".")) if match else None
+    seen.platform = said.get("platform", "").lower()
+    seen.user = said.get("user", "")
+    seen.cores = _number(said.get("cores"))
+    seen.ours = _number(said.get("ours")) or 0
+    seen.load = _load(said.get("load", ""))
+    seen.home = _folder(said, "home")
+    seen.workdir = _folder(said, "workdir")
+    seen.everybody = said.get("writers_everybody", "")
+    seen.writers = said.get("writers_who", ""), said.get("writers_where", "")
+    if "runs" in said:  # not tried where the folder cannot be written
+        seen.runs_programs = said["runs"] == "0"
+    _read_python(seen, said, lines)
+    _read_reach(seen, said.get("reach"), nonce)
+    # From the lines and not from `said`: a dict keeps the last line of a key, and there are many.
+    prefix = "spe: seen "
+    nonces = (line.removeprefix(prefix) for line in lines if line.startswith(prefix))
+    seen.seen = frozenset(nonces)
+
+
+def _read_python(seen: Sighting, said: dict[str, str], lines: list[str]) -> None:
     seen.python = f"{said.get('python', '')} {said.get('version', '')}".strip()
     seen.python_elsewhere = said.get("elsewhere", "")
     seen.python_error = _python_error(seen.host, lines, said.get("python_code", ""))
-    seen.home, seen.workdir = _room(said, "home"), _room(said, "workdir")
-    seen.everybody = said.get("writers_everybody", "")
-    seen.writers = said.get("writers_who", ""), said.get("writers_where", "")
-    seen.runs_programs = said["runs"] == "0" if "runs" in said else None
-    seen.seen = frozenset(line.removeprefix("spe: seen ") for line in lines if line.startswith("spe: seen "))
-    if "reach" in said:
-        seen.reached = said["reach"] == f"nonce {nonce}"
-        answer = "something else answers" if said["reach"].startswith("nonce") else said["reach"]
-        seen.unreached_why = "" if seen.reached else answer
-    return seen
 
 
-def doing(lines: list[str]) -> str:
-    """What a host was at when nothing more came of it."""
-    words = next((line.removeprefix("spe: doing ") for line in reversed(lines) if line.startswith("spe: doing ")), "")
-    kind, _, path = words.partition(" ")
+def _read_reach(seen: Sighting, answer: str | None, nonce: str) -> None:
+    if answer is None:
+        return
+    seen.reached = answer == f"nonce {nonce}"
+    if seen.reached:
+        return
+    # A nonce, but not ours: a captive portal, or a port that somebody else's machine forwards.
+    seen.unreached_why = "something else answers" if answer.startswith("nonce") else answer
+
+
+def current_step(lines: list[str]) -> str:
+    """Return the step that a host was at when it fell silent, as a clause."""
+    prefix = "spe: doing "
+    steps = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+    kind, _, path = (steps or [""])[-1].partition(" ")
     return {
         "python": "looking for a Python",
         "home": f"writing into its home ({path})",
@@ -190,6 +227,7 @@ def doing(lines: list[str]) -> str:
 
 
 def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
+    # Other lines are a login script's: `motd`, `fortune` and the like print before ours.
     for line in lines:
         if line.startswith("spe: "):
             key, _, value = line.removeprefix("spe: ").partition(" ")
@@ -197,26 +235,36 @@ def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
+    if text and text.isdecimal():
+        return int(text)
+    return None
 
 
-def _room(said: dict[str, str], kind: str) -> Room | None:
+def _load(text: str) -> float | None:
+    match = _LOAD.search(text)
+    if match is None:
+        return None
+    return float(match[1].replace(",", "."))  # some systems write 0,12 in spite of LC_ALL=C
+
+
+def _folder(said: dict[str, str], kind: str) -> FolderState | None:
     if kind not in said:
         return None
-    disk, files = (faults.room(f" {said.get(key, '')} ") for key in (f"{kind}_df", f"{kind}_dfi"))
-    return Room(
-        said[kind],
-        disk[0] * 1024 if disk else None,
-        disk[1] * 1024 if disk else None,
-        files[0] if files else None,
-        files[1] if files else None,
-        said.get(f"{kind}_fault", ""),
-    )
+    folder = FolderState(said[kind], fault=said.get(f"{kind}_fault", ""))
+    disk = faults.parse_df(f" {said.get(f'{kind}_df', '')} ")
+    if disk:
+        folder.size, folder.free = disk[0] * 1024, disk[1] * 1024  # `df -k` counts in KiB
+    inodes = faults.parse_df(f" {said.get(f'{kind}_dfi', '')} ")
+    if inodes:
+        folder.files, folder.files_free = inodes
+    return folder
 
 
 def _python_error(host: Host, lines: list[str], code: str) -> LaunchError | None:
+    # NO_CLIENT: a Python was found, only the client is not there yet
     if not code or int(code) in (0, Code.NO_CLIENT):
         return None
-    start = next(number for number, line in enumerate(lines) if line == "spe: doing python")
-    end = next(number for number, line in enumerate(lines) if line.startswith("spe: python_code"))
-    return faults.of(Outcome(int(code), tuple(lines[start + 1 : end])), host)
+    start = lines.index("spe: doing python")
+    ends = (line.startswith("spe: python_code") for line in lines)
+    said = lines[start + 1 : list(ends).index(True)]
+    return faults.from_outcome(CommandOutcome(int(code), tuple(said)), host)

@@ -1,7 +1,6 @@
-"""A run and what runs of before have left: changed programs, results that are extracted again, results that are
-missing.
+"""Dealing with earlier runs: a changed program, changed `results`, results that are missing.
 
-    decisions      Decides what a run does with finished sets of another program, and with failed sets
-    extract_again  Extract results again from what is stored, because `results` of spe.yaml has changed
-    missing        Rows with an empty cell, because a new result was not stored
+    decisions      Decide what happens to sets finished by another program, and to failed sets
+    extract_again  Extract results again from what is stored, because `results` has changed
+    missing        Sets with an empty cell, because a new result was not stored: run them again?
 """

@@ -1,4 +1,4 @@
-"""Decides what a run does with finished sets of another program, and with failed sets.
+"""Decide what a run does with sets finished by another program, and with failed sets.
 
 The decision takes effect once today's sets are known (`Store.settle`).
 """
@@ -22,7 +22,7 @@ from ..sweep.program import as_text, changed_parts, from_text, named, names_of, 
 from ..sweep.program_change import ProgramChange
 from ..sweep.sweep import Sweep
 
-CHUNK = 5000  # sets that are looked up at once
+CHUNK = 5000  # keys of sets in one query: the keys of a million sets at once would be some 70 MB
 
 
 async def decide_about_program(
@@ -33,85 +33,137 @@ async def decide_about_program(
     folder: Path,
     retry: tuple[int, ...] | None = None,
 ) -> Decision:
-    """Whether finished sets stay although the program has changed; `spe retry` keeps them without asking.
+    """Return whether finished sets stay although the program has changed, and which failed sets run.
 
-    `retry`: the failed sets to put back, empty for all, None for none. Raises UsageError when nobody can say what to
-    do, and for a set that has not failed.
+    `retry`: the failed sets to put back, empty for all, None for none; `spe retry` keeps finished
+    sets without asking. Raises UsageError when nobody can be asked, and for a set in `retry` that
+    has not failed.
     """
     if retry:
         _check_failed(retry, folder)
     parts = sweep.program()
-    known = {one: changed_parts(from_text(text), parts) for one, text in (await store.programs()).items()}
+    programs = await store.programs()
+    changes = {one: changed_parts(from_text(text), parts) for one, text in programs.items()}
     if change is ProgramChange.ASK:
-        changed = changed_parts(await _remembered(store), parts)
-        if not (changed and await store.anything_done()):
-            changed = await _changed_rows(store, sweep, known)
+        # Only now: the other two answers need no look at the rows, which takes seconds with millions.
+        changed = await _changes_to_ask_about(store, sweep, parts, changes)
         if changed:
-            change = await _decided(changed, sweep, progress, folder, retry is not None)
+            change = await _chosen(changed, sweep, progress, folder, retry is not None)
     number = await store.remember_program(as_text(parts))
-    same = [number, *(one for one, changes in known.items() if not changes and one != number)]
+    equal = [one for one in _unchanged(changes) if one != number]
     first_ticket, _ = await store.next_ids()
-    fresh, keep = change is ProgramChange.FRESH, change is ProgramChange.KEEP
-    return Decision(number, as_text(parts), same, fresh, keep, first_ticket, retry)
+    return Decision(
+        number,
+        as_text(parts),
+        [number, *equal],
+        change is ProgramChange.FRESH,
+        change is ProgramChange.KEEP,
+        first_ticket,
+        retry,
+    )
 
 
-async def _changed_rows(store: Store, sweep: Sweep, known: Mapping[int, list[str]]) -> list[str]:
-    """Files that are not what they were when today's finished sets were computed, where nobody was asked about it.
+def _unchanged(changes: Mapping[int, list[str]]) -> list[int]:
+    """Return the recorded programs that are the same as today's."""
+    return [one for one, changed in changes.items() if not changed]
 
-    The last run may have had other sets, of a command that does not read this file. `known`: what has changed since
-    each program that is recorded.
+
+async def _changes_to_ask_about(
+    store: Store,
+    sweep: Sweep,
+    parts: Mapping[str, str],
+    changes: Mapping[int, list[str]],
+) -> list[str]:
+    """Return the parts of the program that differ from what made the finished sets of today."""
+    changed = changed_parts(await _remembered(store), parts)
+    # Without a finished set there is nothing to keep, so the last run's program does not matter.
+    if changed and await store.anything_done():
+        return changed
+    return await _changes_behind_rows(store, sweep, changes)
+
+
+async def _changes_behind_rows(
+    store: Store, sweep: Sweep, changes: Mapping[int, list[str]]
+) -> list[str]:
+    """Return the parts that changed since today's finished sets were computed, unless asked before.
+
+    The last run may have had other sets, of a command that does not read the changed file: so its
+    program alone does not tell. `changes`: what differs from today, for each recorded program.
     """
-    since = await store.agreed(one for one, changes in known.items() if not changes)
-    others = [one for one, changes in known.items() if changes]
+    since = await store.agreed(_unchanged(changes))
+    others = [one for one, changed in changes.items() if changed]
     found = await store.finished_among(_keys(sweep), others, since)
-    return sorted({name for one in found for name in known[one]})
+    return sorted({name for one in found for name in changes[one]})
 
 
 def _keys(sweep: Sweep) -> Iterator[list[bytes]]:
-    """The identities of today's sets, in chunks."""
+    """Yield the identities of today's sets, in chunks: a sweep may have millions."""
     keys = (sweep.key(one.values) for one in sweep.parameters)
     while chunk := list(islice(keys, CHUNK)):
         yield chunk
 
 
 async def _remembered(store: Store) -> dict[str, str]:
-    """The program that finished sets were last settled with; of a database of before schema 6, its worker."""
+    """Return the parts of the program that finished sets were last settled with.
+
+    A database from before schema 6 has only the checksums of the worker's files.
+    """
     if stored := await store.meta("program"):
         return from_text(stored)
     workers = json.loads(await store.meta("workers", "{}"))
     return {part_of_worker(platform): digest for platform, digest in workers.items()}
 
 
-async def _decided(
-    changed: list[str], sweep: Sweep, progress: Progress, folder: Path, retry: bool
+async def _chosen(
+    changed: list[str],
+    sweep: Sweep,
+    progress: Progress,
+    folder: Path,
+    retry: bool,
 ) -> ProgramChange:
-    what, names = named(changed), names_of(changed, sweep.worker.name if sweep.worker else "")
+    """Return what the user wants done with sets finished by another program."""
+    what = named(changed)
+    names = names_of(changed, sweep.worker.name if sweep.worker else "")
+    # The user named the sets to run, so a question about the others would only be in the way.
     if retry:
-        progress.line(f"{what} has changed ({names}): finished sets stay as they are; `--fresh` runs all again")
+        progress.line(
+            f"{what} has changed ({names}): finished sets stay as they are; `--fresh` runs all again"
+        )
         return ProgramChange.KEEP
+    # In a thread: the question may wait for hours, and the event loop serves the page meanwhile.
     change = await asyncio.to_thread(progress.ask_about_program, what, names)
+    # Still ASK: there is no terminal. Choosing for the user could throw away days of results.
     if change is ProgramChange.ASK:
         raise UsageError(
             f"{what} has changed since sets were finished ({names}); nothing was run",
             where=str(folder),
-            todo="`spe run --keep` keeps the finished sets as they are, `spe run --fresh` runs all again.",
+            todo="`spe run --keep` keeps the finished sets as they are, "
+            "`spe run --fresh` runs all again.",
         )
     return change
 
 
 def _check_failed(numbers: tuple[int, ...], folder: Path) -> None:
+    """Raise UsageError unless each of these sets has failed."""
+    # The whole list and not one query a number: numbers come from a command line, failures are few.
     with Reader(folder) as reader:
         failed = reader.numbers_of_failed()
-    if others := sorted(set(numbers) - failed):
-        todo = "`spe status` names those that have failed." if failed else "No set has failed."
-        raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)
+    others = sorted(set(numbers) - failed)
+    if not others:
+        return
+    todo = "No set has failed."
+    if failed:
+        todo = "`spe status` names those that have failed."
+    raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)
 
 
 async def record_use(store: Store, sweep: Sweep) -> None:
-    """Write into the sweep's database how it was made and that it is used now. A run does so as it begins.
+    """Store how the sweep was made and that it is used now; called as a run begins.
 
-    A folder that a file without a name made stays one: a run of it with -n does not take it from that file.
+    A folder made by a file without a name keeps that mark: a run of it with -n does not take the
+    folder from that file.
     """
     made = FILE if await store.meta("made") == FILE else sweep.made
     facts = {"made": made, "line": json.dumps(sweep.line), "used": repr(time.time())}
-    await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))  # in one transaction
+    # At once, not one after the other: the store commits what is written together in one transaction.
+    await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))

@@ -1,8 +1,9 @@
 """Extract results again from what is stored, because `results` of spe.yaml has changed. Nothing runs.
 
-Chunk by chunk: read, judge, files first, then one transaction. A crash in between leaves files that nothing refers to,
-and sets that still wait for this: the next `spe run` or `spe collect` does it again. What a set becomes is decided in
-extraction.py.
+The work goes chunk by chunk: read, judge, move files, then write one transaction. A crash in
+between leaves files that nothing refers to, and sets that are still outdated: the next `spe run` or
+`spe collect` goes on with them. results/renewal.py decides what becomes of a
+set.
 """
 
 from __future__ import annotations
@@ -18,186 +19,257 @@ from ..hooks.hooks import Hooks
 from ..model import ResultSpec, TaskState
 from ..record import record
 from ..results.extract import Part
-from ..results.extraction import Evidence, Look, Renewal, canonical, look, renewal
+from ..results.extraction import Evidence, Renewal, canonical
 from ..results.judge import Judgement, judge_again, needs_process
 from ..results.kept_files import put_under, sync_folder
+from ..results.renewal import renewal
+from ..results.review import Review, review
 from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader
 from ..store.store import Store
+from ..text import counted
 
 log = logging.getLogger("spe.extract")
-CHUNK = 500  # sets; with them up to 64 kB of each of their sources are in memory
-MOST_FAULTS = 3  # sets at which a regex may hang, until nothing more is tried
+CHUNK = 500  # sets in memory at once: at 64 kB for each of their sources some 30 MB
+MOST_FAULTS = (
+    3  # sets at which a regex may hang (each costs its whole time limit) before we give up
+)
 
 
 @record
 class Extracted:
-    """What came of it: sets that were extracted again, of these now refused, or done again."""
+    """Counts of one extraction: sets extracted again, of these refused now, and done again."""
 
     sets: int = 0
     refused: int = 0
     taken: int = 0
 
     def __str__(self) -> str:
-        """One line for people; empty when nothing was done."""
+        """Return one line for people; empty when nothing was done."""
         if not self.sets:
             return ""
-        more = [f"{self.refused} {'is' if self.refused == 1 else 'are'} refused now"] if self.refused else []
-        more += [f"{self.taken} {'is' if self.taken == 1 else 'are'} done again"] if self.taken else []
-        what = "1 set was" if self.sets == 1 else f"{self.sets} sets were"
-        return f"`results` has changed: {what} extracted again from what is stored" + "".join(f", {m}" for m in more)
+        what = counted(self.sets, "set was", "sets were")
+        text = f"`results` has changed: {what} extracted again from what is stored"
+        if self.refused:
+            text += f", {counted(self.refused, 'is', 'are')} refused now"
+        if self.taken:
+            text += f", {counted(self.taken, 'is', 'are')} done again"
+        return text
 
 
-async def extract_again(store: Store, specs: Sequence[ResultSpec], hooks: Hooks, folder: Folder) -> Extracted:
-    """Have the outputs of all today's sets be those that `specs` makes of what is stored. `folder` is runs/<name>/.
+def _count(number: int, one: str, many: str) -> str:
+    return one if number == 1 else f"{number} {many}"
 
-    It costs one look into the store when they are. Raises HookError when a regex hangs, StoreError when a file can't
-    be moved to its new name.
+
+async def extract_again(
+    store: Store, specs: Sequence[ResultSpec], hooks: Hooks, folder: Folder
+) -> Extracted:
+    """Return what was done so that the outputs of all today's sets are made by `specs`.
+
+    `folder` is runs/<name>/. When the outputs are up to date already, it costs one look into the
+    store. Raises HookError when a regex hangs at several sets, StoreError when a file cannot be
+    moved to its new name.
     """
     spec = await use_results(store, specs)
     mark = json.dumps([store.plan, spec])
     if await store.meta(stored.EXTRACTED) == mark:
         return Extracted()
+    # The mark goes before the work begins: a crash in the middle must not leave it standing.
     await store.set_meta(stored.EXTRACTED, "")
-    work = _Work(store, tuple(specs), spec, hooks, folder)
+    work = _Extraction(store, tuple(specs), spec, hooks, folder)
     while await work.go_through():
         pass
+    # With a fault the mark stays away, so that the next start tries these sets again.
     if not work.faults:
         await store.set_meta(stored.EXTRACTED, mark)
     return Extracted(work.sets, work.refused, work.taken)
 
 
 async def use_results(store: Store, specs: Sequence[ResultSpec]) -> int:
-    """What is accepted from now on is noted as made by `specs`; their row in `specs`."""
+    """Return the row of `specs`: what is accepted from now on is noted as made by them."""
     text = canonical(specs)
     return await store.call(lambda connection: stored.use_results(connection, text))
 
 
 async def outdated(store: Store, specs: Sequence[ResultSpec]) -> list[range]:
-    """Tickets of before `use_results` that cannot give these results."""
+    """Return the tickets from before `use_results` whose results cannot give `specs`."""
     return await store.call(lambda connection: stored.outdated(connection, specs))
 
 
-class _Work:
-    """One extraction."""
+class _Extraction:
+    """A single extraction over all sets, with its counts; lives until `extract_again` returns."""
 
-    def __init__(self, store: Store, specs: tuple[ResultSpec, ...], spec: int, hooks: Hooks, folder: Folder) -> None:
-        self.store, self.specs, self.spec, self.hooks, self.folder = store, specs, spec, hooks, folder
-        self.sets = self.refused = self.taken = 0
+    def __init__(
+        self,
+        store: Store,
+        specs: tuple[ResultSpec, ...],
+        spec: int,
+        hooks: Hooks,
+        folder: Folder,
+    ) -> None:
+        self.store = store
+        self.specs = specs
+        self.spec = spec
+        self.hooks = hooks
+        self.folder = folder
+        self.sets = 0
+        self.refused = 0
+        self.taken = 0
         self.faults: dict[int, str] = {}  # sets that could not be judged, and why
         self._in_process = needs_process(specs)
 
     async def go_through(self) -> bool:
-        """Look at all sets that differ; whether some must be looked at once more."""
-        after, again = 0, False
+        """Extract all outdated sets; True when some must be looked at once more."""
+        after = 0
+        again = False
         while True:
-            async with self.store.placing:  # a result that comes meanwhile waits for this chunk
-                looks = await asyncio.to_thread(self._read, after)
-                if not looks:
+            # Held for the whole chunk: a result that arrives meanwhile must not move its files
+            # between our reading and our writing.
+            async with self.store.placing:
+                reviews = await asyncio.to_thread(self._read, after)
+                if not reviews:
                     return again
-                after = looks[-1].stored.number
-                again |= await self._do([one for one in looks if one.stored.number not in self.faults])
+                after = reviews[-1].stored.number
+                due = [one for one in reviews if one.stored.number not in self.faults]
+                again |= await self._do(due)
 
-    def _read(self, after: int) -> list[Look]:
+    def _read(self, after: int) -> list[Review]:
+        """Return the next chunk of outdated sets, those with a number above `after`."""
         with Reader(self.folder) as reader:
             specs = reader.specs()
             sets = reader.made_by_others(self.spec, after, CHUNK)
-        looks = []
+        reviews = []
         for one in sets:
-            # A set of before schema 6 counts as made by the results of today: an upgrade is no reason to look at it.
-            then = self.specs if one.spec is None else specs.get(one.spec, ())
-            looks.append(self._without_lost_files(look(one, then, self.specs, self.spec), then))
-        return looks
+            # A set from before schema 6 counts as made by the results of today: a new version of
+            # spe is no reason to judge it again.
+            then = self.specs
+            if one.spec is not None:
+                then = specs.get(one.spec, ())
+            first = review(one, then, self.specs, self.spec)
+            reviews.append(self._without_lost_files(first, then))
+        return reviews
 
-    def _without_lost_files(self, looked: Look, then: Sequence[ResultSpec]) -> Look:
-        """Somebody may have removed files, or written into them: what they were is not stored any more."""
-        lost = [one.file for one in looked.evidence.values() if one.file and not self._is_whole(one)]
-        return look(looked.stored, then, self.specs, self.spec, lost) if lost else looked
+    def _without_lost_files(self, reviewed: Review, then: Sequence[ResultSpec]) -> Review:
+        """Return the review without files that somebody removed or wrote into: their bytes are lost."""
+        files = [one for one in reviewed.evidence.values() if one.file]
+        lost = [str(one.file) for one in files if not self._is_whole(one)]
+        if not lost:
+            return reviewed
+        return review(reviewed.stored, then, self.specs, self.spec, lost)
 
     def _is_whole(self, one: Evidence) -> bool:
+        # By size, not by checksum: reading gigabytes again would take longer than the extraction.
         try:
             return (self.folder / str(one.file)).stat().st_size == one.size
         except OSError:
             return False
 
-    async def _do(self, looks: Sequence[Look]) -> bool:
-        renewals = await self._renewals(looks)
+    async def _do(self, reviews: Sequence[Review]) -> bool:
+        """Judge, move files, write; True when a set of these must be looked at once more."""
+        renewals = await self._renewals(reviews)
         await asyncio.to_thread(self._place, renewals)
+        # `apply` leaves out sets that changed since they were read, so only `done` is cleared up.
         done = await self.store.call(lambda connection: stored.apply(connection, renewals))
         await asyncio.to_thread(self._clear, done)
         for one in done:
-            self._count(one)
+            self._add(one)
         return any(one.halfway for one in done)
 
-    async def _renewals(self, looks: Sequence[Look]) -> list[Renewal]:
+    async def _renewals(self, reviews: Sequence[Review]) -> list[Renewal]:
+        # Without a regex nothing can hang, and a thread spares the pipe to the hook process.
         if not self._in_process:
-            return await asyncio.to_thread(lambda: [renewal(one, self._judged(one)) for one in looks])
-        judgements = await asyncio.gather(*(self._asked(one) for one in looks))
-        return [renewal(one, judgement) for one, judgement in zip(looks, judgements, strict=True)]
+            return await asyncio.to_thread(self._judge_here, reviews)
+        judgements = await asyncio.gather(*(self._asked(one) for one in reviews))
+        return [renewal(*pair) for pair in zip(reviews, judgements, strict=True)]
 
-    def _judged(self, one: Look) -> Judgement:
+    def _judge_here(self, reviews: Sequence[Review]) -> list[Renewal]:
+        return [renewal(one, self._judged(one)) for one in reviews]
+
+    def _judged(self, one: Review) -> Judgement:
         parts = self._parts(one)
-        return judge_again(self.specs, parts, f"files/{one.stored.number}") if parts else Judgement(())
+        if not parts:
+            return Judgement(())
+        return judge_again(self.specs, parts, f"files/{one.stored.number}")
 
-    async def _asked(self, one: Look) -> Judgement:
-        """By the hook process, where a regex that hangs is killed."""
+    async def _asked(self, one: Review) -> Judgement:
+        """Return the judgement of the hook process, where a regex that hangs can be killed."""
         parts = self._parts(one)
         if not parts:
             return Judgement(())
         judgement = await self.hooks.judge_again(parts, f"files/{one.stored.number}")
         if judgement.fault:
-            self.faults[one.stored.number] = str(judgement.reason)
-            if len(self.faults) >= MOST_FAULTS:
-                raise HookError(
-                    f"results cannot be extracted again: {judgement.reason}", where=f"task {one.stored.number}",
-                    todo="Nothing stored is lost. Mend `results`, then try again.",
-                )  # fmt: skip
+            self._note_fault(one.stored.number, str(judgement.reason))
         return judgement
 
-    def _parts(self, one: Look) -> Mapping[str, Part]:
-        return {
-            name: Part(name, found.raw, self.folder / found.file if found.file else None, found.size)
-            for name, found in one.due.items()
-        }
+    def _note_fault(self, number: int, reason: str) -> None:
+        self.faults[number] = reason
+        if len(self.faults) >= MOST_FAULTS:
+            raise HookError(
+                f"results cannot be extracted again: {reason}",
+                where=f"task {number}",
+                todo="Nothing stored is lost. Mend `results`, then try again.",
+            )
+
+    def _parts(self, one: Review) -> Mapping[str, Part]:
+        """Return what the results are to be made of, in the form that the judge reads."""
+        parts = {}
+        for name, found in one.due.items():
+            path = self.folder / found.file if found.file else None
+            parts[name] = Part(name, found.raw, path, found.size)
+        return parts
 
     def _place(self, renewals: Sequence[Renewal]) -> None:
-        """Files under their new names, on the disk, before any row speaks of them."""
-        root = anchor_of(self.folder)  # a folder that was moved meanwhile is not made again
+        """Put files under their new names, durably, before any row speaks of them."""
+        # The anchor and not the path: a folder that was moved meanwhile is not made again.
+        root = anchor_of(self.folder)
         touched: set[Path] = set()
         try:
             for one in renewals:
-                for move in one.moves:
-                    put_under(root, move.target, move.file, move.raw)
-                    place = (root / move.target).parent
-                    touched.update((place, place.parent, root / "files", root))
+                touched.update(self._put_under_new_names(one, root))
             for place in touched:
                 sync_folder(place)
         except OSError as error:
             raise StoreError(
-                f"a result cannot be moved to its new name: {error}", where=str(self.folder),
+                f"a result cannot be moved to its new name: {error}",
+                where=str(self.folder),
                 todo="Nothing stored is lost. Mend what it says, then try again.",
-            ) from error  # fmt: skip
+            ) from error
+
+    def _put_under_new_names(self, one: Renewal, root: Path) -> set[Path]:
+        """Return the folders whose names changed; each needs a sync."""
+        touched: set[Path] = set()
+        for move in one.moves:
+            put_under(root, move.target, move.file, move.raw)
+            place = (root / move.target).parent
+            touched.update((place, place.parent, root / "files", root))
+        return touched
 
     def _clear(self, done: Sequence[Renewal]) -> None:
-        """Names that nothing refers to any more. One that stays does no harm."""
+        """Remove names that nothing refers to any more. One that stays does no harm."""
         for one in done:
             for file in one.rubbish:
-                try:
-                    (anchor_of(self.folder) / file).unlink(missing_ok=True)
-                    (anchor_of(self.folder) / kept_folder(one.before.number)).rmdir()
-                except OSError as error:
-                    log.debug("%s stays: %s", file, error)
+                self._remove(file, kept_folder(one.before.number))
 
-    def _count(self, one: Renewal) -> None:
+    def _remove(self, file: str, folder: str) -> None:
+        root = anchor_of(self.folder)
+        try:
+            (root / file).unlink(missing_ok=True)
+            (root / folder).rmdir()
+        except OSError as error:  # no warning: the folder is often not empty, which is fine
+            log.debug("%s is left: %s", file, error)
+
+    def _add(self, one: Renewal) -> None:
+        """Count one set, unless nothing about it changed or it will be counted later."""
         if one.is_adoption or one.halfway:
             return
+        # "refused" and "done again" count changes only: a set that failed before is no news.
+        was = one.before.state
         self.sets += 1
-        was, now = one.before.state, one.state
-        self.refused += was is TaskState.DONE and now is TaskState.FAILED
-        self.taken += was is TaskState.FAILED and now is TaskState.DONE
+        self.refused += was is TaskState.DONE and one.state is TaskState.FAILED
+        self.taken += was is TaskState.FAILED and one.state is TaskState.DONE
 
 
 def kept_folder(number: int) -> str:
-    """Where a set's kept files lie, below runs/<name>/."""
+    """Return where a set's kept files lie, below runs/<name>/."""
     return f"files/{number}/.kept"

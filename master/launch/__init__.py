@@ -1,16 +1,16 @@
-"""Bringing the client to a host and keeping it in touch: one launcher per host.
+"""Bring the client to a host and keep it in touch: one launcher for each host.
 
-Here is the choice of the way: local.py starts a child process, ssh/ goes to another machine. What the client does once
-it runs is the client's; who is told what about a host that did not come up is the run's.
+This file chooses the way: local.py starts a child process, ssh/ goes to another machine. Once the
+client runs it looks after itself, and the run decides what to do about a host that did not come up.
 
     bundle   The client as one file
-    by_hand  How to start a client by hand
+    by_hand  Lines for a shell that start a client by hand
     child    A client on this machine as a child process
-    faults   What a host said, by an exit code or in words, as a fault with its name and what mends it
-    homes    Which hosts share a home, found out on the way
-    local    A client on this machine
-    offer    What all ways of starting share
-    outcome  How a command on a host ended, and what its exit codes mean to us
+    faults   The fault that an exit code or a message of a host means, and what mends it
+    homes    Groups of hosts that share a home, found out on the way
+    local    The launcher for a client on this machine
+    offer    Records and the protocol that all launchers share
+    outcome  The end of a command on a host, and the meaning of its exit codes
     threads  Blocking work beside the event loop, a thread for each piece
 """
 
@@ -25,14 +25,15 @@ __all__ = ["Early", "Homes", "Launcher", "Offer", "Options", "launcher"]
 
 
 def launcher(host: Host, offer: Offer, options: Options, holds: bool = False) -> Launcher:
-    """The way to this host: a child process here, SSH to everywhere else.
+    """Return the launcher for this host: a child process here, SSH to every other machine.
 
-    `holds`: the SSH session that starts the client stays open as long as it works.
+    `holds`: the SSH session that starts the client stays open while the client works.
     """
     if host.is_here:
         from .local import LocalLauncher
 
         return LocalLauncher(host, offer, options)
-    from .ssh.ssh import SshLauncher  # paramiko takes a third of a second to load: only who needs it waits for it
+    # Imported here: paramiko takes a third of a second to load, and a local sweep never needs it.
+    from .ssh.ssh import SshLauncher
 
     return SshLauncher(host, offer, options, holds)

@@ -1,9 +1,9 @@
-"""The client as one file: a zip of client/ that Python runs. Knows nothing of what is in it but file names.
+"""The client as one file: a zip of client/ that Python runs.
 
-The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (so that no
-version of zlib shows, and a Python without zlib can run it). Docstrings, comments and three of four spaces of each
-indentation stay here: they are a quarter of what each host would fetch. The lines keep their numbers, so that a
-traceback from a host points into our source.
+The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (the
+versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments
+and three of four spaces of each indentation are left out: they are a quarter of the source. The lines
+keep their numbers, so that a traceback from a host points into our source.
 """
 
 from __future__ import annotations
@@ -11,24 +11,30 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import zipfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import zipfile
 
 PACKAGE = "spe_client"
-INSTALLED = "installed.py"  # of no use in the one file
+INSTALLED = "installed.py"  # starts the installed client: of no use in the one file
 SHEBANG = b"#!/usr/bin/env python3\n"
-DATE = (1980, 1, 1, 0, 0, 0)
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
-REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)  # behind code; one with a quote in it is left
+# A comment behind code; kept when a quote is in it, which may belong to a text.
+REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 
 
 @cache
 def client_pyz() -> bytes:
-    """The client program, as it is copied to hosts and answered to `GET /client`."""
+    """Return the client program, as it is copied to hosts and answered to `GET /client`."""
+    import zipfile  # late: a run that works on its own machine alone packs nothing
+
     target = io.BytesIO()
     target.write(SHEBANG)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -38,43 +44,55 @@ def client_pyz() -> bytes:
 
 
 def installed_client() -> Path:
-    """A program that runs the client from where it is installed, for this machine and this Python alone.
+    """Return the program that runs the installed client, for this machine and this Python alone.
 
-    A zip is compiled anew at each start, which takes longer than all else that the client does until it works.
+    Why not the zip: Python compiles it anew at each start, which takes longer than all else that the
+    client does before its first task.
     """
     return _folder() / INSTALLED
 
 
 def client_module(name: str) -> str:
-    """Return the text of one of the client's files, for a host that runs it alone."""
+    """Return the text of a single file of the client, for a host that runs it alone."""
     return stripped((_folder() / name).read_bytes()).decode()
 
 
 def client_name() -> str:
-    """Its name on a host, made from its content: who finds the name finds these bytes."""
+    """Return the client's file name on a host, made from its content: equal names mean equal bytes."""
     return f"client-{hashlib.sha256(client_pyz()).hexdigest()[:16]}.pyz"
 
 
 def _members() -> list[tuple[str, bytes]]:
-    """`__main__.py` stands alone at the top, where Python looks for it; the rest is a package beside it."""
+    """Return (name, source) of the files in the zip.
+
+    `__main__.py` lies at the top, where Python looks for it; the others are a package beside it.
+    """
     members = []
     top = _folder()
     for path in sorted(top.rglob("*.py")):
         inner = path.relative_to(top).as_posix()
-        if inner != INSTALLED:
-            name = inner if inner == "__main__.py" else f"{PACKAGE}/{inner}"
-            members.append((name, stripped(path.read_bytes())))
+        if inner == INSTALLED:
+            continue
+        name = inner if inner == "__main__.py" else f"{PACKAGE}/{inner}"
+        members.append((name, stripped(path.read_bytes())))
     return members
 
 
 def stripped(source: bytes) -> bytes:
-    """Return the source without docstrings and whole-line comments, little indented, each line at its old number.
+    """Return the source without docstrings and comments, little indented, each line at its old number.
 
-    It goes by how client/ is written: what begins a line with three quotes is a docstring, and no other text goes over
-    lines that are indented. A test compares the syntax trees of both.
+    Relies on the style of client/: three quotes at the beginning of a line open a docstring, and no
+    other text spans indented lines. A test compares the syntax trees of both.
     """
-    bare = DOCSTRING.sub(lambda found: found[1] + b'""' + b"\n" * found[0].count(b"\n"), source)
-    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), REMARK.sub(b"", COMMENT.sub(b"", bare)))
+    bare = DOCSTRING.sub(_empty_docstring, source)
+    # Whole-line comments first: a remark is a comment with code before it.
+    bare = REMARK.sub(b"", COMMENT.sub(b"", bare))
+    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), bare)
+
+
+def _empty_docstring(found: re.Match[bytes]) -> bytes:
+    """Return an empty docstring of as many lines: a function may consist of its docstring alone."""
+    return found[1] + b'""' + b"\n" * found[0].count(b"\n")
 
 
 def _folder() -> Path:
@@ -85,7 +103,9 @@ def _folder() -> Path:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, DATE)
+    from zipfile import ZipInfo
+
+    entry = ZipInfo(name, DATE)
     entry.external_attr = 0o644 << 16
     entry.create_system = 3  # "made on Unix", wherever it was made
     return entry

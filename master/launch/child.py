@@ -1,6 +1,6 @@
-"""A client on this machine as a child process. One may begin early, while the master still loads its own libraries.
+"""A client on this machine as a child process. It may begin early, while the master still loads.
 
-It hears on its standard input where the master is, and the session ID.
+The client reads the master's URL and the session ID from its standard input.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from . import bundle
 Child = subprocess.Popen[bytes]
 
 
-def begin(host: Host, fingerprint: str = "", file: Path | None = None) -> Child:
-    """Starts it; `file`: the client's one file, for a Python of the host's own. Raises OSError."""
+def start_child(host: Host, fingerprint: str = "", file: Path | None = None) -> Child:
+    """Return the started client. Raises OSError.
+
+    `file`: the client's one file, for a Python that the host names; None: the installed client.
+    """
     python = os.path.expanduser(host.python or sys.executable)
     words = ["--master", "-", *host_arguments(host, fingerprint)]
     return subprocess.Popen(
-        # The standard library is all it needs, and nothing else shall get in its way.
+        # -I -S: the client needs the standard library alone, and nothing else may get in its way.
         [python, "-I", "-S", str(file or bundle.installed_client()), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -33,30 +36,49 @@ def begin(host: Host, fingerprint: str = "", file: Path | None = None) -> Child:
 
 
 def host_arguments(host: Host, fingerprint: str = "") -> list[str]:
-    """The client's arguments that say how this host is worked on. All of them may be read by anybody there."""
+    """Return the client's arguments that say how this host is used. No secret is among them."""
     words = ["--host", host.name]
-    words += ["--fingerprint", fingerprint] if fingerprint else []
-    words += ["--slots", str(host.slots)] if host.slots else []
-    words += ["--workdir", host.workdir] if host.workdir else []
-    words += ["--trust-workdir"] if host.trust_workdir else []
+    for option, value in _options(host, fingerprint):
+        if value:
+            words += [option, str(value)]
+    if host.trust_workdir:
+        words.append("--trust-workdir")
     return words
 
 
+def _options(host: Host, fingerprint: str) -> Iterator[tuple[str, object]]:
+    yield "--fingerprint", fingerprint
+    yield "--slots", host.slots
+    yield "--workdir", host.workdir
+
+
 class Early:
-    """At most one client that has begun already. What nobody took ends with the `with`."""
+    """At most one client that began before its launcher was made. Lives for one `with`.
+
+    A child that nobody has taken by then is killed. It saves the time in which the master loads its
+    libraries: the client starts meanwhile.
+    """
 
     def __init__(self, hosts: Sequence[Host] = ()) -> None:
-        """One begins when all work is here: then it needs no certificate. Others take longer to be reached anyway."""
-        self._host, self._child = None, None  # type: Host | None, Child | None
+        """Start a client when this machine is the only host.
+
+        With other hosts the master speaks TLS, and its certificate is not made yet. Those hosts
+        take longer to be reached anyway.
+        """
+        self._host: Host | None = None
+        self._child: Child | None = None
         if len(hosts) == 1 and hosts[0].is_here and not hosts[0].python:
-            with suppress(OSError):  # then it is begun once more, and what is wrong is said as for any host
-                self._host, self._child = hosts[0], begin(hosts[0])
+            # An error is not told here: the launcher starts it again and reports it as for any host.
+            with suppress(OSError):
+                self._child = start_child(hosts[0])
+                self._host = hosts[0]
 
     def take(self, host: Host, fingerprint: str) -> Child | None:
-        """The one of this host, once."""
+        """Return the early client of this host and hand it over; None when there is none."""
         if self._child is None or host != self._host or fingerprint:
             return None
-        child, self._child = self._child, None
+        child = self._child
+        self._child = None
         return child
 
     def __enter__(self) -> Early:
@@ -64,6 +86,6 @@ class Early:
 
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
-            self._child.kill()
+            self._child.kill()  # it has no session yet, so it has nothing to clean up
             self._child.communicate()
             self._child = None

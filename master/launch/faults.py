@@ -1,4 +1,4 @@
-"""What a host said, by an exit code or in words, as a fault with its name and what mends it."""
+"""The fault that an exit code or a message of a host means, and what mends it."""
 
 from __future__ import annotations
 
@@ -7,129 +7,206 @@ import shlex
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
-from .outcome import Code, Outcome
+from .outcome import Code, CommandOutcome
 
-SIGNALLED = 128  # beyond it exit codes of a shell, and of the client, name a signal
-DIED = "it died before it had registered"  # what a client says in the foreground (client/detach.py)
-_DENIED = ("denied", "read-only", "not permitted", "not a directory", "cannot make", "no such file", "nonexistent")
+SIGNALLED = 128  # exit codes of a shell, and of the client, above it name a signal
+DIED = (
+    "it died before it had registered"  # message of a client in the foreground (client/detach.py)
+)
+# Parts of the system's messages in English: the scripts run with LC_ALL=C.
+_DENIED = (
+    "denied",
+    "read-only",
+    "not permitted",
+    "not a directory",
+    "cannot make",
+    "no such file",
+    "nonexistent",
+)
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 
-def of(said: Outcome, host: Host) -> LaunchError:
-    """The fault of a start that ended with this code. A SilentStart where nobody said why."""
+def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
+    """Return the error of a start that ended so; a SilentStart when the host gave no reason."""
     if not said.begun:
         return _not_begun(said, host)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
-        how = f" by signal {said.code - SIGNALLED}" if said.code > SIGNALLED else ""
-        what, todo_ = f"its client was killed{how} as it was started", todo(Fault.NO_STAY, host.name)
-        return SilentStart(Fault.NO_STAY, what, where=host.name, todo=todo_)
-    fault, what, todo_ = _meaning(said, host)
-    return LaunchError(fault, what, where=host.name, todo=todo_ or todo(fault, host.name))
+        return _killed(said, host)
+    fault, what, remedy = _meaning(said, host)
+    return LaunchError(fault, what, where=host.name, todo=remedy or todo(fault, host.name))
 
 
-def of_words(words: str) -> Fault | None:
-    """The fault that a message of the system about a file in the home means; None: none that has a name."""
+def _killed(said: CommandOutcome, host: Host) -> SilentStart:
+    how = ""
+    if said.code > SIGNALLED:
+        how = f" by signal {said.code - SIGNALLED}"
+    return SilentStart(
+        Fault.NO_STAY,
+        f"its client was killed{how} as it was started",
+        where=host.name,
+        todo=todo(Fault.NO_STAY, host.name),
+    )
+
+
+def from_message(words: str) -> Fault | None:
+    """Return the fault that the system's message about a file in the home means; None if unknown."""
     text = words.lower()
+    # Before the others: "cannot make …: No space left on device" has words of both.
     if "no space" in text or "quota" in text:
         return Fault.DISK_FULL
-    return Fault.HOME if any(word in text for word in _DENIED) else None
+    if any(word in text for word in _DENIED):
+        return Fault.HOME
+    return None
 
 
-def on(name: str, command: str) -> str:
-    """The command line that runs a command there, as a person types it here."""
+def command_on(name: str, command: str) -> str:
+    """Return the command line that runs a command on the host, as a person types it here."""
     if name == "localhost":
         return command
-    return f"ssh {name} {shlex.quote(command) if re.search('[~;&|]', command) else command}"
+    if re.search("[~;&|]", command):  # the shell here would take these for itself
+        command = shlex.quote(command)
+    return f"ssh {name} {command}"
 
 
 def todo(fault: Fault, name: str) -> str:
-    """What mends it, where the host's name is all that has to be known."""
+    """Return what mends the fault, as far as the host's name is all that must be known."""
+    # Any host that fails under spe alone is best looked at with plain ssh.
+    default = "" if name == "localhost" else f"Try: ssh {name} true"
+    return _todos(name).get(fault, default)
+
+
+def _todos(name: str) -> dict[Fault, str]:
+    def look(command: str) -> str:
+        return command_on(name, command)
+
     return {
-        Fault.DISK_FULL: f"Make room there; look with: {on(name, 'df -h')}",
-        Fault.INODES_FULL: f"Remove files there, there can be no more of them; look with: {on(name, 'df -i')}",
-        Fault.HOME: f"Make it writable again; look with: {on(name, 'ls -ld ~ ~/.cache')}",
+        Fault.DISK_FULL: f"Make room there; look with: {look('df -h')}",
+        Fault.INODES_FULL: "Remove files there, there can be no more of them; "
+        f"look with: {look('df -i')}",
+        Fault.HOME: f"Make it writable again; look with: {look('ls -ld ~ ~/.cache')}",
         Fault.WORKDIR: f"Name a folder that can be written, in the hosts file: {name} workdir=PATH",
-        Fault.OTHERS: "Name a folder of your own in the hosts file: "
-        f"{name} workdir=PATH; or trust them: {name} trust_workdir=yes",
+        Fault.OTHERS: f"Name a folder of your own in the hosts file: {name} workdir=PATH; "
+        f"or trust them: {name} trust_workdir=yes",
         Fault.NO_EXEC: f"Name another folder in the hosts file: {name} workdir=PATH",
-        Fault.COPY: f"Look there: {on(name, 'ls -ld ~ ~/.cache; df -h ~')}",
-        Fault.NO_PYTHON: f"Install Python 3.6 or newer there, or name it in the hosts file: {name} python=PATH",
-        Fault.NO_COMMANDS: f"Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
+        Fault.COPY: f"Look there: {look('ls -ld ~ ~/.cache; df -h ~')}",
+        Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
+        f"or name it in the hosts file: {name} python=PATH",
+        Fault.NO_COMMANDS: "Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
         f"this must say hello: ssh {name} echo hello",
-        Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses of systemd-logind, a "
-        f"cleaning script, a limit. Ask its administrator; look there: {on(name, 'ulimit -a')}",
-        Fault.OLD_PYTHON: f"Python 3.6 or newer is needed; name it in the hosts file: {name} python=PATH",
-    }.get(fault, f"Try: ssh {name} true" if name != "localhost" else "")
+        Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
+        "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
+        f"look there: {look('ulimit -a')}",
+        Fault.OLD_PYTHON: "Python 3.6 or newer is needed; "
+        f"name it in the hosts file: {name} python=PATH",
+    }
 
 
-def _not_begun(said: Outcome, host: Host) -> LaunchError:
-    """The login ended before it had run anything of ours, as with `exit` in a start-up file of the shell."""
-    if said.code != Code.STARTED and said.lines:  # an account without a shell, or one that is locked, says so
+def _not_begun(said: CommandOutcome, host: Host) -> LaunchError:
+    """Return the error of a login that ended before it ran anything of ours.
+
+    A shell's start-up file with `exit` in it does that.
+    """
+    # An account without a shell, or a locked one, says so; its words are better than ours.
+    if said.code != Code.STARTED and said.lines:
         what = f"exit {said.code}: {said.last}"
         return LaunchError(Fault.START, what, where=host.name, todo=todo(Fault.START, host.name))
-    words = f" and said: {said.last}" if said.lines else ", without a word"
-    what = f"its login ended with exit {said.code}{words}, before it had run anything of ours"
-    return SilentStart(Fault.NO_COMMANDS, what, where=host.name, todo=todo(Fault.NO_COMMANDS, host.name))
+    words = ", without any output"
+    if said.lines:
+        words = f" and said: {said.last}"
+    return SilentStart(
+        Fault.NO_COMMANDS,
+        f"its login ended with exit {said.code}{words}, before it had run anything of ours",
+        where=host.name,
+        todo=todo(Fault.NO_COMMANDS, host.name),
+    )
 
 
-def renamed(error: LaunchError, fault: Fault) -> LaunchError:
-    """The same under its nearer name."""
+def with_fault(error: LaunchError, fault: Fault) -> LaunchError:
+    """Return the same error under another fault, with what mends that one."""
     return LaunchError(fault, error.detail, where=error.where, todo=todo(fault, error.where))
 
 
-def room(df: str) -> tuple[int, int] | None:
-    """(all, free) of a line of `df -P`, in its units; None: it does not say, as file systems without inodes."""
-    match = _DF.search(df)
-    return (int(match[1]), int(match[3])) if match and int(match[1]) else None
+def parse_df(line: str) -> tuple[int, int] | None:
+    """Return (all, free) of a line of `df -P`, in its units.
+
+    None when the line does not say: file systems without a fixed number of inodes report 0 of them.
+    """
+    match = _DF.search(line)
+    if match is None or int(match[1]) == 0:
+        return None
+    return int(match[1]), int(match[3])
 
 
-def _meaning(said: Outcome, host: Host) -> tuple[Fault, str, str]:
-    """(fault, what, todo) of an exit code; no todo: the usual one of the fault."""
+def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
+    """Return (fault, what, todo) of an exit code; todo "" stands for the usual one of the fault."""
+    # Two matches, here and below: the script's codes first, then those of a client that was started.
     match said.code:
         case Code.NO_PYTHON:
-            asked = f"{host.python} is not there" if host.python else "none in its PATH"
-            return Fault.NO_PYTHON, said.last if said.lines else asked, ""
+            return Fault.NO_PYTHON, _no_python(said, host), ""
         case Code.TOO_OLD:
             return Fault.OLD_PYTHON, said.last, ""
         case Code.BAD_PYTHON:
-            todo_ = f"Install the rest of it (Debian: python3), or name another: {host.name} python=PATH"
-            return Fault.NO_PYTHON, said.last, todo_
+            remedy = "Install the rest of it (Debian: python3), "
+            remedy += f"or name another: {host.name} python=PATH"
+            return Fault.NO_PYTHON, said.last, remedy
         case Code.NO_FOLDER:
-            return of_words(said.last) or Fault.COPY, said.last, ""
+            return from_message(said.last) or Fault.COPY, said.last, ""
         case Code.NO_CLIENT:
-            what = "the client vanished again and again after it was copied"
+            what = "the client's file vanished each time after it was copied"
             return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
+        case _:
+            return _meaning_of_the_client(said, host)
+
+
+def _no_python(said: CommandOutcome, host: Host) -> str:
+    if said.lines:
+        return said.last
+    if host.python:
+        return f"{host.python} is not there"
+    return "none in its PATH"
+
+
+def _meaning_of_the_client(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
+    """Return the same for the codes with which a client ends that was started."""
+    match said.code:
         case Code.WORKDIR:
             return _workdir(said.last), said.last, ""
         case Code.OTHERS:
             return Fault.OTHERS, said.last, ""
         case Code.WORKER:
-            return Fault.NO_WORKER, said.last, "Name an executable for its platform under `worker:` in spe.yaml."
+            remedy = "Name an executable for its platform under `worker:` in spe.yaml."
+            return Fault.NO_WORKER, said.last, remedy
+        case Code.UNREACHABLE:
+            return _unreachable(said, host)
         case _:
-            return _start(said, host)
+            return _failed_start(said, host)
+
+
+def _unreachable(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
+    if host.is_here:
+        return Fault.UNREACHABLE, said.last, "Is a firewall in between on this machine?"
+    what = f"not even through its SSH connection: {said.last}"
+    return Fault.UNREACHABLE, what, f"Try: ssh -v {host.name}"
+
+
+def _failed_start(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
+    match said.code:
+        case Code.SESSION:
+            remedy = "Another spe may answer on this port; start the sweep again."
+            return Fault.START, "the master refused the session", remedy
+        case Code.CERTIFICATE:
+            what = f"somebody else answers in the master's place: {said.last}"
+            return Fault.START, what, "Find out who that is before you go on."
+        case Code.SETUP:
+            remedy = f"Try it there: {command_on(host.name, '$SHELL -l -c SETUP')}"
+            return Fault.START, said.last, remedy
+        case _:
+            return Fault.START, f"exit {said.code}: {said.last}", ""
 
 
 def _workdir(words: str) -> Fault:
     if "mounted noexec" in words:
         return Fault.NO_EXEC
-    return Fault.DISK_FULL if of_words(words) is Fault.DISK_FULL else Fault.WORKDIR
-
-
-def _start(said: Outcome, host: Host) -> tuple[Fault, str, str]:
-    """What a client said that was there and ended at once."""
-    name = host.name
-    match said.code:
-        case Code.UNREACHABLE if host.is_here:
-            return Fault.UNREACHABLE, said.last, "Is a firewall in between on this machine?"
-        case Code.UNREACHABLE:
-            return Fault.UNREACHABLE, f"not even through its SSH connection: {said.last}", f"Try: ssh -v {name}"
-        case Code.SESSION:
-            todo_ = "Another spe may answer on this port; start the sweep again."
-            return Fault.START, "the master refused the session", todo_
-        case Code.CERTIFICATE:
-            what = f"somebody else answers in the master's place: {said.last}"
-            return Fault.START, what, "Do not go on before you know who."
-        case Code.SETUP:
-            return Fault.START, said.last, f"Try it there: {on(name, '$SHELL -l -c SETUP')}"
-        case _:
-            return Fault.START, f"exit {said.code}: {said.last}", ""
+    if from_message(words) is Fault.DISK_FULL:
+        return Fault.DISK_FULL
+    return Fault.WORKDIR

@@ -1,10 +1,11 @@
-"""What all ways of starting share: what a client is offered, the settings of a run, and what a launcher is."""
+"""Records and the protocol that all launchers share: the offer to a client, the settings of a run."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import ipaddress
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol
@@ -14,91 +15,116 @@ from ..record import record
 from .child import Early, host_arguments
 from .homes import Homes
 
-STAYS = "this process stays until it has ended"  # what a client says that holds its session (client/detach.py)
-ALREADY_RUNS = "already running"  # what a client says that finds another one of its session (client/start.py)
+# Messages of a client that a launcher waits for; client/detach.py and client/start.py print them.
+STAYS = "this process stays until it has ended"  # the client holds its SSH session open
+ALREADY_RUNS = "already running"  # another client of the same session runs there
 
 
 @record
 class Offer:
-    """What every client is given."""
+    """Facts that every client of a run is given: the master's place, the session, the program."""
 
     port: int  # the master's port
-    address: str | None  # `listen:` names one; None: the master's own end of each connection
+    address: str | None  # from `listen:`; None: the master's own end of each connection
     tls: bool  # whether the master's port speaks HTTPS
     fingerprint: str  # SHA-256 of its certificate, "" without TLS
     session: str = field(repr=False)  # never in a log, never on a command line
-    client: bytes = field(repr=False)  # the .pyz
+    # Makes the client's one file. A function, as a run on this machine alone never needs the file.
+    pack: Callable[[], bytes] = field(repr=False)
     keep_client: bool = False
 
     @property
+    def client(self) -> bytes:
+        """Return the client's one file."""
+        return self.pack()
+
+    @property
     def client_name(self) -> str:
-        """Named by its content: what has the name has the content, and two versions never meet."""
+        """File name on a host, made from the content: two versions of the client never meet."""
         return f"client-{self.client_sha256[:16]}.pyz"
 
     @property
     def client_sha256(self) -> str:
+        """Checksum of the client's file, in hexadecimal."""
         return _sha256(self.client)
 
     def url(self, address: str, port: int | None = None) -> str:
-        """The master's URL as seen from a host; an IPv6 address gets its brackets."""
-        shown = f"[{address}]" if ":" in address else address
-        return f"{'https' if self.tls else 'http'}://{shown}:{port or self.port}"
+        """Return the master's URL for a host that reaches it at `address`."""
+        scheme = "https" if self.tls else "http"
+        if ":" in address:
+            address = f"[{address}]"  # IPv6
+        return f"{scheme}://{address}:{port or self.port}"
 
     def address_for(self, own: str | None) -> str | None:
-        """The master as a host may see it to which `own` is our end of the connection; None: only forwarding works."""
+        """Return the master's address as a host may reach it; None when only forwarding can work.
+
+        `own`: this machine's end of the connection to the host.
+        """
         address = self.address or own
-        if address is None or (is_loopback(address) and not is_loopback(own)):
+        if address is None:
+            return None
+        # A loopback address means the host itself there, unless the host is this machine.
+        if is_loopback(address) and not is_loopback(own):
             return None
         return address
 
     def arguments(self, url: str, host: Host) -> list[str]:
-        """The client's arguments. All of them may be read by anybody on the host; the session is not among them."""
+        """Return the client's arguments: anybody on the host may read them, so the session is not here."""
         return ["--master", url, *host_arguments(host, self.fingerprint)]
 
 
 @record
 class Options:
-    """The settings of one run that all its launchers share: make it once per run, `homes` is shared through it."""
+    """Settings of one run, made once: all its launchers share `homes`, `early` and `owed` through it."""
 
     folder: Path  # where a local client's file is written
     ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
     accept_new_host_keys: bool = False
-    grace: float = 180.0  # how long a lost forwarding connection is worth making again
-    connect_limit: float = 10.0  # one TCP connection; ConnectTimeout of ssh_config wins
-    login_limit: float = 30.0  # key exchange and authentication
-    start_limit: float = 120.0  # from the start of the client to its registration, its `setup` included
-    copy_limit: float = 120.0  # one copy of the client
+    # All limits in seconds.
+    grace: float = 180.0  # after it a lost forwarding connection is not made again
+    connect_limit: float = 10.0  # for one TCP connection; ConnectTimeout of ssh_config wins
+    login_limit: float = 30.0  # for key exchange and authentication
+    start_limit: float = 120.0  # from the client's start to its registration, with its `setup`
+    copy_limit: float = 120.0  # for one copy of the client
     homes: Homes = field(default_factory=Homes, repr=False)
     early: Early = field(default_factory=Early, repr=False)
-    owed: dict[str, set[str]] = field(default_factory=dict, repr=False)  # host -> files of ours left when it was lost
+    # host -> files of ours that were left there when its connection was lost
+    owed: dict[str, set[str]] = field(default_factory=dict, repr=False)
 
 
 class Launcher(Protocol):
-    """One host's way up. A fault is a LaunchError, which is this host's alone."""
+    """The start of one host's client, and the connection that it needs. Lives until `close`.
+
+    Its faults are LaunchErrors and concern this host alone.
+    """
 
     host: Host
-    handed_over: bool  # a client of this session was running there already and was told our address
-    note: str  # what the user should know about this host's way, "" if it is the plain one
-    ended: bool  # the client is known to have ended; only one that is watched over tells
+    handed_over: bool  # True: a client of this session ran there already and was told our address
+    note: str  # unusual facts about this host for the user, "" when there are none
+    ended: bool  # True: the client is known to have ended; never set before `watch`
 
     async def start(self) -> None:
-        """Returns when the client was started. Whether it has registered the master itself knows best."""
+        """Start the client and return; its registration is for the master to see."""
 
     async def watch(self) -> None:
-        """Keeps what must be kept; returns when there is nothing (more) to keep, raises when the host is lost."""
+        """Keep the connection that the client needs; return when none is needed (any more).
+
+        Raises LaunchError when the host is lost.
+        """
 
     async def close(self) -> None:
-        """Lets go of everything. May be called at any time, twice too."""
+        """Release everything. May be called at any time, and twice."""
 
 
 def is_loopback(address: str | None) -> bool:
-    """Whether this address never leaves a machine."""
+    """Return whether this address never leaves a machine."""
     try:
         return address is not None and ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
 
 
+# Cached: every host asks for it, and the client has some 180 kB.
 @functools.lru_cache(maxsize=2)
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""How a command on a host ended, and what its exit codes mean to us."""
+"""The end of a command on a host, and the meaning of its exit codes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from ..record import record
 
 
 class Code(IntEnum):
-    """The script's exit codes; below 40 they are the client's own (see client/__main__.py)."""
+    """Exit codes of the start script; codes below 40 are the client's own (client/__main__.py)."""
 
+    # The numbers are on the wire: the client and the scripts of ssh/remote.py exit with them.
     STARTED = 0
     OTHER = 1
     UNREACHABLE = 3
@@ -28,27 +29,31 @@ class Code(IntEnum):
 
 
 @record
-class Place:
-    """Where the client is to be copied to, and what will run it."""
+class CopyTarget:
+    """The folder on a host that the client is copied to, and the Python that will run it."""
 
     folder: str
     python: str
-    seen: tuple[str, ...]  # the nonces of the hosts that share the folder, its own among them
+    seen: tuple[str, ...]  # nonces of the hosts that share the folder, its own among them
 
 
 @record
-class Outcome:
-    """How a command on the host ended and what it said, stdout and stderr as they came."""
+class CommandOutcome:
+    """The end of a command on a host: its exit code, and its output, stdout and stderr mixed."""
 
     code: int
     lines: tuple[str, ...]
-    begun: bool = True  # the script has begun there; False: the login ended without running anything of ours
+    begun: bool = True  # False: the login ended without running anything of ours
 
     @property
-    def place(self) -> Place | None:
-        """As the script names it when the client is not there."""
-        folder, python = self._words("folder"), self._words("python")
-        return Place(folder[-1], python[-1], self._words("seen")) if folder and python else None
+    def place(self) -> CopyTarget | None:
+        """The folder and Python that the script names when the client is not there, else None."""
+        folder = self._words("folder")
+        python = self._words("python")
+        if not folder or not python:
+            return None
+        # The last ones: a login script may print lines like ours, and does so before the script.
+        return CopyTarget(folder[-1], python[-1], self._words("seen"))
 
     def _words(self, key: str) -> tuple[str, ...]:
         begin = f"spe: {key} "
@@ -56,10 +61,12 @@ class Outcome:
 
     @property
     def client_spoke(self) -> bool:
-        """Whether a client ran there: whatever became of its file, it has said why it ended."""
+        """True when a client ran there, so that it has said itself why it ended."""
         return any(line.startswith("spe-client: ") for line in self.lines)
 
     @property
     def last(self) -> str:
-        """The last line, which is where programs say why they ended."""
-        return self.lines[-1].removeprefix("spe: ") if self.lines else "no word"
+        """The last line, where programs mostly say why they ended; "no output" when there is none."""
+        if not self.lines:
+            return "no output"
+        return self.lines[-1].removeprefix("spe: ")

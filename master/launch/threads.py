@@ -1,6 +1,7 @@
 """Blocking work beside the event loop, a thread for each piece.
 
-Not asyncio's own pool: that one has few threads, which hung hosts would fill, and waits for them at the end.
+Why not asyncio's own pool: it has few threads, which hung hosts would fill, and it waits for all of
+them at the end.
 """
 
 from __future__ import annotations
@@ -16,28 +17,45 @@ log = logging.getLogger("spe.launch")
 
 
 async def in_thread(function: Callable[[], T], name: str) -> T:
-    """The function's result. Cancelling leaves the thread alone: whoever cancels also closes what it waits for."""
+    """Return the function's result, or raise its error.
+
+    Cancelling does not end the thread: the canceller also closes the connection that it waits for.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            log.debug("%s ended after it was given up: %s", name, error)
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
-
-    def body() -> None:
-        result, fault = None, None
-        try:
-            result = function()
-        except BaseException as error:
-            fault = error
-        try:
-            loop.call_soon_threadsafe(tell, result, fault)
-        except RuntimeError:
-            log.debug("%s ended after the event loop: %s", name, fault)
-
-    threading.Thread(target=body, name=name, daemon=True).start()
+    # A daemon: a thread that hangs in the system must not keep the process from ending.
+    threading.Thread(
+        target=_run, args=(function, name, loop, future), name=name, daemon=True
+    ).start()
     return await future
+
+
+def _run(
+    function: Callable[[], T],
+    name: str,
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[T],
+) -> None:
+    result, fault = None, None
+    try:
+        result = function()
+    except BaseException as error:  # also SystemExit: whoever awaits must not wait for ever
+        fault = error
+    try:
+        loop.call_soon_threadsafe(_finish, future, name, result, fault)
+    except RuntimeError:  # the loop is closed
+        log.debug("%s ended after the event loop: %s", name, fault)
+
+
+def _finish(
+    future: asyncio.Future[T],
+    name: str,
+    result: T | None,
+    fault: BaseException | None,
+) -> None:
+    if future.done():
+        log.debug("%s ended after it was cancelled: %s", name, fault)
+    elif fault is not None:
+        future.set_exception(fault)
+    else:
+        future.set_result(result)  # type: ignore[arg-type]  # without an error there is a result

@@ -1,7 +1,8 @@
-"""Whether what arrived is a result: every part there, every value what it should be, the built-in validations.
+"""Decide whether what arrived is a result: every part there, every value as asked for, validated.
 
-Pure, given bytes or files; functions of hooks.py come after it (hooks.py). Results with a regex are judged in
-the hook process, by the same function, because a regex may run for ever: see `needs_process`.
+Pure, given bytes or files. Here are the built-in validations; functions of hooks.py come after them.
+Results with a regex are judged by the same function in the hook process, because a regex may run for
+ever: see `needs_process`.
 """
 
 from __future__ import annotations
@@ -11,24 +12,35 @@ from pathlib import PurePosixPath
 
 from ..model import Kind, Output, ResultSpec
 from ..record import record
-from ..text import human
-from .extract import HEAD, Part, Refused, extract, is_verbatim
+from ..text import volume
+from .extract import HEAD, Part, extract, is_verbatim
 from .numerals import typed
+from .refusal import Refused
 
 __all__ = [
-    "BUILT_IN", "Judgement", "Part", "file_names", "hooks_of", "judge", "judge_again", "needs_process", "wants_files",
-]  # fmt: skip
+    "BUILT_IN",
+    "Judgement",
+    "Part",
+    "file_names",
+    "hooks_of",
+    "judge",
+    "judge_again",
+    "needs_process",
+    "wants_files",
+]
 
 BUILT_IN = ("exit_zero", "non_empty", "one_line")
-PACKED = {".gz", ".bz2", ".xz", ".zst"}
+PACKED = {".gz", ".bz2", ".xz", ".zst"}  # endings that do not tell what is inside: .csv.gz does
+_ANY_BYTES = (Kind.TEXT, Kind.FILE)
 
 
 @record
 class Judgement:
-    """The outputs as they are to be stored, and why they are not good enough (None: they are).
+    """The verdict on one report: outputs as they are to be stored, or the reason of a refusal.
 
-    Where `output.file` is set, the caller moves the part's bytes there, below runs/<name>/.
-    `fault`: the judging itself went wrong (a regex that hung), the program may be innocent.
+    `reason` None means that the result is good. Where `output.file` is set, the caller moves the
+    part's bytes there, below runs/<name>/. `fault`: the judging itself failed (a regex that hung), so
+    the program may be innocent.
     """
 
     outputs: tuple[Output, ...]
@@ -43,7 +55,11 @@ def judge(
     exit_code: int | None,
     folder: str,
 ) -> Judgement:
-    """Judge one report. `folder`: where the task's files will lie, below runs/<name>/ (`files/17`)."""
+    """Return the verdict on one report.
+
+    `folder`: where the task's files will lie, below runs/<name>/ (`files/17`).
+    """
+    # Always, also without `exit_zero`: a program that failed has no result, whatever it printed.
     if exit_code:
         return Judgement((), f"exit code {exit_code}")
     for spec in specs:
@@ -53,66 +69,91 @@ def judge(
 
 
 def judge_again(specs: Sequence[ResultSpec], parts: Mapping[str, Part], folder: str) -> Judgement:
-    """Judge what was valid once, by other results than then: those that have no part are left out."""
+    """Return the verdict under other results on what was valid once.
+
+    Results that have no part are left out: their bytes were never stored.
+    """
     return _judged(specs, (), parts, folder)
 
 
 def _judged(
-    specs: Sequence[ResultSpec], validators: Sequence[str], parts: Mapping[str, Part], folder: str
+    specs: Sequence[ResultSpec],
+    validators: Sequence[str],
+    parts: Mapping[str, Part],
+    folder: str,
 ) -> Judgement:
     outputs: list[Output] = []
     for spec in specs:
         if spec.name not in parts:
             continue
+        part = parts[spec.name]
         try:
-            part = parts[spec.name]
-            keeps_file = spec.kind is Kind.FILE or part.size > HEAD
-            output = _output(spec, part, f"{folder}/{file_names(specs)[spec.name]}" if keeps_file else None)
+            output = _output(spec, part, _file(spec, part, specs, folder))
+            # Before the validations: an output that they refuse is shown with its failure.
             outputs.append(output)
-            _hold(validators, spec, part, output.value)
+            _validate(validators, spec, part, output.value)
         except Refused as refused:
-            return Judgement(tuple(outputs), " ".join(f"{spec.name}: {refused}".splitlines()))
+            # One line: the reason may quote what a program wrote, and is a cell of failed.csv.
+            reason = " ".join(f"{spec.name}: {refused}".splitlines())
+            return Judgement(tuple(outputs), reason)
     return Judgement(tuple(outputs))
 
 
+def _file(spec: ResultSpec, part: Part, specs: Sequence[ResultSpec], folder: str) -> str | None:
+    """Return the place of a result's file; None when its bytes fit into the database."""
+    if spec.kind is not Kind.FILE and part.size <= HEAD:
+        return None
+    return f"{folder}/{file_names(specs)[spec.name]}"
+
+
 def needs_process(specs: Iterable[ResultSpec]) -> bool:
-    """Whether judging must be done where it can be killed."""
+    """Return whether these results must be judged in a process that can be killed."""
     return any(spec.regex is not None for spec in specs)
 
 
 def wants_files(specs: Sequence[ResultSpec], validators: Sequence[str]) -> bool:
-    """Whether a result may be rejected, so that people will want to know which files there were beside it; not where
-    a result is called `files` itself."""
-    if any(spec.name == "files" for spec in specs):
+    """Return whether clients list the files beside each result.
+
+    They do when a result may be rejected, as people will then want to know which files there were.
+    """
+    if any(spec.name == "files" for spec in specs):  # the list would have the same name
         return False
-    picky = any(spec.kind not in (Kind.TEXT, Kind.FILE) or not is_verbatim(spec) for spec in specs)
-    return picky or any(name != "exit_zero" for name in validators)
+    if set(validators) - {"exit_zero"}:
+        return True
+    return not all(spec.kind in _ANY_BYTES and is_verbatim(spec) for spec in specs)
 
 
 def hooks_of(entries: Iterable[str]) -> list[str]:
-    """The entries of `validate` or `collect` that name a function of the user's: FILE.py:FUNCTION."""
+    """Return the entries of `validate` or `collect` that name a user's function: FILE.py:FUNCTION."""
     return [entry for entry in entries if ":" in entry]
 
 
 def file_names(specs: Iterable[ResultSpec]) -> dict[str, str]:
-    """Each result's file name below files/<number>/: its own name, with the ending that tells what it is."""
+    """Return each result's file name below files/<number>/: its own name and a telling ending."""
     names: dict[str, str] = {}
     for spec in specs:
-        stem, ending = spec.name, _ending(spec)
-        name = stem if stem.endswith(ending) else stem + ending
-        count = 2
-        while name in names.values():  # results `a` and `a.txt`
-            name = f"{stem}-{count}{ending}"
-            count += 1
-        names[spec.name] = name
+        names[spec.name] = _free_name(spec.name, _ending(spec), names)
     return names
+
+
+def _free_name(stem: str, ending: str, names: Mapping[str, str]) -> str:
+    name = stem
+    if not stem.endswith(ending):
+        name += ending
+    count = 2
+    while name in names.values():  # results `a` and `a.txt`
+        name = f"{stem}-{count}{ending}"
+        count += 1
+    return name
 
 
 def _ending(spec: ResultSpec) -> str:
     if spec.source == "stdout":
         return ".txt"
     endings = PurePosixPath(spec.source).suffixes
-    return "".join(endings[-2:] if endings and endings[-1] in PACKED else endings[-1:])
+    if endings and endings[-1] in PACKED:
+        return "".join(endings[-2:])
+    return "".join(endings[-1:])
 
 
 def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
@@ -120,39 +161,52 @@ def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
     number = typed(value, spec.kind)
     if file is not None:
         return Output(spec.name, value, file=file, size=part.size, number=number)
-    data = part.read()
-    implied = data == value.encode() + b"\n"
-    return Output(spec.name, value, raw=None if implied else data, size=part.size, number=number)
+    raw: bytes | None = part.read()
+    if raw == value.encode() + b"\n":  # most results are: such bytes are not stored twice
+        raw = None
+    return Output(spec.name, value, raw=raw, size=part.size, number=number)
 
 
-def _hold(validators: Sequence[str], spec: ResultSpec, part: Part, value: str) -> None:
+def _validate(validators: Sequence[str], spec: ResultSpec, part: Part, value: str) -> None:
+    """Raise Refused when a built-in validation refuses the value."""
     for name in validators:
-        if name == "non_empty":
-            _non_empty(spec, part, value)
-        elif name == "one_line":
-            _one_line(spec, part, value)
+        check = _VALIDATIONS.get(name)
+        if check is not None:
+            check(spec, part, value)
         elif name != "exit_zero" and ":" not in name:
             raise ValueError(f"no built-in validation {name!r}, there are {', '.join(BUILT_IN)}")
 
 
 def _non_empty(spec: ResultSpec, part: Part, value: str) -> None:
-    empty = part.size == 0 if spec.kind is Kind.FILE else not value.strip()
-    if empty:
-        raise Refused("empty (non_empty)" if part.size == 0 else "nothing but blanks (non_empty)")
+    if part.size == 0:
+        raise Refused("empty (non_empty)")
+    # The value of a file is its name; of the bytes in it nothing is read here.
+    if spec.kind is not Kind.FILE and not value.strip():
+        raise Refused("nothing but blanks (non_empty)")
 
 
 def _one_line(spec: ResultSpec, part: Part, value: str) -> None:
-    """Of what a cell shows: a result kept as a file may have any number of lines."""
+    """Check what a cell shows: a result that is kept as a file may have any number of lines."""
     if spec.kind is Kind.FILE:
         return
-    if part.size == 0 or (not is_verbatim(spec) and not value):
+    if part.size == 0 or not (value or is_verbatim(spec)):
         raise Refused("empty, not one line (one_line)")
-    if ("\n" in value) if not is_verbatim(spec) else _inner_newline(part):
-        raise Refused(f"more than one line (one_line), {human(part.size)}")
+    if _has_several_lines(spec, part, value):
+        raise Refused(f"more than one line (one_line), {volume(part.size)}")
+
+
+def _has_several_lines(spec: ResultSpec, part: Part, value: str) -> bool:
+    # A text may have been cut for its cell, so its newlines are looked for in the part.
+    if is_verbatim(spec):
+        return _inner_newline(part)
+    return "\n" in value
+
+
+_VALIDATIONS = {"non_empty": _non_empty, "one_line": _one_line}
 
 
 def _inner_newline(part: Part) -> bool:
-    """Whether a newline is anywhere but at the very end; stops at the first."""
+    """Return whether a newline is anywhere but at the very end; stops at the first."""
     before = 0
     for chunk in part.chunks():
         at = chunk.find(b"\n")

@@ -1,4 +1,7 @@
-"""Result files on their way from the spool to files/<number>/, synced before anybody is told that they are kept."""
+"""Result files on their way from the spool to files/<number>/.
+
+They are synced before the client is told that its result is kept: it deletes its own copy then.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +10,52 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..model import Output
 from ..session.run_folder import Folder, anchor_of, files_of
-from .extract import Part
+from .extract import CHUNK, Part
 
 INCOMING = "incoming"
-STAGED = "result-"  # how names of files begin that wait in incoming/ until the database speaks of them
+STAGED = "result-"  # begins names of files that wait in incoming/ until the database speaks of them
 Kept = Iterable[tuple[Iterable[Output], Mapping[str, Part]]]
 
 
 def keep_files(folder: Folder, kept: Kept, moved: set[str] | None = None) -> list[str]:
-    """Move (or write) each output that is a file to its place below `folder`, and sync file and directory.
+    """Move or write each output that is a file to its place below `folder`, and sync it.
 
-    `kept`: for each of some tasks its outputs and the parts that they are in. `moved`: the places of those that were
-    moved by an earlier try, which failed on others. Gives the places (`files/17/image.png`) of outputs that are lost:
-    somebody removed what had arrived.
+    Returns the places (`files/17/image.png`) of outputs that are lost: somebody removed their files
+    after they had arrived. `kept`: the outputs of some tasks, each with the parts that they are in.
+    `moved`: places that an earlier try has filled, before it failed at another one; updated.
     """
     moved = set() if moved is None else moved
-    root, lost = files_of(folder), list[str]()
+    root = files_of(folder)
+    lost: list[str] = []
     touched = {root, anchor_of(folder)}
-    for outputs, parts in kept:
-        for output in outputs:
-            if output.file is None:
-                continue
-            target = _place_below(root, output.file)
-            if output.file not in moved and not _place(parts[output.name], target):
-                lost.append(output.file)
-            moved.add(output.file)
-            touched.update((target.parent, target.parent.parent))
-    for directory in touched:
-        sync_folder(directory)
+    for file, part in _files(kept):
+        target = _place_below(root, file)
+        if file not in moved and not _place(part, target):
+            lost.append(file)
+        moved.add(file)
+        touched.update((target.parent, target.parent.parent))
+    # All folders at the end: one sync for a folder serves every file in it.
+    _sync_folders(touched)
     return lost
 
 
-def _place_below(files: Path, file: str) -> Path:
-    """The path of `files/17/…` below files/, its folders made.
+def _files(kept: Kept) -> Iterator[tuple[str, Part]]:
+    """Yield (place, part) of each output that is a file."""
+    for outputs, parts in kept:
+        for output in outputs:
+            if output.file is not None:
+                yield output.file, parts[output.name]
 
-    Never files/ itself: one that was moved is not made again.
+
+def _place_below(files: Path, file: str) -> Path:
+    """Return the path of `files/17/…` below files/; its folders are made.
+
+    files/ itself is never made: a user who has moved it must not find a second one.
     """
     place = files
     for name in Path(file).parts[1:-1]:
@@ -58,103 +67,139 @@ def _place_below(files: Path, file: str) -> Path:
 def stage_files(
     folder: Folder, task: int, outputs: Iterable[Output], parts: Mapping[str, Part], ticket: int
 ) -> dict[str, str] | None:
-    """Files of a result that is to replace another one, synced, but not yet in their places.
+    """Return place -> staged file of a result that replaces another one; both are below `folder`.
 
-    Gives place -> where the file lies now, both below `folder`; None where neither result has files. The old files must
-    stay as long as the database speaks of them.
+    The staged files are synced, but not yet in their places: the old files must stay as long as the
+    database speaks of them. None when neither result has files.
     """
     root = anchor_of(folder)
     moves: dict[str, str] = {}
     touched: set[Path] = set()
-    for output in outputs:
-        if output.file is None:
-            continue
-        part = parts[output.name]
-        lies = root / INCOMING / f"{STAGED}{ticket}-{len(moves)}"
-        lies.parent.mkdir(exist_ok=True)
-        if part.path is None:
-            with lies.open("wb") as file:
-                file.write(part.read())
-                file.flush()
-                os.fsync(file.fileno())
-        elif part.path.exists():  # else an earlier try has moved it
-            os.replace(part.path, lies)  # its request removes what it has received, also when it is cut off
-        touched.update((lies.parent, root))
-        moves[output.file] = str(lies.relative_to(root))
-    for directory in touched:  # else a power cut may leave the database with the name of a file that has none
-        sync_folder(directory)
-    return moves if moves or (root / "files" / str(task)).is_dir() else None
+    for file, part in _files([(outputs, parts)]):
+        staged = root / INCOMING / f"{STAGED}{ticket}-{len(moves)}"
+        staged.parent.mkdir(exist_ok=True)
+        _stage(part, staged)
+        touched.update((staged.parent, root))
+        moves[file] = str(staged.relative_to(root))
+    # Without it a power cut may leave the database with the name of a file that does not exist.
+    _sync_folders(touched)
+    if moves or (root / "files" / str(task)).is_dir():
+        return moves
+    return None
+
+
+def _stage(part: Part, staged: Path) -> None:
+    if part.path is None:
+        _write_synced(staged, part.read())
+    elif part.path.exists():  # else an earlier try has moved it
+        # Moved at once: the request removes what it received, also when it is cut off.
+        os.replace(part.path, staged)
 
 
 def place_staged(folder: Folder, task: int, moves: Mapping[str, str]) -> None:
-    """Give staged files their places; other files of this task were an earlier result's and go. May be repeated."""
+    """Give staged files their places, and remove the other files of this task. May be repeated.
+
+    The others belonged to an earlier result.
+    """
     files = files_of(folder)
     home = files / str(task)
     home.mkdir(exist_ok=True)
-    for place, lies in moves.items():
-        source, target = anchor_of(folder) / lies, _place_below(files, place)
-        if source.exists():
-            _move(source, target, target.with_name(target.name + ".part"))
-    below = sorted(home.rglob("*"), reverse=True)  # what lies in a folder before the folder
-    for path in below:
-        if path.is_dir() and not path.is_symlink():
-            sync_folder(path)
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif f"files/{task}/{path.relative_to(home)}" not in moves:
-            path.unlink()
-    for directory in (home, files, anchor_of(folder)):  # the result before may have had no files, and so no folder
-        sync_folder(directory)
+    for place, staged in moves.items():
+        _place_one(anchor_of(folder) / staged, _place_below(files, place))
+    _remove_others(home, moves)
+    # files/ too: the earlier result may have had no files, and so no folder there.
+    _sync_folders((home, files, anchor_of(folder)))
     if not moves:
         home.rmdir()
 
 
+def _place_one(source: Path, target: Path) -> None:
+    if source.exists():  # else an earlier call has moved it
+        _move(source, target, target.with_name(target.name + ".part"))
+
+
+def _remove_others(home: Path, wanted: Container[str]) -> None:
+    """Remove all files below `home` that are not wanted, and the folders that become empty.
+
+    `wanted`: places like `files/17/image.png`. Names and not paths are compared, as the path of
+    files/ may be that of an open descriptor.
+    """
+    # In reverse order: the files of a folder come before the folder.
+    for path in sorted(home.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+            _remove_if_empty(path)
+        elif f"files/{home.name}/{path.relative_to(home)}" not in wanted:
+            path.unlink()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def _place(part: Part, target: Path) -> bool:
-    """False: what had arrived is not there any more."""
+    """Bring a part to its place; False when its file was removed after it had arrived."""
     temporary = target.with_name(target.name + ".part")
     if part.path is not None:
         if not part.path.exists():
-            target.unlink(missing_ok=True)  # of an earlier result: it must not pass for this one
+            # The file of an earlier result must not pass for this one.
+            target.unlink(missing_ok=True)
             return False
-        _move(part.path, target, temporary)  # synced when it was received
+        _move(part.path, target, temporary)  # the file was synced when it was received
         return True
-    try:
-        with temporary.open("wb") as file:
-            file.write(part.read())
-            file.flush()
-            os.fsync(file.fileno())
+    with _temporary(temporary):
+        _write_synced(temporary, part.read())
         os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)  # half of it would keep room on a full disk
     return True
 
 
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[None]:
+    """Remove the file at the end, if it is still there: half a file would take room on a full disk."""
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _copy_synced(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("wb") as new:
+        shutil.copyfileobj(old, new, CHUNK)
+        new.flush()
+        os.fsync(new.fileno())
+
+
 def _move(source: Path, target: Path, temporary: Path) -> None:
-    """To its place, also where files/ is a link to another disk."""
+    """Move a file to its place, also when files/ is a link to another disk."""
+    # Renamed first and not copied: a rename takes no room, and a result may have gigabytes.
     try:
         os.replace(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        try:
-            with source.open("rb") as old, temporary.open("wb") as new:
-                shutil.copyfileobj(old, new)
-                new.flush()
-                os.fsync(new.fileno())
+        with _temporary(temporary):
+            _copy_synced(source, temporary)
             os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def clear_incoming(folder: Folder, keep_staged: bool) -> None:
-    """Remove what was received and not taken. `keep_staged`: files that the database may speak of stay for a while.
+    """Remove files that were received and not accepted.
 
-    The next run places those, or removes them.
+    `keep_staged`: files that the database may speak of stay; the next run places or removes them.
     """
     incoming = anchor_of(folder) / INCOMING
     if not keep_staged:
         shutil.rmtree(incoming, ignore_errors=True)
         return
+    # Errors are ignored: files that stay cost room only, and the next run tries again.
     with contextlib.suppress(OSError):
         for path in incoming.iterdir():
             if not path.name.startswith(STAGED):
@@ -163,40 +208,40 @@ def clear_incoming(folder: Folder, keep_staged: bool) -> None:
 
 
 def put_under(folder: Path, target: str, file: str | None, raw: bytes | None) -> None:
-    """Have `target` hold the bytes of `file` (both below `folder`), or `raw`; the file itself stays where it is.
+    """Make `target` with the bytes of `file` (both below `folder`), or with `raw`; `file` stays.
 
-    It appears all at once. A hard link where the file system has them: a result may have many gigabytes.
+    It appears all at once. A hard link where the file system has them: a result may have many
+    gigabytes.
     """
     path = folder / target
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        if file is None or not _linked(folder / file, temporary):
-            with temporary.open("wb") as stream:
-                if file is None:
-                    stream.write(raw or b"")
-                else:
-                    with (folder / file).open("rb") as source:
-                        shutil.copyfileobj(source, stream, 1024 * 1024)
-                stream.flush()
-                os.fsync(stream.fileno())
-        os.replace(temporary, path)  # does nothing where both are the same file already
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _temporary(temporary):
+        if file is None:
+            _write_synced(temporary, raw or b"")
+        elif not _linked(folder / file, temporary):
+            _copy_synced(folder / file, temporary)
+        os.replace(temporary, path)  # does nothing when both are links to the same file already
 
 
 def _linked(source: Path, target: Path) -> bool:
+    """Make a hard link; False when this cannot be done here, so that the caller copies."""
     try:
         os.link(source, target)
     except FileNotFoundError:
         raise
-    except OSError:  # this file system has no hard links, or no more of this file
+    except OSError:  # the file system has no hard links, or no more for this file
         return False
     return True
 
 
+def _sync_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        sync_folder(folder)
+
+
 def sync_folder(path: Path) -> None:
-    """Make renames in this folder durable."""
+    """Make renames in this folder durable: without it a power cut may undo them."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,9 @@
-"""How numbers are spelled: what `as: int` and `as: float` accept, the cell that they give, and the value of a cell.
+"""The spelling of numbers: texts that `as: int` and `as: float` accept, and the values of cells.
 
-Pure. Beside the usual forms the Fortran ones count: `1.0D+05`, `1q5`, and `1.234-105`, which is how Fortran writes
-1.234E-105 when the letter has no room. Nothing else that Python's float() takes is a number here: no `1_000`, no digits
-of other scripts. extract.py says which text is to be a number, columns.py which parameters are.
+Pure. Beside the usual forms the Fortran ones count: `1.0D+05`, `1q5`, and `1.234-105`, which is how
+Fortran writes 1.234E-105 when the letter has no room. Nothing else that Python's float() accepts is a
+number here: no `1_000`, no digits of other scripts. extract.py decides which text is to be a number,
+columns.py which parameters are.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ _INT = re.compile(r"[+-]?[0-9]+")
 _PLAIN = re.compile(_MANTISSA + r"(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[+-]?(?i:nan|inf|infinity)")
 # Without a letter there must be a point: `10-5` is a range or half a date, and Fortran never writes it.
-_FORTRAN = re.compile(rf"({_MANTISSA})[dDqQ]([+-]?[0-9]+)|([+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+))([+-][0-9]+)")
+_FORTRAN = re.compile(
+    rf"({_MANTISSA})[dDqQ]([+-]?[0-9]+)|([+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+))([+-][0-9]+)"
+)
 _WITH_EXPONENT = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]{1,6})")
 # The same as _FORTRAN in the middle of other text: not a part of a longer word or number.
 _FORTRAN_INSIDE = re.compile(rf"(?<![\w.+-])(?:{_FORTRAN.pattern})(?![\w.+-])")
 
 _LEAST, _MOST = -(2**63), 2**63 - 1  # SQLite's integers
-_MOST_DIGITS = 5000  # of an int that is written with an exponent: 1D999999 would be a megabyte of zeros
+_INT_DIGITS = 19  # of _MOST
+# Of an int that is written with an exponent: 1D999999 would be a megabyte of zeros.
+_MOST_DIGITS = 5000
 
 
 @record
 class Numeral:
-    """A number that was read: `cell` for the table, `value` for the database (see `typed`)."""
+    """A number that was read: `cell` is for the table, `value` for the database (see `typed`)."""
 
     cell: str
     value: Number
@@ -38,60 +43,91 @@ class Numeral:
 def read(text: str, kind: Kind) -> Numeral | None:
     """Return the number that `text` spells, or None when it spells none of this kind.
 
-    The cell is the text as it came wherever CSV readers know its form. Only a Fortran exponent gets the letter E, and
-    an int with an exponent is written out: `1.0D+05` is 1.0E+05 as a float and 100000 as an int.
+    The cell is the text as it came wherever CSV readers know its form. Only a Fortran exponent gets
+    the letter E, and an int with an exponent is written out: `1.0D+05` is 1.0E+05 as a float and
+    100000 as an int.
     """
     if kind is Kind.INT:
-        cell = _whole(text)
-        return None if cell is None else Numeral(cell, _within_64_bits(cell))
-    if _PLAIN.fullmatch(text) is None and _WORD.fullmatch(text) is None:
-        fortran = with_letter(text)
-        if fortran is None:
-            return None
-        text = fortran
-    value = float(text)
-    return Numeral(text, None if math.isnan(value) else value)
+        return _read_int(text)
+    return _read_float(text)
+
+
+def _read_int(text: str) -> Numeral | None:
+    cell = _whole(text)
+    if cell is None:
+        return None
+    return Numeral(cell, _within_64_bits(cell))
+
+
+def _read_float(text: str) -> Numeral | None:
+    if _PLAIN.fullmatch(text) or _WORD.fullmatch(text):
+        cell: str | None = text
+    else:
+        cell = with_letter(text)
+    if cell is None:
+        return None
+    value = float(cell)
+    if math.isnan(value):  # SQLite stores NaN as NULL
+        return Numeral(cell, None)
+    return Numeral(cell, value)
 
 
 def typed(text: str, kind: Kind) -> Number:
     """Return the value that SQLite computes with: an int, a float, the text of an int beyond 64 bits.
 
-    None (NULL) for NaN, for a text that is no number of this kind, and for a kind that is no number.
+    None (NULL) for NaN, for a text that is no number of this kind, and for kinds without numbers.
     """
     if kind not in (Kind.INT, Kind.FLOAT):
         return None
     found = read(text.strip(), kind)
-    return None if found is None else found.value
+    if found is None:
+        return None
+    return found.value
 
 
 def comparable(text: str | None) -> int | float | None:
-    """Return the number that any text stands for when tables are sorted and filtered; None when it is none.
+    """Return the number that a text stands for in sorting and filtering; None when it is none.
 
     An int beyond 64 bits becomes a float here: its order counts, not its last digit.
     """
     text = (text or "").strip()
-    if len(text) < 19 and text.isascii() and text.isdigit():  # a million times where a page is sorted by such texts
+    # The common case first: a page that is sorted by such texts comes here a million times.
+    if len(text) < _INT_DIGITS and text.isascii() and text.isdigit():
         return int(text)
     if _INT.fullmatch(text):
-        value = _within_64_bits(text)
-        return float(text) if isinstance(value, str) else value
-    plain = text if _PLAIN.fullmatch(text) else with_letter(text)
-    return None if plain is None else float(plain)
+        return _comparable_int(text)
+    return _plain_float(text)
+
+
+def _comparable_int(text: str) -> int | float:
+    value = _within_64_bits(text)
+    if isinstance(value, str):
+        return float(value)
+    return value
+
+
+def _plain_float(text: str) -> float | None:
+    """Return the float of a plain or a Fortran number; None for all else, also for NaN."""
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    spelled = with_letter(text)
+    return None if spelled is None else float(spelled)
 
 
 def with_letter(text: str) -> str | None:
-    """Return a number with a Fortran exponent as others write it, with the letter E; None when it is none."""
+    """Return a number with a Fortran exponent in its usual form, with E; None when it is none."""
     found = _FORTRAN.fullmatch(text)
     return _joined(found) if found else None
 
 
 def as_written(cell: str, raw: bytes | None) -> str:
-    """Return the spelling that the program used for the number in a cell: the cell's own unless it was Fortran's.
+    """Return the program's own spelling of the number in a cell; only Fortran's differs from it.
 
-    `raw`: the stored bytes that it was found in, maybe in the middle.
+    `raw`: the stored bytes that the number was found in, maybe in the middle.
     """
     if raw is None:
         return cell
+    # The first spelling that gives this cell: a regex may have found it anywhere in the text.
     for found in _FORTRAN_INSIDE.finditer(raw.decode("utf-8", "replace")):
         spelled = _joined(found)
         if cell in (spelled, _whole(spelled)):
@@ -100,35 +136,59 @@ def as_written(cell: str, raw: bytes | None) -> str:
 
 
 def is_beyond_64_bits(text: str) -> bool:
-    """Whether this is a whole number that SQLite cannot hold as one."""
+    """Return whether this is a whole number that SQLite cannot hold as one."""
     return _INT.fullmatch(text) is not None and isinstance(_within_64_bits(text), str)
 
 
 def _joined(found: re.Match[str]) -> str:
+    # Groups 1 and 2 with a letter, 3 and 4 without one.
     return f"{found[1] or found[3]}E{found[2] or found[4]}"
 
 
 def _whole(text: str) -> str | None:
-    """A whole number as it came, or written out when it has an exponent. `3.0` has none and is a float."""
+    """Return a whole number as it came, or written out when it has an exponent; None for others.
+
+    `3.0` has no exponent and is a float.
+    """
     if _INT.fullmatch(text):
         return text
     found = _WITH_EXPONENT.fullmatch(with_letter(text) or text)
-    if found is None or not found[2] + found[3]:
+    if found is None:
         return None
-    digits, zeros = found[2] + found[3], int(found[4]) - len(found[3])
+    return _written_out(found)
+
+
+def _written_out(found: re.Match[str]) -> str | None:
+    """Return a number with an exponent as a whole number; None when it is none, or too long."""
+    digits = found[2] + found[3]
     if not digits.strip("0"):
-        return "0"
+        return "0" if digits else None
+    written = _shifted(digits, int(found[4]) - len(found[3]))
+    if written is None:
+        return None
+    return found[1].strip("+") + written
+
+
+def _shifted(digits: str, zeros: int) -> str | None:
+    """Return the digits with zeros behind them, or without as many (`zeros` < 0); None when too long.
+
+    Also None when something is left behind the point.
+    """
     if zeros >= 0:
         digits = digits.lstrip("0")
-        return None if len(digits) + zeros > _MOST_DIGITS else found[1].strip("+") + digits + "0" * zeros
-    if digits[zeros:].strip("0"):  # something is left behind the point
+        return None if len(digits) + zeros > _MOST_DIGITS else digits + "0" * zeros
+    if digits[zeros:].strip("0"):
         return None
-    return found[1].strip("+") + digits[:zeros].lstrip("0")
+    return digits[:zeros].lstrip("0")
 
 
 def _within_64_bits(text: str) -> int | str:
+    """Return the value of a whole number, or the text itself when SQLite cannot hold the value."""
     digits = text.lstrip("+-0") or "0"
-    if len(digits) > 19:  # int() refuses more than 4300 digits, and 20 are too many already
+    # int() refuses more than 4300 digits, and 20 are too many already.
+    if len(digits) > _INT_DIGITS:
         return text
-    value = -int(digits) if text.startswith("-") else int(digits)
+    value = int(digits)
+    if text.startswith("-"):
+        value = -value
     return value if _LEAST <= value <= _MOST else text

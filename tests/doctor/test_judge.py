@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from spe.doctor.diagnosis import Needs, Room, Sighting, judge
+from spe.doctor.diagnosis import judge
+from spe.doctor.sighting import FolderState, Needs, Sighting
 from spe.errors import Fault
-from spe.launch.faults import of as fault_of
-from spe.launch.outcome import Outcome
+from spe.launch.faults import from_outcome
+from spe.launch.outcome import CommandOutcome
 from spe.model import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +21,8 @@ GB = 10**9
 def sighting(name: str = "lab1", **seen: object) -> Sighting:
     """A host with which all is well, but for what is given."""
     well = {"seconds": 0.2, "clock_off": 0.5, "platform": "linux-x86_64", "user": "anna", "cores": 8, "load": 0.1,
-            "home": Room("/home/anna", 9 * GB, 5 * GB, 1000, 500), "workdir": Room("/tmp", 9 * GB, 5 * GB, 1000, 500),
+            "home": FolderState("/home/anna", 9 * GB, 5 * GB, 1000, 500),
+            "workdir": FolderState("/tmp", 9 * GB, 5 * GB, 1000, 500),
             "runs_programs": True, "address": "10.0.0.1", "reached": True, "nonce": f".{name}"}  # fmt: skip
     return Sighting(Host(name), **{**well, **seen})  # type: ignore[arg-type]
 
@@ -51,24 +53,24 @@ def test_a_host_that_alone_is_slow_is_told_and_a_slow_machine_here_blames_nobody
 
 
 def test_room_that_does_not_hold_the_client_is_a_full_disk() -> None:
-    assert faults(sighting(home=Room("/home/anna", 9 * GB, 1000, 1000, 500)), needs=Needs(client=100_000)) == [
+    assert faults(sighting(home=FolderState("/home/anna", 9 * GB, 1000, 1000, 500)), needs=Needs(client=100_000)) == [
         [Fault.DISK_FULL]
     ]
 
 
 def test_a_quota_is_a_full_disk_though_there_is_room() -> None:
-    [report] = judge([sighting(home=Room("/h", GB, GB, 9, 9, "dd: /h/x: Disk quota exceeded"))], Needs()).reports
+    [report] = judge([sighting(home=FolderState("/h", GB, GB, 9, 9, "dd: /h/x: Disk quota exceeded"))], Needs()).reports
     assert [f.fault for f in report.findings] == [Fault.DISK_FULL]
     assert "quota" in report.findings[0].what
 
 
 def test_a_home_and_a_workdir_on_the_same_full_disk_are_one_finding() -> None:
-    full = Room("/", GB, 0, 10, 10, "No space left on device")
+    full = FolderState("/", GB, 0, 10, 10, "No space left on device")
     assert faults(sighting(home=full, workdir=full)) == [[Fault.DISK_FULL]]
 
 
 def test_a_file_system_without_inodes_is_not_full_of_them() -> None:
-    assert faults(sighting(home=Room("/h", GB, 0, None, None, "No space left on device"))) == [[Fault.DISK_FULL]]
+    assert faults(sighting(home=FolderState("/h", GB, 0, None, None, "No space left on device"))) == [[Fault.DISK_FULL]]
 
 
 def test_what_stops_a_host_is_told_before_what_does_not() -> None:
@@ -129,6 +131,6 @@ def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
 )
 def test_a_run_gives_a_fault_the_name_that_doctor_has_for_it(code: int, words: str, fault: Fault) -> None:
     for name in ("lab1", "localhost"):
-        error = fault_of(Outcome(code, (words,)), Host(name))
+        error = from_outcome(CommandOutcome(code, (words,)), Host(name))
         assert error.fault is fault
         assert "ssh localhost" not in error.todo

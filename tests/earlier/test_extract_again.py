@@ -160,7 +160,7 @@ def test_nothing_is_looked_at_where_nothing_has_changed(bench: Bench, monkeypatc
         await bench.plan()
         await bench.accept((Y,), WROTE)
         await bench.change(Y)
-        monkeypatch.setattr(reextract._Work, "go_through", lambda self: pytest.fail("it looks"))
+        monkeypatch.setattr(reextract._Extraction, "go_through", lambda self: pytest.fail("it looks"))
         assert await bench.change(Y) == Extracted()
 
     asyncio.run(run())
@@ -337,7 +337,7 @@ def test_a_result_that_comes_meanwhile_stands_above_what_was_extracted(bench: Be
         await bench.plan()
         await bench.accept((Y,), WROTE)
         spec = await use_results(bench.store, (other,))
-        work = reextract._Work(bench.store, (other,), spec, Hooks(bench.folder, (other,)), bench.folder)
+        work = reextract._Extraction(bench.store, (other,), spec, Hooks(bench.folder, (other,)), bench.folder)
         looks = work._read(0)
         await bench.accept((other,), WROTE | {"n.json": b'{"b": "newer"}'})
         await work._do(looks)
@@ -424,7 +424,7 @@ def test_what_broke_off_is_done_by_the_next_one(bench: Bench, monkeypatch: pytes
             return work
 
         name = {"files": "_place", "commit": "_place", "clear": "_clear"}[moment]
-        monkeypatch.setattr(reextract._Work, name, then(getattr(reextract._Work, name)))
+        monkeypatch.setattr(reextract._Extraction, name, then(getattr(reextract._Extraction, name)))
 
     async def run() -> None:
         await bench.plan()

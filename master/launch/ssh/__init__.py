@@ -1,14 +1,17 @@
 """A client brought to a host by SSH. Only this room knows paramiko and scp.
 
-    connect       One SSH connection: name, TCP or jump hosts, host key, login
+    connect       Connect and log in to a host, with tries for an sshd that is too busy
+    connection    A connection that is logged in, and all that it goes through
+    copying       Copy the client to a host that lacks it, one host of a shared home at a time
+    dial          The way to an SSH server: TCP, a jump host, or a ProxyCommand
     forward       The master's port brought to a host through its SSH connection (ssh -R)
     keys          The keys to log in with
     known_hosts   The user's known_hosts files
-    login         Logging in: each key in turn, no prompt, and a message that says what to do when none is taken
-    remote        What runs on the host before the client does
-    remote_shell  The one way to run a script on a host
-    ssh           A host over SSH: start the client
-    target        What ~/.ssh/config says about a host, as one typed value
-    traces        What a start puts on a host, and its removal
+    login         Logging in: each key in turn, no prompt, and an error that says what to do
+    remote        The shell script that runs on a host before the client does
+    remote_shell  The only way to run a script on a host
+    ssh           The launcher of a host over SSH: start the client, keep its connection
+    target        The settings of ~/.ssh/config for a host, as one typed value
+    traces        Files that a start leaves on a host, and their removal
     transfer      Copying the client to a host with scp, whole, under a temporary name
 """

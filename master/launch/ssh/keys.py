@@ -1,6 +1,6 @@
-"""The keys to log in with: those of the agent, then those in files, as ssh orders them.
+"""The keys to log in with: the agent's, then those in files, in the order of ssh.
 
-A key file with a passphrase that no agent holds is named to the caller, never asked about.
+The user is never asked for a passphrase: the caller gets the names of key files that need one.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ log = logging.getLogger("spe.launch")
 
 
 class _Agent(AgentSSH):
-    """The agent at a socket of our choice (IdentityAgent); paramiko's own knows only the environment's."""
+    """An ssh-agent at a socket of our choice (IdentityAgent).
+
+    paramiko.Agent knows only the socket that the environment names.
+    """
 
     def __init__(self, path: str, limit: float = 30.0) -> None:
         super().__init__()
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(limit)  # an agent that hangs, or waits for a click, does not hold us for ever
+        connection.settimeout(limit)  # the agent may hang, or wait for a click
         try:
             connection.connect(path)
             self._connect(connection)  # type: ignore[attr-defined]  # the stubs leave it out
@@ -37,21 +40,36 @@ class _Agent(AgentSSH):
 
 
 def candidates(target: Target, locked: list[Path]) -> Iterator[tuple[str, paramiko.PKey]]:
-    """(name, key) to try, lazily; files with a passphrase are added to `locked`."""
-    wanted = {blob: file for file in target.keys if (blob := _public(file))}
-    held: set[bytes] = set()
-    for name, key in _agent_keys(target):
-        if not target.identities_only or key.asbytes() in wanted:
-            held.add(key.asbytes())
-            yield name, key
+    """Yield (name, key) to try, each only when it is needed.
+
+    Files with a passphrase are added to `locked`.
+    """
+    tried: set[bytes] = set()
+    for name, key in _wanted_agent_keys(target):
+        tried.add(key.asbytes())
+        yield name, key
     for file in target.keys:
-        if _public(file) in held:
-            continue  # the agent had it
-        found = _load(file, locked)
-        if found is not None:
-            yield str(file), found
-        elif target.keys_named and not file.exists():
-            log.warning("%s: IdentityFile %s is not there", target.alias, file)
+        # sshd counts each offer (MaxAuthTries, 6): a key of the agent is not offered again.
+        if _public(file) not in tried:
+            yield from _file_key(target, file, locked)
+
+
+def _file_key(
+    target: Target, file: Path, locked: list[Path]
+) -> Iterator[tuple[str, paramiko.PKey]]:
+    found = _load(file, locked)
+    if found is not None:
+        yield str(file), found
+    elif target.keys_named and not file.exists():  # the default names are mostly not there
+        log.warning("%s: IdentityFile %s is not there", target.alias, file)
+
+
+def _wanted_agent_keys(target: Target) -> list[tuple[str, AgentKey]]:
+    keys = _agent_keys(target)
+    if not target.identities_only:
+        return keys
+    wanted = {_public(file) for file in target.keys}
+    return [(name, key) for name, key in keys if key.asbytes() in wanted]
 
 
 def _agent_keys(target: Target) -> list[tuple[str, AgentKey]]:
@@ -60,13 +78,17 @@ def _agent_keys(target: Target) -> list[tuple[str, AgentKey]]:
     try:
         keys = _Agent(target.agent).get_keys()
     except (OSError, paramiko.SSHException) as error:
+        # No error: keys in files may do, and a stale SSH_AUTH_SOCK is common after a reconnect.
         log.info("%s: the agent at %s does not answer (%s)", target.alias, target.agent, error)
         return []
     return [(f"agent key {key.comment or key.get_name()}", key) for key in keys]
 
 
 def _public(file: Path) -> bytes | None:
-    """The public half, from FILE.pub; without that file we know it only by loading the key."""
+    """Return the public half from FILE.pub; None without that file.
+
+    Loading the key would tell it too, but a key with a passphrase cannot be loaded.
+    """
     try:
         return base64.b64decode(Path(f"{file}.pub").read_text().split()[1])
     except (OSError, IndexError, UnicodeError, binascii.Error):
@@ -74,10 +96,14 @@ def _public(file: Path) -> bytes | None:
 
 
 def _load(file: Path, locked: list[Path]) -> paramiko.PKey | None:
-    """A key of any kind, with its certificate beside it if there is one."""
+    """Return the key in this file, of any kind, with its certificate when there is one.
+
+    None when there is no such file, when it has a passphrase, or when it cannot be used.
+    """
     if not file.is_file():
         return None
     reasons = []
+    # paramiko does not guess the kind of a key: each class in turn, the common ones first.
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             key: paramiko.PKey = kind.from_private_key_file(str(file))
@@ -87,9 +113,12 @@ def _load(file: Path, locked: list[Path]) -> paramiko.PKey | None:
         except (paramiko.SSHException, ValueError, OSError) as error:
             reasons.append(str(error))
             continue
-        certificate = Path(f"{file}-cert.pub")
-        if certificate.is_file():
-            key.load_certificate(str(certificate))
-        return key
+        return _with_certificate(key, Path(f"{file}-cert.pub"))
     log.warning("the key file %s cannot be used: %s", file, reasons[-1])
     return None
+
+
+def _with_certificate(key: paramiko.PKey, certificate: Path) -> paramiko.PKey:
+    if certificate.is_file():
+        key.load_certificate(str(certificate))
+    return key

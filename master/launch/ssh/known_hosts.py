@@ -1,8 +1,8 @@
 """The user's known_hosts files: is this the machine that it was last time?
 
-A key that is not the recorded one is never accepted, by no option. An unknown one is accepted only when the
-user said so, and is then recorded. Host certificates (@cert-authority) are not checked: paramiko does not
-know them, so such a host counts as unknown until its own key is recorded.
+No option makes spe accept a key that differs from the recorded one. An unknown key is accepted only
+when the user said so, and is then recorded. Host certificates (@cert-authority) are not checked:
+paramiko does not know them, so such a host counts as unknown until its own key is recorded.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from ...errors import Fault, LaunchError
 from ...record import record
 from .target import Target, stamp
 
-_reading = threading.Lock()  # the first of many hosts reads for all
+_reading = threading.Lock()  # the first of many hosts fills the cache for all
 _writing = threading.Lock()  # many hosts are accepted at once; each adds one whole line
+_SSH_PORT = 22
 
 
 @record
 class Entry:
-    """One line: whose key, which, and where it stands."""
+    """A line of a known_hosts file: host names, their key, and the place of the line."""
 
     names: str
     kind: str
@@ -40,7 +41,10 @@ class Entry:
     line: int
 
     def is_for(self, name: str) -> bool:
-        """Patterns may be hashed, have wildcards, and be negated; a negated one that matches decides."""
+        """Return whether the line is about this host.
+
+        Patterns may be hashed, have wildcards, and be negated; a negated one that matches decides.
+        """
         found = False
         for pattern in self.names.split(","):
             if _matches(pattern.removeprefix("!"), name):
@@ -51,12 +55,14 @@ class Entry:
 
 
 def entries(target: Target) -> list[Entry]:
-    """Every recorded key of this host."""
+    """Return every recorded key of this host."""
     names = [target.known_name]
-    if target.port != 22 and not target.key_alias:
-        names.append(target.hostname.lower())  # as OpenSSH: a key known without the port is good with it
+    if target.port != _SSH_PORT and not target.key_alias:
+        # As OpenSSH: a key that is known without the port is good with it.
+        names.append(target.hostname.lower())
     with _reading:
-        found = [e for file in target.known_hosts + target.system_known_hosts for e in _read(file, stamp(file))]
+        files = target.known_hosts + target.system_known_hosts
+        found = [entry for file in files for entry in _read(file, stamp(file))]
     for name in names:
         mine = [entry for entry in found if entry.is_for(name)]
         if mine:
@@ -65,15 +71,24 @@ def entries(target: Target) -> list[Entry]:
 
 
 def preferred(known: list[Entry], offered: tuple[str, ...]) -> list[str]:
-    """The key types in the order to ask for: those that are recorded first, else a host shows one we cannot check."""
-    kinds = {"rsa" if "rsa" in entry.kind else entry.kind for entry in known}
-    return sorted(offered, key=lambda kind: ("rsa" if "rsa" in kind else kind) not in kinds)
+    """Return the key types in the order to ask for: recorded ones first.
+
+    In another order a host with several keys may show one that is not recorded.
+    """
+    kinds = {_family(entry.kind) for entry in known}
+    return sorted(offered, key=lambda kind: _family(kind) not in kinds)
+
+
+def _family(kind: str) -> str:
+    """Return the same text for all types of one key: rsa-sha2-256 and ssh-rsa sign with the same."""
+    return "rsa" if "rsa" in kind else kind
 
 
 def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: bool) -> None:
-    """Raises LaunchError unless the key is recorded, or unknown and to be accepted."""
+    """Raise LaunchError unless the key is recorded, or unknown and to be accepted."""
     shown = key.asbytes()
     same = [entry for entry in known if entry.key == shown]
+    # Revoked wins over recorded: a file may have both lines for one key.
     if any(entry.revoked for entry in same):
         raise _fault(
             target,
@@ -84,13 +99,7 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
         return
     live = [entry for entry in known if not entry.revoked]
     if live:
-        raise _fault(
-            target,
-            f"it showed {_fingerprint(key)}, not the key of {_place(live[0])}",
-            f"If the host was installed anew: ssh-keygen -R '{target.known_name}' -f {live[0].file}; "
-            f"then ssh {target.alias} once. If not, somebody may be in between.",
-            Fault.CHANGED_KEY,
-        )
+        raise _changed(target, key, live[0])
     if not (accept_new or target.accept_new):
         raise _fault(
             target,
@@ -99,6 +108,17 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
             Fault.UNKNOWN_KEY,
         )
     _record(target, key)
+
+
+def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
+    forget = f"ssh-keygen -R '{target.known_name}' -f {entry.file}"
+    return _fault(
+        target,
+        f"it showed {_fingerprint(key)}, not the key of {_place(entry)}",
+        f"If the host was installed anew: {forget}; then ssh {target.alias} once. "
+        "If not, somebody may be in between.",
+        Fault.CHANGED_KEY,
+    )
 
 
 def _fault(target: Target, what: str, todo: str, fault: Fault = Fault.HOST_KEY) -> LaunchError:
@@ -114,38 +134,57 @@ def _fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} SHA256:{digest}"
 
 
+# Eight files: two of the user and two of the system, and as many for hosts with their own.
 @functools.lru_cache(maxsize=8)
 def _read(file: Path, _stamp: object) -> list[Entry]:
-    """The entries of a file, read once for many hosts while it is the same. One that is not there has none."""
+    """Return the entries of a file, none when it is not there.
+
+    Cached by its `stamp`: many hosts share one reading, which has thousands of lines in some labs.
+    """
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise LaunchError(Fault.HOST_KEY, f"{file} cannot be read: {error.strerror}", todo=f"ls -l {file}") from error
+        what = f"{file} cannot be read: {error.strerror}"
+        raise LaunchError(Fault.HOST_KEY, what, todo=f"ls -l {file}") from error
     return list(_entries(file, lines))
 
 
 def _entries(file: Path, lines: list[str]) -> Iterator[Entry]:
-    """The lines that are entries; others are skipped as ssh skips them."""
+    """Yield the lines that are entries; others are skipped, as ssh does."""
     for number, line in enumerate(lines, 1):
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
-        if len(words) < 3 or words[0].startswith("#") or marker == "@cert-authority":
-            continue
-        try:
-            key = base64.b64decode(words[2], validate=True)
-        except binascii.Error:
-            continue
-        yield Entry(words[0], words[1], key, marker == "@revoked", file, number)
+        entry = _entry(file, line, number)
+        if entry is not None:
+            yield entry
+
+
+def _entry(file: Path, line: str, number: int) -> Entry | None:
+    words = line.split()
+    marker = ""
+    if line.lstrip().startswith("@"):
+        marker = words.pop(0)
+    if len(words) < 3 or words[0].startswith("#") or marker == "@cert-authority":
+        return None
+    try:
+        key = base64.b64decode(words[2], validate=True)
+    except binascii.Error:
+        return None
+    return Entry(words[0], words[1], key, marker == "@revoked", file, number)
 
 
 def _matches(pattern: str, name: str) -> bool:
-    if not pattern.startswith("|1|"):
-        if "*" not in pattern and "?" not in pattern:
-            return pattern.lower() == name
-        # [host]:port has brackets that fnmatch would read as a set
-        return fnmatch.fnmatchcase(name, pattern.lower().replace("[", "[[]"))
+    if pattern.startswith("|1|"):
+        return _matches_hash(pattern, name)
+    # Compared first: most lines have no wildcard, and fnmatch compiles a regex for each pattern.
+    if "*" not in pattern and "?" not in pattern:
+        return pattern.lower() == name
+    # [host]:port has brackets that fnmatch would read as a set
+    return fnmatch.fnmatchcase(name, pattern.lower().replace("[", "[[]"))
+
+
+def _matches_hash(pattern: str, name: str) -> bool:
+    """Return whether the pattern is the salted hash of this name: `|1|SALT|DIGEST`, in base64."""
     try:
         salt, digest = (base64.b64decode(part) for part in pattern[3:].split("|"))
     except (ValueError, binascii.Error):
@@ -154,21 +193,31 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _record(target: Target, key: paramiko.PKey) -> None:
-    """Adds one line to the user's first file, as ssh does, its name hashed if HashKnownHosts says so."""
-    if not target.known_hosts:
+    """Add a line to the user's first file, as ssh does; HashKnownHosts hashes the name."""
+    if not target.known_hosts:  # UserKnownHostsFile none
         return
-    file, name = target.known_hosts[0], target.known_name
-    shown = paramiko.HostKeys.hash_host(name) if target.hash_names else name
-    line = f"{shown} {key.get_name()} {key.get_base64()}\n".encode()
+    file = target.known_hosts[0]
+    name = target.known_name
+    if target.hash_names:
+        name = paramiko.HostKeys.hash_host(name)
+    line = f"{name} {key.get_name()} {key.get_base64()}\n".encode()
     try:
         with _writing:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                end = os.lseek(handle, 0, os.SEEK_END)
-                torn = end > 0 and os.pread(handle, 1, end - 1) != b"\n"  # somebody's last line has no end
-                os.write(handle, (b"\n" if torn else b"") + line)
-            finally:
-                os.close(handle)
+            _append_line(file, line)
     except OSError as error:
-        raise _fault(target, f"its new key cannot be recorded in {file}: {error.strerror}", f"ls -l {file}") from error
+        what = f"its new key cannot be recorded in {file}: {error.strerror}"
+        raise _fault(target, what, f"ls -l {file}") from error
+
+
+def _append_line(file: Path, line: bytes) -> None:
+    """Append a whole line in one write, so that lines of other programs do not mix with it."""
+    handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        end = os.lseek(handle, 0, os.SEEK_END)
+        # Edited by hand, the last line may lack its newline: ours would be glued to it.
+        if end > 0 and os.pread(handle, 1, end - 1) != b"\n":
+            line = b"\n" + line
+        os.write(handle, line)
+    finally:
+        os.close(handle)

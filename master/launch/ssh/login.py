@@ -1,6 +1,6 @@
-"""Logging in: each key in turn, no prompt, and a message that says what to do when none is taken.
+"""Logging in: each key in turn, no prompt, and an error that says what to do.
 
-Which keys there are is keys.py's to find.
+keys.py finds the keys.
 """
 
 from __future__ import annotations
@@ -19,53 +19,80 @@ log = logging.getLogger("spe.launch")
 
 
 def log_in(transport: paramiko.Transport, target: Target) -> None:
-    """Each key in turn, those of the agent first."""
+    """Log in with the first key that the host takes. Raises LaunchError when it takes none."""
     tried: list[str] = []
     locked: list[Path] = []
     for name, key in candidates(target, locked):
         tried.append(name)
-        rest = _offer(transport, target, name, key, tried)
-        if rest is None:
+        more = _offer(transport, target, name, key, len(tried))
+        if more is None:
             continue
-        if rest:
-            raise _no_login(target, f"beside the key it wants {', '.join(rest)}", "spe logs in with keys alone.")
+        # A second factor: nobody sits here to type it, and a prompt for each host would never end.
+        if more:
+            what = f"beside the key it wants {', '.join(more)}"
+            raise _no_login(target, what, "spe logs in with keys alone.")
         return
     raise _refused(target, tried, locked)
 
 
 def _offer(
-    transport: paramiko.Transport, target: Target, name: str, key: paramiko.PKey, tried: list[str]
+    transport: paramiko.Transport,
+    target: Target,
+    name: str,
+    key: paramiko.PKey,
+    number: int,
 ) -> list[str] | None:
-    """None: this key is not taken, the next one may be. A list: it is, and what is wanted beside it."""
+    """Return what the host wants beside this key, mostly nothing; None when it refuses the key.
+
+    `number`: of the try, from 1. Raises LaunchError when no further key can be tried.
+    """
     try:
         return transport.auth_publickey(target.user, key)
     except BadAuthenticationType as error:
-        raise _no_login(target, f"it allows only {', '.join(error.allowed_types)}", "spe logs in with keys.") from error
+        what = f"it allows only {', '.join(error.allowed_types)}"
+        raise _no_login(target, what, "spe logs in with keys.") from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         log.debug("%s: %s refused (%s)", target.alias, name, error)
-        if "timeout" in str(error).lower():
-            what, todo = (
-                "connected, but the login was not answered (does its home hang?)",
-                f"The machine may hang. Try: ssh -v {target.alias}",
-            )
-            raise LaunchError(Fault.TIMEOUT, what, where=target.alias, todo=todo, broke_off=True) from error
+        if "timeout" in str(error).lower():  # paramiko has no class of its own for it
+            raise _no_answer(target) from error
         if not transport.is_active():
-            if len(tried) == 1 or isinstance(error, ConnectionError):  # too many keys were not what it minded
-                what = f"while logging in with {name} ({error or 'closed'})"
-                todo = f"Try: ssh -v {target.alias}"
-                raise LaunchError(Fault.LOST, what, where=target.alias, todo=todo) from error
-            todo = "Name the right key: IdentityFile and IdentitiesOnly yes in ~/.ssh/config."
-            raise _no_login(target, f"it hung up at {name}, after {len(tried)} tries ({error})", todo) from error
+            raise _hung_up(target, name, number, error) from error
         return None
 
 
+def _no_answer(target: Target) -> LaunchError:
+    return LaunchError(
+        Fault.TIMEOUT,
+        "connected, but the login was not answered (does its home hang?)",
+        where=target.alias,
+        todo=f"The machine may hang. Try: ssh -v {target.alias}",
+        broke_off=True,
+    )
+
+
+def _hung_up(target: Target, name: str, number: int, error: Exception) -> LaunchError:
+    """Return the error of a host that closed the connection during the login."""
+    # At the first key it cannot have been too many keys (MaxAuthTries).
+    if number == 1 or isinstance(error, ConnectionError):
+        what = f"while logging in with {name} ({error or 'closed'})"
+        todo = f"Try: ssh -v {target.alias}"
+        return LaunchError(Fault.LOST, what, where=target.alias, todo=todo)
+    what = f"it hung up at {name}, after {number} tries ({error})"
+    todo = "Name the right key: IdentityFile and IdentitiesOnly yes in ~/.ssh/config."
+    return _no_login(target, what, todo)
+
+
 def _refused(target: Target, tried: list[str], locked: list[Path]) -> LaunchError:
+    # Before "no key": ssh-add helps at once, and a new key would not be on the host.
     if locked:
         names = ", ".join(map(str, locked))
-        return _no_login(target, f"{names} has a passphrase and no agent holds it", f"Run: ssh-add {locked[0]}")
+        what = f"{names} has a passphrase and no agent holds it"
+        return _no_login(target, what, f"Run: ssh-add {locked[0]}")
     if not tried:
-        return _no_login(target, "there is no key to log in with", f"ssh-keygen -t ed25519; ssh-copy-id {target.alias}")
-    return _no_login(target, f"{target.user} is refused with {', '.join(tried)}", f"Try: ssh-copy-id {target.alias}")
+        todo = f"ssh-keygen -t ed25519; ssh-copy-id {target.alias}"
+        return _no_login(target, "there is no key to log in with", todo)
+    what = f"{target.user} is refused with {', '.join(tried)}"
+    return _no_login(target, what, f"Try: ssh-copy-id {target.alias}")
 
 
 def _no_login(target: Target, what: str, todo: str) -> LaunchError:

@@ -1,7 +1,8 @@
-"""What runs on the host before the client does: one POSIX shell script. How it gets there is remote_shell.py's.
+"""The shell script (POSIX) that runs on a host before the client does. remote_shell.py sends it.
 
-The script finds a Python, checks the client's file by its content, and starts it with the session ID still
-waiting on standard input. It makes no decisions: it says what it met by its exit code and lines `spe: …`.
+The script finds a Python, checks the client's file by its content, and starts it with the session ID
+still waiting on standard input. It makes no decisions: it reports by its exit code and by lines
+`spe: …` what it found.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import shlex
 
 from ...model import Host
 from ..offer import Offer
-from ..outcome import Place
+from ..outcome import CopyTarget
 
-# Read by any Python from 2.7 on: which one it is, whether it has what the client needs, whether the file is ours.
-# The folder is listed first: on NFS a name that was looked up too early stays missing for seconds, a listing is fresh.
+# For any Python from 2.7 on. Exit codes: 7 too old, 42 a module is missing, 43 the client's file is not
+# there or not ours, 0 all is well. The folder is listed before the file is opened: on NFS a name that
+# was looked up too early stays missing for seconds, while a listing is fresh.
 PROBE = """
 import os, sys
 if sys.version_info < (3, 6):
@@ -33,7 +35,8 @@ except (IOError, OSError):
 sys.exit(0 if found == sys.argv[2] else 43)
 """
 
-# Set before it: sha256, python, probe_text. Finds the best Python ($found); the worst fault met is told.
+# Set before it: sha256, python, probe_text. Sets $found to the first suitable Python; when there is
+# none, returns the exit code of the fault that is nearest to being suitable.
 FIND_PYTHON = r"""
 umask 077
 say() { printf 'spe: %s\n' "$*"; }
@@ -57,8 +60,9 @@ find_python() {
 }
 """
 
+# True when the client's file is there. A listing and not `[ -e ]` alone, see PROBE.
 SHOWN = r"""
-shown() { # the list of names is fresh; the file, when another host has just put it there, NFS may deny for seconds
+shown() { # when another host has just put the file there, NFS may deny it for seconds more
     for file in "$folder"/*; do
         [ "$file" = "$client" ] || continue
         for second in 1 2 3 4 5; do [ -e "$client" ] && return 0; sleep 1; done
@@ -67,8 +71,9 @@ shown() { # the list of names is fresh; the file, when another host has just put
 }
 """
 
-# Set before it: task (start, or look: only whether it is there), name, run and nonce (see homes.py), and "$@", the
-# client's arguments. A client that is not there: the folder to copy it to is made, and who shares it is seen.
+# Set before it: task ("start", or "look" to stop before the start), name, run and nonce (see homes.py),
+# and "$@", the client's arguments. When the client is not there, the script makes the folder to copy
+# it to, and reports the nonces of the hosts that share the folder.
 _SCRIPT = (
     FIND_PYTHON
     + SHOWN
@@ -76,7 +81,7 @@ _SCRIPT = (
 parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
 folder=$parent/spe
 client=$folder/$name
-made() { # a folder that we had to make is marked, so that the last one to leave may remove it
+made() { # a folder that we had to make is marked, so that the last client to leave may remove it
     [ -d "$1" ] && return 0
     if why=$(LC_ALL=C mkdir "$1" 2>&1); then
         why=$( (LC_ALL=C; : >"$1/.spe-made") 2>&1) && return 0
@@ -101,9 +106,9 @@ code=$?
 if [ "$code" = 43 ]; then
     meet || { say "${why:-cannot write into $folder}"; exit 44; }
     for file in "$folder/.home-$run"-*; do say "seen ${file##*/}"; done
-    # what masters that were killed have left here; only tidiness depends on the clock
+    # files that killed masters have left; only tidiness depends on the clock
     find "$folder" \( -name '.home-*' -o -name '.client-*' \) -mmin +60 -exec rm -f {} + 2>/dev/null
-    shown && probe "$found" "$client" # it may have come meanwhile
+    shown && probe "$found" "$client" # another host may have copied it meanwhile
     code=$?
     [ "$code" = 0 ] || { say "python $found"; say "folder $folder"; exit 43; }
 fi
@@ -115,26 +120,29 @@ fi
 _START = r"""
 "$found" "$client" "$@"
 code=$?
-case $code in 0 | [3-9] | 10) exit "$code" ;; esac # it has begun, and says why it ended; it may have removed its file
+# these are the client's own codes: it has begun and said why it ended, and may have removed its file
+case $code in 0 | [3-9] | 10) exit "$code" ;; esac
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
-exit 43 # another host of this home left, and took the file along
+exit 43 # a client of another host of this home ended, and removed the file
 """
 
+# Gives a whole copy its own name. Set before it: folder, found, incoming, name, nonce, task.
 _PLACE = (
     SHOWN
     + r"""
 client=$folder/$name
 if shown && cmp -s "$client" "$folder/$incoming"; then
-    # replaced, it would be a stale handle for a host of this home that is just reading it
+    # not replaced: a host of this home that is just reading it would get a stale handle
     rm -f "$folder/$incoming"
 else
     mv -f "$folder/$incoming" "$client" || exit 45
 fi
-rm -f "$folder/$nonce" # after it: whoever does not see the nonce any more sees the client
+rm -f "$folder/$nonce" # last: a host that does not see the nonce any more sees the client
 [ "$task" = start ] || exit 0
 """
 )
 
+# Prints `df -Pi` of the home and of the working folder ($workdir), chosen as the client does.
 _INODES = r"""
 LC_ALL=C; export LC_ALL
 parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
@@ -146,6 +154,7 @@ df -Pi "$parent" "${workdir:-$tmp}"
 exit 0
 """
 
+# Removes the files named in $unwanted, and the folders that only we needed.
 _CLEAN = r"""
 parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
 folder=$parent/spe
@@ -158,56 +167,91 @@ exit 0
 
 
 def look_script(host: Host, offer: Offer, run: str, nonce: str) -> str:
-    """The script that says whether the client is there, and if not, where to copy it and who shares that folder."""
+    """Return the script that reports whether the client is there.
+
+    If not, it reports the folder to copy the client to, and the hosts that share that folder.
+    """
     return assigned({**basics(host, offer), "task": "look", "run": run, "nonce": nonce}) + _SCRIPT
 
 
-def start_script(host: Host, offer: Offer, url: str, run: str, nonce: str, holds: bool = False) -> str:
-    """The same, and when it is there it is started; it reads the session ID from standard input.
+def start_script(
+    host: Host,
+    offer: Offer,
+    url: str,
+    *,
+    run: str,
+    nonce: str,
+    holds: bool = False,
+) -> str:
+    """Return the script that does the same and starts the client when it is there.
 
-    `holds`: the script goes on until the client has ended.
+    The client reads the session ID from standard input. `holds`: the script goes on until the client
+    has ended.
     """
     words = assigned({**basics(host, offer), "task": "start", "run": run, "nonce": nonce})
     return words + _arguments(host, offer, url, holds) + _SCRIPT + _START
 
 
-def place_script(place: Place, copied: str, nonce: str, offer: Offer) -> str:
-    """The script that gives a whole copy its name: until then nobody starts it."""
+def place_script(place: CopyTarget, copied: str, nonce: str, offer: Offer) -> str:
+    """Return the script that gives a whole copy its own name: before that no host starts it."""
     return _placed("place", place, copied, nonce, offer) + _PLACE
 
 
 def place_and_start_script(
-    place: Place, copied: str, nonce: str, host: Host, offer: Offer, url: str, holds: bool = False
+    place: CopyTarget,
+    *,
+    copied: str,
+    nonce: str,
+    host: Host,
+    offer: Offer,
+    url: str,
+    holds: bool = False,
 ) -> str:
-    """The same, and the client is started with the Python that was found before."""
-    return _placed("start", place, copied, nonce, offer) + _arguments(host, offer, url, holds) + _PLACE + _START
+    """Return the script that does the same and starts the client with the Python found before."""
+    words = _placed("start", place, copied, nonce, offer)
+    return words + _arguments(host, offer, url, holds) + _PLACE + _START
 
 
-def _placed(task: str, place: Place, copied: str, nonce: str, offer: Offer) -> str:
-    words = {"folder": place.folder, "found": place.python, "incoming": copied, "name": offer.client_name}
-    return assigned({**words, "task": task, "nonce": nonce})
+def _placed(task: str, place: CopyTarget, copied: str, nonce: str, offer: Offer) -> str:
+    return assigned(
+        {
+            "folder": place.folder,
+            "found": place.python,
+            "incoming": copied,
+            "name": offer.client_name,
+            "task": task,
+            "nonce": nonce,
+        }
+    )
 
 
 def _arguments(host: Host, offer: Offer, url: str, holds: bool) -> str:
-    words = [*offer.arguments(url, host), "--detach", *(["--hold"] if holds else [])]
+    words = [*offer.arguments(url, host), "--detach"]
+    if holds:
+        words.append("--hold")
     return f"set -- {shlex.join(words)}\n"
 
 
 def inodes_script(workdir: str | None) -> str:
-    """The script that prints `df -Pi` of the home and of the working folder."""
+    """Return the script that prints `df -Pi` of the home and of the working folder."""
     return assigned({"workdir": workdir or ""}) + _INODES
 
 
 def clean_script(*unwanted: str) -> str:
-    """The script that removes files of ours from the folder, and the folders that were made for them."""
+    """Return the script that removes files of ours, and the folders that were made for them."""
     return assigned({"unwanted": " ".join(unwanted)}) + _CLEAN
 
 
 def basics(host: Host, offer: Offer) -> dict[str, str]:
-    """What the search for a Python and the client has to know."""
-    return {"name": offer.client_name, "sha256": offer.client_sha256, "python": host.python or "", "probe_text": PROBE}
+    """Return the shell variables for the search for a Python and for the client."""
+    return {
+        "name": offer.client_name,
+        "sha256": offer.client_sha256,
+        "python": host.python or "",
+        "probe_text": PROBE,
+    }
 
 
 def assigned(words: dict[str, str]) -> str:
-    """Shell variables."""
+    """Return lines that set these shell variables, quoted: host names and paths come from users."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in words.items())

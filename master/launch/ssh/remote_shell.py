@@ -1,9 +1,9 @@
-"""The one way to run a script on a host: a shell reads it from standard input, and what it says is heard to its end.
+"""The only way to run a script on a host: a shell reads it from standard input, we read its output.
 
-Why not `/bin/sh -s` with the script on standard input: dash reads its script in blocks and swallows the session
-ID behind it. So a first line that every login shell (also csh and fish) passes on unread collects the script
-with `read`, which takes a byte at a time, and runs it then. The first thing that the script does is to say BEGIN:
-where that does not come, the login has run nothing of ours, whatever its exit code.
+Why not `/bin/sh -s` with the script on standard input: dash reads its script in blocks and swallows
+the session ID behind it. So a first line that every login shell (also csh and fish) passes on unread
+collects the script with `read`, which takes a byte at a time, and then runs it. The script first
+prints BEGIN: without that line the login has run nothing of ours, whatever its exit code.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import paramiko
 
 from ...errors import Fault, LaunchError
 from ..offer import STAYS
-from ..outcome import Outcome
+from ..outcome import CommandOutcome
 
 END = "#end of the script"
 BOOTSTRAP = (
@@ -25,24 +25,33 @@ BOOTSTRAP = (
     f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
 )
 BEGIN = "spe: begin"
-_LOOK = 0.5  # seconds between looks at what it says while it runs; its end wakes us
-_OUTPUT_LIMIT = 64 * 1024  # of what a host may say; a login script that floods us is cut
+_LOOK = 0.5  # seconds between reads of its output while it runs; its end wakes us at once
+_OUTPUT_LIMIT = 64 * 1024  # bytes kept of its output: a login script may print without end
+_AFTERWARDS = 0.2  # seconds for output that arrives after the exit status
 
 
 class HeldSession:
-    """An SSH session whose script goes on until the client that it started has ended."""
+    """An SSH session whose script goes on until the client that it started has ended.
+
+    Lives as long as its connection; nobody closes it before.
+    """
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
 
     @property
     def is_over(self) -> bool:
-        """Whether the script has ended; also true when the connection is lost."""
+        """True when the script has ended; also when the connection is lost."""
         return bool(self._channel.closed or self._channel.exit_status_ready())
 
 
-def run(transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = "") -> Outcome:
-    """Run a script on the host with `stdin` behind it. Raises LaunchError if the host falls silent or is lost."""
+def run(
+    transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = ""
+) -> CommandOutcome:
+    """Return the outcome of a script on the host, which finds `stdin` behind itself.
+
+    Raises LaunchError when the host is silent for `limit` seconds, or lost.
+    """
     with _limited(transport, where, limit) as end:
         channel = transport.open_session(timeout=limit)
         try:
@@ -54,8 +63,11 @@ def run(transport: paramiko.Transport, script: str, where: str, limit: float, st
 
 def run_and_hold(
     transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = ""
-) -> tuple[Outcome, HeldSession | None]:
-    """Run a script that goes on while its client works; None: it has ended, as the client was not started."""
+) -> tuple[CommandOutcome, HeldSession | None]:
+    """Return the outcome of a script that goes on while its client works, and the held session.
+
+    The session is None when the script has ended, because the client was not started.
+    """
     with _limited(transport, where, limit) as end:
         channel = transport.open_session(timeout=limit)
         held = False
@@ -71,42 +83,47 @@ def run_and_hold(
 
 @contextlib.contextmanager
 def _limited(transport: paramiko.Transport, where: str, limit: float) -> Iterator[float]:
-    """Yield when it must have ended. What the library raises inside becomes a LaunchError."""
+    """Yield the monotonic time of the limit; turn errors of the library inside into LaunchErrors."""
     end = time.monotonic() + limit
-    late = threading.Timer(limit + 1, transport.close)  # paramiko waits for some answers without a limit
+    # paramiko waits for some answers without a limit: closing the transport ends that.
+    late = threading.Timer(limit + 1, transport.close)
     late.daemon = True
     late.start()
     try:
         yield end
     except (paramiko.SSHException, OSError, EOFError) as error:
         if isinstance(error, TimeoutError) or time.monotonic() > end:
-            raise LaunchError(
-                Fault.TIMEOUT,
-                f"nothing came of the start within {limit:g} s",
-                where=where,
-                todo=f"Is its home or the machine hung? Look there: ssh {where}",
-                broke_off=True,
-            ) from error
-        raise LaunchError(
-            Fault.LOST,
-            f"while the client was started ({error or 'closed'})",
-            where=where,
-            todo=f"Try: ssh {where} true",
-        ) from error
+            raise _timeout(where, limit) from error
+        what = f"while the client was started ({error or 'closed'})"
+        raise LaunchError(Fault.LOST, what, where=where, todo=f"Try: ssh {where} true") from error
     finally:
         late.cancel()
 
 
+def _timeout(where: str, limit: float) -> LaunchError:
+    return LaunchError(
+        Fault.TIMEOUT,
+        f"the start was not done within {limit:g} s",
+        where=where,
+        todo=f"Is its home or the machine hung? Look there: ssh {where}",
+        broke_off=True,
+    )
+
+
 def _begin(channel: paramiko.Channel, script: str, stdin: str, limit: float) -> None:
-    channel.set_combine_stderr(True)
+    channel.set_combine_stderr(True)  # in one stream the last line is the last one of both
     channel.exec_command(BOOTSTRAP)
+    # The script goes behind the bootstrap as input: a command line would show it to all users.
     channel.settimeout(limit)
     _tell(channel, f"echo '{BEGIN}'\n{script}{END}\n{stdin}".encode())
 
 
 def _tell(channel: paramiko.Channel, words: bytes) -> None:
-    """Who has ended before, as an account that may not log in does, has said why: that counts, and not that it did not
-    listen."""
+    """Send `words` and the end of input.
+
+    An error is ignored when the other end has closed already: an account that may not log in prints
+    why and ends, and its output counts, not that it did not read ours.
+    """
     try:
         channel.sendall(words)
         channel.shutdown_write()
@@ -115,30 +132,48 @@ def _tell(channel: paramiko.Channel, words: bytes) -> None:
             raise
 
 
-def _heard(channel: paramiko.Channel, end: float, until: str = "") -> Outcome:
-    """Listen until the exit status is there, and a moment more: a daemon may keep the output open.
+def _heard(channel: paramiko.Channel, end: float, until: str = "") -> CommandOutcome:
+    """Return the outcome once the exit status is there. Raises TimeoutError after `end`.
 
-    `until`: or until this is said, which counts as exit status 0.
+    Why not read until the end of output: a daemon that the script started may keep it open. `until`:
+    a text in the output that counts as exit status 0 at once.
     """
-    text, done = b"", False
+    text = b""  # the end of the output counts, so the limit cuts its beginning
+    done = False
     while not done:
+        # Both conditions, polled: paramiko wakes us for the exit status alone, not for output.
         done = channel.status_event.wait(_LOOK)
-        while channel.recv_ready():
-            text = (text + channel.recv(4096))[-_OUTPUT_LIMIT:]
+        text = _read_ready(channel, text)
         if until and until.encode() in text and not done:
             return _said(0, text)
         if not done and time.monotonic() > end:
             raise TimeoutError
-    channel.settimeout(0.2)
+    return _said(_exit_code(channel), _read_rest(channel, text))
+
+
+def _read_ready(channel: paramiko.Channel, text: bytes) -> bytes:
+    """Return `text` and what has arrived, at most the last _OUTPUT_LIMIT bytes."""
+    while channel.recv_ready():
+        text = (text + channel.recv(4096))[-_OUTPUT_LIMIT:]
+    return text
+
+
+def _read_rest(channel: paramiko.Channel, text: bytes) -> bytes:
+    channel.settimeout(_AFTERWARDS)
     with contextlib.suppress(TimeoutError):
         while data := channel.recv(4096):
             text = (text + data)[-_OUTPUT_LIMIT:]
+    return text
+
+
+def _exit_code(channel: paramiko.Channel) -> int:
     code = channel.recv_exit_status() if channel.exit_status_ready() else -1
-    if code == -1:
+    if code == -1:  # also paramiko's value for a connection that broke
         raise EOFError("no exit status")
-    return _said(code, text)
+    return code
 
 
-def _said(code: int, text: bytes) -> Outcome:
+def _said(code: int, text: bytes) -> CommandOutcome:
     lines = [line.strip() for line in text.decode(errors="replace").splitlines()]
-    return Outcome(code, tuple(line for line in lines if line and line != BEGIN), BEGIN in lines)
+    words = tuple(line for line in lines if line and line != BEGIN)
+    return CommandOutcome(code, words, begun=BEGIN in lines)

@@ -1,7 +1,8 @@
-"""A host over SSH: start the client; copy it only when that fails; lend it this connection when it cannot reach us.
+"""The launcher of a host over SSH: start the client, keep its connection.
 
-The parts have files of their own: target (ssh_config), known_hosts, keys, connect, remote (the script on the
-host), transfer (scp), forward. Here is their order, and what each way to fail means.
+The client is copied only when starting it fails. When it cannot reach the master, it gets the
+master's port through this connection. The other files of this room do the parts; here is their
+order, and what each way to fail means.
 """
 
 from __future__ import annotations
@@ -15,58 +16,70 @@ from ...errors import Fault, LaunchError
 from ...model import Host
 from .. import faults
 from ..offer import ALREADY_RUNS, Offer, Options, is_loopback
-from ..outcome import Code, Outcome, Place
+from ..outcome import Code, CommandOutcome
 from ..threads import in_thread
-from . import forward, remote, remote_shell, transfer
-from .connect import Connection, connect
+from . import forward, remote, remote_shell
+from .connect import connect
+from .connection import Connection
+from .copying import Copying
 from .remote_shell import HeldSession
 from .traces import TIDY_LIMIT, Traces
 
 log = logging.getLogger("spe.launch")
 
-_ROUNDS = 3  # of copy and start: on a shared home somebody who leaves may take the file away in between
-_ALIVE_EVERY = 15.0  # seconds between questions whether the forwarding connection lives
+# Rounds of copy and start: on a shared home another client that ends may remove the file in between.
+_ROUNDS = 3
+_ALIVE_EVERY = 15.0  # seconds between checks that the forwarding connection lives
+_FIRST_PAUSE = 0.5  # seconds before a lost connection is tried again; doubled each time
+_LONGEST_PAUSE = 15.0
 
 
 class SshLauncher:
-    """One host's way up over SSH."""
+    """The launcher of one host over SSH; owns the connection until `close`."""
 
     def __init__(self, host: Host, offer: Offer, options: Options, holds: bool = False) -> None:
-        """`holds`: the SSH session that starts the client stays open as long as it works."""
-        self.host, self.note, self.handed_over, self.ended = host, "", False, False
-        self._offer, self._options, self._holds = offer, options, holds
+        """`holds`: the SSH session that starts the client stays open while the client works."""
+        self.host = host
+        self.note = ""
+        self.handed_over = False
+        self.ended = False
+        self._offer = offer
+        self._options = options
+        self._holds = holds
         self._connection: Connection | None = None
         self._session: HeldSession | None = None
         self._port = 0  # on the host, when the master's port is forwarded
         self._traces = Traces(host.name, options)
-        self._closed, self._idle = threading.Event(), threading.Event()
+        self._copying = Copying(host, offer, options, self._traces, self._run, holds)
+        self._closed = threading.Event()
+        self._idle = threading.Event()  # set when no start is on its way
         self._idle.set()
 
     async def start(self) -> None:
-        """Returns when the client works; then the connection is closed unless it carries the port or is held."""
+        """Start the client and return. The connection stays only when it carries a port or is held."""
         self._idle.clear()
         await in_thread(self._start, f"spe-start-{self.host.name}")
 
     async def watch(self) -> None:
-        """Keeps the forwarding alive, or waits with a held session for the end of the client.
+        """Keep the forwarded port alive, or wait with a held session for the client's end.
 
-        Without either there is nothing to keep, and the client lives on its own.
+        Without either there is nothing to keep: the client lives on its own.
         """
         if self._port or self._session:
             await in_thread(self._keep, f"spe-keep-{self.host.name}")
 
     async def close(self) -> None:
-        """Closes the connection, and with it the forwarded port. A start on its way gets time to tidy up."""
+        """Close the connection and its forwarded port. A start on its way gets time to tidy up."""
         self._closed.set()
         if self._connection is not None:
-            await in_thread(self._end, f"spe-close-{self.host.name}")
+            await in_thread(self._close, f"spe-close-{self.host.name}")
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self._idle.wait(TIDY_LIMIT)
         if self._connection is not None:
             self._connection.close()
 
-    # -- starting ----------------------------------------------------------------------------------------
+    # -- starting --------------------------------------------------------------------------------
 
     def _start(self) -> None:
         try:
@@ -80,127 +93,87 @@ class SshLauncher:
             self._traces.pay_debts(connection.transport)
             self._bring_up(connection)
         except LaunchError as error:
-            is_ours = self._traces.copied and not self._offer.keep_client
-            self._traces.remove(connection.transport, self._offer.client_name if is_ours else "")
-            self._port, self._session = 0, None
-            raise self._nearer(connection, error) from error
+            self._remove_traces(connection)
+            self._port = 0
+            self._session = None
+            raise self._told_apart(connection, error) from error
         finally:
-            if not (self._port or self._session) or self._closed.is_set():
+            if self._closed.is_set() or not (self._port or self._session):
                 connection.close()
 
+    def _remove_traces(self, connection: Connection) -> None:
+        client = ""
+        # A client that was there before us belongs to somebody else's sweep and stays.
+        if self._traces.copied and not self._offer.keep_client:
+            client = self._offer.client_name
+        self._traces.remove(connection.transport, client)
+
     def _bring_up(self, connection: Connection) -> None:
+        """Start the client; the port is forwarded only when the client cannot reach the master."""
         address = self._offer.address_for(connection.own_address)
         if address is not None:
             said = self._start_client(connection, self._offer.url(address))
             if said.code == Code.STARTED:
                 return
             if said.code != Code.UNREACHABLE:
-                raise faults.of(said, self.host)
+                raise faults.from_outcome(said, self.host)
             log.info("%s: %s; forwarding the port", self.host.name, said.last)
-        self._lend(connection)
+        self._start_with_port(connection)
 
-    def _lend(self, connection: Connection) -> None:
-        """The master's port through this connection, and the client started with that."""
+    def _start_with_port(self, connection: Connection) -> None:
+        """Forward the master's port through this connection, and start the client with that."""
         try:
             port = forward.listen(connection.transport, self._master)
         except forward.Denied as error:
             raise LaunchError(
                 Fault.UNREACHABLE,
-                "not from there, and its SSH server forbids forwarding",
+                "not from that host, and its SSH server forbids forwarding",
                 where=self.host.name,
                 todo=f"Open port {self._offer.port} of this machine to it, or set "
                 "AllowTcpForwarding yes in its sshd_config.",
             ) from error
         said = self._start_client(connection, self._offer.url(forward.LOOPBACK, port))
         if said.code != Code.STARTED:
-            raise faults.of(said, self.host)
+            raise faults.from_outcome(said, self.host)
         self._port = port
-        self._remark(f"{self.host.name} reaches the master through its SSH connection")
+        self._add_note(f"{self.host.name} reaches the master through its SSH connection")
         log.info("%s (port %d there)", self.note, port)
 
-    def _remark(self, words: str) -> None:
-        if words not in self.note:
-            self.note = f"{self.note}; {words}" if self.note else words
+    def _add_note(self, words: str) -> None:
+        if words not in self.note:  # a connection that is made again would repeat it
+            self.note = "; ".join(filter(None, (self.note, words)))
 
     @property
     def _master(self) -> tuple[str, int]:
-        """Where the carried bytes go: the master listens on one address, or on all of them."""
+        """Address and port that forwarded bytes go to: the master listens on one address or on all."""
         address = self._offer.address
-        return (address if address and not is_loopback(address) else forward.LOOPBACK), self._offer.port
+        if address is None or is_loopback(address):
+            address = forward.LOOPBACK
+        return address, self._offer.port
 
-    def _start_client(self, connection: Connection, url: str) -> Outcome:
-        """Start first; copy only when the client is not there."""
-        words = (self.host, self._offer, url, self._options.homes.run, self._traces.nonce, self._holds)
-        script = remote.start_script(*words)
+    def _start_client(self, connection: Connection, url: str) -> CommandOutcome:
+        """Return the outcome of the start. The client is copied only when it is not there."""
+        script = remote.start_script(
+            self.host,
+            self._offer,
+            url,
+            run=self._options.homes.run,
+            nonce=self._traces.nonce,
+            holds=self._holds,
+        )
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
-            if said.code == Code.NO_CLIENT and said.place:  # no place: it was there, and was taken away as it began
-                said = self._copy_and_start(connection, said, url)
+            # No place is named when the file was there and was removed as the client began.
+            if said.code == Code.NO_CLIENT and said.place:
+                said = self._copying.copy_and_start(connection, said, url)
             if said.code != Code.NO_CLIENT:
                 self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last
                 return said
         return said
 
-    def _copy_and_start(self, connection: Connection, said: Outcome, url: str) -> Outcome:
-        """Of the hosts that share a home one at a time; the others look again first: it may be there by then.
-
-        A host that is alone in its home starts the client in the same go. Others do it when they have given the turn
-        away, and this returns that there was none.
-        """
-        place: Place | None = self._place(said)
-        assert place is not None
-        alone = place.seen == (self._traces.nonce,)
-        with self._options.homes.turn(self._traces.nonce, place.seen) as first:
-            if not first:
-                place = self._place(self._run(connection, self._look_script()))
-            if place is not None:
-                self._copy(connection, place)
-                if alone and first:
-                    words = (place, self._traces.copied, self._traces.nonce, self.host, self._offer, url, self._holds)
-                    return self._placed(connection, place, remote.place_and_start_script(*words))
-                script = remote.place_script(place, self._traces.copied, self._traces.nonce, self._offer)
-                self._placed(connection, place, script)
-        return said
-
-    def _look_script(self) -> str:
-        return remote.look_script(self.host, self._offer, self._options.homes.run, self._traces.nonce)
-
-    def _place(self, said: Outcome) -> Place | None:
-        """Where the client is to be copied to, None: it is there."""
-        if said.code == Code.STARTED:
-            return None
-        if said.code != Code.NO_CLIENT or said.place is None:
-            raise faults.of(said, self.host)
-        return said.place
-
-    def _copy(self, connection: Connection, place: Place) -> None:
-        log.info("%s: copying the client to %s", self.host.name, place.folder)
-        self._traces.copied = transfer.temporary(self._offer)
-        path, limit = f"{place.folder}/{self._traces.copied}", self._options.copy_limit
-        try:
-            transfer.copy(connection.transport, path, self._offer.client, limit)
-        except transfer.BrokenOff as error:
-            what, todo = f"while the client was copied ({error})", f"Try: ssh {self.host.name} true"
-            raise LaunchError(Fault.LOST, what, where=self.host.name, todo=todo) from error
-        except transfer.Failed as error:
-            raise self._not_copied(connection, place, str(error)) from error
-
-    def _placed(self, connection: Connection, place: Place, script: str) -> Outcome:
-        """The copy under its own name, and whatever else the script does."""
-        said = self._run(connection, script, self._offer.session + "\n")
-        if said.code == Code.NOT_PLACED:
-            raise self._not_copied(connection, place, said.last)
-        return said
-
-    def _not_copied(self, connection: Connection, place: Place, words: str) -> LaunchError:
-        """What the host said means; the rest of the copy is removed."""
-        self._traces.remove_copy(connection.transport, self._options.copy_limit)
-        fault, where = faults.of_words(words) or Fault.COPY, self.host.name
-        what = f"the client cannot be copied to {place.folder}: {words}"
-        return LaunchError(fault, what, where=where, todo=faults.todo(fault, where))
-
-    def _run(self, connection: Connection, script: str, stdin: str = "") -> Outcome:
-        if self._closed.is_set():  # the run is over: nothing is to be started any more
+    def _run(self, connection: Connection, script: str, stdin: str = "") -> CommandOutcome:
+        """Return the outcome of a script on the host. Raises LaunchError, also after `close`."""
+        if self._closed.is_set():
             raise LaunchError(Fault.LOST, "given up, as the run has ended", where=self.host.name)
         words = (connection.transport, script, self.host.name, self._options.start_limit, stdin)
         if self._holds:
@@ -209,47 +182,56 @@ class SshLauncher:
             said = remote_shell.run(*words)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
         if not said.begun:
-            raise faults.of(said, self.host)
-        if said.code == Code.NO_CLIENT and said.client_spoke:  # it took its file along as it ended
-            return Outcome(Code.OTHER, said.lines)
+            raise faults.from_outcome(said, self.host)
+        if said.code == Code.NO_CLIENT and said.client_spoke:
+            # It ran and removed its own file as it ended: copying it again would change nothing.
+            return CommandOutcome(Code.OTHER, said.lines)
         if self._session:
-            self._remark("its SSH session is held open")
+            self._add_note("its SSH session is held open")
         return said
 
-    def _nearer(self, connection: Connection, error: LaunchError) -> LaunchError:
-        """What says "no space" may mean that there can be no more files: only the host knows."""
+    def _told_apart(self, connection: Connection, error: LaunchError) -> LaunchError:
+        """Return the error, as INODES_FULL when that is behind "no space left".
+
+        The system has one message for both, so the host is asked for its inodes.
+        """
         if error.fault is not Fault.DISK_FULL or not connection.transport.is_active():
             return error
-        with contextlib.suppress(LaunchError):
-            script = remote.inodes_script(self.host.workdir)
+        script = remote.inodes_script(self.host.workdir)
+        with contextlib.suppress(LaunchError):  # then "disk full" is the best that we know
             said = remote_shell.run(connection.transport, script, self.host.name, TIDY_LIMIT)
-            if any((room := faults.room(f"{line} ")) and not room[1] for line in said.lines):
-                return faults.renamed(error, Fault.INODES_FULL)
+            if any(_has_no_inodes(line) for line in said.lines):
+                return faults.with_fault(error, Fault.INODES_FULL)
         return error
 
-    # -- keeping the connection ----------------------------------------------------------------------------
+    # -- keeping the connection ------------------------------------------------------------------
 
     def _keep(self) -> None:
-        """Until the client has ended, as far as a held session tells, or the connection is not worth making again."""
+        """Return when the client has ended; raise LaunchError when the connection stays lost.
+
+        Only a held session tells the client's end.
+        """
         while not self._closed.is_set():
-            self.ended = self._until_lost()
+            self.ended = self._wait_until_lost()
             if self.ended or self._closed.is_set():
                 return
             log.warning("%s: its SSH connection is lost", self.host.name)
             self._session = None
-            if not self._port:
+            if not self._port:  # the client reaches the master without us
                 return
-            self._make_again()
+            self._connect_again()
 
-    def _until_lost(self) -> bool:
-        """Whether what was lost is the client alone: its session has ended while the connection stands."""
+    def _wait_until_lost(self) -> bool:
+        """Return True when only the client has ended: its session is over, the connection stands."""
         assert self._connection is not None
-        transport, asked = self._connection.transport, time.monotonic()
+        transport = self._connection.transport
+        asked = time.monotonic()
         while transport.is_active() and not self._closed.wait(0.25):
             if self._session is not None and self._session.is_over:
                 return bool(transport.is_active())
             if time.monotonic() - asked > _ALIVE_EVERY:
-                # a dead network says nothing by itself: no answer in time, and the connection is taken as lost
+                # A dead network reports nothing by itself: without an answer in time the transport
+                # is closed, and so the connection counts as lost.
                 late = threading.Timer(_ALIVE_EVERY, transport.close)
                 late.daemon = True
                 late.start()
@@ -258,42 +240,57 @@ class SshLauncher:
                 asked = time.monotonic()
         return False
 
-    def _make_again(self) -> None:
-        """Again and again, more and more slowly, until the client would have given up anyway."""
-        end, pause = time.monotonic() + self._options.grace, 0.5
+    def _connect_again(self) -> None:
+        """Try with growing pauses, until the client has given up anyway (`grace`)."""
+        end = time.monotonic() + self._options.grace
+        pause = _FIRST_PAUSE
         while True:
             try:
-                return self._once_more()
+                self._connect_once()
+                return
             except LaunchError as error:
                 if time.monotonic() + pause > end:
-                    raise LaunchError(
-                        Fault.LOST,
-                        f"and not back within {self._options.grace:g} s (the last try: {error.what})",
-                        where=self.host.name,
-                        todo="Its client ends by itself.",
-                    ) from error
+                    raise self._stays_lost(error) from error
                 log.info("%s: not back yet: %s", self.host.name, error.what)
             if self._closed.wait(pause):
-                return None
-            pause = min(pause * 2, 15.0)
+                return
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _once_more(self) -> None:
+    def _stays_lost(self, error: LaunchError) -> LaunchError:
+        return LaunchError(
+            Fault.LOST,
+            f"and not back within {self._options.grace:g} s (the last try: {error.what})",
+            where=self.host.name,
+            todo="Its client ends by itself.",
+        )
+
+    def _connect_once(self) -> None:
         assert self._connection is not None
         self._connection.close()
         connection = connect(self.host, self._options)
         try:
-            self._lend_again(connection)
+            self._forward_again(connection)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
-        if self._closed.is_set():
+        if self._closed.is_set():  # close() has closed the old connection, and not seen this one
             connection.close()
 
-    def _lend_again(self, connection: Connection) -> None:
-        """The same port if the host gives it back; else another, which a new start tells the living client."""
+    def _forward_again(self, connection: Connection) -> None:
+        """Forward the same port again.
+
+        When the host does not give that port back, another one is forwarded, and a new start tells
+        it to the living client.
+        """
         try:
             forward.listen(connection.transport, self._master, self._port)
-            log.info("%s: port %d is carried again", self.host.name, self._port)
+            log.info("%s: port %d is forwarded again", self.host.name, self._port)
         except forward.Denied:
-            self._lend(connection)
+            self._start_with_port(connection)
+
+
+def _has_no_inodes(line: str) -> bool:
+    """Return whether this line of `df -Pi` says that all inodes are used."""
+    inodes = faults.parse_df(f"{line} ")
+    return inodes is not None and inodes[1] == 0

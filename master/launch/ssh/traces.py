@@ -1,4 +1,7 @@
-"""What a start puts on a host, and its removal: by a later start where the connection broke off in between."""
+"""Files that a start leaves on a host, and their removal.
+
+When the connection breaks off in between, a later start of the same run removes them.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +14,51 @@ from ...errors import LaunchError
 from ..offer import Options
 from . import remote, remote_shell
 
-TIDY_LIMIT = 10.0  # seconds for leaving a host as it was found
+TIDY_LIMIT = 10.0  # seconds to leave a host as it was found
 
 
 class Traces:
-    """Those of one start. `nonce` is the name of a file for homes.py, `copied` that of a copy which has no name yet."""
+    """Files of one launcher on its host.
+
+    `nonce` is the name of its file for homes.py, `copied` the temporary name of a copy, "" before it.
+    """
 
     def __init__(self, host: str, options: Options) -> None:
-        self.nonce, self.copied = options.homes.nonce(), ""
-        self._host, self._owed = host, options.owed
+        self.nonce = options.homes.nonce()
+        self.copied = ""
+        self._host = host
+        self._owed = options.owed
 
     def remove_copy(self, transport: paramiko.Transport, limit: float) -> None:
-        """The rest of a copy that failed."""
+        """Remove the rest of a copy that failed."""
         self._remove(transport, [self.copied], limit)
 
     def remove(self, transport: paramiko.Transport, client: str) -> None:
-        """All that was put on a host that does not work; `client`: its file, "" where that is to stay.
+        """Remove all that was put on a host whose start failed.
 
-        What cannot be removed now is owed. Not so the file of the client: it may have been started from it.
+        `client`: the client's file, "" when it is to stay. Files that cannot be removed now are owed:
+        a later start removes them.
         """
         if not self._remove(transport, [self.nonce, self.copied, client]):
+            # Not the client's own file: a client may be running from it by then.
             self._owed.setdefault(self._host, set()).update(filter(None, (self.nonce, self.copied)))
 
     def pay_debts(self, transport: paramiko.Transport) -> None:
-        """What earlier starts of this run left there."""
+        """Remove what earlier starts of this run left on the host."""
         owed = self._owed.get(self._host)
         if owed and self._remove(transport, sorted(owed)):
             del self._owed[self._host]
 
-    def _remove(self, transport: paramiko.Transport, names: Sequence[str], limit: float = TIDY_LIMIT) -> bool:
-        """Whether the host has heard what is to be removed."""
+    def _remove(
+        self, transport: paramiko.Transport, names: Sequence[str], limit: float = TIDY_LIMIT
+    ) -> bool:
+        """Return whether the host was told what to remove."""
+        # Not tried on a dead connection: it would hold up the end of a run for TIDY_LIMIT seconds.
         if not transport.is_active():
             return False
-        with contextlib.suppress(LaunchError):  # the fault itself is told, or will be
-            remote_shell.run(transport, remote.clean_script(*filter(None, names)), self._host, limit)
+        with contextlib.suppress(LaunchError):  # the start's own fault is reported, not this one
+            remote_shell.run(
+                transport, remote.clean_script(*filter(None, names)), self._host, limit
+            )
             return True
         return False

@@ -1,7 +1,7 @@
-"""Copying the client to a host with scp, whole, under a temporary name; a script then gives it its own.
+"""Copying the client to a host with scp, whole, under a temporary name.
 
-A host without an `scp` program gets it through `cat`. What fails here is the disk, the home or
-"copy failed", never "login failed".
+A script gives the copy its own name afterwards. A host without an `scp` program gets the copy through
+`cat`. Errors here are about the disk or the home, or "copy failed", never "login failed".
 """
 
 from __future__ import annotations
@@ -22,46 +22,56 @@ log = logging.getLogger("spe.launch")
 
 
 class Failed(Exception):
-    """What the host said about a copy."""
+    """A copy failed; the message is what the host said about it."""
 
 
 class BrokenOff(Failed):
-    """The connection was lost in the middle of it."""
+    """The connection was lost in the middle of a copy."""
 
 
 def temporary(offer: Offer) -> str:
-    """A name that nobody starts a client by."""
+    """Return a temporary name for a copy: no start script looks for such a name."""
     return f".{offer.client_name}.{secrets.token_hex(6)}"
 
 
 def copy(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
-    """Puts it there, or raises Failed; then a rest of it may lie there."""
-    late = threading.Timer(limit, transport.close)  # the libraries wait for some answers without a limit
+    """Write `content` to `path` on the host. After a Failed, a part of it may lie there."""
+    # paramiko and scp wait for some answers without a limit: closing the transport ends that.
+    late = threading.Timer(limit, transport.close)
     late.daemon = True
     late.start()
     end = time.monotonic() + limit
     try:
-        try:
-            SCPClient(transport, socket_timeout=limit).putfo(io.BytesIO(content), path, mode="0600", size=len(content))
-        except SCPException as error:
-            # No scp program there, or a login script that prints into its protocol; a full disk fails in both ways.
-            log.info("%s: scp failed (%s), copying through cat", path, error)
-            _put_with_cat(transport, path, content, limit)
+        _put(transport, path, content, limit)
     except (paramiko.SSHException, OSError, EOFError) as error:
-        if time.monotonic() >= end - 0.5:
+        if time.monotonic() >= end - 0.5:  # the timer closed the transport, and it is not precise
             raise Failed(f"not finished after {limit:g} s") from error
         raise BrokenOff(f"the connection was lost ({error or 'closed'})") from error
     finally:
         late.cancel()
 
 
+def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+    client = SCPClient(transport, socket_timeout=limit)
+    try:
+        client.putfo(io.BytesIO(content), path, mode="0600", size=len(content))
+    except SCPException as error:
+        # There is no scp program, or a login script prints into its protocol. A full disk fails here
+        # too, and again below, with the system's own words.
+        log.info("%s: scp failed (%s), copying through cat", path, error)
+        _put_with_cat(transport, path, content, limit)
+
+
 def _put_with_cat(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
-    """The path is of our making but for the home's own name; single quotes are the same in every login shell."""
+    """Write `content` to `path` through `cat`. Raises Failed with what `cat` printed."""
     channel = transport.open_session(timeout=limit)
     try:
         channel.settimeout(limit)
         channel.set_combine_stderr(True)
-        channel.exec_command(f"/bin/sh -c {shlex.quote(f'umask 077; cat >{shlex.quote(path)}')}")
+        # Single quotes alone, as every login shell reads them alike, also csh and fish. The path is
+        # of our making but for the name of the home.
+        command = f"umask 077; cat >{shlex.quote(path)}"
+        channel.exec_command(f"/bin/sh -c {shlex.quote(command)}")
         channel.sendall(content)
         channel.shutdown_write()
         said = channel.makefile("rb").read(4096).decode(errors="replace").strip()

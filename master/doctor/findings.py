@@ -1,0 +1,249 @@
+"""Findings about one host: each question is a function that reads a sighting. Pure.
+
+A finding has the name of a Fault, what was seen, and the one step that mends it. Some findings only
+slow a host down or are worth knowing: the host works in spite of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..errors import Fault, LaunchError
+from ..record import record
+from ..text import span, volume
+from .sighting import FolderState, Needs, Sighting
+
+CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
+SLOW = 2.0  # seconds until the first line of a host
+SLOW_TIMES = (
+    3.0  # and this many times the median of the others, as this machine may be the slow one
+)
+SPARE = 1 << 20  # bytes that must be free beside client and worker
+IDLE_LOAD = 0.5  # load below which nobody else works there, however few cores there are
+_NO_SPACE = re.compile(r"no space|quota", re.IGNORECASE)
+
+
+@record
+class Finding:
+    """A thing that is wrong with a host. `stops`: the host cannot work because of it."""
+
+    fault: Fault
+    what: str
+    todo: str
+    stops: bool = True
+
+
+def find_faults(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
+    """Return all that is wrong with a host, faults that stop it first.
+
+    `usual`: seconds that hosts usually take to answer, 0 when unknown.
+    """
+    # Of a host that was not reached nothing else is known: guesses would hide the cause.
+    if seen.error is not None:
+        return [_from_error(seen.error, seen.error.todo)]
+    found = [
+        *_python(seen),
+        *_disks(seen, needs),
+        *_worker(seen, needs),
+        *_master(seen, needs),
+        *_clock(seen),
+        *_load(seen, needs),
+        *_speed(seen, usual),
+    ]
+    return sorted(found, key=lambda finding: not finding.stops)
+
+
+def _from_error(error: LaunchError, todo: str) -> Finding:
+    return Finding(error.fault, error.detail, todo)
+
+
+# -- one question each ---------------------------------------------------------------------------
+
+
+def _python(seen: Sighting) -> Iterator[Finding]:
+    error = seen.python_error
+    if error is None:
+        return
+    todo = error.todo
+    if seen.python_elsewhere:
+        todo = "It has a suitable one elsewhere; name it in the hosts file: "
+        todo += f"{seen.host.name} python={seen.python_elsewhere}"
+    yield _from_error(error, todo)
+
+
+def _disks(seen: Sighting, needs: Needs) -> list[Finding]:
+    found: list[Finding] = []
+    wanted = _bytes_for_worker(needs)
+    if seen.home is not None:
+        found += _folder(seen, seen.home, Fault.HOME, wanted + needs.client)
+    if seen.workdir is not None:
+        found += _folder(seen, seen.workdir, Fault.WORKDIR, wanted)
+        found += _noexec(seen, seen.workdir)
+        found += _writers(seen)
+    # Without duplicates: home and workdir may lie on the same full disk.
+    return list(dict.fromkeys(found))
+
+
+def _bytes_for_worker(needs: Needs) -> int:
+    """Return the room for client and worker in a workdir; 0 without a worker.
+
+    The largest file counts, as the platform of a host need not be known.
+    """
+    if needs.worker is None:
+        return 0
+    return needs.client + max((file.size for file in needs.worker.files.values()), default=0)
+
+
+def _noexec(seen: Sighting, workdir: FolderState) -> Iterator[Finding]:
+    # A folder that cannot be written was not tried, and has a finding of its own.
+    if seen.runs_programs is not False or workdir.fault:
+        return
+    todo = f"Name another folder in the hosts file: {seen.host.name} workdir=PATH"
+    what = f"{workdir.path} is mounted noexec: workers cannot be started there"
+    yield Finding(Fault.NO_EXEC, what, todo)
+
+
+def _writers(seen: Sighting) -> Iterator[Finding]:
+    """Yield a finding when others could replace the client's folder by one of their own."""
+    name = seen.host.name
+    if seen.host.trust_workdir:
+        return
+    if seen.everybody:
+        todo = f"Name a folder of your own in the hosts file: {name} workdir=PATH; "
+        todo += f"or trust them: {name} trust_workdir=yes"
+        what = f"all users may write into {seen.everybody}, without a sticky bit"
+        yield Finding(Fault.OTHERS, what, todo)
+        return
+    who, where = seen.writers
+    if not who:
+        return
+    # Only a remark: a group is chosen by the host's owner, and shared folders of a lab are common.
+    todo = "They can disturb a sweep, and no more; "
+    todo += f"{name} trust_workdir=yes in the hosts file silences this remark"
+    yield Finding(Fault.OTHERS, f"{who} may write into {where}", todo, stops=False)
+
+
+def _folder(seen: Sighting, folder: FolderState, denied: Fault, wanted: int) -> Iterator[Finding]:
+    """Yield what is wrong with a folder that must take `wanted` bytes."""
+    if folder.fault and not _NO_SPACE.search(folder.fault):
+        # On this machine the client lies in runs/, so its home is not needed.
+        stops = denied is not Fault.HOME or not seen.host.is_here
+        what = f"{folder.path}: {_reason(folder)}"
+        yield Finding(denied, what, _mend(seen, folder, denied), stops)
+    elif folder.fault or _is_short(folder, wanted):
+        yield _full(seen, folder)
+
+
+def _is_short(folder: FolderState, wanted: int) -> bool:
+    return folder.free is not None and folder.free < wanted + SPARE
+
+
+def _full(seen: Sighting, folder: FolderState) -> Finding:
+    # Inodes first: `df -h` shows gigabytes free then, and the user would not believe "disk full".
+    if folder.has_no_inodes:
+        what = f"{folder.path}: none of {folder.files} inodes is free, so no file can be made"
+        todo = _look(seen, f"du --inodes -x {folder.path} | sort -n | tail")
+        return Finding(Fault.INODES_FULL, what, todo)
+    what = f"{folder.path}: {_size(folder.free)} free of {_size(folder.size)}"
+    if "quota" in folder.fault.lower():
+        what += " (your quota)"
+    return Finding(Fault.DISK_FULL, what, _look(seen, f"du -x {folder.path} | sort -n | tail"))
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "?"
+    return volume(count)
+
+
+def _reason(folder: FolderState) -> str:
+    """Return the system's reason, without the command and the path before it."""
+    return folder.fault.rpartition(": ")[2].strip() or folder.fault
+
+
+def _mend(seen: Sighting, folder: FolderState, denied: Fault) -> str:
+    if denied is Fault.WORKDIR:
+        name = seen.host.name
+        return f"Name a folder that can be written, in the hosts file: {name} workdir=PATH"
+    command = _on(seen, f"sudo chown {seen.user} {folder.path}")
+    return f"Give it back to {seen.user or 'its user'}: {command}"
+
+
+def _look(seen: Sighting, command: str) -> str:
+    return f"Make room; see what takes it: {_on(seen, command)}"
+
+
+def _on(seen: Sighting, command: str) -> str:
+    """Return the command line that runs a command on the host, as a person types it here."""
+    if seen.host.is_here:
+        return command
+    terminal = "-t " if command.startswith("sudo") else ""  # sudo asks for a password
+    return f"ssh {terminal}{seen.host.name} '{command}'"
+
+
+def _worker(seen: Sighting, needs: Needs) -> Iterator[Finding]:
+    if needs.worker is None or not seen.platform or needs.worker.for_platform(seen.platform):
+        return
+    there = ", ".join(sorted(needs.worker.files))
+    todo = f"Build one and name it in spe.yaml: worker: {{{seen.platform}: PATH}}"
+    yield Finding(Fault.NO_WORKER, f"for {seen.platform}; there is one for {there}", todo)
+
+
+def _master(seen: Sighting, needs: Needs) -> Iterator[Finding]:
+    if seen.reached is not False or seen.forwards is None:
+        return
+    what = f"not from that host, {_at_address(seen)}"
+    if seen.unreached_why:
+        what += f" ({seen.unreached_why})"
+    port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
+    if seen.forwards:
+        what += ": it will go through the SSH connection"
+        # Only a remark: forwarded bytes pass through paramiko, which is slow for gigabytes alone.
+        todo = "Nothing has to be done. "
+        todo += f"For large results open {port} in this machine's firewall."
+        yield Finding(Fault.UNREACHABLE, what, todo, stops=False)
+        return
+    what += ", and its SSH server forbids forwarding"
+    todo = f"Open {port} in this machine's firewall, "
+    todo += "or there in sshd_config: AllowTcpForwarding yes"
+    yield Finding(Fault.UNREACHABLE, what, todo)
+
+
+def _at_address(seen: Sighting) -> str:
+    if seen.address:
+        return f"at {seen.address}"
+    return "at any address of this machine"
+
+
+def _clock(seen: Sighting) -> Iterator[Finding]:
+    off = seen.clock_off
+    if off is None or abs(off) <= CLOCK_OFF:
+        return
+    side = "ahead" if off > 0 else "behind"
+    what = f"{span(abs(off))} {side}; spe itself does not depend on clocks"
+    todo = f"Set it: {_on(seen, 'sudo timedatectl set-ntp true')}"
+    yield Finding(Fault.CLOCK, what, todo, stops=False)
+
+
+def _load(seen: Sighting, needs: Needs) -> Iterator[Finding]:
+    if seen.load is None or not seen.cores or seen.load < IDLE_LOAD:
+        return
+    if seen.load + needs.cores <= seen.cores:
+        return
+    what = f"load {seen.load:g} on {seen.cores} cores"
+    if seen.ours:
+        what += f", including {seen.ours} clients of spe"
+    what += f": less than {needs.cores} free"
+    todo = f"See who uses it: {_on(seen, 'top -b -n 1 | head -20')}"
+    yield Finding(Fault.LOADED, what, todo, stops=False)
+
+
+def _speed(seen: Sighting, usual: float) -> Iterator[Finding]:
+    if seen.seconds is None or seen.seconds <= max(SLOW, SLOW_TIMES * usual):
+        return
+    what = f"{seen.seconds:.1f} s until its first word"
+    if usual:
+        what += f", the others {usual:.1f} s"
+    todo = f"See where the time goes: ssh -v {seen.host.name} true"
+    yield Finding(Fault.SLOW, what, todo, stops=False)
