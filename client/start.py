@@ -9,7 +9,7 @@ from . import arguments, exits, guard, log
 from .arguments import ClientOptions
 from .cleanup import clean_up, is_yes, own_file
 from .detach import Ready, detached
-from .host import anchor
+from .host import anchor, holding
 from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
@@ -163,7 +163,10 @@ class Client:
 
     def _environment(self) -> Dict[str, str]:
         setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
+        mark = holding.mark(self.own_folder.folder)
+        os.environ[process_tree.MARK] = mark  # what a setup leaves has it, too
         variables = login.environment(setup, self.began_in)
+        variables[process_tree.MARK] = mark
         if "Cores" in self.config:
             for name in THREADS:
                 variables.setdefault(name, self.config["Cores"])

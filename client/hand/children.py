@@ -1,8 +1,8 @@
 """Waiting for programs, and killing what they left behind.
 
 A hand adopts the processes that its tasks started and left (process_tree.adopt_orphans). Such a
-process belongs to the task whose session, environment or directory it has, and is killed when that
-task has ended.
+process belongs to the task whose session, environment, directory or output it has, and is killed
+when that task has ended.
 """
 
 import os
@@ -15,6 +15,7 @@ from ..machine import process_tree
 from ..task.attempt import Attempt
 
 KILL_TIME = 2.0  # seconds for processes to go after a KILL, at the end of the client
+LINKS = ("cwd", "fd/1", "fd/2")  # of a process in /proc, into the place of its task
 
 
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
@@ -43,6 +44,8 @@ class Children:
     def __init__(self, base: str) -> None:
         self._base = base
         self._owner: Dict[int, Optional[int]] = {}  # process -> ticket; None: of no task
+        # Strays of unknown owner -> tickets that may be the owner.
+        self._unknown: Dict[int, Set[int]] = {}
         self._are_none = False  # there was no child at the last wait
 
     def ended(self, programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
@@ -61,6 +64,7 @@ class Children:
             if not ended[0]:
                 return
             self._owner.pop(ended[0], None)  # the number may come again
+            self._unknown.pop(ended[0], None)
             yield ended
 
     def kill_strays(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
@@ -68,7 +72,9 @@ class Children:
 
         Return the tickets of which some are not dead yet.
 
-        A stray of no known task is killed only while nothing runs: it might belong to what runs.
+        All that a program leaves is adopted before its end is heard. So a stray that hides its
+        owner belongs to one of the tickets that are here when it is first seen, and is killed when
+        the programs of all of these have ended.
         """
         alive: Set[int] = set()
         if self._are_none:  # the last wait said so: asking the system again costs a call a task
@@ -82,10 +88,18 @@ class Children:
             if pid in running:
                 continue
             ticket = self._owner_of(pid, sessions)
-            if ticket not in current and (ticket is not None or not running):
+            owners = {ticket} if ticket is not None else self._may_be_of(pid, sessions)
+            if owners.isdisjoint(current):
                 process_tree.send(pid, signal.SIGKILL)
-                alive.add(ticket or 0)
+                alive |= owners or {0}
         return alive
+
+    def _may_be_of(self, pid: int, sessions: Dict[int, int]) -> Set[int]:
+        return self._unknown.setdefault(pid, set(sessions.values()))
+
+    def may_belong_to(self, ticket: int) -> bool:
+        """Tell whether a process of unknown owner may have the files of this ticket open."""
+        return any(ticket in tickets for tickets in self._unknown.values())
 
     def kill_all(self, running: Dict[int, Attempt]) -> None:
         """Kill all processes below this one, at the end of the client."""
@@ -106,7 +120,7 @@ class Children:
         return self._owner[pid]
 
     def _find_owner(self, pid: int, sessions: Dict[int, int]) -> Optional[int]:
-        """Return the ticket of a stray, as far as its session, environment or directory tells it."""
+        """Return the ticket of a stray, as far as session, environment, directory or output tell."""
         session = process_tree.session_of(pid)
         if session in sessions:
             return sessions[session]
@@ -114,8 +128,9 @@ class Children:
         if variable.isdecimal():
             return int(variable)
         base = anchor.shown(self._base) + "/"
-        folder = process_tree.folder_of(pid)
-        if not folder.startswith(base):
-            return None
-        below = folder[len(base) :].split("/")[0]
-        return int(below) if below.isdecimal() else None
+        for name in LINKS:
+            path = process_tree.link_of(pid, name)
+            below = path[len(base) :].split("/")[0] if path.startswith(base) else ""
+            if below.isdecimal():
+                return int(below)
+        return None

@@ -130,7 +130,7 @@ class Hand:
             self.ending = [one for one in gone if one.task.ticket in alive and now <= one.give_up]
             gone = [one for one in gone if one not in self.ending]
         for one in gone:
-            one.is_left_behind = bool(alive)
+            one.is_left_behind = bool(alive) or self.children.may_belong_to(one.task.ticket)
             self._numbers.append(one.slot)
         self.files.judge(gone)
         if gone and not (self.past or self.reports.fresh):

@@ -13,7 +13,7 @@ from typing import Optional, Sequence
 from .. import log
 from ..machine import facts, process_tree
 from . import anchor, folders
-from .holding import LOCK, NotOurs, content, holder, is_held, opened, write
+from .holding import LOCK, NotOurs, content, holder, is_held, mark, opened, write
 from .removal import Unremoved, empty
 
 OWED = "owed"  # a file in the folder that names files elsewhere, which are to go with it
@@ -61,7 +61,8 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
 
     False when it cannot be moved away.
     """
-    killed = process_tree.kill_inside(anchor.path_of(folder, os.path.join(place, name)))
+    inside = anchor.path_of(folder, os.path.join(place, name))
+    killed = process_tree.kill_inside(inside, mark(folder))
     aside = "%s.dead-%s" % (ASIDE.sub("", name)[:LONGEST], os.urandom(4).hex())
     try:
         os.rename(name, aside, src_dir_fd=above, dst_dir_fd=above)

@@ -65,6 +65,11 @@ def holder(folder: int) -> List[str]:
     return content(folder, LOCK).split("\n")[:-1]
 
 
+def mark(folder: int) -> str:
+    """Return what programs of the folder's client have in SPE_CLIENT; "" when its lock names nobody."""
+    return "-".join(holder(folder)[1:3])
+
+
 def is_held(folder: int, patience: float = 2.0) -> bool:
     """Tell whether a living client has this folder.
 

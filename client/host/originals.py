@@ -11,7 +11,9 @@ import os
 import sys
 import time
 from fcntl import ioctl
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
+
+from ..machine.attributes import attributes
 
 # Bytes from which on a task gets no copy: less is copied in less time than a program needs to
 # start.
@@ -36,17 +38,18 @@ class Original(NamedTuple):
     key: str
     path: str
     how: int
-    stamp: Tuple[int, int, int]  # size, time of the last write in ns, inode
+    # Size, time of the last write in ns, inode, mode, user, group, attributes.
+    stamp: Tuple[Any, ...]
     # Of a small worker: read before any program runs that could change the file.
     content: Optional[bytes]
 
     @property
     def size(self) -> int:
         """Return the size in bytes."""
-        return self.stamp[0]
+        return int(self.stamp[0])
 
     def is_right(self) -> bool:
-        """Tell whether nobody wrote into the file, or put another one in its place."""
+        """Tell whether nobody changed the file, or put another one in its place."""
         return _stamp(self.path) == self.stamp
 
 
@@ -67,7 +70,7 @@ def seal(key: str, path: str) -> Original:
     if key == WORKER and size < LARGE:
         with open(path, "rb") as file:
             content = file.read()
-    return Original(key, path, how, _stamp(path) or (0, 0, 0), content)
+    return Original(key, path, how, _stamp(path) or (0,), content)
 
 
 def copy(original: Original, path: str) -> None:
@@ -101,7 +104,7 @@ def link_alone(original: Original, path: str, beside: str) -> Original:
     _copy(original, beside)
     _protect(beside, original.key)
     os.link(beside, path)
-    return Original(original.key, beside, LINK, _stamp(beside) or (0, 0, 0), None)
+    return Original(original.key, beside, LINK, _stamp(beside) or (0,), None)
 
 
 def write(path: str, content: bytes, executable: bool = False) -> None:
@@ -124,13 +127,17 @@ def _protect(path: str, key: str) -> None:
     os.utime(path, (old, old))
 
 
-def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
-    """Return size, time of the last write and inode of a file; None when it is gone."""
+def _stamp(path: str) -> Optional[Tuple[Any, ...]]:
+    """Return all that a task may change of its file and that others would see; None when it is gone.
+
+    Not the time of the last change (ctime): each link changes that.
+    """
     try:
-        info = os.stat(path)
+        info, more = os.stat(path), attributes(path)
     except OSError:
         return None
-    return info.st_size, info.st_mtime_ns, info.st_ino
+    who = (info.st_mode, info.st_uid, info.st_gid, more)
+    return (info.st_size, info.st_mtime_ns, info.st_ino, *who)
 
 
 def _best_way(path: str) -> int:

@@ -15,6 +15,8 @@ from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
 MOST_TIMES = 1000  # beginnings anew beside another process that removes the same tree
+MOUNT_IDS, MOUNTED = "/proc/self/fdinfo/%d", "something is mounted there"
+_BARE = getattr(os, "O_PATH", 0)
 # A step on the way down: the folder above, the name in it of the folder that we are in, its other
 # folders, and how many files could not be removed before.
 Level = Tuple[os.stat_result, str, List[str], int]
@@ -25,6 +27,7 @@ class Unremoved:
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
+        self.mount = ""  # the mount that the tree lies in: what lies in another is not ours
 
     def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
         """Count one file that stays; the first is kept in words."""
@@ -47,6 +50,7 @@ def remove_tree(path: str) -> str:
     try:
         above = os.open(head or ".", os.O_RDONLY)
         try:
+            left.mount = mount_of(above)
             _remove(above, name, left)
         finally:
             os.close(above)
@@ -60,12 +64,30 @@ def remove_tree(path: str) -> str:
 def _remove(above: int, name: str, left: Unremoved) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
         return os.unlink(name, dir_fd=above)
-    folder = _entered(above, name)
+    folder = _entered(above, name, left.mount)
     try:
         empty(folder, left)
     finally:
         os.close(folder)
     return None if left.count else os.rmdir(name, dir_fd=above)
+
+
+def mount_of(folder: int) -> str:
+    """Return the ID of the mount of an open folder, or its device where the system tells no ID.
+
+    The device is not enough: a folder that is mounted by `mount --bind` has the device of the
+    folder around it.
+    """
+    try:
+        file = os.open(MOUNT_IDS % folder, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):  # a system without /proc
+        return str(os.fstat(folder).st_dev)
+    try:
+        text = os.read(file, 4096)
+    finally:
+        os.close(file)
+    number = text.partition(b"mnt_id:")[2].split()[:1]  # since Linux 3.15
+    return number[0].decode() if number else str(os.fstat(folder).st_dev)
 
 
 def empty(folder: int, left: Unremoved, kept: Sequence[str] = ()) -> None:
@@ -75,6 +97,7 @@ def empty(folder: int, left: Unremoved, kept: Sequence[str] = ()) -> None:
 
     Raises OSError when there is no way back up from a folder.
     """
+    left.mount = left.mount or mount_of(folder)
     for _ in range(MOST_TIMES):
         try:
             return _empty(folder, left, kept)
@@ -96,7 +119,7 @@ def _empty(folder: int, left: Unremoved, kept: Sequence[str]) -> None:
                 continue
             name = below.pop()
             try:
-                inner = _entered(at, name)
+                inner = _entered(at, name, left.mount)
             except FileNotFoundError:
                 continue
             except OSError as fault:
@@ -133,13 +156,15 @@ def _above(at: int, way: List[Level], left: Unremoved) -> Tuple[int, List[str]]:
     return above, below
 
 
-def _entered(above: int, name: str) -> int:
-    """Open a folder, and make it one that we may change."""
+def _entered(above: int, name: str, mount: str) -> int:
+    """Open a folder, and make it one that we may change. Raises OSError for a mount."""
     try:
-        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+        folder = _opened(above, name, mount)
     except PermissionError:
+        if _BARE:  # or the mode of what is mounted there would be changed
+            os.close(_opened(above, name, mount, _BARE))
         os.chmod(name, stat.S_IRWXU, dir_fd=above)
-        folder = os.open(name, SAME_FOLDER, dir_fd=above)
+        folder = _opened(above, name, mount)
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
@@ -148,15 +173,21 @@ def _entered(above: int, name: str) -> int:
     return folder
 
 
-def _is_file_removed(folder: int, name: str, device: int) -> bool:
-    """Remove a file. Return False for a folder on this device. Raises OSError for what stays."""
+def _opened(above: int, name: str, mount: str, flags: int = 0) -> int:
+    folder = os.open(name, SAME_FOLDER | flags, dir_fd=above)
+    if mount_of(folder) == mount:
+        return folder
+    os.close(folder)
+    raise OSError(errno.EBUSY, MOUNTED)
+
+
+def _is_file_removed(folder: int, name: str) -> bool:
+    """Remove a file. Return False for a folder. Raises OSError for what stays."""
     info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not stat.S_ISDIR(info.st_mode):
-        os.unlink(name, dir_fd=folder)
-        return True
-    if info.st_dev != device:  # a file system that is mounted here is not ours to empty
-        raise OSError(errno.EBUSY, "another file system is mounted there")
-    return False
+    if stat.S_ISDIR(info.st_mode):
+        return False
+    os.unlink(name, dir_fd=folder)
+    return True
 
 
 def _without_files(
@@ -164,7 +195,6 @@ def _without_files(
 ) -> List[str]:
     """Remove the files of one folder. Return the names of the folders in it."""
     found: List[str] = []
-    device = os.fstat(folder).st_dev
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:  # the folder itself is removed
@@ -176,7 +206,7 @@ def _without_files(
         if name in kept:
             continue
         try:
-            if not _is_file_removed(folder, name, device):
+            if not _is_file_removed(folder, name):
                 found.append(name)
         except FileNotFoundError:
             continue

@@ -32,12 +32,13 @@ NOBODY = Others()
 def others(path: str) -> Others:
     """Look at a folder, and at all above it.
 
-    Links are followed, and the folders that hold them count.
+    Links are followed: they count, and the folders that hold them.
     """
     found = NOBODY
     for folder in passed(path):
-        info = os.stat(folder)
-        if info.st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        info = os.lstat(folder)
+        is_open = info.st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
+        if is_open and not stat.S_ISLNK(info.st_mode):  # the mode of a link means nothing
             return Others(everybody=folder)
         who = found.who or who_else(folder, info)
         if who and not found.who:
@@ -46,10 +47,11 @@ def others(path: str) -> Others:
 
 
 def who_else(folder: str, info: os.stat_result) -> str:
-    """Return who may rename what lies in a folder, beside us and root; "" for nobody."""
+    """Return who may rename what lies in a folder, or replace a link, beside us and root, or ""."""
     if info.st_uid not in (0, os.getuid(), UNKNOWN):
         return "the user %s" % user_name(info.st_uid)
-    if info.st_mode & (stat.S_IWGRP | stat.S_ISVTX) != stat.S_IWGRP:
+    is_open = info.st_mode & (stat.S_IWGRP | stat.S_ISVTX) == stat.S_IWGRP
+    if stat.S_ISLNK(info.st_mode) or not is_open:
         return ""
     if has_list(folder):
         return "the group %s and those of its access list" % group_name(info.st_gid)
@@ -59,7 +61,7 @@ def who_else(folder: str, info: os.stat_result) -> str:
 
 
 def passed(path: str) -> Iterator[str]:
-    """Yield each folder that the way to a path leads through, up to the first that is missing.
+    """Yield each folder and each link on the way to a path, up to the first that is missing.
 
     The last one counts, too.
     """
@@ -73,6 +75,7 @@ def passed(path: str) -> Iterator[str]:
             there = os.path.join(here, name)
             if os.path.islink(there) and links < MOST_LINKS:
                 links += 1
+                yield there
                 target = os.readlink(there)
                 here = "/" if target.startswith("/") else here
                 rest.extend(target.split("/")[::-1])

@@ -12,6 +12,8 @@ import os
 import re
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ..machine import facts
+
 ANY = "any"
 PS = "ps"
 MOST_LINKS = 40  # in one path, as for Linux
@@ -191,10 +193,13 @@ def _end_of(top: str, path: str) -> str:
         if name == "..":
             here = os.path.dirname(here)
         elif name not in ("", "."):
-            target = _target(os.path.join(here, name))
+            path = os.path.join(here, name)
+            target = _target(path)
             if target is None:
-                here = os.path.join(here, name)
+                here = path
                 continue
+            if _is_of_proc(path):
+                raise OSError(errno.EINVAL, "a link of /proc leads elsewhere for each process")
             links += 1
             if links > MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -212,6 +217,14 @@ def _target(path: str) -> Optional[str]:
         if fault.errno not in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
             raise
         return None
+
+
+def _is_of_proc(path: str) -> bool:
+    """Tell whether a file lies in /proc, or in another mount of that kind."""
+    device = os.lstat(path).st_dev
+    number = "%d:%d" % (os.major(device), os.minor(device))
+    mounts = [line.partition(" - ") for line in facts.content("/proc/self/mountinfo").splitlines()]
+    return any(left.split()[2] == number and right.startswith("proc ") for left, _, right in mounts)
 
 
 def _short(word: str) -> str:

@@ -1,5 +1,6 @@
 """The machine below the client: facts, processes, memory, load; calls with a time limit.
 
+    attributes     What a file carries beside its content: attributes, access lists and flags
     bounded        Calls that may hang, each with a time limit
     facts          Facts of this host: its name, its platform, its cores, its processes
     load           The load, memory and disk of this host, without what our own tasks take

@@ -14,6 +14,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from . import facts
 
 _SUBREAPER, _PDEATHSIG = 36, 1
+MARK = "SPE_CLIENT"  # the variable that tells of which client a process is
+MOST_ROUNDS = 100  # looks for what was started meanwhile
 MANY = 65536  # bytes of a list of processes that are read at once
 SIGNAL = 128  # bytes of one signal in a file of signals
 _CHILDREN = "/proc/%d/task/%d/children"
@@ -199,17 +201,43 @@ def variable_of(pid: int, name: str) -> str:
     return found[0] if found else ""
 
 
-def folder_of(pid: int) -> str:
-    """Return the working directory of a process; "" if unknown."""
+def link_of(pid: int, name: str) -> str:
+    """Return where a link of /proc leads, such as "cwd", the working directory; "" if unknown."""
     try:
-        return os.readlink("/proc/%d/cwd" % pid)
+        return os.readlink("/proc/%d/%s" % (pid, name))
     except OSError:
         return ""
 
 
-def kill_inside(folder: str) -> int:
-    """Kill what works inside a folder. Return how many processes those were."""
-    inside = os.path.realpath(folder).rstrip("/") + "/"
-    others = [pid for pid in all_processes() if pid != os.getpid()]
-    found = [pid for pid in others if (folder_of(pid) + "/").startswith(inside)]
+def kill_inside(folder: str, mark: str) -> int:
+    """Kill what works inside a folder, or has this mark in its environment, and all below that.
+
+    Return how many processes those were. They are stopped first, as a stopped process starts
+    nothing more. Outside the folder only processes of our own account count.
+    """
+    inside, spared = os.path.realpath(folder).rstrip("/") + "/", {os.getpid(), os.getppid()}
+    found: List[int] = []
+    for _ in range(MOST_ROUNDS):
+        top = [pid for pid in all_processes() if _is_inside(pid, inside) or _has(pid, mark)]
+        below = [one for pid in top for one in descendants(pid) if _is_ours(one)]
+        new = {*top, *below} - spared
+        if not new:
+            break
+        found += [pid for pid in new if send(pid, signal.SIGSTOP)]
+        spared |= new
     return sum(send(pid, signal.SIGKILL) for pid in found)
+
+
+def _is_inside(pid: int, folder: str) -> bool:
+    return (link_of(pid, "cwd") + "/").startswith(folder)
+
+
+def _has(pid: int, mark: str) -> bool:
+    return bool(mark) and _is_ours(pid) and variable_of(pid, MARK) == mark
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return os.stat("/proc/%d" % pid).st_uid == os.geteuid()
+    except OSError:  # gone
+        return False

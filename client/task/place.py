@@ -8,12 +8,15 @@ task.
 import fcntl
 import os
 import time
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
+from ..host.anchor import SAME_FOLDER
 from ..host.removal import remove_tree
+from ..machine.attributes import marks
 
 OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
-OUR_FOLDER, OUR_FILE = 0o40700, 0o100600  # modes that nobody has changed
+Marks = Tuple[Any, ...]
+OLD = 1000000000  # a time of last write that no file gets by a write: seconds since 1970
 FEW = 16  # files that are removed one by one; a place with more is not worth keeping
 LONG = 60.0  # seconds after which somebody may have cleaned up
 MOST_KEPT = 64  # slots of a hand beyond which it keeps no files open for later
@@ -30,6 +33,9 @@ class TaskPlace:
         self.work, self.stdin = path + "/work", path + "/stdin"
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
+        self.is_kept = False  # it may go to another ticket
+        self._top = -1  # `path`, open
+        self._made: Marks = ()  # as it was when its program started
         self.open_outputs: Dict[int, int] = {}  # open files by their numbers in the program
         self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
@@ -43,6 +49,8 @@ class TaskPlace:
         if not self.open_outputs:
             self.open_outputs[1] = os.open(self.stdout, OUTPUT, 0o600)
             self.open_outputs[2] = os.open(self.stderr, OUTPUT, 0o600)
+            if self.is_kept:
+                self._remember()
         return self.open_outputs.copy()
 
     def opened(self, path: str) -> Optional[int]:
@@ -69,9 +77,10 @@ class TaskPlace:
 
     def close(self) -> None:
         """Close all open files of it."""
-        for file in self.open_outputs.values():
-            os.close(file)
-        self.open_outputs = {}
+        for file in [*self.open_outputs.values(), self._top]:
+            if file >= 0:
+                os.close(file)
+        self.open_outputs, self._top, self._made = {}, -1, ()
 
     def remove(self) -> None:
         """Remove it from the host. What cannot be removed is told at the end of the client."""
@@ -84,7 +93,8 @@ class TaskPlace:
         Raises OSError when that is gone.
         """
         os.rename(other.path, self.path)
-        self.open_outputs, other.open_outputs = other.open_outputs, {}
+        self.open_outputs, self._top, self._made = other.open_outputs, other._top, other._made
+        other.open_outputs, other._top = {}, -1
 
     def is_whole(self) -> bool:
         """Tell whether the open files still have their names: someone may clean up old files."""
@@ -93,36 +103,54 @@ class TaskPlace:
     def wipe(self) -> bool:
         """Remove the few files in it. Return whether it is then as if it had just been made."""
         try:
-            return self._wipe_work() and self._are_ours()
-        except OSError:  # directories, what the program made unreadable, or it was never made
+            return bool(self._made) and self._is_wiped()
+        except OSError:  # directories, or what the program made unreadable
             return False
 
-    def _wipe_work(self) -> bool:
-        names = os.listdir(self.work)
-        if len(names) > FEW or os.lstat(self.work).st_mode != OUR_FOLDER:
-            return False
-        for name in names:
-            os.unlink(os.path.join(self.work, name))
+    def _remember(self) -> None:
+        """Note how it is. A file that a program puts beside `work` changes the time of the folder."""
+        try:
+            self._top = os.open(self.path, SAME_FOLDER)
+            os.utime(self._top, (OLD, OLD))
+            work = os.open(self.work, SAME_FOLDER)
+            try:
+                self._made = self._marks(work)
+            finally:
+                os.close(work)
+        except OSError:  # then it goes to no other ticket
+            pass
+
+    def _is_wiped(self) -> bool:
+        work = os.open(self.work, SAME_FOLDER)  # another folder, when something is mounted there
+        try:
+            names = os.listdir(work)
+            if len(names) > FEW or self._marks(work) != self._made:
+                return False
+            for name in names:
+                os.unlink(name, dir_fd=work)
+        finally:
+            os.close(work)
+        for file in self.open_outputs.values():
+            if self._info(file).st_size:
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
         return True
 
-    def _are_ours(self) -> bool:
-        """Tell whether both outputs are as we opened them; they are empty then."""
-        for file in self.open_outputs.values():
-            if not _emptied(file, self._looked.get(file) or os.fstat(file)):
-                return False
-        return len(self.open_outputs) == 2
+    def _marks(self, work: int) -> Marks:
+        """Return all that a program may change and the next one would see, but for files in `work`."""
+        top, out, err = os.fstat(self._top), self.open_outputs[1], self.open_outputs[2]
+        return (
+            top.st_mtime_ns,
+            marks(self._top, top),
+            marks(work, os.fstat(work)),
+            marks(out, self._info(out)),
+            marks(err, self._info(err)),
+            fcntl.fcntl(out, fcntl.F_GETFL),
+            fcntl.fcntl(err, fcntl.F_GETFL),
+        )
 
-
-def _emptied(file: int, info: os.stat_result) -> bool:
-    """Empty an output. Return False when a program has changed more of it than its content."""
-    if info.st_mode != OUR_FILE or info.st_nlink != 1:
-        return False
-    if not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_APPEND:
-        return False
-    if info.st_size:
-        os.ftruncate(file, 0)
-        os.lseek(file, 0, os.SEEK_SET)
-    return True
+    def _info(self, file: int) -> os.stat_result:
+        return self._looked.get(file) or os.fstat(file)
 
 
 class FreePlaces:
@@ -134,6 +162,7 @@ class FreePlaces:
 
     def make(self, place: TaskPlace) -> None:
         """Make a place, of a free one if there is one. Raises OSError."""
+        place.is_kept = self.kept
         while self._free:
             if _moved(self._free.pop(), place):
                 return

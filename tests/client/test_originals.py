@@ -186,6 +186,44 @@ def test_who_writes_into_a_linked_input_is_found_and_the_others_lose_nothing(
     assert not client.workdir.exists()
 
 
+LOOK = "import os; s = os.stat('{0}'); print(oct(s.st_mode), s.st_uid, s.st_gid, os.listxattr('{0}'))"
+META = ["chmod 600 {0}", "chmod a+w {0}", "chown 12 {0}", "chgrp 13 {0}",
+        "python3 -c \"import os; os.chmod('{0}', 0o644); os.setxattr('{0}', 'user.note', b'1'); os.chmod('{0}', {1})\""]
+
+
+@pytest.mark.parametrize("change", META)
+@pytest.mark.parametrize("kind", ["input", "worker"])
+def test_who_changes_mode_owner_or_attributes_of_a_linked_file_is_found(
+    master: Master, client: Started, kind: str, change: str
+) -> None:
+    """The others see none of it. The set that does it again, with a file of its own, fails."""
+    need("ch" not in change or os.geteuid() == 0 or "chmod" in change, "needs root")
+    content = f"#!/bin/sh\npython3 -c \"{LOOK.format('prog')}\"\neval \"$1\"\nexit\n".encode() + b"#" * (2 * MB)
+    name, mode = ("prog", 0o555) if kind == "worker" else ("data", 0o444)
+    change = change.format(name, mode)
+    if kind == "worker":
+        master.worker("prog", content, PLATFORM)
+    else:
+        shared(master, LARGE)
+
+    def record(ticket: int, number: int) -> bytes:
+        words = ("./prog",) if kind == "worker" else (*SH, f'python3 -c "{LOOK.format("data")}"; eval "$0"')
+        files = {} if kind == "worker" else {"data": LARGE}
+        return task(ticket, *words, change if number == 1 else "true", shared=files, extra=f"Task={number}\n")
+
+    master.over = False
+    master.add(record(1, 1))
+    client.start("--slots", "1")
+    master.wait_for(lambda: given_back(master) == [1])
+    master.add(record(2, 2), record(3, 1), record(4, 4))
+    master.wait_for(lambda: len(master.completed) + len(master.failed) == 3)
+    master.finish()
+    assert client.end()[0] == 0
+    assert set(master.failed) == {3} and f"the program changed {name}" in master.failed[3].reason
+    expected = f"0o100{mode:o} {os.getuid()} {os.getgid()} []\n".encode()
+    assert {one.parts["stdout"] for one in master.completed.values()} == {expected}
+
+
 def test_who_runs_with_a_changed_input_is_ended_and_comes_to_no_harm(master: Master, client: Started) -> None:
     """Task 1 runs for ever as task 2 changes what both have."""
     shared(master, LARGE)

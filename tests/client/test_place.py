@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import need_root
 from spe.client.task.place import LONG, FreePlaces, TaskPlace
 
 from .kit import Started
@@ -66,6 +69,10 @@ def test_a_place_goes_on_to_the_next_ticket_and_is_empty(tmp_path: Path) -> None
         "rm ../stdout",
         "ln ../stdout ../../kept",
         "mv ../work ../../moved",
+        "mv ../work ../../moved; mkdir -m 700 ../work",
+        "echo data > ../note",
+        "mkdir ../folder && rmdir ../folder",
+        "chmod 750 ..",
         "seq 1 17 | xargs touch",
     ],
 )
@@ -79,6 +86,69 @@ def test_a_place_that_a_program_changed_goes_to_no_other_ticket(tmp_path: Path, 
     assert os.listdir(after.path) == ["work"] and os.listdir(after.work) == []
     place.remove()
     assert not Path(place.path).exists()
+
+
+ACCESS_LIST = struct.pack("<I" + 3 * "HHI", 2, 1, 7, 2**32 - 1, 4, 5, 2**32 - 1, 32, 5, 2**32 - 1)
+NO_DUMP, SYNC = 0x40, 0x8
+
+
+def add_flag(path: str, flag: int) -> None:
+    """As chattr does."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        (old,) = struct.unpack("i4x", fcntl.ioctl(file, 0x80086601, bytes(8)))
+        fcntl.ioctl(file, 0x40086602, struct.pack("i4x", old | flag))
+    finally:
+        os.close(file)
+
+
+def add_to_output(place: TaskPlace, number: int, flag: int) -> None:
+    file = place.outputs()[number]
+    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | flag)
+
+
+CHANGES: dict[str, Callable[[TaskPlace], None]] = {
+    "an attribute": lambda place: os.setxattr(place.work, "user.note", b"1"),
+    "an attribute of the folder above": lambda place: os.setxattr(place.path, "user.note", b"1"),
+    "an attribute of stdout": lambda place: os.setxattr(place.stdout, "user.note", b"1"),
+    "an attribute of stderr": lambda place: os.setxattr(place.stderr, "user.note", b"1"),
+    "a default access list": lambda place: os.setxattr(place.work, "system.posix_acl_default", ACCESS_LIST),
+    "an access list above": lambda place: os.setxattr(place.path, "system.posix_acl_default", ACCESS_LIST),
+    "a flag": lambda place: add_flag(place.work, NO_DUMP),
+    "a flag above": lambda place: add_flag(place.path, SYNC),
+    "a flag of stdout": lambda place: add_flag(place.stdout, NO_DUMP),
+    "non-blocking": lambda place: add_to_output(place, 1, os.O_NONBLOCK),
+    "direct": lambda place: add_to_output(place, 2, os.O_DIRECT),
+    "an owner": lambda place: os.chown(place.work, 12, -1),
+    "a group above": lambda place: os.chown(place.path, -1, 13),
+    "a group of stderr": lambda place: os.chown(place.stderr, -1, 13),
+    "a time": lambda place: os.utime(place.path),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_place_goes_to_no_other_ticket_with_what_is_no_file(tmp_path: Path, name: str) -> None:
+    if "owner" in name or "group" in name:
+        need_root()
+    places = FreePlaces(kept=True)
+    place = used(places, tmp_path, "1")
+    try:
+        CHANGES[name](place)
+    except OSError as fault:
+        pytest.skip(f"not on this file system: {fault}")
+    assert not places.put(place)
+
+
+def test_a_place_below_a_folder_with_attributes_is_used_again_until_they_change(tmp_path: Path) -> None:
+    try:
+        os.setxattr(tmp_path, "system.posix_acl_default", ACCESS_LIST)
+    except OSError as fault:
+        pytest.skip(f"not on this file system: {fault}")
+    places = FreePlaces(kept=True)
+    assert places.put(used(places, tmp_path, "1"))
+    place = used(places, tmp_path, "2")
+    os.setxattr(place.work, "system.posix_acl_default", ACCESS_LIST.replace(b"\x05", b"\x04"))
+    assert not places.put(place)
 
 
 def test_a_place_whose_files_somebody_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
@@ -134,6 +204,24 @@ def test_a_program_that_changes_how_its_output_is_opened_changes_it_for_itself_a
     assert client.run("--slots", "1")[0] == 0
     assert {master.completed[n].parts["stdout"] for n in range(2, 21, 2)} == {b"a\nb\n"}
     assert {master.completed[n].parts["stdout"] for n in range(1, 21, 2)} == {b"one\ntwo\n"}
+
+
+LOOKS = """
+import fcntl, os, sys, time
+def attributes(file): return [one for one in os.listxattr(file) if not one.startswith('security.')]
+note = os.path.exists('../note')
+print(note, attributes('.'), attributes('../stdout'), bool(fcntl.fcntl(1, fcntl.F_GETFL) & os.O_NONBLOCK), flush=True)
+open('../note', 'w').close()
+for path in ('.', '../stdout'): os.setxattr(path, 'user.note', b'1')
+fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_NONBLOCK)
+"""
+
+
+def test_nothing_goes_from_set_to_set_beside_its_files(master: Master, client: Started) -> None:
+    master.add(*(task(n, "python3", "-c", LOOKS) for n in range(1, 9)))
+    assert client.run("--slots", "1")[0] == 0
+    said = {one.parts["stdout"] for one in master.completed.values()}
+    assert said == {b"False [] [] False\n"}, master.failed
 
 
 def test_a_place_goes_on_also_where_there_are_worker_and_input_and_nothing_in_it_is_believed(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from spe.client.machine import process_tree
 
 from .kit import Started, is_alive, wait_until
 from .pretended_master import Master, task
@@ -284,6 +285,56 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     assert 2 in other_master.completed
     wait_until(lambda: not is_alive(pids_in(pids)[0]))
     assert not left.exists()
+
+
+AWAY = "cd /; echo $$ > {0}/own; env -i sh -c 'echo $$ > {0}/below; sleep 600; :' & sleep 600; :"
+
+
+def test_the_next_client_ends_what_stands_elsewhere_when_all_of_a_client_was_killed(
+    master: Master, other_master: Master, make_client: Callable[..., Started], tmp_path: Path
+) -> None:
+    master.over = False
+    dead = make_client(master.url, "dead")
+    master.add(task(1, *SH, AWAY.format(tmp_path)))
+    dead.start()
+    files = [tmp_path / "own", tmp_path / "below"]
+    master.wait_for(lambda: master.of("/task"))
+    wait_until(lambda: all(pids_in(file) for file in files))
+    assert dead.process
+    inner = the_client_itself(dead)
+    all_of_it = [dead.process.pid, inner, *hands_of(dead)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in all_of_it:
+            os.kill(pid, number)
+    dead.end()
+    survivors = [pid for file in files for pid in pids_in(file)]
+    assert all(map(is_alive, survivors))
+    following = make_client(other_master.url, "next")
+    following.workdir = dead.workdir
+    other_master.add(task(2, *SH, f"for pid in {' '.join(map(str, survivors))}; do ps -o state= -p $pid; done"))
+    code, said = following.run()
+    for pid in filter(is_alive, survivors):
+        os.kill(pid, signal.SIGKILL)
+    assert code == 0, said
+    assert set(other_master.completed[2].parts["stdout"].split()) <= {b"Z"}, "they end before anything begins"
+    assert "what a dead client left" in said
+
+
+def test_of_what_has_the_mark_of_a_dead_client_only_our_own_is_ended(tmp_path: Path) -> None:
+    marked, other = ({**os.environ, "SPE_CLIENT": mark} for mark in ("1-2", "1-3"))
+    ours = subprocess.Popen(["sleep", "600"], env=marked, cwd="/")
+    spared = [subprocess.Popen(["sleep", "600"], env=other, cwd="/")]
+    if os.geteuid() == 0:
+        spared.append(subprocess.Popen(["sleep", "600"], env=marked, cwd="/", preexec_fn=lambda: os.setuid(12345)))
+    try:
+        wait_until(lambda: all("sleep" in Path(f"/proc/{one.pid}/comm").read_text() for one in (ours, *spared)))
+        assert process_tree.kill_inside(str(tmp_path), "1-2") == 1
+        assert ours.wait(10) == -signal.SIGKILL
+        assert [one.poll() for one in spared] == [None] * len(spared)
+    finally:
+        for one in (ours, *spared):
+            one.kill()
+            one.wait()
 
 
 def test_what_a_dead_client_owed_is_removed_but_not_the_file_that_the_next_one_runs(

@@ -148,6 +148,20 @@ def test_links_count_where_they_lie_and_where_they_lead(tree: Callable[..., Path
     assert everybody(tmp_path / "good" / "not" / "yet" / "made") == ""
 
 
+def test_the_owner_of_a_link_on_the_way_is_named(tree: Callable[..., Path], tmp_path: Path) -> None:
+    need_root()
+    tree("sticky", STICKY)
+    tree("good/deep")
+    (tmp_path / "sticky" / "link").symlink_to(tmp_path / "good")
+    way = tmp_path / "sticky" / "link" / "deep"
+    assert writers.others(str(way)) == writers.NOBODY
+    os.chown(tmp_path / "sticky" / "link", EVE, EVE, follow_symlinks=False)
+    link = tmp_path / "sticky" / "link"
+    assert writers.others(str(way)) == writers.Others("", f"the user {EVE}", str(link))
+    tree("good", 0o777)
+    assert everybody(way) == str(tmp_path / "good"), "where it leads counts all the same"
+
+
 def test_each_folder_is_looked_at_once_in_its_order(tree: Callable[..., Path], tmp_path: Path) -> None:
     deep = tree("a/b/c")
     passed = list(writers.passed(str(deep)))
