@@ -34,8 +34,8 @@ class TaskPlace:
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
         self.is_kept = False  # it may go to another ticket
-        self._top = -1  # `path`, open
-        self._made: Marks = ()  # as it was when its program started
+        self.open_folder = -1  # `path`, open
+        self.as_made: Marks = ()  # as it was when its program started
         self.open_outputs: Dict[int, int] = {}  # open files by their numbers in the program
         self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
@@ -77,10 +77,10 @@ class TaskPlace:
 
     def close(self) -> None:
         """Close all open files of it."""
-        for file in [*self.open_outputs.values(), self._top]:
+        for file in [*self.open_outputs.values(), self.open_folder]:
             if file >= 0:
                 os.close(file)
-        self.open_outputs, self._top, self._made = {}, -1, ()
+        self.open_outputs, self.open_folder, self.as_made = {}, -1, ()
 
     def remove(self) -> None:
         """Remove it from the host. What cannot be removed is told at the end of the client."""
@@ -93,8 +93,8 @@ class TaskPlace:
         Raises OSError when that is gone.
         """
         os.rename(other.path, self.path)
-        self.open_outputs, self._top, self._made = other.open_outputs, other._top, other._made
-        other.open_outputs, other._top = {}, -1
+        self.open_outputs, self.open_folder, self.as_made = other.open_outputs, other.open_folder, other.as_made
+        other.open_outputs, other.open_folder = {}, -1
 
     def is_whole(self) -> bool:
         """Tell whether the open files still have their names: someone may clean up old files."""
@@ -103,18 +103,18 @@ class TaskPlace:
     def wipe(self) -> bool:
         """Remove the few files in it. Return whether it is then as if it had just been made."""
         try:
-            return bool(self._made) and self._is_wiped()
+            return bool(self.as_made) and self._is_wiped()
         except OSError:  # directories, or what the program made unreadable
             return False
 
     def _remember(self) -> None:
         """Note how it is. A file that a program puts beside `work` changes the time of the folder."""
         try:
-            self._top = os.open(self.path, SAME_FOLDER)
-            os.utime(self._top, (OLD, OLD))
+            self.open_folder = os.open(self.path, SAME_FOLDER)
+            os.utime(self.open_folder, (OLD, OLD))
             work = os.open(self.work, SAME_FOLDER)
             try:
-                self._made = self._marks(work)
+                self.as_made = self._marks(work)
             finally:
                 os.close(work)
         except OSError:  # then it goes to no other ticket
@@ -124,7 +124,7 @@ class TaskPlace:
         work = os.open(self.work, SAME_FOLDER)  # another folder, when something is mounted there
         try:
             names = os.listdir(work)
-            if len(names) > FEW or self._marks(work) != self._made:
+            if len(names) > FEW or self._marks(work) != self.as_made:
                 return False
             for name in names:
                 os.unlink(name, dir_fd=work)
@@ -138,10 +138,10 @@ class TaskPlace:
 
     def _marks(self, work: int) -> Marks:
         """Return all that a program may change and the next one would see, but for files in `work`."""
-        top, out, err = os.fstat(self._top), self.open_outputs[1], self.open_outputs[2]
+        top, out, err = os.fstat(self.open_folder), self.open_outputs[1], self.open_outputs[2]
         return (
             top.st_mtime_ns,
-            marks(self._top, top),
+            marks(self.open_folder, top),
             marks(work, os.fstat(work)),
             marks(out, self._info(out)),
             marks(err, self._info(err)),

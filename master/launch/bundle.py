@@ -1,16 +1,18 @@
 """The client as one file: a zip of client/ that Python runs.
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (the
-versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments
-and three of four spaces of each indentation are left out: they are a quarter of the source. The lines
-keep their numbers, so that a traceback from a host points into our source.
+versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments,
+annotations of functions and three of four spaces of each indentation are left out: they are a third
+of the source. The lines keep their numbers, so that a traceback from a host points into our source.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,15 +81,55 @@ def _members() -> list[tuple[str, bytes]]:
 
 
 def stripped(source: bytes) -> bytes:
-    """Return the source without docstrings and comments, little indented, each line at its old number.
+    """Return the source without docstrings, comments and annotations, each line at its old number.
 
     Relies on the style of client/: three quotes at the beginning of a line open a docstring, and no
     other text spans indented lines. A test compares the syntax trees of both.
     """
-    bare = DOCSTRING.sub(_empty_docstring, source)
+    bare = DOCSTRING.sub(_empty_docstring, _without_annotations(source))
     # Whole-line comments first: a remark is a comment with code before it.
     bare = REMARK.sub(b"", COMMENT.sub(b"", bare))
     return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), bare)
+
+
+def _without_annotations(source: bytes) -> bytes:
+    """Return the source without the annotations of functions and of what they assign.
+
+    Those in the body of a class stay: a NamedTuple is made of them.
+    """
+    begins = [0]
+    for line in source.splitlines(keepends=True):
+        begins.append(begins[-1] + len(line))
+    cuts = []
+    for first, last in _annotations(ast.parse(source)):
+        begin, end = begins[first[0] - 1] + first[1], begins[last[0] - 1] + last[1]
+        cuts.append((begin, end))
+    for begin, end in sorted(cuts, reverse=True):
+        lines = source.count(b"\n", begin, end)
+        source = source[:begin].rstrip(b" ") + b"\n" * lines + source[end:]
+    return source
+
+
+Position = tuple[int, int]  # line from 1, column in bytes from 0
+
+
+def _annotations(tree: ast.Module) -> Iterator[tuple[Position, Position]]:
+    """Yield where each annotation of a function begins and ends, with the colon or arrow before it."""
+    in_classes = {id(one) for cls in ast.walk(tree) if isinstance(cls, ast.ClassDef) for one in cls.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation:
+            name_ends = (node.lineno, node.col_offset + len(node.arg.encode()))
+            yield name_ends, _end(node.annotation)
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            # All results are annotated on one line: the arrow and its blank lie just before.
+            arrow = len(b"-> ")
+            yield (node.returns.lineno, node.returns.col_offset - arrow), _end(node.returns)
+        elif isinstance(node, ast.AnnAssign) and node.value and id(node) not in in_classes:
+            yield _end(node.target), _end(node.annotation)
+
+
+def _end(node: ast.expr) -> Position:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
 def _empty_docstring(found: re.Match[bytes]) -> bytes:
