@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from master_kit import Server, bare, master, on_core
-from spe.client.wire.connection import Address
+from spe.client.wire.connection import MasterAddress
 from spe.client.wire.master import Line, Master
 from spe.client.wire.multipart import Body, FilePart
 
@@ -33,7 +33,7 @@ Sent = tuple[float, float, float]  # seconds of wall time and of the server's pr
 def send(host: str, port: str, session: str, path: str, query: str, file: str) -> None:
     """A client of its own process: seconds that it took, and the most memory it had."""
     on_core(1)
-    line = Line(Master(Address("http", host, int(port), "", "", ""), session, lambda: None))
+    line = Line(Master(MasterAddress("http", host, int(port), "", "", ""), session, lambda: None))
     line.ask("/nothing", [])  # it is connected
     body = Body([("data", FilePart(file, os.path.getsize(file)))])
     begun = time.monotonic()

@@ -24,8 +24,8 @@ from statistics import median
 
 from master_kit import master
 from measure import run, scratch
-from spe.client.host.cache import Files
-from spe.client.wire.connection import Address
+from spe.client.host.inputs import InputCache
+from spe.client.wire.connection import MasterAddress
 from spe.client.wire.master import Master
 
 MB, KB = 1 << 20, 1 << 10
@@ -78,12 +78,12 @@ def transfer(data: Path, folder: Path) -> float:
     """Seconds of the way to a host: the digest that tells sets apart, and what a client of ours does with the file."""
     text = f"command: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: [1, 2]}}}}\ninputs: {{data: {{file: {data}}}}}\n"
     with master(folder, text) as server:
-        line = Master(Address("http", server.host, server.port, "", "", ""), server.session, lambda: None).line()
+        line = Master(MasterAddress("http", server.host, server.port, "", "", ""), server.session, lambda: None).line()
         assert line.ask("/task", [("files", "sha256")]).status == 200
         begun = time.monotonic()
         with data.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        Files(str(folder / "files")).have(line, digest)
+        InputCache(str(folder / "files")).have(line, digest)
         took = time.monotonic() - begun
     for name in ("runs", "files"):
         shutil.rmtree(folder / name)

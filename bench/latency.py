@@ -100,7 +100,7 @@ def start_client(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 async def submitted(desk: Desk, number: int) -> float:
     """Seconds until this set was accepted."""
-    while not desk._idle:  # until the client waits
+    while not desk.held_requests.idle:  # until the client waits
         await asyncio.sleep(0.001)
     begun = time.perf_counter()
     await desk.store.add_sets([NewSet(number.to_bytes(16, "big"), number, {"x": str(number)})])

@@ -12,7 +12,9 @@ def enter():  # type: () -> int
     """Run the client, or say which Python this is and which is needed."""
     if sys.version_info < (3, 6):
         found = sys.version.split()[0]
-        sys.stderr.write("spe-client: needs Python 3.6 or newer, this is %s (%s)\n" % (found, sys.executable))
+        sys.stderr.write(
+            "spe-client: needs Python 3.6 or newer, this is %s (%s)\n" % (found, sys.executable)
+        )
         return TOO_OLD
     from importlib import import_module
 

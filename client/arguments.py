@@ -1,4 +1,7 @@
-"""The client's command line and where its session ID comes from. Leaves all doing to start.py."""
+"""The client's command line and the source of its session ID.
+
+What is done with them is in start.py.
+"""
 
 import argparse
 import os
@@ -7,38 +10,42 @@ from typing import List, NamedTuple, Optional
 
 from . import VERSION, exits
 from .machine import facts
-from .wire.connection import Address, parse_address
+from .wire.connection import MasterAddress, parse_address
 
 EPILOG = """The session ID is read from the first line of standard input, or from SPE_SESSION; never from the
 command line, where other users of the machine could read it. Example:
   echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach
 Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 master not reached, 4 session refused,
 5 not the master's certificate, 6 workdir not usable, 7 Python too old, 8 setup failed, 9 no worker to be had,
-10 all users may write into the workdir or above it, 128+N ended by signal N."""
+10 all users may write into the workdir or above it, 11 a fault of its own, 12 it or a process of it was killed,
+128+N ended by signal N."""
 
 
-class Options(NamedTuple):
-    """What the command line says, with its defaults filled in."""
+class ClientOptions(NamedTuple):
+    """The options of one client's command line, with the defaults filled in."""
 
-    address: Address
+    address: MasterAddress
     host: str
     slots: int
     workdir: str
     detach: bool
-    hold: bool
-    log: str
-    trusted: bool
+    hold: bool  # stay in the foreground until the client has ended
+    log: str  # a file, empty for standard error
+    trusted: bool  # others may write into the workdir
 
 
-def parse(argv: Optional[List[str]] = None) -> Options:
-    """The options; wrong usage ends with exit code 2 and a line that says what is wrong."""
+def parse(argv: Optional[List[str]] = None) -> ClientOptions:
+    """Return the options.
+
+    Wrong usage ends the process with code 2 and a line that says what is wrong.
+    """
     given = _parser().parse_args(argv)
     url = sys.stdin.readline() if given.master == "-" else given.master
     try:
         address = parse_address(url, given.fingerprint)
     except ValueError as fault:
         raise exits.Ending(exits.USAGE, str(fault))
-    return Options(
+    return ClientOptions(
         address=address,
         host=given.host or facts.host_name(),
         slots=given.slots or facts.cores(),
@@ -51,7 +58,10 @@ def parse(argv: Optional[List[str]] = None) -> Options:
 
 
 def temporary_folder() -> str:
-    """$TMPDIR or /tmp; never $XDG_RUNTIME_DIR: that is memory, small, and removed when the user logs out."""
+    """Return $TMPDIR or /tmp; never $XDG_RUNTIME_DIR.
+
+    That is memory, small, and removed when the user logs out.
+    """
     wanted, runtime = os.environ.get("TMPDIR"), os.environ.get("XDG_RUNTIME_DIR")
     if wanted and runtime:
         runtime = os.path.realpath(runtime)
@@ -67,16 +77,29 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # With `-` the master can start a client before it knows its own port.
     master = "http://HOST:PORT or https://HOST:PORT; -: the first line of standard input"
     parser.add_argument("--master", metavar="URL", required=True, help=master)
-    parser.add_argument("--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate")
-    parser.add_argument("--host", metavar="NAME", default="", help="name of this host (default: its host name)")
-    parser.add_argument("--slots", metavar="N", type=_count, default=0, help="room for tasks (default: the cores)")
-    parser.add_argument("--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)")
+    parser.add_argument(
+        "--fingerprint", metavar="HEX", default="", help="SHA-256 of the master's certificate"
+    )
+    parser.add_argument(
+        "--host", metavar="NAME", default="", help="name of this host (default: its host name)"
+    )
+    parser.add_argument(
+        "--slots", metavar="N", type=_count, default=0, help="tasks at a time (default: the cores)"
+    )
+    parser.add_argument(
+        "--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)"
+    )
     trust = "work where others may write, too"
     parser.add_argument("--trust-workdir", action="store_true", help=trust)
-    parser.add_argument("--detach", action="store_true", help="go on in the background once it has registered")
-    parser.add_argument("--hold", action="store_true", help="with --detach: return only when it has ended")
+    parser.add_argument(
+        "--detach", action="store_true", help="go on in the background once it has registered"
+    )
+    parser.add_argument(
+        "--hold", action="store_true", help="with --detach: return only when it has ended"
+    )
     parser.add_argument("--log", metavar="FILE", default="", help="write what it does there")
     parser.add_argument("--version", action="version", version="spe-client " + VERSION)
     return parser
@@ -89,15 +112,25 @@ def _count(text: str) -> int:
     return number
 
 
+def _ask_for_session() -> str:
+    if sys.stdin is None:  # in a daemon
+        return ""
+    if sys.stdin.isatty():
+        sys.stderr.write("session ID: ")
+        sys.stderr.flush()
+    return sys.stdin.readline()
+
+
 def read_session() -> str:
-    """The session ID, taken out of the environment at once so that no program started here inherits it."""
+    """Return the session ID from the environment or standard input.
+
+    It is taken out of the environment at once, so that no program started here inherits it.
+    """
     session = os.environ.pop("SPE_SESSION", "")
     if not session:
-        if sys.stdin is not None and sys.stdin.isatty():
-            sys.stderr.write("session ID: ")
-            sys.stderr.flush()
-        session = sys.stdin.readline() if sys.stdin is not None else ""
+        session = _ask_for_session()
     session = session.strip()
     if not session:
-        raise exits.Ending(exits.USAGE, "no session ID: give it on standard input or in SPE_SESSION")
+        text = "no session ID: give it on standard input or in SPE_SESSION"
+        raise exits.Ending(exits.USAGE, text)
     return session

@@ -1,4 +1,4 @@
-"""Leaving a host as it was found: the client's folder, the worker it fetched, the client program; then goodbye."""
+"""Leaving a host as it was found: removing folder, worker and client program; then goodbye."""
 
 import os
 import sys
@@ -8,38 +8,49 @@ from . import log
 from .host import folders
 from .host.anchor import words
 from .host.cache import Worker
-from .host.own_folder import Base
+from .host.own_folder import OwnFolder
 from .machine.bounded import HOME_TIME, within
 from .wire.goodbye import say_bye
 from .wire.master import Master
 
 _archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
-ARCHIVE = os.path.abspath(_archive) if _archive else ""  # before any change of directory
+# The one file that runs, "" for none. Made absolute before any change of directory.
+ARCHIVE = os.path.abspath(_archive) if _archive else ""
 
 
-def clean_up(master: Master, base: Base, config: Dict[str, str], worker: Optional[Worker], killed: bool) -> None:
-    """Leave the host as it was, whatever step fails. The master hears of it last, and nothing when the home hangs.
+def clean_up(
+    master: Master,
+    own_folder: OwnFolder,
+    config: Dict[str, str],
+    worker: Optional[Worker],
+    killed: bool,
+) -> None:
+    """Leave the host as it was, even where a step fails.
 
-    `killed`: we end because a process of ours was killed, maybe by a program of a ticket that we still have.
+    Then say goodbye, but not when the home hangs.
+
+    `killed`: the client ends because a process of it was killed, maybe by a program of a ticket
+    that it still has.
     """
-    if not within(HOME_TIME, lambda: _leave_home(config, worker, base)):
-        base.remove_what_is_here()
+    # What the client owes lies in the home, whose server may be away; its own folder mostly does not.
+    if not within(HOME_TIME, lambda: _leave_home(config, worker, own_folder)):
+        own_folder.remove_what_is_here()
         return
-    _try(base.remove)
+    _try(own_folder.remove)
     if config:
-        say_bye(master, base.left, killed)
+        say_bye(master, own_folder.left, killed)
 
 
-def _leave_home(config: Dict[str, str], worker: Optional[Worker], base: Base) -> None:
+def _leave_home(config: Dict[str, str], worker: Optional[Worker], own_folder: OwnFolder) -> None:
     if worker is not None and is_yes(config, "DeleteWorker"):
         _try(worker.forget)
     if is_yes(config, "DeleteClient") and own_file():
         _try(lambda: _delete(sys.argv[0]))
-    base.pay()
+    own_folder.pay()
 
 
 def is_yes(config: Dict[str, str], key: str) -> bool:
-    """An answer of /config."""
+    """Tell whether an answer of /config is "yes"."""
     return config.get(key, "").lower() == "yes"
 
 
@@ -51,7 +62,7 @@ def _try(step: Callable[[], None]) -> None:
 
 
 def own_file() -> str:
-    """The one file that we are; "" for a checkout that somebody runs with `python -m`."""
+    """Return the one file that runs; "" for a checkout that somebody runs with `python -m`."""
     if ARCHIVE and os.path.isfile(sys.argv[0]) and os.path.samefile(ARCHIVE, sys.argv[0]):
         return sys.argv[0]
     return ""

@@ -1,6 +1,7 @@
-"""Going into the background: the parent stays until the client is ready or has failed, and ends with its code.
+"""Going into the background: the parent stays until the client is ready or has failed.
 
-With --hold it stays longer, until the client has ended: so the SSH session that started them stays open.
+It ends with the client's code. With --hold it stays until the client has ended, so that the SSH
+session which started them stays open.
 """
 
 import os
@@ -11,21 +12,25 @@ from . import exits, log
 
 Ready = Callable[[int, str], None]
 END = b"\0"
-STAYS = "at work; this process stays until it has ended"  # what the master waits for, see launch/offer.py
+# The master waits for these words (launch/offer.py).
+STAYS = "at work; this process stays until it has ended"
 
 
 def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
-    """Run work(ready) in the background; returns in the foreground, with what it said by ready(code, text).
+    """Run work(ready) in the background.
 
-    `holds`: returns only when the background has ended. Its parent lives then, too, so it is nobody's orphan: what
-    clears up after users who have logged out looks for such.
+    Return in the foreground the code that it said by ready(code, text).
+
+    `holds`: return only when the background has ended. Its parent lives as long then, so it is
+    nobody's orphan: programs that clear up after users who have logged out look for orphans.
     """
     reader, writer = os.pipe()
     child = os.fork()
     if child:
         os.close(writer)
         code, text = _hear(reader)
-        if holds and code == exits.OK and not text:  # a text: another client runs here, which is not our child
+        # A text: another client runs here, which is not our child.
+        if holds and code == exits.OK and not text:
             log.say(STAYS)
             os.waitpid(child, 0)
         return code
@@ -40,7 +45,7 @@ def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
 def _hear(reader: int) -> Tuple[int, str]:
     heard = b""
     with os.fdopen(reader, "rb", 0) as file:
-        while not heard.endswith(END):  # not only to the pipe's end: the guard has it open too
+        while not heard.endswith(END):  # not only to the end of the pipe: the guard has it open too
             part = file.read(4096)
             if not part:
                 break
@@ -54,25 +59,29 @@ def _hear(reader: int) -> Tuple[int, str]:
 
 
 class _Teller:
-    """Tells the parent; the mark at the end of a word is what it waits for."""
+    """The background's end of the pipe to its parent. It tells one word, ended by a mark."""
 
     def __init__(self, writer: int) -> None:
         self._writer: Optional[int] = writer
 
     def tell(self, code: int, text: str) -> None:
-        """The first word counts; there is no second, as the number of the pipe may be another file's by then."""
-        writer, self._writer = self._writer, None
+        """Tell the parent a code and a text. Only the first word counts.
+
+        For a second one the number of the pipe may be another file's.
+        """
+        writer = self._writer
+        self._writer = None
         if writer is None:
             return
         try:
             os.write(writer, ("%d %s" % (code, text)).encode("utf-8", "replace") + END)
-        except OSError:  # the parent was killed: nobody to tell
+        except OSError:  # the parent was killed: there is nobody to tell
             pass
         os.close(writer)
 
 
 def _close_standard_streams() -> None:
-    """An SSH session ends only when nobody holds its streams any more."""
+    """Let go of the standard streams: an SSH session ends only when no process holds them any more."""
     sys.stdout.flush()
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):

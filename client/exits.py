@@ -1,10 +1,11 @@
-"""How a client ends: its exit codes, and the one sentence that goes with each."""
+"""The ways in which a client ends: its exit codes, and the sentence that goes with each."""
 
 import errno
 import sys
 import traceback
 from typing import List
 
+# The master reads these codes, too (master/launch/outcome.py); its own begin at 40.
 OK = 0
 OTHER = 1
 USAGE = 2
@@ -15,10 +16,15 @@ WORKDIR = 6
 SETUP = 8
 WORKER = 9
 OTHERS = 10
+FAULT = 11
+KILLED = 12
 
 
 class Ending(Exception):
-    """The client can't or needn't go on. `text` is one line for people, `code` the exit code."""
+    """Raised, or passed on, when the client cannot or need not go on.
+
+    `text` is one line for people, `code` the exit code.
+    """
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(code, text)
@@ -29,24 +35,27 @@ class Ending(Exception):
 
 
 class Killed(Ending):
-    """A process of the client is no more, maybe by one of these tickets that had begun: they count as lost with it."""
+    """The ending of a client of which a process was killed.
+
+    One of the tickets that had begun below that process may be why: they count as lost with it.
+    """
 
     def __init__(self, text: str, begun: List[int]) -> None:
-        super().__init__(OTHER, text)
+        super().__init__(KILLED, text)
         self.begun = begun
 
 
 class SessionRefused(Ending):
-    """The master does not know this session, or will not let it do this (403)."""
+    """Raised when the master does not know this session, or will not let it do this (403)."""
 
     def __init__(self, text: str) -> None:
         super().__init__(REFUSED, text)
 
 
 def unforeseen() -> Ending:
-    """Of what is being handled: a fault of ours, unless memory has run out."""
+    """Return the ending for the error in hand: a fault of ours, unless memory has run out."""
     fault = sys.exc_info()[1]
     no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
     if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
         return Ending(OTHER, "out of memory: this host has no room for the client any more")
-    return Ending(OTHER, "a fault of spe's own:\n" + traceback.format_exc())
+    return Ending(FAULT, "a fault of spe's own:\n" + traceback.format_exc())

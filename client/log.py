@@ -1,6 +1,6 @@
-"""What the client says about itself: one line an event, to stderr or to its log file.
+"""The log of the client: one line an event, to standard error or to its log file.
 
-The session ID never comes here: nothing that is said is made from a request's address or headers.
+The session ID never comes here: no line is made from the address or headers of a request.
 """
 
 import os
@@ -12,23 +12,26 @@ _file: Optional[int] = None
 
 
 def to_file(path: str) -> None:
-    """From now on write to this file, and let stray output of Python itself go there too."""
+    """Write to this file from now on; stray output of Python itself goes there, too."""
     global _file
     _file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(_file, 2)
 
 
 def say(text: str) -> None:
-    """One line. Never fails: a full disk or a closed terminal must not end a client."""
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S ") if _file is not None else ""
+    """Write one line. Never fails: a full disk or a closed terminal must not end a client."""
+    target, stamp = 2, ""
+    if _file is not None:  # on a terminal one sees when a line comes
+        target, stamp = _file, time.strftime("%Y-%m-%d %H:%M:%S ")
+    line = "spe-client: %s%s\n" % (stamp, text)
     try:
-        os.write(2 if _file is None else _file, ("spe-client: %s%s\n" % (stamp, text)).encode("utf-8", "replace"))
+        os.write(target, line.encode("utf-8", "replace"))
     except OSError:
         return
 
 
 def flush() -> None:
-    """What Python itself has buffered, before the process ends without Python's own ending."""
+    """Write what Python has buffered, for a process that ends without Python's own ending."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

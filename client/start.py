@@ -1,4 +1,4 @@
-"""A client from its command line to its end: folder, registration, setup, worker, the loop, cleaning up."""
+"""A client from its command line to its end: folder, registration, setup, worker, loop, clean-up."""
 
 import json
 import os
@@ -6,31 +6,38 @@ import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, exits, guard, log
-from .arguments import Options
+from .arguments import ClientOptions
 from .cleanup import clean_up, is_yes, own_file
 from .detach import Ready, detached
 from .host import anchor
 from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
-from .host.own_folder import AlreadyRuns, Base
+from .host.own_folder import AlreadyRuns, OwnFolder
 from .host.writers import NOBODY, Others
+from .loop.asking import Asker
+from .loop.attempts import AttemptPipeline
 from .loop.hands import Hands
+from .loop.inbox import Inbox
 from .loop.loop import Loop
-from .loop.orders import Orders
-from .loop.prefetch import Pace
-from .loop.renewal import Renewal
+from .loop.orders import ReceivedOrders
+from .loop.pinging import LongPoller, Pinger
+from .loop.prefetch import Demand, Prefetch
+from .loop.renewal import OriginalRenewal
 from .loop.sending import Senders
-from .loop.threads import Asker, Pinger
+from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
+from .machine.load import Load
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
 from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
-from .wire.lease import Moment, Trust
+from .wire.lease import Lease, SharedTime
 from .wire.master import FIRST_CONNECT, Line, Master, Query
 
+# Variables by which libraries learn how many threads to start. Without them each of a host's tasks
+# starts as many as the host has cores.
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -42,15 +49,15 @@ THREADS = (
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """The exit code, after one line on stderr that says why."""
+    """Run a client and return its exit code, after one line on stderr that says why it ended."""
     try:
         options = arguments.parse(argv)
         session = arguments.read_session()
     except exits.Ending as ending:
         log.say(ending.text)
         return ending.code
-    base = Base(options.workdir, session, options.host, options.trusted)
-    client = Client(options, session, base)
+    own_folder = OwnFolder(options.workdir, session, options.host, options.trusted)
+    client = Client(options, session, own_folder)
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if os.environ.get("XDG_CACHE_HOME"):
         os.environ["XDG_CACHE_HOME"] = os.path.abspath(os.environ["XDG_CACHE_HOME"])
@@ -60,43 +67,59 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 class Client:
-    """One client, in the process that works."""
+    """The client in the process that works, from its command line to its end."""
 
-    def __init__(self, options: Options, session: str, base: Base) -> None:
-        self.options, self.session, self.base = options, session, base
-        self.began_in = "/"  # where the setup runs
-        self.master = Master(options.address, session, base.reread)
+    def __init__(self, options: ClientOptions, session: str, own_folder: OwnFolder) -> None:
+        self.options, self.session, self.own_folder = options, session, own_folder
+        self.began_in = "/"  # the folder in which the client was started; there the setup runs
+        self.master = Master(options.address, session, own_folder.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
-        self.original: Optional[Original] = None  # the worker's
-        self.host_ends = Moment(0.0)  # not 0 once a signal has told that the host ends; guard and client share it
+        self.original: Optional[Original] = None  # of the worker
+        # Not 0 once a signal has told that the host ends; guard and client share it.
+        self.host_ends = SharedTime(0.0)
 
     def guarded(self, ready: Ready) -> int:
-        """Work, in a process below a guard."""
-        return guard.guarded(lambda: self.work(ready), self.base, self.last_words, self.host_ends)
+        """Work in a process below a guard. Return the exit code."""
+        return guard.guarded(
+            lambda: self.work(ready), self.own_folder, self.last_words, self.host_ends
+        )
 
     def work(self, ready: Ready) -> int:
-        """Claim the folder, work, clean up. `ready` is told once: that we work, or why not."""
+        """Claim the folder, work, clean up.
+
+        `ready` is told once: that the client works, or why not.
+        """
         try:
             guard.release_signals(_end_by_signal)
             process_tree.adopt_orphans()
             process_tree.hear_when_orphaned()
-            self.base.claim()
+            self.own_folder.claim()
             self.began_in = anchor.shown(anchor.HERE)
-            anchor.stand_in(self.base.folder)
+            anchor.stand_in(self.own_folder.folder)
         except AlreadyRuns:
-            self.base.hand_over(self.options.address)
-            return _told(ready, exits.Ending(exits.OK, "already running here; told it the master's address"))
+            self.own_folder.hand_over(self.options.address)
+            # The master waits for the first words (launch/offer.py).
+            text = "already running here; told it the master's address"
+            return _told(ready, exits.Ending(exits.OK, text))
         except exits.Ending as ending:
             return _told(ready, ending)
         return self._work_in_folder(ready)
 
     def last_words(self) -> Callable[[], None]:
-        """Said by the guard when the client was killed: what it had need not wait until its lease is over."""
-        self.master.client = self.base.client_id()
-        self.master.address = self.base.reread() or self.master.address
+        """Return what the guard says when the client was killed.
+
+        Without it the master would wait for the leases of the tickets that the client had.
+        """
+        self.master.client = self.own_folder.client_id()
+        self.master.address = self.own_folder.reread() or self.master.address
         killed = not self.host_ends.is_set()
-        return lambda: say_bye(self.master, self.base.left, killed) if self.master.client else None
+
+        def say() -> None:
+            if self.master.client:
+                say_bye(self.master, self.own_folder.left, killed)
+
+        return say
 
     def _work_in_folder(self, ready: Ready) -> int:
         try:
@@ -108,21 +131,22 @@ class Client:
         except Exception:
             ending = exits.unforeseen()
         code = _told(ready, ending)
-        clean_up(self.master, self.base, self.config, self.worker, isinstance(ending, exits.Killed))
+        is_killed = ending.code in (exits.KILLED, exits.FAULT)  # a program may be why
+        clean_up(self.master, self.own_folder, self.config, self.worker, is_killed)
         return code
 
     def _session(self, ready: Ready) -> exits.Ending:
         self._begin_log()
-        self.base.clear_leftovers()
+        self.own_folder.clear_leftovers()
         line = self.master.line()
-        self.config = register(line, self.options, self.base.others)
+        self.config = register(line, self.options, self.own_folder.others)
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
-            self.base.owe(sys.argv[0])
+            self.own_folder.owe(sys.argv[0])
         environment = self._environment()
         self._have_worker(line)
         line.close()
-        ready(exits.OK, "")
+        ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
         return self._loop(environment)
 
     def _begin_log(self) -> None:
@@ -131,7 +155,7 @@ class Client:
 
     def _take_settings(self) -> None:
         self.master.client = self.config.get("Client", "")
-        self.base.note_id(self.master.client)
+        self.own_folder.note_id(self.master.client)
         self.master.grace = _number(self.config, "Grace", self.master.grace)
         nice = int(_number(self.config, "Nice", 0))
         if nice:
@@ -152,61 +176,111 @@ class Client:
             self.original = self.worker.have(line)
 
     def _refuse_noexec(self) -> None:
-        """Every task would fail here."""
-        if is_yes(self.config, "RunsWorker") and os.statvfs(anchor.HERE).f_flag & getattr(os, "ST_NOEXEC", 0):
+        """End when no worker can be started in the workdir: every task would fail here."""
+        if not is_yes(self.config, "RunsWorker"):
+            return
+        if os.statvfs(anchor.HERE).f_flag & getattr(os, "ST_NOEXEC", 0):
             text = "the workdir %s is mounted noexec: workers cannot be started there"
-            raise exits.Ending(exits.WORKDIR, text % self.base.workdir)
+            raise exits.Ending(exits.WORKDIR, text % self.own_folder.workdir)
 
     def _owe_worker(self, path: str) -> None:
         if is_yes(self.config, "DeleteWorker"):
-            self.base.owe(path)
+            self.own_folder.owe(path)
 
     def _loop(self, environment: Dict[str, str]) -> exits.Ending:
+        """Fork the hands, make the parts of the loop and its threads, and work until the end."""
         cores = max(1, int(_number(self.config, "Cores", 1)))
-        slots = max(1, self.options.slots // cores)
-        worker, together = self.worker.name if self.worker else "", is_yes(self.config, "Batch")
-        every, most = _number(self.config, "Ping", 0), int(_number(self.config, "MaxResult", 0))
-        pace = Pace(slots if together and every > 0 else 0)  # who holds no ping cannot be called for what waits here
-        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
-        trust = Trust(every)
+        slots, every = max(1, self.options.slots // cores), _number(self.config, "Ping", 0)
+        lease, settings = Lease(every), self._task_settings(environment)
         keep_files_to_ourselves()
-        settings = Settings(anchor.HERE, variables, self.original, together, most, is_yes(self.config, "Files"))
-        hands = Hands(slots, settings, trust)
-        tickets = Tickets(self.master, anchor.HERE, worker, slots, pace, trust)
-        tickets.load.cores, tickets.holds = cores, self.config.get("Control", "hold") == "hold"
-        orders = Orders(tickets, hands, self.config.get("Ask", "").split())
-        renewal = Renewal(tickets, hands, self.worker, self.original, "files")
-        loop = Loop(tickets, hands, orders, renewal, self.host_ends)
-        log.say("registered with %s, room for %d at a time" % (self.options.address.url, slots))
-        asker = Asker(tickets, renewal, orders.fetch)
-        return loop.run(asker, Senders(tickets, settings), Pinger(tickets, every))
+        # Before there is any thread: each hand is a fork of this process.
+        hands = Hands(slots, settings, lease)
+        shared = self._shared(slots, cores, every, lease)
+        orders = ReceivedOrders(shared, hands, self.config.get("Ask", "").split())
+        renewal = OriginalRenewal(shared, hands, self.worker, self.original, "files")
+        attempts = AttemptPipeline(
+            shared, hands, renewal, Senders(shared, settings), self.host_ends
+        )
+        loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
+        log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
+        asker = Asker(shared, renewal, orders.fetch)
+        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)])
+
+    def _task_settings(self, environment: Dict[str, str]) -> Settings:
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+        return Settings(
+            base=anchor.HERE,
+            environment=variables,
+            worker=self.original,
+            together=is_yes(self.config, "Batch"),
+            max_result=int(_number(self.config, "MaxResult", 0)),
+            lists_files=is_yes(self.config, "Files"),
+        )
+
+    def _shared(self, slots: int, cores: int, every: float, lease: Lease) -> Shared:
+        # A client that holds no ping open cannot be called for what waits here, so it fetches
+        # nothing ahead.
+        may_prefetch = is_yes(self.config, "Batch") and every > 0
+        demand = Demand(slots)
+        return Shared(
+            master=self.master,
+            inbox=Inbox(),
+            tickets=Tickets(demand, lease),
+            demand=demand,
+            prefetch=Prefetch(slots if may_prefetch else 0),
+            lease=lease,
+            load=Load(cores=cores),
+            base=anchor.HERE,
+            worker_name=self.worker.name if self.worker else "",
+            may_hold=self.config.get("Control", "hold") == "hold",
+        )
 
 
 def _told(ready: Ready, ending: exits.Ending) -> int:
-    """Say it here, and to who waits for us to be ready (who listens to the first word only)."""
+    """Log how the client ends, and tell it to the process that waits. Return the exit code.
+
+    That process hears the first word only.
+    """
     log.say(ending.text)
     ready(ending.code, ending.text)
     return ending.code
 
 
-def register(line: Line, options: Options, others: Others = NOBODY) -> Dict[str, str]:
-    """GET /config. One try: who started us wants to know at once. `others`: who else may write in the workdir."""
-    query: Query = [("platform", facts.platform_name()), ("host", options.host), ("slots", options.slots), ("pings", 1)]
-    query.append(("cores", facts.cores()))
-    query += [("others", others.who), ("where", others.where)] if others.who else []
+def _introduction(options: ClientOptions, others: Others) -> Query:
+    query: Query = [
+        ("platform", facts.platform_name()),
+        ("host", options.host),
+        ("slots", options.slots),
+        ("pings", 1),
+        ("cores", facts.cores()),
+    ]
+    if others.who:
+        query += [("others", others.who), ("where", others.where)]
+    return query
+
+
+def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
+    """Register with the master by GET /config and return its answer.
+
+    There is one try: the person who started the client wants to know at once. `others`: who else
+    may write in the workdir.
+    """
     where = options.address.url
     try:
+        query = _introduction(options, others)
         reply = line.once("/config", query, connect=FIRST_CONNECT)
     except NotTheMaster as fault:
         raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:
         if isinstance(fault, exits.Ending):
             raise
-        raise exits.Ending(exits.NOT_REACHED, "the master at %s cannot be reached: %s" % (where, describe(fault)))
+        text = "the master at %s cannot be reached: %s"
+        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
     if reply.status != 200:
         why = (where, reply.status, reply.text)
         raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
-    lines = os.fsdecode(reply.body).split("\n")  # as file names are: a worker may have an umlaut, a host no locale
+    # Decoded as file names are: a worker may have an umlaut, a host no locale.
+    lines = os.fsdecode(reply.body).split("\n")
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}
 
@@ -220,5 +294,5 @@ def _number(config: Dict[str, str], key: str, otherwise: float) -> float:
 
 
 def _end_by_signal(number: int, _: Any) -> None:
-    """Before the loop runs, a signal ends whatever is going on."""
+    """Handle a signal before the loop runs: it ends whatever is going on."""
     raise exits.Ending(128 + number, "ended by signal %d" % number)

@@ -18,6 +18,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from .disk_errors import FULL, reason, sentence, todo, way_on
 from .errors import NotStored
@@ -25,6 +26,7 @@ from .logs import RateLimitedLog
 from .text import named
 
 log = logging.getLogger("spe.disk")
+T = TypeVar("T")
 PAUSE = 1.0  # seconds between two tries
 LAST_TRIES = 3.0  # seconds from the second Ctrl-C until unstored data is given up
 # Bytes written to see whether there is room: one byte may fit the last block of a full disk.
@@ -116,6 +118,17 @@ class FullDisk:
             raise self.not_stored(where)
         # Polling: neither a quota nor a remote file system tells anybody that there is room again.
         await asyncio.sleep(PAUSE)
+
+    async def until_done(self, work: Callable[[], T], who: str, where: object) -> T:
+        """Do `work` in a thread, again while the disk refuses it, and return what it returns.
+
+        Raises NotStored when the wait is over.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(work)
+            except OSError as error:
+                await self.pause(who, error, where)
 
     def refuse_store(self) -> None:
         """Have the store write nothing from now on: later changes build on those that were given up."""

@@ -10,49 +10,72 @@ NAMED = 10  # numbers in one message: more than a line of a terminal is not read
 
 
 def rate(per_second: float) -> str:
-    """Return a rate in the first unit that gives at least 1: `3.2/s`, `12/min`, `0.5/h`."""
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
-        if per_second * seconds >= 1 or unit == "h":
+    """Return a rate per second, minute or hour, whichever gives a number of 1 or more."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if per_second * seconds >= 1:
             return f"{per_second * seconds:.3g}/{unit}"
-    raise AssertionError
+    return f"{per_second * 3600:.3g}/h"
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in one unit: `85 s`, `3 min`, `2 days`."""
-    # Each unit serves until 1.5 of the next one (hours until 2 days): sooner, 80 s would read `1 min`.
+    """Return an estimated length of time, rounded to one unit: `40 s`, `6 min`, `3 h`, `2 days`."""
     for unit, size, until in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
         if seconds < until:
             return f"{round(seconds / size)} {unit}"
     return f"{round(seconds / 86400)} days"
 
 
-def printable(text: str) -> str:
-    """Return foreign text with a blank for each character that could steer a terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def human(size: float) -> str:
-    """Return a size as people write it: `1 byte`, `70 kB`, `1.0 GB`."""
-    if size == 1:
-        return "1 byte"
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return _with_unit(size, unit, unit == "bytes" or size >= 10)
-        size /= 1000  # powers of 1000: as disks are sold and as `df -H` counts
-    return f"{size:.1f} GB"
-
-
-def _with_unit(value: float, unit: str, whole: bool) -> str:
-    """Return the value as a whole number or with one digit behind the point."""
-    digits = 0 if whole else 1
-    return f"{value:.{digits}f} {unit}"
+def seconds(value: float | None) -> str:
+    """Return a measured length of time: `0.25 s`, `12 s`, `3 min 5 s`, `2 h 10 min`; "" for None."""
+    if value is None:
+        return ""
+    if value < 10:
+        return f"{value:.3g} s"
+    whole = round(value)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def time_of_day(moment: float | None) -> str:
-    """Return seconds since 1970 as local time, `14:03:59`; "" when unknown."""
+    """Return seconds since 1970 as a local time, `14:35:02`; "" when unknown."""
     if not moment:
         return ""
     return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def volume(size: float | None) -> str:
+    """Return a number of bytes in powers of 1000: `1 byte`, `70 kB`, `1.0 GB`; "" for None."""
+    if size is None:
+        return ""
+    if size < 1000:
+        return counted(int(size), "byte")
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000:
+            return f"{_digits(size)} {unit}"
+    return f"{_digits(size / 1000)} TB"
+
+
+def _digits(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return the count with the words that fit it: `1 set waits`, `3 sets wait`.
+
+    An empty `many` stands for `one` with an s.
+    """
+    if count == 1:
+        return f"1 {one}"
+    return f"{count} {many or one + 's'}"
+
+
+def sets(count: int) -> str:
+    """Return `1 set` or `3 sets`."""
+    return counted(count, "set")
 
 
 def named(numbers: Sequence[int]) -> str:
@@ -66,68 +89,27 @@ def named(numbers: Sequence[int]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def sets(count: int) -> str:
-    """Return `1 set` or `3 sets`."""
-    if count == 1:
-        return "1 set"
-    return f"{count} sets"
+def printable(text: str) -> str:
+    """Return foreign text without characters that could steer a terminal.
+
+    Tabs and line ends become blanks, the others `·`.
+    """
+    if text.isprintable():
+        return text
+    blank = text.replace("\n", " ").replace("\t", " ")
+    return "".join(char if char.isprintable() else "·" for char in blank)
 
 
-def size(count: int) -> str:
-    """Return a size in a short form for tables: `900 B`, `1.5 kB`, `3.0 TB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return _with_unit(value, unit, unit == "B" or value >= 100)
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in the largest unit that it has at least two of."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def seconds(value: float | None) -> str:
-    """Return seconds as people say them: `0.25 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
-    if value is None:
-        return ""
-    if value < 10:
-        return f"{value:.3g} s"
-    whole = round(value)
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 7200:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def volume(size: float | None) -> str:
-    """Return bytes with three digits: `512 bytes`, `1.53 GB`; "" when unknown."""
-    if size is None:
-        return ""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            digits = f"{size:.3g}" if unit != "bytes" else str(int(size))
-            return f"{digits} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
+def shown(values: Mapping[str, str], between: str = " ") -> str:
+    """Return a parameter set in one line: `x=1 y=a`."""
+    return between.join(f"{name}={value}" for name, value in values.items())
 
 
 def said(values: Mapping[str, str]) -> str:
-    """Return a parameter set as a sentence has it: `x=1, y=a`."""
-    return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-def shown(values: Mapping[str, str]) -> str:
-    """Return a parameter set as a table has it: `x=1 y=a`."""
-    return " ".join(f"{name}={value}" for name, value in values.items())
+    """Return a parameter set in one line of a sentence: `x=1, y=a`."""
+    return shown(values, ", ")
 
 
 def clean_name(name: str) -> str:
-    """Return a text made into a name that a folder can have, at most 100 characters long."""
-    # Stripped twice: the cut at 100 characters may leave a blank or a dot at the end.
+    """Return a text made into the name of a folder."""
     return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"

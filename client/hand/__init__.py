@@ -1,10 +1,11 @@
 """The processes that run programs. A hand talks to its client only.
 
-    channel     Messages between the client and its hands, over a pair of sockets
-    children    Waiting for programs, and for what they left behind
-    hand        A HAND: the process that starts programs, waits for them and ends them
-    held_back   Reports that are held back for a moment after their program's end, while its slot already works on
+    channel     Messages between the client and its hands
+    children    Waiting for programs, and killing what they left behind
+    hand        The steps of a hand's loop and what it does at the orders of its client
+    held_back   Reports that are held back for a moment after the end of a program
+    process     THE HAND'S LOOP: the process that starts programs, waits for them and ends them
     task_files  The files of a hand's tasks
-    timeouts    The times of running programs
-    wakeup      How a loop is woken: by signals, by other processes, and by other threads that post what it is to do
+    timeouts    The time limits of programs
+    wakeup      The wake-up pipe of a loop
 """

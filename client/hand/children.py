@@ -1,7 +1,8 @@
-"""Waiting for programs, and for what they left behind.
+"""Waiting for programs, and killing what they left behind.
 
-What a task started and left is adopted by the client (tree.adopt_orphans). It belongs to the task whose session,
-environment or directory it has, and goes when that task has ended.
+A hand adopts the processes that its tasks started and left (process_tree.adopt_orphans). Such a
+process belongs to the task whose session, environment or directory it has, and is killed when that
+task has ended.
 """
 
 import os
@@ -13,10 +14,15 @@ from ..host import anchor
 from ..machine import process_tree
 from ..task.attempt import Attempt
 
-KILL_TIME = 2.0
+KILL_TIME = 2.0  # seconds for processes to go after a KILL, at the end of the client
 
 
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
+    """Wait for one child that has ended. Return (pid, status, usage), pid 0 when none has.
+
+    The rest of its process group is killed first, as long as its number cannot be another
+    process's.
+    """
     if hasattr(os, "waitid"):
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if not found:
@@ -24,24 +30,26 @@ def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
         if found.si_pid in programs:
             process_tree.send_group(found.si_pid, signal.SIGKILL)
         return os.wait4(found.si_pid, 0)
-    ended = os.wait4(-1, os.WNOHANG)  # some Pythons of macOS: the number is free a moment before its group is killed
+    # Some Pythons of macOS have no waitid: the number is free a moment before its group is killed.
+    ended = os.wait4(-1, os.WNOHANG)
     if ended[0] in programs:
         process_tree.send_group(ended[0], signal.SIGKILL)
     return ended
 
 
 class Children:
-    """Those of this process: its programs, and strays, which it did not start."""
+    """The children of this process: its programs, and strays, which it adopted."""
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._owner: Dict[int, Optional[int]] = {}  # process -> ticket
-        self._are_none = False  # when we last waited for one
+        self._owner: Dict[int, Optional[int]] = {}  # process -> ticket; None: of no task
+        self._are_none = False  # there was no child at the last wait
 
     def ended(self, programs: Container[int]) -> Iterator[Tuple[int, int, Any]]:
-        """(pid, status, resource usage) of each that has ended.
+        """Yield (pid, status, resource usage) of each child that has ended.
 
-        What is left of the process group of one of our programs is killed while its number still holds.
+        What is left of the process group of one of `programs` is killed, while its number still
+        holds.
         """
         while True:
             try:
@@ -56,9 +64,16 @@ class Children:
             yield ended
 
     def kill_strays(self, running: Dict[int, Attempt], ending: List[Attempt]) -> Set[int]:
-        """Kill those whose task `ended` has told of; the tickets of which some are not dead yet."""
+        """Kill strays of tasks whose programs have ended.
+
+        Return the tickets of which some are not dead yet.
+
+        A stray of no known task is killed only while nothing runs: it might belong to what runs.
+        """
         alive: Set[int] = set()
-        children = [] if self._are_none else process_tree.own_children()
+        if self._are_none:  # the last wait said so: asking the system again costs a call a task
+            return alive
+        children = process_tree.own_children()
         if not children:
             return alive
         sessions = {one.pid: one.task.ticket for one in [*running.values(), *ending]}
@@ -73,7 +88,7 @@ class Children:
         return alive
 
     def kill_all(self, running: Dict[int, Attempt]) -> None:
-        """At the end of the client: nothing below us stays."""
+        """Kill all processes below this one, at the end of the client."""
         end = time.monotonic() + KILL_TIME
         while time.monotonic() < end:
             left = process_tree.own_children()
@@ -91,12 +106,16 @@ class Children:
         return self._owner[pid]
 
     def _find_owner(self, pid: int, sessions: Dict[int, int]) -> Optional[int]:
+        """Return the ticket of a stray, as far as its session, environment or directory tells it."""
         session = process_tree.session_of(pid)
         if session in sessions:
             return sessions[session]
         variable = process_tree.variable_of(pid, "SPE_TICKET")
         if variable.isdecimal():
             return int(variable)
-        base, folder = anchor.shown(self._base) + "/", process_tree.folder_of(pid)
-        below = folder[len(base) :].split("/")[0] if folder.startswith(base) else ""
+        base = anchor.shown(self._base) + "/"
+        folder = process_tree.folder_of(pid)
+        if not folder.startswith(base):
+            return None
+        below = folder[len(base) :].split("/")[0]
         return int(below) if below.isdecimal() else None

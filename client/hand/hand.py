@@ -1,7 +1,6 @@
-"""A HAND: the process that starts programs, waits for them and ends them. It talks to its client only.
+"""The steps of a hand's loop (process.py) and what it does at the orders of its client.
 
-A client has some, each with slots of its own: starting a program holds up who starts it until the program is loaded,
-and so the others go on meanwhile. A hand has one thread.
+A hand talks to its client only. The messages are listed in channel.py.
 """
 
 import time
@@ -9,72 +8,79 @@ from collections import deque
 from itertools import islice
 from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
 
-from .. import exits
-from ..machine import process_tree
-from ..task.attempt import Attempt, CannotRun, Given, is_full
-from ..task.place import MOST_KEPT, Places
+from ..machine import facts, process_tree
+from ..task.attempt import Attempt, CannotRun, Given
+from ..task.place import FreePlaces
 from ..task.report import pack
 from ..task.settings import Settings
-from ..task.spawn import have_no_input
-from ..wire.lease import Trust, clock
+from ..wire.lease import Lease, clock
 from . import timeouts
-from .channel import Gone, Post
+from .channel import Channel, ChannelClosed
 from .children import Children
-from .held_back import Reports, hold_time
+from .held_back import HeldReports, hold_time
 from .task_files import TaskFiles
-from .wakeup import Mail
+from .wakeup import WakeupPipe
 
-LONGEST_WAIT = 0.5  # seconds between looks at the clock while programs run: of a sleep, so much may count as awake
-STOP_TIME = 3.0  # seconds for programs to end when the client ends: `spe run` waits for us
-HASTE = 2.0  # the same where the host ends: five seconds after TERM comes KILL
-TOGETHER = 8  # short tasks whose directories are made, and whose results are read, one after the other
+# Seconds between looks at the clock while programs run: of a sleep, so much may count as awake.
+LONGEST_WAIT = 0.5
+# Short tasks whose directories are made, and whose results are read, one after the other: that
+# costs less than each of them between two starts of programs.
+TOGETHER = 8
 GATHER = 0.02  # seconds in which short tasks gather for one report, while others are ready
 
 
 class Hand:
-    """Runs programs in its slots until the client says stop, or is gone."""
+    """The state of one hand. Lives as long as its process.
 
-    def __init__(self, slots: List[int], post: Post, settings: Settings, trust: Trust, places: Places) -> None:
-        self.post, self.settings, self.trust, self.places = post, settings, trust, places
+    An attempt goes from `ready` (perhaps by `unsure`) to `running`, `ending`, `past` and `reports`.
+    """
+
+    def __init__(
+        self,
+        slots: List[int],
+        channel: Channel,
+        settings: Settings,
+        lease: Lease,
+        places: FreePlaces,
+    ) -> None:
+        self.channel, self.settings, self.lease, self.places = channel, settings, lease, places
         self.running: Dict[int, Attempt] = {}  # by process
         self.ending: List[Attempt] = []  # the program has ended, what it left behind not yet
         self.ready: Deque[Attempt] = deque()  # waiting for a slot, the first one prepared
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(settings.base)
-        self.reports = Reports()
+        self.reports = HeldReports()
         self.files = TaskFiles(settings.worker, places, self._say)
-        self.stopping = self.is_hasty = False  # hasty: the host was told to end
+        self.stopping = False
+        self.is_hasty = False  # the host shuts down
         self._due = 0.0  # when the client is to hear of short tasks at the latest
-        self._numbers = sorted(slots, reverse=True)
-        self._mail = Mail()
+        self._numbers = sorted(slots, reverse=True)  # free slots; the lowest is taken first
+        self._wakeup = WakeupPipe()
         self._orders: Dict[str, Callable[[Any], None]] = {
-            "begin": self.begin, "drop": self.drop, "signal": self.signal, "back": self.give_back, "go on": self.go_on,
-            "stop": self.stop, "watch": self.watch, "here": lambda _: self._say("here"),
-            "worker": self.files.take_worker, "lose": lambda original: self.files.lose(original, self.running),
-        }  # fmt: skip
-
-    def run(self) -> None:
-        """Until there is nobody to work for."""
-        self._mail.hear_signals(lambda number, _: self.told_to_end(number, 0))
-        self._mail.hear_by_file(self.told_to_end)
-        while not self.stopping:
-            self.wait()
-            self.reap()
-            self.settle()
-            self.fill()
-            self.read_past()
-            self.report()
-            self.prepare_next()
-            self.enforce_times()
-        self.end()
+            "begin": self.begin,
+            "drop": self.drop,
+            "signal": self.signal,
+            "back": lambda _: self._tell_unbegun("back"),
+            "go on": self.begin_unsure,
+            "stop": self.stop,
+            "watch": self.watch,
+            "here": lambda _: self._say("here"),
+            "worker": self.files.take_worker,
+            "lose": lambda original: self.files.lose(original, self.running),
+        }
 
     # -- the steps
 
+    def hear_signals(self) -> None:
+        """Have children that end, and signals that end hosts, wake this hand."""
+        self._wakeup.hear_signals(lambda number, _: self.told_to_end(number, 0))
+        self._wakeup.hear_by_file(self.told_to_end)
+
     def wait(self) -> None:
-        """Until a program ends, the client says something, or a time is due."""
+        """Wait until a program ends, the client says something, or a time is due."""
         if not (self.running or self.ending or self.past or self.reports):
-            return self._wait(None)
+            return self._hear_client(None)
         began = time.monotonic()
         due = began + LONGEST_WAIT
         if self.past or self._may_gather():
@@ -85,20 +91,24 @@ class Hand:
             due = min(due, attempt.due or due)
         for attempt in self.ending:
             due = min(due, attempt.give_up)
-        self._wait(max(0.0, due - began))
+        self._hear_client(max(0.0, due - began))
         return timeouts.forgive(self.running.values(), time.monotonic() - max(began, due))
 
-    def _wait(self, patience: Optional[float]) -> None:
-        """And do what the client orders."""
+    def _hear_client(self, patience: Optional[float]) -> None:
+        """Wait so many seconds, None for ever, and do what the client orders."""
         try:
-            for post in self._mail.wait(patience, [self.post]):
-                for name, argument in post.heard():
+            for channel in self._wakeup.wait(patience, [self.channel]):
+                for name, argument in channel.receive():
                     self._orders[name](argument)
-        except Gone:
+        except ChannelClosed:
             self.stopping = True
 
+    def pause(self, seconds: float) -> None:
+        """Wait until a program ends, without hearing the client: it may be gone."""
+        self._wakeup.wait(seconds)
+
     def reap(self) -> None:
-        """Programs that have ended; all that is left of their groups goes with them."""
+        """Take over programs that have ended; what is left of their groups is killed with them."""
         for pid, status, usage in self.children.ended(self.running):
             attempt = self.running.pop(pid, None)
             if attempt is not None:
@@ -107,7 +117,10 @@ class Hand:
                 self.ending.append(attempt)
 
     def settle(self) -> None:
-        """Those whose whole tree is gone are done: their slot is free, their result is on its way."""
+        """Free the slots of attempts of which no process is left; their results are on their way.
+
+        A process that cannot be killed holds its slot up for some seconds only.
+        """
         if not self.ending:
             return
         alive = self.children.kill_strays(self.running, self.ending)
@@ -123,108 +136,107 @@ class Hand:
         if gone and not (self.past or self.reports.fresh):
             self._due = now + GATHER
         self.past.extend(gone)
+        # The host may be at fault: the client decides whether what is ready begins here.
         if self.ready and any(one.reason and not one.dropped for one in gone):
-            self._tell_unbegun("unbegun")  # it may be this host's fault: the client decides whether they begin here
+            self._tell_unbegun("unbegun")
 
     def fill(self) -> None:
-        """No slot stays free while something is ready."""
+        """Begin attempts until no slot is free or nothing is ready."""
         while self._numbers and self.ready:
             self._begin(self.ready.popleft())
 
     def report(self) -> None:
-        """Tell the client what came of tasks; of short ones several at once, while there is enough to do."""
+        """Tell the client what came of attempts; of short ones several at once, while others run."""
         if self.reports and not self._may_gather():
             self.reports.tell(self._say)
             self._due = time.monotonic() + GATHER  # for those that must wait a moment more
 
     def _may_gather(self) -> bool:
-        """While the client waits for nothing, and more ends soon."""
+        """Tell whether reports may wait: the client needs none of them yet, and more come soon."""
         last = (self.past or self.reports.fresh)[-1:]
         return bool(self.ready and last and last[0].is_short()) and time.monotonic() < self._due
 
     def read_past(self) -> None:
-        """What programs left, while others run; of short ones several one after the other, which costs less."""
+        """Read what programs left; of short ones several one after the other, which costs less."""
         if self.past and (len(self.past) >= TOGETHER or not self._may_gather()):
             past, self.past = self.past, []
-            full = is_full(self.settings.base)
+            full = facts.is_full(self.settings.base)
             for attempt in past:
-                self._done(attempt, full)
+                self._conclude(attempt, full)
 
     def prepare_next(self) -> None:
-        """While programs run there is time to make the directories for the next ones."""
+        """Make the directories of the next attempts, while programs run and there is time for it."""
         if self.ready and not self.ready[0].prepared:
             for attempt in islice(self.ready, TOGETHER):
                 self.files.prepare(attempt)
 
     def enforce_times(self) -> None:
-        """TERM at the timeout, KILL a while after TERM."""
+        """Send TERM to programs at their timeout, and KILL a while after TERM."""
         timeouts.enforce(self.running.values())
 
-    def end(self) -> None:
-        """All programs end, and what they left."""
-        self._begin_unsure(clock())
-        while self.ready:
-            self._drop(self.ready.popleft())
-        for attempt in self.running.values():
-            attempt.dropped = True
-            attempt.stop()
-        self._until_gone()
-        for attempt in self.running.values():
-            attempt.kill()
-        self._until_gone()
-        self.children.kill_all(self.running)
-        self.reports.tell_all(self._say)
+    # -- the end
 
-    def _until_gone(self) -> None:
-        end = time.monotonic() + (HASTE if self.is_hasty else STOP_TIME)
-        while (self.running or self.ending) and time.monotonic() < end:
-            self._mail.wait(0.05)
-            self.reap()
-            self.settle()
-            self.read_past()
+    def drop_unbegun(self) -> None:
+        """Drop all attempts that have not begun."""
+        self.begin_unsure(clock())
+        while self.ready:
+            attempt = self.ready.popleft()
+            attempt.dropped = True
+            self._conclude(attempt)
+
+    def report_all(self) -> None:
+        """Tell the client all that it has not heard."""
+        self.reports.tell_all(self._say)
 
     # -- what the client orders
 
     def begin(self, given: List[Given]) -> None:
-        """Each begins when there is a slot."""
+        """Queue these attempts; each begins when there is a slot."""
         self.ready.extend(Attempt.of(one, self.settings.base) for one in given)
 
     def drop(self, ticket: int) -> None:
-        """Somebody else has done it. Its program ends, its result is of no use."""
-        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure, *self.reports]:
+        """Drop an attempt that another host has done: its program ends, its result is of no use."""
+        running = self.running.values()
+        for attempt in [*running, *self.ending, *self.ready, *self.unsure, *self.reports]:
             if attempt.task.ticket == ticket and not attempt.dropped:
                 attempt.dropped = True
                 if attempt.pid in self.running:
                     attempt.stop()
 
     def signal(self, which: Tuple[int, int]) -> None:
-        """A program is to wait, or to go on."""
+        """Pause a program, or have it go on: (ticket, signal)."""
         for attempt in self.running.values():
             if attempt.task.ticket == which[0]:
                 attempt.signal(which[1])
 
-    def give_back(self, _: Any) -> None:
-        """What has not begun is the client's again: somebody else is free for it."""
-        self._tell_unbegun("back")
-
     def watch(self, ticket: int) -> None:
-        """Somebody looks at it: its place is for no other task. The client hears of that once it has begun."""
-        for attempt in [*self.running.values(), *self.ending, *self.ready, *self.unsure, *self.past]:
+        """Keep the place of a ticket from other tasks: a person looks into it.
+
+        The client hears `watched` once the program has begun.
+        """
+        running = self.running.values()
+        for attempt in [*running, *self.ending, *self.ready, *self.unsure, *self.past]:
             if attempt.task.ticket == ticket:
                 attempt.is_watched = True
                 if attempt.pid:
                     self._say("watched", ticket)
 
-    def go_on(self, began: float) -> None:
-        """The master has answered for all tickets held then; those it called back are dropped."""
-        self._begin_unsure(began)
+    def begin_unsure(self, asked: float) -> None:
+        """Queue again what waited for the master's word, which counts for tickets held at `asked`.
+
+        The attempts that the master called back are dropped by now.
+        """
+        unsure, self.unsure = self.unsure, []
+        for attempt in unsure:
+            attempt.sure = attempt.sure or attempt.held_at <= asked
+        self.ready.extendleft(reversed(unsure))
 
     def stop(self, is_hasty: bool) -> None:
-        """The client ends; `is_hasty`: its host does, and a KILL is near."""
+        """End because the client does; `is_hasty`: its host shuts down, and a KILL is near."""
         self.stopping, self.is_hasty = True, self.is_hasty or is_hasty
 
     def told_to_end(self, number: int, sender: int) -> None:
-        """A signal that ends hosts has come. A program of ours that sends it to its hand ends no host by it."""
+        """End because of a signal that ends hosts. One from a program of this hand ends no host."""
         if sender and process_tree.session_of(sender) in self.running:
             return
         self.stopping = self.is_hasty = True
@@ -233,24 +245,26 @@ class Hand:
     # -- inside
 
     def _tell_unbegun(self, name: str) -> None:
+        """Give back to the client what has not begun: another hand or host may be free for it."""
         for attempt in self.ready:
-            attempt.unprepare() if attempt.linked else attempt.place.close()
+            attempt.give_back()
         self._say(name, [attempt.told() for attempt in self.ready])
         self.ready.clear()
 
     def _say(self, name: str, argument: Any = None) -> None:
-        self.post.send(name, argument)
-        self.post.flush_all()
+        self.channel.send(name, argument)
+        self.channel.flush_all()
 
     def _begin(self, attempt: Attempt) -> None:
-        """Start it, or hand on why it can't be."""
+        """Start the program of an attempt, or pass on why it cannot be started."""
         self.files.prepare(attempt)
         if attempt.dropped or attempt.reason:
-            return self._done(attempt)
-        if not (self.trust.holds() and attempt.sure):
+            return self._conclude(attempt)
+        if not (self.lease.holds() and attempt.sure):
             self._say("unsure")
             return self.unsure.append(attempt)
-        if not self.files.may_begin(attempt):  # the client keeps it, and all that waits, until the file is renewed
+        if not self.files.may_begin(attempt):
+            # The client keeps it, and all that waits, until the changed file is fetched again.
             self.ready.appendleft(attempt)
             return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()
@@ -259,39 +273,16 @@ class Hand:
         except CannotRun as fault:
             attempt.reason = str(fault)
             self._numbers.append(attempt.slot)
-            return self._done(attempt)
+            return self._conclude(attempt)
         self.running[attempt.pid] = attempt
         if attempt.is_watched:
             self._say("watched", attempt.task.ticket)
         return None
 
-    def _begin_unsure(self, began: float) -> None:
-        """Those that the pings since then have named."""
-        unsure, self.unsure = self.unsure, []
-        for attempt in unsure:
-            attempt.sure = attempt.sure or attempt.held_at <= began
-        self.ready.extendleft(reversed(unsure))
-
-    def _drop(self, attempt: Attempt) -> None:
-        attempt.dropped = True
-        self._done(attempt)
-
-    def _done(self, attempt: Attempt, full: bool = False) -> None:
+    def _conclude(self, attempt: Attempt, full: bool = False) -> None:
+        """Complete what is to be said of an attempt and leave its place."""
         attempt.conclude(full)
         if self.settings.together and not attempt.dropped:
             pack(attempt, self.settings)
         attempt.leave(self.places)
         self.reports.fresh.append(attempt)
-
-
-def work(slots: List[int], post: Post, settings: Settings, trust: Trust) -> None:
-    """The whole life of the process."""
-    nothing_escapes = process_tree.adopt_orphans()
-    have_no_input()
-    hand = Hand(slots, post, settings, trust, Places(nothing_escapes and len(slots) <= MOST_KEPT))
-    try:
-        hand.run()
-    except BaseException:
-        post.send("fault", exits.unforeseen().text)
-        post.flush_all()
-        hand.end()

@@ -1,26 +1,34 @@
-"""The files of a hand's tasks: makes their directories, and compares the originals that files are linked to."""
+"""The files of a hand's tasks: directories are made here, and shared originals compared."""
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..host.originals import Changed, Original
 from ..task.attempt import LOST, Attempt, CannotRun
 from ..task.directory import prepare
-from ..task.place import Places
+from ..task.place import FreePlaces
 
 
 class TaskFiles:
-    """Lives as long as its hand. It tells the client of each changed original, and the client renews that."""
+    """The files of all tasks of one hand. Lives as long as the hand.
 
-    def __init__(self, worker: Optional[Original], places: Places, say: Callable[[str, Any], None]) -> None:
-        """`say` sends a message to the client."""
+    It tells the client of each changed original, and the client renews that.
+    """
+
+    def __init__(
+        self, worker: Optional[Original], places: FreePlaces, say: Callable[[str, Any], None]
+    ) -> None:
+        """Serve one hand, which has this original of the worker.
+
+        `say` sends a message to the client.
+        """
         self._worker, self._places, self._say = worker, places, say
 
     def take_worker(self, plain: Tuple[Any, ...]) -> None:
-        """Use this original of the worker from now on; the client has renewed it."""
+        """Use this original of the worker, which the client has renewed, from now on."""
         self._worker = Original(*plain)
 
     def prepare(self, attempt: Attempt) -> None:
-        """Make the directory of a task that has none, or note the reason why that fails.
+        """Make the directory of an attempt that has none, or note the reason why that fails.
 
         Where an original has changed, the client is told and the attempt stays unprepared.
         """
@@ -35,7 +43,7 @@ class TaskFiles:
 
     def may_begin(self, attempt: Attempt) -> bool:
         """Tell whether the directory is there and all originals that it links to are unchanged."""
-        if not attempt.linked:
+        if not attempt.linked:  # nothing to compare, as for all tasks with small files
             return attempt.prepared
         changed = [original for _, original in attempt.changed()]
         self._tell(changed)
@@ -48,8 +56,9 @@ class TaskFiles:
                 self._tell(attempt.judge())
 
     def lose(self, plain: Tuple[Any, ...], running: Dict[int, Attempt]) -> None:
-        """End what runs with this original, which has changed: nobody knows what it has read."""
+        """End the attempts that run with a changed original: nobody knows what they have read."""
         original = Original(*plain)
+        # Only what runs: the originals of the others are compared before their start.
         for attempt in running.values():
             for name, one in attempt.linked:
                 if one == original:

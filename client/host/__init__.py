@@ -1,15 +1,16 @@
 """The client's files on a host: its folder, the cache, the originals; making, holding and removing them.
 
     anchor          The folder in which the client and its hands stand
-    cache           The worker on this host
-    clearing        Removing the folders of clients, those of dead ones of any session and our own
+    cache           The worker on this host: fetched once, kept for all tasks
+    clearing        Removing the folders of clients: those of dead ones of any session, and our own
     folders         Making folders so that they can be unmade
-    holding         Folders of clients, open
+    holding         Open folders of clients, and who holds them
+    inputs          The input files that many tasks share, on this host: fetched once, kept for all tasks
     lock            A lock file for hosts that share a file system
     originals       Worker and inputs that many tasks share
     own_folder      The client's own folder on a host
-    passed_folders  Giving open folders to another process
+    passed_folders  Passing open folders to another process
     removal         Removing trees of folders, however deep they are and however long their paths are
-    setup           `setup:` of spe.yaml
+    setup           The `setup:` of spe.yaml, and the environment that it makes
     writers         Accounts that may write where a client works, besides its own
 """

@@ -1,8 +1,8 @@
-"""The folder in which the client and its hands stand. Their paths are relative to it, so nobody leads them elsewhere.
+"""The folder in which the client and its hands stand: their paths are relative to it.
 
-A working directory is an open folder: whoever renames it, or puts another one under its name, is not followed.
-Rejected: /proc/self/fd/N as the start of each path, which only Linux has and which costs more for each of them; and
-dir_fd, which posix_spawn does not take.
+A working directory is an open folder: if somebody renames it, or puts another one under its name,
+the client does not follow. Rejected: /proc/self/fd/N as the start of each path, which only Linux
+has and which costs more for each path; and dir_fd, which posix_spawn does not take.
 """
 
 import os
@@ -10,6 +10,7 @@ import os
 from ..machine import facts
 
 HERE = "."
+# O_PATH would do with fewer rights, but only Linux has it, and fchdir refused it until 3.5.
 FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 SAME_FOLDER = FOLDER | os.O_NOFOLLOW
 _folder = -1
@@ -23,16 +24,16 @@ def stand_in(folder: int) -> None:
 
 
 def step_back() -> None:
-    """Return from the directory of a task. Nothing happens in a process that stands nowhere."""
+    """Return from the directory of a task to the anchor. Does nothing in a process that has none."""
     if _folder >= 0:
         os.fchdir(_folder)
 
 
 def shown(path: str) -> str:
-    """Return the whole path as it is now, for people."""
+    """Return a whole path as it is now, for people."""
     try:
         return os.path.abspath(path)
-    except OSError:  # the folder itself is gone
+    except OSError:  # the working directory itself is gone
         return path
 
 
@@ -43,7 +44,10 @@ def words(fault: OSError) -> str:
 
 
 def for_others(name: str) -> str:
-    """Return a path of a file in our folder that another process of this account can open, whoever renames folders."""
+    """Return a path of a file in our folder that another process of this account can open.
+
+    It holds whoever renames folders meanwhile.
+    """
     folder = "/proc/%d/cwd" % os.getpid()
     try:
         os.readlink(folder)

@@ -1,59 +1,70 @@
-"""The worker on this host: found in the user's cache folder and checked, or fetched; then a copy of our own.
+"""The worker on this host: fetched once, kept for all tasks; inputs.py does that for input files.
 
-The cache folder may be shared by many hosts: one of them fetches while the others wait for its lock file, and
-what lies under its final name is always whole. Our own copy is safe from others' cleaning up.
+The cache folder of the user may be shared by many hosts: one of them fetches a worker while the
+others wait for its lock file, and what lies under its final name is always whole. Each client has a
+copy of its own, which is safe from others' cleaning up.
 """
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional
 
 from .. import exits, log
 from ..machine import facts
-from ..wire.master import Line
+from ..wire.master import Line, Query
 from . import folders, lock
 from .originals import WORKER, Original, seal
 
-BLOCK, PART = 1 << 20, ".part"
-TRIES = 3
+BLOCK = 1 << 20
+PART = ".part"  # ends the names of files that are not complete
+TRIES = 3  # to fetch a file whose checksum is wrong
 
 
 def cache_folder() -> str:
-    """Where workers and clients stay between runs: the user's cache folder."""
+    """Return where workers and clients stay between runs: the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(os.path.abspath(home), "spe")
 
 
 class Worker:
-    """One worker as /config names it. `path` is our own copy once it was had: the original of those that tasks get."""
+    """The worker of a session as /config names it. Lives as long as the client.
+
+    `path` is our own copy once `have` has returned: the original of those that tasks get.
+    """
 
     def __init__(
-        self, config: Dict[str, str], platform: str, target: str, owe: Callable[[str], None] = lambda path: None
+        self,
+        config: Dict[str, str],
+        platform: str,
+        target: str,
+        owe: Callable[[str], None] = lambda path: None,
     ) -> None:
-        """`owe` is told what is to be deleted, before it is there."""
+        """Take names and checksums from /config.
+
+        `owe` is told what is to be deleted, before it is there.
+        """
         self.name, self.platform = config["Worker"], platform
         self.path = os.path.join(target, self.name)
         self.sums = {kind: config[key].lower() for kind, key in _KINDS if config.get(key)}
         self._owe = owe
-        self.fetched = ""  # the file in the cache folder, if it was us who fetched it
+        self.fetched = ""  # the file in the cache folder, if this client has fetched it
         if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
             raise exits.Ending(exits.WORKER, "the worker's name %r is not a file name" % self.name)
 
     def have(self, line: Line) -> Original:
-        """Make our copy, from the cache or from the master, and return it as the original of what tasks get.
+        """Make our copy, from the cache or from the master, and return it as an original.
 
         A copy that is there already is replaced by a new file.
         """
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-        _remove(self.path)  # tasks may be linked to it: nothing is written into what they have
+        remove_if_there(self.path)  # not overwritten: tasks may be linked to the file
         self._bring(line)
         return seal(WORKER, self.path)
 
     def _bring(self, line: Line) -> None:
         if not self.sums:
-            return self._fetch(line, self.path)  # a master that names no checksum: nothing could be found again
+            # Without a checksum from the master, nothing in a cache could be found again.
+            return self._fetch(line, self.path)
         try:
             self._have_through_cache(line, self._place())
         except OSError as fault:
@@ -66,7 +77,7 @@ class Worker:
         return os.path.join(cache_folder(), "workers", key, self.name)
 
     def _have_through_cache(self, line: Line, place: str) -> None:
-        for _ in range(TRIES):  # another client's cleaning up may come between the two steps
+        for _ in range(TRIES):  # another client may clean up between the two steps
             if _is_there(place) and self._copy(place):
                 return
             self._put_into_cache(line, place)
@@ -76,23 +87,23 @@ class Worker:
         folder = os.path.dirname(place)
         try:
             self._fetch_once(line, place, folder)
-        finally:  # nothing to remove, when all went well
-            folders.unmake(folder, surely_ours=True)  # its name is a checksum
+        finally:  # removes nothing when the worker is there: a folder with files in it stays
+            folders.unmake(folder, surely_ours=True)  # the name is a checksum
             folders.unmake(os.path.dirname(folder))
 
     def _fetch_once(self, line: Line, place: str, folder: str) -> None:
-        """One of all clients fetches; those who waited for it find that it is there."""
+        """Fetch the worker into the cache, unless another client has done so while this one waited."""
         folders.make(os.path.dirname(folder))
         with lock.LockFile(folder + ".lock"):
             if not (_is_there(place) and self._is_right(place)):
                 folders.make(folder)
                 _clear_parts(folder)
-                self._owe(place)
+                self._owe(place)  # before it is there, in case this client is killed meanwhile
                 self._fetch(line, place)
                 self.fetched = place
 
     def _copy(self, place: str) -> bool:
-        """Copy and check in one reading; False when it is absent or not the right one."""
+        """Copy the worker and check it in one reading. False when it is missing or wrong."""
         sums = _sums(self.sums)
         try:
             with open(place, "rb") as source, open(self.path, "wb") as target:
@@ -105,7 +116,7 @@ class Worker:
 
     def _is_right(self, path: str) -> bool:
         try:
-            return self._agree(_read(path, _sums(self.sums)))
+            return self._agree(read_digests(path, _sums(self.sums)))
         except FileNotFoundError:
             return False
 
@@ -113,7 +124,7 @@ class Worker:
         return all(one.hexdigest() == self.sums[one.name] for one in sums)
 
     def _fetch(self, line: Line, path: str) -> None:
-        """Under a name of our own, checked, on disk; then renamed into place."""
+        """Fetch the worker under a name of our own, check it, and rename it into place."""
         temporary = "%s.%s.%d%s" % (path, facts.host_name(), os.getpid(), PART)
         try:
             for _ in range(TRIES):
@@ -125,20 +136,23 @@ class Worker:
         finally:
             if os.path.exists(temporary):
                 os.unlink(temporary)
-        raise exits.Ending(exits.WORKER, "the worker %s came %d times with a wrong checksum" % (self.name, TRIES))
+        text = "the worker %s came %d times with a wrong checksum"
+        raise exits.Ending(exits.WORKER, text % (self.name, TRIES))
 
     def _download(self, line: Line, path: str) -> None:
         log.say("fetching the worker %s for %s" % (self.name, self.platform))
         try:
-            reply = line.ask("/worker", [("name", self.name), ("platform", self.platform)], into=path, timeout=60.0)
+            query: Query = [("name", self.name), ("platform", self.platform)]
+            reply = line.ask("/worker", query, into=path, timeout=60.0)
         except exits.SessionRefused as fault:
-            raise exits.Ending(exits.WORKER, "the worker %s cannot be had: %s" % (self.name, fault))
+            text = "the worker %s could not be fetched: %s"
+            raise exits.Ending(exits.WORKER, text % (self.name, fault))
         if reply.status != 200:
             why = (self.name, reply.status, reply.text)
-            raise exits.Ending(exits.WORKER, "the worker %s cannot be had: %d %s" % why)
+            raise exits.Ending(exits.WORKER, "the worker %s could not be fetched: %d %s" % why)
 
     def forget(self) -> None:
-        """DeleteWorker: what we fetched goes, and the folders that were made for it."""
+        """Remove what this client has fetched into the cache, with the folders made for that."""
         if self.fetched and os.path.exists(self.fetched):
             os.unlink(self.fetched)
             folders.unmake(os.path.dirname(self.fetched), surely_ours=True)
@@ -148,18 +162,25 @@ _KINDS = (("md5", "MD5"), ("sha256", "SHA256"))
 
 
 def _is_there(place: str) -> bool:
-    """By listing from above: no name of it is looked up before it is there."""
+    """Tell whether the worker is in the cache, by listing the folders from above.
+
+    A look at the name itself was rejected: on NFS a name that was looked up too early stays missing
+    for seconds.
+    """
     folder = os.path.dirname(place)
     return all(folders.listed(one) for one in (os.path.dirname(folder), folder, place))
 
 
 def _clear_parts(folder: str) -> None:
-    """What one left that died while it fetched; we have its lock. If it lives after all, it does without the cache."""
+    """Remove what a client left that died while it fetched; we have its lock.
+
+    If it lives after all, it does without the cache.
+    """
     for name in os.listdir(folder):
         if name.endswith(PART):
             try:
                 os.unlink(os.path.join(folder, name))
-            except FileNotFoundError:  # it lives, and has just finished
+            except FileNotFoundError:  # that client lives, and has just finished
                 continue
 
 
@@ -170,7 +191,7 @@ def _sums(wanted: Dict[str, str]) -> List[Any]:
 def _sum(kind: str) -> Optional[Any]:
     try:
         return hashlib.new(kind)
-    except ValueError:  # MD5 is switched off on hosts with certain security rules; SHA-256 stands
+    except ValueError:  # MD5 is switched off on hosts with FIPS rules; SHA-256 remains
         return None
 
 
@@ -179,74 +200,13 @@ def _feed(sums: List[Any], block: bytes) -> None:
         one.update(block)
 
 
-def _read(path: str, sums: List[Any]) -> List[Any]:
+def read_digests(path: str, sums: List[Any]) -> List[Any]:
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(BLOCK), b""):
             _feed(sums, block)
     return sums
 
 
-class Files:
-    """Input files that many tasks share: each is fetched once and kept for the session, within a limit.
-
-    Two threads use it: the one that asks for tasks, and one that fetches a changed file again.
-    """
-
-    def __init__(self, folder: str, limit: int = 1 << 30, needed: Callable[[], Set[str]] = set) -> None:
-        """`limit` in bytes. `needed` returns the checksums of files that tasks here still need: they stay."""
-        self.folder, self.limit, self._needed = folder, limit, needed
-        self.kept: "OrderedDict[str, Original]" = OrderedDict()  # by checksum, the one used last at the end
-        self._lock = threading.Lock()
-
-    def have(self, line: Line, sha256: str) -> Original:
-        """Return the original with this checksum, fetched again if somebody has changed it. Raises OSError."""
-        with self._lock:
-            original = self.kept.get(sha256)
-            if original is None or not original.is_right():
-                try:
-                    self.kept[sha256] = original = self._bring(line, sha256)
-                except OSError:
-                    self.kept.pop(sha256, None)
-                    raise
-            self.kept.move_to_end(sha256)
-            self._make_room()
-        return original
-
-    def _bring(self, line: Line, sha256: str) -> Original:
-        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-            raise OSError("%r is not a SHA-256" % sha256)
-        path = os.path.join(self.folder, sha256)
-        new = path + PART  # tasks may be linked to what is there: nothing is written into that
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        try:
-            self._fetch(line, sha256, new)
-            os.replace(new, path)
-        except OSError:
-            _remove(new)  # half of it would fill a full disk for good
-            raise
-        return seal(sha256, path)
-
-    def _fetch(self, line: Line, sha256: str, path: str) -> None:
-        for _ in range(TRIES):
-            reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
-            if reply.status != 200:
-                raise OSError("the master does not give out the file %s: %d %s" % (sha256, reply.status, reply.text))
-            if _read(path, [hashlib.sha256()])[0].hexdigest() == sha256:
-                return
-        raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))
-
-    def _make_room(self) -> None:
-        room = self.limit - sum(one.size for one in self.kept.values())
-        if room >= 0:
-            return
-        needed = self._needed()
-        for one in list(self.kept.values())[:-1]:
-            if room < 0 and one.key not in needed:
-                room += one.size
-                del self.kept[one.key]
-                _remove(one.path)
-
-
-def _remove(path: str) -> None:
+def remove_if_there(path: str) -> None:
     if os.path.lexists(path):
         os.unlink(path)

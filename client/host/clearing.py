@@ -1,6 +1,7 @@
-"""Removing the folders of clients, those of dead ones of any session and our own; what a folder owes goes with it.
+"""Removing the folders of clients: those of dead ones of any session, and our own.
 
-All goes by open folders. Where others may write, the name of a folder may be another folder's at any moment.
+What a folder owes goes with it. All goes by open folders: where others may write, the name of a
+folder may be another folder's at any moment.
 """
 
 import json
@@ -13,22 +14,28 @@ from .. import log
 from ..machine import facts, process_tree
 from . import anchor, folders
 from .holding import LOCK, NotOurs, content, holder, is_held, opened, write
-from .removal import Left, empty
+from .removal import Unremoved, empty
 
-OWED = "owed"
-ASIDE = re.compile(r"(\.dead-\w+)+$")
+OWED = "owed"  # a file in the folder that names files elsewhere, which are to go with it
+ASIDE = re.compile(r"(\.dead-\w+)+$")  # the end of a name under which a folder is removed
 LONGEST = 200  # characters of a name that gets one more part
 TRIES = 20  # to remove a folder that somebody renames all the time
 
 
 def clear_leftovers(above: int, place: str, own: str) -> None:
-    """Remove what clients that died on this host left in the workdir; a fault of that is one line in the log."""
+    """Remove what clients that died on this host left in the workdir.
+
+    A fault of that is only logged.
+    """
     for name in sorted(os.listdir(above)):
         if name.startswith("spe-") and name != own:
             try:
                 _clear_if_left_over(above, place, name)
-            except Exception as fault:  # whatever it is, it is no reason not to work here
-                log.say("could not clear what a dead client left in %s: %s" % (os.path.join(place, name), fault))
+            except Exception as fault:  # no fault of a foreign folder keeps us from working
+                log.say(
+                    "could not clear what a dead client left in %s: %s"
+                    % (os.path.join(place, name), fault)
+                )
 
 
 def _clear_if_left_over(above: int, place: str, name: str) -> None:
@@ -40,7 +47,9 @@ def _clear_if_left_over(above: int, place: str, name: str) -> None:
         return
     try:
         held_by = holder(folder)
-        is_here = len(held_by) >= 3 and held_by[0].split()[:1] == facts.here().split()[:1]
+        # Another host that shares this workdir clears up after its own clients.
+        our_host = facts.process_space().split()[:1]
+        is_here = len(held_by) >= 3 and held_by[0].split()[:1] == our_host
         if is_here and not is_held(folder):
             clear(above, place, name, folder)
     finally:
@@ -48,32 +57,43 @@ def _clear_if_left_over(above: int, place: str, name: str) -> None:
 
 
 def clear(above: int, place: str, name: str, folder: int) -> bool:
-    """Remove a dead client's folder, and end what still runs in it. False when it can't be moved out of the way."""
+    """Remove a dead client's folder, and end what still runs in it.
+
+    False when it cannot be moved away.
+    """
     killed = process_tree.kill_inside(anchor.path_of(folder, os.path.join(place, name)))
     aside = "%s.dead-%s" % (ASIDE.sub("", name)[:LONGEST], os.urandom(4).hex())
     try:
         os.rename(name, aside, src_dir_fd=above, dst_dir_fd=above)
-        if not anchor.is_same(os.stat(aside, dir_fd=above, follow_symlinks=False), os.fstat(folder)):
-            os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)  # a living one has got this name in between
+        moved = os.stat(aside, dir_fd=above, follow_symlinks=False)
+        if not anchor.is_same(moved, os.fstat(folder)):
+            # A living client has got this name in between.
+            os.rename(aside, name, src_dir_fd=above, dst_dir_fd=above)
             return True
-    except FileNotFoundError:  # somebody else is clearing it
+    except FileNotFoundError:  # another client is clearing it
         return True
     except OSError as fault:
-        log.say("could not clear what a dead client left in %s: %s" % (os.path.join(place, name), fault.strerror))
+        log.say(
+            "could not clear what a dead client left in %s: %s"
+            % (os.path.join(place, name), fault.strerror)
+        )
         return False
     pay(folder)
     text = remove(above, place, aside, folder)
-    log.say("cleared what a dead client left in %s (%d processes)" % (os.path.join(place, name), killed))
+    log.say(
+        "cleared what a dead client left in %s (%d processes)" % (os.path.join(place, name), killed)
+    )
     if text:
         log.say(text)
     return True
 
 
 def remove(above: int, place: str, name: str, folder: int) -> str:
-    """Remove a folder with all in it. Return what stays in one line, "" for nothing."""
-    left = Left(os.path.join(place, _name_now(above, name, folder) or name))
+    """Remove a folder with all in it. Return in one line what stays, "" for nothing."""
+    left = Unremoved(os.path.join(place, _name_now(above, name, folder) or name))
     try:
-        empty(folder, left, kept=(LOCK,))  # to the last it says whose it was, or nobody would clear the rest
+        # The lock file goes last: it says whose folder this was, or no client would clear the rest.
+        empty(folder, left, kept=(LOCK,))
         if not left.count:
             os.unlink(LOCK, dir_fd=folder)
     except FileNotFoundError:
@@ -87,16 +107,16 @@ def remove(above: int, place: str, name: str, folder: int) -> str:
 
 
 def _let_go(folder: int) -> None:
-    """Write into the lock that nobody holds this folder any more: the next client that comes tries again."""
+    """Write into the lock that nobody holds this folder any more: the next client tries again."""
     try:
-        write(folder, LOCK, "%s\n0\n-\n" % facts.here())
-    except OSError:  # the lock still names one that is about to end
+        write(folder, LOCK, "%s\n0\n-\n" % facts.process_space())
+    except OSError:  # the lock still names this process, which is about to end
         pass
 
 
 def empty_but(folder: int, path: str, kept: Sequence[str]) -> None:
-    """Remove what is in a folder but some of it; what else stays is one line in the log."""
-    left = Left(path)
+    """Remove what is in a folder but the files `kept`; what else stays is one line in the log."""
+    left = Unremoved(path)
     try:
         empty(folder, left, kept)
     except OSError as fault:
@@ -106,8 +126,11 @@ def empty_but(folder: int, path: str, kept: Sequence[str]) -> None:
 
 
 def _remove_name(above: int, place: str, name: str, folder: int) -> str:
-    """Remove an empty folder, whatever its name is by now."""
-    path, now, why = os.path.join(place, name), name, ""
+    """Remove an empty folder, whatever its name is by now.
+
+    Return what is to be said of that, or "".
+    """
+    now, why = name, ""
     for _ in range(TRIES):
         if not os.fstat(folder).st_nlink:  # gone
             break
@@ -121,8 +144,10 @@ def _remove_name(above: int, place: str, name: str, folder: int) -> str:
         return "could not remove %s, which is empty: %s" % (os.path.join(place, now), why)
     if now == name or ASIDE.search(now):
         return ""
-    stays = "; what has its name now is not ours, and stays" if _is_there(above, name) else ""
-    return "somebody renamed our folder %s to %s; it is removed%s" % (path, now, stays)
+    text = "somebody renamed our folder %s to %s; it is removed" % (os.path.join(place, name), now)
+    if _is_there(above, name):
+        text += "; what has its name now is not ours, and stays"
+    return text
 
 
 def _name_now(above: int, name: str, folder: int) -> Optional[str]:
@@ -146,16 +171,19 @@ def _is_there(above: int, name: str) -> bool:
 
 
 def pay(folder: int) -> None:
-    """Delete what a folder says is to go with it, and the folders made for that; but never the file that we run."""
+    """Delete the files that a folder owes, with the folders made for them; never the running file.
+
+    The running file may be owed by an earlier client, and other hosts may be just starting from it.
+    """
     try:
         owed = [str(json.loads(line)) for line in content(folder, OWED).splitlines()]
     except ValueError:  # its client was killed while it wrote that down
         return
     for one in owed:
         if os.path.abspath(one) == sys.argv[0]:
-            continue  # an earlier client owed it; on a shared home other hosts are just starting from it
+            continue
         try:
             os.unlink(one)
-        except OSError:  # gone, by its client's own hand
+        except OSError:  # its client has removed it already
             pass
         folders.unmake(os.path.dirname(one))

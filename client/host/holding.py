@@ -1,6 +1,7 @@
-"""Folders of clients, open: opening one without following links, reading files in it, and who holds it.
+"""Open folders of clients: opening one without following links, its files, and its holder.
 
-A client holds its folder by a lock file that names it. All goes by the open folder, whose name may be another's by now.
+A client holds its folder by a lock file that names it. All goes by the open folder, whose name may
+be another folder's by now.
 """
 
 import fcntl
@@ -15,7 +16,7 @@ LOCK = "client.lock"
 
 
 class NotOurs(Exception):
-    """The path of a client's folder is taken by another user, or by no folder."""
+    """Raised when the path of a client's folder is taken by another user, or by what is no folder."""
 
 
 def opened(above: int, name: str) -> Optional[int]:
@@ -24,7 +25,7 @@ def opened(above: int, name: str) -> Optional[int]:
         folder = os.open(name, SAME_FOLDER, dir_fd=above)
     except FileNotFoundError:
         return None
-    except OSError:  # a link or a file; or we may not look into it
+    except OSError:  # a link or a file, or a folder that we may not look into
         raise NotOurs()
     if os.fstat(folder).st_uid != os.getuid():
         os.close(folder)
@@ -50,31 +51,39 @@ def write(folder: int, name: str, text: str, flags: int = os.O_TRUNC) -> None:
 
 
 def hold(folder: int) -> int:
-    """Make a folder ours; the lock file, to be kept open."""
+    """Make a folder ours. Return its lock file, which is to be kept open."""
     pid = os.getpid()
     file = os.open(LOCK, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder)
+    # Two locks: the kernel's goes by itself, the names in the file hold where NFS has no flock.
     _flock(file)
-    os.write(file, ("%s\n%d\n%s\n" % (facts.here(), pid, facts.start_of(pid))).encode())
+    os.write(file, ("%s\n%d\n%s\n" % (facts.process_space(), pid, facts.start_of(pid))).encode())
     return file
 
 
 def holder(folder: int) -> List[str]:
-    """Return where and who it is: a host with its space of processes, the process, when that started; or less."""
+    """Return who holds a folder: (space of process numbers, process, when that started), or less."""
     return content(folder, LOCK).split("\n")[:-1]
 
 
 def is_held(folder: int, patience: float = 2.0) -> bool:
-    """Tell whether a living client has this folder. One whose lock is not yet written gets a moment to write it."""
+    """Tell whether a living client has this folder.
+
+    A client that has not written its lock gets a moment.
+    """
     if not _until(lambda: len(holder(folder)) >= 3, patience):
         return False
     where, pid, start = (holder(folder) + ["", "0", ""])[:3]
-    if where == facts.here() and start and pid.isdigit():
+    if where == facts.process_space() and start and pid.isdigit():
         return facts.start_of(int(pid)) == start
-    return _is_flocked(folder)  # another container, or a host of before its restart
+    # In another container, or from before a restart of the host, a process number says nothing.
+    return _is_flocked(folder)
 
 
 def _flock(file: int) -> bool:
-    """Take the kernel's own lock, which goes when the process dies; False when another has it."""
+    """Take the kernel's own lock, which goes when the process dies.
+
+    False when another process has it.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

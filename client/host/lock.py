@@ -1,7 +1,8 @@
 """A lock file for hosts that share a file system; it expires when its holder died.
 
-No clock of another machine is trusted, nor the file's times: a lock is dead when its content has not changed
-for a while as seen by the waiter's own clock. A living holder therefore writes a new count into it now and then.
+No clock of another machine is trusted, nor the file's times: a lock is dead when its content has
+not changed for a while by the waiter's own clock. A living holder therefore writes a new count into
+it now and then.
 """
 
 import errno
@@ -13,18 +14,23 @@ from typing import Optional
 from .. import log
 from ..machine import facts
 
-STALE_AFTER, REFRESH, LOOK = 30.0, 5.0, 0.2
+STALE_AFTER = 30.0  # seconds without a change after which a lock is dead
+REFRESH = 5.0  # seconds between two counts of a holder
+LOOK = 0.2  # seconds between two looks of a waiter
 
 
 class LockFile:
-    """`with LockFile(path):` waits until the file is ours; gone afterwards."""
+    """A lock file. `with LockFile(path):` waits until the file is ours, and removes it afterwards."""
 
-    def __init__(self, path: str, stale_after: float = STALE_AFTER, refresh: float = REFRESH) -> None:
+    def __init__(
+        self, path: str, stale_after: float = STALE_AFTER, refresh: float = REFRESH
+    ) -> None:
         self.path, self.stale_after, self.refresh = path, stale_after, refresh
         self._file = -1
         self._done = threading.Event()
         self._keeper = threading.Thread(target=self._keep_fresh, daemon=True)
-        self._me = "%s\n%d\n%s\n" % (facts.here(), os.getpid(), facts.start_of(os.getpid()))
+        pid = os.getpid()
+        self._me = "%s\n%d\n%s\n" % (facts.process_space(), pid, facts.start_of(pid))
 
     def __enter__(self) -> "LockFile":
         seen: Optional[bytes] = None
@@ -33,7 +39,8 @@ class LockFile:
             now = self._content()
             if now != seen:
                 seen, since = now, time.monotonic()
-            if now is not None and (_died_here(now) or time.monotonic() - since >= self.stale_after):
+            is_stale = time.monotonic() - since >= self.stale_after
+            if now is not None and (is_stale or _died_here(now)):
                 self._break(now)
             else:
                 time.sleep(LOOK)
@@ -42,9 +49,11 @@ class LockFile:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._keeper.join()  # or it might write into whatever file gets this number next
+        # A thread that goes on might write into whatever file gets this number next.
+        self._keeper.join()
         os.close(self._file)
-        if (self._content() or b"").startswith(self._me.encode()):  # else somebody took us for dead
+        # Another client may have taken us for dead, and have the lock now.
+        if (self._content() or b"").startswith(self._me.encode()):
             os.unlink(self.path)
 
     def _take(self) -> bool:
@@ -56,7 +65,10 @@ class LockFile:
         return True
 
     def _write(self, count: int) -> None:
-        """Into the open file, never by name: a lock that was taken from us stays taken. Synced, for other hosts."""
+        """Write a count into the open file and sync it, for other hosts to see it.
+
+        Never by name: a lock that was taken from us stays taken.
+        """
         os.lseek(self._file, 0, os.SEEK_SET)
         os.write(self._file, self._text(count))
         os.fsync(self._file)
@@ -70,7 +82,9 @@ class LockFile:
             count += 1
             try:
                 self._write(count)
-            except OSError:  # broken, or its file system is away; the checksums guard what it guarded
+            except OSError:
+                # The lock was broken, or its file system is away. Whatever happens now, the
+                # checksums still guard what the lock guarded.
                 return
 
     def _content(self) -> Optional[bytes]:
@@ -80,10 +94,10 @@ class LockFile:
         except OSError as fault:
             if fault.errno not in (errno.ENOENT, errno.ESTALE):
                 raise
-            return None  # its holder, here or (ESTALE) on another host, has just removed it
+            return None  # the holder, here or (ESTALE) on another host, has just removed it
 
     def _break(self, seen: bytes) -> None:
-        """Put the dead lock aside; put it back if it turns out to be another one than we saw."""
+        """Put a dead lock aside; put it back if it turns out to be another one than we saw."""
         aside = "%s.%s.%d" % (self.path, facts.host_name(), os.getpid())
         try:
             os.rename(self.path, aside)
@@ -101,13 +115,15 @@ class LockFile:
 def _put_back(aside: str, path: str) -> None:
     try:
         os.link(aside, path)
-    except OSError:  # a third one holds it by now; both will fetch the same bytes and rename them into place
+    except OSError:
+        # A third client holds the lock by now. Both will fetch the same bytes and rename them into
+        # place, so nothing is lost but time.
         return
 
 
 def _died_here(content: bytes) -> bool:
-    """Its holder was a process of this very host, and is no more: no need to wait."""
+    """Tell whether the holder was a process of this host that is no more: then nobody has to wait."""
     lines = content.decode("utf-8", "replace").split("\n")
-    if len(lines) < 3 or lines[0] != facts.here() or not lines[1].isdigit():
+    if len(lines) < 3 or lines[0] != facts.process_space() or not lines[1].isdigit():
         return False
     return facts.start_of(int(lines[1])) != lines[2]

@@ -1,9 +1,10 @@
-"""Worker and inputs that many tasks share: this host has one ORIGINAL of each, from which every task gets its file.
+"""The originals of worker and inputs that many tasks share: every task has its file from one.
 
-Below 1 MB a task's file is a private copy. From there on it is a reflink (blocks are shared until somebody writes), or,
-where the file system has none, a hard link to the original, which is read-only. A mode keeps out neither its owner's
-chmod nor root, so an original that files are linked to is compared with its stamp before each start and after each end
-of an attempt. Rejected: comparing digests, which takes a second for each GB.
+Below 1 MB a task's file is a private copy. From there on it is a reflink (blocks are shared until
+somebody writes), or, where the file system has none, a hard link to the original, which is
+read-only. A mode keeps out neither its owner's chmod nor root, so an original that files are linked
+to is compared with its stamp before each start and after each end of an attempt. Rejected:
+comparing digests, which takes a second for each GB.
 """
 
 import os
@@ -12,25 +13,32 @@ import time
 from fcntl import ioctl
 from typing import NamedTuple, Optional, Tuple
 
-LARGE = 1 << 20  # bytes from which on a task gets no copy: less is copied in less time than a program needs to start
+# Bytes from which on a task gets no copy: less is copied in less time than a program needs to
+# start.
+LARGE = 1 << 20
 COPY, CLONE, LINK = range(3)  # how a task gets its file
-WORKER = ""  # the worker's key; an input's is its SHA-256
+WORKER = ""  # the key of the worker; that of an input is its SHA-256
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 BLOCK = 1 << 20
-_FICLONE = 0x40049409  # where Linux has other numbers for requests (PowerPC), there is none of this number
+# Where Linux has other numbers for requests (PowerPC), there is none of this number.
+_FICLONE = 0x40049409
 # Times are as coarse as the kernel's tick: a write within 4 ms of the one before leaves them as they are, and on some
 # file systems one within 2 s. So an original gets an older time, which no write can leave.
 _AGE = 10.0  # seconds
 
 
 class Original(NamedTuple):
-    """One file as it was when it came. It goes to hands as a plain tuple. Fetched again, it is another one."""
+    """A file as it was when it came. Fetched again, it is another Original.
+
+    It goes to hands as a plain tuple.
+    """
 
     key: str
     path: str
     how: int
     stamp: Tuple[int, int, int]  # size, time of the last write in ns, inode
-    content: Optional[bytes]  # of a small worker: read before any program runs that could change the file
+    # Of a small worker: read before any program runs that could change the file.
+    content: Optional[bytes]
 
     @property
     def size(self) -> int:
@@ -43,7 +51,7 @@ class Original(NamedTuple):
 
 
 class Changed(Exception):
-    """The original is not as it was when it came."""
+    """Raised when an original is not as it was when it came."""
 
     def __init__(self, original: Original) -> None:
         super().__init__(original.path)
@@ -51,7 +59,7 @@ class Changed(Exception):
 
 
 def seal(key: str, path: str) -> Original:
-    """Make a file that has just come, and was checked, an original. Raises OSError."""
+    """Make an original of a file that has just come and was checked. Raises OSError."""
     _protect(path, key)
     size = os.stat(path).st_size
     how = COPY if size < LARGE else _best_way(path)
@@ -63,7 +71,7 @@ def seal(key: str, path: str) -> Original:
 
 
 def copy(original: Original, path: str) -> None:
-    """Make a task's file as a copy or a reflink, which is the task's own to write. Raises Changed, OSError."""
+    """Make a task's file as a copy or a reflink, which the task may write. Raises Changed, OSError."""
     if original.content is not None:
         write(path, original.content, executable=True)
     else:
@@ -71,11 +79,14 @@ def copy(original: Original, path: str) -> None:
 
 
 def link(original: Original, path: str) -> None:
-    """Make a task's file as a hard link. Whether the original is right is asked later. Raises Changed, OSError."""
+    """Make a task's file as a hard link. Whether the original is right is asked later.
+
+    Raises Changed, OSError.
+    """
     try:
         os.link(original.path, path)
     except FileNotFoundError:
-        if original.is_right():  # then it is the task's directory that is gone
+        if original.is_right():  # then the directory of the task is gone
             raise
         raise Changed(original)
 
@@ -83,8 +94,9 @@ def link(original: Original, path: str) -> None:
 def link_alone(original: Original, path: str, beside: str) -> Original:
     """Make a task's file as a link to an original of its own at `beside`, and return that one.
 
-    This is for tasks that may have written into an original: whoever changes this one is known. The second name is
-    needed because a program may well remove its file, or put another one in its place. Raises Changed, OSError.
+    This is for tasks that may have written into an original: whoever changes this one is known. The
+    second name is needed because a program may well remove its file, or put another one in its
+    place. Raises Changed, OSError.
     """
     _copy(original, beside)
     _protect(beside, original.key)
@@ -97,7 +109,8 @@ def write(path: str, content: bytes, executable: bool = False) -> None:
     file = os.open(path, NEW, 0o666)
     try:
         if executable:
-            os.fchmod(file, 0o755)  # not by os.open's mode: a umask may take away what the owner needs
+            # Not by os.open's mode: a umask may take away what the owner needs.
+            os.fchmod(file, 0o755)
         while content:
             content = content[os.write(file, content) :]
     finally:
@@ -105,12 +118,14 @@ def write(path: str, content: bytes, executable: bool = False) -> None:
 
 
 def _protect(path: str, key: str) -> None:
+    """Make an original read-only, and older than its time stamps can tell apart from a write now."""
     os.chmod(path, 0o555 if key == WORKER else 0o444)
     old = time.time() - _AGE
     os.utime(path, (old, old))
 
 
 def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
+    """Return size, time of the last write and inode of a file; None when it is gone."""
     try:
         info = os.stat(path)
     except OSError:
@@ -119,7 +134,7 @@ def _stamp(path: str) -> Optional[Tuple[int, int, int]]:
 
 
 def _best_way(path: str) -> int:
-    """Try what this file system can do."""
+    """Return how tasks get this file, tried on a file beside it."""
     trial = path + ".trial"
     try:
         if _is_cloned(path, trial):
@@ -144,13 +159,14 @@ def _is_cloned(path: str, trial: str) -> bool:
 
 
 def _clone(source: int, target: int) -> None:
-    """Let one file have the other's blocks. Raises OSError where there is no such thing."""
+    """Let one file have the other's blocks. Raises OSError where there are no reflinks."""
     if not sys.platform.startswith("linux"):
         raise OSError("reflinks are not used here")
     ioctl(target, _FICLONE, source)
 
 
 def _copy(original: Original, path: str) -> None:
+    """Make a copy, and check that the original did not change meanwhile. Raises Changed, OSError."""
     try:
         source = os.open(original.path, os.O_RDONLY)
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""The client's own folder on a host: claiming it, the address file in it, removing it. All goes by the open folder."""
+"""The client's own folder on a host: claiming it, the address file in it, removing it.
+
+All goes by the open folder.
+"""
 
 import hashlib
 import json
@@ -8,13 +11,14 @@ from typing import Callable, Iterator, Optional
 
 from .. import exits, log
 from ..machine import facts
-from ..wire.connection import Address, parse_address
+from ..wire.connection import MasterAddress, parse_address
 from . import anchor, clearing, folders, writers
 from .clearing import OWED
 from .holding import LOCK, NotOurs, content, hold, holder, is_held, opened, write
 
-ID, ADDRESS = "id", "address"
-MOST_NAMES = 9  # for a client whose name is taken by what a dead one left, which can't be moved
+ID, ADDRESS = "id", "address"  # files in it
+# Names that are tried, where what a dead client left can be neither removed nor moved.
+MOST_NAMES = 9
 
 
 def label(session: str) -> str:
@@ -23,31 +27,43 @@ def label(session: str) -> str:
 
 
 class AlreadyRuns(Exception):
-    """A living client has this folder, which is open now."""
+    """Raised when a living client has this folder, which is open now."""
 
 
-class Base:
-    """`<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client.
+class OwnFolder:
+    """The folder `<workdir>/spe-<label>-<host>/`, mode 0700, with a lock that names its client.
 
-    `above` and `folder` are the workdir and the folder, open. `others`: who else may write where it lies.
+    `above` and `folder` are the workdir and the folder, open. `others`: who else may write where it
+    lies. Lives as long as its client, and in the guard a little longer.
     """
 
     def __init__(self, workdir: str, session: str, host: str, trusted: bool = False) -> None:
-        """`trusted`: whoever may write into the workdir is welcome to."""
+        """Name the folder; nothing is made. `trusted`: others may write into the workdir."""
         self.workdir, self.trusted = workdir, trusted
         self.name = "spe-%s-%s" % (label(session), re.sub(r"[^\w.-]", "_", host))
         self.above = self.folder = self._held = -1
         self.others = writers.NOBODY
         self.left = ""  # what stayed when it was removed
-        self.made: Callable[[], None] = lambda: None  # called when the folder is made
+        self._tell_made: Callable[[str, int, int], None] = lambda name, above, folder: None
+
+    def when_made(self, tell: Callable[[str, int, int], None]) -> None:
+        """Have `tell` called with name, open workdir and open folder as soon as the folder is made."""
+        self._tell_made = tell
+
+    def take_over(self, name: str, above: int, folder: int) -> None:
+        """Use what another process, the client, has opened."""
+        self.name, self.above, self.folder = name, above, folder
 
     @property
     def path(self) -> str:
-        """Return where it is, as long as nobody renames it."""
+        """Return the path of the folder, as long as nobody renames it."""
         return os.path.join(self.workdir, self.name)
 
     def claim(self) -> None:
-        """Make it ours. Raises AlreadyRuns; what a dead client left there is removed first."""
+        """Make the folder ours. What a dead client left in it is removed first.
+
+        Raises AlreadyRuns, or Ending when the workdir cannot be used.
+        """
         try:
             folders.make(self.workdir)
             self._look_for_others()
@@ -60,8 +76,8 @@ class Base:
             raise exits.Ending(exits.WORKDIR, text % self.path)
         except OSError as fault:
             folders.unmake(self.workdir)
-            what = facts.reason(fault)
-            raise exits.Ending(exits.WORKDIR, "the workdir %s cannot be used: %s" % (self.workdir, what))
+            text = "the workdir %s cannot be used: %s"
+            raise exits.Ending(exits.WORKDIR, text % (self.workdir, facts.reason(fault)))
 
     def _look_for_others(self) -> None:
         if self.trusted:
@@ -72,13 +88,16 @@ class Base:
             raise exits.Ending(exits.OTHERS, writers.refusal(self.workdir, self.others.everybody))
 
     def _names(self) -> Iterator[str]:
-        """The usual one, then others."""
+        """Yield the usual name, then others."""
         yield self.name
         for number in range(2, MOST_NAMES):
             yield "%s.%d" % (self.name, number)
 
     def _is_claimed(self, name: str) -> bool:
-        """Claim the folder of this name; False when it can't be had because of what lies there."""
+        """Claim the folder of this name.
+
+        False when what lies there can be neither used nor removed.
+        """
         while True:
             try:
                 os.mkdir(name, 0o700, dir_fd=self.above)
@@ -100,9 +119,9 @@ class Base:
     def _take(self, name: str) -> bool:
         folder = opened(self.above, name)
         if folder is None:
-            raise FileNotFoundError(2, "somebody removes what is made there")
+            raise FileNotFoundError(2, "another process removes our folder as soon as it is made")
         self.name, self.folder = name, folder
-        self.made()
+        self._tell_made(name, self.above, folder)  # before anything that may fail is done in it
         try:
             self._held = hold(folder)
         except OSError:
@@ -111,10 +130,13 @@ class Base:
         return True
 
     def is_of(self, pid: int) -> bool:
-        """Tell whether this is the folder of that process, dead or alive. One that was not locked yet is."""
+        """Tell whether this is the folder of that process, dead or alive.
+
+        One that was not locked yet is.
+        """
         try:
             is_there = self.folder >= 0 and os.fstat(self.folder).st_nlink > 0
-        except OSError:  # on NFS, when it is removed
+        except OSError:  # what NFS says of an open folder that is removed
             return False
         return is_there and holder(self.folder)[1:2] in ([], [str(pid)])
 
@@ -126,13 +148,14 @@ class Base:
         """Return what the master calls the client of this folder; "" when that is not known."""
         return content(self.folder, ID).strip()
 
-    def hand_over(self, address: Address) -> None:
-        """Tell the living client where the master is now."""
+    def hand_over(self, address: MasterAddress) -> None:
+        """Tell the living client of this folder where the master is now."""
         temporary = "%s.%d" % (ADDRESS, os.getpid())
         write(self.folder, temporary, "%s\n%s\n" % (address.url, address.fingerprint))
+        # By rename: the living client must never read half an address.
         os.rename(temporary, ADDRESS, src_dir_fd=self.folder, dst_dir_fd=self.folder)
 
-    def reread(self) -> Optional[Address]:
+    def reread(self) -> Optional[MasterAddress]:
         """Return the address that was handed over, if any."""
         lines = content(self.folder, ADDRESS).split("\n") + [""]
         try:
@@ -146,35 +169,43 @@ class Base:
         write(self.folder, OWED, json.dumps(path) + "\n", os.O_APPEND)
 
     def pay(self) -> None:
-        """Delete what the folder owes; that may lie in a home that hangs."""
+        """Delete the files that the folder owes. They may lie in a home that hangs."""
         clearing.pay(self.folder)
 
     def remove(self) -> None:
-        """Remove it with all in it, and the workdir if it was us who made it. Say in one line what stays."""
+        """Remove the folder with all in it, and the workdir if we made it.
+
+        Say in one line what stays.
+        """
         try:
             self.left = clearing.remove(self.above, self.workdir, self.name, self.folder)
         except OSError as fault:
             self.left = "could not remove %s: %s" % (self.path, fault.strerror)
-        self.left = "; ".join(filter(None, (self.left, self._remove_workdir())))
+        also = self._remove_workdir()
+        self.left = "; ".join(text for text in (self.left, also) if text)
         if self.left:
             log.say(self.left)
 
     def _remove_workdir(self) -> str:
-        """Remove the workdir if it was us who made it. Return what is to be said, if that cannot be."""
+        """Remove the workdir if we made it. Return what is to be said if that cannot be, or ""."""
         try:
             if anchor.is_same(os.stat(self.workdir), os.fstat(self.above)):
                 folders.unmake(self.workdir)
                 return ""
-        except OSError:  # there is none of that name
+        except OSError:  # there is no workdir of that name any more
             pass
         if not folders.is_marked(self.above):
             return ""
-        now = anchor.path_of(self.above, "a place that we do not know")
-        return "somebody renamed the workdir %s, which we made, to %s; it stays" % (self.workdir, now)
+        now = anchor.path_of(self.above, "an unknown place")
+        text = "somebody renamed the workdir %s, which we made, to %s; it stays"
+        return text % (self.workdir, now)
 
     def remove_what_is_here(self) -> None:
-        """Remove all but what is owed in a home that hangs, which the next client on this host will pay."""
-        log.say("the home does not answer; what is ours in it goes when spe is here again")
+        """Remove all but the list of what is owed in a home that hangs.
+
+        The next client on this host pays it.
+        """
+        log.say("the home does not answer; our files in it are removed when spe runs here again")
         clearing.empty_but(self.folder, self.path, (OWED, LOCK))
 
     def clear_leftovers(self) -> None:

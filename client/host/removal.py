@@ -1,7 +1,9 @@
 """Removing trees of folders, however deep they are and however long their paths are.
 
-Programs leave thousands of folders one in another. So nothing here recurses, no path is longer than a name, and only
-one folder is open at a time: the way back up is `..`, and that it leads to where we came from is checked.
+Programs leave thousands of folders one in another. So nothing here recurses, no path is longer than
+a name, and only one folder is open at a time: the way back up is `..`, and that it leads to where
+we came from is checked. `shutil.rmtree` was rejected: it recurses, and keeps a file open for each
+level.
 """
 
 import errno
@@ -12,19 +14,20 @@ from typing import List, Sequence, Tuple
 from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
-MOST_TIMES = 1000  # beginnings anew beside somebody else who removes the same
-# The folder above, the name in it of the one that we are in, its other folders; how much could not be removed before.
+MOST_TIMES = 1000  # beginnings anew beside another process that removes the same tree
+# A step on the way down: the folder above, the name in it of the folder that we are in, its other
+# folders, and how many files could not be removed before.
 Level = Tuple[os.stat_result, str, List[str], int]
 
 
-class Left:
-    """A count of the files of one tree that could not be removed, and the first of them in words."""
+class Unremoved:
+    """The files of one tree that could not be removed: how many, and the first of them in words."""
 
     def __init__(self, top: str) -> None:
         self.top, self.count, self.first = top, 0, ""
 
     def note(self, fault: OSError, way: Sequence[Level] = (), name: str = "") -> None:
-        """Count one thing that stays; the first is kept in words."""
+        """Count one file that stays; the first is kept in words."""
         self.count += 1
         if not self.first:
             path = os.path.join(self.top, *[one[1] for one in way], name).rstrip("/")
@@ -38,9 +41,9 @@ class Left:
 
 
 def remove_tree(path: str) -> str:
-    """Remove a folder, or a file, with all in it. Return what stays in one line, "" for nothing."""
+    """Remove a folder, or a file, with all in it. Return in one line what stays, "" for nothing."""
     head, name = os.path.split(path)
-    left = Left(shown(path))
+    left = Unremoved(shown(path))
     try:
         above = os.open(head or ".", os.O_RDONLY)
         try:
@@ -54,7 +57,7 @@ def remove_tree(path: str) -> str:
     return str(left)
 
 
-def _remove(above: int, name: str, left: Left) -> None:
+def _remove(above: int, name: str, left: Unremoved) -> None:
     if not stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
         return os.unlink(name, dir_fd=above)
     folder = _entered(above, name)
@@ -65,21 +68,26 @@ def _remove(above: int, name: str, left: Left) -> None:
     return None if left.count else os.rmdir(name, dir_fd=above)
 
 
-def empty(folder: int, left: Left, kept: Sequence[str] = ()) -> None:
-    """Remove all that is in an open folder, but what is `kept` at its top. `left` is told what stays.
+def empty(folder: int, left: Unremoved, kept: Sequence[str] = ()) -> None:
+    """Remove all that is in an open folder, but what is `kept` at its top.
+
+    `left` is told what stays.
 
     Raises OSError when there is no way back up from a folder.
     """
     for _ in range(MOST_TIMES):
         try:
             return _empty(folder, left, kept)
-        except FileNotFoundError:  # somebody else removes, too, and took the folder that we were in: begin at the top
+        except FileNotFoundError:
+            # Another process removes the tree, too, and took the folder that we were in: begin at
+            # the top again.
             continue
     return _empty(folder, left, kept)
 
 
-def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
-    at, way = os.dup(folder), []  # type: Tuple[int, List[Level]]
+def _empty(folder: int, left: Unremoved, kept: Sequence[str]) -> None:
+    at = os.dup(folder)
+    way: List[Level] = []
     try:
         below = _without_files(at, way, left, kept)
         while below or way:
@@ -102,12 +110,15 @@ def _empty(folder: int, left: Left, kept: Sequence[str]) -> None:
         os.close(at)
 
 
-def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
-    """Go up and remove the folder that we come from. Return the one above, and what is to be done there."""
+def _above(at: int, way: List[Level], left: Unremoved) -> Tuple[int, List[str]]:
+    """Go up and remove the folder that we come from.
+
+    Return the one above, and the folders left in it.
+    """
     above = os.open("..", SAME_FOLDER, dir_fd=at)
     os.close(at)
     expected, name, below, count = way[-1]
-    if not is_same(os.fstat(above), expected):  # whoever still runs there moves folders about
+    if not is_same(os.fstat(above), expected):  # a program that still runs there moves folders
         left.note(OSError("it was moved while it was being removed"), way)
         way.clear()
         return above, []
@@ -116,7 +127,7 @@ def _above(at: int, way: List[Level], left: Left) -> Tuple[int, List[str]]:
     except FileNotFoundError:
         pass
     except OSError as fault:
-        if left.count == count:  # else what is in it was told already
+        if left.count == count:  # else a file in it stays, which was told already
             left.note(fault, way)
     way.pop()
     return above, below
@@ -132,12 +143,25 @@ def _entered(above: int, name: str) -> int:
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
-        except OSError:  # somebody else's, or immutable: removing says so
+        except OSError:  # of another user, or immutable: removing says so
             pass
     return folder
 
 
-def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str] = ()) -> List[str]:
+def _is_file_removed(folder: int, name: str, device: int) -> bool:
+    """Remove a file. Return False for a folder on this device. Raises OSError for what stays."""
+    info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISDIR(info.st_mode):
+        os.unlink(name, dir_fd=folder)
+        return True
+    if info.st_dev != device:  # a file system that is mounted here is not ours to empty
+        raise OSError(errno.EBUSY, "another file system is mounted there")
+    return False
+
+
+def _without_files(
+    folder: int, way: List[Level], left: Unremoved, kept: Sequence[str] = ()
+) -> List[str]:
     """Remove the files of one folder. Return the names of the folders in it."""
     found: List[str] = []
     device = os.fstat(folder).st_dev
@@ -152,13 +176,8 @@ def _without_files(folder: int, way: List[Level], left: Left, kept: Sequence[str
         if name in kept:
             continue
         try:
-            info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            if not stat.S_ISDIR(info.st_mode):
-                os.unlink(name, dir_fd=folder)
-            elif info.st_dev == device:
+            if not _is_file_removed(folder, name, device):
                 found.append(name)
-            else:  # what is mounted here is not ours to empty
-                raise OSError(errno.EBUSY, "another file system is mounted there")
         except FileNotFoundError:
             continue
         except OSError as fault:

@@ -1,4 +1,7 @@
-"""`setup:` of spe.yaml: a piece of shell, run once in the user's login shell; its environment goes to the tasks."""
+"""The `setup:` of spe.yaml, a piece of shell that runs once: its environment goes to the tasks.
+
+It runs in the user's login shell, where `module load` and the like are known.
+"""
 
 import os
 import pwd
@@ -12,13 +15,17 @@ from ..machine import process_tree
 from . import anchor
 
 LIMIT = 600.0  # seconds
-NO_RETURN = "the setup did not return: something in it ends or replaces the shell (exit, exec); leave that out"
+NO_RETURN = (
+    "the setup did not return: something in it ends or replaces the shell (exit, exec); "
+    "leave that out"
+)
+# Variables that are the shell's own, or nobody's but ours.
 NOT_TAKEN = ("_", "PWD", "OLDPWD", "SHLVL", "SPE_SESSION")
 PRINT = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(k + b'=' + v for k, v in os.environb.items()))"
 
 
 def environment(setup: str, folder: str) -> Dict[str, str]:
-    """Return the environment for tasks: ours, or what the setup makes of it, which runs in `folder`."""
+    """Return the environment for tasks: ours, or what the setup makes of it when run in `folder`."""
     found = _after(setup, folder) if setup.strip() else dict(os.environ)
     return {name: value for name, value in found.items() if name not in NOT_TAKEN}
 
@@ -26,13 +33,16 @@ def environment(setup: str, folder: str) -> Dict[str, str]:
 def _after(setup: str, folder: str) -> Dict[str, str]:
     shell = _login_shell()
     target, complaints = "setup.env", "setup.err"
+    # Python prints the environment, not the shell's `env`, whose lines cannot be told apart where
+    # a value has line ends.
     where = anchor.for_others(target)
     command = "exec %s -c %s > %s" % (_quoted(sys.executable), _quoted(PRINT), _quoted(where))
     script = "\n".join([setup, _unless_well(shell), command])
     with open(complaints, "wb") as errors:
         code = _run(shell, script.encode("utf-8", "surrogateescape"), folder, errors.fileno())
     if code != 0:
-        raise exits.Ending(exits.SETUP, "setup failed (%s): %s" % (_how(code), _last_line(complaints)))
+        why = (_how(code), _last_line(complaints))
+        raise exits.Ending(exits.SETUP, "setup failed (%s): %s" % why)
     text = _content(target)
     if not text:
         raise exits.Ending(exits.SETUP, NO_RETURN)
@@ -49,18 +59,22 @@ def _content(path: str) -> bytes:
 
 
 def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
+    # A name that starts with - makes a login shell of every kind of shell; an option for that has
+    # another name in each.
+    name = b"-" + os.fsencode(os.path.basename(shell))
     try:
         process = subprocess.Popen(
-            [b"-" + os.fsencode(os.path.basename(shell)), b"-c", script],
+            [name, b"-c", script],
             cwd=folder,
-            executable=shell,  # a name that starts with "-" makes a login shell of every kind of shell
+            executable=shell,
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
             start_new_session=True,
         )
     except OSError as fault:
-        raise exits.Ending(exits.SETUP, "setup failed: the login shell %s: %s" % (shell, fault.strerror))
+        text = "setup failed: the login shell %s: %s"
+        raise exits.Ending(exits.SETUP, text % (shell, fault.strerror))
     try:
         return process.wait(LIMIT)
     except subprocess.TimeoutExpired:
@@ -82,11 +96,13 @@ def _login_shell() -> str:
 
 
 def _unless_well(shell: str) -> str:
-    """Ends with 3 if the last command of the setup failed, in the words of this shell."""
+    """Return a line, in the words of this shell, that ends with 3 if the last command failed."""
     name = os.path.basename(shell)
     if name in ("csh", "tcsh"):
         return "if ( $status != 0 ) exit 3"
-    return "test $status -eq 0; or exit 3" if name == "fish" else "test $? -eq 0 || exit 3"
+    if name == "fish":
+        return "test $status -eq 0; or exit 3"
+    return "test $? -eq 0 || exit 3"
 
 
 def _quoted(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Accounts that may write where a client works, besides its own: in the workdir and in each folder above it.
+"""Accounts that may write where a client works, besides its own.
 
-The rule is that of sshd's StrictModes.
-Whoever may write into one of them can put another folder in the place of ours. `spe doctor` sends this file to hosts as
-it is, so it needs the standard library alone.
+They count in the workdir and in each folder above it. The rule is that of sshd's StrictModes: an
+account that may write into one of these folders can put another folder in the place of ours. `spe
+doctor` sends this file to hosts as it is, so it needs the standard library alone.
 """
 
 import grp
@@ -16,7 +16,10 @@ MOST_LINKS = 40
 
 
 class Others(NamedTuple):
-    """Where all users may write, "" for nowhere; else who may, and where. The first that was found of each."""
+    """The first folder that was found in which others may write, and who they are.
+
+    `everybody`: where all users may write, "" for nowhere. `who`, `where`: else who may, and where.
+    """
 
     everybody: str = ""
     who: str = ""
@@ -27,7 +30,10 @@ NOBODY = Others()
 
 
 def others(path: str) -> Others:
-    """Look at a folder, and at all above it; links are followed, and the folders that hold them count."""
+    """Look at a folder, and at all above it.
+
+    Links are followed, and the folders that hold them count.
+    """
     found = NOBODY
     for folder in passed(path):
         info = os.stat(folder)
@@ -47,11 +53,16 @@ def who_else(folder: str, info: os.stat_result) -> str:
         return ""
     if has_list(folder):
         return "the group %s and those of its access list" % group_name(info.st_gid)
-    return "" if info.st_gid == 0 or is_private(info.st_gid) else "the group %s" % group_name(info.st_gid)
+    if info.st_gid == 0 or is_private(info.st_gid):
+        return ""
+    return "the group %s" % group_name(info.st_gid)
 
 
 def passed(path: str) -> Iterator[str]:
-    """Yield each folder that the way to a path leads through, the last one too; up to the first that is missing."""
+    """Yield each folder that the way to a path leads through, up to the first that is missing.
+
+    The last one counts, too.
+    """
     here, rest, links = "/", path.split("/")[::-1], 0
     yield here
     while rest:
@@ -87,12 +98,12 @@ def has_list(folder: str) -> bool:
         return False
     try:
         return bool(os.getxattr(folder, "system.posix_acl_access"))
-    except OSError:  # none, or no such thing on this file system
+    except OSError:  # no list, or a file system that has none
         return False
 
 
 def group_name(group: int) -> str:
-    """Its name, else its number."""
+    """Return the name of a group, else its number."""
     try:
         return grp.getgrgid(group).gr_name
     except KeyError:
@@ -100,7 +111,7 @@ def group_name(group: int) -> str:
 
 
 def user_name(user: int) -> str:
-    """Its name, else its number."""
+    """Return the name of a user, else its number."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
@@ -108,7 +119,7 @@ def user_name(user: int) -> str:
 
 
 def refusal(workdir: str, where: str) -> str:
-    """Return what is said when all users may write there."""
+    """Return the sentence that refuses a workdir where all users may write."""
     place = where if where == workdir else "%s, above the workdir %s" % (where, workdir)
     text = "all users may write into %s (mode %03o), so each of them could put another folder in the place of ours"
     return text % (place, stat.S_IMODE(os.stat(where).st_mode))

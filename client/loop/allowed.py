@@ -1,10 +1,10 @@
-"""What may be asked of a running task: the programs that the sweep allows, on files of the task's own directory.
+"""The programs that people may run on files of a running task, and the words for them.
 
-Of the programs in KNOWN only the options that stand there may be asked: none of them follows links, reads names from a
-file, writes, or starts a program. A list of what is forbidden was rejected: programs take abbreviations (`--deref`),
-letters in one word (`-lRL`), and other options on each system.
-It keeps people from mistakes and from looking elsewhere by accident. It is no prison: whoever may ask may also give
-the sweep another command.
+Of the programs in KNOWN only the options that stand there may be asked: none of them follows links,
+reads names from a file, writes, or starts a program. A list of what is forbidden was rejected:
+programs take abbreviations (`--deref`), letters in one word (`-lRL`), and other options on each
+system. The rules keep people from mistakes and from looking elsewhere by accident. They are no
+prison: a person who may ask may also give the sweep another command.
 """
 
 import errno
@@ -36,28 +36,38 @@ KNOWN: Dict[str, Tuple[str, str]] = {
     "wc": ("clLmw", "bytes lines words"),
     "stat": ("cft", "format= printf="),
     "df": ("aBhHiklPtTvx", "output= total"),
-    "grep": ("ABcCeEFGhHilLmnoqrsvwxyzZ", "color= exclude= exclude-dir= ignore-case include= recursive"),
+    "grep": (
+        "ABcCeEFGhHilLmnoqrsvwxyzZ",
+        "color= exclude= exclude-dir= ignore-case include= recursive",
+    ),
     PS: ("fFHjlLw", "forest no-headers"),  # and -o FIELDS
 }
 NUMBER = r"(?:[+-]?[0-9]+(?:\.[0-9]+)?[bkKMGTPE]?)?"
 FIELDS = r"[a-z%][a-z0-9_%,]*=?"
-LISTS = ("--files0-from", "--files-from", "--from-file")  # a file that names more files, in whatever program
+# A file that names more files, in whatever program.
+LISTS = ("--files0-from", "--files-from", "--from-file")
 
 
 def refusal(words: Sequence[str], allowed: Sequence[str], folder: str) -> Optional[str]:
-    """Return why this command is not run in this directory, in one sentence. None: it is run."""
+    """Return in one sentence why this command is not run in this directory; None when it is run."""
     if not words or "\0" in "".join(words):
         return "there is no command"
     if ANY in allowed:
         return None
     if words[0] not in allowed:
         listed = " ".join(allowed) or "nothing"
-        return "'%s' is not allowed here; `ask:` in spe.yaml allows: %s" % (_short(words[0]), listed)
+        text = "'%s' is not allowed here; `ask:` in spe.yaml allows: %s"
+        return text % (_short(words[0]), listed)
     if is_ps(words):
         return _refusal_of_ps(words)
+    return _refusal_of_files(words, folder)
+
+
+def _refusal_of_files(words: Sequence[str], folder: str) -> Optional[str]:
     program = os.path.basename(words[0])
     top = os.path.realpath(folder)
-    if not os.path.isabs(folder) and top != os.path.abspath(folder):  # relative: the client stands above it
+    # A relative path is below the folder in which the client stands, which nobody can replace.
+    if not os.path.isabs(folder) and top != os.path.abspath(folder):
         return "the task has put a link in place of its directory"
     for word in words[1:]:
         why = _refusal_of_option(program, word) or _refusal_of_path(program, word, top)
@@ -72,40 +82,64 @@ def is_ps(words: Sequence[str]) -> bool:
 
 
 def narrowed(words: List[str], pids: Sequence[int]) -> List[str]:
-    """Return the words that are run. `ps` selects these processes, because it is allowed no option that selects any."""
-    return words + ["-p", ",".join(map(str, pids))] if is_ps(words) else words
+    """Return the words that are run: for `ps` with the processes that it is to show.
+
+    `ps` is allowed no option of its own that selects processes.
+    """
+    if not is_ps(words):
+        return words
+    return [*words, "-p", ",".join(map(str, pids))]
 
 
 def _refusal_of_option(program: str, word: str) -> Optional[str]:
-    """No word may be an option that is not allowed, wherever it stands: also as a value, also behind `--`."""
+    """Return why a word that looks like an option is refused, wherever it stands.
+
+    A word may be taken for an option where it looks like a value, and behind `--`: programs differ.
+    """
     if program in KNOWN:
         if word.startswith("-") and word != "--" and not _is_option(program, word):
             return _not_asked_of(program, word)
         return None
-    name = word.partition("=")[0]
-    is_abbreviated = len(name) > 2 and any(one.startswith(name) for one in LISTS)
-    if word.startswith(("@",) + LISTS) or is_abbreviated:
+    if _may_name_a_list(word):
         return "'%s' may be a file that names more files; these are not looked at" % _short(word)
     return None
 
 
+def _may_name_a_list(word: str) -> bool:
+    """Tell whether an unknown program may take this word, or its beginning, for a file of names."""
+    name = word.partition("=")[0]
+    is_abbreviated = len(name) > 2 and any(one.startswith(name) for one in LISTS)
+    return is_abbreviated or word.startswith(("@",) + LISTS)
+
+
 def _is_option(program: str, word: str) -> bool:
+    """Tell whether a known program may be given this option."""
     letters, listed = KNOWN[program]
     name, found, _ = word[2:].partition("=")
     if word.startswith("--"):
-        return name + "=" in listed.split() or (not found and name in ["help", "version"] + listed.split())
-    return bool(re.fullmatch(("-[%s]+" if program == PS else "-[%s]*" + NUMBER) % letters, word))
+        return name + "=" in listed.split() or (
+            not found and name in ["help", "version"] + listed.split()
+        )
+    pattern = "-[%s]+" if program == PS else "-[%s]*" + NUMBER
+    return bool(re.fullmatch(pattern % letters, word))
 
 
 def _not_asked_of(program: str, word: str) -> str:
+    """Return the sentence that refuses an option, with the options that are allowed."""
     letters, listed = KNOWN[program]
     text = "'%s' may not be asked of %s; these options may, spelled out, values in words of their own: -%s --%s"
     text %= (_short(word), program, letters, " --".join(listed.split()))
-    return text + (" -o FIELDS" if program == PS else "; a file of that name is './%s'" % _short(word))
+    if program == PS:
+        return text + " -o FIELDS"
+    return text + "; a file of that name is './%s'" % _short(word)
 
 
 def _refusal_of_ps(words: Sequence[str]) -> Optional[str]:
-    """Of `ps`, words without a dash are options, too (`ps e` shows environments), but for the fields behind -o."""
+    """Return why these words of `ps` are refused.
+
+    Words without a dash are options of `ps`, too (`ps e` shows environments), but for the fields
+    behind -o.
+    """
     are_fields = False
     for word in words[1:]:
         if not (re.fullmatch(FIELDS, word) if are_fields else word == "-o" or _is_option(PS, word)):
@@ -115,7 +149,11 @@ def _refusal_of_ps(words: Sequence[str]) -> Optional[str]:
 
 
 def _refusal_of_path(program: str, word: str, top: str) -> Optional[str]:
-    """Any word may be a path: a value, an option (BSD's programs take none behind a file), or one behind `--`."""
+    """Return why a word is refused as a path; any word may be one.
+
+    A path may be a value, an option (BSD's programs take none behind a file), or a word behind
+    `--`.
+    """
     if program not in KNOWN and word.startswith("-") and len(word) > MOST_TAILS:
         return "'%s' is too long for an option" % _short(word)
     for path in _paths(program, word):
@@ -123,12 +161,12 @@ def _refusal_of_path(program: str, word: str, top: str) -> Optional[str]:
             if not (_end_of(top, path) + "/").startswith(top + "/"):
                 return "'%s' leads out of the task's directory" % _short(path)
         except OSError as fault:
-            return "where '%s' leads cannot be seen: %s" % (_short(path), fault.strerror)
+            return "cannot see where '%s' leads: %s" % (_short(path), fault.strerror)
     return None
 
 
 def _paths(program: str, word: str) -> Iterator[str]:
-    """All that may be a path in this word."""
+    """Yield all that may be a path in this word."""
     yield word
     if "=" in word:
         yield word.partition("=")[2]
@@ -138,12 +176,16 @@ def _paths(program: str, word: str) -> Iterator[str]:
 
 
 def _end_of(top: str, path: str) -> str:
-    """Return where a path leads in the end, links followed. Raises OSError where that cannot be seen.
+    """Return where a path leads in the end, links followed.
 
-    os.path.realpath takes what it cannot look at for no link: so a link was not seen whose whole path is too long for
-    the system, though the program, which stands in the directory, opens it by a shorter one.
+    Raises OSError where that cannot be seen.
+
+    `os.path.realpath` was rejected: it takes what it cannot look at for no link. So it did not see
+    a link whose whole path is too long for the system, though the program, which stands in the
+    directory, opens it by a shorter one.
     """
-    here, names, links = "/" if path.startswith("/") else top, path.split("/")[::-1], 0
+    here = "/" if path.startswith("/") else top
+    names, links = path.split("/")[::-1], 0
     while names:
         name = names.pop()
         if name == "..":
@@ -163,7 +205,7 @@ def _end_of(top: str, path: str) -> str:
 
 
 def _target(path: str) -> Optional[str]:
-    """What is written in a link. None: it is no link, or nothing is there."""
+    """Return what a link leads to; None for what is no link, or is not there."""
     try:
         return os.readlink(path)
     except OSError as fault:
@@ -173,4 +215,5 @@ def _target(path: str) -> Optional[str]:
 
 
 def _short(word: str) -> str:
+    """Return a word, shortened if it is too long for a sentence."""
     return word if len(word) <= MOST_SHOWN else word[:MOST_SHOWN] + "…"

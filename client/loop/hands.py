@@ -1,4 +1,4 @@
-"""The client's side of its hands: starting them, giving each what it has room for, hearing them, ending them."""
+"""The client's side of its hands: starting them, giving out attempts, hearing and ending them."""
 
 import os
 import signal
@@ -6,150 +6,184 @@ import socket
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..hand.channel import Gone, Message, Post
-from ..hand.hand import STOP_TIME, work
+from ..hand.channel import Channel, ChannelClosed, Message
+from ..hand.process import STOP_TIME, work
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..task.attempt import Attempt
 from ..task.settings import Settings
-from ..wire.lease import Trust
+from ..wire.lease import Lease
 
-MOST = 4  # each is good for some two thousand programs a second
+MOST = 4  # hands: one is good for some two thousand programs a second
 END_TIME = 3 * STOP_TIME  # seconds in which a hand ends that was told to
-LEFT = ("done", "ended", "back", "unbegun")  # tickets named in these have no slot any more, or never had
-LOOK_EVERY, ASK_EVERY = 1.0, 5.0  # seconds between looks, and between questions whether hands are there
-LONGEST_LOOK = 2.5  # seconds between two looks that may count as silence
-STOPPED_SILENCE, LONGEST_SILENCE = 5.0, 30.0  # seconds after which a hand counts as dead: one that is stopped, any
+# Messages whose tickets have no slot any more, or never had one.
+SLOT_IS_FREE = ("done", "ended", "back", "unbegun")
+LOOK_EVERY = 1.0  # seconds between looks at silent hands
+ASK_EVERY = 5.0  # seconds between questions whether hands are there
+# Seconds between two looks that may count as silence: the rest this process slept, like the hands.
+LONGEST_LOOK = 2.5
+STOPPED = 5.0  # seconds after which a hand that is stopped counts as dead
+LONGEST_SILENCE = 30.0  # seconds after which any hand counts as dead
 
 
-class _One:
-    """A hand as the client sees it."""
+class HandProcess:
+    """The client's view of one hand, from its fork until it is waited for."""
 
-    def __init__(self, pid: int, post: Post, slots: int) -> None:
-        self.pid, self.post, self.slots = pid, post, slots
-        self.tickets: Dict[int, None] = {}  # that it has a slot for, or will have, in the order in which it got them
+    def __init__(self, pid: int, channel: Channel, slots: int) -> None:
+        self.pid, self.channel, self.slots = pid, channel, slots
+        # Tickets that have a slot at the hand, or wait for one, in the order in which it got them.
+        self.tickets: Dict[int, None] = {}
         self.given = 0  # how many these are
-        self.asked = self.silent = 0.0  # when it was asked whether it is there, and for how long it has not answered
+        self.asked = 0.0  # when it was asked whether it is there; 0: it has answered
+        self.silent = 0.0  # seconds for which it has not answered
+        self.stopped = 0.0  # seconds for which somebody has stopped it
 
-    def leave(self, told: List[Any]) -> None:
-        """These have ended, or are given back; that of some which had ended the rest is told now changes nothing."""
+    def leave_slots(self, told: List[Any]) -> None:
+        """Forget tickets that have ended or are given back. Each entry begins with its ticket.
+
+        A ticket may be named twice, when its slot is free and when its report follows.
+        """
         for one in told:
             self.tickets.pop(one[0], None)
         self.given = len(self.tickets)
 
-    def is_dead(self) -> bool:
-        """Whether it has been silent for so long that it must be: stopped, or stuck, but not by a slow disk."""
-        if self.silent < STOPPED_SILENCE:
-            return False
+    def look(self, awake: float) -> None:
+        """Note how it is, after `awake` seconds in which this process ran.
+
+        Waits for a disk (state D) are no silence: a slow NFS server must not cost its tasks.
+        """
         state = (facts.stat_of(self.pid) or [""])[0]
-        return state == "T" or (self.silent >= LONGEST_SILENCE and state != "D")
+        self.stopped = self.stopped + awake if state == "T" else 0.0
+        if self.asked and state != "D":
+            self.silent += awake
+
+    def is_dead(self) -> bool:
+        """Tell whether it has been stopped or silent for so long that it counts as dead."""
+        return self.stopped >= STOPPED or self.silent >= LONGEST_SILENCE
 
 
 class Hands:
-    """Made before there is any thread, as each is a fork of this process."""
+    """The hands of this client.
 
-    def __init__(self, slots: int, settings: Settings, trust: Trust) -> None:
-        self._all: List[_One] = []
+    Made before there is any thread: each hand is a fork of this process.
+    """
+
+    def __init__(self, slots: int, settings: Settings, lease: Lease) -> None:
+        self.processes: List[HandProcess] = []
         self._looked = self._asked = time.monotonic()
         count = min(MOST, slots)
         for first in range(1, count + 1):
-            self._all.append(self._start(list(range(first, slots + 1, count)), settings, trust))
+            numbers = list(range(first, slots + 1, count))
+            self.processes.append(self._start(numbers, settings, lease))
 
-    def _start(self, slots: List[int], settings: Settings, trust: Trust) -> _One:
+    def _start(self, slots: List[int], settings: Settings, lease: Lease) -> HandProcess:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid:
             theirs.close()
-            return _One(pid, Post(ours), len(slots))
+            return HandProcess(pid, Channel(ours), len(slots))
         ours.close()
-        for other in self._all:  # or it would not be heard that the client is gone
-            other.post.close()
-        work(slots, Post(theirs), settings, trust)
+        # A copy that stays open in this hand would hide from the others that the client is gone.
+        for other in self.processes:
+            other.channel.close()
+        work(slots, Channel(theirs), settings, lease)
         os._exit(0)
 
     @property
-    def posts(self) -> List[Post]:
-        """Where they are heard, those that live."""
-        return [one.post for one in self._all]
+    def channels(self) -> List[Channel]:
+        """The channels to the hands that live."""
+        return [one.channel for one in self.processes]
 
     @property
     def pids(self) -> List[int]:
-        """Below which the programs run."""
-        return [one.pid for one in self._all]
+        """The processes below which the programs run."""
+        return [one.pid for one in self.processes]
 
     def feed(self, following: Callable[[], Optional[Attempt]], near: int) -> None:
-        """Give out what follows, to who has the least: `near` tasks beyond each slot."""
-        given: List[Tuple[_One, List[Any]]] = [(one, []) for one in self._all]
-        while given:
-            one, batch = min(given, key=lambda pair: pair[0].given / pair[0].slots)
-            attempt = following() if one.given < one.slots * (1 + near) else None
+        """Hand the next attempts to the least loaded hands, up to `near` attempts beyond each slot.
+
+        `following` returns the next attempt, None when there is none.
+        """
+        batches: List[Tuple[HandProcess, List[Any]]] = [(one, []) for one in self.processes]
+        while batches:
+            hand, batch = min(batches, key=lambda pair: pair[0].given / pair[0].slots)
+            if hand.given >= hand.slots * (1 + near):
+                break
+            attempt = following()
             if attempt is None:
                 break
-            one.tickets[attempt.task.ticket] = None
-            one.given += 1
+            hand.tickets[attempt.task.ticket] = None
+            hand.given += 1
             batch.append(attempt.given())
-        for one, batch in given:
-            if batch:
-                one.post.send("begin", batch)
+        for hand, batch in batches:
+            if batch:  # one message for all of a hand: a message costs more than an attempt in it
+                hand.channel.send("begin", batch)
 
-    def heard(self) -> List[Message]:
-        """What they have said; of one that is gone, that it is."""
+    def receive(self) -> List[Message]:
+        """Return what the hands have said; for a hand that is gone also `killed`."""
         found: List[Message] = []
-        for one in list(self._all):
+        for hand in list(self.processes):
             try:
-                messages = one.post.heard()
-            except Gone:
-                messages = [("killed", self._bury(one))]
+                messages = hand.channel.receive()
+            except ChannelClosed:
+                messages = [("killed", self._bury(hand))]
             if messages:
-                one.asked = one.silent = 0.0
+                hand.asked = hand.silent = 0.0
             for name, argument in messages:
-                if name in LEFT:
-                    one.leave(argument)
+                if name in SLOT_IS_FREE:
+                    hand.leave_slots(argument)
             found += messages
         return found
 
     def is_uneven(self) -> bool:
-        """Whether one has a free slot while tasks wait for another's."""
-        return any(one.given < one.slots for one in self._all) and self.are_waiting()
+        """Tell whether one hand has a free slot while attempts wait at another one."""
+        return any(one.given < one.slots for one in self.processes) and self.are_waiting()
 
     def are_waiting(self) -> bool:
-        """Whether one has more than it has slots for."""
-        return any(one.given > one.slots for one in self._all)
+        """Tell whether a hand has more attempts than slots."""
+        return any(one.given > one.slots for one in self.processes)
 
     def tell(self, name: str, argument: Any = None) -> int:
-        """All of them; how many there are."""
-        for one in self._all:
-            one.post.send(name, argument)
-        return len(self._all)
+        """Send a message to all hands. Return how many there are."""
+        for one in self.processes:
+            one.channel.send(name, argument)
+        return len(self.processes)
 
-    def look_after(self, now: float) -> None:
-        """End hands that do not answer any more. Only time in which this process was awake counts."""
+    def kill_silent(self, now: float) -> None:
+        """Kill hands that do not answer any more. Only time in which this process was awake counts."""
         if now - self._looked < LOOK_EVERY:
             return
         awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
-        for one in self._all:
-            if one.asked:
-                one.silent += awake
-                if one.is_dead():
-                    process_tree.send(one.pid, signal.SIGKILL)
-            elif one.tickets and now - self._asked >= ASK_EVERY:
-                one.asked = now
-                one.post.send("here")
-        if now - self._asked >= ASK_EVERY:
+        may_ask = now - self._asked >= ASK_EVERY
+        for hand in self.processes:
+            hand.look(awake)
+            if hand.is_dead():
+                process_tree.send(hand.pid, signal.SIGKILL)
+            elif not hand.asked and hand.tickets and may_ask:
+                hand.asked = now
+                hand.channel.send("here")
+        if may_ask:
             self._asked = now
 
-    def _bury(self, one: _One) -> Tuple[str, List[int]]:
-        """Why it is gone, and the tickets that it had begun."""
-        self._all.remove(one)
-        one.post.close()
-        status = os.waitpid(one.pid, 0)[1]
-        begun = list(one.tickets)[: one.slots]
+    def _bury(self, hand: HandProcess) -> Tuple[str, List[int]]:
+        """Wait for a hand that is gone. Return why it is, and the tickets that it had begun."""
+        self.processes.remove(hand)
+        hand.channel.close()
+        status = os.waitpid(hand.pid, 0)[1]
+        begun = list(hand.tickets)[: hand.slots]
         if not os.WIFSIGNALED(status):
             return "a process of the client has ended", begun
         number = os.WTERMSIG(status)
-        return "a process of the client was killed by signal %d%s" % (number, why_killed(-number)), begun
+        text = "a process of the client was killed by signal %d%s"
+        return text % (number, why_killed(-number)), begun
+
+    def stop(self, is_hasty: bool) -> None:
+        """Tell all hands to end. A hand that is stopped is continued, or it could not hear that."""
+        self.tell("stop", is_hasty)
+        for one in self.processes:
+            process_tree.send(one.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Those that have not ended."""
-        for one in self._all:
+        """Kill hands that have not ended."""
+        for one in self.processes:
             process_tree.send(one.pid, signal.SIGKILL)

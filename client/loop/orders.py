@@ -1,270 +1,49 @@
-"""Orders: what a person wants to see of a running task, or to have done with it; each in a thread of its own.
+"""Orders of people for running tasks: received here, carried out by carrier.py.
 
-That there are some stands in the answer to a request that the master holds (threads.py); they are fetched by `/orders`,
-and what comes of one goes back by `/answer`, piece by piece.
+A request that the master holds is answered with the word that there are some; they are fetched by
+`/orders`.
 """
 
-import errno
 import json
-import os
-import select
-import signal
-import stat
-import subprocess
 import threading
-import time
-from typing import Any, Callable, Dict, Iterator, List, Set
+from typing import Any, Dict, List, Set
 
-from .. import log
-from ..task.attempt import Attempt
-from ..wire.master import Line, Query
-from . import processes
-from .allowed import ANY, is_ps, narrowed, refusal
+from ..wire.master import Line
+from .carrier import Carrier
 from .hands import Hands
-from .talker import Talker
-from .tickets import Tickets
-
-MOST_AT_ONCE = 16
-PIECE = 1 << 16  # bytes of output in one answer
-LOOK = 0.1  # seconds between looks at a file that may grow
-STILL = 5.0  # seconds without news after which the master is asked whether anybody still listens
-FINISHED = "the task has finished"
-NOT_BEGUN = "the task has not begun, it waits for a slot on this host"
-BEGIN_TIME = 5.0  # seconds for a task that a hand holds ready to begin
-NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # nor wait for somebody to write into a pipe
-NO_FILE = "what the task prints is no file any more: the task has put something else in its place"
-SIGNALS = {"stop": signal.SIGSTOP, "continue": signal.SIGCONT}
+from .talker import Shared
 
 
-class NotDone(Exception):
-    """Why an order is not carried out (any further), in one sentence."""
+class ReceivedOrders:
+    """The orders that came to this client. Lives as long as the client."""
 
-
-class Unheard(Exception):
-    """Nobody wants to know any more."""
-
-
-class Plain:
-    """A body of bytes as they are."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(data))}
-
-    def content(self) -> bytes:
-        """All of it."""
-        return self._data
-
-
-class Orders:
-    """Those that came to this client."""
-
-    def __init__(self, tickets: Tickets, hands: Hands, allowed: List[str]) -> None:
-        self.tickets, self.hands, self.allowed = tickets, hands, allowed
-        self.carriers: Set["Carrier"] = set()
+    def __init__(self, shared: Shared, hands: Hands, allowed: List[str]) -> None:
+        """Take the programs that people may run: `allowed`, as `ask:` in spe.yaml lists them."""
+        self._shared, self._hands, self._allowed = shared, hands, allowed
+        self._carriers: Set[Carrier] = set()
+        # An order may come several times: when an answer to /orders was lost, and when two threads
+        # hear of it. A program that a person runs must not run twice.
         self._seen: Set[int] = set()
-        self._lock = threading.Lock()  # two threads may hear of the same
+        self._lock = threading.Lock()  # two threads may hear of the same order
 
     def fetch(self, line: Line) -> None:
-        """Begin with those that are new; an answer that was lost brings some again."""
+        """Fetch orders and begin with those that are new. After a lost answer some come again."""
         reply = line.ask("/orders", [])
+        if reply.status != 200:
+            return
         with self._lock:
-            for text in reply.body.splitlines() if reply.status == 200 else []:
+            for text in reply.body.splitlines():
                 order = json.loads(text.decode("utf-8"))
                 if order["id"] not in self._seen:
                     self._seen.add(order["id"])
                     self._begin(order)
 
+    def is_answering(self) -> bool:
+        """Tell whether orders are being carried out."""
+        return bool(self._carriers)
+
     def _begin(self, order: Dict[str, Any]) -> None:
-        carrier = Carrier(order, self)
-        self.carriers.add(carrier)
+        # A thread of its own for each: an order may follow the output of a task for hours.
+        carrier = Carrier(self._shared, order, self._hands, self._allowed, self._carriers)
+        self._carriers.add(carrier)
         carrier.start()
-
-
-class Carrier(Talker):
-    """Carries out one order."""
-
-    def __init__(self, order: Dict[str, Any], orders: Orders) -> None:
-        super().__init__(orders.tickets)
-        self.order, self.orders = order, orders
-        self.ticket = int(order.get("ticket", 0))
-        self._deeds: Dict[str, Callable[[], int]] = {
-            "run": self._run, "follow": self._follow, "processes": self._processes,
-            "stop": self._signal, "continue": self._signal,
-        }  # fmt: skip
-
-    def talk(self) -> None:
-        """Whatever comes of it is said; a fault of one order is no reason to end the client."""
-        try:
-            self._end([("exit", self._carry_out())])
-        except Unheard:
-            pass
-        except (NotDone, OSError) as fault:
-            self._end([("reason", getattr(fault, "strerror", None) or str(fault))])
-        except (KeyError, TypeError, ValueError) as fault:
-            log.say("order %r cannot be read: %r" % (self.order, fault))
-            self._end([("reason", "this client does not understand the order")])
-        finally:
-            self.orders.carriers.discard(self)
-            self.line.close()
-
-    def _carry_out(self) -> int:
-        if len(self.orders.carriers) > MOST_AT_ONCE:
-            raise NotDone("too many questions to this host at once")
-        return self._deeds[self.order["do"]]()
-
-    # -- saying what comes
-
-    def _say(self, data: bytes) -> None:
-        """A piece of output. Raises Unheard."""
-        reply = self.line.ask("/answer", [("order", self.order["id"])], Plain(data))  # type: ignore[arg-type]
-        if reply.status != 200:
-            raise Unheard()
-
-    def _end(self, how: Query) -> None:
-        self.line.ask("/answer", [("order", self.order["id"]), ("end", 1), *how], Plain(b""))  # type: ignore[arg-type]
-
-    # -- the deeds
-
-    def _attempt(self) -> Attempt:
-        attempt = self.tickets.working.get(self.ticket)
-        if attempt is None:
-            waits = any(one.task.ticket == self.ticket for one in list(self.tickets.ready))
-            raise NotDone(NOT_BEGUN if waits else FINISHED)
-        return attempt
-
-    def _watched(self) -> Attempt:
-        """The task, whose place no other task gets while we look at it."""
-        attempt, ready, end = self._attempt(), threading.Event(), time.monotonic() + BEGIN_TIME
-        self.tickets.tell("watch", (self.ticket, ready))
-        while not ready.wait(LOOK):
-            if self._is_over():
-                raise NotDone(FINISHED)
-            if time.monotonic() > end:
-                raise NotDone(NOT_BEGUN)
-        if self._is_over():
-            raise NotDone(FINISHED)
-        return attempt
-
-    def _is_over(self) -> bool:
-        """Also when the client ends: then nothing runs any more."""
-        return self.tickets.over is not None or (self.ticket != 0 and self.ticket not in self.tickets.working)
-
-    def _processes(self) -> int:
-        """As rows, one JSON object a line."""
-        rows = processes.as_rows(processes.of_tasks(self.orders.hands.pids))
-        self._say("".join(json.dumps(row) + "\n" for row in rows).encode())
-        return 0
-
-    def _signal(self) -> int:
-        """To all processes of the task."""
-        self._attempt()
-        self.tickets.tell("signal", (self.ticket, int(SIGNALS[self.order["do"]])))
-        return 0
-
-    def _run(self) -> int:
-        words = [str(word) for word in self.order["words"]]
-        folder = self._watched().folder if self.ticket else self.tickets.base
-        why = refusal(words, self.orders.allowed, folder)
-        if why:
-            raise NotDone(why)
-        if is_ps(words) and ANY not in self.orders.allowed:
-            found = processes.of_tasks(self.orders.hands.pids)
-            found = [one for one in found if self.ticket in (0, one.ticket)]
-            if len(words) == 1 or not found:
-                self._say(processes.as_text(found).encode("utf-8", "replace"))
-                return 0
-            words = narrowed(words, [one.pid for one in found])
-        return self._run_program(words, folder)
-
-    def _run_program(self, words: List[str], folder: str) -> int:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])  # the program is to have them as usual
-        try:
-            process = subprocess.Popen(
-                words, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        except FileNotFoundError:
-            raise NotDone(FINISHED if self._is_over() else "there is no program '%s' on this host" % words[0])
-        try:
-            for piece in self._pieces(process):
-                self._say(piece)
-            code = process.wait()
-            return code if code >= 0 else 128 - code  # as a shell says it
-        finally:
-            _end_group(process)
-
-    def _pieces(self, process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
-        """What it prints, as it prints it. Raises NotDone at the limit, or when its task has ended."""
-        assert process.stdout
-        end, left = time.monotonic() + float(self.order["limit"]), int(self.order["most"])
-        quiet = time.monotonic()
-        while True:
-            if select.select([process.stdout], [], [], LOOK)[0]:
-                piece = os.read(process.stdout.fileno(), min(PIECE, left))
-                if not piece:
-                    return
-                left, quiet = left - len(piece), time.monotonic()
-                yield piece
-            if left <= 0:
-                raise NotDone("it printed more than %d bytes, and was ended" % int(self.order["most"]))
-            if time.monotonic() > end:
-                raise NotDone("it took longer than %g s, and was ended" % float(self.order["limit"]))
-            if self._is_over():
-                raise NotDone(FINISHED)
-            if time.monotonic() - quiet > STILL:
-                quiet = time.monotonic()
-                yield b""
-
-    def _follow(self) -> int:
-        """What the task prints, from so many bytes before its present end on, until it ends."""
-        attempt = self._watched()
-        path = attempt.stderr if self.order["which"] == "stderr" else attempt.stdout
-        with self._opened(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - int(self.order["before"])))
-            quiet = time.monotonic()
-            while True:
-                over = self._is_over()  # asked first: what is written until then is still read
-                piece = file.read(PIECE)
-                if piece or time.monotonic() - quiet > STILL:
-                    quiet = time.monotonic()
-                    self._say(piece)
-                elif over:
-                    return 0
-                else:
-                    self.tickets.master.stopping.wait(LOOK)
-
-    def _opened(self, path: str) -> Any:
-        """Once it has begun. Raises NotDone also for what the program may have put in its place: a link, a pipe."""
-        while True:
-            try:
-                file = os.open(path, NO_LINK)
-            except FileNotFoundError:
-                if self._is_over():
-                    raise NotDone(FINISHED)
-                self.tickets.master.stopping.wait(LOOK)
-                continue
-            except OSError as fault:
-                raise NotDone(NO_FILE if fault.errno == errno.ELOOP else str(fault.strerror))
-            if stat.S_ISREG(os.fstat(file).st_mode):
-                return open(file, "rb", buffering=0)
-            os.close(file)
-            raise NotDone(NO_FILE)
-
-
-def _environment() -> Dict[str, str]:
-    """Ours, without relative folders in PATH: the program stands in the task's directory, where an `ls` may lie."""
-    folders = [one for one in os.get_exec_path() if one.startswith("/")]
-    return dict(os.environ, PATH=":".join(folders) or "/bin:/usr/bin")
-
-
-def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """It and all that it started, unless it has ended."""
-    assert process.stdout
-    process.stdout.close()
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:  # it has just ended
-            pass
-        process.wait()

@@ -1,31 +1,41 @@
-"""Renewal of originals that a program has changed, and the attempts that this costs: they are lost, not failed.
+"""Renewal of originals that a program has changed.
 
-While an original is fetched again, nothing begins here. The program that changed it is not known yet, so each task
-whose program had it linked is a suspect. At its next attempt here a suspect gets originals of its own: then only who
-changes a file again is found guilty, and fails.
+The attempts that this costs are lost, not failed.
+
+While an original is fetched again, nothing begins here. The program that changed it is not known
+yet, so each task whose program had it linked is a suspect. At its next attempt here a suspect gets
+originals of its own: then only the program that changes a file again is found guilty, and fails.
 """
 
 from typing import Any, List, Optional, Set, Tuple
 
 from .. import exits, log
-from ..host.cache import Files, Worker
+from ..host.cache import Worker
+from ..host.inputs import InputCache
 from ..host.originals import WORKER, Original
 from ..task.attempt import Attempt
 from ..wire.task_record import Task
 from .hands import Hands
-from .talker import Talker
-from .tickets import Tickets
+from .talker import Shared, Talker
 
 
-class Renewal:
-    """Lives as long as the client, and knows its originals. Its methods run in the loop's thread but for is_suspect."""
+class OriginalRenewal:
+    """The originals of this client and the renewals under way. Lives as long as the client.
+
+    All methods but `is_suspect` run in the thread of the loop.
+    """
 
     def __init__(
-        self, tickets: Tickets, hands: Hands, worker: Optional[Worker], original: Optional[Original], folder: str
+        self,
+        shared: Shared,
+        hands: Hands,
+        worker: Optional[Worker],
+        original: Optional[Original],
+        folder: str,
     ) -> None:
-        """`original`: the worker's. `folder`: where those of inputs are kept."""
-        self.tickets, self.hands, self.worker, self.original = tickets, hands, worker, original
-        self.files = Files(folder, needed=self._needed)
+        """Take the worker with its original, if there is one. Inputs are kept in `folder`."""
+        self.shared, self.hands, self.worker, self.original = shared, hands, worker, original
+        self.files = InputCache(folder, needed=self._needed)
         self._under_way: Set[str] = set()  # keys of originals that are being fetched
         self._suspects: Set[str] = set()
         self._fault = ""  # why the latest one could not be fetched
@@ -39,23 +49,33 @@ class Renewal:
         return bool(self._suspects) and _identity(task) in self._suspects
 
     def refresh(self, attempt: Attempt) -> None:
-        """Give an attempt its originals as they are now, before it goes to a hand; or note why one is missing."""
+        """Give an attempt its originals as they are now, before it goes to a hand.
+
+        Where one could not be fetched again, the attempt fails for that reason.
+        """
         try:
             attempt.originals = {key: self.files.kept[key] for key in attempt.originals}
         except KeyError:
             attempt.reason = "an input file cannot be had again: %s" % self._fault
 
     def lost_among(self, ended: List[Attempt]) -> List[Attempt]:
-        """Return the lost ones among these attempts, which the master is to have back. Their tasks are suspects."""
+        """Return the lost ones among these attempts, which go back to the master.
+
+        Their tasks are suspects.
+        """
         lost = [one for one in ended if one.lost and not one.dropped]
         if lost:
             self._suspects.update(_identity(one.task) for one in lost)
         return lost
 
     def begin(self, plain: Tuple[Any, ...]) -> None:
-        """Fetch a changed original again. Each hand that notices says so, perhaps when that is done already."""
+        """Fetch a changed original again, given as the plain tuple that the hands have.
+
+        Each hand that notices the change says so, perhaps when the renewal is done already.
+        """
         changed = Original(*plain)
         present = self.original if changed.key == WORKER else self.files.kept.get(changed.key)
+        # All hands, also those that have noticed nothing: their programs may have read wrong bytes.
         self.hands.tell("lose", plain)
         if present == changed and changed.key not in self._under_way:
             log.say("a program changed %s, which tasks share: it is fetched again" % changed.path)
@@ -63,7 +83,10 @@ class Renewal:
             Fetcher(self, changed.key).start()
 
     def end(self, came: Tuple[str, Optional[Original], str]) -> None:
-        """Go on: (key, original, fault): the original is there again, or the fault says why not."""
+        """Let attempts begin again: (key, original, fault).
+
+        The fault says why there is no new original.
+        """
         key, original, fault = came
         self._under_way.discard(key)
         self._fault = fault
@@ -72,15 +95,19 @@ class Renewal:
             self.hands.tell("worker", tuple(original))
 
     def _needed(self) -> Set[str]:
-        inputs = [two for one in list(self.tickets.held.values()) for two in one.task.inputs]
+        # A copy of the list, as other threads hold and release tickets meanwhile.
+        inputs = [two for one in list(self.shared.tickets.held.values()) for two in one.task.inputs]
         return {one.sha256 for one in inputs if one.sha256}
 
 
 class Fetcher(Talker):
-    """Fetches one original again. A thread, as the one that asks for tasks may be held by the master for long."""
+    """A thread that fetches one original again.
 
-    def __init__(self, renewal: Renewal, key: str) -> None:
-        super().__init__(renewal.tickets)
+    The asking thread cannot do it: the master may hold its request for long.
+    """
+
+    def __init__(self, renewal: OriginalRenewal, key: str) -> None:
+        super().__init__(renewal.shared)
         self._renewal, self._key = renewal, key
 
     def talk(self) -> None:
@@ -93,12 +120,13 @@ class Fetcher(Talker):
                 original = renewal.worker.have(self.line)
         except OSError as trouble:
             fault = str(trouble)
-            if self._key == WORKER:
-                raise exits.Ending(exits.WORKER, "the worker cannot be had again: %s" % fault)
-        self.tickets.tell("renewed", (self._key, original, fault))
+            if self._key == WORKER:  # without it nothing can run here; without an input, most can
+                text = "the worker could not be fetched again: %s"
+                raise exits.Ending(exits.WORKER, text % fault)
+        self.inbox.tell("renewed", (self._key, original, fault))
         self.line.close()
 
 
 def _identity(task: Task) -> str:
-    """Return what tells a task's next attempt: its number, or its command where the master gives no numbers."""
+    """Return what two attempts at one task share: its number, or its command where it has none."""
     return task.number or repr(task.words)

@@ -1,6 +1,7 @@
-"""Bringing results: small ones in batches, as many as have gathered since the last; large ones on lines of their own.
+"""Bringing results to the master: small ones in batches, large ones in requests of their own.
 
-Under load the batches grow by themselves; with nothing to wait for, a result goes at once and alone.
+A batch is what has gathered since the last one. So batches grow under load by themselves; with
+nothing to wait for, a result goes at once and alone.
 """
 
 import queue
@@ -10,57 +11,63 @@ from typing import Deque, List
 
 from .. import log
 from ..task.attempt import SHORT, Attempt
+from ..task.delivery import deliver, deliver_together
 from ..task.settings import Settings
-from .delivery import deliver, deliver_together
-from .talker import Talker
-from .tickets import Tickets
+from .talker import Shared, Talker
 
 MOST_SINGLE = 8  # senders of large results
-MOST_TOGETHER, MOST_PARTS, MOST_BYTES = 500, 5000, 1 << 20  # attempts, parts, bytes of a batch
+# What one batch holds at most: the master reads all of it before it answers.
+MOST_TOGETHER = 500  # attempts
+MOST_PARTS = 5000
+MOST_BYTES = 1 << 20
 
 
 class NotWanted(Exception):
-    """What is being brought to the master was called back."""
+    """Raised when the master has called back what is being brought to it."""
 
 
 class Senders:
-    """Where what has ended is put. Large ones have as many threads as are needed, so that none holds up others."""
+    """The queues of attempts that have ended, and the threads that deliver them.
 
-    def __init__(self, tickets: Tickets, settings: Settings) -> None:
-        self.tickets, self.settings = tickets, settings
+    Large results have as many threads as they need, up to MOST_SINGLE, so that none holds up
+    others. They live as long as the client.
+    """
+
+    def __init__(self, shared: Shared, settings: Settings) -> None:
+        self.settings, self._shared = settings, shared
         self.waiting: "queue.Queue[Attempt]" = queue.Queue()
         self.idle = 0
         self._threads: List[Sender] = []
         self._lock = threading.Lock()
-        self._batches = Batches(tickets, self) if settings.together else None
+        self._batches = Batches(shared, self) if settings.together else None
         if self._batches:
             self._batches.start()
 
     def put(self, attempt: Attempt) -> None:
-        """To be delivered, or only cleared away when it was dropped."""
+        """Queue an attempt for delivery; one that was dropped is only cleared away."""
         if self._batches and (attempt.packed or attempt.dropped):
             self._batches.put(attempt)
         else:
             self.put_single(attempt)
 
     def put_single(self, attempt: Attempt) -> None:
-        """To be delivered in a request of its own."""
+        """Queue an attempt for delivery in a request of its own."""
         with self._lock:
             self.waiting.put(attempt)
             if self.idle < self.waiting.qsize() and len(self._threads) < MOST_SINGLE:
-                self._one_more(Sender(self.tickets, self))
+                self._add_sender(Sender(self._shared, self))
 
-    def _one_more(self, sender: "Sender") -> None:
+    def _add_sender(self, sender: "Sender") -> None:
         try:
             sender.start()
-        except RuntimeError:  # no memory for one more: those that there are go on
+        except RuntimeError:  # no memory for one more: the others deliver it later
             if not self._threads:
                 raise
         else:
             self._threads.append(sender)
 
     def get(self) -> Attempt:
-        """The next one, when there is one."""
+        """Wait for the next attempt to deliver alone, and return it."""
         with self._lock:
             self.idle += 1
         attempt = self.waiting.get()
@@ -69,20 +76,19 @@ class Senders:
         return attempt
 
     def finish(self, attempts: List[Attempt]) -> None:
-        """Nothing of them is needed here any more."""
+        """Clear away what is left of attempts that are delivered or dropped, and forget them."""
         for attempt in attempts:
             attempt.clear()
-        self.tickets.release(attempts)
+        self._shared.tickets.release(attempts)
 
 
 class Sender(Talker):
-    """One of the threads of Senders, for one result after the other."""
+    """A thread that delivers one result after the other."""
 
-    def __init__(self, tickets: Tickets, senders: Senders) -> None:
-        super().__init__(tickets)
+    def __init__(self, shared: Shared, senders: Senders) -> None:
+        super().__init__(shared)
         self.senders = senders
-        self.attempts: List[Attempt] = []  # what is being brought
-        self.line.before = self._check
+        self.attempts: List[Attempt] = []  # the ones that are being delivered
 
     def talk(self) -> None:
         while True:
@@ -92,12 +98,15 @@ class Sender(Talker):
                 if not attempt.dropped:
                     deliver(self.line, attempt, self.senders.settings)
             except NotWanted:
-                log.say("ticket %d: called back, dropped" % attempt.task.ticket)
+                log.say("ticket %d: the master called it back" % attempt.task.ticket)
             self.senders.finish([attempt])
 
-    def _check(self) -> None:
-        """Before each try, also after one that a cut link or a sleep broke off."""
-        self.wait_for_trust()
+    def before_request(self) -> None:
+        """Check that what is being delivered is still wanted.
+
+        It is asked again before each repeat, as a cut link or a sleep may have taken long.
+        """
+        self.wait_for_lease()
         if any(attempt.dropped for attempt in self.attempts):
             raise NotWanted()
 
@@ -105,16 +114,16 @@ class Sender(Talker):
 class Batches(Sender):
     """The thread for small results: what has gathered while it was busy goes in one request."""
 
-    def __init__(self, tickets: Tickets, senders: Senders) -> None:
-        super().__init__(tickets, senders)
+    def __init__(self, shared: Shared, senders: Senders) -> None:
+        super().__init__(shared, senders)
         self._waiting: Deque[Attempt] = deque()
         self._came = threading.Condition()
 
     def put(self, attempt: Attempt) -> None:
-        """To go with the next batch."""
+        """Queue an attempt for the next batch."""
         with self._came:
             self._waiting.append(attempt)
-            if len(self._waiting) == 1:
+            if len(self._waiting) == 1:  # else the thread is busy, and takes it with the others
                 self._came.notify()
 
     def talk(self) -> None:
@@ -125,30 +134,42 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
-        if self.tickets.pace.is_quick() and self.tickets.is_busy():
-            self.tickets.master.stopping.wait(SHORT)
+        # Of short tasks more end within this moment: one request for all costs each of them less.
+        # With nothing else at work it would only delay the result.
+        if self.shared.prefetch.is_quick() and self.tickets.is_busy():
+            self.master.stopping.wait(SHORT)
         return self._batch()
 
     def _batch(self) -> List[Attempt]:
         batch: List[Attempt] = []
         parts = size = 0
-        while self._waiting and len(batch) < MOST_TOGETHER and parts < MOST_PARTS and size < MOST_BYTES:
-            batch.append(self._waiting.popleft())
-            parts += len(batch[-1].packed or [])
-            size += sum(len(content) for _, content in batch[-1].packed or [])
+        while self._waiting and len(batch) < MOST_TOGETHER:
+            attempt = self._waiting.popleft()
+            batch.append(attempt)
+            packed = attempt.packed or []
+            parts += len(packed)
+            size += sum(len(content) for _, content in packed)
+            if parts >= MOST_PARTS or size >= MOST_BYTES:
+                break
         return batch
 
     def _bring(self, attempts: List[Attempt]) -> None:
-        """If the master does not take them together, they go one by one; what was called back, nowhere."""
-        taken = False
-        while not taken:
-            self.attempts = [one for one in attempts if not one.dropped]
-            try:
-                taken = deliver_together(self.line, self.attempts)
-                break
-            except NotWanted:
-                log.say("of %d results some were called back" % len(attempts))
-        alone = [] if taken else self.attempts
+        """Deliver a batch. If the master does not take it together, its results go one by one.
+
+        What was called back goes nowhere.
+        """
+        alone: List[Attempt] = []
+        if not self._are_taken(attempts):
+            alone = self.attempts
         self.senders.finish([one for one in attempts if one not in alone])
         for one in alone:
             self.senders.put_single(one)
+
+    def _are_taken(self, attempts: List[Attempt]) -> bool:
+        """Tell whether the master took all that is still wanted in one request."""
+        while True:
+            self.attempts = [one for one in attempts if not one.dropped]
+            try:
+                return deliver_together(self.line, self.attempts)
+            except NotWanted:
+                log.say("the master called back some of %d results" % len(attempts))

@@ -1,37 +1,74 @@
-"""A thread of the client with a connection to the master of its own; what it does is for those who inherit."""
+"""The parts that the loop and its threads share, and a thread with a connection of its own."""
 
 import signal
 import threading
+from typing import NamedTuple
 
 from .. import exits
-from ..wire.master import Stopping
+from ..machine.load import Load
+from ..wire.lease import Lease
+from ..wire.master import Master, Stopping
+from .inbox import Inbox
+from .prefetch import Demand, Prefetch
 from .tickets import Tickets
 
 
-class Talker(threading.Thread):
-    """A thread whose end with an error is the end of the client."""
+class Shared(NamedTuple):
+    """The parts that the loop and its threads share. Made once, at the start of a client."""
 
-    def __init__(self, tickets: Tickets) -> None:
+    master: Master
+    inbox: Inbox
+    tickets: Tickets
+    demand: Demand
+    prefetch: Prefetch
+    lease: Lease
+    load: Load
+    base: str  # the path of the folder of this client
+    worker_name: str  # empty for none
+    may_hold: bool  # whether the master may hold requests (long poll)
+
+
+class Talker(threading.Thread):
+    """A thread that talks with the master over a connection of its own; subclasses say what.
+
+    An error that ends the thread ends the client: a client without one of its threads would hold
+    tickets for nothing.
+    """
+
+    def __init__(self, shared: Shared) -> None:
         super().__init__(daemon=True)
-        self.tickets = tickets
-        self.line = tickets.master.line()
+        self.shared = shared
+        self.master, self.inbox, self.tickets = shared.master, shared.inbox, shared.tickets
+        self.line = shared.master.line(self.before_request)
 
     def run(self) -> None:
-        # Signals are the loop's: while it starts a program it hears none, and each would wake one of us instead.
-        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
+        # Signals are the loop's: while it starts a program it hears none, and each would wake a thread instead.
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
+        )
         try:
             self.talk()
         except Stopping:
             return
         except exits.Ending as ending:
-            self.tickets.tell("end", ending)
+            self.inbox.tell("end", ending)
         except BaseException:
-            self.tickets.tell("end", exits.unforeseen())
+            self.inbox.tell("end", exits.unforeseen())
 
     def talk(self) -> None:
-        """What this thread does until the client ends."""
+        """Do the work of this thread, until the client ends or the work is done."""
         raise NotImplementedError
 
-    def wait_for_trust(self) -> None:
-        """After a long silence, wait until the master has said what still counts."""
-        self.tickets.trust.wait(self.tickets.master.stopping)
+    def before_request(self) -> None:
+        """Called before each try of a request. What it raises ends the request."""
+
+    def wait_for_lease(self) -> None:
+        """Wait, after a long silence, until the master has said which tickets still count.
+
+        Raises Stopping.
+        """
+        self.shared.lease.wait(self.master.stopping)
+
+    def hang_up(self) -> None:
+        """Close the connection. A request that waits in this thread ends at once."""
+        self.line.close()

@@ -1,7 +1,10 @@
-"""What the system tells and does: facts of this machine, its processes, its memory; calls with a time limit.
+"""The machine below the client: facts, processes, memory, load; calls with a time limit.
 
-    bounded        Work that may hang, as everything in a home may whose server is away
-    facts          What this host is: its name, platform, cores
-    out_of_memory  Whether the system has ended programs here because memory ran out
-    process_tree   Trees of processes: who is below whom, and how to end them all, also those that left their group
+    bounded        Calls that may hang, each with a time limit
+    facts          Facts of this host: its name, its platform, its cores, its processes
+    load           The load, memory and disk of this host, without what our own tasks take
+    out_of_memory  The reason why the system ended a program: memory, or the size of a file
+    piped_program  Programs whose output comes through a pipe, piece by piece
+    process_tree   Trees of processes: who is below whom, and how to end them all
+    processes      The processes of the running tasks, as a person wants to see them
 """

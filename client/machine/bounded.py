@@ -1,4 +1,4 @@
-"""Work that may hang, as everything in a home may whose server is away: waited for only so long."""
+"""Calls that may hang, as all calls into a home may whose server is away: each with a time limit."""
 
 import threading
 from typing import Callable
@@ -7,7 +7,11 @@ HOME_TIME = 5.0  # seconds for what is to be removed from a home
 
 
 def within(seconds: float, work: Callable[[], None]) -> bool:
-    """Whether it was done in time. If not, it hangs on in a thread of its own, until the process ends."""
+    """Do this work. Return False when it has not ended in time.
+
+    Then it hangs on in a thread of its own, until the process ends. A signal was rejected: it does
+    not interrupt a call into a dead NFS server.
+    """
     done = threading.Event()
 
     def run() -> None:
@@ -18,6 +22,6 @@ def within(seconds: float, work: Callable[[], None]) -> bool:
 
     try:
         threading.Thread(target=run, daemon=True).start()
-    except RuntimeError:  # no memory for a thread
+    except RuntimeError:  # no memory for a thread: better without a limit than not at all
         run()
     return done.wait(seconds)

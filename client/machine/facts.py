@@ -1,4 +1,4 @@
-"""What this host is: its name, platform, cores; and who a process here is.
+"""Facts of this host: its name, its platform, its cores, its processes.
 
 Nothing here is only for Linux: what /proc does not tell is asked of `ps`, or said to be unknown.
 """
@@ -15,52 +15,79 @@ PROC = os.path.isdir("/proc/self/task")
 
 
 def reason(fault: OSError) -> str:
-    """Return what the system says; of a file that is too large also which limit that is."""
+    """Return what the system says of a fault; of a file that is too large also which limit that is."""
     text = fault.strerror or str(fault)
-    return "%s: %s" % (text, FILE_LIMIT) if fault.errno == errno.EFBIG else text
+    if fault.errno == errno.EFBIG:
+        return "%s: %s" % (text, FILE_LIMIT)
+    return text
 
 
 def host_name() -> str:
-    """The name that this host has for itself."""
+    """Return the name that this host has for itself."""
     return socket.gethostname() or "unnamed"
 
 
 def platform_name() -> str:
-    """`linux-x86_64`, `darwin-arm64`: what a worker is chosen by."""
+    """Return what a worker is chosen by: `linux-x86_64`, `darwin-arm64`."""
     return ("%s-%s" % (platform.system(), platform.machine())).lower()
 
 
 def cores() -> int:
-    """The cores that this process may use, not all that the machine has."""
+    """Return the number of cores that this process may use, not of all that the machine has."""
+    # A batch system or taskset may give this process a part of the machine only.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
 
 
-def here() -> str:
-    """Names the space in which our process ids mean something: the host, and on Linux the pid namespace."""
+def process_space() -> str:
+    """Return the space in which a process number means something: the host, and its pid namespace.
+
+    Two containers on one host, or two hosts on one file system, have processes of the same number.
+    """
     try:
         return "%s %s" % (socket.gethostname(), os.readlink("/proc/self/ns/pid"))
     except OSError:
         return socket.gethostname()
 
 
+def is_full(path: str) -> bool:
+    """Tell whether nothing more can be written there, as far as the system tells."""
+    try:
+        disk = os.statvfs(path)
+    except OSError:
+        return False
+    # Root may use the blocks that are kept for it.
+    free = disk.f_bavail if os.geteuid() else disk.f_bfree
+    return disk.f_blocks > 0 and free == 0
+
+
 def start_of(pid: int) -> str:
-    """When a living process started, in whatever words the system has; "" when it is dead or a zombie."""
+    """Return when a living process started, as the system says it; "" for a dead one or a zombie.
+
+    Number and start together name one process: the system gives the number of a dead one to
+    another.
+    """
     stat = stat_of(pid)
     if stat:
         return "" if stat[0] in ("Z", "X") else stat[19]
-    return "" if PROC else _start_by_ps(pid)
+    if PROC:
+        return ""
+    return _start_by_ps(pid)
 
 
 def stat_of(pid: int) -> List[str]:
-    """The fields of /proc/PID/stat after the program's name (which may hold anything): state, parent, group, ..."""
+    """Return the fields of /proc/PID/stat behind the program's name: state, parent, group, ….
+
+    The name itself is skipped, as it may hold anything. [] when there is no such process.
+    """
     text = content("/proc/%d/stat" % pid)
+    # From the last parenthesis: the name stands in parentheses and may hold some itself.
     return text[text.rfind(")") + 2 :].split()
 
 
 def content(path: str) -> str:
-    """Of a file; "" when it can't be read."""
+    """Return what is in a file; "" when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -70,7 +97,8 @@ def content(path: str) -> str:
 
 def _start_by_ps(pid: int) -> str:
     try:
-        text = subprocess.check_output(["ps", "-o", "stat=,lstart=", "-p", str(pid)], stderr=subprocess.DEVNULL)
+        words = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+        text = subprocess.check_output(words, stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         return ""
     state, _, start = text.decode("utf-8", "replace").strip().partition(" ")

@@ -1,4 +1,4 @@
-"""Why the system ended a program: memory ran out (SIGKILL), or a file came to the limit of its size (SIGXFSZ)."""
+"""The reason why the system ended a program: no memory (SIGKILL), or a file too large (SIGXFSZ)."""
 
 import signal
 from typing import Iterator, Tuple
@@ -8,11 +8,13 @@ from .facts import FILE_LIMIT, content
 OWN = "/proc/self/cgroup"
 MACHINE = "/proc/vmstat"
 WORDS = ", out of memory"
-SCORE, EARLIER = "/proc/self/oom_score_adj", 100
+SCORE = "/proc/self/oom_score_adj"
+EARLIER = 100  # added to the score: a tenth of the memory, so that the guard is ended last
 
 
 def _places() -> Iterator[str]:
-    """Files that count such ends: of our control group (version 2, version 1), then of the whole machine."""
+    """Yield files that count such ends: of our control group (version 2 or 1), then of the machine."""
+    # The own group first: the count of the machine also rises for others' programs.
     for line in content(OWN).split("\n"):
         number, _, rest = line.partition(":")
         kinds, _, path = rest.partition(":")
@@ -24,7 +26,7 @@ def _places() -> Iterator[str]:
 
 
 def kills() -> Tuple[str, int]:
-    """Where they are counted, and how many there were; ("", 0) where the system does not tell."""
+    """Return (file, count) of programs ended for want of memory; ("", 0) where that is unknown."""
     for place in _places():
         for line in content(place).split("\n"):
             if line.startswith("oom_kill "):
@@ -32,29 +34,35 @@ def kills() -> Tuple[str, int]:
     return "", 0
 
 
+# Counted when the client starts: only what comes after that may be ours.
 _seen = kills()
 
 
 def has_run_out() -> bool:
-    """Whether there was one since the last time that this was asked."""
+    """Tell whether the system has ended a program for want of memory since this was asked last."""
     global _seen
     before, _seen = _seen, kills()
     return before[0] == _seen[0] and before[1] < _seen[1]
 
 
 def why_killed(exit_code: int) -> str:
-    """What to say of a program that ended so, -9 or a shell's 137: ", out of memory", a limit, or nothing."""
+    """Return what to add to the reason of a program that ended so: out of memory, a limit, or "".
+
+    The exit code is -9 for SIGKILL, 137 where a shell says the same of its command.
+    """
     if exit_code in (-signal.SIGXFSZ, 128 + signal.SIGXFSZ):
         return ", " + FILE_LIMIT
-    return WORDS if exit_code in (-9, 137) and has_run_out() else ""
+    if exit_code in (-9, 137) and has_run_out():
+        return WORDS
+    return ""
 
 
 def go_first() -> None:
-    """When memory runs out, this process and its programs are ended before its guard."""
+    """Have this process and its programs ended before its guard, when memory runs out."""
     try:
         with open(SCORE, "r+") as file:
             score = min(1000, int(file.read()) + EARLIER)
             file.seek(0)
             file.write("%d\n" % score)
-    except (OSError, ValueError):  # no such thing here
+    except (OSError, ValueError):  # a system without such a score
         return

@@ -1,7 +1,7 @@
-"""Trees of processes: who is below whom, and how to end them all, also those that left their group.
+"""Trees of processes: which are below which, and how to end all of them.
 
-On Linux a client adopts what its tasks leave behind (PR_SET_CHILD_SUBREAPER), and /proc tells who is whose
-child. Elsewhere `ps` is asked.
+Those that left their group are ended, too. On Linux a client adopts what its tasks leave behind
+(PR_SET_CHILD_SUBREAPER), and /proc tells the children of each process. Elsewhere `ps` is asked.
 """
 
 import os
@@ -14,22 +14,29 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from . import facts
 
 _SUBREAPER, _PDEATHSIG = 36, 1
-MANY = 65536  # bytes of numbers of processes
-SIGNAL = 128  # bytes of one in a file of signals
+MANY = 65536  # bytes of a list of processes that are read at once
+SIGNAL = 128  # bytes of one signal in a file of signals
 _CHILDREN = "/proc/%d/task/%d/children"
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of every orphan below us; False where the system has no such thing."""
+    """Become the parent of every orphan below this process.
+
+    False where the system has no such thing.
+    """
     return _call("prctl", _SUBREAPER, 1, 0, 0, 0) == 0
 
 
 def hear_when_orphaned() -> bool:
-    """A SIGTERM for us as soon as our parent is no more; False where the system has no such thing."""
+    """Have SIGTERM sent to this process when its parent ends.
+
+    False where the system has no such thing.
+    """
     return _call("prctl", _PDEATHSIG, signal.SIGTERM, 0, 0, 0) == 0
 
 
-@lru_cache(maxsize=1)  # before all forks: they copy the loader, which a thread that ends may be using
+# Loaded once, before all forks: they copy the loader, which a thread that ends may be using.
+@lru_cache(maxsize=1)
 def _library() -> Any:
     import ctypes
 
@@ -37,7 +44,7 @@ def _library() -> Any:
 
 
 def file_of_signals(numbers: Sequence[int]) -> List[int]:
-    """Return a file from which these signals are read, as they are blocked from now on; none but on Linux."""
+    """Block these signals and return a file from which they are read instead; [] but on Linux."""
     wanted = struct.pack("L", sum(1 << (number - 1) for number in numbers)) + bytes(124)
     file = _call("signalfd", -1, wanted, os.O_NONBLOCK | os.O_CLOEXEC)
     if file < 0:
@@ -54,7 +61,7 @@ def signals_in(content: bytes) -> Iterator[Tuple[int, int]]:
 
 
 def _call(name: str, *arguments: Any) -> int:
-    """A function of the C library; -1 where there is no such thing."""
+    """Call a function of the C library and return its result; -1 where there is no such thing."""
     try:
         return int(getattr(_library(), name)(*arguments))
     except (ImportError, OSError, AttributeError, TypeError):
@@ -62,7 +69,7 @@ def _call(name: str, *arguments: Any) -> int:
 
 
 def children(pid: int) -> List[int]:
-    """The direct children of a process, zombies too."""
+    """Return the direct children of a process, zombies too."""
     try:
         found: List[int] = []
         for thread in os.listdir("/proc/%d/task" % pid):
@@ -74,21 +81,27 @@ def children(pid: int) -> List[int]:
 
 
 def own_children() -> List[int]:
-    """Ours, quickly: all of them hang on the main thread, which starts and adopts them."""
+    """Return the direct children of this process, with three system calls.
+
+    All hang on the main thread, which starts and adopts them.
+    """
     pid = os.getpid()
     try:
-        file = os.open(_CHILDREN % (pid, pid), os.O_RDONLY)  # not open(): this is asked after every task
+        # Not open(), which makes more system calls: this is asked after every task.
+        file = os.open(_CHILDREN % (pid, pid), os.O_RDONLY)
     except OSError:
         return children(pid)
     try:
         found = os.read(file, MANY)
-        return [int(word) for word in found.split()] if len(found) < MANY else children(pid)
+        if len(found) >= MANY:  # there may be more, and the last number may be cut
+            return children(pid)
+        return [int(word) for word in found.split()]
     finally:
         os.close(file)
 
 
 def descendants(pid: int) -> List[int]:
-    """All below a process, itself not."""
+    """Return all processes below a process, itself not."""
     found: List[int] = []
     ask = [pid]
     while ask:
@@ -117,24 +130,35 @@ def _pairs() -> List[List[int]]:
 
 
 def all_processes() -> List[int]:
-    """Every process that /proc shows; none where there is no /proc."""
+    """Return every process that /proc shows; [] where there is no /proc."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         return []
 
 
+def signal_name(number: int) -> str:
+    """Return the name of a signal: SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "SIG%d" % number
+
+
 def send(pid: int, number: int) -> bool:
-    """A signal to one process; False when it is gone."""
+    """Send a signal to one process. False when it is gone, or (setuid) not ours to end."""
     try:
         os.kill(pid, number)
-    except OSError:  # gone, or (setuid) not ours to end
+    except OSError:
         return False
     return True
 
 
 def send_group(group: int, number: int) -> None:
-    """A signal to a group of processes, if there is one. Never to ours, nor (0, -1) to everybody."""
+    """Send a signal to a group of processes, if there is one.
+
+    Never to ours, nor (0, -1) to everybody.
+    """
     if group <= 1 or group == os.getpgrp():
         return
     try:
@@ -144,8 +168,9 @@ def send_group(group: int, number: int) -> None:
 
 
 def send_tree(pid: int, number: int) -> None:
-    """A signal to a program, its group, and all below it that left the group."""
-    everyone = [pid] + descendants(pid)  # an orphan that we adopted may lead no group of its own
+    """Send a signal to a program, its group, and all below it that left the group."""
+    # The program itself, too: an orphan that was adopted may lead no group of its own.
+    everyone = [pid] + descendants(pid)
     send_group(pid, number)
     for one in everyone:
         if _group_of(one) != pid:
@@ -160,7 +185,7 @@ def _group_of(pid: int) -> Optional[int]:
 
 
 def session_of(pid: int) -> Optional[int]:
-    """The session that a process is in: for what a task started, the task's process, unless it left."""
+    """Return the session of a process: for what a task started, the task's process, unless it left."""
     try:
         return os.getsid(pid)
     except OSError:
@@ -168,14 +193,14 @@ def session_of(pid: int) -> Optional[int]:
 
 
 def variable_of(pid: int, name: str) -> str:
-    """A variable of the environment that a process was started with, where the system tells; else ""."""
+    """Return a variable that a process was started with; "" if there is none, or it is unknown."""
     entries = facts.content("/proc/%d/environ" % pid).split("\0")
     found = [entry[len(name) + 1 :] for entry in entries if entry.startswith(name + "=")]
     return found[0] if found else ""
 
 
 def folder_of(pid: int) -> str:
-    """The working directory of a process, where the system tells."""
+    """Return the working directory of a process; "" if unknown."""
     try:
         return os.readlink("/proc/%d/cwd" % pid)
     except OSError:
@@ -183,7 +208,8 @@ def folder_of(pid: int) -> str:
 
 
 def kill_inside(folder: str) -> int:
-    """Kill what works inside a folder; how many those were."""
+    """Kill what works inside a folder. Return how many processes those were."""
     inside = os.path.realpath(folder).rstrip("/") + "/"
-    found = [pid for pid in all_processes() if (folder_of(pid) + "/").startswith(inside) and pid != os.getpid()]
+    others = [pid for pid in all_processes() if pid != os.getpid()]
+    found = [pid for pid in others if (folder_of(pid) + "/").startswith(inside)]
     return sum(send(pid, signal.SIGKILL) for pid in found)

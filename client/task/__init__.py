@@ -1,10 +1,11 @@
-"""One ticket on a host: its directory and files, its program, and what is to be said of it.
+"""A attempt on a host: its directory and files, its program, and the report of what came of it.
 
-    attempt    One ticket being worked on
+    attempt    One attempt at a task: its place, its program, what came of it
+    delivery   Delivery of what came of attempts to the master
     directory  The directory of a task as its program finds it
-    leftovers  What a task leaves as evidence in its directory
-    place      The place of one ticket on the host
-    report     What is to be said of an attempt
-    settings   What a client tells its hands at their start
+    leftovers  The evidence that a task leaves in its directory
+    place      The place of a ticket on the host: a directory, and files for output and input
+    report     The report of an attempt: its results, what it printed, its exit code and what it used
+    settings   The settings that a client gives its hands when they start
     spawn      Starting a program without a shell
 """

@@ -1,14 +1,13 @@
-"""One ticket being worked on: its own directory, its program in a process group of its own, what came of it.
+"""A attempt at a task: its place, its program in a process group of its own, what came of it.
 
-Starts the program without a shell and ends it with all that it started; waiting for it is the loop's,
-bringing its results to the master is delivery.py's.
+An attempt starts its program without a shell and ends it with all that the program started. Waiting
+for the program is the hand's part; delivery.py brings what came of it to the master.
 """
 
 import errno
 import os
 import signal
 import time
-from operator import attrgetter
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..host.anchor import shown
@@ -16,61 +15,79 @@ from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..wire.task_record import Task, from_plain, to_plain
-from .place import Place, Places
-from .spawn import spawn
+from .place import FreePlaces, TaskPlace
+from .spawn import spawn, why_not_started
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
-WROTE = "the program changed %s, which is a read-only link to one file for all tasks: have it write to a copy"
+SHORT = 0.03  # seconds; what comes of shorter tasks is gathered
+WROTE = (
+    "the program changed %s, which is a read-only link to one file for all tasks: "
+    "have it write to a copy"
+)
 LOST = "a program changed %s, which its tasks share"
 
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
-# Bytes that went to and from storage: other systems count something else there, and a kernel without it says 0.
-BLOCK, IO_TOLD = 512, os.path.exists("/proc/self/io")
+# Bytes that went to and from storage. Other systems than Linux count something else in these
+# fields, and a kernel without the accounting says 0, as if the program had read nothing.
+IO_IS_COUNTED = os.path.exists("/proc/self/io")
+BLOCK = 512  # bytes
 
-
-Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]  # a task, is it sure, held since, is it prepared, originals
-Told = Tuple[int, Tuple[Any, ...]]  # a ticket, and what came of it
-Ended = Tuple[int, float, bool]  # a ticket, seconds, whether it failed
-_told = attrgetter("reason", "exit_code", "usage", "packed", "prepared", "cleared", "lost", "dropped")
+# To a hand: a task, is it sure, held since, is it prepared, originals.
+Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]
+Told = Tuple[int, Tuple[Any, ...]]  # from a hand: a ticket, and what came of it
+Ended = Tuple[int, float, bool]  # from a hand: a ticket, seconds, whether it failed
 _NOTHING: Dict[str, Original] = {}
 
 
 class CannotRun(Exception):
-    """Why this task can't be run on this host, in one sentence."""
+    """The reason, in one sentence, why a task cannot be run on this host."""
 
 
 class Attempt:
-    """One ticket, from the moment it was taken until its result is delivered or dropped."""
+    """A ticket, from the answer that brought it until its result is delivered or dropped.
+
+    There are two objects of each attempt: the client's, and that of the hand which runs it. What
+    one has to know of the other goes over the channel: `given`, `told`, `ending_told`.
+    """
 
     def __init__(self, task: Task, base: str) -> None:
+        """Know the task; nothing is made on the disk yet. `base` is the folder of the client."""
         self.task = task
-        self.place = Place("%s/%d" % (base, task.ticket))
-        self.folder, self.stdout, self.stderr = self.place.work, self.place.stdout, self.place.stderr
+        self.place = TaskPlace("%s/%d" % (base, task.ticket))
+        self.folder = self.place.work
+        self.stdout, self.stderr = self.place.stdout, self.place.stderr
         self.slot = 0
-        self.began = self.deadline = self.kill_at = self.give_up = 0.0  # monotonic seconds, 0: none
+        # Monotonic seconds, 0: none.
+        self.began = self.deadline = self.kill_at = self.give_up = 0.0
         self.tell_at = 0.0  # when the client may hear what came of it
-        self.stopped_at = 0.0  # since when it is paused by hand
+        self.heard_at = 0.0  # when the client heard that
+        self.stopped_at = 0.0  # since when it is paused by a person
         self.timed_out = self.dropped = False
-        self.sure, self.held_at = True, 0.0  # whether it may begin without a ping that names it, held since then
+        self.sure = True  # whether it may begin without a ping that names it
+        self.held_at = 0.0  # clock time since when the ticket is held
         self.reason = ""  # why it failed
         self.exit_code: Optional[int] = None  # -N: killed by signal N
         self.usage: Dict[str, Any] = {}
         self.pid = 0  # the process of the program, whose group and session have the same number
-        self.packed: Optional[List[Tuple[str, bytes]]] = None  # all that is to be said of it, when that is little
+        # All that is to be said of it, when that is little.
+        self.packed: Optional[List[Tuple[str, bytes]]] = None
         self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
-        self.is_watched = False  # somebody looks into its place
+        self.is_watched = False  # a person looks into its place
         self.has_left = False  # its slot is free; in the client
         self.originals = _NOTHING  # of its inputs that are fetched apart, by their keys
-        self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of its files that are links, with their originals
-        self.is_suspect = False  # its task may have changed an original here: it gets originals of its own
-        self.lost = ""  # why what came of it proves nothing: it is given back as if it had never been given out
+        # Names of its files that are links, with their originals.
+        self.linked: Tuple[Tuple[str, Original], ...] = ()
+        # Its task may have changed an original here: it gets originals of its own.
+        self.is_suspect = False
+        # Why what came of it proves nothing: it is given back as if it had never been given out.
+        self.lost = ""
 
     # -- from the client to a hand and back
 
     def given(self) -> Given:
-        """What a hand has to know to work on it."""
+        """Return what a hand has to know to work on it, as plain data."""
         shared = self._shared() if self.originals or self.is_suspect else None
         return to_plain(self.task), self.sure, self.held_at, self.prepared, shared
 
@@ -80,7 +97,7 @@ class Attempt:
 
     @classmethod
     def of(cls, given: Given, base: str) -> "Attempt":
-        """The hand's own."""
+        """Return the hand's object of what the client has given."""
         attempt = cls(from_plain(given[0]), base)
         attempt.sure, attempt.held_at, attempt.prepared, shared = given[1:]
         if shared:
@@ -90,16 +107,19 @@ class Attempt:
         return attempt
 
     def told(self) -> Told:
-        """What the hand says of it, in the end or when it gives it back."""
-        return self.task.ticket, _told(self)
+        """Return what the hand says of it, in the end or when it gives it back."""
+        # A plain tuple: operator.attrgetter takes twice the time of these lookups.
+        came = (self.reason, self.exit_code, self.usage, self.packed)
+        return self.task.ticket, (*came, self.prepared, self.cleared, self.lost, self.dropped)
 
     def ending_told(self) -> Ended:
-        """What the hand says when its slot is free and its report is held back."""
+        """Return what the hand says when the slot is free and the report is held back."""
         return self.task.ticket, float(self.usage.get("wall", 0.0)), bool(self.reason)
 
     def hear(self, came: Tuple[Any, ...]) -> None:
-        """The client hears it; what it has dropped itself stays so."""
-        self.reason, self.exit_code, self.usage, self.packed, self.prepared, self.cleared, self.lost, dropped = came
+        """Take over what the hand says of it. What the client has dropped itself stays dropped."""
+        self.reason, self.exit_code, self.usage, self.packed = came[:4]
+        self.prepared, self.cleared, self.lost, dropped = came[4:]
         self.dropped = self.dropped or dropped
 
     # -- its directory
@@ -107,38 +127,61 @@ class Attempt:
     def unprepare(self) -> None:
         """Remove its directory: when it is prepared again, its originals may be other files."""
         self.place.remove()
-        self.prepared, self.linked = False, ()
+        self.prepared = False
+        self.linked = ()
+
+    def give_back(self) -> None:
+        """Hold nothing open, so that another hand can begin it. A directory with links is removed.
+
+        The other hand could not know which original a link leads to.
+        """
+        if self.linked:
+            self.unprepare()
+        else:
+            self.place.close()
 
     def changed(self) -> List[Tuple[str, Original]]:
-        """Return the originals that it is linked to and that somebody has changed, with the names of its files."""
+        """Return (file name, original) of the originals that it links to and that were changed."""
         return [pair for pair in self.linked if not pair[1].is_right()]
 
     def judge(self) -> List[Original]:
-        """Compare its originals once nothing of it runs any more. Return those that somebody has changed.
+        """Compare its originals, once nothing of it runs any more. Return those that were changed.
 
-        What the program read may be wrong then: the attempt is lost. If the originals were its own, its program did it:
-        the attempt has failed, and nothing is returned.
+        What the program read may be wrong then: the attempt is lost. If the originals were its own,
+        its program did it: the attempt has failed, and nothing is returned.
         """
         changed = self.changed()
-        if changed and self.is_suspect:
-            self.reason = WROTE % changed[0][0] + ("; " + self.reason if self.reason else "")
+        if not changed:
             return []
-        self.lost = self.lost or LOST % changed[0][0] if changed else self.lost
+        name = changed[0][0]
+        if self.is_suspect:
+            also = "; " + self.reason if self.reason else ""
+            self.reason = WROTE % name + also
+            return []
+        self.lost = self.lost or LOST % name
         return [original for _, original in changed]
 
     def path_of(self, name: str) -> str:
-        """Where a result's file is."""
-        return {"stdout": self.stdout, "stderr": self.stderr}.get(name) or os.path.join(self.folder, name)
+        """Return the path of a result's file."""
+        if name == "stdout":
+            return self.stdout
+        if name == "stderr":
+            return self.stderr
+        return os.path.join(self.folder, name)
 
-    def leave(self, places: Places) -> None:
-        """The hand is done with it: what is to be said is packed, or the client reads the rest."""
-        if self.packed and not (self.is_left_behind or self.is_watched or self.is_suspect or self.has_stdin):
+    def leave(self, places: FreePlaces) -> None:
+        """Be done with it in the hand. Its place is free for another ticket if nobody needs it.
+
+        The client reads the results that are not packed.
+        """
+        is_needed = self.is_left_behind or self.is_watched or self.is_suspect
+        if self.packed and not (is_needed or self.has_stdin):
             self.cleared = places.put(self.place)
         else:
             self.place.close()
 
     def clear(self) -> None:
-        """Nothing of it stays on the host."""
+        """Remove all of it from the host."""
         if not self.cleared:
             self.place.remove()
         self.cleared = True
@@ -149,14 +192,16 @@ class Attempt:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
         variables = environment.copy()
-        variables[b"SPE_TICKET"], variables[b"SPE_SLOT"] = b"%d" % self.task.ticket, b"%d" % slot
-        variables[b"SPE_TASK"] = self.task.number.encode() or variables[b"SPE_TICKET"]
+        ticket = b"%d" % self.task.ticket
+        variables[b"SPE_TICKET"] = ticket
+        variables[b"SPE_SLOT"] = b"%d" % slot
+        variables[b"SPE_TASK"] = self.task.number.encode() or ticket
         variables.update(self.task.env)
         self.began = time.monotonic()
         try:
             self.pid = self._spawn(variables)
         except (OSError, ValueError) as fault:
-            raise CannotRun(self._why_not(fault))
+            raise CannotRun(why_not_started(self.task.words[0], self.folder, fault))
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
@@ -172,38 +217,30 @@ class Attempt:
 
     @property
     def has_stdin(self) -> bool:
-        """Whether the sweep feeds it."""
+        """Tell whether the sweep gives the program something to read."""
         return bool(self.task.inputs) and any(one.name == "stdin" for one in self.task.inputs)
 
-    def _why_not(self, fault: Exception) -> str:
-        name, host = os.fsdecode(self.task.words[0]), facts.host_name()
-        if isinstance(fault, FileNotFoundError):
-            if os.path.exists(os.path.join(self.folder, name)) and "/" in name:
-                return "program '%s': the interpreter that its first line names is not found on host %s" % (name, host)
-            return "program '%s' not found on host %s" % (name, host)
-        if isinstance(fault, PermissionError):
-            return "program '%s' is not executable on host %s (its mode, or a noexec file system)" % (name, host)
-        return "program '%s' cannot be started on host %s: %s" % (name, host, getattr(fault, "strerror", None) or fault)
-
     def stop(self) -> None:
-        """Ask the whole tree to end; the loop kills it when it has not after a while."""
+        """Ask the whole tree to end with TERM. The hand kills it after TERM_TIME (timeouts.py)."""
         if not self.kill_at:
             self.kill_at = time.monotonic() + TERM_TIME
             process_tree.send_tree(self.pid, signal.SIGTERM)
-            process_tree.send_tree(self.pid, signal.SIGCONT)  # a stopped program could not even hear it
+            # A stopped program could not even hear it.
+            process_tree.send_tree(self.pid, signal.SIGCONT)
 
     @property
     def due(self) -> float:
-        """When it is to be stopped, or killed; 0: never, or not while it is paused."""
+        """Return when it is to be stopped, or killed; 0 for never, or not while it is paused."""
         return self.kill_at or (0.0 if self.stopped_at else self.deadline)
 
     def signal(self, number: int) -> None:
-        """STOP or CONT for the whole tree; the time that it is stopped does not count for its timeout."""
+        """Send STOP or CONT to the whole tree. Time in which it is stopped counts for no timeout."""
         now = time.monotonic()
         if number == signal.SIGSTOP:
             self.stopped_at = self.stopped_at or now
         elif self.stopped_at:
-            self.deadline += now - self.stopped_at if self.deadline else 0.0
+            if self.deadline:
+                self.deadline += now - self.stopped_at
             self.stopped_at = 0.0
         process_tree.send_tree(self.pid, number)
 
@@ -212,52 +249,44 @@ class Attempt:
         process_tree.send_tree(self.pid, signal.SIGKILL)
 
     def ended(self, status: int, usage: Any) -> None:
-        """The program is no more: what came of it."""
+        """Note what came of the program, which has ended: its status and usage as of `os.wait4`."""
         now = time.monotonic()
-        wall, self.give_up = now - self.began, now + GIVE_UP
-        signaled = os.WIFSIGNALED(status)
-        self.exit_code = -os.WTERMSIG(status) if signaled else os.WEXITSTATUS(status)
-        # The peak is never less than our own size: the kernel counts the moment before the program replaced us.
+        self.give_up = now + GIVE_UP
+        # The peak is never less than our own size: the kernel counts the moment before the program
+        # replaced us.
         memory = usage.ru_maxrss * RSS_UNIT
-        self.usage = {"wall": wall, "user": usage.ru_utime, "system": usage.ru_stime, "memory": memory}
-        if IO_TOLD:
-            self.usage["read"], self.usage["written"] = usage.ru_inblock * BLOCK, usage.ru_oublock * BLOCK
+        self.usage = {
+            "wall": now - self.began,
+            "user": usage.ru_utime,
+            "system": usage.ru_stime,
+            "memory": memory,
+        }
+        if IO_IS_COUNTED:
+            self.usage["read"] = usage.ru_inblock * BLOCK
+            self.usage["written"] = usage.ru_oublock * BLOCK
+        is_killed = os.WIFSIGNALED(status)
+        self.exit_code = -os.WTERMSIG(status) if is_killed else os.WEXITSTATUS(status)
         if self.timed_out:
             self.reason = "timeout after %g s" % self.task.timeout
-        elif signaled:
-            self.reason = "killed by signal %d (%s)" % (-self.exit_code, signal_name(-self.exit_code))
+        elif is_killed:
+            number = -self.exit_code
+            self.reason = "killed by signal %d (%s)" % (number, process_tree.signal_name(number))
         elif self.exit_code:
             self.reason = "exit code %d" % self.exit_code
 
     def is_short(self) -> bool:
-        """Whether what came of it can wait for others."""
+        """Tell whether it took so little time that its report can wait for others."""
         return 0.0 < float(self.usage.get("wall", 0.0)) < SHORT
 
     def conclude(self, full: bool) -> None:
-        """What the system says beside, once the slot is in use again; `full`: it has no room for files."""
+        """Add to the reason what the system says beside, once the slot is in use again.
+
+        `full`: the disk has no room for files.
+        """
         if self.exit_code is None or self.timed_out:
             return
         self.reason += why_killed(self.exit_code)
-        if full:  # then a file may be cut short, though the program did not care
-            text = "%s in %s on host %s" % (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
+        if full:  # a file may be cut short, even if the program did not notice
+            where = (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
+            text = "%s in %s on host %s" % where
             self.reason = "%s (%s)" % (self.reason, text) if self.reason else text
-
-
-def is_full(path: str) -> bool:
-    """Whether nothing more can be written there, as far as the system tells."""
-    try:
-        disk = os.statvfs(path)
-    except OSError:
-        return False
-    return disk.f_blocks > 0 and (disk.f_bavail if os.geteuid() else disk.f_bfree) == 0
-
-
-def signal_name(number: int) -> str:
-    """SIGKILL for 9."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "SIG%d" % number
-
-
-SHORT = 0.03  # seconds; what comes of shorter tasks is gathered

@@ -1,4 +1,4 @@
-"""The directory of a task as its program finds it: inputs and worker, each a private file or a link (originals.py)."""
+"""The directory of a task as its program finds it: inputs and worker, private files or links."""
 
 import os
 from typing import Optional
@@ -7,25 +7,33 @@ from ..host.originals import LINK, Changed, Original, copy, link, link_alone, wr
 from ..machine import facts
 from ..wire.task_record import Input
 from .attempt import Attempt, CannotRun
-from .place import Places
+from .place import FreePlaces
 
 
-def prepare(attempt: Attempt, worker: Optional[Original], places: Optional[Places] = None) -> None:
-    """Make the directory of a task with its inputs and the worker. `places`: those that may be used again.
+def prepare(
+    attempt: Attempt, worker: Optional[Original], places: Optional[FreePlaces] = None
+) -> None:
+    """Make the directory of a task with inputs and worker, in one of the free `places` if given.
 
-    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they are there.
-    Raises CannotRun, and Changed when an original is not as it was; then nothing is left of the directory.
+    Folders of results are not made: a program that makes them itself (`mkdir out`) fails when they
+    are there. Raises CannotRun, and Changed when an original is not as it was; then nothing is left
+    of the directory.
     """
-    attempt.prepared, attempt.linked = True, ()
+    attempt.prepared = True  # also when it fails below: nothing is to be tried twice
+    attempt.linked = ()
     task, name = attempt.task, "."
     if not task.words:
         raise CannotRun("the command line is empty")
     for one in task.inputs:
         check_name(one.name)
+    # Results, too: the client reads and sends whatever file a name leads to.
     for two in task.results:
         check_name(two.file)
     try:
-        places.make(attempt.place) if places else attempt.place.make()
+        if places:
+            places.make(attempt.place)
+        else:
+            attempt.place.make()
         for one in task.inputs:
             name = one.name
             _add_input(attempt, one)
@@ -51,11 +59,15 @@ def _add_input(attempt: Attempt, one: Input) -> None:
 
 
 def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> None:
-    """Make a file that other tasks have, too. It is no link if it is also a result: then the program writes it."""
+    """Make a file that other tasks have, too.
+
+    Where it is a result as well, it is no link: the program writes it.
+    """
     if original.how != LINK or any(one.file == name for one in attempt.task.results):
         return copy(original, path)
     if attempt.is_suspect:
-        original = link_alone(original, path, "%s/original-%d" % (attempt.place.path, len(attempt.linked)))
+        beside = "%s/original-%d" % (attempt.place.path, len(attempt.linked))
+        original = link_alone(original, path, beside)
     else:
         link(original, path)
     attempt.linked += ((name, original),)
@@ -63,7 +75,7 @@ def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> N
 
 
 def check_name(name: str) -> None:
-    """A file of a task stays in its directory; raises CannotRun for a name that would not."""
+    """Raise CannotRun for the name of a file that would lie outside the directory of its task."""
     parts = name.split("/")
     if not name or name.startswith("/") or "\0" in name or ".." in parts or parts[-1] in ("", "."):
         raise CannotRun("file name %r refused: it must be a name below the task's directory" % name)

@@ -1,7 +1,8 @@
-"""What a task leaves as evidence in its directory: which files there were, in a few lines of text.
+"""The evidence that a task leaves in its directory: which files there are, in a few lines of text.
 
-Names are foreign: they are only listed, made printable, and bounded in number and length. Nothing here follows a
-link, opens a file or raises. Where the master takes every result, only failures are looked at.
+Names are foreign: they are only listed, made printable, and bounded in number and length. Nothing
+here follows a link, opens a file or raises. Where the master takes every result, only failures are
+looked at.
 """
 
 import os
@@ -10,31 +11,35 @@ from collections import deque
 from typing import Deque, Iterator, List, Tuple
 
 MOST, MOST_BYTES = 100, 8000  # files that are named, bytes of all their lines
-MOST_SEEN = 10000  # entries that are counted
+# Entries that are counted. A program may leave millions, and its hand waits for the listing.
+MOST_SEEN = 10000
 
 
 def listing(folder: str) -> bytes:
-    """A line `SIZE NAME` each, `- NAME/` for a folder, `- NAME@` for a link; then `+N`, or `>N` for more than N others.
+    """Return the files below a folder, one a line. Those at the top come first.
 
-    What lies at the top comes first. Empty when there is no such folder; `+0` in one that is.
+    A line is `SIZE NAME` for a file, `- NAME/` for a folder, `- NAME@` for a link; the last one is
+    `+N` for N others, `>N` for more than N. b"" when there is no such folder.
     """
     if not os.path.isdir(folder):
         return b""
     lines: List[bytes] = []
-    room, seen = MOST_BYTES, 0
+    bytes_left, seen = MOST_BYTES, 0
     for seen, (path, name) in enumerate(_entries(folder), 1):
         if seen > MOST_SEEN:
             break
-        if len(lines) < MOST and room > 0:
+        if len(lines) < MOST and bytes_left > 0:
             line = _line(path, name)
-            room -= len(line)
-            lines += [line] if room > 0 else []
-    others = (">%d" if seen > MOST_SEEN else "+%d") % (min(seen, MOST_SEEN) - len(lines))
-    return b"".join([*lines, others.encode() + b"\n"])
+            bytes_left -= len(line)
+            if bytes_left > 0:
+                lines.append(line)
+    sign = ">" if seen > MOST_SEEN else "+"
+    others = "%s%d\n" % (sign, min(seen, MOST_SEEN) - len(lines))
+    return b"".join([*lines, others.encode()])
 
 
 def _entries(folder: str) -> Iterator[Tuple[str, str]]:
-    """Paths and names below the folder of all that is there, level by level, each folder's by name."""
+    """Yield (path, name below the folder) of all that is there: by level, then folder, then name."""
     folders: Deque[Tuple[str, str]] = deque([(folder, "")])
     while folders:
         place, above = folders.popleft()
@@ -45,7 +50,7 @@ def _entries(folder: str) -> Iterator[Tuple[str, str]]:
 
 
 def _names(folder: str) -> List[Tuple[str, bool]]:
-    """What lies in one folder, as far as one may look, and whether it is a folder itself."""
+    """Return (name, is a folder) of what lies in one folder, as far as one may look."""
     found: List[Tuple[str, bool]] = []
     try:
         with os.scandir(folder) as entries:
@@ -65,11 +70,16 @@ def _line(path: str, name: str) -> bytes:
         return b"- %s\n" % _printable(name)
     if stat.S_ISREG(info.st_mode):
         return b"%d %s\n" % (info.st_size, _printable(name))
-    sign = b"/" if stat.S_ISDIR(info.st_mode) else b"@" if stat.S_ISLNK(info.st_mode) else b""
+    sign = b""
+    if stat.S_ISDIR(info.st_mode):
+        sign = b"/"
+    elif stat.S_ISLNK(info.st_mode):
+        sign = b"@"
     return b"- %s%s\n" % (_printable(name), sign)
 
 
 def _printable(name: str) -> bytes:
-    """Such as `a\\nb` for a name with a line end in it."""
+    """Return a name without what is not printable: `a\\nb` for one with a line end in it."""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text).encode()
+    shown = [c if c.isprintable() else c.encode("unicode_escape").decode() for c in text]
+    return "".join(shown).encode()

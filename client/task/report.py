@@ -1,5 +1,10 @@
-"""What is to be said of an attempt: its results, what it printed, its exit code and what it used. Sends nothing."""
+"""The report of an attempt: its results, what it printed, its exit code and what it used.
 
+Nothing is sent here: delivery.py does that.
+"""
+
+import errno
+import fcntl
 import os
 import stat
 from typing import Any, Dict, List, Tuple
@@ -9,36 +14,39 @@ from .attempt import Attempt
 from .leftovers import listing
 from .settings import Settings
 
-TAIL = 64 * 1024
-MOST_REASON = 1000
+TAIL = 64 * 1024  # bytes of what a program printed that go with a report
+MOST_REASON = 1000  # characters
 SMALL = 64 * 1024  # bytes of all results of an attempt that goes with a batch
+DIRECT = getattr(os, "O_DIRECT", 0)  # only whole blocks are read and written
 _USED = b'{"wall": %d.%06d, "user": %d.%06d, "system": %d.%06d, "memory": %d'
 _MOVED = b', "read": %d, "written": %d}'
 
 
 class NoResult(Exception):
-    """A result can't be had, in one sentence."""
+    """The reason, in one sentence, why there is no result."""
 
 
 def pack(attempt: Attempt, settings: Settings) -> None:
-    """When it is little, read all that is to be said: then the files are needed no more."""
+    """Read all of a report when it is small: then the files are needed no more."""
     parts: List[Tuple[str, bytes]] = []
     if not attempt.reason:
         try:
             found = results(attempt, settings.max_result)
+            # Large results stay files: the client streams them, each in a request of its own.
             if sum([part.size for _, part in found]) > SMALL:
                 return
             parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
         except NoResult as fault:
-            attempt.reason, parts = str(fault), []
+            attempt.reason = str(fault)
     if attempt.reason:
         reason = attempt.reason[:MOST_REASON].encode("utf-8", "replace")
         parts = [("reason", reason), ("stdout", tail(attempt, attempt.stdout))]
-    attempt.packed = parts + [(name, content) for name, content in remarks(attempt, settings) if content]
+    parts += [(name, content) for name, content in remarks(attempt, settings) if content]
+    attempt.packed = parts
 
 
 def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
-    """Each result and the file it is in. Raises NoResult for one that is not there, or too large."""
+    """Return (name, file) of each result. Raises NoResult for one that is missing or too large."""
     sizes: Dict[str, int] = {}
     for one in attempt.task.results:
         if one.file not in sizes:
@@ -46,18 +54,21 @@ def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
         if max_result and sizes[one.file] > max_result:
             text = "result %s is %d bytes, more than max_result (%d bytes)"
             raise NoResult(text % (one.name, sizes[one.file], max_result))
-    return [(one.name, FilePart(attempt.path_of(one.file), sizes[one.file])) for one in attempt.task.results]
+    return [
+        (one.name, FilePart(attempt.path_of(one.file), sizes[one.file]))
+        for one in attempt.task.results
+    ]
 
 
 def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:
-    """What the program printed, for `spe log`, where no result has it anyway."""
+    """Return what the program printed, for `spe log`; nothing where a result has it anyway."""
     if any(one.file == "stdout" or one.name == "stdout" for one in attempt.task.results):
         return []
     return [("stdout", tail(attempt, attempt.stdout))]
 
 
 def remarks(attempt: Attempt, settings: Settings) -> List[Tuple[str, bytes]]:
-    """What is welcome beside the results."""
+    """Return the parts that the master wants beside the results."""
     parts = [("stderr", tail(attempt, attempt.stderr))]
     if attempt.exit_code is not None:
         parts.append(("exit-code", str(attempt.exit_code).encode()))
@@ -69,10 +80,14 @@ def remarks(attempt: Attempt, settings: Settings) -> List[Tuple[str, bytes]]:
 
 
 def _usage(used: Dict[str, Any]) -> bytes:
-    """As JSON, in whole microseconds: to spell floats takes three times as long."""
-    wall, user, system = [divmod(int(used[name] * 1e6 + 0.5), 1000000) for name in ("wall", "user", "system")]
+    """Return what a program used as JSON, in whole microseconds: floats take three times as long."""
+    wall, user, system = [
+        divmod(int(used[name] * 1e6 + 0.5), 1000000) for name in ("wall", "user", "system")
+    ]
     text = _USED % (*wall, *user, *system, used["memory"])
-    return text + (_MOVED % (used["read"], used["written"]) if "read" in used else b"}")
+    if "read" not in used:
+        return text + b"}"
+    return text + _MOVED % (used["read"], used["written"])
 
 
 def _size(attempt: Attempt, name: str) -> int:
@@ -93,20 +108,29 @@ def _content(attempt: Attempt, part: FilePart) -> bytes:
     try:
         return _read(attempt, part.path, 0, part.size)
     except OSError as fault:
-        raise NoResult("a result cannot be read: %s: %s" % (os.path.basename(part.path), fault.strerror))
+        text = "a result cannot be read: %s: %s"
+        raise NoResult(text % (os.path.basename(part.path), fault.strerror))
 
 
 def tail(attempt: Attempt, path: str) -> bytes:
-    """The end of what it wrote there; empty when it was never started."""
+    """Return the end of what a program wrote into an output, or why it cannot be read.
+
+    The result is b"" for a program that was never started.
+    """
     try:
         size = attempt.place.stat(path).st_size
         return _read(attempt, path, max(0, size - TAIL), TAIL) if size else b""
     except FileNotFoundError:
         return b""
+    except OSError as fault:
+        return b"(cannot be read: %s)\n" % (fault.strerror or "").encode()
 
 
 def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
-    """Up to `count` bytes; by the system's own calls, as this is done for every task."""
+    """Return up to `count` bytes of a file.
+
+    System calls alone: `open()` takes several of them a file.
+    """
     opened = attempt.place.opened(path)
     if opened is not None:
         return _pread(opened, start, count)
@@ -118,10 +142,22 @@ def _read(attempt: Attempt, path: str, start: int, count: int) -> bytes:
 
 
 def _pread(file: int, start: int, count: int) -> bytes:
-    content = os.pread(file, count, start)
+    # pread, as a place keeps its outputs open for writing at their end.
+    content = _part(file, start, count)
     while 0 < len(content) < count:  # a signal may cut a read short
-        more = os.pread(file, count - len(content), start + len(content))
+        more = _part(file, start + len(content), count - len(content))
         if not more:
             break
         content += more
     return content
+
+
+def _part(file: int, start: int, count: int) -> bytes:
+    try:
+        return os.pread(file, count, start)
+    except OSError as fault:
+        flags = fcntl.fcntl(file, fcntl.F_GETFL)
+        if fault.errno != errno.EINVAL or not flags & DIRECT:
+            raise
+    fcntl.fcntl(file, fcntl.F_SETFL, flags & ~DIRECT)  # the program set it: dd oflag=direct does
+    return os.pread(file, count, start)

@@ -1,4 +1,4 @@
-"""What a client tells its hands at their start."""
+"""The settings that a client gives its hands when they start."""
 
 from typing import Dict, NamedTuple, Optional
 
@@ -6,11 +6,11 @@ from ..host.originals import Original
 
 
 class Settings(NamedTuple):
-    """What holds for all tasks here."""
+    """The settings that hold for all tasks of one client, from its registration to its end."""
 
-    base: str
-    environment: Dict[bytes, bytes]
+    base: str  # the folder of the client, in which the places of tasks lie
+    environment: Dict[bytes, bytes]  # what programs get, but for the variables of their tasks
     worker: Optional[Original]
     together: bool  # whether the master takes several results at once
-    max_result: int
-    lists_files: bool  # whether the master wants to know which files there are beside a result, too
+    max_result: int  # bytes, 0 for no limit
+    lists_files: bool  # whether the master wants lists of files beside results, too

@@ -1,6 +1,7 @@
-"""Starting a program without a shell: in its directory, in a session of its own, with its own output; quickly.
+"""Starting a program without a shell: in its directory, in a session of its own, with its files.
 
-posix_spawn where Python has it (3.8) and the system lets a session begin in it; else subprocess, which costs more.
+It is done by posix_spawn where Python has it (3.8) and the system lets a session begin in it; else
+by subprocess, which costs more.
 """
 
 import errno
@@ -11,31 +12,43 @@ import time
 from typing import Any, Dict, List, Tuple
 
 from ..host import anchor
+from ..machine import facts
 
-PAUSES = (0.01, 0.05, 0.2)  # seconds between tries, while the program's file is still open for writing
-IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]  # by Python itself; programs shall die of them as elsewhere
-_known: Dict[Tuple[bytes, bytes], bytes] = {}  # where a program is in a PATH
-MOST_KNOWN = 100
+# Seconds between tries, while the program's file is still open for writing: an input that is a
+# program may be open in another process that is just being started.
+PAUSES = (0.01, 0.05, 0.2)
+# Python itself ignores these; programs shall die of them as they do elsewhere.
+IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
+# Where a program is, by its name and PATH. Without it each task would look through the folders.
+_known: Dict[Tuple[bytes, bytes], bytes] = {}
+MOST_KNOWN = 100  # programs; tasks may have a PATH each
 _posix_spawn: Any = getattr(os, "posix_spawn", None)
 _DUP2 = getattr(os, "POSIX_SPAWN_DUP2", 0)
 
 
-def spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
-    """The process. files: by their numbers there; what is not named is ours.
+def spawn(
+    words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]
+) -> int:
+    """Start a program and return its process.
 
-    Raises OSError or ValueError when it can't be started.
+    Raises OSError or ValueError when it cannot be started.
+
+    `files`: open files by the numbers that they get in the program; it inherits the other standard
+    files from this process.
     """
     for pause in PAUSES:
         try:
             return _spawn(words, folder, environment, files)
-        except OSError as fault:  # an input that is a program may still be open in a process just being started
+        except OSError as fault:
             if fault.errno != errno.ETXTBSY:
                 raise
             time.sleep(pause)
     return _spawn(words, folder, environment, files)
 
 
-def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
+def _spawn(
+    words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]
+) -> int:
     global _posix_spawn
     if _posix_spawn:
         try:
@@ -45,8 +58,10 @@ def _spawn(words: List[bytes], folder: str, environment: Dict[bytes, bytes], fil
     return _popen(words, folder, environment, files)
 
 
-def _posix(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
-    os.chdir(folder)
+def _posix(
+    words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]
+) -> int:
+    os.chdir(folder)  # posix_spawn has no argument for the directory of the program
     try:
         return _posix_here(words, environment, files)
     finally:
@@ -62,7 +77,7 @@ def _posix_here(words: List[bytes], environment: Dict[bytes, bytes], files: Dict
     if known in _known:
         try:
             return int(_posix_spawn(_known[known], words, environment, **options))
-        except (FileNotFoundError, PermissionError):  # it is there no more
+        except (FileNotFoundError, PermissionError):  # the program has been moved or removed
             del _known[known]
     program = _found(words[0], environment)
     pid = int(_posix_spawn(program, words, environment, **options))
@@ -71,48 +86,74 @@ def _posix_here(words: List[bytes], environment: Dict[bytes, bytes], files: Dict
 
 
 def _remember(known: Tuple[bytes, bytes], program: bytes) -> None:
-    """Unless it depends on the folder that one is in."""
+    """Remember where a program is, unless that depends on the current directory."""
     if all(one.startswith(b"/") for one in known[1].split(b":")) and len(_known) < MOST_KNOWN:
         _known[known] = program
 
 
 def _found(name: bytes, environment: Dict[bytes, bytes]) -> bytes:
-    """Where a program is, by the PATH that it is going to have."""
-    paths = [os.path.join(os.fsencode(folder), name) for folder in os.get_exec_path(environment)]  # type: ignore[arg-type]
+    """Return where a program is, by the PATH that it is going to have. Raises FileNotFoundError."""
+    folders = os.get_exec_path(environment)  # type: ignore[arg-type]
+    paths = [os.path.join(os.fsencode(folder), name) for folder in folders]
     for path in paths:
         if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path
     for path in paths:
         if os.path.isfile(path):
-            return path  # starting it will say what is wrong with it
+            return path  # starting it raises an error that says what is wrong with it
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
 def keep_files_to_ourselves() -> None:
-    """What we inherited open is not for our programs: posix_spawn closes nothing by itself."""
-    for name in os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else []:
+    """Have no program inherit the open files of this process: posix_spawn closes nothing by itself."""
+    if not os.path.isdir("/dev/fd"):
+        return
+    for name in os.listdir("/dev/fd"):
         if int(name) > 2:
             try:
                 os.set_inheritable(int(name), False)
-            except OSError:  # the listing's own, closed by now
+            except OSError:  # the file of the listing itself, closed by now
                 continue
 
 
 def have_no_input() -> None:
-    """What we start reads nothing, unless it is given something to read."""
+    """Have programs read nothing, unless they are given something to read."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
 
 
-def _popen(words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]) -> int:
-    blocked = signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it would be in the program, too
+def _popen(
+    words: List[bytes], folder: str, environment: Dict[bytes, bytes], files: Dict[int, int]
+) -> int:
+    # A program inherits the signals that its starter blocks.
+    blocked = signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
         process = subprocess.Popen(
-            words, cwd=folder, env=environment, stdin=files.get(0), stdout=files[1], stderr=files[2],
+            words,
+            cwd=folder,
+            env=environment,
+            stdin=files.get(0),
+            stdout=files[1],
+            stderr=files[2],
             start_new_session=True,
-        )  # fmt: skip
+        )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    process.returncode = 0  # it is the loop that waits for it
+    process.returncode = 0  # or Popen would wait for the process, which the hand does
     return process.pid
+
+
+def why_not_started(program: bytes, folder: str, fault: Exception) -> str:
+    """Return in one sentence why a program could not be started in its directory."""
+    name, host = os.fsdecode(program), facts.host_name()
+    if isinstance(fault, FileNotFoundError):
+        text = "program '%s' not found on host %s"
+        if "/" in name and os.path.exists(os.path.join(folder, name)):
+            text = "program '%s': the interpreter that its first line names is not found on host %s"
+        return text % (name, host)
+    if isinstance(fault, PermissionError):
+        text = "program '%s' is not executable on host %s (its mode, or a noexec file system)"
+        return text % (name, host)
+    what = getattr(fault, "strerror", None) or fault
+    return "program '%s' cannot be started on host %s: %s" % (name, host, what)

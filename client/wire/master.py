@@ -1,88 +1,94 @@
-"""The way to the master: HTTP with keep-alive, and patience with a master that does not answer.
+"""The requests to the master: HTTP with keep-alive, and patience when it does not answer.
 
-Every request may be repeated safely, so one that got no answer is asked again until the grace time is over.
-What the requests mean is left to those who ask.
+Every request may be repeated safely, so one that got no answer is asked again until the grace time
+is over. What the requests mean is left to their senders.
 """
 
 import http.client
-import os
 import random
 import socket
 import threading
 import time
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Iterator, List, Optional, Tuple, Union
 from urllib.parse import urlencode
 
 from .. import exits, log
-from .connection import Address, connection_to, describe, watch_for_death
-from .multipart import Body, BodyGone
+from .connection import MasterAddress, connection_to, describe, watch_for_death
+from .multipart import BodyGone, RequestBody
+from .reply import CannotKeep, Reply, has_no_length, read_body
 
+# Seconds for a connection. The first one is short: the person who started the client waits for it.
 FIRST_CONNECT, CONNECT = 5.0, 15.0
+# Seconds for an answer: to results, which the master may have to judge and store, and to the rest.
 PATIENT, SOON = 600.0, 30.0
-MOST_SERVER_ERRORS = 8
-MOST_BROKEN = 50
-BLOCK = 1 << 18
+MOST_SERVER_ERRORS = 8  # tries of a request that the master answers with 5xx
+MOST_BROKEN = 50  # tries of a request whose body breaks off: some 100 s, in case of a bad link
 
 Query = List[Tuple[str, Union[str, int]]]
 
 
-class Reply(NamedTuple):
-    """What the master answered; the body is empty when it went into a file."""
-
-    status: int
-    headers: Any  # http.client.HTTPMessage: .get(name)
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as one line for people."""
-        return " ".join(self.body[:2000].decode("utf-8", "replace").split())
-
-
 class MasterGone(exits.Ending):
-    """The grace time is over."""
+    """Raised when the master has not answered for the grace time."""
 
 
-class BrokenOff(Exception):
-    """Something can't be brought to a master that is there: each time the connection breaks while it is sent."""
-
-
-class CannotKeep(Exception):
-    """What came could not be written to a file here."""
-
-    def __init__(self, why: OSError) -> None:
-        super().__init__(str(why))
-        self.why = why
+class UploadBrokenOff(Exception):
+    """Raised when the master is there, but the connection breaks each time that a body is sent."""
 
 
 class Stopping(Exception):
-    """The client is ending: whoever still wants an answer gets none."""
+    """Raised when the client is ending: no request is answered any more."""
 
 
 class Master:
-    """What all threads know about the master: where it is, who we are to it, and since when it is silent."""
+    """The master as all threads know it: its address, our names there, and since when it is silent.
 
-    def __init__(self, address: Address, session: str, reread: Callable[[], Optional[Address]]) -> None:
-        self.address, self.session, self.client = address, session, ""
-        self.grace = 180.0
-        self.stopping = threading.Event()
-        self._reread, self._silent_since = reread, None  # type: Tuple[Any, Optional[float]]
+    Lives as long as the client.
+    """
+
+    def __init__(
+        self, address: MasterAddress, session: str, reread: Callable[[], Optional[MasterAddress]]
+    ) -> None:
+        """Know the master at this address.
+
+        `reread` returns the address that was handed over since, if any.
+        """
+        self.address, self.session = address, session
+        self.client = ""  # what the master calls us, once we have registered
+        self.grace = 180.0  # seconds of silence after which the client ends
+        self.stopping = threading.Event()  # set when the client ends
+        self._reread = reread
+        self._silent_since: Optional[float] = None
         self._heard_at = time.monotonic()
 
-    def line(self) -> "Line":
-        """A connection of one's own, for one thread."""
-        return Line(self)
+    def line(self, before: Callable[[], None] = lambda: None) -> "Line":
+        """Return a connection for one thread.
+
+        `before` is called before each try; its errors end the request.
+        """
+        return Line(self, before)
+
+    def shorten_grace(self, seconds: float) -> None:
+        """Be patient with a silent master for so many seconds at most."""
+        self.grace = min(self.grace, seconds)
 
     def heard(self) -> None:
-        """It answered."""
-        self._silent_since, self._heard_at = None, time.monotonic()
+        """Note that the master has answered."""
+        self._silent_since = None
+        self._heard_at = time.monotonic()
 
     def unheard(self, began: float, fault: Exception) -> None:
-        """It did not answer a request begun then. Looks for its new address; raises MasterGone after the grace time."""
+        """Note that a request that began then was not answered.
+
+        Look for a new address of the master.
+
+        Raises MasterGone after the grace time.
+        """
         since = self._silent_since
         if since is None:
-            since = self._silent_since = max(began, self._heard_at)  # others of us may have been answered meanwhile
-            log.say("the master does not answer (%s); waiting up to %g s" % (describe(fault), self.grace))
+            # Not simply `began`: another thread may have been answered meanwhile.
+            since = self._silent_since = max(began, self._heard_at)
+            text = "the master does not answer (%s); waiting up to %g s"
+            log.say(text % (describe(fault), self.grace))
         if time.monotonic() - since >= self.grace:
             text = "the master has not answered for %g s (%s)" % (self.grace, describe(fault))
             raise MasterGone(exits.NOT_REACHED, text)
@@ -93,30 +99,36 @@ class Master:
 
 
 class Line:
-    """One keep-alive connection to the master, used by one thread."""
+    """A keep-alive connection to the master, used by one thread for as long as it lives."""
 
-    def __init__(self, master: Master) -> None:
-        self.master = master
-        self.before: Callable[[], None] = lambda: None  # called before each try; what it raises ends the asking
+    def __init__(self, master: Master, before: Callable[[], None] = lambda: None) -> None:
+        """Connect at the first request.
+
+        `before` is called before each try; its errors end the request.
+        """
+        self.master, self._before = master, before
         self._connection: Optional[http.client.HTTPConnection] = None
-        self._address: Optional[Address] = None
+        self._address: Optional[MasterAddress] = None
 
     def ask(
         self,
         path: str,
         query: Query,
-        body: Optional[Body] = None,
+        body: Optional[RequestBody] = None,
         timeout: float = SOON,
         into: Optional[str] = None,
     ) -> Reply:
-        """Ask until there is an answer. 403 ends the client; a server error is repeated a few times.
+        """Ask until there is an answer, and return it.
 
-        into: a file that takes the body of a 200; raises OSError when it can't.
+        A server error is repeated a few times; 403 ends the client. `into` is a file that takes the
+        body of a 200; OSError is raised when it cannot. Raises MasterGone, Stopping,
+        UploadBrokenOff.
         """
         errors = broken = 0
         for delay in _delays():
-            self.before()
-            began, reused = time.monotonic(), self._connection is not None
+            self._before()
+            began = time.monotonic()
+            reused = self._connection is not None
             try:
                 reply = self.once(path, query, body, timeout, into)
             except CannotKeep as fault:
@@ -126,7 +138,7 @@ class Line:
                 broken += int(body is not None and self._connection is not None)
                 self.close()
                 self._go_on_after(fault, began, broken, reused)
-                if reused:
+                if reused:  # a kept connection may just have been closed as idle: try a new one
                     continue
             else:
                 errors += 1
@@ -136,19 +148,19 @@ class Line:
         raise AssertionError("unreachable")
 
     def _go_on_after(self, fault: Exception, began: float, broken: int, reused: bool) -> None:
-        """There was no answer. Raises what says that there is no use in trying again."""
+        """Raise what ends the request, if there is no use in trying again after this fault."""
         if self.master.stopping.is_set():
             raise Stopping()
         if broken >= MOST_BROKEN:
-            raise BrokenOff("it broke off %d times (%s)" % (broken, describe(fault)))
-        if not reused or isinstance(fault, socket.timeout):  # a kept connection may just have been closed as idle
+            raise UploadBrokenOff("it broke off %d times (%s)" % (broken, describe(fault)))
+        if not reused or isinstance(fault, socket.timeout):
             self.master.unheard(began, fault)
 
     def once(
         self,
         path: str,
         query: Query,
-        body: Optional[Body] = None,
+        body: Optional[RequestBody] = None,
         timeout: float = SOON,
         into: Optional[str] = None,
         connect: float = CONNECT,
@@ -159,25 +171,27 @@ class Line:
             connection.sock.settimeout(timeout)
         whole = self._send(connection, path, query, body)
         response = connection.getresponse()
-        content = _read(response, into if response.status == 200 else None)
-        if not whole or response.will_close or _has_no_length(response):
+        content = read_body(response, into if response.status == 200 else None)
+        if not whole or response.will_close or has_no_length(response):
             self.close()
         self.master.heard()
         reply = Reply(response.status, response.headers, content)
         if reply.status == 403:
-            raise exits.SessionRefused("the master refuses: 403 %s%s" % (reply.text, _renewal(reply.text)))
+            text = "the master refuses: 403 %s%s"
+            raise exits.SessionRefused(text % (reply.text, _hint(reply.text)))
         return reply
 
     def close(self) -> None:
-        """Also from another thread: a request that waits there ends at once."""
+        """Close the connection. Another thread's request on it ends at once."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
         sock = connection.sock
         try:
             if sock is not None:
+                # close() alone would leave a thread that waits in recv where it is.
                 sock.shutdown(socket.SHUT_RDWR)
-        except OSError:  # it was no longer connected
+        except OSError:  # the socket was no longer connected
             pass
         connection.close()
 
@@ -191,8 +205,17 @@ class Line:
             watch_for_death(self._connection.sock)
         return self._connection
 
-    def _send(self, connection: http.client.HTTPConnection, path: str, query: Query, body: Optional[Body]) -> bool:
-        """False: the master stopped reading; it may have said why, so the answer is read all the same."""
+    def _send(
+        self,
+        connection: http.client.HTTPConnection,
+        path: str,
+        query: Query,
+        body: Optional[RequestBody],
+    ) -> bool:
+        """Send a request. Return False when the master stopped reading.
+
+        It may have said why, so its answer is read all the same.
+        """
         known: Query = [("sessionID", self.master.session)]
         if self.master.client:
             known.append(("client", self.master.client))
@@ -213,45 +236,21 @@ class Line:
         return True
 
 
-def _renewal(text: str) -> str:
-    """What helps against a session that has ended, or is another sweep's."""
+def _hint(text: str) -> str:
+    """Return what helps against a session that has ended, or is another sweep's; else ""."""
     if text != "wrong session ID":
         return ""
-    where = "`session` in its runs/NAME/master.json, or the lines that `spe run --hosts none` prints"
-    return " (each run has its own: take %s)" % where
-
-
-def _has_no_length(response: http.client.HTTPResponse) -> bool:
-    """205 has no body by its meaning, but only some masters say so by a length."""
-    return response.status == 205 and response.getheader("Content-Length") is None
-
-
-def _read(response: http.client.HTTPResponse, into: Optional[str]) -> bytes:
-    if _has_no_length(response):
-        return b""
-    if into is None:
-        return response.read()
-    try:
-        file = open(into, "wb", buffering=0)
-    except OSError as fault:
-        raise CannotKeep(fault)
-    with file:
-        for block in iter(lambda: response.read(BLOCK), b""):
-            _keep(file.fileno(), block)
-        os.fsync(file.fileno())
-    return b""
-
-
-def _keep(file: int, block: bytes) -> None:
-    try:
-        while block:
-            block = block[os.write(file, block) :]
-    except OSError as fault:
-        raise CannotKeep(fault)
+    return (
+        " (each run has its own: take `session` in its runs/NAME/master.json, "
+        "or the lines that `spe run --hosts none` prints)"
+    )
 
 
 def _delays() -> Iterator[float]:
-    """Seconds between tries: growing, with jitter, so that a thousand clients do not come back in one moment."""
+    """Yield seconds between tries: they grow, with jitter.
+
+    A thousand clients must not come back in one moment after a restart of the master.
+    """
     delay = 0.1
     while True:
         yield delay * random.uniform(0.7, 1.3)

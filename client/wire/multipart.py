@@ -1,14 +1,17 @@
-"""A multipart/form-data body made of bytes and of files, sent in pieces: the memory it takes does not grow with it."""
+"""Request bodies: multipart/form-data made of bytes and of files, sent in pieces.
+
+The memory that a body takes does not grow with its files.
+"""
 
 import os
 from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
 
 BLOCK = 1 << 18
-SMALL = 1 << 16
+SMALL = 1 << 16  # bytes of a body that is sent in one piece, together with the head of the request
 
 
 class BodyGone(Exception):
-    """A file shrank or vanished while it was sent."""
+    """Raised when a file shrank or vanished while it was sent."""
 
 
 class FilePart(NamedTuple):
@@ -21,8 +24,25 @@ class FilePart(NamedTuple):
 Part = Tuple[str, Union[bytes, FilePart]]
 
 
+class PlainBody:
+    """A request body of bytes as they are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def headers(self) -> Dict[str, str]:
+        """Return the headers that describe the body."""
+        kind = "application/octet-stream"
+        return {"Content-Type": kind, "Content-Length": str(len(self._data))}
+
+    def content(self) -> bytes:
+        """Return all bytes of the body."""
+        return self._data
+
+
 class Body:
-    """The parts in their order. May be sent several times."""
+    """A multipart/form-data body: named parts in their order."""
 
     def __init__(self, parts: List[Part]) -> None:
         self._boundary = os.urandom(12).hex()
@@ -34,12 +54,15 @@ class Body:
 
     @property
     def headers(self) -> Dict[str, str]:
-        """What the request says about it."""
+        """Return the headers that describe the body, its length among them."""
         kind = "multipart/form-data; boundary=%s" % self._boundary
         return {"Content-Type": kind, "Content-Length": str(self.length)}
 
     def content(self) -> Union[bytes, Iterator[bytes]]:
-        """One piece when it is small (one system call sends it with the head), else an iterator."""
+        """Return one piece when the body is small, else an iterator.
+
+        One system call sends a small piece together with the head of the request.
+        """
         blocks = self._blocks()
         return b"".join(blocks) if self.length <= SMALL else blocks
 
@@ -60,7 +83,11 @@ class Body:
                     yield block
 
 
+RequestBody = Union[Body, PlainBody]
+
+
 def _size(piece: Union[bytes, FilePart]) -> int:
+    """Return how many bytes a piece has."""
     return len(piece) if isinstance(piece, bytes) else piece.size
 
 
@@ -69,9 +96,11 @@ def _file_blocks(part: FilePart) -> Iterator[bytes]:
     try:
         with open(part.path, "rb", buffering=0) as file:
             while left:
+                # No more than the size at the beginning, which the header of the request has told.
                 block = file.read(min(BLOCK, left))
                 if not block:
-                    raise BodyGone("%s became shorter while it was sent" % os.path.basename(part.path))
+                    text = "%s became shorter while it was sent"
+                    raise BodyGone(text % os.path.basename(part.path))
                 left -= len(block)
                 yield block
     except OSError as fault:

@@ -1,4 +1,4 @@
-"""Reads task records off the wire. Pure: bytes in, Tasks out. The form is in docs/protocol.md."""
+"""Task records as the master sends them: bytes in, Tasks out. docs/protocol.md has the form."""
 
 import os
 import re
@@ -8,14 +8,15 @@ from typing import Any, Dict, List, Match, NamedTuple, Optional, Tuple
 LINE_END = ord("\n")
 BEGIN, END = b"--begin content--\n", b"\n--end content--"
 
-# One piece of a word as a POSIX shell quotes it: '...', "...", \x, or plain characters.
+# One piece of a word as a POSIX shell quotes it: '...', "...", \x, or plain characters. shlex was
+# rejected: it takes text, not bytes, and more than twice as long.
 _PIECE = re.compile(rb"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^ \t\n'"\\]+)""", re.DOTALL)
 _IN_DOUBLE = re.compile(rb'\\([$`"\\\n])')
 _RESULT = re.compile(rb"(?:(?:Name|File)=[^\n]*(?:\n|\Z))*")
 
 
 class BadRecord(Exception):
-    """What came is not a task record."""
+    """Raised when what came is not a task record."""
 
 
 class Input(NamedTuple):
@@ -35,7 +36,7 @@ class Result(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task as the master gave it out."""
+    """A task as the master gave it out."""
 
     ticket: int
     number: str
@@ -47,18 +48,20 @@ class Task(NamedTuple):
 
 
 def to_plain(task: Task) -> Tuple[Any, ...]:
-    """The same, of nothing but Python's own tuples, lists and dictionaries."""
+    """Return a task as tuples, lists and dictionaries alone, which marshal can pack."""
     return (*task[:5], [tuple(one) for one in task.inputs], [tuple(one) for one in task.results])
 
 
 def from_plain(plain: Tuple[Any, ...]) -> Task:
-    """What `to_plain` was given."""
+    """Return the task of which `to_plain` made this."""
     ticket, number, timeout, words, env, inputs, results = plain
-    return Task(ticket, number, timeout, words, env, [Input(*one) for one in inputs], [Result(*one) for one in results])
+    inputs = [Input(*one) for one in inputs]
+    results = [Result(*one) for one in results]
+    return Task(ticket, number, timeout, words, env, inputs, results)
 
 
 def parse_tasks(data: bytes) -> List[Task]:
-    """All records of one reply."""
+    """Return the tasks of all records in one answer. Raises BadRecord."""
     tasks, at = [], 0
     while at < len(data):
         if data[at] == LINE_END:
@@ -70,7 +73,10 @@ def parse_tasks(data: bytes) -> List[Task]:
 
 
 def parse_words(data: bytes, at: int = 0) -> Tuple[List[bytes], int]:
-    """Words quoted as a POSIX shell reads them, up to the first line end outside quotes; and where that is."""
+    """Return (words, position of the line end): words quoted as a POSIX shell reads them.
+
+    They end at the first line end outside quotes. Raises BadRecord for an open quote.
+    """
     words: List[bytes] = []
     word: Optional[bytes] = None
     while at < len(data) and data[at] != LINE_END:
@@ -79,14 +85,15 @@ def parse_words(data: bytes, at: int = 0) -> Tuple[List[bytes], int]:
             word = (word or b"") + _unquoted(piece)
             at = piece.end()
         elif data[at : at + 1] in (b" ", b"\t"):
-            words, word, at = _with(words, word), None, at + 1
+            if word is not None:
+                words.append(word)
+            word = None
+            at += 1
         else:
             raise BadRecord("a quote is opened and not closed")
-    return _with(words, word), at
-
-
-def _with(words: List[bytes], word: Optional[bytes]) -> List[bytes]:
-    return words if word is None else [*words, word]
+    if word is not None:
+        words.append(word)
+    return words, at
 
 
 def _unquoted(piece: Match[bytes]) -> bytes:
@@ -94,13 +101,19 @@ def _unquoted(piece: Match[bytes]) -> bytes:
     if single is not None:
         return bytes(single)
     if double is not None:
-        return _IN_DOUBLE.sub(lambda found: b"" if found.group(1) == b"\n" else found.group(1), double)
+        return _IN_DOUBLE.sub(lambda found: _escaped(found.group(1)), double)
     if escaped is not None:
-        return b"" if escaped == b"\n" else bytes(escaped)  # a backslash before a line end joins the lines
+        return _escaped(escaped)
     return bytes(plain)
 
 
+def _escaped(letter: bytes) -> bytes:
+    """Return what a backslash and this letter mean. Before a line end it joins the lines."""
+    return b"" if letter == b"\n" else letter
+
+
 def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
+    # Keys that are unknown go to `head` and are ignored: a newer master may send more.
     head: Dict[bytes, bytes] = {}
     words: List[bytes] = []
     env: Dict[bytes, bytes] = {}
@@ -118,14 +131,19 @@ def _parse_task(data: bytes, at: int) -> Tuple[Task, int]:
             one, at = _parse_input(data, after)
             inputs.append(one)
         elif line == b"[Result]":
-            keys = _RESULT.match(data, after)
-            results.append(_parse_result(keys.group() if keys else b""))
-            at = keys.end() if keys else after
+            end = _end_of_result(data, after)
+            results.append(_parse_result(data[after:end]))
+            at = end
         else:
             head[key], at = value, after
     ticket, timeout = _ticket_and_timeout(head)
     number = head.get(b"Task", b"").decode("ascii", "replace")
     return Task(ticket, number, timeout, words, env, inputs, results), at
+
+
+def _end_of_result(data: bytes, at: int) -> int:
+    keys = _RESULT.match(data, at)
+    return keys.end() if keys else at
 
 
 def _ticket_and_timeout(head: Dict[bytes, bytes]) -> Tuple[int, float]:
@@ -149,7 +167,8 @@ def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
         start = at + len(BEGIN)
         if length < 0 or data[start + length : start + length + len(END)] != END:
             raise BadRecord("the content of an input is not as long as its Length= says")
-        content, (_, at) = data[start : start + length], _line(data, start + length + 1)
+        content = data[start : start + length]
+        _, at = _line(data, start + length + 1)
     elif not sha256:
         raise BadRecord("an input without its content")
     return Input(os.fsdecode(keys.get(b"File", b"")), content, sha256, length), at
@@ -157,13 +176,19 @@ def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
 
 @lru_cache(maxsize=100)
 def _parse_result(lines: bytes) -> Result:
-    """All tasks of a sweep have the same results."""
+    """Return the result that these lines describe.
+
+    All tasks of a sweep have the same: they are cached.
+    """
     keys, _ = _keys(lines, 0, (b"Name", b"File"))
     return Result(os.fsdecode(keys.get(b"Name", b"")), os.fsdecode(keys.get(b"File", b"")))
 
 
 def _keys(data: bytes, at: int, known: Tuple[bytes, ...]) -> Tuple[Dict[bytes, bytes], int]:
-    """The Key=Value lines of a section, each known key once; stops before anything else."""
+    """Return (keys, position behind them) of the Key=Value lines of a section, each known key once.
+
+    Anything else ends the section.
+    """
     keys: Dict[bytes, bytes] = {}
     while at < len(data):
         line, after = _line(data, at)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -60,8 +61,7 @@ def command(
         click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
     if not json_:
-        sets = "set" if census.count == 1 else "sets"
-        click.echo(f"{census.count} {sets} of {sweep.name}")
+        click.echo(f"{sets(census.count)} of {sweep.name}")
         width = len(str(census.count))
         for number, line in lines:
             click.echo(f"{number:>{width}}  {line}")

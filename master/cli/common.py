@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import UsageError
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
@@ -222,16 +223,10 @@ def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) ->
 
 
 def _cell(value: object) -> str:
-    text = "".join(map(_visible, str(value)))
+    text = printable(str(value).replace("\n", "⏎").replace("\t", "→"))
     if len(text) > CLIP:
         return text[: CLIP - 1] + "…"
     return text
-
-
-def _visible(char: str) -> str:
-    if char.isprintable():
-        return char
-    return {"\n": "⏎", "\t": "→"}.get(char, "·")
 
 
 def _is_number(text: str) -> bool:

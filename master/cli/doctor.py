@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import counted
+from ..text import volume as bytes_text
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -67,9 +69,8 @@ def command(
     else:
         click.echo(text(examined, quiet), nl=False)
         if not quiet:
-            noun = "host" if len(hosts) == 1 else "hosts"
             working = sum(report.works for report in examined.reports)
-            click.echo(f"{len(hosts)} {noun} in {seconds:.1f} s, {working} can work", err=True)
+            click.echo(f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True)
     if all(report.works for report in examined.reports):
         return 0
     return 1
@@ -185,13 +186,11 @@ def text(examined: Examined, quiet: bool = False) -> str:
 
 
 def _row(report: HostReport) -> list[object]:
-    from ..text import size
-
     said = report.record()
     row = []
     for key in COLUMNS:
         cell = said[key]
         if key.endswith("_free") and isinstance(cell, int):
-            cell = size(cell)
+            cell = bytes_text(cell)
         row.append("" if cell is None else cell)
     return row

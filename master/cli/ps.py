@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..text import volume as bytes_text
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
@@ -45,9 +46,7 @@ def command(
 
 def _line(row: dict[str, Any]) -> str:
     """Return one process as a line, indented below its parent."""
-    from ..text import human
-
-    memory = human(row["memory"])
+    memory = bytes_text(row["memory"])
     indent = "  " * row["depth"]
     facts = f"{row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}"
     return f"  {facts}  {indent}{row['command']}"

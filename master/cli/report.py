@@ -13,7 +13,7 @@ import click
 from ..dispatch.shortfall import Reason, records
 from ..store.reader import Reader
 from ..store.statistics import HostWork, Statistics
-from ..text import shown, time_of_day
+from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def summary(s: Statistics, most: int | None = None) -> str:
 
 def _work(s: Statistics) -> str:
     """Return retries, processor time and efficiency, for people."""
-    retries = "retry" if s.retries == 1 else "retries"
-    text = f"{s.retries} {retries}, {s.cpu:.1f} s of processor time"
+    text = f"{counted(s.retries, 'retry', 'retries')}, {s.cpu:.1f} s of processor time"
     if s.efficiency is not None:
         text += f", efficiency {100 * s.efficiency:.0f} %"
     return text
@@ -140,7 +139,7 @@ def empty_cells(folder: Path) -> str:
 
 def uncollected(statistics: Statistics) -> str:
     """Return how many sets no collect function has got, and what to do, for people."""
-    sets = "1 set is" if statistics.uncollected == 1 else f"{statistics.uncollected} sets are"
+    sets = counted(statistics.uncollected, "set is", "sets are")
     return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import volume as bytes_text
 from .common import (
     as_json,
     files_there,
@@ -146,11 +147,9 @@ def _written(output: Output) -> str:
 
 def _attempt(ticket: TicketRow) -> list[object]:
     """Return one attempt as a row of the table."""
-    from ..text import human
-
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
     times = [_cell(one, "{:.3f}".format) for one in (ticket.seconds, ticket.cpu)]
-    sizes = [_cell(one, human) for one in (ticket.memory or None, ticket.read, ticket.written)]
+    sizes = [_cell(one, bytes_text) for one in (ticket.memory or None, ticket.read, ticket.written)]
     code = _cell(ticket.exit_code, str)
     place = [ticket.id, ticket.host, ticket.state, began]
     return [*place, *times, *sizes, code, ticket.reason or ""]

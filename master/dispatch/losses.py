@@ -18,7 +18,7 @@ from .lifecycle import TicketEvent
 from .rules import Rules
 from .tally import Tally
 
-MAX_LOST = 3  # a task that lost so many hosts is taken for their killer
+MAX_LOST = 3  # a task that lost so many clients is taken for their killer
 LATE = 5.0  # seconds by which words of one moment may differ, beside the pause between pings
 
 
@@ -74,7 +74,7 @@ class Losses:
         board.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
         board.detach(task, ticket)
         if task.lost >= MAX_LOST:
-            reason = f"{task.lost} hosts were lost while they ran it, the last one {ticket.host}"
+            reason = f"{task.lost} clients were lost while they ran it, the last one on {ticket.host}"
             self._attempts.give_up(task, reason)
         else:
             board.settle(task, f"host {ticket.host} {'was lost' if silent else 'left'}")

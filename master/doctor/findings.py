@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ..errors import Fault, LaunchError
 from ..record import record
-from ..text import duration, size
+from ..text import span, volume
 from .sighting import FolderState, Needs, Sighting
 
 CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
@@ -154,7 +154,7 @@ def _full(seen: Sighting, folder: FolderState) -> Finding:
 def _size(count: int | None) -> str:
     if count is None:
         return "?"
-    return size(count)
+    return volume(count)
 
 
 def _reason(folder: FolderState) -> str:
@@ -221,7 +221,7 @@ def _clock(seen: Sighting) -> Iterator[Finding]:
     if off is None or abs(off) <= CLOCK_OFF:
         return
     side = "ahead" if off > 0 else "behind"
-    what = f"{duration(abs(off))} {side}; spe itself does not depend on clocks"
+    what = f"{span(abs(off))} {side}; spe itself does not depend on clocks"
     todo = f"Set it: {_on(seen, 'sudo timedatectl set-ntp true')}"
     yield Finding(Fault.CLOCK, what, todo, stops=False)
 

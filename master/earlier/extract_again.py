@@ -27,6 +27,7 @@ from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader
 from ..store.store import Store
+from ..text import counted
 
 log = logging.getLogger("spe.extract")
 CHUNK = 500  # sets in memory at once: at 64 kB for each of their sources some 30 MB
@@ -47,12 +48,12 @@ class Extracted:
         """Return one line for people; empty when nothing was done."""
         if not self.sets:
             return ""
-        what = _count(self.sets, "1 set was", "sets were")
+        what = counted(self.sets, "set was", "sets were")
         text = f"`results` has changed: {what} extracted again from what is stored"
         if self.refused:
-            text += f", {_count(self.refused, '1 is', 'are')} refused now"
+            text += f", {counted(self.refused, 'is', 'are')} refused now"
         if self.taken:
-            text += f", {_count(self.taken, '1 is', 'are')} done again"
+            text += f", {counted(self.taken, 'is', 'are')} done again"
         return text
 
 

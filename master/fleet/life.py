@@ -6,7 +6,7 @@ import asyncio
 
 from ..desk.desk import Desk
 from ..launch import Launcher
-from ..model import Client, Host
+from ..model import Client, Host, TicketState
 from .starts import SHORT
 
 PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
@@ -71,6 +71,15 @@ class Life:
         """Whether it was given any: then one of them may have killed it. The dispatch still knows what it lost."""
         here = {client.id for client in self.clients()}
         return self.has_finished_tasks or any(t.client in here for t in self._desk.dispatch.board.tickets.values())
+
+    def lost_sets(self) -> set[int]:
+        """The sets that ran at the end of its client and have not ended elsewhere since: its oldest tickets."""
+        found: set[int] = set()
+        for client in self.clients():
+            its = (t for t in self._desk.dispatch.board.tickets.values() if t.client == client.id)
+            lost = [ticket.task for ticket in its if ticket.state is TicketState.LOST]
+            found.update(lost[: self._desk.dispatch.board.occupancy.slots(client)])
+        return found
 
     @property
     def _ended(self) -> int:

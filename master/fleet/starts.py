@@ -8,13 +8,15 @@ has stayed for a moment. Pure: what is done about it is upkeep.py's.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..errors import Fault, HostBenched, LaunchError, SilentStart
 from ..launch.faults import todo
+from ..text import named
 
 HOLD_AFTER, BENCH_AFTER = 2, 3  # brief starts in a row: after two the session is held, after three it is enough
-MOST_UNFINISHED = 10  # starts in a row whose clients had tasks and finished none, on a host that SSH reaches
+MOST_UNFINISHED = 10  # starts in a row whose clients had tasks and finished none
 TRIAL = 10.0  # seconds that a client has to stay before it gets a task
 SHORT = 300.0  # seconds; some sites look every few minutes for processes of users who are not logged in
 AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host is started again
@@ -29,6 +31,7 @@ class Starts:
     by_ssh: bool = True  # False: a child of ours on this machine, where there is no session to hold
     brief: int = 0  # starts in a row whose client was gone in a short time, or never came
     unfinished: int = 0  # the last ones of them in which no task was finished
+    suspects: frozenset[int] = frozenset()  # the sets that ran at the end of each of these
     stayed: bool = False  # a client has passed its trial: what ends the next ones may well be tasks
     blameless: bool = False  # in the last one there was no task that may have killed the client
     tries: int = 0  # starts that failed since a client of this host was up
@@ -51,10 +54,13 @@ class Starts:
         self.tries += 1
         self._note_brief(had_tasks, finished=False)
 
-    def lived(self, seconds: float, had_tasks: bool, finished: bool) -> None:
-        """Note that a client is gone so many seconds after it had registered; whether it had, or finished, a task."""
+    def lived(self, seconds: float, had_tasks: bool, finished: bool, ran: Collection[int] = ()) -> None:
+        """Note that a client is gone so many seconds after it had registered; whether it had, or finished, a task.
+
+        `ran`: the sets that ran there at its end.
+        """
         if seconds < SHORT:
-            self._note_brief(had_tasks, finished)
+            self._note_brief(had_tasks, finished, ran)
         else:
             self.lives_on()
             self._pause = AGAIN_FIRST
@@ -63,8 +69,9 @@ class Starts:
         """The client that was thought to be gone still runs."""
         self.brief = self.unfinished = 0
 
-    def _note_brief(self, had_tasks: bool, finished: bool) -> None:
+    def _note_brief(self, had_tasks: bool, finished: bool, ran: Collection[int] = ()) -> None:
         self.brief += 1
+        self.suspects = self.suspects.intersection(ran) if self.unfinished and not finished else frozenset(ran)
         self.unfinished = 0 if finished else self.unfinished + 1
         self.blameless = not had_tasks
 
@@ -85,7 +92,7 @@ class Starts:
         """Whether no further start is made."""
         if self.blameless and self.brief >= BENCH_AFTER:
             return True
-        return self.by_ssh and self.unfinished >= MOST_UNFINISHED
+        return self.unfinished >= MOST_UNFINISHED
 
     @property
     def is_not_waited_for(self) -> bool:
@@ -101,11 +108,11 @@ class Starts:
 
 def left_early(host: str, seconds: float, held: bool, why: str = "") -> SilentStart:
     """What is known of a client that was gone so many seconds after it had registered; `why`: of a child, its end."""
-    kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
-    gone = f"its client was gone {seconds:.0f} s after it had registered, "
     if why:
-        return SilentStart(Fault.NO_STAY, gone + why, where=host)
-    return SilentStart(Fault.NO_STAY, gone + kept, where=host, todo=todo(Fault.NO_STAY, host))
+        return SilentStart(Fault.NO_STAY, why, where=host)
+    kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
+    gone = f"its client was gone {seconds:.0f} s after it had registered, {kept}"
+    return SilentStart(Fault.NO_STAY, gone, where=host, todo=todo(Fault.NO_STAY, host))
 
 
 def never_came(host: str, seconds: float) -> SilentStart:
@@ -123,6 +130,10 @@ def unheard(host: str) -> LaunchError:
 
 def benched(error: SilentStart, starts: Starts) -> HostBenched:
     """The last word about a host whose starts came to nothing."""
-    what = f"{starts.brief} starts in a row came to nothing, so it is benched for this run: {error.detail}"
+    count = starts.unfinished if starts.unfinished >= MOST_UNFINISHED else starts.brief
+    what = f"{count} starts in a row came to nothing, so it is benched for this run: {error.detail}"
+    if starts.suspects and starts.unfinished > 1:
+        sets = sorted(starts.suspects)
+        what += f"; {'set' if len(sets) == 1 else 'sets'} {named(sets)} ran there each time"
     again = f"`spe hosts use {error.where}` starts it again."
     return HostBenched(error.fault, what, where=error.where, todo=f"{error.todo} {again}".strip())

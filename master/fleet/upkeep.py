@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..desk.desk import Desk
 from ..dispatch.steering import Aside
 from ..errors import Fault, LaunchError, SilentStart
-from ..launch import Offer, Options, launcher
+from ..launch import Offer, Options, faults, launcher
 from ..model import Client, Host
 from ..state.progress import Progress
 from .life import Life
@@ -130,7 +130,8 @@ class Upkeep:
         except LaunchError as error:
             fault = error
         if life.launcher.ended:  # nobody needs to wait until its lease is over
-            await self._dismiss(life.clients(), killed=fault is not None or not self.host.is_here)
+            told = life.launcher.outcome is not None and life.launcher.outcome.code > faults.SIGNALLED
+            await self._dismiss(life.clients(), killed=not told and (fault is not None or not self.host.is_here))
         elif fault is None:
             await life.until_vanished()
         return fault
@@ -168,9 +169,11 @@ class Upkeep:
         name, seconds = self.host.name, life.seconds
         if not self._is_wanted:
             return False
+        if fault and life.launcher.outcome:
+            fault = faults.at_work(life.launcher.outcome, self.host, seconds)
         if fault:
             self._tell(fault)
-        self._starts.lived(seconds, life.has_had_tasks, life.has_finished_tasks)
+        self._starts.lived(seconds, life.has_had_tasks, life.has_finished_tasks, life.lost_sets())
         if self._starts.is_hopeless:
             return self._bench(left_early(name, seconds, self._starts.holds, fault.detail if fault else ""))
         what = "nothing is heard of its client" if life.is_doubtful else "its client is gone"
@@ -186,7 +189,8 @@ class Upkeep:
             return self._bench(error)
         self.fault = error
         self._desk.events.note("host_fault", error.line, self.host.name)
-        self._progress.line(f"{self.host.name}: {error.what}; it is started again")
+        what = error.detail if error.fault is Fault.NO_STAY else error.what  # one start does not tell that none stays
+        self._progress.line(f"{self.host.name}: {what}; it is started again")
         self._announce_holding()
         return True
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import signal
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
@@ -34,6 +36,34 @@ def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
         return _killed(said, host)
     fault, what, remedy = _meaning(said, host)
     return LaunchError(fault, what, where=host.name, todo=remedy or todo(fault, host.name))
+
+
+def at_work(said: CommandOutcome, host: Host, seconds: float) -> LaunchError:
+    """Return the error of a client that had worked, and ended `seconds` after it had registered."""
+    if said.code < 0:
+        what = f"its client was killed by signal {_signal(-said.code)} after {seconds:.0f} s"
+        return LaunchError(Fault.KILLED, what, where=host.name)
+    if said.code > SIGNALLED:
+        what = f"its client was ended by signal {_signal(said.code - SIGNALLED)} after {seconds:.0f} s"
+        return LaunchError(Fault.ENDED, what, where=host.name)
+    what = f"after {seconds:.0f} s: {said.last.removeprefix('spe-client: ')}"
+    match said.code:
+        case Code.KILLED:
+            return LaunchError(Fault.KILLED, what, where=host.name)
+        case Code.FAULT:
+            remedy = "That is a fault of spe's own: please report it, with what master.log says."
+            return LaunchError(Fault.ENDED, what, where=host.name, todo=remedy)
+        case Code.OTHER:
+            return LaunchError(Fault.ENDED, what, where=host.name)
+        case _:
+            return from_outcome(said, host)
+
+
+def _signal(number: int) -> str:
+    """Return number and name of a signal: `15 (SIGTERM)`."""
+    with contextlib.suppress(ValueError):
+        return f"{number} ({signal.Signals(number).name})"
+    return str(number)
 
 
 def _killed(said: CommandOutcome, host: Host) -> SilentStart:
@@ -197,6 +227,8 @@ def _failed_start(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
         case Code.CERTIFICATE:
             what = f"somebody else answers in the master's place: {said.last}"
             return Fault.START, what, "Find out who that is before you go on."
+        case Code.FAULT:
+            return Fault.START, f"a fault of spe's own: {said.last}", "Please report it."
         case Code.SETUP:
             remedy = f"Try it there: {command_on(host.name, '$SHELL -l -c SETUP')}"
             return Fault.START, said.last, remedy

@@ -33,6 +33,7 @@ class LocalLauncher:
         self.note = ""
         self.handed_over = False
         self.ended = False
+        self.outcome: CommandOutcome | None = None
         self._offer = offer
         self._options = options
         self._process: Child | None = None
@@ -83,9 +84,9 @@ class LocalLauncher:
         code = await asyncio.to_thread(self._process.wait)
         self.handed_over = code == 0 and ALREADY_RUNS in self._words
         self.ended = not self.handed_over
+        self.outcome = CommandOutcome(code, (self._words,) if self._words else ())
         if code > 0:
-            lines = (self._words,) if self._words else ()
-            raise faults.from_outcome(CommandOutcome(code, lines), self.host)
+            raise faults.from_outcome(self.outcome, self.host)
         # Killed by a signal: close() does that too, and then it is no fault.
         if code < 0 and not self._closing:
             raise LaunchError(

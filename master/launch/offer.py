@@ -14,6 +14,7 @@ from ..model import Host
 from ..record import record
 from .child import Early, host_arguments
 from .homes import Homes
+from .outcome import CommandOutcome
 
 # Messages of a client that a launcher waits for; client/detach.py and client/start.py print them.
 STAYS = "this process stays until it has ended"  # the client holds its SSH session open
@@ -102,6 +103,7 @@ class Launcher(Protocol):
     handed_over: bool  # True: a client of this session ran there already and was told our address
     note: str  # unusual facts about this host for the user, "" when there are none
     ended: bool  # True: the client is known to have ended; never set before `watch`
+    outcome: CommandOutcome | None  # how the client ended, where it was a child of ours
 
     async def start(self) -> None:
         """Start the client and return; its registration is for the master to see."""

@@ -21,6 +21,8 @@ class Code(IntEnum):
     SETUP = 8
     WORKER = 9
     OTHERS = 10
+    FAULT = 11
+    KILLED = 12
     NO_PYTHON = 41
     BAD_PYTHON = 42
     NO_CLIENT = 43

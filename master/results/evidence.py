@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..model import Failure, Output, Usage
+from ..text import printable
 from .extract import Part
-from .leftovers import Leftovers, parse, printable
+from .leftovers import Leftovers, parse
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes

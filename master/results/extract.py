@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..model import Kind, ResultSpec
 from ..record import record
-from ..text import human
+from ..text import volume
 from .json_path import JsonValue, compact, value_at
 from .numerals import read
 from .refusal import Refused as Refused
@@ -142,7 +142,7 @@ def _whole(text: str, spec: ResultSpec) -> str:
 
 def _note(size: int, file: str | None) -> str:
     place = f", in {file}" if file else ""
-    return f" … ({human(size)} in all{place})"
+    return f" … ({volume(size)} in all{place})"
 
 
 def _text(part: Part, spec: ResultSpec) -> str:
@@ -162,7 +162,7 @@ def _text(part: Part, spec: ResultSpec) -> str:
 
 def _check_size(part: Part, spec: ResultSpec, limit: int, most: str) -> None:
     if part.size > limit:
-        raise Refused(f"{human(part.size)} in {spec.source}: {most}")
+        raise Refused(f"{volume(part.size)} in {spec.source}: {most}")
 
 
 def _search(text: str, spec: ResultSpec) -> str:

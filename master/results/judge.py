@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from ..model import Kind, Output, ResultSpec
 from ..record import record
-from ..text import human
+from ..text import volume
 from .extract import HEAD, Part, extract, is_verbatim
 from .numerals import typed
 from .refusal import Refused
@@ -192,7 +192,7 @@ def _one_line(spec: ResultSpec, part: Part, value: str) -> None:
     if part.size == 0 or not (value or is_verbatim(spec)):
         raise Refused("empty, not one line (one_line)")
     if _has_several_lines(spec, part, value):
-        raise Refused(f"more than one line (one_line), {human(part.size)}")
+        raise Refused(f"more than one line (one_line), {volume(part.size)}")
 
 
 def _has_several_lines(spec: ResultSpec, part: Part, value: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..record import record
-from ..text import human
+from ..text import printable, volume
 
 MOST = 100  # files that are kept of an attempt
 MOST_BYTES = 8000  # of all their lines
@@ -66,7 +66,7 @@ class Leftovers:
 def _size(one: Left) -> str:
     if one.size is None:
         return ""
-    return human(one.size)
+    return volume(one.size)
 
 
 def _row(one: Left) -> str:
@@ -109,12 +109,6 @@ def _last_count(counts: Sequence[re.Match[str]]) -> tuple[int, bool]:
         return 0, False
     last = counts[-1]
     return int(last[2]), last[1] == ">"
-
-
-def printable(text: str) -> str:
-    """Return a program's words with a dot for each character that could steer a terminal."""
-    # A dot and not a blank as elsewhere: in a file name the reader must see that something is there.
-    return "".join(c if c.isprintable() else "·" for c in text.replace("\t", " "))
 
 
 def _bounded(files: Sequence[Left]) -> Iterator[Left]:

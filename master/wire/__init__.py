@@ -13,4 +13,5 @@
     records         The replies of docs/protocol.md as text
     routes          One handler a path
     server          One listening HTTP server: TLS, connections, answers to what is not HTTP
+    spool           The files of one request while it is being received
 """

@@ -85,7 +85,7 @@ def test_a_host_that_is_gone_is_told_of_each_attempt_and_of_the_set(bench: Bench
     bench.write("spe.yaml", "command: ./work\nhosts: [localhost slots=1]\n")
     assert bench.spe("run", seconds=120).code == 1
     (task,) = bench.ok("log", "1", "--json").json
-    assert task["reason"] == "3 hosts were lost while they ran it, the last one localhost"
+    assert task["reason"] == "3 clients were lost while they ran it, the last one on localhost"
     assert [(one["state"], one["reason"]) for one in task["tickets"]] == [("lost", "its client was killed")] * 3
     assert all(one["files"] is None and one["more_files"] is None for one in task["tickets"]), "nobody saw them"
     lines = bench.ok("log", "--failed").out.splitlines()

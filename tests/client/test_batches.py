@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spe.client.loop.prefetch import MOST, Pace
+from spe.client.loop.prefetch import MOST, Prefetch
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Master as Wire
 from spe.client.wire.master import MasterGone
@@ -125,17 +125,17 @@ def test_what_a_task_left_in_its_directory_goes_as_well(master: Master, client: 
 
 
 def test_how_much_is_worth_fetching_follows_the_latest_lengths() -> None:
-    pace = Pace(2)
+    pace = Prefetch(2)
     assert pace.ahead() == 0 and not pace.is_quick(), "nothing is known"
-    pace.note(0.1)
+    pace.note_success(0.1)
     assert pace.ahead() == 20
     for _ in range(100):
-        pace.note(0.0005)
+        pace.note_success(0.0005)
     assert pace.ahead() == MOST and pace.is_quick()
     for _ in range(100):
-        pace.note(3.0)
+        pace.note_success(3.0)
     assert pace.ahead() == 0 and not pace.is_quick()
-    assert Pace(0).ahead() == 0
+    assert Prefetch(0).ahead() == 0
 
 
 def test_no_task_ends_the_client_by_what_it_makes_of_its_directory(master: Master, client: Started) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spe.client.hand.channel import Post
+from spe.client.hand.channel import Channel
 from spe.client.hand.hand import Hand
 from spe.client.host.originals import COPY, LARGE, LINK, WORKER, Changed, Original, link, seal
 from spe.client.task.attempt import Attempt
 from spe.client.task.directory import prepare
-from spe.client.task.place import Places
+from spe.client.task.place import FreePlaces
 from spe.client.task.settings import Settings
-from spe.client.wire.lease import Trust
+from spe.client.wire.lease import Lease
 from spe.client.wire.task_record import Input, Result, Task
 
 SHA = "a" * 64
@@ -39,11 +39,11 @@ class Bench:
         self.base = folder / "base"
         self.base.mkdir()
         ours, theirs = socket.socketpair()
-        self.client = Post(ours)
+        self.client = Channel(ours)
         self.original = shared(folder, WORKER if where == "worker" else SHA)
         worker = self.original if where == "worker" else None
         settings = Settings(str(self.base), {}, worker, True, 0, False)
-        self.hand = Hand([1], Post(theirs), settings, Trust(0), Places(kept=True))
+        self.hand = Hand([1], Channel(theirs), settings, Lease(0), FreePlaces(kept=True))
 
     def attempt(self, ticket: int = 1) -> Attempt:
         inputs = [] if self.original.key == WORKER else [Input("data", b"", SHA, LARGE)]
@@ -57,7 +57,7 @@ class Bench:
             file.write(b"more")
 
     def said(self) -> list[tuple[str, Any]]:
-        return self.client.heard()
+        return self.client.receive()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def bench(tmp_path: Path, where: str) -> Iterator[Bench]:
     made = Bench(tmp_path, where)
     yield made
     made.client.close()
-    made.hand.post.close()
+    made.hand.channel.close()
 
 
 @LINKED

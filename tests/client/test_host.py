@@ -11,9 +11,9 @@ import pytest
 from spe.client import start
 from spe.client.arguments import parse
 from spe.client.host import folders
-from spe.client.host.own_folder import Base
-from spe.client.loop.load import MINUTE, OFTEN, Load
-from spe.client.loop.tickets import Tickets
+from spe.client.host.own_folder import OwnFolder
+from spe.client.loop.talker import Shared
+from spe.client.machine.load import MINUTE, OFTEN, Load
 from spe.client.wire import lease as trust
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
@@ -127,17 +127,17 @@ def test_a_task_of_several_cores_counts_as_so_many() -> None:
 
 def test_the_client_tells_it_how_many_cores_a_task_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Idle:
-        def __init__(self, tickets: Tickets, *_: object) -> None:
-            self.load = tickets.load
+        def __init__(self, shared: Shared, *_: object) -> None:
+            self.load = shared.load
 
         def run(self, *_: object) -> int:
             return self.load.cores
 
-    for name in ("Asker", "Senders", "Pinger"):
+    for name in ("Asker", "Senders", "Pinger", "LongPoller"):
         monkeypatch.setattr(start, name, lambda *_: None)
     monkeypatch.setattr(start, "Loop", Idle)
     options = parse(["--master", "http://127.0.0.1:1", "--slots", "8", "--workdir", str(tmp_path)])
-    client = start.Client(options, "session", Base(str(tmp_path), "session", "h"))
+    client = start.Client(options, "session", OwnFolder(str(tmp_path), "session", "h"))
     client.config = {"Cores": "4"}
     assert client._loop({}) == 4
 

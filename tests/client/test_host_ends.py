@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from spe.client.exits import FAULT, KILLED
 
 from .kit import Started, is_alive, wait_until
 from .pretended_master import Master, Request, task
@@ -176,6 +178,70 @@ def test_a_client_that_is_killed_after_it_was_told_to_end_is_nobodys_fault(
     assert not any(map(is_alive, programs))
 
 
+# -- reports that wait, held back or for their turn
+
+
+def held_up(master: Master) -> tuple[threading.Event, list[Request]]:
+    """The master answers no more results until the event is set, and then cuts the connection."""
+    go_on = threading.Event()
+    before = len(master.of("/results"))
+    master.script["/results"].append(lambda handler: go_on.wait(60))
+    master.add(task(1, "echo", "k"))
+    master.wait_for(lambda: len(master.of("/results")) > before)
+    return go_on, master.of("/task")
+
+
+@pytest.mark.parametrize("number", ENDS)
+@pytest.mark.parametrize("who", ["the guard", "the client", "a hand"])
+def test_a_result_that_waits_for_its_turn_counts_for_nothing_once_the_host_is_told_to_end(
+    master: Master, client: Started, who: str, number: int
+) -> None:
+    """It may have been ended by the same signal, a moment earlier."""
+    master.over = False
+    master.config["Batch"] = "Yes"
+    client.start("--slots", "1")
+    go_on, asked = held_up(master)
+    master.add(task(2, "sh", "-c", "exit 3"))
+    master.wait_for(lambda: len(master.of("/task")) > len(asked))  # its slot is free
+    guard, inner, hands, _ = all_of(client)
+    send([{"the guard": guard, "the client": inner, "a hand": hands[0]}[who]], number)
+    wait_until(lambda: not any(map(is_alive, hands)))
+    go_on.set()
+    code, said = client.end()
+    assert (master.completed, master.failed) == ({}, {}), said
+    assert code == 128 + number
+
+
+def test_a_result_that_waits_for_longer_than_reports_are_held_back_is_still_brought(
+    master: Master, client: Started
+) -> None:
+    master.over = False
+    master.config["Batch"] = "Yes"
+    client.start("--slots", "1")
+    go_on, _ = held_up(master)
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > 2.5)
+    send([all_of(client)[1]], signal.SIGTERM)
+    go_on.set()
+    client.end()
+    assert set(master.completed) == {1}
+
+
+@pytest.mark.parametrize("who", ["the guard", "a hand", "guard and client"])
+def test_programs_that_are_killed_together_with_a_process_of_the_client_are_lost(
+    master: Master, client: Started, tmp_path: Path, who: str
+) -> None:
+    master.over = False
+    master.add(*(task(n, "sh", "-c", f": > {tmp_path}/ready-{n}; exec sleep 300") for n in (1, 2)))
+    client.start("--slots", "2")
+    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)))
+    guard, inner, hands, programs = all_of(client)
+    send(programs, signal.SIGKILL)
+    send({"the guard": [guard], "a hand": hands[:1], "guard and client": [guard, inner]}[who], signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, [guard, inner, *hands])))
+    assert (master.completed, master.failed) == ({}, {})
+
+
 # -- a program that kills or stops what it works for
 
 
@@ -188,7 +254,7 @@ def test_of_a_program_that_kills_its_hand_the_ticket_is_blamed_and_no_other(
         task(2, *catching(tmp_path / "ready", 0)),
     )
     code, said = client.start("--slots", "2").end()
-    assert code == 1 and "a process of the client was killed by signal 9" in said
+    assert code == KILLED and "a process of the client was killed by signal 9" in said
     assert [one.query["ticket"] for one in master.of("/back")] == [["2"]]
     assert goodbye(master).query["killed"] == ["1"]
     assert (master.completed, master.failed) == ({}, {})
@@ -200,7 +266,7 @@ def test_a_hand_that_is_stopped_counts_as_killed(master: Master, client: Started
     pid = tmp_path / "pid"
     master.add(task(1, "sh", "-c", f"echo $$ > {pid}; kill -STOP $PPID; exec sleep 600", timeout=3600))
     code, said = client.start("--slots", "1").end(60)
-    assert code == 1 and "killed by signal 9" in said
+    assert code == KILLED and "killed by signal 9" in said
     assert goodbye(master).query["killed"] == ["1"]
     assert not is_alive(int(pid.read_text()))
 
@@ -213,3 +279,19 @@ def test_of_a_program_that_kills_the_guard_the_ticket_is_blamed(master: Master, 
     assert goodbye(master).query["killed"] == ["1"]
     assert client.process
     client.process.communicate(timeout=20)
+
+
+def test_of_a_client_that_ends_by_a_fault_of_its_own_the_tickets_that_had_begun_are_blamed(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    """A program may be why, and it would end one client after the other."""
+    master.over = False
+    master.add(task(1, "sh", "-c", f": > {tmp_path}/ready; exec sleep 60"))
+    client.start("--slots", "2")
+    wait_until((tmp_path / "ready").exists)
+    master.script["/orders"].append((200, {}, b"{"))
+    master.order("processes")
+    code, said = client.end()
+    assert code == FAULT and "a fault of spe's own" in said
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not master.of("/back")

@@ -344,7 +344,7 @@ def test_a_changed_worker_that_cannot_be_had_again_ends_the_client(master: Maste
     master.over = False
     master.add(task(1, "./prog"))
     code, said = client.run("--slots", "1")
-    assert code == 9 and "the worker prog cannot be had: 415 it is gone" in said
+    assert code == 9 and "the worker prog could not be fetched: 415 it is gone" in said
     assert given_back(master) == [1] and not client.workdir.exists()
 
 
@@ -355,7 +355,7 @@ def test_a_changed_worker_for_which_there_is_no_room_ends_the_client(master: Mas
     master.over = False
     master.add(task(1, "./prog"))
     code, said = client.run("--slots", "1")
-    assert code == 9 and "the worker cannot be had again: " in said
+    assert code == 9 and "the worker could not be fetched again: " in said
     assert given_back(master) == [1] and not client.workdir.exists()
 
 
@@ -401,8 +401,8 @@ def test_several_inputs_that_are_together_larger_than_the_limit_are_all_there(ma
     wrapper = client.folder / "python"
     (client.folder / "small.py").write_text(
         "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0])\n"
-        "from spe_client.host import cache\n"
-        "cache.Files.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "from spe_client.host import inputs\n"
+        "inputs.InputCache.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {client.folder}/small.py "$@"\n')
     wrapper.chmod(0o755)

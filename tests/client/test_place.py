@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spe.client.task.place import LONG, Place, Places
+from spe.client.task.place import LONG, FreePlaces, TaskPlace
 
 from .kit import Started
 from .pretended_master import Master, task
@@ -24,13 +24,13 @@ def master(master: Master) -> Iterator[Master]:
     yield master
 
 
-def identity(place: Place) -> list[tuple[int, int]]:
+def identity(place: TaskPlace) -> list[tuple[int, int]]:
     """The same as long as the directory and the files are the same ones."""
     return [(os.stat(path).st_dev, os.stat(path).st_ino) for path in (place.path, place.work, place.stdout)]
 
 
-def used(places: Places, folder: Path, name: str) -> Place:
-    place = Place(str(folder / name))
+def used(places: FreePlaces, folder: Path, name: str) -> TaskPlace:
+    place = TaskPlace(str(folder / name))
     places.make(place)
     for number in place.outputs().values():
         os.write(number, b"printed by " + name.encode())
@@ -38,13 +38,13 @@ def used(places: Places, folder: Path, name: str) -> Place:
 
 
 def test_a_place_goes_on_to_the_next_ticket_and_is_empty(tmp_path: Path) -> None:
-    places = Places(kept=True)
+    places = FreePlaces(kept=True)
     first = used(places, tmp_path, "1")
     for name in ("result", ".hidden"):
         (Path(first.work) / name).write_text("of the first")
     before = identity(first)
     assert places.put(first)
-    second = Place(str(tmp_path / "2"))
+    second = TaskPlace(str(tmp_path / "2"))
     places.make(second)
     assert identity(second) == before
     assert [str(one.relative_to(tmp_path)) for one in sorted(tmp_path.rglob("*"))] == [
@@ -70,11 +70,11 @@ def test_a_place_goes_on_to_the_next_ticket_and_is_empty(tmp_path: Path) -> None
     ],
 )
 def test_a_place_that_a_program_changed_goes_to_no_other_ticket(tmp_path: Path, change: str) -> None:
-    places = Places(kept=True)
+    places = FreePlaces(kept=True)
     place = used(places, tmp_path, "1")
     assert os.system(f"cd {place.work} && {change}") == 0
     assert not places.put(place)
-    after = Place(str(tmp_path / "2"))
+    after = TaskPlace(str(tmp_path / "2"))
     places.make(after)
     assert os.listdir(after.path) == ["work"] and os.listdir(after.work) == []
     place.remove()
@@ -82,13 +82,13 @@ def test_a_place_that_a_program_changed_goes_to_no_other_ticket(tmp_path: Path, 
 
 
 def test_a_place_whose_files_somebody_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
-    places = Places(kept=True)
+    places = FreePlaces(kept=True)
     one, other = used(places, tmp_path, "1"), used(places, tmp_path, "2")
     assert places.put(one) and places.put(other)
     os.unlink(other.stdout)
     os.rename(one.path, tmp_path / "aside")
     one.free_since = other.free_since = -LONG  # as if that had been long ago
-    third = Place(str(tmp_path / "3"))
+    third = TaskPlace(str(tmp_path / "3"))
     places.make(third)
     os.write(third.outputs()[1], b"here")
     assert Path(third.stdout).read_bytes() == b"here"
@@ -97,7 +97,7 @@ def test_a_place_whose_files_somebody_removed_meanwhile_is_made_anew(tmp_path: P
 
 
 def test_a_place_whose_second_output_could_not_be_made_goes_to_no_other_ticket(tmp_path: Path) -> None:
-    places, place = Places(kept=True), Place(str(tmp_path / "1"))
+    places, place = FreePlaces(kept=True), TaskPlace(str(tmp_path / "1"))
     places.make(place)
     os.mkdir(place.stderr)  # as on a full disk: the first file is made, the second one is not
     with pytest.raises(OSError):
@@ -106,7 +106,7 @@ def test_a_place_whose_second_output_could_not_be_made_goes_to_no_other_ticket(t
 
 
 def test_no_place_is_kept_where_programs_may_escape(tmp_path: Path) -> None:
-    places = Places(kept=False)
+    places = FreePlaces(kept=False)
     assert not places.put(used(places, tmp_path, "1"))
 
 

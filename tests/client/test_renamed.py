@@ -188,7 +188,7 @@ def test_the_guard_clears_up_after_a_killed_client_whose_folder_was_renamed(
     shared.put_in_place()
     os.kill(int(holder[2]), signal.SIGKILL)
     code, said = client.end()
-    assert code == 1
+    assert code == 12
     assert "somebody renamed our folder" in said
     assert shared.theirs() == []
     assert not is_alive(int(program[0]))

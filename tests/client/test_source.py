@@ -91,6 +91,47 @@ def test_functions_and_files_are_small() -> None:
     assert max(len(path.read_text().split("\n")) for path in SOURCES) < 300
 
 
+def test_no_object_uses_the_private_names_of_another() -> None:
+    """`os._exit` and `_asdict` of named tuples are public by their documentation."""
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                assert is_own or node.attr in ("_exit", "_asdict"), f"{name}:{node.lineno}: {ast.unparse(node)}"
+            if isinstance(node, ast.ImportFrom):
+                private = [alias.name for alias in node.names if alias.name.startswith("_")]
+                assert not private, f"{name}:{node.lineno} imports {private}"
+
+
+def told_events() -> set[str]:
+    """The names of what threads put into the loop's inbox, and of what hands say to their client."""
+    ways = {"tell": "inbox", "_say": "self", "say": "", "_tell_unbegun": "self", "send": "channel"}
+    found = set()
+    for name, tree in trees():
+        if not name.startswith(("loop/", "hand/")):
+            continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            way = ast.unparse(node.func).split(".")
+            owner = way[-2] if len(way) > 1 else ""
+            if ways.get(way[-1]) == owner and (name.startswith("hand/") or "inbox" in way):
+                found.add(str(node.args[0].value))
+    own_signals = {"got signal"} if "self.tell('got signal'" in ast.unparse(dict(trees())["loop/inbox.py"]) else set()
+    by_the_client = {"killed"} if "('killed', " in ast.unparse(dict(trees())["loop/hands.py"]) else set()
+    return found | own_signals | by_the_client
+
+
+def test_the_loop_has_a_handler_for_each_event_that_it_is_told_and_for_no_other() -> None:
+    (table,) = (
+        node
+        for node in ast.walk(dict(trees())["loop/loop.py"])
+        if isinstance(node, ast.Dict) and len(node.keys) > 10
+    )
+    handled = {key.value for key in table.keys if isinstance(key, ast.Constant)}
+    assert handled == told_events()
+
+
 def test_the_one_file_is_the_same_each_time_and_holds_the_client_alone() -> None:
     bundle.client_pyz.cache_clear()
     first = bundle.client_pyz()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from spe.client.loop.pinging import TICKETS_A_PING
 from spe.client.loop.sending import MOST_SINGLE
-from spe.client.loop.threads import TICKETS_A_PING
 
 from .kit import Started, wait_until
 from .pretended_master import SESSION, Master, certificate, task
@@ -464,7 +464,7 @@ sys.exit(start.main())
     client.pyz = patched
     client.start()
     master.wait_for(lambda: 1 in master.failed)
-    assert "could not be brought to the master: it broke off 5 times" in master.failed[1].reason
+    assert "could not be sent to the master: it broke off 5 times" in master.failed[1].reason
     master.finish()
     assert client.end()[0] == 0
 

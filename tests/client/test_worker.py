@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spe.client.host.cache import Files, Worker
+from spe.client.host.cache import Worker
 from spe.client.host.folders import MARKER, make, unmake
+from spe.client.host.inputs import InputCache
 from spe.client.host.lock import LockFile
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Line
@@ -216,7 +217,7 @@ def sums(master: Master) -> list[str]:
 
 
 def test_shared_files_are_kept_within_a_limit(tmp_path: Path, master: Master, line: Line, sums: list[str]) -> None:
-    files = Files(str(tmp_path / "files"), limit=2500)
+    files = InputCache(str(tmp_path / "files"), limit=2500)
     for one in [*sums, sums[4], sums[0]]:
         assert Path(files.have(line, one).path).read_bytes() == master.files[one]
     assert sorted(one.name for one in (tmp_path / "files").iterdir()) == sorted([sums[4], sums[0]])
@@ -225,7 +226,7 @@ def test_shared_files_are_kept_within_a_limit(tmp_path: Path, master: Master, li
 
 def test_a_shared_file_that_a_task_needs_stays_whatever_the_limit(tmp_path: Path, line: Line, sums: list[str]) -> None:
     """One set may have inputs that together are larger: all must be there when its directory is made."""
-    files = Files(str(tmp_path / "files"), limit=2500, needed=lambda: set(sums[:3]))
+    files = InputCache(str(tmp_path / "files"), limit=2500, needed=lambda: set(sums[:3]))
     for one in [*sums, sums[3]]:
         files.have(line, one)
     assert {one.name for one in (tmp_path / "files").iterdir()} == {*sums[:3], sums[3]}
@@ -234,7 +235,7 @@ def test_a_shared_file_that_a_task_needs_stays_whatever_the_limit(tmp_path: Path
 def test_a_shared_file_that_somebody_removed_is_no_trouble_when_room_is_made(
     tmp_path: Path, line: Line, sums: list[str]
 ) -> None:
-    files = Files(str(tmp_path / "files"), limit=2500)
+    files = InputCache(str(tmp_path / "files"), limit=2500)
     Path(files.have(line, sums[0]).path).unlink()
     for one in sums[1:]:
         files.have(line, one)
@@ -246,7 +247,7 @@ def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_the
     tmp_path: Path, master: Master, line: Line, sums: list[str], how: str
 ) -> None:
     """Also in the moment after it came, within one tick of the kernel's clock."""
-    files = Files(str(tmp_path / "files"))
+    files = InputCache(str(tmp_path / "files"))
     original = files.have(line, sums[1])
     path = Path(original.path)
     assert path.stat().st_mtime < time.time() - 5, "older than what any write leaves, however coarse the clock"
@@ -284,7 +285,7 @@ def test_a_worker_that_is_fetched_again_is_a_new_file_and_tasks_keep_what_they_h
 def test_a_checksum_that_is_a_path_is_refused_and_removes_nothing(tmp_path: Path, line: Line) -> None:
     (tmp_path / "precious.part").touch()
     with pytest.raises(OSError, match="not a SHA-256"):
-        Files(str(tmp_path / "files")).have(line, "../precious")
+        InputCache(str(tmp_path / "files")).have(line, "../precious")
     assert (tmp_path / "precious.part").exists()
 
 

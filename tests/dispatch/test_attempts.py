@@ -96,7 +96,7 @@ def test_a_task_that_loses_three_hosts_fails_and_says_so() -> None:
         client = host(dispatch, f"lab{now}", now=1000.0 * now)
         assert take(dispatch, client, now=1000.0 * now)
         assert dispatch.tick(silence(dispatch, 1000.0 * now))
-    assert reasons(dispatch) == ["3 hosts were lost while they ran it, the last one lab2"]
+    assert reasons(dispatch) == ["3 clients were lost while they ran it, the last one on lab2"]
     assert dispatch.board.over
 
 
@@ -345,7 +345,7 @@ def test_a_goodbye_for_a_client_that_was_killed_counts_as_silence() -> None:
         take(dispatch, client, 1)
         dispatch.bye(5.0 + 20.0 * number, client, killed=True)
     assert dispatch.board.in_state[TaskState.FAILED] == 1
-    assert any(isinstance(c, TaskMoved) and "hosts were lost" in c.reason for c in dispatch.board.changes)
+    assert any(isinstance(c, TaskMoved) and "clients were lost" in c.reason for c in dispatch.board.changes)
 
 
 def test_a_goodbye_of_a_stranger_changes_nothing() -> None:
@@ -602,7 +602,7 @@ def test_one_host_whose_client_is_killed_again_and_again_counts_each_time() -> N
         assert not reasons(dispatch)
         take(dispatch, host(dispatch, "h"), 1)
         dispatch.bye(5.0 + number, str(number + 1), killed=True)
-    assert reasons(dispatch) == ["3 hosts were lost while they ran it, the last one h"]
+    assert reasons(dispatch) == ["3 clients were lost while they ran it, the last one on h"]
 
 
 def test_copies_of_a_task_on_hosts_that_fall_silent_together_count_once() -> None:

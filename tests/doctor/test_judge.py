@@ -121,7 +121,7 @@ def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
         (6, "the workdir /x cannot be used: Permission denied", Fault.WORKDIR),
         (6, "the workdir /x cannot be used: No space left on device", Fault.DISK_FULL),
         (10, "all users may write into /x (mode 777), so …", Fault.OTHERS),
-        (9, "the worker pi cannot be had: 415", Fault.NO_WORKER),
+        (9, "the worker pi could not be fetched: 415", Fault.NO_WORKER),
         (44, "mkdir: cannot create directory '/home/a/.cache': Read-only file system", Fault.HOME),
         (44, "mkdir: cannot create directory '/home/a/.cache': Disk quota exceeded", Fault.DISK_FULL),
         (7, "/usr/bin/python is Python 2.7.5", Fault.OLD_PYTHON),

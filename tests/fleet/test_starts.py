@@ -53,11 +53,22 @@ def test_a_client_that_is_killed_with_its_tasks_may_be_killed_by_them_so_more_st
     for _ in range(MOST_UNFINISHED - 1):
         brief(starts)
         brief(here)
-        assert not starts.is_hopeless
+        assert not starts.is_hopeless and not here.is_hopeless
     brief(starts)
     brief(here)
-    assert starts.is_hopeless
-    assert not here.is_hopeless and not here.turns_to_holding(), "on this machine it is no logout that kills"
+    assert starts.is_hopeless and here.is_hopeless
+    assert not here.turns_to_holding(), "on this machine it is no logout that kills"
+
+
+def test_the_sets_that_ran_at_the_end_of_each_start_are_named_when_the_host_is_benched() -> None:
+    starts = Starts(by_ssh=False)
+    starts.lived(1.0, True, True, {2, 9})
+    for ran in ({2, 5, 7}, {5, 2}, {2, 5, 8}):
+        starts.lived(1.0, True, False, ran)
+    error = benched(left_early("h", 1.0, held=False, why="killed"), starts)
+    assert "killed; sets 2 and 5 ran there each time" in error.what
+    starts.lived(1.0, True, False, {8})
+    assert "ran there" not in benched(left_early("h", 1.0, held=False, why="killed"), starts).what
 
 
 def test_a_child_on_this_machine_that_never_comes_to_work_is_not_started_for_ever() -> None:
@@ -115,4 +126,4 @@ def test_a_host_that_hangs_is_tried_a_few_times_and_one_that_was_lost_as_long_as
 
 def test_what_is_known_of_a_start_without_a_client_is_told() -> None:
     assert "no client of it has registered within 20 s" in never_came("h", 20.2).what
-    assert left_early("h", 3.0, held=False, why="killed by signal 9").detail.endswith("registered, killed by signal 9")
+    assert left_early("h", 3.0, held=False, why="killed by signal 9").detail == "killed by signal 9"

@@ -237,7 +237,7 @@ def test_sets_that_kill_their_client_are_given_up_and_their_host_is_not_benched(
     sweep.configure("", sets=4)
     sweep.start("h01 slots=1")
     assert sweep.end(240) == 1
-    assert "2 of 4 sets done, 2 failed" in sweep.said and "hosts were lost while they ran it" in sweep.said
+    assert "2 of 4 sets done, 2 failed" in sweep.said and "clients were lost while they ran it" in sweep.said
     assert "benched" not in sweep.said
 
 

@@ -85,14 +85,14 @@ def test_every_side_part_is_documented() -> None:
 def test_the_numbers_of_the_page_are_those_of_the_master() -> None:
     from spe.desk import desk
     from spe.dispatch import scheduler
-    from spe.runner import run
+    from spe.runner import goodbye
 
     assert f"(1 to {spe.wire.routes.MAX_COUNT}, default 1)" in SENTENCES
     assert f"({spe.wire.query.MAX_TICKETS} at most)" in SENTENCES
     assert f"({spe.wire.query.MAX_WAIT:.0f} at most)" in SENTENCES
     assert f"up to {desk.HOLD:.0f} s while" in SENTENCES
     assert f"({spe.wire.records.BY_DIGEST} bytes)" in SENTENCES
-    assert f"at least {run.TOLD_LEAST:.0f} and at most {run.TOLD_MOST:.0f} seconds" in SENTENCES
+    assert f"at least {goodbye.TOLD_LEAST:.0f} and at most {goodbye.TOLD_MOST:.0f} seconds" in SENTENCES
     assert f"over {spe.wire.body.MAX_PARTS} parts" in SENTENCES
     assert f"the last {spe.wire.intake.SIDE_LIMIT // 1024} kB" in SENTENCES
     assert f"over {spe.wire.query.MAX_TEXT} characters" in SENTENCES

@@ -368,7 +368,7 @@ class Oracle:
         if state.name == CANCELLED:
             return reason.startswith("cancelled")
         if state.name == GIVEN_UP:
-            return "hosts were lost" in reason
+            return "clients were lost" in reason
         return bool(reason) and not reason.startswith("cancelled") and "no part" not in reason
 
     def _complaint(self, one: Set, run: Run, may: Sequence[Outcome], row: object, failed: object, starts: int) -> str:

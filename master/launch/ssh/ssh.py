@@ -43,6 +43,7 @@ class SshLauncher:
         self.note = ""
         self.handed_over = False
         self.ended = False
+        self.outcome: CommandOutcome | None = None
         self._offer = offer
         self._options = options
         self._holds = holds

@@ -1,20 +1,20 @@
-"""The processes of the running tasks, as a person wants to see them: each task's tree with its time and memory."""
+"""The processes of the running tasks, as a person wants to see them: trees with time and memory."""
 
 import os
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
-from ..machine import facts, process_tree
+from . import facts, process_tree
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")
-MOST_COMMAND = 200
+MOST_COMMAND = 200  # characters
 
 
 class Process(NamedTuple):
-    """One process of a task."""
+    """A process of a task, as it is at this moment."""
 
     ticket: int
-    depth: int  # below the task's own process
+    depth: int  # below the first process of the task
     pid: int
     state: str  # R runs, S waits, D waits for a disk, T is stopped, Z has ended
     cpu: float  # seconds so far
@@ -23,7 +23,7 @@ class Process(NamedTuple):
 
 
 def of_tasks(hands: List[int]) -> List[Process]:
-    """Those of all tasks, each tree from its top."""
+    """Return the processes of all tasks below these hands, each tree from its top."""
     found: List[Process] = []
     for hand in hands:
         for pid in process_tree.children(hand):
@@ -41,7 +41,7 @@ def _below(pid: int, ticket: int, depth: int) -> Iterator[Process]:
 
 
 def _numbers(known: List[str]) -> Tuple[str, float, int]:
-    """State, seconds and bytes, of the fields of /proc/PID/stat behind the name."""
+    """Return state, seconds and bytes, from the fields of /proc/PID/stat behind the name."""
     return known[0], (int(known[11]) + int(known[12])) / TICK, int(known[21]) * PAGE
 
 
@@ -51,11 +51,12 @@ def _command(pid: int, known: List[str]) -> str:
 
 
 def as_text(processes: List[Process]) -> str:
-    """A table for people."""
+    """Return a table for people."""
     lines = ["    PID  S      CPU    MEMORY  COMMAND"]
     for one in processes:
         indent = "  " * one.depth
-        lines.append("%7d  %s %7.1fs %8s  %s%s" % (one.pid, one.state, one.cpu, _size(one.memory), indent, one.command))
+        columns = (one.pid, one.state, one.cpu, _size(one.memory), indent + one.command)
+        lines.append("%7d  %s %7.1fs %8s  %s" % columns)
     return "\n".join(lines) + "\n"
 
 
@@ -69,5 +70,5 @@ def _size(count: int) -> str:
 
 
 def as_rows(processes: List[Process]) -> List[Dict[str, object]]:
-    """The same for programs."""
+    """Return the processes as dictionaries, for programs."""
     return [dict(one._asdict()) for one in processes]

@@ -1,0 +1,91 @@
+"""A client that somebody stops (SIGSTOP) while its guard works on, and a group that is suspended as a whole."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from spe.client.exits import KILLED
+
+from .kit import Started, is_alive, wait_until
+from .pretended_master import Master, task
+from .test_host_ends import all_of, goodbye, send
+
+
+def waits(seconds: float) -> None:
+    """Until so much time has passed: nothing else tells that a process has been left alone."""
+    since = time.monotonic()
+    wait_until(lambda: time.monotonic() - since > seconds)
+
+
+def begun(master: Master, client: Started, folder: Path, before: str = "") -> tuple[int, int, list[int], list[int]]:
+    """The processes of a client whose one program waits for a file."""
+    master.over = False
+    text = f": > {folder}/ready; {before} while [ ! -e {folder}/gate ]; do sleep 0.05; done; echo k"
+    master.add(task(1, "sh", "-c", text))
+    client.start("--slots", "1")
+    wait_until((folder / "ready").exists)
+    return all_of(client)
+
+
+@pytest.mark.parametrize("by", ["its program", "somebody else"])
+def test_a_client_that_is_stopped_counts_as_killed(master: Master, client: Started, tmp_path: Path, by: str) -> None:
+    stop = "kill -STOP $(ps -o ppid= -p $PPID);"
+    _, inner, hands, programs = begun(master, client, tmp_path, stop if by == "its program" else "")
+    if by == "somebody else":
+        send([inner], signal.SIGSTOP)
+    code, said = client.end(60)
+    assert code == KILLED and "the client was stopped for 5 s" in said
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not any(map(is_alive, [inner, *hands, *programs])) and not client.workdir.exists()
+
+
+@pytest.mark.parametrize("first", ["the guard", "the client"])
+def test_a_group_that_is_suspended_as_a_whole_goes_on_when_it_is_continued(
+    master: Master, client: Started, tmp_path: Path, first: str
+) -> None:
+    guard, inner, hands, programs = begun(master, client, tmp_path)
+    others = [inner, *hands, *programs]
+    for _ in range(2):
+        for pids in ([guard], others) if first == "the guard" else (others, [guard]):
+            send(pids, signal.SIGSTOP)
+            waits(1)
+        waits(6)
+        for pids in ([guard], others):
+            send(pids, signal.SIGCONT)
+            waits(1)
+    (tmp_path / "gate").touch()
+    master.wait_for(lambda: 1 in master.completed)
+    master.finish()
+    code, said = client.end()
+    assert code == 0 and "stopped" not in said, said
+    assert not master.failed and "killed" not in goodbye(master).query
+
+
+def test_a_client_that_is_stopped_and_goes_on_in_time_is_left_alone(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    _, inner, _, _ = begun(master, client, tmp_path)
+    for _ in range(3):
+        send([inner], signal.SIGSTOP)
+        waits(3)
+        send([inner], signal.SIGCONT)
+    (tmp_path / "gate").touch()
+    master.wait_for(lambda: 1 in master.completed)
+    master.finish()
+    assert client.end()[0] == 0
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
+def test_a_client_that_is_stopped_when_its_guard_is_told_to_end_leaves_nothing_and_blames_nobody(
+    master: Master, client: Started, tmp_path: Path, again: bool
+) -> None:
+    stop = "setsid sh -c 'while kill -STOP $0; do :; done' $(ps -o ppid= -p $PPID) &" if again else ""
+    guard, inner, hands, programs = begun(master, client, tmp_path, stop)
+    send([inner], signal.SIGSTOP)
+    send([guard], signal.SIGTERM)
+    client.end()
+    assert "killed" not in goodbye(master).query
+    assert not any(map(is_alive, [inner, *hands, *programs])) and not client.workdir.exists()
