@@ -64,7 +64,10 @@ def _digits(number: float) -> str:
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """Return the count with the words that fit it: `1 set waits`, `3 sets wait`. `many` is `one` with an s if empty."""
+    """Return the count with the words that fit it: `1 set waits`, `3 sets wait`.
+
+    An empty `many` stands for `one` with an s.
+    """
     if count == 1:
         return f"1 {one}"
     return f"{count} {many or one + 's'}"
@@ -87,7 +90,10 @@ def named(numbers: Sequence[int]) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text from outside without what could move the cursor: tabs and line ends are blanks, the rest is `·`."""
+    """Return foreign text without characters that could steer a terminal.
+
+    Tabs and line ends become blanks, the others `·`.
+    """
     if text.isprintable():
         return text
     blank = text.replace("\n", " ").replace("\t", " ")

@@ -2,8 +2,7 @@
 
 The work goes chunk by chunk: read, judge, move files, then write one transaction. A crash in
 between leaves files that nothing refers to, and sets that are still outdated: the next `spe run` or
-`spe collect` goes on with them. results/renewal.py decides what becomes of a
-set.
+`spe collect` goes on with them. results/renewal.py decides what becomes of a set.
 """
 
 from __future__ import annotations

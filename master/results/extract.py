@@ -17,7 +17,7 @@ from pathlib import Path
 from ..model import Kind, ResultSpec
 from ..record import record
 from ..text import volume
-from .json_path import Document, compact, value_at
+from .json_path import JsonValue, compact, value_at
 from .numerals import read
 from .refusal import Refused as Refused
 from .refusal import shown
@@ -97,7 +97,7 @@ def _cell(text: str, size: int, spec: ResultSpec, file: str | None) -> str:
     """Return the cell of a text or of JSON. `size`: bytes of the whole part."""
     if spec.kind is Kind.JSON:
         return _whole(_json(text, spec), spec)
-    if isinstance(text, Document):
+    if isinstance(text, JsonValue):
         return _whole(text, spec)
     if len(text) <= HEAD:
         return text

@@ -2,8 +2,8 @@
 
 A set whose outputs were made by another `results` is judged again: from its evidence (all bytes that
 are stored of what its program wrote, by their source) come new outputs, and what stays kept for a
-later `results`. A cell stays empty when its bytes were not stored. review.py and renewal.py decide that, pure;
-extract_again.py reads, judges, moves the files and writes.
+later `results`. A cell stays empty when its bytes were not stored. review.py and renewal.py decide
+that, pure; extract_again.py reads, judges, moves the files and writes.
 """
 
 from __future__ import annotations

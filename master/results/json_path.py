@@ -16,7 +16,7 @@ _SPACE = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|[ \t\r\n]+')
 _MOST_KEYS = 10  # named in a refusal
 
 
-class Document(str):
+class JsonValue(str):
     """JSON that was found at a path: whatever the kind of the result, it must not be cut."""
 
 
@@ -43,7 +43,7 @@ def value_at(text: str, spec: ResultSpec) -> str:
         if isinstance(value, dict | list):
             # Parsed again, as only now numbers must be told from strings, which takes longer.
             value = _follow(_parse(text, spec, _Token), spec)
-            return Document(whole_characters(_dump(value)))
+            return JsonValue(whole_characters(_dump(value)))
         return whole_characters(value if isinstance(value, str) else _dump(value))
     except RecursionError:
         what = f"the value at {spec.path} in {spec.source} is nested too deep"
