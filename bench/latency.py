@@ -72,7 +72,7 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
     work = Work(("/bin/true",))
     brief = Brief(setup, RESULTS, lambda _: work, _key, lambda *_: None, lambda _: None)
     desk = Desk(brief, dispatch, store, Judges(RESULTS, (), hooks), folder)
-    server = Server(Door(desk, SESSION, None, client_pyz(), folder / "incoming").application())
+    server = Server(Door(desk, SESSION, None, client_pyz, folder / "incoming").application())
     await server.start("127.0.0.1", 0, None)
     client = start_client(folder, server.port)
     try:
@@ -92,7 +92,7 @@ def _key(values: Mapping[str, str]) -> bytes:
 def start_client(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """Ours, as it comes to a host."""
     program = folder / "client.pyz"
-    program.write_bytes(client_pyz())
+    program.write_bytes(client_pyz)
     words = [sys.executable, str(program), "--master", f"http://127.0.0.1:{port}", "--slots", "2"]
     environment = {**os.environ, "SPE_SESSION": SESSION, "TMPDIR": str(folder)}
     return subprocess.Popen([*words, "--workdir", str(folder / "work")], env=environment, stderr=subprocess.DEVNULL)
@@ -100,7 +100,7 @@ def start_client(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 async def submitted(desk: Desk, number: int) -> float:
     """Seconds until this set was accepted."""
-    while not desk._idle:  # until the client waits
+    while not desk.held_requests.idle:  # until the client waits
         await asyncio.sleep(0.001)
     begun = time.perf_counter()
     await desk.store.add_sets([NewSet(number.to_bytes(16, "big"), number, {"x": str(number)})])

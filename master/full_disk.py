@@ -17,13 +17,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from .disk_errors import FULL, reason, sentence, todo, way_on
 from .errors import NotStored
 from .logs import Nagging
-from .text import named
+from .text import counted, named
 
 log = logging.getLogger("spe.disk")
+T = TypeVar("T")
 PAUSE = 1.0  # seconds between two tries
 LAST_TRIES = 3.0  # seconds from the second Ctrl-C until what cannot be stored is given up
 PROBE = 64 * 1024  # bytes that are written to see whether there is room again
@@ -109,6 +111,17 @@ class FullDisk:
             raise self.not_stored(where)
         await asyncio.sleep(PAUSE)
 
+    async def until_done(self, work: Callable[[], T], who: str, where: object) -> T:
+        """Do `work` in a thread, again while the disk refuses it, and return what it returns.
+
+        Raises NotStored when the wait is over.
+        """
+        while True:
+            try:
+                return await asyncio.to_thread(work)
+            except OSError as error:
+                await self.pause(who, error, where)
+
     def refuse_store(self) -> None:
         """From now on the store writes nothing: later changes rest on those that were given up."""
         self.gave_up = True
@@ -132,11 +145,13 @@ class FullDisk:
 
     def lost(self) -> str:
         """What is not stored, as a sentence."""
-        numbers = sorted(self._sets)
-        whose = "set" if len(numbers) == 1 else "sets"
-        came = [f"what had come of {whose} {named(numbers)}"] if numbers else []
-        coming = [f"{self._uploads} result{'s' * (self._uploads > 1)} on the way"] if self._uploads else []
-        what = ", ".join([*came, *coming, "what clients had not brought yet"])
+        numbers, parts = sorted(self._sets), list[str]()
+        if numbers:
+            whose = "set" if len(numbers) == 1 else "sets"
+            parts.append(f"what had come of {whose} {named(numbers)}")
+        if self._uploads:
+            parts.append(f"{counted(self._uploads, 'result')} on the way")
+        what = ", ".join([*parts, "what clients had not brought yet"])
         why = sentence(self._last) if self._last else "the disk takes nothing more"
         text = f"{why}; not on disk: {what}. These sets run again"
         if not self._tables or self.gave_up:

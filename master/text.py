@@ -10,76 +10,23 @@ NAMED = 10  # numbers in one message
 
 
 def rate(per_second: float) -> str:
-    """In the unit that gives a number to read."""
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
-        if per_second * seconds >= 1 or unit == "h":
+    """Return a rate per second, minute or hour, whichever gives a number of 1 or more."""
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if per_second * seconds >= 1:
             return f"{per_second * seconds:.3g}/{unit}"
-    raise AssertionError
+    return f"{per_second * 3600:.3g}/h"
 
 
 def span(seconds: float) -> str:
-    """A length of time in one unit."""
+    """Return an estimated length of time, rounded to one unit: `40 s`, `6 min`, `3 h`, `2 days`."""
     for unit, size, until in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
         if seconds < until:
             return f"{round(seconds / size)} {unit}"
     return f"{round(seconds / 86400)} days"
 
 
-def printable(text: str) -> str:
-    """What a program said, without what could move the cursor."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def human(size: float) -> str:
-    """1.0 GB, 70 kB: for people."""
-    if size == 1:
-        return "1 byte"
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def time_of_day(moment: float | None) -> str:
-    """Seconds since 1970 as a local time for people; "" when unknown."""
-    return time.strftime("%H:%M:%S", time.localtime(moment)) if moment else ""
-
-
-def named(numbers: Sequence[int]) -> str:
-    """Return `3, 5 and 8`; of many numbers the first ten and how many more there are."""
-    words = [str(number) for number in numbers[:NAMED]]
-    more = len(numbers) - len(words)
-    if more:
-        return f"{', '.join(words)} and {more} more"
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def sets(count: int) -> str:
-    """Return `1 set` or `3 sets`."""
-    return "1 set" if count == 1 else f"{count} sets"
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def seconds(value: float | None) -> str:
-    """As people say it: 0.25 s, 12 s, 3 min 5 s, 2 h 10 min."""
+    """Return a measured length of time: `0.25 s`, `12 s`, `3 min 5 s`, `2 h 10 min`; "" for None."""
     if value is None:
         return ""
     if value < 10:
@@ -92,27 +39,71 @@ def seconds(value: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def time_of_day(moment: float | None) -> str:
+    """Return seconds since 1970 as a local time, `14:35:02`; "" when unknown."""
+    if not moment:
+        return ""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
 def volume(size: float | None) -> str:
-    """Bytes in powers of 1000."""
+    """Return a number of bytes in powers of 1000: `1 byte`, `70 kB`, `1.0 GB`; "" for None."""
     if size is None:
         return ""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}" if unit != "bytes" else f"{int(size)} {unit}"
+    if size < 1000:
+        return counted(int(size), "byte")
+    for unit in ("kB", "MB", "GB"):
         size /= 1000
-    return f"{size:.3g} TB"
+        if size < 1000:
+            return f"{_digits(size)} {unit}"
+    return f"{_digits(size / 1000)} TB"
+
+
+def _digits(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return the count with the words that fit it: `1 set waits`, `3 sets wait`. `many` is `one` with an s if empty."""
+    if count == 1:
+        return f"1 {one}"
+    return f"{count} {many or one + 's'}"
+
+
+def sets(count: int) -> str:
+    """Return `1 set` or `3 sets`."""
+    return counted(count, "set")
+
+
+def named(numbers: Sequence[int]) -> str:
+    """Return `3, 5 and 8`; of many numbers the first ten and how many more there are."""
+    words = [str(number) for number in numbers[:NAMED]]
+    more = len(numbers) - len(words)
+    if more:
+        return f"{', '.join(words)} and {more} more"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def printable(text: str) -> str:
+    """Return text from outside without what could move the cursor: tabs and line ends are blanks, the rest is `·`."""
+    if text.isprintable():
+        return text
+    blank = text.replace("\n", " ").replace("\t", " ")
+    return "".join(char if char.isprintable() else "·" for char in blank)
+
+
+def shown(values: Mapping[str, str], between: str = " ") -> str:
+    """Return a parameter set in one line: `x=1 y=a`."""
+    return between.join(f"{name}={value}" for name, value in values.items())
 
 
 def said(values: Mapping[str, str]) -> str:
-    """A parameter set in one line."""
-    return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-def shown(values: Mapping[str, str]) -> str:
-    """`x=1 y=a`."""
-    return " ".join(f"{name}={value}" for name, value in values.items())
+    """Return a parameter set in one line of a sentence: `x=1, y=a`."""
+    return shown(values, ", ")
 
 
 def clean_name(name: str) -> str:
-    """A text made into the name of a folder."""
+    """Return a text made into the name of a folder."""
     return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"

@@ -1,88 +1,106 @@
-"""The command line: argv to calls, errors to exit codes. Each command has a file of its own, loaded when it is used.
+"""The command line: argv to calls, errors to exit codes. Each command has a file of its own.
 
-    ask        Run a command in the directory of a running set, on its host; print what it prints, end with its …
-    attach     Follow a sweep that runs without this terminal, until its end. Ctrl-C leaves it running
-    cancel     Take sets out of the running sweep: programs that run are ended, and they never run again until …
-    check      Show how many sets there are and the first and last command lines; start every host; run one set
-    collect    Collect again from what is stored: the tables, the texts, and one call of each gather hook per …
-    common     What the commands share
-    doctor     Look at every host, from here and from there: what is wrong with it, and the step that mends it
-    elsewhere  `--at [user@]host:folder`
-    events     Print what happens in a running sweep as JSON, one event a line, until the run has ended
+    ask        Run a command in the directory of a running set, on its host
+    attach     Follow a sweep that runs without this terminal, until its end
+    cancel     Take sets out of the running sweep
+    check      Show the sets and their command lines, start every host, run one set
+    collect    Collect again from what is stored
+    common     Shared by the commands: options, the sweep that is meant, logging, tables as text
+    doctor     Look at every host: what is wrong with it, and the step that mends it
+    elsewhere  `--at [user@]host:folder`: reading commands run on another machine
+    events     Print what happens in a running sweep as JSON
     hosts      Show the hosts of a sweep, or change what a running one does with them
-    init       spe init: the files of a first sweep, commented, that run as they are
-    log        Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the …
+    init       Write the files of a first sweep, which lie in first_sweep/
+    log        Print what the program of a set wrote, attempt by attempt
     output     Standard input, output and error of every command
-    pause      spe pause, and spe resume, which is its counterpart in everything
-    ps         Show the processes of all running sets, each with its tree, processor time and memory
-    report     What `spe run` says at its end
-    results    Print the table of results as CSV (or JSON), also while the sweep runs
-    resume     spe resume
-    retry      Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs) and …
-    run        Run what is new of the sweep in spe.yaml, or a command over parameters without any file
-    show       Show everything about one set: parameters, state, attempts with host, times and reason, results
-    status     Show how far the sweep is, which host did what, and which sets failed and why
-    steer      What the commands share that steer a running sweep
-    stop       End a running sweep as Ctrl-C on its terminal does: nothing new is begun, what runs may finish
-    top        Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it running
-    why        Say why a set is not running now: done, failed, waiting for what
+    pause      Hand out nothing new; and the make of `spe resume`
+    ps         Show the processes of all running sets
+    report     The end of `spe run`: the table on stdout, the statistics on stderr
+    results    Print the table of results
+    resume     Go on with a paused sweep
+    retry      Put failed and cancelled sets back and run the sweep
+    run        Run what is new of the sweep
+    show       Show everything about one set
+    status     Show how far the sweep is
+    steer      Shared by the commands that steer a running sweep
+    stop       End a running sweep
+    top        Show a running sweep live
+    why        Say why a set is not running now
 """
 
 from __future__ import annotations
 
-import gc
 import sys
-from importlib import import_module
 
 import click
 
+from .. import startup
 from ..errors import SpeError
 from ..version import __version__
 from . import output
 
 FIRST = ("init", "check", "run", "status", "results", "retry")
-#: New objects between two looks for garbage: with Python's own 700 it looks hundreds of times at modules being loaded,
-#: which are no garbage. What all commands load is less than this.
-MANY = 300_000
 MORE = (
-    "show", "log", "collect", "ask", "ps", "why", "top", "events", "attach", "cancel", "pause", "resume", "stop",
-    "hosts", "doctor",
-)  # fmt: skip
+    "show",
+    "log",
+    "collect",
+    "ask",
+    "ps",
+    "why",
+    "top",
+    "events",
+    "attach",
+    "cancel",
+    "pause",
+    "resume",
+    "stop",
+    "hosts",
+    "doctor",
+)
 
 
 class Commands(click.Group):
-    """Loads a command's module only when it is asked for: `spe --help` waits for none of the heavy libraries."""
+    """The commands, each loaded when it is used: `spe --help` waits for none of the heavy
+    libraries.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
         return [*FIRST, *MORE]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Load a command."""
         if name not in (*FIRST, *MORE):
             return None
+        # Before its module is loaded, which may print as well.
         if name in WORKING:
             output.keep_going()
-        command: click.Command = import_module(f".{name}", __package__).command
+        command: click.Command = startup.load_command(name, __package__).command
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of these words; the error for an unknown one names the nearest."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from difflib import get_close_matches
+            from difflib import get_close_matches  # late: few commands are misspelt
 
             near = get_close_matches(args[0], self.list_commands(ctx), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = ""
+            if near:
+                hint = f"; did you mean {near[0]}?"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their summaries, without loading them."""
         for title, names in (("Commands", FIRST), ("More", MORE)):
             with formatter.section(title):
                 formatter.write_dl([(name, SUMMARY[name]) for name in names])
 
 
-#: Commands that do not end because nobody reads what they print.
+#: Commands that go on when nobody reads what they print: they work, and do not only show something.
 WORKING = ("run", "retry", "check", "collect", "doctor")
 SUMMARY = {
     "init": "Write spe.yaml and its companions, commented, that run as they are.",
@@ -112,7 +130,8 @@ SUMMARY = {
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="spe")
 def spe() -> None:
-    """Run one program over many parameter sets, on every machine you can reach, and get one table of results.
+    """Run one program over many parameter sets, on every machine you can reach, and get one table
+    of results.
 
     \b
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
@@ -120,23 +139,27 @@ def spe() -> None:
 
 
 def main() -> None:
-    """The entry point: exit codes 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130 interrupted."""
-    gc.set_threshold(MANY)
+    """Run the command line and exit: 0 all done, 1 some failed, 2 usage, 3 nothing could run, 130
+    interrupted.
+    """
+    startup.while_loading()
     output.take_over()
     try:
         sys.exit(output.end(_exit_code()))
     finally:
-        gc.freeze()  # the process ends: looking through all that was loaded for garbage takes a tenth of a second
+        startup.at_the_end()
 
 
 def _exit_code() -> int:
-    """Do what the command line says; what was wrong is said."""
+    """Run the command line; return its exit code after saying what was wrong."""
     try:
         code = spe.main(standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        sys.stdout.flush()  # here, where a full disk is still told in words
+        if isinstance(code, int):
+            return code
+        return 0
     except output.Unread:
-        return 0  # the reader of our output (`| head`) has seen enough
+        return 0  # the reader of the output (`| head`) has seen enough
     except click.ClickException as error:
         print(f"spe: {error.format_message()}", file=sys.stderr)
         if isinstance(error, click.UsageError) and error.ctx:
@@ -154,24 +177,31 @@ def _exit_code() -> int:
 
 
 def _refused_by_system(error: OSError) -> int:
-    """What the system refuses and people can mend is one sentence; all else is a fault of ours."""
+    """Say in one sentence what the system refused and people can mend.
+
+    All else is a fault of spe's own.
+    """
     from ..disk_errors import FULL, sentence, todo
 
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in FULL:
-        print(f"spe: {where}{sentence(error)}\n  {todo(error)} What was accepted is kept.", file=sys.stderr)
+        print(f"spe: {where}{sentence(error)}", file=sys.stderr)
+        print(f"  {todo(error)} What was accepted is kept.", file=sys.stderr)
         return 2
     if isinstance(error, PermissionError) and error.filename is not None:
-        print(f"spe: {where}permission denied\n  Ask its owner for the right to read it.", file=sys.stderr)
+        print(f"spe: {where}permission denied", file=sys.stderr)
+        print("  Ask its owner for the right to read it.", file=sys.stderr)
         return 2
     return _own_fault()
 
 
 def _own_fault() -> int:
+    """Print and log a traceback, with the request to report it."""
     import logging
     import traceback
 
     logging.getLogger("spe").exception("a fault of spe's own")
     traceback.print_exc()
-    print("spe: this is a fault of spe's own, not yours; please report it with the lines above", file=sys.stderr)
+    what = "this is a fault of spe's own, not yours; please report it with the lines above"
+    print(f"spe: {what}", file=sys.stderr)
     return 2

@@ -1,4 +1,4 @@
-"""spe ask."""
+"""`spe ask`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import click
 
 from ..errors import UsageError
 from .common import as_json, folder_of, load, print_json, sweep_file, sweep_name, volume
+from .steer import is_number
 
 
 class WithAllowed(click.Command):
-    """Its help says what this sweep allows."""
+    """A command whose help says what this sweep allows."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Where there is no spe.yaml here, nothing."""
+        """Write what `ask:` allows; nothing where there is no spe.yaml here."""
         try:
             allowed = load(Path(ctx.params.get("file") or "spe.yaml")).config.ask
-        except Exception:  # whatever is wrong with it: the command itself says so
+        except Exception:  # whatever is wrong with spe.yaml: the command itself says so
             return
         with formatter.section("Allowed by this sweep (`ask:` in spe.yaml)"):
             formatter.write_text(" ".join(allowed))
@@ -29,31 +30,52 @@ class WithAllowed(click.Command):
 
 @click.command(cls=WithAllowed, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[TASK] -- COMMAND...")
-@click.option("--host", metavar="HOST", help="Where no task needs to run: in the client's folder on that host.")
-@click.option("--limit", type=click.FloatRange(0.1, 3600), default=60.0, help="Seconds that it may take.  [60]")
+@click.option(
+    "--host",
+    metavar="HOST",
+    help="Where no task needs to run: in the client's folder on that host.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    help="Seconds that it may take.  [60]",
+)
 @sweep_file
 @sweep_name
 @as_json
 @volume
 def command(
-    words: tuple[str, ...], host: str | None, limit: float, file: Path, name: str | None, json_: bool, quiet: bool,
+    words: tuple[str, ...],
+    host: str | None,
+    limit: float,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
     verbose: int,
-) -> int:  # fmt: skip
-    """Run a command in the directory of a running set, on its host; print what it prints, end with its exit code.
+) -> int:
+    """Run a command in the directory of a running set, on its host; print what it prints, end with
+    its exit code.
 
-    What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of the set itself, with
-    options that lead nowhere else, spelled out. `ps` shows its processes.
+    What may be run is `ask:` in spe.yaml: by default ls, ps, du, cat, tail and head, on files of
+    the set itself, with options that lead nowhere else, spelled out. `ps` shows its processes.
 
     \b
     Example: spe ask 17 -- tail -n 3 progress.txt
     Example: spe ask --host lab03 -- du -sh .
     """
-    where, asked = ({"host": host}, words) if host else ({"task": _number(words)}, words[1:])
+    where: dict[str, Any] = {"host": host}
+    asked = words
+    if not host:
+        where = {"task": _number(words)}
+        asked = words[1:]
     if not asked:
         raise UsageError("there is no command", todo="spe ask 17 -- ls -l")
     body = {**where, "words": list(asked), "limit": limit}
     if not json_:
         return printed(folder_of(file, name), "/ask", body)
+    # JSON needs the exit code, which comes last, so the output is kept until then.
     kept = io.TextIOWrapper(io.BytesIO())
     code = printed(folder_of(file, name), "/ask", body, kept)
     print_json({"exit": code, "output": kept.buffer.getvalue().decode("utf-8", "replace")})
@@ -61,13 +83,17 @@ def command(
 
 
 def _number(words: Sequence[str]) -> int:
-    if not (words and words[0].isascii() and words[0].isdigit() and 0 < int(words[0]) < 2**62):
+    """Return the number of the set that is named first. Raises UsageError."""
+    if not words or not is_number(words[0]):
         raise UsageError("name a set by its number, or a host", todo="spe ask 17 -- ls -l")
     return int(words[0])
 
 
 def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None) -> int:
-    """Print a streamed answer as it comes; the exit code. Raises UsageError with the reason why there is none."""
+    """Print a streamed answer as it comes, and return its exit code.
+
+    Raises UsageError with the reason where there is none.
+    """
     from ..session.calling import answers
 
     target = to or sys.stdout
@@ -77,5 +103,5 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
         if event == "exit":
             return int(data)
         target.buffer.write(data)
-        target.flush()
+        target.flush()  # a command may print one line a minute
     raise UsageError("the master ended before the answer was whole")

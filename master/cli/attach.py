@@ -1,4 +1,4 @@
-"""spe attach."""
+"""`spe attach`."""
 
 from __future__ import annotations
 
@@ -44,13 +44,15 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         with Reader(folder) as reader:
             counts = reader.counts()
         text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        # A line for each change alone, not one for each look.
         if text != shown and not quiet and not json_:
             shown = text
-            click.echo(f"\r\033[K{text}" if sys.stderr.isatty() else text, err=True, nl=not sys.stderr.isatty())
+            _show_counts(text)
 
     follow(folder, show)
     with Reader(folder) as reader:
-        statistics, because = reader.statistics(), reader.waiting_because()
+        statistics = reader.statistics()
+        because = reader.waiting_because()
     if json_:
         print_json({**statistics_record(statistics), "waiting_because": records(because)})
     else:
@@ -60,6 +62,16 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     return _code(statistics)
 
 
+def _show_counts(text: str) -> None:
+    """Show the counts: in one place on a terminal, else a line for each change."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{text}", err=True, nl=False)
+    else:
+        click.echo(text, err=True)
+
+
 def _code(statistics: Statistics) -> int:
-    """As that of the run: 0 all done, 1 some failed, 130 interrupted."""
-    return 130 if statistics.running + statistics.waiting else statistics.exit_code
+    """Return the exit code of the run: 0 all done, 1 some failed, 130 interrupted."""
+    if statistics.running + statistics.waiting:
+        return 130
+    return statistics.exit_code

@@ -1,4 +1,4 @@
-"""spe cancel."""
+"""`spe cancel`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from .steer import numbers, steer
 @sweep_name
 @as_json
 @volume
-def command(tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
-    """Take sets out of the running sweep: programs that run are ended, and they never run again until `spe retry`.
+def command(
+    tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
+    """Take sets out of the running sweep: programs that run are ended, and they never run again
+    until `spe retry`.
 
     \b
     Example: spe cancel 17 20-29

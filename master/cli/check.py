@@ -1,17 +1,17 @@
-"""spe check."""
+"""`spe check`."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import tempfile
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..sweep.parameters import Census
     from ..sweep.sweep import Sweep
 
-FIRST = 3
+FIRST = 3  # command lines that are shown, and the last one
 
 
 @click.command()
@@ -34,13 +34,21 @@ FIRST = 3
 @as_json
 @volume
 def command(
-    words: tuple[str, ...], parameters: tuple[str, ...], dry: bool, file: Path, name: str | None, json_: bool,
-    quiet: bool, verbose: int, **options: Any,
-) -> int:  # fmt: skip
-    """Show how many sets there are and the first and last command lines; start every host; run one set.
+    words: tuple[str, ...],
+    parameters: tuple[str, ...],
+    dry: bool,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    **options: Any,
+) -> int:
+    """Show how many sets there are and the first and last command lines; start every host; run one
+    set.
 
-    Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called. What this cannot
-    find: sets other than the first may still fail.
+    Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called.
+    What this cannot find: sets other than the first may still fail.
 
     \b
     Example: spe check
@@ -48,23 +56,29 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
-    asyncio.run(_import_hooks(sweep))
+    asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     for warning in (*sweep.warnings, *census.warnings):
         click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
     if not json_:
-        click.echo(f"{census.count} {'set' if census.count == 1 else 'sets'} of {sweep.name}")
-        click.echo("".join(f"{number:>{len(str(census.count))}}  {line}\n" for number, line in lines), nl=False)
-    task = None if dry else _run_one(sweep, census, make_options(**options), quiet, verbose)
+        click.echo(f"{sets(census.count)} of {sweep.name}")
+        width = len(str(census.count))
+        for number, line in lines:
+            click.echo(f"{number:>{width}}  {line}")
+    task = None
+    if not dry:
+        task = _run_one(sweep, census, make_options(**options), quiet, verbose)
     if json_:
         print_json(_record(sweep, census, lines, task))
     elif task:
         click.echo(_told(task), nl=False)
-    return 0 if task is None or task.state == "done" else 1
+    if task is None or task.state == "done":
+        return 0
+    return 1
 
 
 async def _import_hooks(sweep: Sweep) -> None:
-    """Those of `collect` too, which the one set does not call."""
+    """Import all hooks, those of `collect` too, which the one set does not call."""
     from ..hooks.hooks import Hooks
 
     hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
@@ -75,7 +89,7 @@ async def _import_hooks(sweep: Sweep) -> None:
 
 
 def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
-    """The first three command lines and the last, with their places."""
+    """Return the first three command lines and the last one, with their places."""
     from ..wire.records import command_line
 
     found: list[tuple[int, str]] = []
@@ -86,50 +100,59 @@ def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
     return found
 
 
-def _run_one(sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int) -> TaskDetail:
+def _run_one(
+    sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int
+) -> TaskDetail:
+    """Run the first set in a scratch folder, and return what became of it."""
     from ..runner.run import Run
     from ..state.progress import Progress
     from ..store.reader import Reader
-    from ..sweep.parameters import Listed, Parameters
+    from ..sweep.blocks import Listed
+    from ..sweep.parameters import Parameters
 
     names = sweep.parameters.names
-    one = Parameters([Listed(names, [tuple(census.first.values[n] for n in names)])])
-    config = sweep.config.model_copy(update={"collect": ("table",)})
+    cells = tuple(census.first.values[name] for name in names)
+    one = Parameters([Listed(names, [cells])])
+    # Without the collect hooks: they may write where the user keeps results.
+    config = dataclasses.replace(sweep.config, collect=("table",))
     only = dataclasses.replace(sweep, parameters=one, config=config)
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)
         start_logging(None, quiet, verbose)
-        asyncio.run(Run(only, dataclasses.replace(options, try_all_hosts=True), Progress(quiet), folder).run())
+        # One set needs one host, but the user asks whether all of them come up.
+        all_hosts = dataclasses.replace(options, try_all_hosts=True)
+        asyncio.run(Run(only, all_hosts, Progress(quiet), folder).run())
         with Reader(folder) as reader:
             return reader.task(1)
 
 
 def _told(task: TaskDetail) -> str:
-    ticket = task.tickets[-1] if task.tickets else None
-    if task.state == "done" and ticket:
-        cells = ((o.name, o.value, o.size) for o in task.outputs)
-        return f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n" + table(
-            ["result", "value", "bytes"], cells
-        )
+    """Return what became of the one set, for people."""
     text = f"set 1 failed: {task.reason or 'it was not run'}\n"
-    if ticket and ticket.stderr:
+    if not task.tickets:
+        return text
+    ticket = task.tickets[-1]
+    if task.state == "done":
+        cells = ((o.name, o.value, o.size) for o in task.outputs)
+        head = f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n"
+        return head + table(["result", "value", "bytes"], cells)
+    if ticket.stderr:
         text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"
-    if ticket and ticket.files:
+    if ticket.files:
         text += f"its directory had: {ticket.files.summary()}\n"
     return text
 
 
-def _record(sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None) -> dict[str, object]:
+def _record(
+    sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None
+) -> dict[str, object]:
+    """Return all of it, for programs."""
     from .show import record
 
     return {
         "name": sweep.name,
         "sets": census.count,
-        "command_lines": dict(_texts(lines)),
+        "command_lines": {str(number): line for number, line in lines},
         "warnings": [*sweep.warnings, *census.warnings],
         "set": record(task) if task else None,
     }
-
-
-def _texts(lines: list[tuple[int, str]]) -> Iterator[tuple[str, str]]:
-    return ((str(number), line) for number, line in lines)

@@ -1,4 +1,4 @@
-"""spe doctor."""
+"""`spe doctor`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import counted
+from ..text import volume as bytes_text
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
 
@@ -22,7 +24,19 @@ if TYPE_CHECKING:
     from ..runner.run import RunOptions
     from ..sweep.sweep import Sweep
 
-HEAD = ("host", "verdict", "platform", "python", "cores", "load", "home free", "workdir free", "master", "home")
+COLUMNS = (
+    "host",
+    "verdict",
+    "platform",
+    "python",
+    "cores",
+    "load",
+    "home_free",
+    "workdir_free",
+    "master",
+    "shared_home",
+)
+HEAD = (*(name.replace("_", " ") for name in COLUMNS[:-1]), "home")
 
 
 @click.command()
@@ -31,8 +45,11 @@ HEAD = ("host", "verdict", "platform", "python", "cores", "load", "home free", "
 @sweep_name
 @as_json
 @volume
-def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int, **options: Any) -> int:
-    """Look at every host, from here and from there: what is wrong with it, and the step that mends it.
+def command(
+    file: Path, name: str | None, json_: bool, quiet: bool, verbose: int, **options: Any
+) -> int:
+    """Look at every host, from here and from there: what is wrong with it, and the step that mends
+    it.
 
     Nothing is started and nothing stays there. Exit codes: 0 all hosts can work, 1 some cannot.
 
@@ -52,28 +69,38 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     else:
         click.echo(text(examined, quiet), nl=False)
         if not quiet:
-            count = f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}"
-            click.echo(f"{count} in {seconds:.1f} s, {sum(r.works for r in examined.reports)} can work", err=True)
-    return 0 if all(report.works for report in examined.reports) else 1
+            working = sum(report.works for report in examined.reports)
+            click.echo(f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True)
+    if all(report.works for report in examined.reports):
+        return 0
+    return 1
 
 
 def _sweep(file: Path, name: str | None, options: RunOptions) -> Sweep | None:
-    """Hosts can be looked at without any sweep."""
-    return None if options.hosts and not file.exists() else load(file, name=name)
+    """Return the sweep; None where hosts are named and there is no spe.yaml: they need none."""
+    if options.hosts and not file.exists():
+        return None
+    return load(file, name=name)
 
 
 def _hosts(sweep: Sweep | None, options: RunOptions) -> tuple[Host, ...]:
+    """Return the hosts to be looked at. Raises UsageError for `--hosts none`."""
     from ..errors import UsageError
     from ..model import Host
 
     if options.by_hand:
-        raise UsageError("--hosts none: there is no host to look at", todo="Name hosts, or leave --hosts out.")
-    chosen = options.hosts if options.hosts is not None else sweep.hosts if sweep else ()
+        todo = "Name hosts, or leave --hosts out."
+        raise UsageError("--hosts none: there is no host to look at", todo=todo)
+    chosen = options.hosts
+    if chosen is None and sweep:
+        chosen = sweep.hosts
     return chosen or (Host("localhost"),)
 
 
-async def _look(sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions, quiet: bool) -> Examined:
-    """A door where the master would listen, and all hosts at once."""
+async def _look(
+    sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions, quiet: bool
+) -> Examined:
+    """Open a port where the master would listen, and look at all hosts at once."""
     import tempfile
 
     from ..doctor.diagnosis import Needs, judge
@@ -84,40 +111,52 @@ async def _look(sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions,
 
     bind, port = _address(sweep, hosts)
     async with Door(bind, port) as door:
+        # Often a run of this sweep goes on, which is no fault.
         if door.taken and not quiet:
             click.echo(f"warning: port {port} is in use now, so another one was tried", err=True)
         offer = _offer(door, bind)
         settings = Options(
-            Path(tempfile.gettempdir()), options.ssh_config, options.accept_new_host_keys, connect_limit=4.0,
+            folder=Path(tempfile.gettempdir()),
+            ssh_config=options.ssh_config,
+            accept_new_host_keys=options.accept_new_host_keys,
+            # Shorter than in a run: somebody waits, and a slow host is a finding.
+            connect_limit=4.0,
             login_limit=5.0,
-        )  # fmt: skip
+        )
         seen = await examine(hosts, Questions(offer, settings.homes.run, door.nonce), settings)
-    worker, cores = (sweep.worker, sweep.config.cores) if sweep else (None, 1)
+    worker = None
+    cores = 1
+    if sweep:
+        worker = sweep.worker
+        cores = sweep.config.cores
     return judge(seen, Needs(worker, cores, port, len(offer.client)))
 
 
 def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, int]:
-    """Where the master listens; None: on all addresses."""
+    """Return where the master listens: address, None for all of them, and port."""
     from ..runner.address import LOOPBACK, listen_address
 
     if sweep is None:
-        return (LOOPBACK if all(host.is_here for host in hosts) else None), 0
+        if all(host.is_here for host in hosts):
+            return LOOPBACK, 0
+        return None, 0
     address = listen_address(sweep, hosts, by_hand=False)
     return address.bind, address.port
 
 
 def _offer(door: Door, bind: str | None) -> Offer:
+    """Return what clients would be offered, as far as a look at a host needs it."""
     from ..launch import bundle
     from ..launch.offer import Offer
 
-    return Offer(door.port, bind, False, "", "", bundle.client_pyz())
+    return Offer(door.port, bind, False, "", "", bundle.client_pyz)
 
 
-# -- what is printed ---------------------------------------------------------------------------------------
+# -- output
 
 
 def record(examined: Examined, seconds: float) -> dict[str, object]:
-    """For programs."""
+    """Return all reports, for programs."""
     return {
         "hosts": [report.record() for report in examined.reports],
         "shared_homes": examined.homes,
@@ -126,23 +165,32 @@ def record(examined: Examined, seconds: float) -> dict[str, object]:
 
 
 def text(examined: Examined, quiet: bool = False) -> str:
-    """One line a host, then what is wrong and what mends it, then who shares a home."""
+    """Return one line a host, then what is wrong and what mends it, then the hosts that share a
+    home.
+    """
     wanted = [report for report in examined.reports if report.findings or not quiet]
-    out = table(HEAD, map(_row, wanted)) if wanted else ""
+    out = ""
+    if wanted:
+        out = table(HEAD, map(_row, wanted))
     for report in wanted:
         for finding in report.findings:
             out += f"\n{report.sighting.host.name}: {finding.fault}: {finding.what}\n"
-            out += f"  {finding.todo}\n" if finding.todo else ""
+            if finding.todo:
+                out += f"  {finding.todo}\n"
     if examined.homes and not quiet:
-        out += "\n" + "".join(f"home {n}: {' '.join(names)}\n" for n, names in enumerate(examined.homes, 1))
+        out += "\n"
+        for number, names in enumerate(examined.homes, 1):
+            out += f"home {number}: {' '.join(names)}\n"
     return out
 
 
 def _row(report: Report) -> list[object]:
-    from ..text import size
 
     said = report.record()
-    free = [size(room) if isinstance(room := said[key], int) else "" for key in ("home_free", "workdir_free")]
-    row = [said["host"], said["verdict"], said["platform"], said["python"], said["cores"], said["load"], *free,
-           said["master"], said["shared_home"]]  # fmt: skip
-    return ["" if cell is None else cell for cell in row]
+    row = []
+    for key in COLUMNS:
+        cell = said[key]
+        if key.endswith("_free") and isinstance(cell, int):
+            cell = bytes_text(cell)
+        row.append("" if cell is None else cell)
+    return row

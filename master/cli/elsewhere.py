@@ -1,4 +1,7 @@
-"""`--at [user@]host:folder`: a command that reads runs where the sweep is, by the system's ssh; its output is ours."""
+"""`--at [user@]host:folder`: a command that reads runs where the sweep is, by the system's ssh.
+
+Its output is printed here as it comes.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,19 @@ import click
 from ..errors import UsageError
 from . import output
 
-PLACE = re.compile(r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z", re.S)
+PLACE = re.compile(
+    r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z",
+    re.S,
+)
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
-LISTENS = "SPE_ENDS_WITH_STDIN"  # set for a command there that is to end when nobody listens here any more
+# Set for a command there that must end when nobody listens here any more.
+LISTENS = "SPE_ENDS_WITH_STDIN"
 NOWHERE = (
-    "spe: it is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, ~/.local/bin/spe, spe, "
-    "and python3 -m spe",
+    "spe: it is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, "
+    "~/.local/bin/spe, spe, and python3 -m spe",
     "  Install it there, or make ~/.local/bin/spe a link to where it is.",
 )
-#: One line, without an exclamation mark: whatever the login shell is, it hands it to sh as it stands.
+#: One line, without an exclamation mark: any login shell, csh too, hands it to sh as it stands.
 FIND = (
     'cd -- "$0" 2>/dev/null || { echo "spe: there is no folder $0 there" >&2; exit 2; }; '
     f'for one in {" ".join(TRIED)}; do [ -x "$one" ] && exec "$one" "$@"; done; '
@@ -38,7 +45,7 @@ FIND = (
 
 
 def reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--at, and -F for it. To stand next to the function."""
+    """Add --at, and -F for it. Must stand next to the function."""
 
     @functools.wraps(command)
     def here_or_there(*words: Any, at: str | None, ssh_config: Path | None, **options: Any) -> Any:
@@ -50,57 +57,87 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
             output.end_when_unread()
         return command(*words, **options)
 
-    at = click.option("--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine.")
-    config = click.option("-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at.")
+    at = click.option(
+        "--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine."
+    )
+    config = click.option(
+        "-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at."
+    )
     return at(config(here_or_there))
 
 
 def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int:
-    """The same command without --at, there; its exit code. Raises UsageError where it does not come to that."""
+    """Run the same command without --at there, and return its exit code.
+
+    Raises UsageError where ssh does not get that far.
+    """
     words = _without(arguments)
     command = ssh_command(at, ssh_config, words)
-    stdin = None if "-t" in command else subprocess.PIPE if _goes_on(words) else subprocess.DEVNULL
+    stdin: int | None = subprocess.DEVNULL
+    if "-t" in command:
+        stdin = None  # the terminal
+    elif _goes_on(words):
+        stdin = subprocess.PIPE  # it ends with this process, and then the command there ends, too
     try:
         with subprocess.Popen(command, stdin=stdin) as process:
             code = process.wait()
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
         raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
-    if code == 255:
-        raise UsageError(f"ssh does not get there; it said why. Try: ssh {at.partition(':')[0]}", where=f"--at {at}")
+    if code == 255:  # ssh's own: no command of spe ends with it
+        what = f"ssh does not get there; it said why. Try: ssh {at.partition(':')[0]}"
+        raise UsageError(what, where=f"--at {at}")
     return code
 
 
 def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[str]:
-    """How ssh is called. Unknown host keys are asked about where there is a terminal, changed ones are refused."""
+    """Return the words that call ssh.
+
+    Unknown host keys are asked about where there is a terminal; changed ones are refused.
+    """
     place = PLACE.match(at)
     if place is None:
-        raise UsageError(f"--at {at}: this is no [user@]host:folder", todo="Write it like --at me@lab01:sweeps/pi.")
-    folder = place["folder"].removeprefix("~/") if place["folder"] != "~" else ""
-    live, terminal = _goes_on(words), sys.stdin.isatty() and sys.stdout.isatty()
-    listens = ["env", f"{LISTENS}=1"] if live and not terminal else []
+        todo = "Write it like --at me@lab01:sweeps/pi."
+        raise UsageError(f"--at {at}: this is not [user@]host:folder", todo=todo)
+    folder = ""  # of "~": where ssh begins
+    if place["folder"] != "~":
+        folder = place["folder"].removeprefix("~/")
+    live = _goes_on(words)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    listens: list[str] = []
+    if live and not terminal:
+        listens = ["env", f"{LISTENS}=1"]
     there = shlex.join(["exec", *listens, "sh", "-c", FIND, folder or ".", *words])
-    options = ["-F", str(ssh_config)] if ssh_config else []
-    options += ["-t" if live and terminal else "-T", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20"]
-    options += [] if terminal else ["-o", "BatchMode=yes"]
+    options: list[str] = []
+    if ssh_config:
+        options += ["-F", str(ssh_config)]
+    options.append("-t" if live and terminal else "-T")
+    options += ["-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20"]
+    if not terminal:
+        options += ["-o", "BatchMode=yes"]  # a question would wait for ever
     return ["ssh", *options, "--", place["target"].replace("[", "").replace("]", ""), there]
 
 
 def _goes_on(words: Sequence[str]) -> bool:
-    """Whether this command ends when the sweep does, or when nobody listens any more."""
-    first, rest = words[:1], set(words[1:])
-    return first in (["top"], ["events"]) or "--watch" in rest or (first == ["log"] and bool(rest & {"-f", "--follow"}))
+    """Tell whether this command goes on until the sweep ends, or until nobody listens any more."""
+    rest = set(words[1:])
+    if "--watch" in rest:
+        return True
+    if words[:1] == ["log"]:
+        return bool(rest & {"-f", "--follow"})
+    return words[:1] in (["top"], ["events"])
 
 
 def _end_with_stdin() -> None:
-    """There: with a connection that breaks ends our standard input, and nothing else tells us."""
-    while os.read(0, 4096):  # by no object of Python's: one that waits at its end would be a fault
+    """End this command when its standard input ends: nothing else tells of a connection that broke."""
+    # os.read, not sys.stdin: Python locks that one at its end, and would wait for this thread.
+    while os.read(0, 4096):
         continue
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def _without(arguments: Sequence[str]) -> list[str]:
-    """The words but for --at and -F, which are of this machine."""
+    """Return the words but for --at and -F, which are about this machine."""
     words = iter(arguments)
     kept = []
     for word in words:

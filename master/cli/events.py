@@ -1,4 +1,4 @@
-"""spe events."""
+"""`spe events`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from .elsewhere import reading
 
 @click.command()
 @click.option("--notes", is_flag=True, help="Only what happens, not how the state changes.")
-@click.option("--past", is_flag=True, help="The notes that are kept, of all runs until now, and nothing else.")
+@click.option(
+    "--past", is_flag=True, help="The notes that are kept, of all runs until now, and nothing else."
+)
 @sweep_file
 @sweep_name
 @as_json
 @volume
 @reading
-def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    notes: bool, past: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Print what happens in a running sweep as JSON, one event a line, until the run has ended.
 
-    First its whole state, then each change of it as a JSON merge patch, and a note for each thing that happens.
+    First its whole state, then each change of it as a JSON merge patch, and a note for each thing
+    that happens.
 
     \b
     Example: spe events --notes | jq -r .data.text
@@ -45,8 +50,9 @@ def command(notes: bool, past: bool, file: Path, name: str | None, json_: bool, 
     for event, data in events(folder):
         if event == "note" or not notes:
             _print(event, data)
-            sys.stdout.flush()
+            sys.stdout.flush()  # a program reads this line by line
 
 
 def _print(event: str, data: dict[str, Any]) -> None:
+    """Print one event as a line of JSON."""
     sys.stdout.write(json.dumps({"event": event, "data": data}, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""spe hosts."""
+"""`spe hosts`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, table, volume
+from .common import (
+    as_json,
+    folder_of,
+    open_reader,
+    print_json,
+    sweep_file,
+    sweep_name,
+    table,
+    volume,
+)
 from .elsewhere import reading
 from .steer import steer
 
@@ -17,7 +26,9 @@ ACTIONS = ("add", "drain", "bench", "use")
 
 
 @click.command()
-@click.argument("action", required=False, type=click.Choice(ACTIONS), metavar="[add|drain|bench|use]")
+@click.argument(
+    "action", required=False, type=click.Choice(ACTIONS), metavar="[add|drain|bench|use]"
+)
 @click.argument("host", nargs=-1, metavar="[HOST]")
 @sweep_file
 @sweep_name
@@ -25,12 +36,18 @@ ACTIONS = ("add", "drain", "bench", "use")
 @volume
 @reading
 def command(
-    action: str | None, host: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+    action: str | None,
+    host: tuple[str, ...],
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
 ) -> None:
     """Show the hosts of a sweep, or change what a running one does with them.
 
-    add: start one more, given as a line of hosts.txt. drain: it finishes what it has, then its client leaves. bench: it
-    gets nothing new, its client stays. use: it gets work again.
+    add: start one more, given as a line of hosts.txt. drain: it finishes what it has, then its
+    client leaves. bench: it gets nothing new, its client stays. use: it gets work again.
 
     \b
     Example: spe hosts
@@ -39,6 +56,7 @@ def command(
     """
     if action is None:
         _show(file, name, json_)
+    # `add` takes a whole line of a hosts file, the others one name.
     elif not host or (action != "add" and len(host) > 1):
         raise UsageError(f"`spe hosts {action}` needs one host", todo=f"spe hosts {action} lab03")
     elif action == "add":
@@ -48,14 +66,19 @@ def command(
 
 
 def _quoted(word: str) -> str:
-    """As a line of a hosts file says it: the shell took the quotes of `setup="module load gcc"`."""
+    """Return a word as a line of a hosts file has it: the shell took the quotes of `setup="module
+    load gcc"`.
+    """
     import shlex
 
     name, equals, value = word.partition("=")
-    return f"{name}={shlex.quote(value)}" if equals else word
+    if not equals:
+        return word
+    return f"{name}={shlex.quote(value)}"
 
 
 def _show(file: Path, name: str | None, json_: bool) -> None:
+    """Show what each host is doing now, or what each has done where nothing runs."""
     from ..session.calling import snapshot
 
     document = snapshot(folder_of(file, name))
@@ -70,7 +93,7 @@ def _show(file: Path, name: str | None, json_: bool) -> None:
 
 
 def _show_stored(file: Path, name: str | None, json_: bool) -> None:
-    """Nothing runs: who did what."""
+    """Show what each host has done, from the store."""
     import dataclasses
 
     from .report import hosts_table
@@ -81,13 +104,19 @@ def _show_stored(file: Path, name: str | None, json_: bool) -> None:
         facts: list[dict[str, Any]] = [dataclasses.asdict(host) for host in hosts]
         print_json(list(map(_named, facts)))
     else:
-        click.echo(hosts_table(hosts) if hosts else "no host has worked yet\n", nl=False)
+        text = hosts_table(hosts) if hosts else "no host has worked yet\n"
+        click.echo(text, nl=False)
 
 
 def _named(facts: dict[str, Any]) -> dict[str, Any]:
-    """As a running sweep calls it."""
+    """Return the facts of a host under the names that a running sweep gives them."""
     named = {
-        "host": facts["host"], "state": "gone", "done": facts["tasks"], "failed": facts["failures"],
+        "host": facts["host"],
+        "state": "gone",
+        "done": facts["tasks"],
+        "failed": facts["failures"],
         "lost": facts["lost"],
-    }  # fmt: skip
-    return {**named, "word": facts["heard"]} if facts["heard"] else named
+    }
+    if facts["heard"]:
+        named["word"] = facts["heard"]
+    return named

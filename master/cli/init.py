@@ -1,4 +1,4 @@
-"""spe init: the files of a first sweep, commented, that run as they are. They lie in first_sweep/."""
+"""`spe init`: writes the files of a first sweep, which lie in first_sweep/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ FILES = ("spe.yaml", "params.csv", "hosts.txt", "hooks.py")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("."))
 @volume
 def command(folder: Path, quiet: bool, verbose: int) -> None:
-    """Write spe.yaml, params.csv, hosts.txt and hooks.py into FOLDER (default: here), commented, that run as they are.
+    """Write spe.yaml, params.csv, hosts.txt and hooks.py into FOLDER (default: here), commented,
+    that run as they are.
 
     Nothing that is there is overwritten.
 
@@ -32,18 +33,23 @@ def command(folder: Path, quiet: bool, verbose: int) -> None:
 
 
 def write_files(folder: Path) -> list[Path]:
-    """Write the files into the folder, which is made when absent; nothing that is there is touched."""
-    if there := [name for name in FILES if (folder / name).exists()]:
+    """Write the files into the folder, which is made when absent.
+
+    Raises UsageError where one is there.
+    """
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
         todo = "Say it in an empty folder, or move the file away."
-        raise UsageError(f"{', '.join(there)} is there already; nothing was written", where=str(folder), todo=todo)
+        what = f"{', '.join(there)} is there already; nothing was written"
+        raise UsageError(what, where=str(folder), todo=todo)
     source = files(__package__) / "first_sweep"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
+            # "x": a file that came in between is not overwritten.
             with (folder / name).open("x", encoding="utf-8") as file:
                 file.write((source / name).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(
-            f"can't be written: {reason(error)}", where=str(folder), todo="Choose another folder."
-        ) from error
+        what = f"can't be written: {reason(error)}"
+        raise UsageError(what, where=str(folder), todo="Choose another folder.") from error
     return [folder / name for name in FILES]

@@ -1,4 +1,4 @@
-"""spe log."""
+"""`spe log`."""
 
 from __future__ import annotations
 
@@ -31,17 +31,26 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
 @click.option("--failed", is_flag=True, help="Of all failed sets, one after another.")
-@click.option("-f", "--follow", is_flag=True, help="Of a set that runs: what it prints, as it prints it.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Of a set that runs: what it prints, as it prints it."
+)
 @sweep_file_by_its_long_name
 @sweep_name
 @as_json
 @volume
 @reading
 def command(
-    number: int | None, failed: bool, follow: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+    number: int | None,
+    failed: bool,
+    follow: bool,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
 ) -> int | None:
-    """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts the end); of an
-    attempt that failed also how, and which files were in its directory then.
+    """Print what the program of a set wrote to stdout and stderr, attempt by attempt (of long texts
+    the end); of an attempt that failed also how, and which files were in its directory then.
 
     \b
     Example: spe log 17
@@ -68,7 +77,7 @@ def command(
 
 
 def _has_ended(number: int, file: Path, name: str | None) -> bool:
-    """Nothing is added to what it printed."""
+    """Tell whether nothing more can come of what this set prints."""
     from ..model import TaskState
 
     with open_reader(file, name) as reader:
@@ -76,15 +85,19 @@ def _has_ended(number: int, file: Path, name: str | None) -> bool:
 
 
 def _follow(number: int, folder: Path) -> int:
-    """Both at once, each to its own, until the set has ended. One in a thread that Ctrl-C does not wait for."""
+    """Print what a set prints to stdout and to stderr, each to its own, until the set has ended.
+
+    stderr is followed in a thread that Ctrl-C does not wait for.
+    """
     import threading
 
     from .ask import printed
 
     def stderr() -> None:
-        with contextlib.suppress(UsageError):  # the other one says it
+        with contextlib.suppress(UsageError):  # following stdout raises the same
             printed(folder, f"/output?task={number}&which=stderr", None, sys.stderr)
 
+    # Two connections, because one order follows one stream.
     beside = threading.Thread(target=stderr, daemon=True)
     beside.start()
     code = printed(folder, f"/output?task={number}&which=stdout", None, sys.stdout)
@@ -93,20 +106,29 @@ def _follow(number: int, folder: Path) -> int:
 
 
 def record(task: TaskDetail) -> dict[str, object]:
-    """The attempts' output, for programs."""
+    """Return the output of all attempts, for programs."""
     return {
         "number": task.number,
         "reason": task.reason,
-        "tickets": [
-            {"ticket": t.id, "host": t.host, "state": t.state, "exit_code": t.exit_code, "reason": t.reason,
-             "stdout": t.stdout.decode("utf-8", "replace"), "stderr": t.stderr.decode("utf-8", "replace"),
-             **files_there(t.files)}
-            for t in task.tickets
-        ],
-    }  # fmt: skip
+        "tickets": [_ticket_record(ticket) for ticket in task.tickets],
+    }
+
+
+def _ticket_record(ticket: TicketRow) -> dict[str, object]:
+    return {
+        "ticket": ticket.id,
+        "host": ticket.host,
+        "state": ticket.state,
+        "exit_code": ticket.exit_code,
+        "reason": ticket.reason,
+        "stdout": ticket.stdout.decode("utf-8", "replace"),
+        "stderr": ticket.stderr.decode("utf-8", "replace"),
+        **files_there(ticket.files),
+    }
 
 
 def _print(reader: Reader, task: TaskDetail) -> None:
+    """Print the attempts and the results of one set, for people."""
     from ..model import TaskState
 
     name = f"== task {task.number} ({shown(task.values)})"
@@ -115,30 +137,45 @@ def _print(reader: Reader, task: TaskDetail) -> None:
     if not task.tickets:
         click.echo(f"task {task.number} ({shown(task.values)}) has not run", err=True)
     elif task.state is TaskState.RUNNING:
-        click.echo(f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True)
+        click.echo(
+            f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True
+        )
     for ticket in task.tickets:
         if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
             continue  # a copy, or never begun: there is nothing to tell
         head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
-        click.echo(head + (f": {ticket.reason}" if ticket.reason else ""))
+        if ticket.reason:
+            head += f": {ticket.reason}"
+        click.echo(head)
         _print_evidence(ticket)
     for output in task.outputs:
-        click.echo(f"-- result {output.name}" + (f" ({reader.folder / output.file})" if output.file else ""))
-        _raw(output.raw if output.raw is not None else output.value.encode() + b"\n")
+        head = f"-- result {output.name}"
+        if output.file:
+            head += f" ({reader.folder / output.file})"
+        click.echo(head)
+        raw = output.raw
+        if raw is None:
+            raw = output.value.encode() + b"\n"
+        _raw(raw)
 
 
 def _print_evidence(ticket: TicketRow) -> None:
+    """Print what an attempt wrote, and the files in its directory."""
     for name, data in (("stdout", ticket.stdout), ("stderr", ticket.stderr)):
         if data:
             click.echo(f"-- {name}")
             _raw(data)
     if ticket.files:
-        click.echo("-- files in its directory" + ("" if ticket.files.files else ": none"))
+        none = "" if ticket.files.files else ": none"
+        click.echo(f"-- files in its directory{none}")
         for line in ticket.files.lines():
             click.echo(line)
 
 
 def _raw(data: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+    """Print bytes as they are, with a newline at the end."""
+    sys.stdout.flush()  # what is in the text layer comes before these bytes
+    sys.stdout.buffer.write(data)
+    if not data.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()

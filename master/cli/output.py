@@ -1,7 +1,8 @@
-"""Standard input, output and error of every command: whatever they are, nothing that is printed ends or harms a run.
+"""Standard input, output and error of every command: whatever they are, printing never harms a run.
 
-A pipe that nobody reads any more, a full disk, a closed descriptor: `keep_going` commands, which work, go on without
-it and tell at their end; the others, which only show something, end.
+The other end may be a pipe that nobody reads any more, a full disk, a closed descriptor. Commands
+that work (`keep_going`) go on without it and tell at their end; commands that only show something
+end.
 """
 
 from __future__ import annotations
@@ -24,29 +25,31 @@ _NAMES = ("stdin", "stdout", "stderr")
 
 
 class Unread(SystemExit):
-    """Nobody reads our output any more, so a command that only shows something has ended well."""
+    """The end of a command that only shows something, and whose output nobody reads any more: it
+    ended well.
+    """
 
 
 class OutputError(SpeError):
-    """Standard output takes nothing: a full disk."""
+    """Standard output takes nothing, because its disk is full."""
 
     exit_code = 1
 
 
-class _Words:
-    """What is known of this process' output. There is one of it: `_words`."""
+class _State:
+    """The state of this process' output. There is one of it: `_state`."""
 
     keep_going = False
     safe = ""  # where the results of a run are
     lost = ""  # why something that was printed to stdout is not there
-    unread = False
+    unread = False  # the reader of stdout has gone
 
 
-_words = _Words()
+_state = _State()
 
 
 def take_over() -> None:
-    """Put our own streams in place of Python's. Nothing was printed yet."""
+    """Put streams of our own in place of Python's. Called before anything is printed."""
     for number, name in enumerate(_NAMES):
         _open_closed(number)
         stream = getattr(sys, name)
@@ -57,17 +60,19 @@ def take_over() -> None:
 
 
 def keep_going() -> None:
-    """This command works: it does not end because its output is not wanted."""
-    _words.keep_going = True
+    """Let this command go on when its output is not wanted: it works, and does not only show
+    something.
+    """
+    _state.keep_going = True
 
 
 def results_in(path: Path) -> None:
-    """Where the results are that this command may not be able to print."""
-    _words.safe = str(path)
+    """Remember where the results are that this command may not be able to print."""
+    _state.safe = str(path)
 
 
 def end_when_unread() -> None:
-    """This command shows what happens until it is over: end also while there is nothing new to be shown."""
+    """Let this command end with its reader, also while there is nothing new to be shown."""
     kind = os.fstat(1).st_mode
     if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
         signal.signal(signal.SIGPIPE, _on_signal)
@@ -75,53 +80,64 @@ def end_when_unread() -> None:
 
 
 def end(code: int) -> int:
-    """Print what is left, and say what could not be printed; the exit code of the process."""
+    """Print what is left, and say what could not be printed.
+
+    Return the exit code of the process.
+    """
     keep_going()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    if not _words.lost:
+    if not _state.lost:
         return code
-    where = f"; the results are safe in {_words.safe}" if _words.safe else ""
-    print(f"spe: what this command prints is not all there: {_words.lost}{where}", file=sys.stderr, flush=True)
+    where = f"; the results are safe in {_state.safe}" if _state.safe else ""
+    print(
+        f"spe: what this command prints is not all there: {_state.lost}{where}",
+        file=sys.stderr,
+        flush=True,
+    )
     return code or OutputError.exit_code
 
 
 class _Output(io.FileIO):
-    """Descriptor 1 or 2. What it does not take is dropped, or ends the command."""
+    """The descriptor 1 or 2. What it does not take is dropped, or ends the command."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "w", closefd=False)
-        self._shows = number == 1  # stderr is no place whose loss could be told anywhere
+        self._shows = number == 1  # a loss of stderr could be told nowhere
 
     def write(self, data: Any) -> int:
-        """All or some of it is written, or none of it ever will be."""
+        """Write all or some of the data; raise or drop it where that will never be possible."""
         try:
             while (count := super().write(data)) is None:
-                select.select([], [self], [])  # somebody else made the terminal's descriptor a non-blocking one
+                # Another process has made the descriptor of the terminal a non-blocking one.
+                select.select([], [self], [])
             return count
         except OSError as error:
             return self._fail(error, memoryview(data).nbytes)
 
     def _fail(self, error: OSError, size: int) -> int:
-        goes_on = _words.keep_going or not self._shows
+        """Drop the data and return its size, or end the command."""
+        goes_on = _state.keep_going or not self._shows
         if error.errno not in FULL or not goes_on:
-            _point_to_nothing(self.fileno())  # what is still in buffers goes there, too
+            _point_to_nothing(self.fileno())  # so that what is left in buffers fails no more
         if error.errno in FULL and self._shows:
-            _words.lost = f"{reason(error)} (standard output)"
+            _state.lost = f"{reason(error)} (standard output)"
         if goes_on:
             return size
-        _words.keep_going, lost, _words.lost = True, _words.lost, ""
+        _state.keep_going, lost, _state.lost = True, _state.lost, ""
         if lost:
             raise OutputError(f"it could not be printed: {lost}")
         raise Unread(0)
 
 
 def _stream(number: int, before: TextIO | None) -> TextIO:
-    """As Python makes it, but for what happens on errors and for names of files, which go out as the bytes they are."""
+    """Return a stream as Python makes it, but for errors, and for names of files that are not
+    UTF-8.
+    """
     codecs.register_error("spe-output", _as_bytes_or_escaped)
     return io.TextIOWrapper(
         io.BufferedWriter(_Output(number)),
-        encoding=before.encoding if before else "utf-8",
+        encoding=getattr(before, "encoding", "utf-8"),
         errors="spe-output",
         line_buffering=number == 2 or getattr(before, "line_buffering", False),
         write_through=getattr(before, "write_through", False),
@@ -129,6 +145,7 @@ def _stream(number: int, before: TextIO | None) -> TextIO:
 
 
 def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return the bytes of a file's name as they are; escape what was never bytes."""
     for name in ("surrogateescape", "backslashreplace"):
         try:
             return codecs.lookup_error(name)(error)
@@ -138,7 +155,10 @@ def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _open_closed(number: int) -> None:
-    """A closed descriptor would be the next file that is opened, and what is printed would go into that."""
+    """Open a closed descriptor on /dev/null.
+
+    Otherwise it would be the next file that is opened, and what is printed would go into that.
+    """
     try:
         os.fstat(number)
     except OSError:
@@ -146,6 +166,7 @@ def _open_closed(number: int) -> None:
 
 
 def _point_to_nothing(number: int) -> None:
+    """Make a descriptor one of /dev/null."""
     nothing = os.open(os.devnull, os.O_RDWR)
     if nothing != number:
         os.dup2(nothing, number)
@@ -153,14 +174,20 @@ def _point_to_nothing(number: int) -> None:
 
 
 def _wait_for_reader_to_go() -> None:
+    """Wait until the reader has gone, and wake the main thread."""
     watch = select.poll()
-    watch.register(1, 0)  # no event is asked for: it answers on an error only
+    watch.register(1, 0)  # no event is asked for, so only an error answers: the reader has gone
     watch.poll()
-    _words.unread = True
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGPIPE)  # it may wait for a word of the master
+    _state.unread = True
+    # The main thread may wait for the master, which has nothing to say for hours.
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGPIPE)
 
 
 def _on_signal(*_: object) -> None:
-    """SIGPIPE comes for sockets, too, where the error says it; and for a command that has ended it is too late."""
-    if _words.unread and not _words.keep_going:
+    """End the command whose reader has gone.
+
+    SIGPIPE comes for sockets, too, where the error tells of it; and for a command that has ended it
+    is too late.
+    """
+    if _state.unread and not _state.keep_going:
         raise Unread(0)

@@ -1,4 +1,4 @@
-"""spe pause, and spe resume, which is its counterpart in everything."""
+"""`spe pause`, and the make of `spe resume`, which is its counterpart in everything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from .steer import numbers, steer
 
 
 def made(verb: str, help_: str) -> click.Command:
-    """The command of this verb: without numbers about the sweep, with numbers about the programs of these sets."""
+    """Return the command of a verb: about the sweep, or with numbers about the programs of these
+    sets.
+    """
 
     @click.command(verb, help=help_)
     @click.argument("tasks", nargs=-1, metavar="[TASK...]")
@@ -19,7 +21,9 @@ def made(verb: str, help_: str) -> click.Command:
     @sweep_name
     @as_json
     @volume
-    def command(tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+    def command(
+        tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+    ) -> None:
         if tasks:
             steer(file, name, json_, quiet, f"{verb}_task", tasks=numbers(tasks))
         else:
@@ -30,7 +34,8 @@ def made(verb: str, help_: str) -> click.Command:
 
 command = made(
     "pause",
-    """Hand out nothing new until `spe resume`; what runs goes on. With numbers: stop the programs of these sets.
+    """Hand out nothing new until `spe resume`; what runs goes on. With numbers: stop the programs of
+    these sets.
 
     \b
     Example: spe pause

@@ -1,4 +1,4 @@
-"""spe ps."""
+"""`spe ps`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..text import volume as bytes_text
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 from .elsewhere import reading
 
@@ -18,7 +19,9 @@ from .elsewhere import reading
 @as_json
 @volume
 @reading
-def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    host: str | None, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Show the processes of all running sets, each with its tree, processor time and memory.
 
     \b
@@ -29,20 +32,21 @@ def command(host: str | None, file: Path, name: str | None, json_: bool, quiet: 
 
     found = fetch(folder_of(file, name), "/processes", host=host or "")
     if json_:
-        return print_json(found)
+        print_json(found)
+        return
     for one in found["silent"]:
         click.echo(f"{one}: its client has not answered", err=True)
-    place = ("", 0)
+    place = ("", 0)  # host and ticket that the last heading named
     for row in found["processes"]:
         if (row["host"], row["ticket"]) != place:
             place = row["host"], row["ticket"]
             click.echo(f"{row['host']}: task {row['task']}, ticket {row['ticket']}")
         click.echo(_line(row))
-    return None
 
 
 def _line(row: dict[str, Any]) -> str:
-    from ..text import human
-
-    memory, indent = human(row["memory"]), "  " * row["depth"]
-    return f"  {row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}  {indent}{row['command']}"
+    """Return one process as a line, indented below its parent."""
+    memory = bytes_text(row["memory"])
+    indent = "  " * row["depth"]
+    facts = f"{row['pid']:>8} {row['state']} {row['cpu']:>8.1f} s {memory:>9}"
+    return f"  {facts}  {indent}{row['command']}"

@@ -1,4 +1,4 @@
-"""What `spe run` says at its end: the table of results on stdout, the statistics on stderr."""
+"""The end of `spe run`: the table of results on stdout, the statistics on stderr."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import click
 from ..dispatch.shortfall import Reason, records
 from ..store.reader import Reader
 from ..store.statistics import HostWork, Statistics
-from ..text import shown, time_of_day
+from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
     from ..runner.run import Outcome  # late: `spe status` needs no web server
 
-ROWS, FAILED = 10, 5
+ROWS = 10  # of the table that are printed
+FAILED = 5  # failed sets that are named
 
 
 def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
@@ -38,7 +39,7 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
 
 
 def record(outcome: Outcome) -> dict[str, object]:
-    """The end of a run for programs."""
+    """Return the end of a run, for programs."""
     return {
         "results": str(outcome.folder / "results.csv"),
         "exit_code": outcome.exit_code,
@@ -52,7 +53,7 @@ def record(outcome: Outcome) -> dict[str, object]:
 
 
 def statistics_record(statistics: Statistics) -> dict[str, object]:
-    """The sweep in numbers, for programs."""
+    """Return the sweep in numbers, for programs."""
     return dataclasses.asdict(statistics)
 
 
@@ -60,35 +61,54 @@ def _results(reader: Reader, statistics: Statistics, quiet: bool) -> None:
     if quiet or not statistics.done:
         return
     head = ["number", *reader.parameters, *reader.results, "host", "seconds", "attempts"]
-    rows = [
-        [r.number, *(r.values.get(p, "") for p in reader.parameters),
-         *(r.outputs[n].value if n in r.outputs else "" for n in reader.results),
-         r.host, f"{r.seconds:.3f}", r.attempts]
-        for r in islice(reader.rows(), ROWS)
-    ]  # fmt: skip
+    # The first rows alone: a table of a million would scroll away everything else.
+    rows = []
+    for row in islice(reader.rows(), ROWS):
+        values = [row.values.get(name, "") for name in reader.parameters]
+        cells = [row.outputs[name].value if name in row.outputs else "" for name in reader.results]
+        rows.append([row.number, *values, *cells, row.host, f"{row.seconds:.3f}", row.attempts])
     click.echo(table(head, rows), nl=False)
     if statistics.done > ROWS:
         click.echo(f"… and {statistics.done - ROWS} more")
 
 
 def summary(s: Statistics, most: int | None = None) -> str:
-    """Who did what, for people; at most so many hosts."""
-    text = f"\n{s.done} of {s.total} sets done, {s.failed} failed"
-    text += f", {s.cancelled} cancelled" if s.cancelled else ""
-    text += f", {s.missing} with an empty cell" if s.missing else ""
-    text += f", {s.uncollected} not collected" if s.uncollected else ""
-    text += f", {s.running} running, {s.waiting} waiting" if s.running or s.waiting else ""
-    if s.hosts:  # else the run had nothing to do, and nothing is counted
-        text += f"; {s.retries} {'retry' if s.retries == 1 else 'retries'}, {s.cpu:.1f} s of processor time"
-        text += f", efficiency {100 * s.efficiency:.0f} %" if s.efficiency is not None else ""
-    text += "\n" + (hosts_table(s.hosts[:most]) if s.hosts else "")
-    return text + (f"… and {len(s.hosts) - most} more hosts\n" if most is not None and len(s.hosts) > most else "")
+    """Return who did what, for people; at most so many hosts."""
+    parts = [f"{s.done} of {s.total} sets done", f"{s.failed} failed"]
+    for count, what in (
+        (s.cancelled, "cancelled"),
+        (s.missing, "with an empty cell"),
+        (s.uncollected, "not collected"),
+    ):
+        if count:
+            parts.append(f"{count} {what}")
+    if s.running or s.waiting:
+        parts += [f"{s.running} running", f"{s.waiting} waiting"]
+    text = "\n" + ", ".join(parts)
+    if not s.hosts:  # the run had nothing to do
+        return text + "\n"
+    text += f"; {_work(s)}\n{hosts_table(s.hosts[:most])}"
+    if most is not None and len(s.hosts) > most:
+        text += f"… and {len(s.hosts) - most} more hosts\n"
+    return text
+
+
+def _work(s: Statistics) -> str:
+    """Return retries, processor time and efficiency, for people."""
+    text = f"{counted(s.retries, 'retry', 'retries')}, {s.cpu:.1f} s of processor time"
+    if s.efficiency is not None:
+        text += f", efficiency {100 * s.efficiency:.0f} %"
+    return text
 
 
 def hosts_table(hosts: tuple[HostWork, ...]) -> str:
-    """One line a host."""
+    """Return a table with one line a host."""
     head = ["host", "tasks", "seconds", "failures", "lost", "last word"]
-    return table(head, [[h.host, h.tasks, f"{h.seconds:.1f}", h.failures, h.lost, time_of_day(h.heard)] for h in hosts])
+    rows = []
+    for h in hosts:
+        heard = time_of_day(h.heard)
+        rows.append([h.host, h.tasks, f"{h.seconds:.1f}", h.failures, h.lost, heard])
+    return table(head, rows)
 
 
 def _failures(reader: Reader, statistics: Statistics) -> None:
@@ -110,7 +130,7 @@ def _missing(outcome: Outcome) -> None:
 
 
 def empty_cells(folder: Path) -> str:
-    """Which sets have an empty cell, for people."""
+    """Return the sentence about sets with an empty cell, for people."""
     from ..earlier.missing import NAMED, sentence
 
     with Reader(folder) as reader:
@@ -118,8 +138,8 @@ def empty_cells(folder: Path) -> str:
 
 
 def uncollected(statistics: Statistics) -> str:
-    """How many sets no collect function has got, and what to do, for people."""
-    sets = "1 set is" if statistics.uncollected == 1 else f"{statistics.uncollected} sets are"
+    """Return how many sets no collect function has got, and what to do, for people."""
+    sets = counted(statistics.uncollected, "set is", "sets are")
     return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
 
 
@@ -127,13 +147,13 @@ def _rest(outcome: Outcome) -> None:
     for fault in outcome.gather_faults[:FAILED]:
         click.echo(f"spe: {fault}", err=True)
     if len(outcome.gather_faults) > FAILED:
-        click.echo(f"… and {len(outcome.gather_faults) - FAILED} more calls of a collect hook went wrong", err=True)
+        more = len(outcome.gather_faults) - FAILED
+        click.echo(f"… and {more} more calls of a collect hook went wrong", err=True)
     if outcome.statistics.uncollected:
         click.echo(f"spe: {uncollected(outcome.statistics)}", err=True)
     for host in outcome.unheard:
-        click.echo(
-            f"{host}: its client did not say that it is gone; look there for processes and files of spe", err=True
-        )
+        what = "its client did not say that it is gone; look there for processes and files of spe"
+        click.echo(f"{host}: {what}", err=True)
     for host, what in outcome.benched.items():
         click.echo(f"{host}: benched in this run: {what}", err=True)
     if outcome.stopped:
@@ -143,6 +163,8 @@ def _rest(outcome: Outcome) -> None:
 
 
 def waiting(because: Sequence[Reason]) -> str:
-    """Why sets wait after a run, a line for each reason; "" when none does."""
+    """Return why sets wait after a run, a line for each reason; "" when none does."""
+    if not because:
+        return ""
     lines = [one.line for one in because]
-    return "".join(f"{line}\n" for line in [*lines, "`spe run` goes on where it stopped"]) if lines else ""
+    return "".join(f"{line}\n" for line in [*lines, "`spe run` goes on where it stopped"])

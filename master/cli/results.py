@@ -1,4 +1,4 @@
-"""spe results."""
+"""`spe results`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from .elsewhere import reading
 @as_json
 @volume
 @reading
-def command(file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Print the table of results as CSV (or JSON), also while the sweep runs.
 
     \b
@@ -39,21 +41,25 @@ def command(file: Path, name: str | None, output: Path | None, json_: bool, quie
 
 
 def _write(reader: object, stream: object, json_: bool) -> None:
+    """Write the table as CSV or as JSON, row by row: it may have a million of them."""
     import json
     from typing import BinaryIO, cast
 
     from ..results.table_files import csv_line, result_cells, result_head
     from ..store.reader import Reader
 
-    reader, out = cast(Reader, reader), cast(BinaryIO, stream)
+    reader = cast(Reader, reader)
+    out = cast(BinaryIO, stream)
     head = result_head(reader.parameters, reader.results)
     rows = (result_cells(row, reader.parameters, reader.results) for row in reader.rows())
     if not json_:
         out.write(csv_line(head))
         out.writelines(csv_line(cells) for cells in rows)
         return
+    # By hand, row by row: json.dumps of a million rows takes gigabytes.
     separator = b"[\n"
     for cells in rows:
-        out.write(separator + json.dumps(dict(zip(head, cells, strict=True)), ensure_ascii=False).encode())
+        row = dict(zip(head, cells, strict=True))
+        out.write(separator + json.dumps(row, ensure_ascii=False).encode())
         separator = b",\n"
     out.write(b"\n]\n" if separator == b",\n" else b"[]\n")

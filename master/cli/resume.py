@@ -1,4 +1,4 @@
-"""spe resume."""
+"""`spe resume`."""
 
 from __future__ import annotations
 

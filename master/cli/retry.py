@@ -1,4 +1,4 @@
-"""spe retry."""
+"""`spe retry`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ from .run import change_options, execute, make_options, run_options
 @as_json
 @volume
 def command(
-    numbers: tuple[int, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int, **options: Any
-) -> int:  # fmt: skip
-    """Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs) and run the sweep.
+    numbers: tuple[int, ...],
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    **options: Any,
+) -> int:
+    """Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs)
+    and run the sweep.
 
     While it runs already, they go to the run that there is, and this command returns.
 
@@ -37,9 +44,17 @@ def command(
 
 
 def told_the_running_one(
-    file: Path, name: str | None, numbers: tuple[int, ...], json_: bool, quiet: bool, options: dict[str, Any]
+    file: Path,
+    name: str | None,
+    numbers: tuple[int, ...],
+    json_: bool,
+    quiet: bool,
+    options: dict[str, Any],
 ) -> bool:
-    """Whether a run goes on that takes them; one with hosts or settings of its own is another run."""
+    """Tell a run that goes on to take these sets; return whether there is one.
+
+    With hosts or settings of its own the command means another run.
+    """
     from ..session.living import living
     from .steer import steer
 

@@ -1,18 +1,16 @@
-"""spe run."""
+"""`spe run`, and what other commands that run something share with it."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import startup
 from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
@@ -23,26 +21,25 @@ if TYPE_CHECKING:
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_GARBAGE = 20_000  # objects more than before, until some are looked through; Python has 700
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of all commands that run something."""
-    for option in (
-        click.option("--hosts", "hosts", help="A hosts file, or hosts with commas; `none`: clients come by hand."),
-        click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config."),
-        click.option("--accept-new-host-keys", is_flag=True, help="Trust unknown hosts; changed keys never."),
-    ):
-        command = option(command)
-    return command
+    """Add the options of all commands that run something."""
+    hosts = "A hosts file, or hosts with commas; `none`: clients come by hand."
+    keys = "Trust unknown hosts; changed keys never."
+    command = click.option("--hosts", "hosts", help=hosts)(command)
+    config = click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config.")
+    command = config(command)
+    return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
 
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to do when the program has changed, or `results`."""
+    """Add the options that say what to do when the program, or `results`, has changed."""
+    missing = "Run sets again that lack a new result."
+    keep = "The program has changed: finished sets stay as they are."
     command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
-    command = click.option("--missing", is_flag=True, help="Run sets again that lack a new result.")(command)
-    keep = click.option("--keep", is_flag=True, help="The program has changed: finished sets stay as they are.")
-    return keep(command)
+    command = click.option("--missing", is_flag=True, help=missing)(command)
+    return click.option("--keep", is_flag=True, help=keep)(command)
 
 
 @click.command()
@@ -56,20 +53,29 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @run_options
 @change_options
-@click.option("--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it.")
+@click.option(
+    "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
+)
 @sweep_file
 @sweep_name
 @as_json
 @volume
 def command(
-    words: tuple[str, ...], parameters: tuple[str, ...], detach: bool, file: Path, name: str | None, json_: bool,
-    quiet: bool, verbose: int, **options: Any,
-) -> int:  # fmt: skip
+    words: tuple[str, ...],
+    parameters: tuple[str, ...],
+    detach: bool,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    **options: Any,
+) -> int:
     """Run what is new of the sweep in spe.yaml, or a command over parameters without any file.
 
-    Finished sets stay, new ones run; failed ones are tried again on `spe retry`. Ctrl-C lets running tasks finish, a
-    second one stops them. Exit codes: 0 all sets done, 1 some failed or lack a new result, 2 nothing was run because of
-    a mistake, 3 no host came up, 130 interrupted.
+    Finished sets stay, new ones run; failed ones are tried again on `spe retry`. Ctrl-C lets
+    running tasks finish, a second one stops them. Exit codes: 0 all sets done, 1 some failed or
+    lack a new result, 2 nothing was run because of a mistake, 3 no host came up, 130 interrupted.
 
     \b
     Example: spe run
@@ -83,11 +89,15 @@ def command(
 
 
 def _early(sweep: Sweep, hosts: str | None) -> Early:
-    """A client on this machine loads what it needs while we do."""
+    """Start the client of this machine, where it is the only host: it loads while this process
+    does.
+    """
     from ..launch.child import Early
     from ..model import HERE
 
-    return Early() if hosts else Early(sweep.hosts or (HERE,))
+    if hosts:
+        return Early()  # which hosts these are is read later
+    return Early(sweep.hosts or (HERE,))
 
 
 def _detach(sweep: Sweep, quiet: bool) -> int:
@@ -101,16 +111,18 @@ def _detach(sweep: Sweep, quiet: bool) -> int:
     own, dashes, rest = _split(sys.argv[1:])
     run, code, words = start([*(a for a in own if a != "--detach"), *dashes, *rest], folder)
     if run is None:
-        sys.stderr.write(words)
+        sys.stderr.write(words)  # the last words of the run that did not come up
         return code
     if not quiet:
-        click.echo(f"page: {run.page}\nruns as process {run.pid}; `spe attach` follows it", err=True)
+        click.echo(
+            f"page: {run.page}\nruns as process {run.pid}; `spe attach` follows it", err=True
+        )
         click.echo(f"what it says is in {folder / LOG}", err=True)
     return 0
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """spe's own words, the dashes, and the words of the command."""
+    """Return spe's own words, the dashes, and the words of the command."""
     if "--" not in arguments:
         return arguments, [], []
     at = arguments.index("--")
@@ -118,11 +130,18 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def make_options(
-    hosts: str | None, ssh_config: Path | None, accept_new_host_keys: bool, keep: bool = False, fresh: bool = False,
-    missing: bool = False, retry: bool = False, retry_numbers: Sequence[int] = (), early: Early | None = None,
-) -> RunOptions:  # fmt: skip
-    """The options of the command line, as the run knows them."""
-    _load_aiohttp()
+    hosts: str | None,
+    ssh_config: Path | None,
+    accept_new_host_keys: bool,
+    keep: bool = False,
+    fresh: bool = False,
+    missing: bool = False,
+    retry: bool = False,
+    retry_numbers: Sequence[int] = (),
+    early: Early | None = None,
+) -> RunOptions:
+    """Return the options of the command line, as the run knows them. Raises UsageError."""
+    startup.load_aiohttp()  # before any import of it: see startup.py
     from ..errors import UsageError
     from ..launch import Early
     from ..runner.run import RunOptions
@@ -130,44 +149,46 @@ def make_options(
 
     if keep and fresh:
         raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
-    change = ProgramChange.KEEP if keep else ProgramChange.FRESH if fresh else ProgramChange.ASK
+    change = ProgramChange.ASK
+    if keep:
+        change = ProgramChange.KEEP
+    if fresh:
+        change = ProgramChange.FRESH
     return RunOptions(
-        _hosts(hosts), _hosts_file(hosts), hosts == "none", change, retry, tuple(retry_numbers), ssh_config,
-        accept_new_host_keys, missing, early=early or Early(),
-    )  # fmt: skip
+        hosts=_hosts(hosts),
+        hosts_file=_hosts_file(hosts),
+        by_hand=hosts == "none",
+        change=change,
+        retry=retry,
+        retry_numbers=tuple(retry_numbers),
+        ssh_config=ssh_config,
+        accept_new_host_keys=accept_new_host_keys,
+        missing=missing,
+        early=early or Early(),
+    )
 
 
 def _hosts_file(given: str | None) -> Path | None:
-    return Path(given) if given and given != "none" and Path(given).is_file() else None
-
-
-def _load_aiohttp() -> None:
-    """As it is loaded, it reads all certificates of the system for a client of its own, which we never are.
-
-    Without them, which this says to OpenSSL for that moment, a run starts a twentieth of a second sooner.
-    """
-    nothing = dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR"), os.devnull)
-    before = {name: os.environ.get(name) for name in nothing}
-    os.environ.update(nothing)
-    try:
-        import_module("aiohttp.web")
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+    """Return the file that --hosts names; None where it names hosts."""
+    if not given or given == "none" or not Path(given).is_file():
+        return None
+    return Path(given)
 
 
 def _hosts(given: str | None) -> tuple[Host, ...] | None:
+    """Return the hosts of --hosts; None where the sweep's are meant."""
     if given is None or given == "none":
         return None
-    from ..sweep import hosts as hostfile
+    from ..sweep.hosts import parse_hosts, read_hosts
 
     path = _hosts_file(given)
-    found = hostfile.read_hosts(path) if path else hostfile.parse_hosts(("--hosts", h) for h in given.split(","))
-    return found.hosts
+    if path:
+        return read_hosts(path).hosts
+    return parse_hosts(("--hosts", line) for line in given.split(",")).hosts
 
 
 def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose: int) -> int:
-    """Run it, and print what came of it."""
+    """Run a sweep, print what came of it, and return the exit code."""
     from ..runner.run import Run
     from ..session.run_folder import make_run_folder
     from ..state.progress import Progress
@@ -181,12 +202,12 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
         progress.warn(warning)
     folder = run_folder(sweep)
     make_run_folder(folder)
+    # Before anything is stored there.
     for warning in filesystem.warnings(folder):
         progress.warn(warning)
-    results_in(folder / "results.csv")
+    results_in(folder / "results.csv")  # for a command whose output breaks off
     start_logging(folder, quiet, verbose)
-    gc.freeze()  # what is loaded by now stays, and is looked through no more
-    gc.set_threshold(_GARBAGE)  # each held request is many objects, and to look through those of thousands takes long
+    startup.while_working()  # all that the run needs is loaded by now
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)
     return outcome.exit_code

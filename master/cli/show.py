@@ -1,21 +1,44 @@
-"""spe show."""
+"""`spe show`."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import as_json, files_there, open_reader, print_json, sweep_file, sweep_name, table, volume
+from ..text import volume as bytes_text
+from .common import (
+    as_json,
+    files_there,
+    open_reader,
+    print_json,
+    sweep_file,
+    sweep_name,
+    table,
+    volume,
+)
 from .elsewhere import reading
 
 if TYPE_CHECKING:
     from ..model import Output
     from ..store.task_details import TaskDetail, TicketRow
 
-ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read", "written", "exit", "reason")
+ATTEMPT = (
+    "ticket",
+    "host",
+    "state",
+    "began",
+    "seconds",
+    "cpu",
+    "memory",
+    "read",
+    "written",
+    "exit",
+    "reason",
+)
 
 
 @click.command()
@@ -25,8 +48,11 @@ ATTEMPT = ("ticket", "host", "state", "began", "seconds", "cpu", "memory", "read
 @as_json
 @volume
 @reading
-def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
-    """Show everything about one set: parameters, state, attempts with host, times and reason, results.
+def command(
+    number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
+    """Show everything about one set: parameters, state, attempts with host, times and reason,
+    results.
 
     \b
     Example: spe show 17
@@ -40,7 +66,7 @@ def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool,
 
 
 def record(task: TaskDetail) -> dict[str, object]:
-    """One set, for programs."""
+    """Return one set, for programs."""
     return {
         "number": task.number,
         "parameters": task.values,
@@ -51,29 +77,42 @@ def record(task: TaskDetail) -> dict[str, object]:
         "in_todays_parameters": task.in_plan,
         "program": task.program,
         "results": {o.name: o.value for o in task.outputs},
-        "as_written": {o.name: written for o in task.outputs if (written := _written(o)) != o.value},
+        "as_written": {o.name: _written(o) for o in task.outputs if _written(o) != o.value},
         "files": {o.name: o.file for o in task.outputs if o.file},
-        "tickets": [
-            {"ticket": t.id, "host": t.host, "state": t.state, "issued": t.issued, "seconds": t.seconds, "cpu": t.cpu,
-             "memory": t.memory, "read": t.read, "written": t.written, "exit_code": t.exit_code, "reason": t.reason,
-             **files_there(t.files)}
-            for t in task.tickets
-        ],
-    }  # fmt: skip
+        "tickets": [_ticket_record(ticket) for ticket in task.tickets],
+    }
+
+
+def _ticket_record(ticket: TicketRow) -> dict[str, object]:
+    return {
+        "ticket": ticket.id,
+        "host": ticket.host,
+        "state": ticket.state,
+        "issued": ticket.issued,
+        "seconds": ticket.seconds,
+        "cpu": ticket.cpu,
+        "memory": ticket.memory,
+        "read": ticket.read,
+        "written": ticket.written,
+        "exit_code": ticket.exit_code,
+        "reason": ticket.reason,
+        **files_there(ticket.files),
+    }
 
 
 def text(task: TaskDetail) -> str:
-    """One set, for people."""
+    """Return one set, for people."""
     gone = "" if task.in_plan else " (no longer among the parameters)"
     out = f"task {task.number}: {task.state}{gone}\n"
-    out += f"reason: {task.reason}\n" if task.reason else ""
-    out += "\nparameters\n" + table(["name", "value"], task.values.items()) if task.values else ""
+    if task.reason:
+        out += f"reason: {task.reason}\n"
+    if task.values:
+        out += "\nparameters\n" + table(["name", "value"], task.values.items())
     if task.accepted_ticket:
         out += f"\nprogram: {_program(task.program)}\n"
     if task.outputs:
-        out += "\nresults\n" + table(
-            ["name", "value", "bytes", "file"], ((o.name, _spelled(o), o.size, o.file or "") for o in task.outputs)
-        )
+        cells = ((o.name, _spelled(o), o.size, o.file or "") for o in task.outputs)
+        out += "\nresults\n" + table(["name", "value", "bytes", "file"], cells)
     if task.tickets:
         rows = map(_attempt, task.tickets)
         out += "\nattempts\n" + table(ATTEMPT, rows)
@@ -81,29 +120,41 @@ def text(task: TaskDetail) -> str:
 
 
 def _program(parts: dict[str, str] | None) -> str:
-    """The files of the program that a row is by, each with the beginning of its SHA-256."""
+    """Return the files of a row's program, each with the beginning of its SHA-256."""
     if parts is None:
         return "not recorded"
-    return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items()) or "as it is on the hosts"
+    if not parts:
+        return "as it is on the hosts"
+    return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items())
 
 
 def _spelled(output: Output) -> str:
-    """The cell of the table, and beside it what the program wrote where that was another spelling."""
+    """Return the cell of the table, and what the program wrote where that was another spelling."""
     written = _written(output)
-    return output.value if written == output.value else f"{output.value} (as written: {written})"
+    if written == output.value:
+        return output.value
+    return f"{output.value} (as written: {written})"
 
 
 def _written(output: Output) -> str:
+    """Return a value as the program spelled it."""
     from ..results.numerals import as_written
 
-    return output.value if output.number is None else as_written(output.value, output.raw)
+    if output.number is None:
+        return output.value
+    return as_written(output.value, output.raw)
 
 
 def _attempt(ticket: TicketRow) -> list[object]:
-    from ..text import human
-
+    """Return one attempt as a row of the table."""
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
-    seconds, cpu = ("" if one is None else f"{one:.3f}" for one in (ticket.seconds, ticket.cpu))
-    sizes = ("" if one is None else human(one) for one in (ticket.memory or None, ticket.read, ticket.written))
-    code = "" if ticket.exit_code is None else ticket.exit_code
-    return [ticket.id, ticket.host, ticket.state, began, seconds, cpu, *sizes, code, ticket.reason or ""]
+    times = [_cell(one, "{:.3f}".format) for one in (ticket.seconds, ticket.cpu)]
+    sizes = [_cell(one, bytes_text) for one in (ticket.memory or None, ticket.read, ticket.written)]
+    code = _cell(ticket.exit_code, str)
+    place = [ticket.id, ticket.host, ticket.state, began]
+    return [*place, *times, *sizes, code, ticket.reason or ""]
+
+
+def _cell(value: Any, show: Callable[[Any], str]) -> str:
+    """Return a value for the table; an empty cell where it is not known."""
+    return "" if value is None else show(value)

@@ -1,4 +1,4 @@
-"""spe status."""
+"""`spe status`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ KILLED = "the last run ended without a word: it was killed, or its machine went 
 @as_json
 @volume
 @reading
-def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    watch: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Show how far the sweep is, which host did what, and which sets failed and why.
 
     \b
@@ -57,10 +59,15 @@ def command(watch: bool, file: Path, name: str | None, json_: bool, quiet: bool,
 
 
 def _watch(file: Path, name: str | None) -> None:
-    """On a terminal in one place, else one after another as it changes; the last one stays."""
+    """Show the status again and again: in one place on a terminal, else one below the other as it
+    changes.
+
+    The last one stays.
+    """
     from ..session.living import living
 
-    screen, said = None, ""
+    screen = None
+    said = ""
     if sys.stdout.isatty():
         from ..state.terminal import Screen
 
@@ -83,48 +90,66 @@ def _watch(file: Path, name: str | None) -> None:
 
 
 def _height() -> int:
-    return shutil.get_terminal_size().lines if sys.stdout.isatty() else 10_000
+    if not sys.stdout.isatty():
+        return 10_000
+    return shutil.get_terminal_size().lines
 
 
 def record(reader: Reader) -> dict[str, Any]:
-    """The sweep for programs."""
+    """Return the sweep, for programs."""
     from ..dispatch.shortfall import records
     from .report import statistics_record
 
     document = _document(reader.folder)
-    failed = [{"number": r.number, "parameters": dict(r.values), "reason": r.reason} for r in reader.failed()]
+    failed = []
+    for row in reader.failed():
+        facts = {"number": row.number, "parameters": dict(row.values), "reason": row.reason}
+        failed.append(facts)
     return {
-        "folder": str(reader.folder), "run": document["sweep"] if document else None,
-        **statistics_record(_statistics(reader, document)), "failed_sets": failed,
+        "folder": str(reader.folder),
+        "run": document["sweep"] if document else None,
+        **statistics_record(_statistics(reader, document)),
+        "failed_sets": failed,
         "waiting_because": records(_because(reader)),
-    }  # fmt: skip
+    }
 
 
 def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
-    """While it runs the master knows better how busy the slots are: it counts what has not ended, too."""
+    """Return the statistics, with the efficiency of the master while it runs: it counts live
+    attempts, too.
+    """
     found = reader.statistics()
-    busy = document["sweep"].get("efficiency") if document else None
-    return found if busy is None else dataclasses.replace(found, efficiency=busy)
+    busy = None
+    if document:
+        busy = document["sweep"].get("efficiency")
+    if busy is None:
+        return found
+    return dataclasses.replace(found, efficiency=busy)
 
 
 def text(reader: Reader, height: int | None = None) -> str:
-    """The sweep for people, on one screen of this height where there is one."""
+    """Return the sweep for people, on one screen of this height where there is one."""
     from .report import FAILED, summary, waiting
 
     document = _document(reader.folder)
     statistics = _statistics(reader, document)
-    failures = [f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)]
+    failures = [
+        f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)
+    ]
     more = statistics.failed + statistics.cancelled - FAILED
-    failures += [f"… and {more} more failed sets"] if more > 0 else []
+    if more > 0:
+        failures.append(f"… and {more} more failed sets")
     head = [str(reader.folder), *_run(reader.folder, document)]
     foot = waiting(_because(reader))
-    room = (_height() if height is None else height) - len(failures) - len(head) - foot.count("\n") - 6
-    out = "\n".join(head) + summary(statistics, max(3, room))
+    if height is None:
+        height = _height()
+    around = len(failures) + len(head) + foot.count("\n") + 6  # lines that are no hosts
+    out = "\n".join(head) + summary(statistics, max(3, height - around))
     return out + "".join(f"{line}\n" for line in failures) + foot
 
 
 def _because(reader: Reader) -> tuple[Reason, ...]:
-    """Why sets wait while nothing runs."""
+    """Return why sets wait while nothing runs."""
     from ..dispatch.shortfall import Reason
     from ..model import TaskState
     from ..session.detached import owner_of_hidden
@@ -134,13 +159,14 @@ def _because(reader: Reader) -> tuple[Reason, ...]:
         return ()
     left = sum(reader.counts()[state] for state in (TaskState.WAITING, TaskState.RUNNING))
     told = reader.waiting_because()
-    if left and not told and (reader.folder / "session").is_dir():  # an end takes the session away
+    # A run that ends removes its session, so one that is left means that the run was killed.
+    if left and not told and (reader.folder / "session").is_dir():
         return (Reason(left, KILLED),)
     return told
 
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
-    """About the run that goes on, if there is one."""
+    """Return lines about the run that goes on, if there is one."""
     from ..session.detached import owner_of_hidden
     from ..session.living import living
     from ..state.lines import pace
@@ -148,16 +174,22 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     run = living(folder)
     if run is None:
         owner = owner_of_hidden(folder)
-        return [f"a run of {owner} goes on here"] if owner else []
-    how = pace(document, time.time()) if document else "its master does not answer now"
-    lines = [f"runs as process {run.pid}" + (f": {how}" if how else "")]
+        if not owner:
+            return []
+        return [f"a run of {owner} goes on here"]
+    how = "its master does not answer now"
+    if document:
+        how = pace(document, time.time())
+    lines = [f"runs as process {run.pid}"]
+    if how:
+        lines[0] += f": {how}"
     if document and document["sweep"]["paused"]:
         lines.append("it is paused: `spe resume` goes on")
     return lines
 
 
 def _document(folder: Path) -> dict[str, Any] | None:
-    """What the master says, if there is one."""
+    """Return the state of the sweep as its master tells it; None where none runs or answers."""
     from ..session.living import living
 
     if living(folder) is None:

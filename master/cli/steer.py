@@ -1,4 +1,6 @@
-"""What the commands share that steer a running sweep: the numbers they are given, and how they say what came of it."""
+"""Shared by the commands that steer a running sweep: the numbers they are given, the sentence they
+print.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ import click
 from ..errors import UsageError
 from .common import folder_of, print_json
 
-MOST = 100_000
+MOST = 100_000  # sets in one command
 
 
 def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **about: Any) -> None:
-    """Tell the master that runs this sweep, and print its sentence."""
+    """Tell the master that runs this sweep what to do, and print its sentence."""
     from ..session.calling import act
 
     said = act(folder_of(file, name), verb, **about)
@@ -26,20 +28,23 @@ def steer(file: Path, name: str | None, json_: bool, quiet: bool, verb: str, **a
 
 
 def numbers(words: Sequence[str]) -> list[int]:
-    """`17`, and `20-29` for ten of them."""
-    found: dict[int, None] = {}
+    """Return the numbers in words such as `17`, and `20-29` for ten of them. Raises UsageError."""
+    found: dict[int, None] = {}  # each once, in the order given
     for word in words:
         first, dash, last = word.partition("-")
-        if not (_is_number(first) and (_is_number(last) or not dash)):
-            raise UsageError(f"{word!r} is no number of a set", todo="Write 17, or 20-29 for ten of them.")
+        if not is_number(first) or (dash and not is_number(last)):
+            todo = "Write 17, or 20-29 for ten of them."
+            raise UsageError(f"{word!r} is not the number of a set", todo=todo)
         span = range(int(first), int(last or first) + 1)
+        # Before they are made: 1-99999999999 would fill the memory.
         if len(span) + len(found) > MOST:
             raise UsageError(f"{word}: that is more than {MOST} sets")
         if not span:
-            raise UsageError(f"{word}: the first is behind the last")
+            raise UsageError(f"{word}: the first number is greater than the last")
         found.update(dict.fromkeys(span))
     return list(found)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether a text can be the number of a set."""
     return text.isascii() and text.isdigit() and 0 < int(text) < 2**62

@@ -1,4 +1,4 @@
-"""spe stop."""
+"""`spe stop`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from .steer import steer
 @sweep_name
 @as_json
 @volume
-def command(now: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
-    """End a running sweep as Ctrl-C on its terminal does: nothing new is begun, what runs may finish.
+def command(
+    now: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
+    """End a running sweep as Ctrl-C on its terminal does: nothing new is begun, what runs may
+    finish.
 
     With --now as a second Ctrl-C does. `spe run` goes on afterwards.
 
@@ -25,4 +28,5 @@ def command(now: bool, file: Path, name: str | None, json_: bool, quiet: bool, v
     Example: spe stop
     Example: spe stop --now && spe attach
     """
-    steer(file, name, json_, quiet, "stop", **({"now": True} if now else {}))
+    about = {"now": True} if now else {}
+    steer(file, name, json_, quiet, "stop", **about)

@@ -1,4 +1,4 @@
-"""spe top."""
+"""`spe top`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ PAUSE = 0.5  # seconds between two pictures
 @volume
 @reading
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
-    """Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it running.
+    """Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it
+    running.
 
     Where the output is no terminal, and with --json, how it stands now is printed once.
 
@@ -33,7 +34,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     from ..state.lines import plain
 
     folder = folder_of(file, name)
-    find(folder)  # says so where nothing runs
+    find(folder)  # raises where nothing runs
     if sys.stdout.isatty() and not json_:
         _follow(folder)
         return
@@ -45,6 +46,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 
 
 def _follow(folder: Path) -> None:
+    """Show the live screen until the run ends."""
     from ..api.watch import Watch
     from ..state.lines import counts
     from ..state.terminal import Screen

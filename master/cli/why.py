@@ -1,4 +1,4 @@
-"""spe why."""
+"""`spe why`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from .elsewhere import reading
 @as_json
 @volume
 @reading
-def command(number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
+def command(
+    number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+) -> None:
     """Say why a set is not running now: done, failed, waiting for what.
 
     \b

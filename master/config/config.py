@@ -1,238 +1,222 @@
 """spe.yaml as a documented type: each key, its default, and what may stand there.
 
-`read` gives the checked Config of a file; every complaint names file, line, key, what was found and what is
-wanted. Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a value is keys.py and its kin;
-what the keys mean together, and the files that they name, is sweep.py. Importing pydantic takes a while, so
-only commands that need the configuration import this module.
+`read` gives the checked Config of a file. Every complaint names file, line, key, what was found and
+what is wanted. Each key has its section in docs/spe.yaml.md, held by a test. How a text becomes a
+value is decided in values.py, names.py, parameters.py and results.py; what the keys mean together,
+and the files that they name, in sweep/sweep.py.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from typing import Any
 
 from ..errors import ConfigError
 from ..model import Kind, ResultSpec, Times
-from . import names, values, yaml_file
+from ..record import record
+from . import names, values
 from . import parameters as parameter_keys
 from . import results as result_keys
-from .values import Listen, StopAfter
-from .yaml_file import Document
+from .document import Document, YamlMap
+from .keys import Faults, Missing, block, entries, key, read_block
+from .values import Listen, StopAfter, Wanted
 
-Flag = Annotated[bool, PlainValidator(values.flag)]
-Text = Annotated[str, PlainValidator(values.text)]
-Count = Annotated[int, PlainValidator(values.count)]
-Seconds = Annotated[float, PlainValidator(values.seconds)]
+MOST_SHOWN = 5  # complaints in one message; the rest is counted
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WorkerSpec(_Model):
+@record
+class WorkerSpec:
     """The user's executable: one path, or one per platform, and its name where that is not clear."""
 
-    name: Annotated[str | None, PlainValidator(names.file_name)] = None
-    files: dict[str, str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return names.worker(value)
+    name: str | None = key(names.file_name, None)
+    files: dict[str, str] = key(dict, {})  # platform -> path; checked by names.worker
 
 
-class ParametersSpec(_Model):
-    """Where the parameter sets come from: blocks, combined as a product."""
+@record
+class ParametersSpec:
+    """The source of the parameter sets: blocks, combined as a product."""
 
-    rows: Annotated[str | tuple[dict[str, str], ...] | None, PlainValidator(parameter_keys.rows)] = None
-    grid: Annotated[dict[str, Sequence[str]], PlainValidator(parameter_keys.grid)] = {}
-    zip: Annotated[dict[str, Sequence[str]], PlainValidator(parameter_keys.zipped)] = {}
-    where: Annotated[str | None, PlainValidator(values.text)] = None
-    repeat: Annotated[int | None, PlainValidator(values.count)] = None
-    sample: Annotated[None, PlainValidator(parameter_keys.later)] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return values.mapping_or("rows", value, "a parameter file, or rows, grid, zip, where, repeat")
+    rows: str | tuple[dict[str, str], ...] | None = key(parameter_keys.rows, None)
+    grid: dict[str, Sequence[str]] = key(parameter_keys.grid, {})
+    zip: dict[str, Sequence[str]] = key(parameter_keys.zipped, {})
+    where: str | None = key(values.text, None)
+    repeat: int | None = key(values.count, None)
+    sample: None = key(parameter_keys.later, None)  # reserved
 
 
-class InputSpec(_Model):
-    """One file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
+@record
+class InputSpec:
+    """A file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
 
-    text: Annotated[str | None, PlainValidator(values.text)] = None
-    file: Annotated[str | None, PlainValidator(names.path)] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return values.one_of(values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file"))
+    text: str | None = key(values.text, None)
+    file: str | None = key(names.path, None)
 
 
-class ResultEntry(_Model):
-    """One named result: where it comes from and how it is read."""
+@record
+class ResultEntry:
+    """A named result: where it comes from and how it is read."""
 
-    source: Annotated[str, PlainValidator(result_keys.source)] = Field("stdout", alias="from")
-    kind: Annotated[Kind, PlainValidator(result_keys.kind)] = Field(Kind.TEXT, alias="as")
-    regex: Annotated[str | None, PlainValidator(result_keys.regex)] = None
-    path: Annotated[str | None, PlainValidator(values.text)] = None
-    minimum: Annotated[float | None, PlainValidator(values.real)] = Field(None, alias="min")
-    maximum: Annotated[float | None, PlainValidator(values.real)] = Field(None, alias="max")
+    source: str = key(result_keys.source, "stdout", name="from")
+    kind: Kind = key(result_keys.kind, Kind.TEXT, name="as")
+    regex: str | None = key(result_keys.regex, None)
+    path: str | None = key(values.text, None)
+    minimum: float | None = key(values.real, None, name="min")
+    maximum: float | None = key(values.real, None, name="max")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return result_keys.result(value)
-
-    @model_validator(mode="after")
-    def _sensible(self) -> ResultEntry:
+    def check(self) -> None:
+        """Raise Wanted for keys that exclude each other."""
         result_keys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
-        return self
 
     def spec(self, name: str) -> ResultSpec:
-        """As the rest of spe knows it."""
-        return ResultSpec(name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum)
+        """Return this result, under its name, as the rest of spe knows it."""
+        return ResultSpec(
+            name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+        )
 
 
-class RetrySpec(_Model):
+@record
+class RetrySpec:
     """Attempts by the reason of the failure, where they differ from `attempts`."""
 
-    exit: Annotated[dict[str, int], PlainValidator(values.by_code)] = {}
-    signal: Annotated[dict[str, int], PlainValidator(values.by_code)] = {}
-    timeout: Annotated[int | None, PlainValidator(values.count)] = None
-    rejected: Annotated[int | None, PlainValidator(values.count)] = None
-    missing: Annotated[int | None, PlainValidator(values.count)] = None
-    start: Annotated[int | None, PlainValidator(values.count)] = None
+    exit: dict[str, int] = key(values.by_code, {})
+    signal: dict[str, int] = key(values.by_code, {})
+    timeout: int | None = key(values.count, None)
+    rejected: int | None = key(values.count, None)
+    missing: int | None = key(values.count, None)
+    start: int | None = key(values.count, None)
 
     def attempts(self, kind: str) -> int | None:
-        """The limit for a `Failure.kind` such as `exit:75` or `timeout`; None: as `attempts` says."""
+        """Return the limit for a failure such as `exit:75`; None where `attempts` decides."""
         reason, _, code = kind.partition(":")
         if reason in ("exit", "signal"):
             table: dict[str, int] = getattr(self, reason)
             return table.get(code, table.get("any"))
-        limit: int | None = getattr(self, reason, None) if reason in type(self).model_fields else None
+        limit: int | None = getattr(self, reason) if reason in self.__match_args__ else None
         return limit
 
 
-class Config(_Model):
-    """spe.yaml. The names are its keys, but for `validate`, which is `validation` here."""
+def _short_parameters(value: Any) -> Any:
+    return values.mapping_or("rows", value, "a parameter file, or rows, grid, zip, where, repeat")
 
-    name: Annotated[str | None, PlainValidator(names.folder_name)] = None
-    command: Annotated[str, PlainValidator(values.command)]
-    shell: Flag = False
-    worker: WorkerSpec | None = None
-    parameters: ParametersSpec = ParametersSpec()
-    inputs: Annotated[dict[str, InputSpec], names.names(names.file_path)] = {}
-    results: Annotated[dict[str, ResultEntry], names.names(result_keys.result_name)] = {
-        "stdout": ResultEntry.model_validate({})
-    }
-    validation: Annotated[tuple[str, ...], PlainValidator(result_keys.validators)] = Field((), alias="validate")
-    collect: Annotated[tuple[str, ...], PlainValidator(result_keys.collectors)] = ("table",)
-    timeout: Annotated[float | Times, PlainValidator(values.timeout)] = 0.0
-    attempts: Count = 3
-    retry: RetrySpec = RetrySpec()
-    stop_after: Annotated[StopAfter | None, PlainValidator(values.stop_after)] = None
-    once: Flag = False
-    ping: Seconds = 30.0
-    grace: Seconds = 180.0
-    max_load: Annotated[float | None, PlainValidator(values.positive)] = None
-    tls: Flag = True
-    ask: Annotated[tuple[str, ...], PlainValidator(values.words)] = ("ls", "ps", "du", "cat", "tail", "head")
-    control: Annotated[str, PlainValidator(values.control)] = "hold"
-    hosts: Annotated[str | tuple[str, ...] | None, PlainValidator(names.hosts)] = None
-    cores: Count = 1
-    nice: Annotated[int, PlainValidator(values.nice)] = 10
-    env: Annotated[dict[str, str], PlainValidator(names.env)] = {}
-    setup: Annotated[dict[str, str], PlainValidator(names.by_platform)] = {}
-    listen: Annotated[Listen, PlainValidator(values.listen)] = Listen(None, 0)
-    listen_page: Annotated[Listen | None, PlainValidator(values.listen)] = None
-    max_result: Annotated[int, PlainValidator(values.size)] = 10_000_000_000
-    keep_output: Annotated[bool, PlainValidator(result_keys.keep_output)] = False  # True: all of stdout and stderr
-    delete_client: Flag = True
-    delete_worker: Flag = True
+
+def _short_input(value: Any) -> Any:
+    return values.one_of(
+        values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file")
+    )
+
+
+# The blocks of Config, each with its short form.
+_worker = block(WorkerSpec, names.worker)
+_parameters = block(ParametersSpec, _short_parameters)
+_input = block(InputSpec, _short_input)
+_result = block(ResultEntry, result_keys.result, ResultEntry.check)
+_retry = block(RetrySpec)
+
+
+@record
+class Config:
+    """spe.yaml. The fields are its keys, but for `validate`, which is `validation` here."""
+
+    name: str | None = key(names.folder_name, None)
+    command: str = key(values.command)
+    shell: bool = key(values.flag, False)  # no shell reads a value unless the user asks for one
+    worker: WorkerSpec | None = key(_worker, None)
+    parameters: ParametersSpec = key(_parameters, ParametersSpec())
+    inputs: dict[str, InputSpec] = key(entries(names.file_path, _input), {})
+    results: dict[str, ResultEntry] = key(
+        entries(result_keys.result_name, _result), {"stdout": ResultEntry()}
+    )
+    validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
+    collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
+    timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none
+    attempts: int = key(values.count, 3)  # that may go wrong; those lost with a host do not count
+    retry: RetrySpec = key(_retry, RetrySpec())
+    stop_after: StopAfter | None = key(values.stop_after, None)
+    once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
+    ping: float = key(values.seconds, 30.0)  # seconds between two heartbeats; 0: none
+    grace: float = key(values.seconds, 180.0)  # seconds that clients wait for a silent master
+    max_load: float | None = key(values.positive, None)  # times the cores; None: whatever the load
+    tls: bool = key(values.flag, True)  # only where the master listens on the network
+    # Programs that look and change nothing: `spe ask` runs them on hosts.
+    ask: tuple[str, ...] = key(values.words, ("ls", "ps", "du", "cat", "tail", "head"))
+    control: str = key(values.control, "hold")  # `poll` where a network cuts silent requests
+    hosts: str | tuple[str, ...] | None = key(names.hosts, None)
+    cores: int = key(values.count, 1)  # slots that one task takes
+    nice: int = key(values.nice, 10)  # programs stand back for people at the host
+    env: dict[str, str] = key(names.env, {})
+    setup: dict[str, str] = key(names.by_platform, {})
+    listen: Listen = key(values.listen, Listen(None, 0))  # where clients find the master
+    listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
+    max_result: int = key(values.size, 10_000_000_000)  # bytes of one result
+    keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr
+    delete_client: bool = key(values.flag, True)
+    delete_worker: bool = key(values.flag, True)
 
     def setup_for(self, platform: str) -> str | None:
-        """The setup of a platform, looked up as `linux-x86_64`, then `linux`, then `any`."""
+        """Return the setup of a platform, looked up as `linux-x86_64`, then `linux`, then `any`."""
         return names.for_platform(self.setup, platform)
 
     def result_specs(self) -> tuple[ResultSpec, ...]:
-        """The results in the order of the file."""
+        """Return the results in the order of the file."""
         return tuple(entry.spec(name) for name, entry in self.results.items())
 
 
 def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
-    """The checked content of spe.yaml, and its document to say where a key stands.
+    """Return the checked content of spe.yaml, and its document, which says where a key stands.
 
     `settings` are keys that the command line gives; they stand above the file's.
     """
-    return check(yaml_file.read(path), settings)
+    from .yaml_file import read as read_file  # late: it loads PyYAML
+
+    return check(read_file(path), settings)
 
 
 def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
-    """The Config in a document; all complaints at once, as one ConfigError."""
+    """Return the Config in a document. Raises one ConfigError with all complaints."""
+    # A key without a value counts as not given: people leave keys empty to fill them in later.
     given = {key: value for key, value in document.data.items() if key not in document.data.empty}
-    if isinstance(parameters := given.get("parameters"), yaml_file.YamlMap):
-        given["parameters"] = {key: value for key, value in parameters.items() if key not in parameters.empty}
+    parameters = given.get("parameters")
+    if isinstance(parameters, YamlMap):
+        given["parameters"] = {
+            key: value for key, value in parameters.items() if key not in parameters.empty
+        }
     document.overridden.update(settings or ())
     try:
-        return Config.model_validate(given | dict(settings or {})), document
-    except ValidationError as error:
-        raise _complaint(_sorted(error.errors(), document)) from None
+        return read_block(Config, given | dict(settings or {})), document
+    except Faults as faults:
+        raise _complaint(_sorted(faults.found, document), document) from None
 
 
-def _sorted(errors: Sequence[Any], document: Document) -> list[ConfigError]:
-    """The complaints in the order of the file; a missing command is none if one is there, only misspelt."""
-    found = [_translated(one, document) for one in sorted(errors, key=lambda one: document.line(*one["loc"]))]
+def _sorted(faults: Sequence[Wanted], document: Document) -> list[Wanted]:
+    """Return the faults in the order of the file.
+
+    A missing command is left out where a key looks like a misspelt `command`: it is one mistake.
+    """
+    found = sorted(faults, key=lambda one: document.line(*one.path))
+    # A misspelt key is told with the hint, and then the missing one says nothing more.
     misspelt = any(one.todo == "Did you mean command?" for one in found)
-    return [one for one in found if not (misspelt and one.what == _NO_COMMAND)]
+    return [one for one in found if not (misspelt and isinstance(one, Missing))]
 
 
-_NO_COMMAND = "there is no command"
-
-
-def _complaint(found: list[ConfigError], most: int = 5) -> ConfigError:
+def _complaint(faults: Sequence[Wanted], document: Document) -> ConfigError:
+    """Return one error for all faults: the first as a whole, some with their places, and a count of
+    more.
+    """
+    found = [_translated(one, document) for one in faults]
     if len(found) == 1:
         return found[0]
-    lines = [f"{one.what}. {one.todo}".rstrip() for one in found[:most]]
-    rest = [f"{one.where}: {line}" for one, line in zip(found[1:most], lines[1:], strict=True)]
-    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    lines = [f"{one.what}. {one.todo}".rstrip() for one in found[:MOST_SHOWN]]
+    rest = [
+        f"{one.where}: {line}" for one, line in zip(found[1:MOST_SHOWN], lines[1:], strict=True)
+    ]
+    more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
     return ConfigError("\n".join([lines[0], *rest, *more]), where=found[0].where)
 
 
-def _translated(error: Any, document: Document) -> ConfigError:
-    path: list[str | int] = [step for step in error["loc"] if step != "[key]"]
-    where = document.where(*path)
-    if error["type"] == "extra_forbidden":
-        return _unknown(str(path[-1]), _known(path[:-1]), where)
-    if error["type"] == "missing":
-        what = _NO_COMMAND if path == ["command"] else f"there is no {path[-1]}"
-        return ConfigError(what, where=document.where(*path[:-1]), todo="Write `command: ./PROGRAM {{ NAME }}`.")
-    fault = error.get("ctx", {}).get("error")
-    if isinstance(fault, values.Wanted):
-        return ConfigError(fault.what, where=document.where(*path, *fault.path), todo=fault.todo)
-    return ConfigError(f"found {values.shown(error['input'])}: {error['msg']}", where=where)
-
-
-def _unknown(key: str, known: Sequence[str], where: str) -> ConfigError:
-    near = difflib.get_close_matches(key, known, 1, 0.6)
-    todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
-    return ConfigError(f"unknown key {key!r}", where=where, todo=todo)
-
-
-_MODELS: dict[str, type[BaseModel]] = {
-    "worker": WorkerSpec,
-    "parameters": ParametersSpec,
-    "inputs": InputSpec,
-    "results": ResultEntry,
-    "retry": RetrySpec,
-}
-
-
-def _known(path: Sequence[str | int]) -> list[str]:
-    """The keys that may stand at a path."""
-    model = _MODELS.get(str(path[0]), Config) if path else Config
-    return [info.alias or name for name, info in model.model_fields.items()]
+def _translated(fault: Wanted, document: Document) -> ConfigError:
+    """Return the error of one fault, with its place in the file."""
+    if isinstance(fault, Missing):
+        where = document.where(*fault.path[:-1])
+        return ConfigError(fault.what, where=where, todo="Write `command: ./PROGRAM {{ NAME }}`.")
+    return ConfigError(fault.what, where=document.where(*fault.path), todo=fault.todo)

@@ -1,15 +1,15 @@
-"""Names, paths and tables of names in spe.yaml: what may be a folder, a file below a task's directory, a platform.
+"""Checks names and paths in spe.yaml: what may be a folder, a file of a task, a variable, a
+platform.
 
-A path that a client writes to is checked here and again by the client. Of the same make as keys.py.
+A path that a client writes to is checked here and again by the client. The checks are as in
+values.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from pydantic import BeforeValidator
 
 from ..text import clean_name
 from .values import Wanted, mapping, text, words, wrong
@@ -19,21 +19,33 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def folder_name(value: Any) -> str:
+    """Return a name that a folder can have."""
     name = text(value, "a name")
     if not name or name != clean_name(name):
-        raise wrong(value, "a name that a folder can have: letters, digits, spaces, . _ + - =", todo=_suggest(name))
+        raise wrong(
+            value,
+            "a name that a folder can have: letters, digits, spaces, . _ + - =",
+            todo=_suggest(name),
+        )
     return name
 
 
 def _suggest(name: str) -> str:
+    """Return the hint with the nearest name that would do."""
     return f"{clean_name(name)} would do."
 
 
 def safe(name: str) -> str:
-    """Why a path would leave the task's directory or could not be written there; empty if it's good."""
+    """Return why a path would leave the task's directory or could not be written there.
+
+    Empty if it is good.
+    """
     parts = name.split("/")
     if not name or name.startswith("/"):
-        return "a relative path" if name else "a file name"
+        if not name:
+            return "a file name"
+        return "a relative path"
+    # `..` anywhere, also where the path would end inside: a link on the way could lead elsewhere.
     if ".." in parts:
         return "a path without .., which stays in the task's directory"
     if "" in parts or "." in parts[1:] or parts == ["."]:
@@ -44,7 +56,7 @@ def safe(name: str) -> str:
 
 
 def file_path(value: Any) -> str:
-    """A path below the task's directory."""
+    """Return a path below the task's directory."""
     name = text(value, "a file name").removeprefix("./")
     if fault := safe(name):
         raise wrong(value, fault)
@@ -52,14 +64,16 @@ def file_path(value: Any) -> str:
 
 
 def file_name(value: Any) -> str:
-    """A file name without folders."""
+    """Return a file name without folders."""
     name = text(value, "a file name")
+    # A name that begins with a hyphen would be an option to the programs that handle it.
     if "/" in name or name.startswith("-") or safe(name):
         raise wrong(value, "a file name, without / and not beginning with -")
     return name
 
 
 def path(value: Any) -> str:
+    """Return a path of this machine."""
     name = text(value, "a path")
     if not name or "\0" in name:
         raise wrong(value, "a path")
@@ -67,6 +81,7 @@ def path(value: Any) -> str:
 
 
 def hosts(value: Any) -> str | tuple[str, ...]:
+    """Return the path of a hosts file, or a list of host lines."""
     if isinstance(value, (list, tuple)):
         return words(value)
     if not isinstance(value, str) or not value:
@@ -75,35 +90,50 @@ def hosts(value: Any) -> str | tuple[str, ...]:
 
 
 def env(value: Any) -> dict[str, str]:
+    """Return variables and their values."""
     found = {name: text(entry) for name, entry in mapping(value, "a mapping of variables").items()}
     for name in found:
         if not _VARIABLE.match(name):
-            raise Wanted(f"{name!r} is not the name of a variable", "Letters, digits and _ make one.", (name,))
+            raise Wanted(
+                f"{name!r} is not the name of a variable",
+                "Letters, digits and _ make one.",
+                (name,),
+            )
+        # So that a later spe may add variables without breaking a sweep.
         if name.startswith("SPE_"):
-            raise Wanted("names that begin with SPE_ are given by spe", "Take another name.", (name,))
+            raise Wanted(
+                "names that begin with SPE_ are given by spe", "Take another name.", (name,)
+            )
     return found
 
 
 def by_platform(value: Any) -> dict[str, str]:
-    """One text for all, or a mapping from platforms to texts."""
+    """Return texts by platform. One text alone is for all of them."""
     if isinstance(value, str):
         return {"any": value}
-    return {platform(key): text(entry) for key, entry in mapping(value, "a text, or one by platform").items()}
+    return {
+        platform(key): text(entry)
+        for key, entry in mapping(value, "a text, or one by platform").items()
+    }
 
 
 def platform(key: str) -> str:
+    """Return the name of a platform."""
     if not _PLATFORM.match(key):
-        near = f"Did you mean {key.lower()}?" if _PLATFORM.match(key.lower()) else ""
+        near = ""
+        if _PLATFORM.match(key.lower()):
+            near = f"Did you mean {key.lower()}?"
         raise Wanted(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
     return key
 
 
 def for_platform(table: Mapping[str, str], platform: str) -> str | None:
+    """Return the entry of a platform, looked up as `linux-x86_64`, then `linux`, then `any`."""
     return table.get(platform, table.get(platform.split("-")[0], table.get("any")))
 
 
 def worker(value: Any) -> Any:
-    """A path, or a mapping from platforms to paths with an optional name, as {name, files}."""
+    """Return a path, or paths by platform with an optional name, as {name, files}."""
     if isinstance(value, str):
         return {"files": {"any": path(value)}}
     table = dict(mapping(value, "a path, or a path by platform"))
@@ -114,19 +144,6 @@ def worker(value: Any) -> Any:
         if not isinstance(entry, str) or not entry:
             raise wrong(entry, "a path", key)
     files = {"files": {platform(key): entry for key, entry in table.items()}}
-    return files if name is None else {"name": name, **files}
-
-
-def names(check: Callable[[Any], str]) -> BeforeValidator:
-    """Checks the keys of a mapping of named things."""
-
-    def named(value: Any) -> Any:
-        for name in mapping(value, "a mapping from names to what they are"):
-            try:
-                if check(name) != name:
-                    raise wrong(name, f"{check(name)!r}")
-            except Wanted as fault:
-                raise Wanted(fault.what, fault.todo, (name,)) from None
-        return value
-
-    return BeforeValidator(named)
+    if name is None:
+        return files
+    return {"name": name, **files}

@@ -1,4 +1,7 @@
-"""The blocks under `parameters:` in spe.yaml: rows, grid, zip. Of the same make as keys.py."""
+"""Checks the blocks under `parameters:` in spe.yaml: rows, grid, zip.
+
+The checks are as in values.py.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 
 from .parameter_names import name_fault
 from .sequences import Steps, stepped
-from .values import Wanted, mapping, text, wrong
+from .values import Wanted, did_you_mean, mapping, text, wrong
 
 
 def rows(value: Any) -> str | tuple[dict[str, str], ...]:
+    """Return the path of a parameter file, or rows that stand in spe.yaml."""
     wanted = "a parameter file, or a list of mappings such as - {x: 1, y: 2}"
     if isinstance(value, str) and value:
         return value
@@ -21,19 +25,27 @@ def rows(value: Any) -> str | tuple[dict[str, str], ...]:
 
 
 def _row(row: Any, position: int, first: Any) -> dict[str, str]:
+    """Return one row, which must have the names of the first one."""
     if not isinstance(row, Mapping) or not row:
         raise wrong(row, "a mapping such as {x: 1, y: 2}", position)
     for name in row:
         if fault := name_fault(name):
             raise Wanted(fault, path=(position, name))
     if missing := [name for name in first if name not in row]:
-        raise Wanted(f"this row has no {missing[0]}, the first one has", "Give every row the same names.", (position,))
+        raise Wanted(
+            f"this row has no {missing[0]}, the first one has",
+            "Give every row the same names.",
+            (position,),
+        )
     if more := [name for name in row if name not in first]:
-        raise Wanted(f"the first row has no {more[0]}", "Give every row the same names.", (position, more[0]))
+        raise Wanted(
+            f"the first row has no {more[0]}", "Give every row the same names.", (position, more[0])
+        )
     return {name: _cell(row[name], position, name) for name in first}
 
 
 def _cell(value: Any, *at: str | int) -> str:
+    """Return one cell as it is written."""
     try:
         return text(value)
     except Wanted:
@@ -41,10 +53,13 @@ def _cell(value: Any, *at: str | int) -> str:
 
 
 def grid(value: Any) -> dict[str, Sequence[str]]:
-    return {name: _axis(name, entry) for name, entry in _named(value, "a mapping from names to values").items()}
+    """Return the values of each name."""
+    named = _named(value, "a mapping from names to values")
+    return {name: _axis(name, entry) for name, entry in named.items()}
 
 
 def zipped(value: Any) -> dict[str, Sequence[str]]:
+    """Return the values of each name, which must be equally many: they are walked in step."""
     found = grid(value)
     lengths = {name: len(values) for name, values in found.items()}
     for name, length in lengths.items():
@@ -56,6 +71,7 @@ def zipped(value: Any) -> dict[str, Sequence[str]]:
 
 
 def _named(value: Any, wanted: str) -> Mapping[str, Any]:
+    """Return a mapping whose keys are names that parameters may have."""
     for name in (table := mapping(value, wanted)):
         if fault := name_fault(name):
             raise Wanted(fault, path=(name,))
@@ -63,17 +79,23 @@ def _named(value: Any, wanted: str) -> Mapping[str, Any]:
 
 
 def _axis(name: str, value: Any) -> Sequence[str]:
+    """Return the values of one name: a list, or a range that makes its numbers when they are asked
+    for.
+    """
     wanted = "a list of values, or one of {range: […]}, {linspace: […]}, {logspace: […]}"
     if isinstance(value, Steps):
         return value
     if isinstance(value, (list, tuple)) and value:
         return tuple(_cell(entry, name, position) for position, entry in enumerate(value))
     if not isinstance(value, Mapping) or len(value) != 1:
-        raise wrong(value, wanted, name) if value else Wanted(f"{name} has no values", path=(name,))
+        if not value:
+            raise Wanted(f"{name} has no values", path=(name,))
+        raise wrong(value, wanted, name)
+    # One key alone: two kinds of steps for one name would have no order.
     step, arguments = next(iter(value.items()))
     if step not in ("range", "linspace", "logspace"):
         near = difflib.get_close_matches(step, ("range", "linspace", "logspace"), 1)
-        raise wrong(step, wanted, name, step, todo=f"Did you mean {near[0]}?" if near else "")
+        raise wrong(step, wanted, name, step, todo=did_you_mean(near))
     if not isinstance(arguments, (list, tuple)):
         raise wrong(arguments, "a list such as [1, 10]", name, step)
     try:
@@ -85,4 +107,5 @@ def _axis(name: str, value: Any) -> Sequence[str]:
 
 
 def later(value: Any) -> None:
+    """Refuse a key that is reserved for a later version."""
     raise Wanted("samplers are not yet available", "Use grid, zip or rows for now.")

@@ -1,4 +1,4 @@
-"""Results, validate and collect in spe.yaml. Of the same make as keys.py."""
+"""Checks results, validate and collect in spe.yaml. The checks are as in values.py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from ..model import Kind
 from .names import file_path
-from .values import Wanted, text, words, wrong
+from .values import Wanted, did_you_mean, text, words, wrong
 
 VALIDATORS = ("exit_zero", "non_empty", "one_line")
 COLLECTORS = ("table", "concat", "concat_numbered", "blocks")
-#: Parts of a POST that are not results, and so can't be names of results.
+#: Parts of a client's report that are not results, so no result may have their names.
 RESERVED_RESULTS = ("stderr", "exit-code", "usage")
 
 _HOOK = re.compile(r"[\w./-]+\.py:[^\W\d]\w*\Z")
@@ -21,53 +21,73 @@ _RESULT = re.compile(r"\w[\w .+-]{0,99}\Z")
 
 
 def result_name(value: Any) -> str:
+    """Return the name of a result."""
     name = text(value)
     if name in RESERVED_RESULTS:
-        raise Wanted(f"a result can't be called {name}: the wire uses that name", "Give it another name.")
+        raise Wanted(
+            f"a result can't be called {name}: the wire uses that name", "Give it another name."
+        )
     if not _RESULT.match(name) or ".." in name or name != name.strip():
-        raise Wanted(f"{name!r} can't be the name of a result", "A name has letters, digits, spaces, . _ + - and no /.")
+        raise Wanted(
+            f"{name!r} can't be the name of a result",
+            "A name has letters, digits, spaces, . _ + - and no /.",
+        )
     return name
 
 
 def source(value: Any) -> str:
+    """Return what a result is read from: stdout, or a file of the task."""
     name = file_path(value)
     if name == "stderr":
-        raise wrong(value, "stdout or a file", todo="The end of stderr is kept with each attempt: `spe log`.")
+        raise wrong(
+            value,
+            "stdout or a file",
+            todo="The end of stderr is kept with each attempt: `spe log`.",
+        )
     return name
 
 
 def kind(value: Any) -> Kind:
+    """Return the kind of a result."""
     word = text(value, "text, int, float, json or file")
     if word not in list(Kind):
         near = difflib.get_close_matches(word, list(Kind), 1)
-        raise wrong(value, "text, int, float, json or file", todo=f"Did you mean {near[0]}?" if near else "")
+        raise wrong(value, "text, int, float, json or file", todo=did_you_mean(near))
     return Kind(word)
 
 
 def regex(value: Any) -> str:
+    """Return a regular expression."""
     try:
         re.compile(text(value, "a regular expression"))
     except re.error as error:
-        raise Wanted(f"{value!r} is not a regular expression: {error}", "Quote it: regex: 'slope = (\\S+)'.") from None
+        raise Wanted(
+            f"{value!r} is not a regular expression: {error}", "Quote it: regex: 'slope = (\\S+)'."
+        ) from None
     return str(value)
 
 
 def result(value: Any) -> Any:
-    """`x: stdout` and `x: FILE` as their long forms."""
+    """Return the short forms `x: stdout` and `x: FILE` as mappings, and anything else as it is."""
     if isinstance(value, (list, tuple)):
         raise wrong(value, "stdout, a file, or {from: …, as: …}")
     if isinstance(value, str):
         if not value:
             raise wrong(value, "stdout, a file, or {from: …, as: …}")
-        return {"from": value, "as": "text" if value == "stdout" else "file"}
+        kind = "text" if value == "stdout" else "file"
+        return {"from": value, "as": kind}
     return value
 
 
-def sensible(kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None) -> None:
-    """What the keys of a result mean together."""
+def sensible(
+    kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None
+) -> None:
+    """Raise Wanted for keys of one result that exclude each other."""
     if kind is Kind.FILE and (regex or path):
         key = "regex" if regex else "path"
-        raise Wanted(f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,))
+        raise Wanted(
+            f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,)
+        )
     if regex and path:
         raise Wanted("regex and path don't go together", "Keep one of them.", ("path",))
     if kind not in (Kind.INT, Kind.FLOAT) and (low is not None or high is not None):
@@ -78,7 +98,7 @@ def sensible(kind: Kind, regex: str | None, path: str | None, low: float | None,
 
 
 def keep_output(value: Any) -> bool:
-    """Whether all of stdout and stderr is kept, not the last 64 kB alone."""
+    """Tell whether all of stdout and stderr is kept, not the last 64 kB alone."""
     wanted = "64 kB or all"
     if text(value, wanted).replace(" ", "").lower() not in ("64kb", "all"):
         raise wrong(value, wanted)
@@ -86,18 +106,20 @@ def keep_output(value: Any) -> bool:
 
 
 def _listed(value: Any, known: Sequence[str], wanted: str) -> tuple[str, ...]:
+    """Return names of ours and `FILE.py:FUNCTION` of the user's."""
     for position, entry in enumerate(found := words(value)):
         if entry not in known and not _HOOK.match(entry):
-            near = difflib.get_close_matches(entry, known, 1)
-            todo = f"Did you mean {near[0]}?" if near else ""
+            todo = did_you_mean(difflib.get_close_matches(entry, known, 1))
             at = (position,) if isinstance(value, (list, tuple)) else ()
             raise wrong(entry, wanted, *at, todo=todo)
     return found
 
 
 def validators(value: Any) -> tuple[str, ...]:
+    """Return the validations."""
     return _listed(value, VALIDATORS, "exit_zero, non_empty, one_line or hooks.py:FUNCTION")
 
 
 def collectors(value: Any) -> tuple[str, ...]:
+    """Return what is made of the results."""
     return _listed(value, COLLECTORS, "table, concat, concat_numbered, blocks or hooks.py:FUNCTION")

@@ -1,7 +1,7 @@
 """Number sequences as texts: `range`, `linspace`, `logspace`, and the `-p` of the command line.
 
-All arithmetic is exact (fractions, decimals of 50 digits), and each number gets its shortest usual form, so
-that `{range: [0, 1, 0.1]}` has a cell `0.3` and not `0.30000000000000004`.
+All arithmetic is exact (fractions, decimals of 50 digits), and each number gets its shortest usual
+form, so that `{range: [0, 1, 0.1]}` has a cell `0.3` and not `0.30000000000000004`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from fractions import Fraction
 from typing import overload
 
 _EXACT = Context(prec=50)
-_MOST = 100_000_000
+_MOST = 100_000_000  # values of one range
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 
 
 class Steps(Sequence[str]):
-    """`count` numbers, made when asked for: a range of a million is not held in memory."""
+    """A sequence of `count` numbers, made when they are asked for: a range of a million takes no
+    memory.
+    """
 
     def __init__(self, count: int, at: Callable[[int], str]) -> None:
-        self._count, self._at = count, at
+        self._count = count
+        self._at = at
 
     def __len__(self) -> int:
         return self._count
@@ -40,88 +44,106 @@ class Steps(Sequence[str]):
 
 
 def stepped(kind: str, arguments: Sequence[str]) -> Steps:
-    """The numbers of `{kind: [arguments]}`; ValueError says what is wrong."""
+    """Return the numbers of `{kind: [arguments]}`. Raises ValueError that says what is wrong."""
     if kind == "range":
         return _range(_numbers(arguments, "[first, last] or [first, last, step]", (2, 3)))
     first, last, count = _numbers(arguments, "[first, last, how many]", (3,))
     if count != count.to_integral_value() or not 1 <= count <= _MOST:
         raise ValueError(f"how many must be a whole number from 1, not {arguments[2]}")
-    return (_linspace if kind == "linspace" else _logspace)(first, last, int(count))
+    if kind == "linspace":
+        return _linspace(first, last, int(count))
+    return _logspace(first, last, int(count))
 
 
 def parse_parameter_option(text: str) -> tuple[str, Sequence[str]]:
-    """Name and values of `-p x=1:10`, `x=1:10:2` (first:last:step, last included), `y=a,b` or `z="a,b"`."""
+    """Return name and values of a -p option. Raises ValueError.
+
+    The forms are `x=1:10`, `x=1:10:2` (first:last:step, last included), `y=a,b` and `z="a,b"`.
+    """
     name, equals, rest = text.partition("=")
     if not equals or not name.isidentifier():
         raise ValueError(f"{text!r} is not NAME=VALUES, as in x=1:10 or y=a,b")
     parts = rest.split(":")
     if len(parts) in (2, 3) and all(map(_NUMBER.match, parts)):
         return name, stepped("range", parts)
-    return name, next(csv.reader([rest], strict=True)) if rest else [""]
-
-
-_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
+    if not rest:
+        return name, [""]
+    return name, next(csv.reader([rest], strict=True))
 
 
 def shortest(value: Decimal | Fraction) -> str:
-    """A number in its shortest usual form: `100`, `0.3`, `1e-05`."""
+    """Return a number in its shortest usual form: `100`, `0.3`, `1e-05`."""
     if isinstance(value, Fraction):
         if value.denominator == 1 and abs(value) < 10**16:
             return str(value.numerator)
+        # repr gives the shortest text that is the same float: 1/3 needs 16 digits, not 50.
         value = Decimal(repr(float(value)))
     if not value:
         return "0"
     value = value.normalize(_EXACT)
-    return format(value, "f") if -5 < value.adjusted() < 16 else str(value).replace("E+", "e").replace("E", "e")
+    if -5 < value.adjusted() < 16:
+        return format(value, "f")
+    return str(value).replace("E+", "e").replace("E", "e")
 
 
 def _numbers(arguments: Sequence[str], wanted: str, counts: tuple[int, ...]) -> list[Decimal]:
+    """Return the arguments as numbers. Raises ValueError for another count of them."""
     if len(arguments) not in counts:
         raise ValueError(f"wanted {wanted}, found {len(arguments)} values")
     return [_decimal(text) for text in arguments]
 
 
 def _decimal(text: str) -> Decimal:
+    """Return a number exactly as it is written."""
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
+    # Larger exponents would make numbers of a million digits.
     if not value.is_finite() or abs(value.adjusted()) > 400:
         raise ValueError(f"{text!r} is not a number that can be counted with")
     return value
 
 
 def _range(numbers: list[Decimal]) -> Steps:
+    """Return first, first + step, …, up to and including last."""
     first, last, step = map(Fraction, [*numbers, Decimal(1)][:3])
     if not step:
         raise ValueError("the step is 0")
     if (last - first) * step < 0:
-        raise ValueError(
-            f"from {shortest(first)} to {shortest(last)} needs a step of the other sign than {shortest(step)}"
-        )
-    count = (last - first) // step + 1
+        way = f"from {shortest(first)} to {shortest(last)}"
+        raise ValueError(f"{way} needs a step of the other sign than {shortest(step)}")
+    count = (last - first) // step + 1  # last is included, as people expect of `x=1:10`
     if count > _MOST:
         raise ValueError(f"{count} values are too many")
+    # Whole numbers, which most ranges have, need no decimals: that is faster.
     if first.denominator == step.denominator == 1 and max(abs(first), abs(last)) < 10**16:
         whole = range(int(first), int(first) + int(step) * count, int(step))
         return Steps(count, lambda i: str(whole[i]))
-    start, stride = numbers[0], [*numbers, Decimal(1)][2]
+    start = numbers[0]
+    stride = [*numbers, Decimal(1)][2]
     return Steps(count, lambda i: shortest(_EXACT.add(start, _EXACT.multiply(stride, i))))
 
 
 def _linspace(first: Decimal, last: Decimal, count: int) -> Steps:
-    start, span = Fraction(first), Fraction(last) - Fraction(first)
+    """Return `count` numbers at equal distances."""
+    start = Fraction(first)
+    span = Fraction(last) - start
     return Steps(count, lambda i: shortest(start + span * Fraction(i, max(1, count - 1))))
 
 
 def _logspace(first: Decimal, last: Decimal, count: int) -> Steps:
+    """Return `count` numbers at equal ratios. The ends are exact, the others as good as a float."""
     if first <= 0 or last <= 0:
         raise ValueError("both ends of a logspace must be greater than 0")
-    start, span = _EXACT.ln(first), _EXACT.subtract(_EXACT.ln(last), _EXACT.ln(first))
+    start = _EXACT.ln(first)
+    span = _EXACT.subtract(_EXACT.ln(last), start)
 
     def at(index: int) -> str:
-        if index in (0, count - 1):
-            return shortest(last if index else first)
+        if index == 0:
+            return shortest(first)
+        if index == count - 1:
+            return shortest(last)
         way = _EXACT.divide(_EXACT.multiply(span, index), count - 1)
         return shortest(Fraction(float(_EXACT.exp(_EXACT.add(start, way)))))
 

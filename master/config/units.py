@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `10min`, `1.5 h`, `64 kB`, `2 GiB`. Nothing else is known here."""
+"""Durations and sizes as people write them: `10min`, `1.5 h`, `64 kB`, `2 GiB`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ _SIZES = {"": 1, "b": 1} | {
 
 
 def duration(text: str) -> float:
-    """Seconds of `10min`, `30`, `2h`, `90s`, `1.5 h`; ValueError if it is none."""
+    """Return the seconds of `10min`, `30`, `2h`, `90s`, `1.5 h`.
+
+    Raises ValueError for anything else.
+    """
     return _value(text, _DURATIONS)
 
 
 def size(text: str) -> int:
-    """Bytes of `10 GB`, `64 kB`, `2 GiB`, `500`; ValueError if it is none."""
+    """Return the bytes of `10 GB`, `64 kB`, `2 GiB`, `500`. Raises ValueError for anything else."""
     return round(_value(text, _SIZES))
 
 
 def _value(text: str, units: dict[str, float] | dict[str, int]) -> float:
+    """Return the number times its unit."""
     match = _NUMBER.match(text)
     if not match or match[2].lower() not in units:
         raise ValueError(text)

@@ -1,8 +1,9 @@
-"""How the text under a key of spe.yaml becomes a value: one small function a kind, each saying what it wants.
+"""Checks the texts under the keys of spe.yaml: one small function a kind, each saying what it
+wants.
 
-They take what yaml_file.py read (mappings, lists and texts as written) or what the command line gave, and raise
-Wanted. Names and paths are names.py, results results.py, parameters parameters.py; which key is of which
-kind is config.py.
+They take what yaml_file.py read (mappings, lists and texts as written) or what the command line
+gave, return the value, and raise Wanted. Names and paths are checked in names.py, results in
+results.py, parameters in parameters.py. Which key is of which kind is said in config.py.
 """
 
 from __future__ import annotations
@@ -16,18 +17,27 @@ from ..model import Times
 from ..record import record
 from . import units
 
+_TIMES = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*x\s*\Z")
+_STOP_AFTER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*\Z")
+_LISTEN = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z")
+
 
 class Wanted(ValueError):
-    """What was found and what is wanted; `path` leads from the key to the place."""
+    """The fault of a value: what was found and what is wanted.
+
+    `path` leads from the key to the place.
+    """
 
     def __init__(self, what: str, todo: str = "", path: Sequence[str | int] = ()) -> None:
         super().__init__(what)
-        self.what, self.todo, self.path = what, todo, tuple(path)
+        self.what = what
+        self.todo = todo
+        self.path = tuple(path)
 
 
 @record
 class StopAfter:
-    """The failed sets after which a sweep is given up: a number, or a share of all."""
+    """The limit of failed sets after which a sweep is given up: a number, or a share of all."""
 
     count: int | None = None
     share: float | None = None
@@ -35,34 +45,49 @@ class StopAfter:
 
 @record
 class Listen:
-    """`[ADDRESS:]PORT`; no address: chosen by where the work is; port 0: a free one."""
+    """The address of `[ADDRESS:]PORT`.
+
+    Without an address the master chooses; port 0 is a free one.
+    """
 
     address: str | None
     port: int
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """A value for a message."""
+    """Return a value for a message, cut where it gets long."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
-    text_ = repr(value) if value != "" else "nothing"
-    return text_ if len(text_) <= limit else text_[: limit - 1] + "…"
+    if value == "":
+        return "nothing"
+    written = repr(value)
+    if len(written) > limit:
+        return written[: limit - 1] + "…"
+    return written
 
 
 def wrong(value: Any, wanted: str, *path: str | int, todo: str = "") -> Wanted:
-    """The usual complaint."""
+    """Return the usual fault: found this, wanted that."""
     return Wanted(f"found {shown(value)}, wanted {wanted}", todo, path)
 
 
+def did_you_mean(near: Sequence[str]) -> str:
+    """Return the hint with the known word that is nearest; empty where none is near."""
+    return f"Did you mean {near[0]}?" if near else ""
+
+
 def text(value: Any, wanted: str = "a text") -> str:
+    """Return a text as it is written."""
     if isinstance(value, (Mapping, list, tuple)) or value is None:
         raise wrong(value, wanted)
     return str(value)
 
 
 def flag(value: Any) -> bool:
+    """Return true or false."""
+    # The words of YAML 1.1, which people have seen in other files.
     choices = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     word = text(value, "true or false").lower()
     if word not in choices:
@@ -71,34 +96,43 @@ def flag(value: Any) -> bool:
 
 
 def count(value: Any, least: int = 1, most: int = 1_000_000_000) -> int:
+    """Return a whole number."""
     wanted = f"a whole number from {least}"
     digits = text(value, wanted)
+    # int() alone would take `1_000`, ` 5 ` and other digits than ours; 12 of them bound its time.
     if not re.match(r"[-+]?[0-9]{1,12}\Z", digits) or not least <= int(digits) <= most:
-        raise wrong(value, wanted if most >= 1_000_000_000 else f"{wanted} to {most}")
+        if most < 1_000_000_000:
+            wanted = f"{wanted} to {most}"
+        raise wrong(value, wanted)
     return int(digits)
 
 
 def nice(value: Any) -> int:
+    """Return a niceness."""
     return count(value, 0, 19)
 
 
 def real(value: Any) -> float:
+    """Return a finite number."""
     try:
         number = float(text(value, "a number"))
     except ValueError:
         raise wrong(value, "a number") from None
-    if not math.isfinite(number):
+    if not math.isfinite(number):  # float() takes `nan` and `inf`
         raise wrong(value, "a number")
     return number
 
 
 def positive(value: Any) -> float:
-    if real(value) <= 0:
+    """Return a number greater than 0."""
+    number = real(value)
+    if number <= 0:
         raise wrong(value, "a number greater than 0")
-    return real(value)
+    return number
 
 
 def seconds(value: Any) -> float:
+    """Return the seconds of a duration."""
     wanted = "a duration such as 30, 90s, 10min or 2h"
     try:
         return units.duration(text(value, wanted))
@@ -109,8 +143,11 @@ def seconds(value: Any) -> float:
 
 
 def timeout(value: Any) -> float | Times:
+    """Return seconds, or how many times the median of what finished."""
     wanted = "a duration such as 10min, 0 for none, or 3x for three times the median"
-    if isinstance(value, str) and (match := re.match(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*x\s*\Z", value)):
+    match = _TIMES.match(value) if isinstance(value, str) else None
+    if match:
+        # Half of all sets take longer than the median, so 1x would end them.
         if float(match[1]) <= 1:
             raise wrong(value, "more than 1x: half of all sets take longer than the median")
         return Times(float(match[1]))
@@ -121,6 +158,7 @@ def timeout(value: Any) -> float | Times:
 
 
 def size(value: Any) -> int:
+    """Return the bytes of a size."""
     wanted = "a size such as 64 kB, 10 GB or 2 GiB"
     try:
         found = units.size(text(value, wanted))
@@ -134,8 +172,9 @@ def size(value: Any) -> int:
 
 
 def stop_after(value: Any) -> StopAfter:
+    """Return the limit of failed sets."""
     wanted = "a share of all sets such as 5% failed, or a number such as 20 failed"
-    match = re.match(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*\Z", text(value, wanted))
+    match = _STOP_AFTER.match(text(value, wanted))
     if not match or float(match[1]) <= 0 or (match[2] and float(match[1]) > 100):
         raise wrong(value, wanted)
     if match[2]:
@@ -144,14 +183,19 @@ def stop_after(value: Any) -> StopAfter:
 
 
 def listen(value: Any) -> Listen:
+    """Return address and port."""
     wanted = "[ADDRESS:]PORT such as 8080 or 192.168.1.5:8080, 0 for a free port"
-    match = re.match(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z", text(value, wanted))
+    match = _LISTEN.match(text(value, wanted))
     if not match or int(match[2]) > 65535:
         raise wrong(value, wanted)
-    return Listen(match[1].strip("[]") if match[1] else None, int(match[2]))
+    address = None
+    if match[1]:
+        address = match[1].strip("[]")  # an IPv6 address stands in brackets
+    return Listen(address, int(match[2]))
 
 
 def command(value: Any) -> str:
+    """Return the command as one text."""
     todo = "Write it in one line: ./simulate --seed {{ seed }}."
     if isinstance(value, (list, tuple)):
         raise wrong(value, "one text, split into words as a shell would", todo=todo)
@@ -161,44 +205,54 @@ def command(value: Any) -> str:
 
 
 def words(value: Any) -> tuple[str, ...]:
-    """One text or a list of them."""
+    """Return one text or a list of texts as a tuple."""
     if isinstance(value, Mapping):
         raise wrong(value, "a list")
-    return tuple(text(entry) for entry in value) if isinstance(value, (list, tuple)) else (text(value),)
+    if isinstance(value, (list, tuple)):
+        return tuple(text(entry) for entry in value)
+    return (text(value),)
 
 
 def control(value: Any) -> str:
-    """How a client hears of orders: by a request that the master holds, or by asking again and again."""
+    """Return the way in which a client hears of orders: by a long poll, or by asking again and
+    again.
+    """
     if value not in ("hold", "poll"):
         raise wrong(value, "hold or poll")
     return str(value)
 
 
 def by_code(value: Any) -> dict[str, int]:
-    """`{75: 5}`: attempts by exit code or signal, or one number for any of them."""
+    """Return attempts by exit code or signal, as in `{75: 5}`; one number is for any of them."""
     if isinstance(value, Mapping):
-        table = {str(count(key, 0, 255)): limit for key, limit in value.items() if key != "any"}
-        table |= {"any": value["any"]} if "any" in value else {}
-        return {code: count(limit) for code, limit in table.items()}
+        table = {}
+        for key, limit in value.items():
+            code = key if key == "any" else str(count(key, 0, 255))
+            table[code] = count(limit)
+        return table
     return {"any": count(value)}
 
 
 def mapping_or(key: str, value: Any, wanted: str) -> Any:
-    """A text as {key: text}; a mapping as it is."""
+    """Return a text as {key: text}, and a mapping as it is."""
     if isinstance(value, str):
         return {key: value}
-    if not isinstance(value, Mapping) and not hasattr(value, "model_dump"):
+    if not isinstance(value, Mapping):
         raise wrong(value, wanted)
     return value
 
 
 def one_of(value: Any, choices: Collection[str]) -> Any:
+    """Return a mapping that has exactly one of the keys, or one with unknown keys, which others
+    report.
+    """
     if isinstance(value, Mapping) and not set(value) - set(choices) and len(value) != 1:
         raise wrong(value, f"one of {' and '.join(choices)}")
     return value
 
 
 def mapping(value: Any, wanted: str) -> Mapping[str, Any]:
+    """Return a mapping."""
     if not isinstance(value, Mapping):
         raise wrong(value, wanted)
     return value

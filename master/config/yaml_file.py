@@ -1,8 +1,8 @@
-"""A YAML file as plain data with line numbers: mappings, lists and texts, nothing else.
+"""Reads a YAML file as plain data with line numbers: mappings, lists and texts, nothing else.
 
-A plain scalar stays the text that was written: `1e-3`, `0.10`, `012`, `1:30` and `no` are what they look like,
-and what a key wants is decided by its type in config.py. What makes a file hard to read for people is refused
-by name: anchors, tags, merge keys, a key given twice. Only this module knows PyYAML.
+A plain scalar stays the text that was written: `1e-3`, `0.10`, `012`, `1:30` and `no` are what they
+look like, and what a key wants is decided in config.py. What makes a file hard to read for people
+is refused by name: anchors, tags, merge keys, a key given twice. Only this module uses PyYAML.
 """
 
 from __future__ import annotations
@@ -15,52 +15,11 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
-
-Data = Any  # YamlMap | YamlList | str
-
-
-class YamlMap(dict[str, Data]):
-    """A mapping that knows the line of each key."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: dict[str, int] = {}
-        self.empty: set[str] = set()  # keys written with no value at all, or with null
-
-
-class YamlList(list[Data]):
-    """A list that knows the line of each entry."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[int] = []
-
-
-class Document:
-    """The data of one file, and where in the file a key stands."""
-
-    def __init__(self, name: str, data: YamlMap) -> None:
-        self.name, self.data = name, data
-        self.overridden: set[str] = set()  # keys that the command line gave
-
-    def where(self, *path: str | int) -> str:
-        """`spe.yaml:12: parameters.grid` for a path of keys; the line is as deep as the file goes."""
-        shown = ".".join(str(step) for step in path)
-        if path and path[0] in self.overridden:
-            return f"command line: {shown}"
-        line = self.line(*path)
-        return ": ".join(filter(None, [f"{self.name}:{line}" if line else self.name, shown]))
-
-    def line(self, *path: str | int) -> int:
-        """The line of a key, or of the deepest part of the path that is in the file."""
-        line, here = 0, self.data
-        for step in path:
-            line, here = _into(here, step, line)
-        return line
+from .document import Data, Document, YamlList, YamlMap
 
 
 def read(path: Path) -> Document:
-    """Read a YAML file whose top is a mapping; raises ConfigError with the line."""
+    """Read a YAML file whose top is a mapping. Raises ConfigError with the line."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -74,79 +33,96 @@ def read(path: Path) -> Document:
 
 
 def parse(text: str, name: str) -> Document:
-    """The document in a text."""
+    """Return the document in a text. Raises ConfigError with the line."""
     data = _Composer(text, name).document()
     return Document(name, data)
 
 
-def _into(here: Data, step: str | int, line: int) -> tuple[int, Data]:
-    if isinstance(here, YamlMap) and str(step) in here:
-        return here.lines.get(str(step), line), here[str(step)]
-    if isinstance(here, YamlList) and isinstance(step, int) and step < len(here):
-        return here.lines[step], here[step]
-    return line, None
-
-
 class _Composer:
-    """Builds the data from the parser's events."""
+    """Builds the data of one file from the parser's events."""
 
     def __init__(self, text: str, name: str) -> None:
-        self.text, self.name = text, name
+        self.text = text
+        self.name = name
         self.events = self._parsed()
 
     def document(self) -> YamlMap:
+        """Return the mapping at the top of the file."""
         event = next(self.events)
         if event is None:
             return YamlMap()
         data = self._node(event)
         if not isinstance(data, YamlMap):
-            raise self._error(event, "the file is not a mapping", "Write `key: value` lines, at least `command:`.")
+            raise self._error(
+                event, "the file is not a mapping", "Write `key: value` lines, at least `command:`."
+            )
         if (more := next(self.events)) is not None:
             raise self._error(more, "a second document begins here", "Remove the `---` line.")
         return data
 
     def _parsed(self) -> Iterator[Any]:
+        """Yield the events that matter, and None twice at the end."""
+        # libyaml is faster, but PyYAML may be built without it.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        skipped = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.DocumentEndEvent, yaml.StreamEndEvent)
+        skipped = (
+            yaml.StreamStartEvent,
+            yaml.DocumentStartEvent,
+            yaml.DocumentEndEvent,
+            yaml.StreamEndEvent,
+        )
         try:
             for event in yaml.parse(self.text, Loader=loader):
                 if not isinstance(event, skipped):
                     yield event
         except yaml.YAMLError as error:
             raise self._syntax(error) from error
-        yield None
-        yield None
+        yield None  # in place of the first document
+        yield None  # in place of a second one
 
     def _node(self, event: Any) -> Data:
+        """Return the data that begins with this event."""
         if isinstance(event, yaml.AliasEvent) or event.anchor:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
             todo = f"Write the value out; a text that begins with {sign} goes in quotes."
-            raise self._error(event, f"anchors and aliases ({sign}{event.anchor}) are not used here", todo)
+            raise self._error(
+                event, f"anchors and aliases ({sign}{event.anchor}) are not used here", todo
+            )
         if event.tag is not None and event.tag != "!":
             raise self._error(
-                event, f"tags ({event.tag}) are not used here", "Write the plain value; a text with ! in quotes."
+                event,
+                f"tags ({event.tag}) are not used here",
+                "Write the plain value; a text with ! in quotes.",
             )
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping()
         return self._sequence() if isinstance(event, yaml.SequenceStartEvent) else event.value
 
     def _mapping(self) -> YamlMap:
+        """Return a mapping with the lines of its keys."""
         found = YamlMap()
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key, line = self._key(event), event.start_mark.line + 1
+            # PyYAML takes the last one silently.
             if key in found:
                 todo = f"Keep one of the two (the first is in line {found.lines[key]})."
                 raise self._error(event, f"the key {key} is given twice", todo)
             value = next(self.events)
-            if isinstance(value, yaml.ScalarEvent) and not value.style and value.value in ("", "~", "null"):
+            if (
+                isinstance(value, yaml.ScalarEvent)
+                and not value.style
+                and value.value in ("", "~", "null")
+            ):
                 found.empty.add(key)
             found[key], found.lines[key] = self._node(value), line
         return found
 
     def _key(self, event: Any) -> str:
+        """Return a key, which must be a plain name."""
         if not isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent)):
             raise self._error(
-                event, "a key must be a plain name", self._hint(event.start_mark.line) or "Write `name: value`."
+                event,
+                "a key must be a plain name",
+                self._hint(event.start_mark.line) or "Write `name: value`.",
             )
         key = self._node(event)
         if key == "<<":
@@ -154,6 +130,7 @@ class _Composer:
         return str(key)
 
     def _sequence(self) -> YamlList:
+        """Return a list with the lines of its entries."""
         found = YamlList()
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             found.lines.append(event.start_mark.line + 1)
@@ -161,22 +138,34 @@ class _Composer:
         return found
 
     def _error(self, event: Any, what: str, todo: str) -> ConfigError:
+        """Return the error with the line of an event."""
         return ConfigError(what, where=f"{self.name}:{event.start_mark.line + 1}", todo=todo)
 
     def _syntax(self, error: yaml.YAMLError) -> ConfigError:
+        """Return the error for what is not YAML, with the usual causes in plain words."""
         mark = getattr(error, "problem_mark", None)
         line = mark.line if mark else self.text[: getattr(error, "position", 0)].count("\n")
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         lines = self.text.split("\n")
-        if "\\t" in problem or "\t" in "".join(re.findall(r"^\s*", lines[line] if line < len(lines) else "")):
+        if "\\t" in problem or "\t" in "".join(
+            re.findall(r"^\s*", lines[line] if line < len(lines) else "")
+        ):
             return ConfigError(
                 "a tab character stands where YAML wants spaces",
                 where=f"{self.name}:{line + 1}",
                 todo="Replace the tab by spaces.",
             )
-        todo = self._hint(line) or "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
-        return ConfigError(f"not readable as YAML: {problem}", where=f"{self.name}:{line + 1}", todo=todo)
+        todo = (
+            self._hint(line)
+            or "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
+        )
+        return ConfigError(
+            f"not readable as YAML: {problem}", where=f"{self.name}:{line + 1}", todo=todo
+        )
 
     def _hint(self, line: int) -> str:
+        """Return the hint for a value that begins with `{{`, which YAML takes for a mapping."""
         text = [*self.text.split("\n"), ""][line]
-        return "A value that begins with {{ goes in quotes: '{{ name }} …'." if "{{" in text else ""
+        if "{{" in text:
+            return "A value that begins with {{ goes in quotes: '{{ name }} …'."
+        return ""

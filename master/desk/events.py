@@ -1,5 +1,6 @@
-"""The newest events of a run, one sentence each, for those who look at it now. They stand in the log,
-and go to the store now and then.
+"""The newest events of a run, one sentence each, for those who look at it now.
+
+Each event also goes into the log at once, and into the store within a second.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import Any
 from ..text import printable
 
 log = logging.getLogger("spe.events")
-REMEMBERED = 1000
+REMEMBERED = 1000  # events in memory; older ones are in the store
 
 
 class Events:
-    """Each event has a serial number, so that who was away for a moment can say which one came last."""
+    """The events of one run.
+
+    Each has a serial number, by which a reader that was away says which one it saw last.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -26,24 +30,29 @@ class Events:
         self.last = 0
 
     def note(self, kind: str, text: str, host: str = "", task: int = 0) -> None:
-        """Something happened."""
+        """Log an event, and keep it for those who look.
+
+        `kind` is a word of docs/page.md, `text` a sentence.
+        """
         event: dict[str, Any] = {"time": round(self._clock(), 3), "kind": kind, "text": text}
         if host:
             event["host"] = host
         if task:
             event["task"] = task
+        # From 1, so that a reader with number 0 has seen nothing.
         self.last += 1
         self._notes.append((self.last, event))
         self._fresh.append(event)
-        log.info("%s: %s%s", kind, printable(text), f" ({host})" if host and host not in text else "")
+        where = f" ({host})" if host and host not in text else ""
+        log.info("%s: %s%s", kind, printable(text), where)
 
     def take_fresh(self) -> list[dict[str, Any]]:
-        """Those since the last call."""
+        """Return the events since the last call, for the store."""
         taken, self._fresh = self._fresh, []
         return taken
 
     def since(self, serial: int = 0) -> list[tuple[int, dict[str, Any]]]:
-        """The remembered events after that one, the oldest first."""
+        """Return (serial number, event) of the events after number `serial`, the oldest first."""
         if serial >= self.last:
             return []
         return [one for one in self._notes if one[0] > serial]

@@ -1,4 +1,8 @@
-"""From what arrived to a verdict: judge.py here or in the hook process, then the user's validate functions."""
+"""From what arrived to a verdict.
+
+The results are judged here or, where a user's regex may hang, in the hook process. Then come the
+user's validate functions.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,10 @@ log = logging.getLogger("spe.judging")
 
 @record
 class Verdict:
-    """The outputs to be stored; `reason` says why they are not valid; `fault`: only the judging went wrong."""
+    """The worth of one report: its outputs, and why they are not valid.
+
+    `reason` None: they are. `fault`: a hook went wrong while it judged, so that nobody knows.
+    """
 
     outputs: tuple[Output, ...]
     reason: str | None = None
@@ -26,60 +33,92 @@ class Verdict:
 
 
 class Judges:
-    """Judges the results of one sweep."""
+    """Judges the results of one run, as its sweep says."""
 
     def __init__(
-        self, specs: Sequence[ResultSpec], validators: Sequence[str], hooks: Hooks, outdated: Sequence[range] = ()
+        self,
+        specs: Sequence[ResultSpec],
+        validators: Sequence[str],
+        hooks: Hooks,
+        outdated: Sequence[range] = (),
     ) -> None:
-        """`outdated`: tickets that were handed out under other results, of which these cannot be made."""
+        """`outdated`: tickets of other `results`, of which today's cannot be made."""
         self._outdated = outdated
         self._specs, self._validators, self._hooks = specs, validators, hooks
         self._in_process = needs_process(specs)
         self._has_checks = bool(hooks_of(validators))
         self.wants_files = wants_files(specs, validators)  # as clients were told
-        self.has_stdout = any(spec.source == "stdout" for spec in specs)  # a result is all that a program printed
+        # A result is all that a program printed
+        self.has_stdout = any(spec.source == "stdout" for spec in specs)
 
     def stdout_of(self, parts: Mapping[str, Part]) -> bytes:
-        """The end of what a program printed, from a result that is made of it."""
-        name = next((spec.name for spec in self._specs if spec.source == "stdout" and spec.name in parts), "")
-        return tail_of(parts, name)
+        """Return the end of what a program printed, from a result that is made of it."""
+        names = (
+            spec.name for spec in self._specs if spec.source == "stdout" and spec.name in parts
+        )
+        return tail_of(parts, next(names, ""))
 
     def is_outdated(self, ticket: int) -> bool:
-        """Whether what this ticket brings is no result of today, whatever its parts are called."""
+        """Tell whether this ticket was handed out under other `results` than today's."""
         return any(ticket in tickets for tickets in self._outdated)
 
-    async def judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
-        """The verdict about one report; a fault of ours while judging is a reason too, and never a hang."""
+    async def judge(
+        self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]
+    ) -> Verdict:
+        """Return the verdict about one report. `host` ran it in `seconds`.
+
+        A fault of spe's own while judging is a reason, too. Raised, it would leave the client
+        waiting for an answer.
+        """
         try:
             return await self._judge(task, host, seconds, parts)
         except Exception as error:
             log.exception("task %d: judging its result went wrong", task.number)
-            return Verdict((), f"a fault of spe's own while judging: {type(error).__name__}: {error}")
+            return Verdict(
+                (), f"a fault of spe's own while judging: {type(error).__name__}: {error}"
+            )
 
-    async def _judge(self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]) -> Verdict:
-        """The verdict about one report. The files still lie where they were received."""
+    async def _judge(
+        self, task: Task, host: str, seconds: float, parts: Mapping[str, Part]
+    ) -> Verdict:
+        """Judge while the files still lie where they were received.
+
+        A rejected result never gets a place.
+        """
         exit_code, folder = exit_code_of(parts), f"files/{task.number}"
         if exit_code is None and (why := bad_exit_code(parts)):
             return Verdict((), why)
         if self._in_process:
             judgement = await self._hooks.judge(parts, exit_code, folder)
-        elif any(part.path for part in parts.values()):  # what lies in files may take a while to read
-            judgement = await asyncio.to_thread(judge, self._specs, self._validators, parts, exit_code, folder)
+        elif any(part.path for part in parts.values()):
+            # In a thread: a large file may take a while to read, and all clients would wait.
+            judgement = await asyncio.to_thread(
+                judge, self._specs, self._validators, parts, exit_code, folder
+            )
         else:
             judgement = judge(self._specs, self._validators, parts, exit_code, folder)
         if judgement.reason is not None:
-            # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt is rejected.
+            # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt
+            # is rejected.
             return Verdict(judgement.outputs, judgement.reason)
         if self._has_checks:
             return await self._ask(task, host, seconds, parts, judgement.outputs)
         return Verdict(judgement.outputs)
 
     async def _ask(
-        self, task: Task, host: str, seconds: float, parts: Mapping[str, Part], outputs: tuple[Output, ...]
+        self,
+        task: Task,
+        host: str,
+        seconds: float,
+        parts: Mapping[str, Part],
+        outputs: tuple[Output, ...],
     ) -> Verdict:
-        files = {o.name: path.resolve() for o in outputs if o.file and (path := parts[o.name].path)}
+        received = {output.name: parts[output.name].path for output in outputs if output.file}
+        files = {name: path.resolve() for name, path in received.items() if path}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
-        view = ResultView(outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds)
+        view = ResultView(
+            outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
+        )
         verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)

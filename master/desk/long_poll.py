@@ -1,4 +1,4 @@
-"""Requests that are held until something happens or their time is over; of those for tasks, who waits for how many.
+"""Long polls: requests that are held until something happens or their time is over.
 
 What a request is held for, and for how long, is the desk's business.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 
-LONG = 5.0  # seconds; those who wait longer than this don't mind to be answered a moment earlier
-TOGETHER = 0.5  # seconds: whoever is due within so long is answered in one go
+LONG = 5.0  # seconds; a request that is held longer may be answered up to TOGETHER earlier
+TOGETHER = 0.5  # seconds: requests that are due within so long are answered together
 Held = asyncio.Future[bool]
 
 
 async def hold(future: Held, seconds: float) -> bool:
-    """Until it is settled, or its time is over: then False.
+    """Wait until `future` is settled; return False when that takes longer than `seconds`.
 
-    Times are rounded down, so that the requests of many idle clients are answered, and come again, in small crowds:
-    one that comes alone costs a master far more, as nothing of what it needs is in the processor's cache any more.
+    Long times are rounded down, so that the requests of many idle clients are answered, and come
+    again, in groups. A request that comes alone costs the master far more: nothing of what it needs
+    is in the processor's cache then.
     """
     loop = asyncio.get_running_loop()
     moment = loop.time() + seconds
-    timer = loop.call_at(moment - moment % TOGETHER if seconds > LONG else moment, settle, future, False)
+    if seconds > LONG:
+        moment -= moment % TOGETHER
+    timer = loop.call_at(moment, settle, future, False)
     try:
         return await future
     finally:
@@ -28,40 +31,44 @@ async def hold(future: Held, seconds: float) -> bool:
 
 
 def settle(future: Held, woken: bool = True) -> None:
-    """What waits for it goes on."""
-    if not future.done():
+    """Let the request go on that waits for this; `woken` False: its time is over."""
+    if not future.done():  # its time may be over in the same turn in which something happens
         future.set_result(woken)
 
 
 class Idle:
-    """Held requests for tasks, the oldest first."""
+    """The held requests for tasks of all clients, the oldest first."""
 
     def __init__(self) -> None:
-        self._held: dict[Held, tuple[int, str]] = {}
-        self.slots = 0  # free ones of all their clients
+        self._held: dict[Held, tuple[int, str]] = {}  # request -> free slots and ID of its client
+        self.slots = 0  # free slots of all clients whose requests are held
 
     def __len__(self) -> int:
         return len(self._held)
 
     def add(self, slots: int, client: str) -> Held:
-        """A request of this client is held from now on, which has so many free slots."""
+        """Return a future for a request that is held from now on.
+
+        Its client has so many free slots.
+        """
         future: Held = asyncio.get_running_loop().create_future()
         self._held[future] = slots, client
         self.slots += slots
         return future
 
     def remove(self, future: Held) -> None:
-        """It is not held any more."""
+        """Forget a request that has been answered, or whose client has hung up."""
         self.slots -= self._held.pop(future, (0, ""))[0]
 
     def call(self, client: str) -> None:
-        """Whatever this client waits for, it hears at once that there is something else."""
+        """Answer all requests of this client: there is something for it that is no task."""
         for future in [one for one, (_, whose) in self._held.items() if whose == client]:
             settle(future)
 
     def wake(self, count: int) -> None:
-        """So many of them look again, those first that have waited longest."""
+        """Let `count` requests look again for a task, those first that have waited longest."""
         while count > 0 and self._held:
+            # Removed before it runs: a second wake in the same turn must reach the next one.
             oldest = next(iter(self._held))
             self.remove(oldest)
             settle(oldest)

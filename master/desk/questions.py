@@ -1,4 +1,4 @@
-"""Whom to ask about what runs now, and the way to get an answer: orders to the clients. No HTTP."""
+"""Questions about what runs now: which client to ask, and the answer by an order to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ SURVEY_TIME = 3.0  # seconds for a client to tell its processes
 
 
 async def of_task(desk: Desk, task: int, do: str, **more: Any) -> Order:
-    """An order to the client that has this task. Raises NotDone when it does not run now."""
+    """Return an order to the client that runs this task.
+
+    Raises NotDone when it does not run now.
+    """
     ticket = _ticket_of(desk, task)
     if ticket is None:
         raise NotDone(await asyncio.to_thread(_why_not, desk, task))
@@ -24,7 +27,7 @@ async def of_task(desk: Desk, task: int, do: str, **more: Any) -> Order:
 
 
 async def of_host(desk: Desk, host: str, do: str, **more: Any) -> Order:
-    """An order to a client on this host. Raises NotDone when there is none."""
+    """Return an order to a client on this host. Raises NotDone when there is none."""
     client = next((c for c in present(desk) if c.host == host), None)
     if client is None:
         raise NotDone(f"no client works on {host} now")
@@ -32,12 +35,12 @@ async def of_host(desk: Desk, host: str, do: str, **more: Any) -> Order:
 
 
 def present(desk: Desk) -> list[Client]:
-    """Those that can hear an order."""
+    """Return the clients that can be given an order: they ping, and have been heard lately."""
     return [c for c in desk.dispatch.clients if c.pings and desk.is_there(c)]
 
 
 async def pieces(desk: Desk, order: Order) -> AsyncIterator[bytes]:
-    """What comes of it; whoever stops reading withdraws it."""
+    """Yield the pieces of the answer. An order whose reader stops is withdrawn."""
     try:
         async for piece in order.pieces():
             yield piece
@@ -46,30 +49,47 @@ async def pieces(desk: Desk, order: Order) -> AsyncIterator[bytes]:
 
 
 async def signal_tasks(desk: Desk, tasks: Sequence[int], do: str) -> list[str]:
-    """`stop` or `continue` for the programs of these tasks; a sentence for each that could not be."""
-    return [said for said in await asyncio.gather(*(_signal(desk, task, do) for task in tasks)) if said]
+    """Stop or continue the programs of these tasks.
+
+    Return a sentence for each with which that was not possible.
+    """
+    return [
+        said for said in await asyncio.gather(*(_signal(desk, task, do) for task in tasks)) if said
+    ]
 
 
 async def processes(desk: Desk, client: Client) -> list[dict[str, Any]] | None:
-    """Those of all tasks of this client; None when it does not answer."""
+    """Return the processes of all tasks of this client, one row each; None when it does not answer."""
     order = desk.orders.give(client.id, "processes")
     try:
         async with asyncio.timeout(SURVEY_TIME):
             text = b"".join([piece async for piece in pieces(desk, order)])
         rows = [read_json(line) for line in text.splitlines()]
-        return [{"host": client.host, "task": _task_of(desk, int(row["ticket"])), **row} for row in rows]
-    except (TimeoutError, NotDone, ValueError, KeyError, TypeError, OverflowError):  # int() of Infinity
+        return [
+            {"host": client.host, "task": _task_of(desk, int(row["ticket"])), **row} for row in rows
+        ]
+    except (TimeoutError, NotDone):
+        return None
+    except (ValueError, KeyError, TypeError, OverflowError):
+        # The answer comes from outside: no JSON, no object, no number. int() of Infinity is an
+        # OverflowError.
         return None
 
 
 def _task_of(desk: Desk, ticket: int) -> int | None:
-    return desk.dispatch.board.tickets[ticket].task if ticket in desk.dispatch.board.tickets else None
+    known = desk.dispatch.board.tickets.get(ticket)
+    return known.task if known else None
 
 
 def _ticket_of(desk: Desk, number: int) -> Ticket | None:
-    """Of several copies the first; a client that does not ping hears no orders."""
+    """Return the ticket of the first running copy whose client pings.
+
+    No other client hears an order.
+    """
     task = desk.dispatch.board.tasks.get(number)
-    tickets = (desk.dispatch.board.tickets.get(one) for one in (task.tickets if task else ()))
+    if task is None:
+        return None
+    tickets = (desk.dispatch.board.tickets.get(one) for one in task.tickets)
     return next((t for t in tickets if t and t.state is TicketState.ISSUED and t.leased), None)
 
 
@@ -86,6 +106,6 @@ async def _signal(desk: Desk, number: int, do: str) -> str:
         async for _ in pieces(desk, await of_task(desk, number, do)):
             pass
     except NotDone as fault:
-        named = str(fault).startswith(f"task {number} ")
-        return str(fault) if named else f"task {number}: {fault}"
+        sentence = str(fault)
+        return sentence if sentence.startswith(f"task {number} ") else f"task {number}: {sentence}"
     return ""

@@ -7,7 +7,10 @@ from typing import Any
 
 
 def read_json(text: bytes | str) -> Any:
-    """Return what this JSON says. Raises ValueError for what is none, also for what is nested too deep to be read."""
+    """Return the value of this JSON text.
+
+    Raises ValueError for what is no JSON, or is nested too deep to be read.
+    """
     try:
         return json.loads(text)
     except RecursionError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..errors import Fault, LaunchError
 from ..model import Host, Worker
 from ..record import record
-from ..text import duration, size
+from ..text import span, volume
 
 CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
 SLOW = 2.0  # seconds until the first word of a host
@@ -228,9 +228,9 @@ def _room(seen: Sighting, room: Room, denied: Fault, wanted: int) -> list[Findin
     if room.files and not room.files_free:
         what = f"{room.path}: none of {room.files} inodes is free, so no file can be made"
         return [Finding(Fault.INODES_FULL, what, _look(seen, f"du --inodes -x {room.path} | sort -n | tail"))]
-    free = "?" if room.free is None else size(room.free)
+    free = volume(room.free) or "?"
     quota = " (your quota)" if "quota" in room.fault.lower() else ""
-    what = f"{room.path}: {free} free of {'?' if room.size is None else size(room.size)}{quota}"
+    what = f"{room.path}: {free} free of {volume(room.size) or '?'}{quota}"
     return [Finding(Fault.DISK_FULL, what, _look(seen, f"du -x {room.path} | sort -n | tail"))]
 
 
@@ -279,7 +279,7 @@ def _master(seen: Sighting, needs: Needs) -> list[Finding]:
 def _remarks(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
     found, name = [], seen.host.name
     if seen.clock_off is not None and abs(seen.clock_off) > CLOCK_OFF:
-        what = f"{duration(abs(seen.clock_off))} {'ahead' if seen.clock_off > 0 else 'behind'}; spe does not mind"
+        what = f"{span(abs(seen.clock_off))} {'ahead' if seen.clock_off > 0 else 'behind'}; spe does not mind"
         found.append(Finding(Fault.CLOCK, what, f"Set it: {_on(seen, 'sudo timedatectl set-ntp true')}", stops=False))
     if seen.load is not None and seen.cores and seen.load + needs.cores > seen.cores and seen.load >= 0.5:
         own = f" ({seen.ours} clients of spe are among it)" if seen.ours else ""

@@ -25,6 +25,7 @@ from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader
 from ..store.store import Store
+from ..text import counted
 
 log = logging.getLogger("spe.extract")
 CHUNK = 500  # sets; with them up to 64 kB of each of their sources are in memory
@@ -43,10 +44,13 @@ class Extracted:
         """One line for people; empty when nothing was done."""
         if not self.sets:
             return ""
-        more = [f"{self.refused} {'is' if self.refused == 1 else 'are'} refused now"] if self.refused else []
-        more += [f"{self.taken} {'is' if self.taken == 1 else 'are'} done again"] if self.taken else []
-        what = "1 set was" if self.sets == 1 else f"{self.sets} sets were"
-        return f"`results` has changed: {what} extracted again from what is stored" + "".join(f", {m}" for m in more)
+        what = counted(self.sets, "set was", "sets were")
+        text = f"`results` has changed: {what} extracted again from what is stored"
+        if self.refused:
+            text += f", {counted(self.refused, 'is', 'are')} refused now"
+        if self.taken:
+            text += f", {counted(self.taken, 'is', 'are')} done again"
+        return text
 
 
 async def extract_again(store: Store, specs: Sequence[ResultSpec], hooks: Hooks, folder: Folder) -> Extracted:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from ..state.progress import Progress
 from ..store import stored
 from ..store.store import Store
+from ..text import counted
 
 NAMED = 20  # numbers in one sentence
 
 
 def sentence(count: int, numbers: Sequence[int]) -> str:
     """Which sets these are, for people."""
-    sets = "1 set has an empty cell: its" if count == 1 else f"{count} sets have an empty cell: their"
+    sets = counted(count, "set has an empty cell: its", "sets have an empty cell: their")
     named = ", ".join(map(str, numbers[:NAMED]))
     more = f" and {count - NAMED} more" if count > NAMED else ""
     return f"{sets} new result is not stored ({named}{more})"

@@ -1,9 +1,13 @@
-"""Calls go in, answers come out in the same order, a hang is killed: a hook process that is there when needed.
+"""Queues the calls of hook functions: answers come in the order of the calls, and a hanging call is
+killed.
 
-Calls are sent ahead of their answers, so that the process never waits for the master; it works on them one at a
-time, so the oldest call without an answer is the one that runs when the process dies. Nobody can tell whether that
-call did it, or the out-of-memory killer, an administrator, a closed pipe: so the call is made once more in a fresh
-process, and only the second death counts as its fault. The calls behind it were not begun and go along.
+The process is started by the first call. Calls are sent ahead of their answers, so that the process
+never waits for the master. It works on them one at a time, so the oldest call without an answer is
+the one that runs when the process dies.
+
+Nobody can tell whether that call was the cause, or the out-of-memory killer, an administrator, a
+closed pipe. So the call is made once more in a fresh process, and only a second death counts as its
+fault. The calls behind it were not begun: they go to the fresh process, too.
 """
 
 from __future__ import annotations
@@ -16,29 +20,45 @@ from .messages import Answer, Setup, Trouble, pack
 from .process import GOODBYE, HookProcess, Log
 
 LOOK = 1.0  # seconds between two looks at the clock while a call runs
-STOPPED = 3.0  # seconds by which such a look is late when this master was stopped, and with it perhaps the process
+# Seconds by which such a look is late when this master was stopped (SIGSTOP, a laptop that slept).
+STOPPED = 3.0
 PAUSE = 1.0  # seconds before the second try to start a process that the system refused
-UNCLEAR = "If it does not end its process itself, something on this machine does (is memory short?). Then: spe collect"
+UNCLEAR = (
+    "If it does not end its process itself, something on this machine does (is memory short?). "
+    "Then: spe collect"
+)
 
 
 @dataclass(slots=True, eq=False)
 class _Pending:
+    """A call without an answer."""
+
     frame: bytes
     label: str
     future: asyncio.Future[Answer]
     died: bool = False  # its process has died once while it ran
 
     def settle(self, answer: Answer) -> None:
+        """Give the caller its answer."""
         if not self.future.done():  # its caller may have been cancelled
             self.future.set_result(answer)
 
 
 class CallQueue:
-    """A hook process that is there when there are calls: started by the first one, again after each death."""
+    """The calls of some functions, and the process that answers them while there are any.
+
+    The process is started by the first call, and again after each death.
+    """
 
     def __init__(self, setup: Setup, limit: float, log: Log, patience: int) -> None:
-        """`patience`: hangs without an answer in between after which nothing is called any more."""
-        self._setup, self._limit, self._log, self._patience = setup, limit, log, patience
+        """Kill a call after `limit` seconds.
+
+        Stop calling after `patience` hangs without an answer in between.
+        """
+        self._setup = setup
+        self._limit = limit
+        self._log = log
+        self._patience = patience
         self._hangs = 0
         self._pending: deque[_Pending] = deque()
         self._process: HookProcess | None = None
@@ -48,7 +68,10 @@ class CallQueue:
         self._runner: asyncio.Task[None] | None = None
 
     async def call(self, message: object, label: str) -> Answer:
-        """The answer, which tells the trouble where there was one. Never raises for what the user's code does."""
+        """Return the answer, which tells the trouble where there was one.
+
+        Never raises for what the user's code does.
+        """
         if self._hangs >= self._patience:
             return Answer(self._no_more())
         loop = asyncio.get_running_loop()
@@ -56,6 +79,7 @@ class CallQueue:
         if not self._pending:
             self._since = loop.time()
         self._pending.append(call)
+        # Sent at once, though the process may still work on an earlier call.
         if self._ready and self._process:
             self._process.send(call.frame)
         elif self._runner is None or self._runner.done():
@@ -63,18 +87,24 @@ class CallQueue:
         return await call.future
 
     async def start(self) -> Answer:
-        """Start the process now; its answer tells whether the user's files import. A death is tried once more."""
+        """Start the process; its answer tells whether the user's files import.
+
+        A death is tried once more.
+        """
+        answer, dead = await self._start_once()
+        if not dead:
+            return answer
+        self._log(f"{_what(answer)}; it is started once more")
         answer, dead = await self._start_once()
         if dead:
-            self._log(f"{answer.trouble.what if answer.trouble else ''}; it is started once more")
-            answer, dead = await self._start_once()
-            answer = _died_again(answer, "started") if dead else answer
+            return _died_again(answer, "started")
         return answer
 
     async def _start_once(self) -> tuple[Answer, bool]:
-        """The answer, and whether the process died before it gave one."""
+        """Return the answer, and whether the process died before it gave one."""
         self._process = await self._new_process()
-        self._since, self._hung = asyncio.get_running_loop().time(), False
+        self._since = asyncio.get_running_loop().time()
+        self._hung = False
         answer = await self._watched(self._process)
         dead = answer is None and not self._hung
         if answer is None:
@@ -85,7 +115,9 @@ class CallQueue:
         return answer, dead
 
     async def _new_process(self) -> HookProcess:
-        """Raises OSError when the system refuses it twice: there may have been no memory for a moment."""
+        """Start a process. Raises OSError when the system refuses it twice: memory may be short for
+        a moment.
+        """
         try:
             return await HookProcess.start(self._setup, self._log)
         except OSError as error:
@@ -94,7 +126,7 @@ class CallQueue:
             return await HookProcess.start(self._setup, self._log)
 
     async def close(self) -> None:
-        """End the process; calls without an answer get one that says so."""
+        """End the process. Calls without an answer get one that says so."""
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.wait([self._runner])
@@ -102,61 +134,77 @@ class CallQueue:
         await self._drop()
 
     async def _run(self) -> None:
-        """From the first pending call to the death of the process; once more while calls are left."""
+        """Serve the pending calls until none is left, with as many processes as that takes."""
         try:
             while self._pending:
                 if self._hangs >= self._patience:
-                    return self._fail_all(self._no_more())
+                    self._fail_all(self._no_more())
+                    return
                 answer = await self.start()
                 if answer.trouble is not None:
                     self._fail_all(answer.trouble)
                 elif self._process is not None:
                     await self._serve(self._process)
                     await self._drop()
-        except Exception as fault:  # no process, no memory, no temporary folder; nobody may wait for ever
-            self._fail_all(Trouble(f"the hook process could not be started: {fault}", todo="Then: spe collect"))
+        # No process, no memory, no temporary folder: whatever it is, no caller may wait for ever.
+        except Exception as fault:
+            what = f"the hook process could not be started: {fault}"
+            self._fail_all(Trouble(what, todo="Then: spe collect"))
             await self._drop()
 
     async def _serve(self, process: HookProcess) -> None:
+        """Send all pending calls, and settle them one by one until the process is dead."""
         for call in self._pending:
             process.send(call.frame)
         self._since = asyncio.get_running_loop().time()
         while (answer := await self._watched(process)) is not None:
-            self._since, self._hangs = asyncio.get_running_loop().time(), 0
+            self._since = asyncio.get_running_loop().time()
+            self._hangs = 0
             self._pending.popleft().settle(answer)
         self._ready = False
         if self._pending:
             await self._bury(process, self._pending[0])
 
     async def _bury(self, process: HookProcess, call: _Pending) -> None:
-        """The process died in this call, which is made once more unless it hung or that was the second time."""
+        """Decide about the call in which the process died: it is made once more, unless it hung or
+        died twice.
+        """
         hung = self._hung
         answer = await self._obituary(process, call.label)
         if not hung and not call.died:
             call.died = True
-            self._log(f"{answer.trouble.what if answer.trouble else ''}; it is called once more in a fresh process")
+            self._log(f"{_what(answer)}; it is called once more in a fresh process")
             return
-        self._pending.popleft().settle(answer if hung else _died_again(answer, "called"))
+        if not hung:
+            answer = _died_again(answer, "called")
+        self._pending.popleft().settle(answer)
 
     async def _watched(self, process: HookProcess) -> Answer | None:
-        """The next answer, with an eye on the clock; None: the process is dead, by itself or by us."""
+        """Return the next answer.
+
+        None when the process is dead, by itself or killed here because it hung.
+        """
         reading = asyncio.ensure_future(process.answer())
         loop = asyncio.get_running_loop()
         try:
             while not reading.done():
-                working = bool(self._pending) or not self._ready
-                left = self._since + self._limit - loop.time() if working else self._limit
+                left = self._limit
+                if self._pending or not self._ready:
+                    left = self._since + self._limit - loop.time()
                 if left <= 0:
-                    self._hung = not process.is_stopped  # who was stopped from outside did not hang
+                    self._hung = not process.is_stopped  # stopped from outside is not hanging
                     await process.kill_hanging()
                     left = GOODBYE
                 await self._wait(reading, min(left, LOOK))
             return reading.result()
         finally:
-            reading.cancel()
+            reading.cancel()  # also when this task is cancelled: nobody else awaits it
 
     async def _wait(self, reading: asyncio.Future[Answer | None], seconds: float) -> None:
-        """For an answer, at most so long. The time in which this master was stopped counts for no limit."""
+        """Wait for an answer, at most so long.
+
+        Time in which this master was stopped counts for no limit.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         await asyncio.wait([reading], timeout=seconds)
@@ -165,6 +213,7 @@ class CallQueue:
             self._since += late
 
     async def _obituary(self, process: HookProcess, label: str) -> Answer:
+        """Return how the process died, as the trouble of what it was doing."""
         how, stack, file, line = await process.last_words()
         if self._hung:
             how = f"did not return within {self._limit:g} s and was killed"
@@ -173,14 +222,22 @@ class CallQueue:
         return Answer(Trouble(f"{label} {how}", stack, file, line))
 
     def _no_more(self) -> Trouble:
-        """With a minute for each, a function that always hangs would hold up the sweep for days."""
-        return Trouble(f"not called: {', '.join(self._setup.functions)} hung {self._hangs} times in a row")
+        """Return the answer to calls that are not made any more.
+
+        With a minute for each, a function that always hangs would hold up the sweep for days.
+        """
+        names = ", ".join(self._setup.functions)
+        return Trouble(f"not called: {names} hung {self._hangs} times in a row")
 
     def _importing(self) -> str:
-        return "importing " + ", ".join(dict.fromkeys(entry.partition(":")[0] for entry in self._setup.functions))
+        files = dict.fromkeys(entry.partition(":")[0] for entry in self._setup.functions)
+        return "importing " + ", ".join(files)
 
     async def _drop(self) -> None:
-        process, self._process, self._ready = self._process, None, False
+        """End the process, if there is one."""
+        process = self._process
+        self._process = None
+        self._ready = False
         if process is not None:
             await process.end()
 
@@ -189,7 +246,16 @@ class CallQueue:
             self._pending.popleft().settle(Answer(trouble))
 
 
+def _what(answer: Answer) -> str:
+    """Return what went wrong, in one line."""
+    return answer.trouble.what if answer.trouble else ""
+
+
 def _died_again(answer: Answer, done: str) -> Answer:
-    """What is told of a second death; `done`: what was done once more."""
+    """Return the answer of a second death. `done` says what was done once more."""
     trouble = answer.trouble or Trouble("the hook process died")
-    return Answer(replace(trouble, what=f"{trouble.what}, and again when it was {done} once more", todo=UNCLEAR))
+    return Answer(
+        replace(
+            trouble, what=f"{trouble.what}, and again when it was {done} once more", todo=UNCLEAR
+        )
+    )

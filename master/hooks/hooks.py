@@ -1,7 +1,9 @@
-"""The user's own functions, as the rest of the master calls them: validate, gather, and judging with a regex.
+"""The user's own functions, as the rest of the master calls them: validate, gather, and judging
+with a regex.
 
-What they do wrong becomes a Verdict, a HookError or a ConfigError here; nothing they do holds the event loop up.
-Each kind has a process of its own (call_queue.py), so that a slow gather does not keep results from being taken.
+What they do wrong becomes a Verdict, a HookError or a ConfigError here, and nothing they do holds
+up the event loop. Each kind has a process of its own (call_queue.py), so that a slow gather does
+not keep results from being taken.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,18 +21,19 @@ from ..record import record
 from ..results.extract import is_verbatim
 from ..results.judge import Judgement, Part, file_names, hooks_of
 from .call_queue import CallQueue
-from .messages import Answer, Call, Given, Judge, Setup, Trouble
+from .messages import Call, Given, Judge, Setup, Trouble
 from .process import Log
 
 LOGGER = logging.getLogger("spe.hooks")
 LIMIT = 60.0  # seconds that one call may take
-REGEX_LIMIT = 10.0
-PATIENCE = 3  # a regex may hang at some texts only, and costs less
+REGEX_LIMIT = 10.0  # seconds for the regular expressions of one report
+# Hangs in a row, of functions; a regex may hang at some texts alone, so it has no limit
+PATIENCE = 3
 
 
 @record
 class TaskView:
-    """What a function sees of a task."""
+    """The facts of a task that a function sees."""
 
     number: int
     parameters: Mapping[str, str]
@@ -38,9 +41,10 @@ class TaskView:
 
 @record
 class ResultView:
-    """What a function sees of a result.
+    """The facts of a result that a function sees.
 
-    For each output with a file, where its bytes are now: in `files`, or in `data` while they are in memory.
+    For each output with a file, `files` has the place of its bytes now, or `data` the bytes while
+    they are in memory.
     """
 
     outputs: Sequence[Output]
@@ -53,7 +57,10 @@ class ResultView:
 
 
 class VerdictKind(StrEnum):
-    """What the user's validation says. HOOK_FAULT: it said nothing, it is broken; the result may be good."""
+    """The kinds of a verdict.
+
+    HOOK_FAULT: the validation itself is broken, and the result may be good.
+    """
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -69,7 +76,7 @@ class Verdict:
 
 
 class Hooks:
-    """The hook processes of one sweep. Cheap until the first call; `close` it."""
+    """The hook processes of one sweep. No process runs until the first call; `close` ends them."""
 
     def __init__(
         self,
@@ -80,19 +87,27 @@ class Hooks:
         limit: float = LIMIT,
         log: Log = LOGGER.info,
     ) -> None:
-        """`validate` and `collect` as in spe.yaml: what names no function of a file is left to others."""
+        """Take `validate` and `collect` as in spe.yaml.
+
+        Names that are no functions of a file are ignored.
+        """
         self._specs = {spec.name: spec for spec in specs}
         self._file_names = file_names(specs)
-        self._checks, self._gathers = tuple(hooks_of(validate)), tuple(hooks_of(collect))
+        self._checks = tuple(hooks_of(validate))
+        self._gathers = tuple(hooks_of(collect))
         nothing = Setup(folder.absolute(), (), tuple(specs), tuple(validate), Path(), limit)
         regex_limit = min(limit, REGEX_LIMIT)
 
         def queue(functions: tuple[str, ...], seconds: float = limit) -> CallQueue:
-            setup = Setup(nothing.folder, functions, nothing.specs, nothing.validators, Path(), seconds)
+            setup = replace(nothing, functions=functions, limit=seconds)
             return CallQueue(setup, seconds, log, PATIENCE if functions else sys.maxsize)
 
+        # A process of its own for the first import, so that a fault is found before any work
+        # begins.
         self._import = queue(tuple(dict.fromkeys(self._checks + self._gathers)))
-        self._validate, self._gather, self._judge = queue(self._checks), queue(self._gathers), queue((), regex_limit)
+        self._validate = queue(self._checks)
+        self._gather = queue(self._gathers)
+        self._judge = queue((), regex_limit)
 
     async def check_import(self) -> None:
         """Raise ConfigError unless every named file imports and has the functions."""
@@ -100,7 +115,9 @@ class Hooks:
             file, _, name = entry.partition(":")
             if not file.endswith(".py") or Path(file).name != file or not name.isidentifier():
                 todo = "Write FILE.py:FUNCTION, the file beside spe.yaml."
-                raise ConfigError(f"{entry!r} does not name a function", where="spe.yaml", todo=todo)
+                raise ConfigError(
+                    f"{entry!r} does not name a function", where="spe.yaml", todo=todo
+                )
         if not self._checks + self._gathers:
             return
         answer = await self._import.start()
@@ -108,12 +125,17 @@ class Hooks:
         if answer.trouble is not None:
             raise _config_error(answer.trouble, self._checks + self._gathers)
 
-    async def judge(self, parts: Mapping[str, Part], exit_code: int | None, folder: str) -> Judgement:
-        """judge.judge, where a regex that runs for ever can be killed: that is a reason, with `fault` set."""
+    async def judge(
+        self, parts: Mapping[str, Part], exit_code: int | None, folder: str
+    ) -> Judgement:
+        """Judge a report as judge.judge does.
+
+        A regex that runs for ever is killed: a reason, with `fault` set.
+        """
         return await self._judged(Judge(dict(parts), exit_code, folder))
 
     async def judge_again(self, parts: Mapping[str, Part], folder: str) -> Judgement:
-        """The same for judge.judge_again."""
+        """Judge a stored result as judge.judge_again does, with the same limit."""
         return await self._judged(Judge(dict(parts), None, folder, again=True))
 
     async def _judged(self, message: Judge) -> Judgement:
@@ -126,7 +148,8 @@ class Hooks:
     async def validate(self, task: TaskView, result: ResultView) -> Verdict:
         """Ask the validate functions, in the order of spe.yaml, until one says no."""
         for function, name in enumerate(self._checks):
-            answer = await self._validate.call(self._call(function, task, result, True), _label(name, task))
+            call = self._call(function, task, result, wants_verdict=True)
+            answer = await self._validate.call(call, _label(name, task))
             if answer.trouble is not None:
                 return Verdict(VerdictKind.HOOK_FAULT, str(_hook_error(answer.trouble)))
             if answer.reason is not None:
@@ -134,10 +157,14 @@ class Hooks:
         return Verdict(VerdictKind.ACCEPTED)
 
     async def gather(self, task: TaskView, result: ResultView) -> None:
-        """Call each gather function once; one that goes wrong keeps none of the others from being called."""
+        """Call each gather function once.
+
+        Raises HookError after all of them, where some went wrong.
+        """
         troubles = []
         for function, name in enumerate(self._gathers):
-            answer: Answer = await self._gather.call(self._call(function, task, result, False), _label(name, task))
+            call = self._call(function, task, result, wants_verdict=False)
+            answer = await self._gather.call(call, _label(name, task))
             if answer.trouble is not None:
                 troubles.append(answer.trouble)
         if troubles:
@@ -148,7 +175,9 @@ class Hooks:
         for queue in (self._import, self._validate, self._gather, self._judge):
             await queue.close()
 
-    def _call(self, function: int, task: TaskView, result: ResultView, wants_verdict: bool) -> Call:
+    def _call(
+        self, function: int, task: TaskView, result: ResultView, *, wants_verdict: bool
+    ) -> Call:
         given = tuple(self._given(output, result) for output in result.outputs)
         return Call(
             function=function,
@@ -163,19 +192,32 @@ class Hooks:
         )
 
     def _given(self, output: Output, result: ResultView) -> Given:
-        """A cell may be cut short or be a path: what the function reads then is the bytes themselves."""
-        name, spec = output.name, self._specs.get(output.name)  # none: stored before spe.yaml was changed
+        """Return one output as a function is given it.
+
+        A cell of the table may be cut short or be a path; then the function reads the bytes
+        themselves.
+        """
+        name = output.name
         file_name = self._file_names.get(name) or Path(output.file or name).name
         if output.file is None:
             return Given(name, output.value, output.raw, None, file_name)
-        whole = spec is None or spec.kind is Kind.FILE or (is_verbatim(spec) and spec.kind in (Kind.TEXT, Kind.JSON))
-        value = None if whole else output.value
+        value: str | None = output.value
+        if _is_whole(self._specs.get(name)):
+            value = None
         if name in result.data:
             return Given(name, value, result.data[name], None, file_name)
         return Given(name, value, None, str(result.files[name].absolute()), file_name)
 
     def _regexes(self) -> str:
-        return ", ".join(f"{spec.name}: {spec.regex}" for spec in self._specs.values() if spec.regex is not None)
+        specs = [spec for spec in self._specs.values() if spec.regex is not None]
+        return ", ".join(f"{spec.name}: {spec.regex}" for spec in specs)
+
+
+def _is_whole(spec: ResultSpec | None) -> bool:
+    """Tell whether a result is all bytes of its file; so is one stored before spe.yaml was changed."""
+    if spec is None or spec.kind is Kind.FILE:
+        return True
+    return is_verbatim(spec) and spec.kind in (Kind.TEXT, Kind.JSON)
 
 
 def _label(name: str, task: TaskView) -> str:
@@ -183,14 +225,20 @@ def _label(name: str, task: TaskView) -> str:
 
 
 def _hook_error(*troubles: Trouble) -> HookError:
+    """Return the error for people, with the place of the first trouble."""
     first = troubles[0]
     texts = [f"{trouble.what}\n{trouble.traceback}".rstrip() for trouble in troubles]
-    where = f"{first.file}:{first.line}" if first.file else ""
+    where = ""
+    if first.file:
+        where = f"{first.file}:{first.line}"
     return HookError("\n".join(texts), where=where, todo=first.todo or "Mend it, then: spe collect")
 
 
 def _config_error(trouble: Trouble, entries: Sequence[str]) -> ConfigError:
-    where = f"{trouble.file}:{trouble.line}" if trouble.line else trouble.file
+    """Return the error for people about a file that cannot be used."""
+    where = trouble.file
+    if trouble.line:
+        where = f"{trouble.file}:{trouble.line}"
     names = ", ".join(entry for entry in entries if entry.startswith(trouble.file))
     todo = trouble.todo or f"Mend it ({names} is needed), then try again."
     return ConfigError(trouble.what, where=where or "hooks", todo=todo)

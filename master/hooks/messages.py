@@ -1,7 +1,7 @@
-"""What the master and the hook process say to each other: pickled tuples with their length in front.
+"""The messages between the master and the hook process: pickled records with their length in front.
 
-Both ends are this program, of this user, on this machine, and one starts the other: no version, no credential.
-It leaves the process to child.py and the waiting to call_queue.py.
+Both ends are this program, of this user, on this machine, and one starts the other: so there is no
+version and no credential. The process is child.py's business, the waiting call_queue.py's.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ LENGTH = struct.Struct(">I")
 
 @record
 class Setup:
-    """The first message: what this process is for."""
+    """The first message: what the process is for."""
 
-    folder: Path  # of the sweep: its working directory, and the first place where it looks for modules
+    # Of the sweep: its working directory, and the first place where it looks for modules
+    folder: Path
     functions: tuple[str, ...]  # FILE.py:FUNCTION
     specs: tuple[ResultSpec, ...]
     validators: tuple[str, ...]
@@ -34,9 +35,9 @@ class Setup:
 
 @record
 class Given:
-    """One result on its way to a function. Without a `value` the text is that of the bytes.
+    """A result on its way to a function. Without a `value` the text is that of the bytes.
 
-    The bytes lie in `file`, or are `raw`, or are the value and a newline.
+    The bytes are in `file`, or they are `raw`, or they are the value and a newline.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Given:
 
 @record
 class Call:
-    """Call one of the functions."""
+    """The call of one function."""
 
     function: int
     number: int
@@ -63,17 +64,17 @@ class Call:
 
 @record
 class Judge:
-    """Judge one report (judge.py), because its specifications have a regex."""
+    """The call to judge one report (judge.py), because its specifications have a regex."""
 
     parts: Mapping[str, Part]
     exit_code: int | None
     folder: str
-    again: bool = False  # from what is stored: what has no part is left out, and no validation is held
+    again: bool = False  # a stored result: what has no part is left out, and nothing is validated
 
 
 @record
 class Trouble:
-    """A function, or the import of its file, went wrong."""
+    """The fault of a function, or of the import of its file."""
 
     what: str  # one line
     traceback: str = ""
@@ -84,7 +85,9 @@ class Trouble:
 
 @record
 class Answer:
-    """The reply to the setup (after the imports) and to each call: all well unless there is trouble."""
+    """The reply to the setup (after the imports) and to each call: all is well unless there is
+    trouble.
+    """
 
     trouble: Trouble | None = None
     reason: str | None = None  # why a function said no
@@ -92,16 +95,18 @@ class Answer:
 
 
 def pack(message: object) -> bytes:
-    """One message as it goes over a pipe."""
+    """Return one message as it goes over a pipe."""
     body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     return LENGTH.pack(len(body)) + body
 
 
 def receive(stream: BinaryIO) -> Any:
-    """The next message, or None when the other end is gone."""
+    """Return the next message, or None when the other end is gone."""
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack(head)
     body = stream.read(length)
-    return pickle.loads(body) if len(body) == length else None
+    if len(body) < length:
+        return None
+    return pickle.loads(body)

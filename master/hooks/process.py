@@ -1,6 +1,6 @@
-"""One life of the hook process, seen from the master: started, spoken to, its prints, its last words, its end.
+"""A life of the hook process, seen from the master: its start, its messages, its prints, its end.
 
-Which calls it gets, and what becomes of them when it dies, is call_queue.py's affair.
+Which calls it gets, and what becomes of them when it dies, is call_queue.py's business.
 """
 
 from __future__ import annotations
@@ -25,57 +25,69 @@ from .messages import LENGTH, Answer, Setup, pack
 Log = Callable[[str], None]
 PRINTS = 64 * 1024  # bytes that one call may print to the log; the rest is dropped
 GOODBYE = 3.0  # seconds for the process to flush its files and end
-CHILD = os.path.join("hooks", "child.py")  # in a traceback: frames of ours
+CHILD = os.path.join("hooks", "child.py")  # in a traceback, frames of this file are not the user's
 
 
 class HookProcess:
-    """One life of the process. Made by `start`, over when `answer` gives None."""
+    """A life of the process. Made by `start`, over when `answer` returns None."""
 
-    def __init__(self, process: asyncio.subprocess.Process, setup: Setup, trace: IO[bytes], log: Log) -> None:
-        self._process, self._setup, self._trace, self._log = process, setup, trace, log
-        self._printed = 0
-        self._how = ""  # it ended, where its exit status does not tell
+    def __init__(
+        self, process: asyncio.subprocess.Process, setup: Setup, trace: IO[bytes], log: Log
+    ) -> None:
+        self._process = process
+        self._setup = setup
+        self._trace = trace
+        self._log = log
+        self._printed = 0  # bytes, since the last answer
+        self._how = ""  # the reason of its end, where the exit status does not tell it
         self._last_words: deque[str] = deque(maxlen=5)
         self._prints = asyncio.create_task(self._read_prints())
 
     @classmethod
     async def start(cls, setup: Setup, log: Log) -> HookProcess:
-        """A process that was given its setup and has not answered it yet."""
+        """Return a process that was given its setup and has not answered it yet. Raises OSError."""
         trace = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
-        setup = replace(setup, scratch=Path(tempfile.gettempdir(), f"spe-hooks-{secrets.token_hex(8)}"))
+        scratch = Path(tempfile.gettempdir(), f"spe-hooks-{secrets.token_hex(8)}")
+        setup = replace(setup, scratch=scratch)
+        # -P: without it a module of the user's in the current folder would stand in for ours.
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "spe.hooks.child", str(trace.fileno())),  # -P: nothing of the folder, yet
+            *(sys.executable, "-P", "-m", "spe.hooks.child", str(trace.fileno())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=(trace.fileno(),),
-            start_new_session=True,  # so that all it starts dies with it, and Ctrl-C does not reach it
+            # So that all it starts dies with it, and Ctrl-C does not reach it
+            start_new_session=True,
         )
         new = cls(process, setup, trace, log)
         new.send(pack(setup))
         return new
 
     def send(self, frame: bytes) -> None:
+        """Send a message. One to a process that is gone is lost: `answer` tells of that."""
         assert self._process.stdin is not None
         if not self._process.stdin.is_closing():
             self._process.stdin.write(frame)
 
     async def answer(self) -> Answer | None:
-        """The next answer; None when the process is gone."""
+        """Return the next answer; None when the process is gone."""
         assert self._process.stdout is not None
         try:
             (length,) = LENGTH.unpack(await self._process.stdout.readexactly(LENGTH.size))
             answer: Answer = pickle.loads(await self._process.stdout.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        self._printed = 0
+        self._printed = 0  # the limit of prints is for one call
         return answer
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped from outside (SIGSTOP, a debugger); false where the system does not tell."""
+        """Tell whether it was stopped from outside (SIGSTOP, a debugger); False where the system
+        does not tell.
+        """
         with contextlib.suppress(OSError):
-            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+            return stat.rpartition(")")[2].split()[0] in "Tt"
         return False
 
     async def kill_hanging(self) -> None:
@@ -84,40 +96,48 @@ class HookProcess:
             self._how = "was stopped from outside (SIGSTOP) until its time was over"
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, signal.SIGUSR1)
-            await asyncio.sleep(0.2)  # faulthandler writes from C at once, whatever the code does; there is no answer
+            # faulthandler writes from C at once, whatever the code does, and never tells when it is
+            # done.
+            await asyncio.sleep(0.2)
         self._kill()
 
     async def end(self) -> None:
-        """Let it go in peace, or without; nothing of it stays."""
+        """End it: with a goodbye, and by force if that is not heard. Nothing of it stays."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), GOODBYE)
         self._kill()
         await self._process.wait()
-        await asyncio.wait([self._prints], timeout=1)  # what it started elsewhere may hold the pipe open
+        # What it started elsewhere may hold the pipe open
+        await asyncio.wait([self._prints], timeout=1)
         self._prints.cancel()
         self._trace.close()
         shutil.rmtree(self._setup.scratch, ignore_errors=True)
 
     async def last_words(self) -> tuple[str, str, str, int]:
-        """How it ended, the stack of that moment, and the last place in the user's files. After its death."""
+        """Return how it ended, the stack of that moment, and the last place in the user's files.
+
+        Called after its death.
+        """
         try:
             await asyncio.wait_for(self._process.wait(), 1)
         except TimeoutError:
             self._how = "closed its connection to spe"
-        self._kill()  # it, if it lives on, and what it started
+        self._kill()  # the process, if it lives on, and all that it started
         await self._process.wait()
         await asyncio.wait([self._prints], timeout=1)
         self._trace.seek(0)
-        frames = [line.strip() for line in self._trace.read().decode(errors="replace").splitlines()]
-        frames = [line for line in frames if line.startswith('File "')]
+        written = self._trace.read().decode(errors="replace").splitlines()
+        frames = [line.strip() for line in written if line.strip().startswith('File "')]
         ours = next((i for i, line in enumerate(frames) if CHILD in line), len(frames))
         stack = frames[:ours][::-1] or list(self._last_words)
         file, line = self._place(frames)
-        return self._how or _how(self._process.returncode or 0), "\n".join(f"  {line}" for line in stack), file, line
+        how = self._how or _how(self._process.returncode or 0)
+        return how, "\n".join(f"  {line}" for line in stack), file, line
 
     def _place(self, frames: list[str]) -> tuple[str, int]:
+        """Return file and line of the innermost frame in the user's files."""
         inside = f'File "{_as_faulthandler_writes(str(self._setup.folder))}{os.sep}'
         for frame in frames:  # the innermost first
             if frame.startswith(inside):
@@ -131,12 +151,15 @@ class HookProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _read_prints(self) -> None:
-        """What the user's code prints goes to the log; endless prints fill neither the disk nor this loop."""
+        """Write what the user's code prints to the log.
+
+        Endless prints fill neither the disk nor the event loop: a limit for each call.
+        """
         assert self._process.stderr is not None
         rest = b""
         while chunk := await self._process.stderr.read(16 * 1024):
             if self._printed > PRINTS:
-                await asyncio.sleep(0.01)  # the pipe fills, and who prints without end waits
+                await asyncio.sleep(0.01)  # the pipe fills, and code that prints without end waits
                 continue
             *lines, rest = (rest + chunk).split(b"\n")
             self._write_log(lines)
@@ -144,7 +167,8 @@ class HookProcess:
             if self._printed > PRINTS:
                 self._log(f"… more was printed in one call than {PRINTS // 1024} kB: dropped")
                 rest = b""
-        self._write_log([rest] if rest else [])
+        if rest:
+            self._write_log([rest])
 
     def _write_log(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -154,19 +178,23 @@ class HookProcess:
 
 
 def _as_faulthandler_writes(path: str) -> str:
-    """It writes ASCII only: all other characters of a name as numbers."""
+    """Return a path as faulthandler writes it: in ASCII, all other characters as numbers."""
     return "".join(char if " " <= char <= "~" else _number(ord(char)) for char in path)
 
 
 def _number(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"
 
 
 def _how(code: int) -> str:
+    """Return how a process ended, by its exit status."""
     if code >= 0:
         return f"ended its process with exit code {code}"
+    # Real-time signals have no name in Python.
     with contextlib.suppress(ValueError):
         return f"died of signal {-code} ({signal.Signals(-code).name})"
     return f"died of signal {-code}"

@@ -1,6 +1,6 @@
-"""What a function of hooks.py is given: the task and its result, as docs/hooks.md describes them.
+"""The task and its result as a function of hooks.py is given them: docs/hooks.md describes both.
 
-Lives in the hook process; nothing large is read before it is asked for.
+Lives in the hook process. Nothing large is read before it is asked for.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from .messages import Call, Given
 
 @dataclass(frozen=True)
 class TaskForHook:
-    """`task.number` and `task.parameters`: names to texts, exactly as written in the parameter source."""
+    """A task: `task.number`, and `task.parameters` with the texts of the parameter source."""
 
     number: int
     parameters: dict[str, str]
 
 
 class ResultForHook(Mapping[str, str]):
-    """`result["name"]` is the text of a result, `result.path("name")` a file that holds its bytes."""
+    """A result: `result["name"]` is a text, `result.path("name")` a file that holds its bytes."""
 
     def __init__(self, call: Call, scratch: Path) -> None:
-        self.exit_code, self.stderr = call.exit_code, call.stderr
-        self.host, self.seconds = call.host, call.seconds
+        self.exit_code = call.exit_code
+        self.stderr = call.stderr
+        self.host = call.host
+        self.seconds = call.seconds
         self._given = {given.name: given for given in call.results}
         self._scratch = scratch
         self._made: list[Path] = []
@@ -35,8 +37,10 @@ class ResultForHook(Mapping[str, str]):
         given = self._find(name)
         if given.value is not None:
             return given.value
-        data = given.raw if given.file is None else Path(given.file).read_bytes()
-        return without_newline((data or b"").decode("utf-8", "replace"))
+        data = given.raw or b""
+        if given.file is not None:
+            data = Path(given.file).read_bytes()
+        return without_newline(data.decode("utf-8", "replace"))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)
@@ -45,7 +49,10 @@ class ResultForHook(Mapping[str, str]):
         return len(self._given)
 
     def path(self, name: str) -> Path:
-        """The file with the bytes as the program wrote them; one that is made for this call goes with it."""
+        """Return the file with the bytes as the program wrote them.
+
+        A file that is made for this call is removed after it.
+        """
         given = self._find(name)
         if given.file is not None and Path(given.file).suffix == Path(given.file_name).suffix:
             return Path(given.file)
@@ -54,18 +61,22 @@ class ResultForHook(Mapping[str, str]):
             return path
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._made.append(path)
-        if given.file is not None:  # libraries go by the ending, and an upload has none yet
+        # Libraries go by the suffix of a file, which an upload does not have yet.
+        if given.file is not None:
             path.symlink_to(given.file)
+        elif given.raw is not None:
+            path.write_bytes(given.raw)
         else:
-            path.write_bytes(given.raw if given.raw is not None else f"{given.value}\n".encode())
+            path.write_bytes(f"{given.value}\n".encode())
         return path
 
     def forget(self) -> None:
-        """The end of the call: the files that were made for it go."""
+        """Remove the files that were made for this call."""
         for path in self._made:
             path.unlink(missing_ok=True)
 
     def _find(self, name: str) -> Given:
+        """Return a result. Raises KeyError that names those there are."""
         if name not in self._given:
             raise KeyError(f"no result {name!r}, there are: {', '.join(self._given)}")
         return self._given[name]

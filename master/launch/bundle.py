@@ -11,10 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import zipfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import zipfile
 
 PACKAGE = "spe_client"
 INSTALLED = "installed.py"  # of no use in the one file
@@ -29,6 +32,8 @@ INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 @cache
 def client_pyz() -> bytes:
     """The client program, as it is copied to hosts and answered to `GET /client`."""
+    import zipfile  # late: a run that works on its own machine alone packs nothing
+
     target = io.BytesIO()
     target.write(SHEBANG)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -85,7 +90,9 @@ def _folder() -> Path:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, DATE)
+    from zipfile import ZipInfo
+
+    entry = ZipInfo(name, DATE)
     entry.external_attr = 0o644 << 16
     entry.create_system = 3  # "made on Unix", wherever it was made
     return entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import ipaddress
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import Protocol
@@ -27,8 +28,13 @@ class Offer:
     tls: bool  # whether the master's port speaks HTTPS
     fingerprint: str  # SHA-256 of its certificate, "" without TLS
     session: str = field(repr=False)  # never in a log, never on a command line
-    client: bytes = field(repr=False)  # the .pyz
+    pack: Callable[[], bytes] = field(repr=False)  # makes the .pyz, which no run needs that works here alone
     keep_client: bool = False
+
+    @property
+    def client(self) -> bytes:
+        """Return the client's one file."""
+        return self.pack()
 
     @property
     def client_name(self) -> str:

@@ -1,14 +1,14 @@
 """The page for people: a listener of its own on 127.0.0.1 that always needs a token.
 
-This is its door: who may come in, what is where, what every answer says to the browser. What the pages show is
-views.py's, what goes on meanwhile stream.py's, what people do here acts.py's.
+This file is its door: who may come in, which path leads where, what every answer tells the browser.
+What people do here is desk/acts.py's business.
 
-    acting       `POST /act` on the page's listener, with the acting token
+    acting       `POST /act`: acts, with the acting token
     asking       Questions of people about what runs now
     drawing      Small drawings as numbers
-    formats      How numbers and times look on the page
-    stream       The stream: how a sweep stands, first all of it, then what changes, as Server-Sent Events
-    table_query  What somebody wants of a table, read from the address of the page, and what is found for it
+    formats      Numbers, times and states as they look on the page
+    stream       The state of a sweep as Server-Sent Events
+    table_query  The rows of a table that somebody wants, read from the address of the page
     views        The pages: each handler gathers what its template shows
 """
 
@@ -45,17 +45,21 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # What programs print is shown here: should any of it ever pass for markup, the browser still runs nothing.
+    # The page shows what programs print. Should that ever pass for markup, the browser still runs
+    # nothing of it.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 
 
 class Page:
-    """Serves the page of one sweep."""
+    """The page of one sweep. Lives as long as the run."""
 
     def __init__(self, desk: Desk, folder: Folder, secrets: Secrets, name: str) -> None:
-        self.desk, self.folder, self.secrets, self.name = desk, folder, secrets, name
+        self.desk = desk
+        self.folder = folder
+        self.secrets = secrets
+        self.name = name
         self.url = ""
         self.acts = Acts(desk)
         self.acting = Acting(self.acts, secrets.act)
@@ -65,6 +69,7 @@ class Page:
         self._server = Server(self._application())
 
     def _application(self) -> web.Application:
+        """Return the application with all routes."""
         app = web.Application(middlewares=[self._guard])
         for path, handler in self._views.routes().items():
             app.router.add_get(path, handler)
@@ -76,36 +81,46 @@ class Page:
         return app
 
     async def start(self, listen: Listen | None, session: Session) -> None:
-        """Listen; on the network only where `listen_page` says so, and then with HTTPS."""
-        address = (listen.address or "0.0.0.0") if listen else LOOPBACK
-        tls = session.tls()[0] if listen and address != LOOPBACK else None
-        await self._server.start(address, listen.port if listen else 0, tls)
-        self.url = f"{'https' if tls else 'http'}://{address}:{self._server.port}/?token={self.secrets.read}"
+        """Listen on 127.0.0.1, or where `listen_page` says; on the network only with HTTPS."""
+        address = LOOPBACK
+        port = 0
+        if listen:
+            address = listen.address or "0.0.0.0"
+            port = listen.port
+        tls = None
+        scheme = "http"
+        if address != LOOPBACK:
+            tls = session.tls()[0]
+            scheme = "https"
+        await self._server.start(address, port, tls)
+        self.url = f"{scheme}://{address}:{self._server.port}/?token={self.secrets.read}"
 
     def follow(self, fleet: Hosts) -> None:
         """Show these hosts, too, before they are up."""
         self._picture.fleet = fleet
 
     async def stop(self) -> None:
-        """A last word to those who listen, then close all connections."""
+        """Send a last change to those who listen, and close all connections."""
         self._stream.close()
         await self._server.stop()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Before anything else: who has no token learns nothing, whatever is asked."""
+        """Let requests with a token pass. Any other learns nothing, whatever it asks."""
         given = request.query.get("token", "").encode("utf-8", "replace")
-        right = [hmac.compare_digest(given, token.encode()) for token in (self.secrets.read, self.secrets.act)]
-        if not any(right):
+        # Both are compared in any case: the time must not tell which one a guess was near.
+        may_read = hmac.compare_digest(given, self.secrets.read.encode())
+        may_act = hmac.compare_digest(given, self.secrets.act.encode())
+        if not (may_read or may_act):
             self.acting.turned_away(request)
             return web.Response(status=403, text=NO_TOKEN)
         admit(request)
-        request["may_act"] = right[1]
+        request["may_act"] = may_act
         return await answered(request, partial(_told, handler))
 
 
 async def _told(handler: Handler, request: web.Request) -> web.StreamResponse:
-    """What cannot be had is said in one line."""
+    """Answer an error in one line."""
     try:
         return await handler(request)
     except SpeError as error:
@@ -113,5 +128,6 @@ async def _told(handler: Handler, request: web.Request) -> web.StreamResponse:
 
 
 async def _say(_: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every answer has."""
     for name, value in HEADERS.items():
         response.headers[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -14,43 +15,98 @@ from ..desk.untrusted_json import read_json
 from ..errors import SpeError, UsageError
 
 log = logging.getLogger("spe.acts")
+MOST_TASKS = 100_000  # numbers in one request
+LONGEST = 10_000  # characters of a host's name or line
+LIKE = 'It is like {"do": "pause"}.'
+Request = Mapping[str, Any]
+
+VERBS: dict[str, Callable[[Acts, Request], Awaitable[str]]] = {
+    "pause": lambda acts, asked: acts.pause(),
+    "resume": lambda acts, asked: acts.resume(),
+    "stop": lambda acts, asked: acts.stop(asked.get("now") is True),
+    "retry": lambda acts, asked: acts.retry(
+        None if asked.get("tasks") is None else _numbers(asked)
+    ),
+    "cancel": lambda acts, asked: acts.cancel(_numbers(asked)),
+    "drain": lambda acts, asked: acts.drain(_text(asked, "host")),
+    "bench": lambda acts, asked: acts.bench(_text(asked, "host")),
+    "use": lambda acts, asked: acts.use_again(_text(asked, "host")),
+    "add": lambda acts, asked: acts.add(_text(asked, "line")),
+    "pause_task": lambda acts, asked: acts.pause_tasks(_numbers(asked)),
+    "resume_task": lambda acts, asked: acts.resume_tasks(_numbers(asked)),
+}
+
+
+async def carry_out(acts: Acts, asked: Request) -> str:
+    """Do what a request asks for, and return a sentence about it.
+
+    Raises UsageError for what cannot be done now, and another SpeError for what is no request.
+    """
+    verb = asked.get("do")
+    if not isinstance(verb, str) or verb not in VERBS:
+        raise SpeError(f"there is no verb {verb!r}", todo=f"There are {', '.join(VERBS)}.")
+    return await VERBS[verb](acts, asked)
 
 
 class Acting:
-    """Obeys whoever has the token."""
+    """The door to the verbs of one run: it opens for the acting token alone."""
 
     def __init__(self, acts: Acts, token: str) -> None:
         self._acts, self._token = acts, token.encode()
 
     async def answer(self, request: web.Request) -> web.Response:
-        """POST /act."""
+        """Answer `POST /act`: 200 with a sentence, 400 no such request, 403 no token, 409 not possible now."""
         given = request.query.get("token", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._token):
             self.turned_away(request)
-            return _said(403, error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)")
+            return _answer(
+                403,
+                error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)",
+            )
         try:
-            return _said(200, said=await self._acts.do(_order(await request.read())))
+            return _answer(200, said=await carry_out(self._acts, _request(await request.read())))
+        except UsageError as error:
+            return _answer(409, error=error.line)
         except SpeError as error:
-            return _said(409 if isinstance(error, UsageError) else 400, error=error.line)
+            return _answer(400, error=error.line)
 
     def turned_away(self, request: web.Request) -> None:
-        """Who may not act, and tried to, is remembered."""
+        """Log that somebody without the acting token tried to act."""
         if request.path == "/act":
             log.warning("somebody at %s wanted to act without the acting token", request.remote)
 
 
-def _order(body: bytes) -> dict[str, Any]:
+def _request(body: bytes) -> Request:
     try:
-        order = read_json(body)
+        asked = read_json(body)
     except ValueError as error:
-        raise SpeError("the body is not JSON", todo='It is like {"do": "pause"}.') from error
-    if not isinstance(order, dict):
-        raise SpeError("the body is not a JSON object", todo='It is like {"do": "pause"}.')
-    return order
+        raise SpeError("the body is not JSON", todo=LIKE) from error
+    if not isinstance(asked, dict):
+        raise SpeError("the body is not a JSON object", todo=LIKE)
+    return asked
 
 
-def _said(status: int, **body: str) -> web.Response:
+def _numbers(asked: Request) -> list[int]:
+    given = asked.get("tasks")
+    if not isinstance(given, list) or not given or len(given) > MOST_TASKS:
+        raise SpeError("`tasks` is to be a list of numbers")
+    # `type`, not `isinstance`: JSON's true is an int of Python, and would cancel set 1.
+    if not all(type(number) is int and 0 < number < 2**62 for number in given):
+        raise SpeError("`tasks` is to be a list of numbers from 1")
+    return list(dict.fromkeys(given))
+
+
+def _text(asked: Request, key: str) -> str:
+    given = asked.get(key)
+    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST:
+        raise SpeError(f"`{key}` is missing")
+    return given.strip()
+
+
+def _answer(status: int, **body: str) -> web.Response:
     return web.Response(
-        status=status, text=json.dumps(body, ensure_ascii=False) + "\n", content_type="application/json",
+        status=status,
+        text=json.dumps(body, ensure_ascii=False) + "\n",
+        content_type="application/json",
         headers={"Cache-Control": "no-store"},
-    )  # fmt: skip
+    )

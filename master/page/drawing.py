@@ -1,6 +1,6 @@
-"""Small drawings as numbers: where the bars of a timeline, the bars of a history and the dots of a plot go. Pure.
+"""Computes small drawings as numbers: the bars of a timeline, of a history, and the dots of a plot.
 
-The templates make SVG of them; nothing here knows colours.
+The templates make SVG of them; nothing here knows colours. No I/O.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Lived(Protocol):
 
     @property
     def host(self) -> str:
-        """Where."""
+        """Return the name of its host."""
 
     @property
     def issued(self) -> float:
-        """When it was handed out."""
+        """Return when it was handed out, in seconds since 1970."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it runs."""
+        """Return how long it took; None while it runs."""
 
 
 @record
@@ -46,7 +46,7 @@ class Bar:
 
 @record
 class Lane:
-    """One slot's row."""
+    """The row of one slot."""
 
     label: str
     y: float
@@ -62,7 +62,7 @@ class Tick:
 
 @record
 class Timeline:
-    """Rows of slots with bars of attempts."""
+    """The timeline: a row a slot, with bars of attempts."""
 
     lanes: list[Lane]
     bars: list[Bar]
@@ -72,46 +72,58 @@ class Timeline:
 
 
 def timeline(attempts: Iterable[Lived], slots: Mapping[str, int], now: float) -> Timeline:
-    """One row a slot, one bar a task.
+    """Return one row a slot and one bar a task.
 
-    What was handed out ahead began when its slot was free: so each attempt goes to the slot that was free first.
+    A prefetched task begins when a slot of its host is free, and the store knows only when it was
+    handed out. So each attempt is drawn in the slot that was free first, from that moment on.
     """
     placed: dict[str, list[list[tuple[float, float, Lived]]]] = {}
     free: dict[str, list[float]] = {}
     for one in attempts:
         rows = placed.setdefault(one.host, [[] for _ in range(max(1, slots.get(one.host, 1)))])
         ends = free.setdefault(one.host, [0.0] * len(rows))
-        slot = next((n for n, end in enumerate(ends) if end <= one.issued), ends.index(min(ends)))
+        earliest = ends.index(min(ends))
+        slot = next((n for n, end in enumerate(ends) if end <= one.issued), earliest)
         began = max(one.issued, ends[slot])
-        ends[slot] = max(began, now) if one.seconds is None else began + one.seconds
+        if one.seconds is None:
+            ends[slot] = max(began, now)
+        else:
+            ends[slot] = began + one.seconds
         rows[slot].append((began, ends[slot], one))
     return _laid(placed, now)
 
 
 def _laid(placed: Mapping[str, list[list[tuple[float, float, Lived]]]], now: float) -> Timeline:
-    first = min((began for rows in placed.values() for row in rows for began, _, _ in row), default=now)
-    last = max([now, *(end for rows in placed.values() for row in rows for _, end, _ in row)])
+    """Return the timeline with its rows laid out, those of one host together."""
+    spans = [span for rows in placed.values() for row in rows for span in row]
+    first = min((began for began, _, _ in spans), default=now)
+    last = max((end for _, end, _ in spans), default=now)
+    last = max(now, last)
     unit = WIDTH / max(last - first, 1e-6)
-    lanes, bars = [], []
+    lanes: list[Lane] = []
+    bars: list[Bar] = []
     y = 0.0
     for host, rows in placed.items():
         for number, row in enumerate(rows):
             lanes.append(Lane(host if number == 0 else "", y))
             for began, end, one in row:
-                bars.append(Bar((began - first) * unit, y, max(1.0, (end - began) * unit), ROW - 3, one))
+                width = max(1.0, (end - began) * unit)  # a short task is still seen
+                bars.append(Bar((began - first) * unit, y, width, ROW - 3, one))
             y += ROW
         y += ROW / 2
     return Timeline(lanes, bars, y, first, last)
 
 
 def history(bars: Sequence[int], height: float = 80.0) -> list[Bar]:
-    """Bars beside each other, the highest as high as there is room."""
+    """Return bars beside each other, the highest as high as there is room."""
     most = max(bars, default=0) or 1
     step = WIDTH / max(len(bars), 1)
-    return [
-        Bar(n * step, height * (1 - count / most), max(step - 1, 0.5), height * count / most, count)
-        for n, count in enumerate(bars)
-    ]
+    width = max(step - 1, 0.5)
+    found = []
+    for n, count in enumerate(bars):
+        tall = height * count / most
+        found.append(Bar(n * step, height - tall, width, tall, count))
+    return found
 
 
 @record
@@ -124,44 +136,65 @@ class Plot:
 
 
 def plot(points: Iterable[tuple[int, str, str]]) -> Plot | None:
-    """Of those points whose both values are numbers; None when there is none."""
-    numbers = [(n, x, y) for n, a, b in points if (x := _number(a)) is not None and (y := _number(b)) is not None]
+    """Return a plot of the points whose both values are numbers; None when there is none."""
+    numbers = []
+    for n, first, second in points:
+        x = _number(first)
+        y = _number(second)
+        if x is not None and y is not None:
+            numbers.append((n, x, y))
     if not numbers:
         return None
-    across, up = _Axis([x for _, x, _ in numbers], WIDTH), _Axis([y for _, _, y in numbers], HEIGHT)
+    across = _Axis([x for _, x, _ in numbers], WIDTH)
+    up = _Axis([y for _, _, y in numbers], HEIGHT)
+    # SVG counts from the top, people from the bottom.
     dots = [(across.place(x), HEIGHT - up.place(y), n) for n, x, y in numbers]
-    return Plot(dots, across.ticks(), [Tick(HEIGHT - tick.at, tick.label) for tick in up.ticks()])
+    marks = [Tick(HEIGHT - tick.at, tick.label) for tick in up.ticks()]
+    return Plot(dots, across.ticks(), marks)
 
 
 def _number(text: str | None) -> float | None:
+    """Return a finite number; None for anything else."""
     number = comparable(text)
-    return float(number) if number is not None and math.isfinite(number) else None
+    if number is None or not math.isfinite(number):
+        return None
+    return float(number)
 
 
 class _Axis:
-    """From the least to the greatest value, widened to round numbers."""
+    """An axis from the least to the greatest value, widened to round numbers."""
 
     def __init__(self, values: Sequence[float], length: float) -> None:
-        low, high = min(values), max(values)
-        if low == high:  # one value stands in the middle
-            low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-        self.step = _round_step((high - low) / 5)
+        low = min(values)
+        high = max(values)
+        if low == high:  # a single value stands in the middle
+            half = (abs(low) or 1.0) / 2
+            low -= half
+            high += half
+        self.step = _round_step((high - low) / 5)  # about five marks: more would touch each other
         self.low = math.floor(low / self.step) * self.step
         self.high = max(math.ceil(high / self.step) * self.step, self.low + self.step)
         self._length = length
 
     def place(self, value: float) -> float:
-        """Where a value is."""
+        """Return the place of a value in drawing units."""
         return round((value - self.low) / (self.high - self.low) * self._length, 1)
 
     def ticks(self) -> list[Tick]:
-        """A few round numbers."""
+        """Return a few round numbers with their places."""
         count = round((self.high - self.low) / self.step)
-        values = [self.low + n * self.step for n in range(count + 1)]
-        return [Tick(self.place(value), f"{0.0 if abs(value) < self.step / 1e6 else value:.6g}") for value in values]
+        found = []
+        for n in range(count + 1):
+            value = self.low + n * self.step
+            if abs(value) < self.step / 1e6:
+                value = 0.0  # not 1e-17, which is a rounding error
+            found.append(Tick(self.place(value), f"{value:.6g}"))
+        return found
 
 
 def _round_step(raw: float) -> float:
-    """The next of 1, 2, 5, 10, …"""
-    power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
+    """Return the next of 1, 2, 5, 10, … times a power of ten."""
+    power = 1.0
+    if raw > 0:
+        power = 10.0 ** math.floor(math.log10(raw))
     return float(next(m * power for m in (1, 2, 5, 10, 20) if m * power >= raw * 0.999))

@@ -1,7 +1,8 @@
-"""The stream: how a sweep stands, first all of it, then what changes, as Server-Sent Events; for the page and programs.
+"""Streams the state of a sweep as Server-Sent Events: first the whole document, then what changes.
 
-The document is drawn only while somebody listens, once for all of them, at most four times a second, and less often
-when drawing takes long: looking must not slow the sweep. docs/page.md describes what is sent.
+The page and programs read it; docs/page.md describes what is sent. The document is drawn only while
+somebody listens, once for all listeners, at most four times a second, and less often when drawing
+takes long: looking must not slow the sweep.
 """
 
 from __future__ import annotations
@@ -18,30 +19,39 @@ from ..desk.events import Events
 from ..state.patch import diff
 
 PAUSE = 0.25  # seconds between two changes
-SHARE = 50  # the pause is at least so many times what drawing took
-BACKLOG = 64  # frames that a slow listener may lack; then it gets all anew
-ALIVE = 15.0  # seconds after which a comment is sent, so that a connection that is gone is noticed
+SHARE = 50  # the pause is at least this many times the time that drawing took: 2 % of a core
+BACKLOG = 64  # frames that may wait for a slow listener; then it gets the whole document again
+ALIVE = 15.0  # seconds after which a comment is sent, which finds connections that are gone
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def frame(event: str, data: Any, serial: int = 0) -> bytes:
-    """One event as it goes over the wire."""
-    head = f"id: {serial}\n" if serial else ""
-    return f"{head}event: {event}\ndata: {_encoded(data)}\n\n".encode()
+    """Return one event as it is sent."""
+    text = f"event: {event}\ndata: {_encoded(data)}\n\n"
+    if serial:
+        text = f"id: {serial}\n{text}"
+    return text.encode()
 
 
 class Listener:
-    """One connection, and what is still to be sent over it."""
+    """A connection of somebody who listens, and the frames that wait for it."""
 
     def __init__(self, noted: int) -> None:
         self.noted = noted  # the last note that was sent
-        self.behind = True  # it is to get the whole document first, as that is when it can take it
+        self.behind = True  # it gets the whole document next, as that is then
         self.frames: list[bytes] = []
         self.ended = False
         self.woken = asyncio.Event()
 
+    def has_all(self) -> bool:
+        """Tell whether the stream has ended and nothing is left to be sent."""
+        return self.ended and not self.frames and not self.behind
+
     def add(self, frames: bytes) -> None:
-        """Something for it; when it has taken nothing for long, that is forgotten, and it begins anew."""
+        """Append frames. A listener that took none for long loses them, and gets the whole document
+        again.
+        """
+        # A listener that reads nothing must not fill the memory.
         if len(self.frames) >= BACKLOG:
             self.frames.clear()
             self.behind = True
@@ -51,10 +61,11 @@ class Listener:
 
 
 class Stream:
-    """All who listen to one sweep."""
+    """The stream of one sweep, with all who listen."""
 
     def __init__(self, draw: Callable[[], dict[str, Any]], events: Events) -> None:
-        self._draw, self._events = draw, events
+        self._draw = draw
+        self._events = events
         self._document: dict[str, Any] = {}
         self._told = 0  # the last note that went to all
         self._listeners: set[Listener] = set()
@@ -62,39 +73,47 @@ class Stream:
 
     @property
     def listeners(self) -> int:
-        """How many listen."""
+        """Return how many listen."""
         return len(self._listeners)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """GET /stream."""
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        """Serve `GET /stream` until the run ends or the listener leaves."""
+        headers = {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         listener = self._join(_last(request))
         try:
-            while not (listener.ended and not listener.frames and not listener.behind):
+            while not listener.has_all():
                 await response.write(await self._next(listener))
         except ConnectionError:
-            pass  # it is gone
+            pass  # the listener has left
         finally:
             self._leave(listener)
         return response
 
     def _join(self, last: int) -> Listener:
+        """Add a listener that has the notes up to `last`; begin to draw for the first one."""
         if not self._drawing:
-            self._document, self._told = self._draw(), self._events.last
+            self._document = self._draw()
+            self._told = self._events.last
             self._drawing = asyncio.create_task(self._go_on())
-        listener = Listener(last if last <= self._events.last else 0)
+        if last > self._events.last:
+            last = 0  # of an earlier run, whose notes were counted apart
+        listener = Listener(last)
         self._listeners.add(listener)
         return listener
 
     def _leave(self, listener: Listener) -> None:
+        """Remove a listener; stop drawing after the last one."""
         self._listeners.discard(listener)
         if not self._listeners and self._drawing:
             self._drawing.cancel()
             self._drawing = None
 
     async def _next(self, listener: Listener) -> bytes:
-        """All that is there for it, or a sign of life."""
+        """Return all frames that wait for a listener, or a sign of life when there is none for
+        long.
+        """
         if not listener.behind and not listener.frames:
             listener.woken.clear()
             try:
@@ -104,25 +123,31 @@ class Stream:
         if listener.behind:
             listener.behind = False
             notes = [one for one in self._events.since(listener.noted) if one[0] <= self._told]
-            listener.frames = [frame("state", self._document), *(frame("note", n, serial) for serial, n in notes)]
+            listener.frames = [frame("state", self._document)]
+            listener.frames += [frame("note", note, serial) for serial, note in notes]
         listener.noted = self._told
-        sent, listener.frames = listener.frames, []
-        return b"".join(sent)
+        sent = b"".join(listener.frames)
+        listener.frames = []
+        return sent
 
     async def _go_on(self) -> None:
+        """Tell the changes again and again, with a pause that leaves the processor to the sweep."""
         pause = PAUSE
         while True:
             await asyncio.sleep(pause)
             begun = time.perf_counter()
             self._tell()
+            # A large sweep takes longer to draw, so it is drawn less often.
             pause = max(PAUSE, SHARE * (time.perf_counter() - begun))
 
     def _tell(self) -> None:
-        """What has changed, to all."""
+        """Send what has changed to all listeners."""
         new = self._draw()
         patch = diff(self._document, new)
         self._document = new
-        frames = [frame("change", patch)] if patch else []
+        frames: list[bytes] = []
+        if patch:
+            frames.append(frame("change", patch))
         frames += [frame("note", note, serial) for serial, note in self._events.since(self._told)]
         self._told = self._events.last
         if frames:
@@ -130,7 +155,7 @@ class Stream:
                 listener.add(b"".join(frames))
 
     def close(self) -> None:
-        """The run ends: a last word to all, and their connections end."""
+        """Send the last changes, and end all connections: the run ends."""
         if self._listeners:
             self._tell()
         for listener in self._listeners:
@@ -139,6 +164,11 @@ class Stream:
 
 
 def _last(request: web.Request) -> int:
-    """The last note that a listener who comes back has: browsers say it by themselves."""
+    """Return the number of the last note that a returning listener has.
+
+    Browsers send it by themselves.
+    """
     given = request.headers.get("Last-Event-ID", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
+    if given.isascii() and given.isdigit() and len(given) < 16:
+        return int(given)
+    return 0

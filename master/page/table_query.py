@@ -1,4 +1,4 @@
-"""What somebody wants of a table, read from the address of the page, and what is found for it."""
+"""Reads from the address of the page what somebody wants of a table, and finds it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from ..store.conditions import Condition, parse
 from ..store.listing import Found, Listing, Wanted
 from . import drawing
 
-ROWS = 50
-MOST = 10**15
+ROWS = 50  # of a table on one page
+MOST = 10**15  # largest number in an address
 
 
 def whole(text: str) -> int:
-    """A number from 0; anything else counts as 0."""
-    return min(int(text), MOST) if text.isascii() and text.isdigit() and len(text) < 18 else 0
+    """Return a number from 0; anything else counts as 0, because people edit addresses by hand."""
+    if text.isascii() and text.isdigit() and len(text) < 18:
+        return min(int(text), MOST)
+    return 0
 
 
 class Wish:
-    """Which rows, which order, which page of them."""
+    """The rows that somebody wants, their order, and the page of them."""
 
     def __init__(self, query: Mapping[str, str]) -> None:
-        self.where, self.host = query.get("where", ""), query.get("host", "")
+        self.where = query.get("where", "")
+        self.host = query.get("host", "")
         self.sort = query.get("sort", "") or "number"
-        self.x, self.y = query.get("x", ""), query.get("y", "")
+        self.x = query.get("x", "")
+        self.y = query.get("y", "")
         self.offset = whole(query.get("from", "")) // ROWS * ROWS
         self.only = next((state for state in TaskState if state == query.get("state")), None)
         self.begun: Sequence[int] | None = None  # the tasks that have a slot
@@ -34,22 +38,34 @@ class Wish:
 
     @property
     def column(self) -> str:
-        """What is sorted by."""
+        """Return the column that the rows are sorted by."""
         return self.sort.removeprefix("-")
 
     def turned(self, column: str) -> str:
-        """The order that a click on this column's head asks for."""
-        return f"-{column}" if self.sort == column else column
+        """Return the order that a click on this column's head asks for."""
+        if self.sort == column:
+            return f"-{column}"
+        return column
 
     def kept(self) -> dict[str, str]:
-        """All of it but the order and the place, for links."""
+        """Return all of the wish but the order and the page, for links."""
         state = self.only.value if self.only else ""
         return {"where": self.where, "host": self.host, "state": state, "x": self.x, "y": self.y}
 
     def look(self, listing: Listing, dots: int) -> dict[str, Any]:
-        """What is found, for the template; a wish that cannot be fulfilled comes back as a sentence."""
-        made: dict[str, Any] = {"parameters": listing.parameters, "results": listing.results, "rows": ROWS}
-        made |= {"found": Found([], False), "fault": "", "total": self._total(listing), "plot": None}
+        """Return what is found, for the template.
+
+        A wish that cannot be fulfilled comes back as a sentence.
+        """
+        made: dict[str, Any] = {
+            "parameters": listing.parameters,
+            "results": listing.results,
+            "rows": ROWS,
+            "found": Found([], False),
+            "fault": "",
+            "total": self._total(listing),
+            "plot": None,
+        }
         try:
             wanted = self._wanted(listing)
             made["found"] = listing.find(wanted)
@@ -60,31 +76,52 @@ class Wish:
         return made
 
     def _wanted(self, listing: Listing) -> Wanted:
+        """Return the wish as the store understands it. Raises UsageError for an unknown column."""
         names = listing.names()
         conditions = parse(self.where, names)
         if self.host:
             conditions.append(Condition("host", "=", self.host))
         if self.column not in names:
-            raise UsageError(f"there is no column {self.column}", todo=f"There are: {', '.join(names)}.")
-        among = self.begun if self.only is TaskState.RUNNING else None
-        downwards = self.sort.startswith("-")
+            raise UsageError(
+                f"there is no column {self.column}", todo=f"There are: {', '.join(names)}."
+            )
+        among = None
+        if self.only is TaskState.RUNNING:
+            # A prefetched task is running for the store, but it has no slot yet.
+            among = self.begun
         return Wanted(
-            self.only, conditions, self.column, downwards, self.offset, ROWS, among, begun=self.begun,
+            self.only,
+            conditions,
+            self.column,
+            self.sort.startswith("-"),
+            self.offset,
+            ROWS,
+            among,
+            begun=self.begun,
             with_row=self.with_row,
-        )  # fmt: skip
+        )
 
     def _total(self, listing: Listing) -> int | None:
-        """How many there are, where that is known without counting."""
+        """Return the number of rows where it is known without counting; None elsewhere."""
         if self.where or self.host:
             return None
         counts = listing.reader.counts()
-        if self.with_row:  # rows that wait to be replaced are not counted
-            return None if listing.reader.meta("replacing") and counts[TaskState.WAITING] else counts[TaskState.DONE]
-        return counts[self.only] if self.only else sum(counts.values())
+        if self.with_row:
+            if listing.reader.meta("replacing") and counts[TaskState.WAITING]:
+                return None  # some waiting tasks still have a row; which ones, nobody counts
+            return counts[TaskState.DONE]
+        if self.only:
+            return counts[self.only]
+        return sum(counts.values())
 
     def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:
-        """Of one column over another; those that were not chosen are the first that there are."""
+        """Return the plot of one column over another.
+
+        The first columns stand for those that were not chosen.
+        """
         columns = [*listing.parameters, *listing.results]
-        self.x = self.x if self.x in columns else columns[0]
-        self.y = self.y if self.y in columns else listing.results[0]
+        if self.x not in columns:
+            self.x = columns[0]
+        if self.y not in columns:
+            self.y = listing.results[0]
         return drawing.plot(listing.points(self.x, self.y, wanted, dots))

@@ -1,8 +1,12 @@
-"""The pages: each handler gathers what its template shows. What takes long happens in a thread."""
+"""The pages: each handler gathers what its template shows.
+
+Questions to the store run in a thread.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +20,7 @@ from aiohttp import web
 
 from ..desk.desk import Desk
 from ..errors import SpeError, UsageError
-from ..model import TaskState
+from ..model import Output, TaskState
 from ..session.run_folder import Folder, real
 from ..state import blockers
 from ..state.document import Picture
@@ -34,79 +38,114 @@ if TYPE_CHECKING:
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ATTEMPTS = 1000  # bars of the timeline
 DOTS = 1500  # of the plot
-NEXT = 100  # tasks that are shown as the next ones
-TABS = {"": "Overview", "hosts": "Hosts", "tasks": "Tasks", "results": "Results", "next": "Next", "log": "Log"}
-SCRIPTS = ("hosts.js", "parts.js", "acts.js", "page.js")  # the last one begins
+NEXT = 100  # tasks on the page of the next ones
+TABS = {
+    "": "Overview",
+    "hosts": "Hosts",
+    "tasks": "Tasks",
+    "results": "Results",
+    "next": "Next",
+    "log": "Log",
+}
+SCRIPTS = ("hosts.js", "parts.js", "acts.js", "page.js")  # the last one calls the others
 STATIC = {"page.css": "text/css", **dict.fromkeys(SCRIPTS, "text/javascript")}
 FOLDER = Path(__file__).parent / "templates"
 
 
 class Views:
-    """All pages of one sweep."""
+    """The pages of one sweep."""
 
     def __init__(self, desk: Desk, folder: Folder, picture: Picture) -> None:
-        self.desk, self.folder, self.picture = desk, folder, picture
+        self.desk = desk
+        self.folder = folder
+        self.picture = picture
 
     def routes(self) -> dict[str, View]:
-        """What is where."""
+        """Return the handlers by path."""
         pages: dict[str, View] = {
-            "/": self.overview, "/hosts": self.hosts, "/tasks": self.tasks, "/task/{number}": self.task,
-            "/task/{number}/file/{name}": self.file, "/results": self.results, "/next": self.next, "/log": self.log,
-        }  # fmt: skip
+            "/": self.overview,
+            "/hosts": self.hosts,
+            "/tasks": self.tasks,
+            "/task/{number}": self.task,
+            "/task/{number}/file/{name}": self.file,
+            "/results": self.results,
+            "/next": self.next,
+            "/log": self.log,
+        }
         return {**pages, **{f"/{name}": self.static for name in STATIC}}
 
     # -- pages
 
     async def overview(self, request: web.Request) -> web.StreamResponse:
-        """How far it is."""
+        """Show how far the sweep is."""
         history = self.desk.dispatch.tally.history
         bars = drawing.history(history.until(self.desk.clock()))
-        now = time.time()
-        ago = now - (history.began + self.picture.epoch) if history.bars else 0.0
-        return await self._page(request, "", bars=bars, width=history.width, ago=ago, most=max(history.bars, default=0))
+        ago = 0.0
+        if history.bars:
+            ago = time.time() - (history.began + self.picture.epoch)
+        return await self._page(
+            request,
+            "",
+            bars=bars,
+            width=history.width,
+            ago=ago,
+            most=max(history.bars, default=0),
+        )
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
-        """Who does what."""
+        """Show which host did what, as a timeline."""
         host = request.query.get("host", "")
-        slots = {c.host: max(1, c.slots // self.desk.dispatch.rules.cores) for c in self.desk.dispatch.clients}
+        cores = self.desk.dispatch.rules.cores
+        clients = self.desk.dispatch.clients
+        slots = {client.host: max(1, client.slots // cores) for client in clients}
         attempts = await self._ask(lambda reader: Listing(reader).attempts(ATTEMPTS, host))
         lanes = drawing.timeline(attempts, slots, time.time())
         return await self._page(request, "hosts", timeline=lanes, host=host)
 
     async def tasks(self, request: web.Request) -> web.StreamResponse:
-        """The table of tasks."""
+        """Show the table of tasks."""
         wish = Wish(request.query)
         wish.begun = sorted({ticket.task for ticket in self.desk.dispatch.handout.begun()})
         return await self._table(request, "tasks", wish)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
-        """The table of results, and a plot."""
+        """Show the table of results, and a plot."""
         wish = Wish(request.query)
-        wish.with_row = True
+        wish.with_row = True  # the table of results has no row for what is not done
         return await self._table(request, "results", wish)
 
     async def _table(self, request: web.Request, tab: str, wish: Wish) -> web.StreamResponse:
+        """Show a table with what was wished for."""
+
         def work(reader: Reader) -> dict[str, Any]:
             return wish.look(Listing(reader), DOTS if tab == "results" else 0)
 
         begun = time.perf_counter()
         found = await self._ask(work)
-        hosts = sorted({c.host for c in self.desk.dispatch.clients} | self.desk.dispatch.tally.hosts.keys())
-        took = time.perf_counter() - begun
-        status = 400 if found["fault"] else 200
+        dispatch = self.desk.dispatch
+        present = {client.host for client in dispatch.clients}
         return await self._page(
-            request, tab, status, **found, wish=wish, states=list(TaskState), hosts_known=hosts, took=took
+            request,
+            tab,
+            status=400 if found["fault"] else 200,
+            **found,
+            wish=wish,
+            states=list(TaskState),
+            hosts_known=sorted(present | dispatch.tally.hosts.keys()),
+            took=time.perf_counter() - begun,
         )
 
     async def task(self, request: web.Request) -> web.StreamResponse:
-        """Everything about one task."""
+        """Show everything about one task."""
         number = whole(request.match_info["number"])
         fleet = self.picture.fleet
         hindered = blockers.of(self.desk.dispatch, fleet.faults if fleet else {})
 
         def work(reader: Reader) -> tuple[TaskDetail, list[str]]:
             found = reader.task(number)
-            return found, why(reader, found, hindered) if found.state is TaskState.WAITING else []
+            if found.state is not TaskState.WAITING:
+                return found, []
+            return found, why(reader, found, hindered)
 
         try:
             detail, reasons = await self._ask(work)
@@ -117,34 +156,52 @@ class Views:
         return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
 
     def _command(self, task: TaskDetail) -> dict[str, Any]:
-        """What it runs; a set that is none of today's was made from another command, which is not known any more."""
+        """Return what a task runs.
+
+        A set that is none of today's was made from another command, which is not known any more.
+        """
         if not task.in_plan:
             return {"command": "", "inputs": [], "fault": "it is none of today's sets"}
         try:
             work = self.desk.brief.work(task.values)
         except (SpeError, KeyError) as error:
             return {"command": "", "inputs": [], "fault": str(error)}
-        return {"command": shlex.join(work.words), "inputs": [(i.name, i.size) for i in work.inputs]}
+        inputs = [(one.name, one.size) for one in work.inputs]
+        return {"command": shlex.join(work.words), "inputs": inputs}
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """A result as it came, to be kept."""
-        number, name = whole(request.match_info["number"]), request.match_info["name"]
+        """Send a result that is a file, to be saved."""
+        number = whole(request.match_info["number"])
+        name = request.match_info["name"]
         try:
             detail = await self._ask(lambda reader: reader.task(number))
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
+        path = self._path_of(output)
+        if path is None:
+            sentence = f"task {number} has no file {name}"
+            return await self._page(request, "missing", status=404, sentence=sentence)
+        saved = f"{number}-{path.name}".encode("ascii", "replace").decode()
+        saved = re.sub(r'["\\?]', "_", saved)  # they would end or change the header's parameter
+        headers = {
+            "Content-Disposition": f'attachment; filename="{saved}"',
+            "Content-Type": "application/octet-stream",
+        }
+        return web.FileResponse(path, headers=headers)
+
+    def _path_of(self, output: Output | None) -> Path | None:
+        """Return where a result's file is; None where it has none, or one outside of the folder."""
+        if output is None or not output.file:
+            return None
         folder = real(self.folder).resolve()
-        path = (folder / output.file).resolve() if output and output.file else None
-        if path is None or not path.is_relative_to(folder) or not path.is_file():
-            return await self._page(request, "missing", status=404, sentence=f"task {number} has no file {name}")
-        saved = f"{number}-{path.name}".encode("ascii", "replace").decode().translate({34: "_", 92: "_", 63: "_"})
-        return web.FileResponse(path, headers={
-            "Content-Disposition": f'attachment; filename="{saved}"', "Content-Type": "application/octet-stream",
-        })  # fmt: skip
+        path = (folder / output.file).resolve()
+        if not path.is_relative_to(folder) or not path.is_file():
+            return None
+        return path
 
     async def next(self, request: web.Request) -> web.StreamResponse:
-        """What comes next."""
+        """Show the tasks that come next."""
         dispatch = self.desk.dispatch
         tasks = [dispatch.board.tasks[number] for number in islice(dispatch.board.waiting, NEXT)]
         rows = [(task.number, task.values, task.attempts, sorted(task.shunned)) for task in tasks]
@@ -153,21 +210,29 @@ class Views:
         return await self._page(request, "next", next_tasks=rows, names=names, waiting=waiting)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
-        """What happened."""
+        """Show what happened, the newest first."""
         return await self._page(request, "log", notes=self.desk.events.since()[::-1])
 
     async def static(self, request: web.Request) -> web.StreamResponse:
-        """The style sheet and the program."""
+        """Send the style sheet or a script."""
         name = request.path[1:]
-        return web.Response(body=(FOLDER / name).read_bytes(), content_type=STATIC[name], charset="utf-8")
+        return web.Response(
+            body=(FOLDER / name).read_bytes(), content_type=STATIC[name], charset="utf-8"
+        )
 
     async def nothing_here(self, request: web.Request) -> web.StreamResponse:
-        """Any other path."""
-        return await self._page(request, "missing", status=404, sentence=f"there is nothing at {request.path}")
+        """Answer any other path."""
+        sentence = f"there is nothing at {request.path}"
+        return await self._page(request, "missing", status=404, sentence=sentence)
 
     # -- how a page is made
 
     async def _ask(self, question: Callable[[Reader], Any]) -> Any:
+        """Return the answer of the store to a question.
+
+        Runs in a thread: a large table takes seconds.
+        """
+
         def work() -> Any:
             with Reader(self.folder) as reader:
                 return question(reader)
@@ -176,31 +241,48 @@ class Views:
 
     @cached_property
     def _templates(self) -> Environment:
-        from jinja2 import Environment, PackageLoader  # late: most pages of short sweeps are never looked at
+        """Return the templates, loaded at the first page."""
+        # Late: most pages of short sweeps are never looked at
+        from jinja2 import Environment, PackageLoader
 
         templates = Environment(
-            loader=PackageLoader("spe.page", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+            loader=PackageLoader("spe.page", "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         templates.filters.update(FILTERS)
         return templates
 
-    async def _page(self, request: web.Request, tab: str, status: int = 200, **values: Any) -> web.Response:
-        """A page; with `part=1` only its changing inside, for a page that is open."""
+    async def _page(
+        self, request: web.Request, tab: str, status: int = 200, **values: Any
+    ) -> web.Response:
+        """Return a page; with `part=1` only its changing part, for a page that is open."""
         token = request.query["token"]
 
         def url(path: str, **query: object) -> str:
             given = {name: value for name, value in query.items() if value not in ("", None)}
-            return f"/{path}?{urlencode({**given, 'token': token})}"
+            given["token"] = token
+            return f"/{path}?{urlencode(given)}"
 
         template = self._templates.get_template(f"{tab or 'overview'}.html")
-        context = template.new_context({
-            "url": url, "tab": tab, "tabs": TABS, "scripts": SCRIPTS, "name": self.picture.name,
-            "may_act": request["may_act"], "token": token, **values,
-        })  # fmt: skip
+        context = template.new_context(
+            {
+                "url": url,
+                "tab": tab,
+                "tabs": TABS,
+                "scripts": SCRIPTS,
+                "name": self.picture.name,
+                "may_act": request["may_act"],
+                "token": token,
+                **values,
+            }
+        )
         made = template.root_render_func
         if "part" in request.query and status == 200:
             if "part" not in template.blocks:
                 raise web.HTTPBadRequest(text="this page has no part of its own")
             made = template.blocks["part"]
+        # A table of a thousand rows takes jinja long enough to hold up clients.
         html = await asyncio.to_thread(lambda: "".join(made(context)))
         return web.Response(text=html, content_type="text/html", status=status)

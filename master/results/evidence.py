@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 
 from ..model import Failure, Output, Usage
+from ..text import printable
 from .extract import Part
-from .leftovers import Leftovers, parse, printable
+from .leftovers import Leftovers, parse
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..model import Kind, ResultSpec
 from ..record import record
-from ..text import human
+from ..text import volume
 from .numerals import read
 
 HEAD = 64 * 1024  # what a cell of text holds at most, and what the database keeps inline: bytes of the source
@@ -133,14 +133,14 @@ def _whole(text: str, spec: ResultSpec) -> str:
 
 
 def _note(size: int, file: str | None) -> str:
-    return f" … ({human(size)} in all, in {file})" if file else f" … ({human(size)} in all)"
+    return f" … ({volume(size)} in all, in {file})" if file else f" … ({volume(size)} in all)"
 
 
 def _text(part: Part, spec: ResultSpec) -> str:
     plain_number = spec.kind in (Kind.INT, Kind.FLOAT) and is_verbatim(spec)
     if part.size > (HEAD if plain_number else SEARCHED):
         most = f"{_a(spec.kind)} has at most 64 kB" if plain_number else "regex, path and json look into at most 64 MB"
-        raise Refused(f"{human(part.size)} in {spec.source}: {most}")
+        raise Refused(f"{volume(part.size)} in {spec.source}: {most}")
     strict = spec.regex is None and not plain_number  # JSON is UTF-8, or it is not JSON
     try:
         return part.read().decode("utf-8", "strict" if strict else "replace")

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ..model import Kind, Output, ResultSpec
 from ..record import record
-from ..text import human
+from ..text import volume
 from .extract import HEAD, Part, Refused, extract, is_verbatim
 from .numerals import typed
 
@@ -148,7 +148,7 @@ def _one_line(spec: ResultSpec, part: Part, value: str) -> None:
     if part.size == 0 or (not is_verbatim(spec) and not value):
         raise Refused("empty, not one line (one_line)")
     if ("\n" in value) if not is_verbatim(spec) else _inner_newline(part):
-        raise Refused(f"more than one line (one_line), {human(part.size)}")
+        raise Refused(f"more than one line (one_line), {volume(part.size)}")
 
 
 def _inner_newline(part: Part) -> bool:

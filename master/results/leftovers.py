@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..record import record
-from ..text import human
+from ..text import printable, volume
 
 MOST, MOST_BYTES = 100, 8000  # files that are kept of an attempt, bytes of all their lines
 LARGEST = 10**18 - 1  # what a line can say
@@ -36,13 +36,13 @@ class Leftovers:
 
     def lines(self) -> list[str]:
         """For people, one a line."""
-        named = [f"{'' if one.size is None else human(one.size):>10}  {one.name}" for one in self.files]
+        named = [f"{volume(one.size):>10}  {one.name}" for one in self.files]
         return [*named, *([f"and {self._more(self.more)}"] if self.more else [])]
 
     def summary(self) -> str:
         """For people, the first ones in one sentence."""
         first = self.files[:SUMMED_UP]
-        named = [one.name if one.size is None else f"{one.name} ({human(one.size)})" for one in first]
+        named = [one.name if one.size is None else f"{one.name} ({volume(one.size)})" for one in first]
         others = self.more + len(self.files) - len(first)
         return ", ".join([*named, *([self._more(others)] if others else [])]) or "nothing"
 
@@ -67,11 +67,6 @@ def parse(text: str) -> Leftovers | None:
         return None
     kept = list(_that_fit(told))
     return Leftovers(tuple(kept), min(LARGEST, (more or 0) + len(told) - len(kept)), at_least)
-
-
-def printable(text: str) -> str:
-    """A program's words on a terminal must not steer it."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "·" for c in text)
 
 
 def _that_fit(files: Sequence[Left]) -> Iterator[Left]:

@@ -1,14 +1,19 @@
-"""One sweep from its start to its end.
+"""The run of a sweep, from its start to its end.
 
-It leaves to fleet/ which hosts are started, to earlier/ what runs of before have left.
+The fleet decides which hosts are started, and earlier/ what becomes of the results of earlier runs.
 
-    address        Where the master listens, and what others call that place
-    collect_again  `spe collect`: what is stored is judged and collected again, after a hook was mended
-    feeding        Parameter sets on their way
+    address        The place where the master listens, and what others call it
+    collect_again  `spe collect`: stored results are judged and collected again, after a hook was mended
+    feeding        The way of the parameter sets: source, store, dispatch
     gathering      The gather hooks of a run
-    interrupts     A run that is told to end
-    lost_files     Sets that are done but whose result files somebody has removed
-    run            One sweep from start to end
-    safekeeping    Keeps what a run writes in reach of its user
+    goodbye        The end of a run as clients see it
+    interrupts     The signals that tell a run to end
+    options        The options of a run, as the command line gives them
+    outcome        The outcome of a run, and why sets still wait
+    rescue         Rescue of a run whose folder or result files were removed
+    run            The run of a sweep, from start to end
+    safekeeping    A look each second, so that what is written stays in reach
+    serving        The time in which a run hands out its sets
     tables         results.csv and its companions, from the store
+    wiring         The parts of one run, made in order
 """

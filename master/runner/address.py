@@ -1,4 +1,4 @@
-"""Where the master listens, and what others call that place."""
+"""The place where the master listens, and what others call it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ from ..sweep.sweep import Sweep
 from ..wire.server import Server
 
 LOOPBACK = "127.0.0.1"
+# An address that nobody has (RFC 5737); towards it leads the default route
+EVERYWHERE = ("192.0.2.1", 9)
 
 
 @record
 class Address:
-    """`bind` None: all addresses. `fixed`: the address that clients are given, None: what their host sees."""
+    """The address on which the master of one run listens.
+
+    `bind`: None for all addresses. `fixed`: the address that clients are given; None for the one
+    that their host sees.
+    """
 
     bind: str | None
     port: int
@@ -28,18 +34,25 @@ class Address:
     fixed: str | None
 
     def url(self, port: int) -> str:
-        """The master's URL for somebody who is told nothing else."""
-        address = self.fixed or (own_address() if self.bind is None else self.bind)
-        shown = f"[{address}]" if ":" in address else address
-        return f"{'https' if self.tls else 'http'}://{shown}:{port}"
+        """Return the master's URL for somebody who is told nothing else."""
+        address = self.fixed or self.bind or own_address()
+        if ":" in address:  # IPv6
+            address = f"[{address}]"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{address}:{port}"
 
     async def listen(self, server: Server, tls: ssl.SSLContext | None, earlier: int) -> None:
-        """Start listening; on the port of `earlier` days where it is free. Raises ConfigError for a port in use."""
+        """Start listening.
+
+        After a crash, the port `earlier` is taken again if it is free; 0 is for none. Raises
+        ConfigError for an address that cannot be used, such as a port that is in use.
+        """
         try:
             await server.start(self.bind, self.port or earlier, tls)
         except OSError as error:
             if earlier and not self.port:
-                await server.start(self.bind, 0, tls)  # clients that are alive are handed the new port
+                # Another program has taken it. Clients that are alive are handed the new port.
+                await server.start(self.bind, 0, tls)
                 return
             raise _cannot_listen(self, error) from error
 
@@ -57,17 +70,23 @@ def _cannot_listen(address: Address, error: OSError) -> ConfigError:
 
 
 def listen_address(sweep: Sweep, hosts: Sequence[Host], by_hand: bool) -> Address:
-    """As `listen:` says; without it loopback when all work is here, else all addresses with HTTPS."""
+    """Return the address on which to listen: as `listen:` says.
+
+    Without it, this is loopback when all work is done on this machine, and else all addresses with
+    HTTPS.
+    """
     bind, port = sweep.config.listen.address, sweep.config.listen.port
     if bind is None and not by_hand and all(host.is_here for host in hosts):
         bind = LOOPBACK
-    bind = None if bind in ("0.0.0.0", "::", "*") else bind
-    on_network = bind is None or not is_loopback(bind)
-    return Address(bind, port, sweep.config.tls and on_network, bind if bind and not is_loopback(bind) else None)
+    if bind in ("0.0.0.0", "::", "*"):
+        bind = None
+    if bind is not None and is_loopback(bind):
+        return Address(bind, port, tls=False, fixed=None)  # nobody listens in on loopback
+    return Address(bind, port, tls=sweep.config.tls, fixed=bind)
 
 
 def is_loopback(address: str) -> bool:
-    """Whether this address never leaves the machine."""
+    """Tell whether what is sent to this address never leaves the machine."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
@@ -75,15 +94,23 @@ def is_loopback(address: str) -> bool:
 
 
 def own_address() -> str:
-    """An address of this machine that others may reach: the one towards everywhere, else that of its name."""
+    """Return an address of this machine that others may reach.
+
+    This is its address on the default route, or that of its name where there is no route.
+    """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))  # chooses a route, sends nothing
+            probe.connect(EVERYWHERE)  # chooses a route, sends nothing
             return str(probe.getsockname()[0])
     except OSError:
         pass
+    # The name may stand for a loopback address in /etc/hosts, so the first one that does not is
+    # taken.
     try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+        found = [
+            str(info[4][0])
+            for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+        ]
     except OSError:
         found = []
     return next((address for address in found if not is_loopback(address)), LOOPBACK)

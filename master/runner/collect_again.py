@@ -1,22 +1,25 @@
-"""`spe collect`: what is stored is judged and collected again, after a hook was mended. Nothing runs."""
+"""`spe collect`: stored results are judged and collected again, after a hook was mended.
+
+No program runs.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..dispatch.changes import TaskMoved, TicketEnded
+from ..dispatch.changes import Change, TaskMoved, TicketEnded
 from ..earlier.extract_again import Extracted, extract_again
 from ..hooks.hooks import Hooks, TaskView, VerdictKind
 from ..model import TaskState, TicketState, Usage
 from ..record import record
+from ..session.lock import Lock
 from ..session.run_folder import make_run_folder
-from ..session.session import Lock
 from ..store.reader import Reader
 from ..store.statistics import Statistics
 from ..store.store import Store
+from ..store.task_details import TaskDetail
 from ..sweep.sweep import Sweep, run_folder
 from .gathering import Gathering, view
 from .tables import write_tables
@@ -26,7 +29,7 @@ log = logging.getLogger("spe.collect")
 
 @record
 class Collected:
-    """What came of it."""
+    """The outcome of one `spe collect`."""
 
     folder: Path
     statistics: Statistics
@@ -38,14 +41,19 @@ class Collected:
 
 
 async def recollect(sweep: Sweep) -> Collected:
-    """Extract again where `results` has changed, judge the results again that a broken validate hook left, call the
-    gather hooks for all accepted sets, and write the tables. Raises BusyError while the sweep runs."""
+    """Bring all that is made of stored results up to date, and return what was done.
+
+    Values are extracted again where `results` has changed, results that a broken validate hook has
+    left are judged again, the gather hooks are called for all accepted sets, and the tables are
+    written. Raises BusyError while the sweep runs.
+    """
     folder = run_folder(sweep)
     make_run_folder(folder)
     hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect, log=log.info)
+    # Before anything is changed: a hook with a typing error changes nothing
     await hooks.check_import()
     lock = Lock(folder)
-    lock.acquire()
+    lock.acquire()  # the tables have one writer
     store = Store(folder / "sweep.db")
     try:
         extracted = await extract_again(store, sweep.results, hooks, folder)
@@ -56,7 +64,13 @@ async def recollect(sweep: Sweep) -> Collected:
         await gathering.finish()
         statistics = await asyncio.to_thread(write_tables, folder, sweep)
         return Collected(
-            folder, statistics, judged, accepted, gathering.calls, (*faults, *gathering.faults), extracted
+            folder,
+            statistics,
+            judged,
+            accepted,
+            gathering.calls,
+            (*faults, *gathering.faults),
+            extracted,
         )
     except asyncio.CancelledError:  # Ctrl-C: the store may wait for room
         store.disk.end()
@@ -68,27 +82,43 @@ async def recollect(sweep: Sweep) -> Collected:
 
 
 async def _judge_kept(store: Store, hooks: Hooks, folder: Path) -> tuple[int, int, list[str]]:
-    """Results that are kept although their set counts as failed, because a hook could not judge them."""
+    """Judge the results that were kept because a hook could not judge them.
+
+    Their sets count as failed.
+
+    Return how many were judged, how many of these were accepted, and the faults of hooks.
+    """
     judged, accepted, faults = 0, 0, list[str]()
     with Reader(folder) as reader:
-        for number in list(_kept(reader)):
+        # A list: each verdict changes what the reader would find next
+        for number in list(reader.suspended()):
             task = reader.task(number)
             verdict = await hooks.validate(TaskView(number, task.values), view(task, folder))
             judged += 1
             if verdict.kind is VerdictKind.HOOK_FAULT:
                 faults.append(f"task {number}: {verdict.reason}")
-                continue
-            ticket = task.accepted_ticket
-            if verdict.kind is VerdictKind.REJECTED or ticket is None:
-                await store.commit([TaskMoved(number, TaskState.FAILED, task.attempts, task.lost, verdict.reason)])
-                continue
-            accepted += 1
-            kept = next(t for t in task.tickets if t.id == ticket)
-            usage = Usage(kept.seconds or 0.0, kept.cpu or 0.0, 0.0, kept.memory or 0, kept.read, kept.written)
-            ended = TicketEnded(ticket, TicketState.ACCEPTED, usage)  # what it printed is stored already
-            await store.commit([ended, TaskMoved(number, TaskState.DONE, task.attempts, task.lost, "", ticket)])
+            elif verdict.kind is VerdictKind.REJECTED or task.accepted_ticket is None:
+                await store.commit(
+                    [TaskMoved(number, TaskState.FAILED, task.attempts, task.lost, verdict.reason)]
+                )
+            else:
+                accepted += 1
+                await store.commit(_accepted(task, task.accepted_ticket))
     return judged, accepted, faults
 
 
-def _kept(reader: Reader) -> Iterator[int]:
-    return reader.suspended()
+def _accepted(task: TaskDetail, ticket: int) -> list[Change]:
+    """Return the changes that accept a result which is stored already."""
+    kept = next(one for one in task.tickets if one.id == ticket)
+    usage = Usage(
+        kept.seconds or 0.0,
+        kept.cpu or 0.0,
+        0.0,
+        kept.memory or 0,
+        kept.read,
+        kept.written,
+    )
+    return [
+        TicketEnded(ticket, TicketState.ACCEPTED, usage),
+        TaskMoved(task.number, TaskState.DONE, task.attempts, task.lost, "", ticket),
+    ]

@@ -1,26 +1,35 @@
-"""Parameter sets on their way: from their reading into the store, from there into the dispatch, never all in memory."""
+"""The way of the parameter sets.
+
+They go from their source into the store, and from there into the dispatch. The dispatch holds a
+window of them: a million sets are never in memory at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
 from ..model import TaskState
+from ..startup import short_turns
 from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
+from ..text import counted
 
-FIRST_CHUNK, CHUNK = 200, 5000  # parameter sets that go into the store at once
-LOW, WINDOW = 1000, 5000  # waiting tasks in the dispatch: when to fetch more, and how many
+FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hosts get work at once
+CHUNK = 5000  # sets of each further transaction
+LOW = 1000  # when fewer tasks than this wait in the dispatch, more are loaded
+WINDOW = 5000  # tasks that are loaded at once
 
 
 class Feeding:
-    """What a run reads and hands on; `fed`: the sets that this run had to do, so far."""
+    """Reads the sets of one run, and loads them into its dispatch.
+
+    `fed`: sets that this run had to do, so far.
+    """
 
     def __init__(
         self,
@@ -30,21 +39,31 @@ class Feeding:
         decision: Decision,
         renew: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
-        """`renew` is called once all sets are stored: it brings their results up to date, and says how many sets it
-        has put to waiting."""
-        self.sweep, self.desk, self.progress, self.decision, self._renew = sweep, desk, progress, decision, renew
+        """`renew` is called once all sets are stored.
+
+        It brings their results up to date, and returns how many sets it has put back into the
+        queue.
+        """
+        self.sweep, self.desk, self.progress = sweep, desk, progress
+        self.decision, self._renew = decision, renew
         self.fed = 0
         self._stored = False
 
     async def read(self) -> None:
-        """The parameter sets go into the store, chunk by chunk; the first are handed out before the last is stored."""
+        """Read the parameter sets into the store, chunk by chunk.
+
+        The first are handed out before the last is stored.
+
+        Raises ConfigError for an error in the parameters.
+        """
         store = self.desk.store
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}
         census = await asyncio.to_thread(self.sweep.parameters.check)
         if await store.begin_plan(self.sweep.parameters.names, kinds, digest, census.numeric):
             await self._store_sets()
-            if await asyncio.to_thread(self.sweep.plan_digest) == digest:  # else it was changed while it was read
+            # A file that was changed while it was read is read again by the next run.
+            if await asyncio.to_thread(self.sweep.plan_digest) == digest:
                 await store.end_plan(digest)
         await self._settle()
         if self._renew and await self._renew():
@@ -56,63 +75,80 @@ class Feeding:
     async def _store_sets(self) -> None:
         sets = self._new_sets()
         size = FIRST_CHUNK
-        with _short_turns():
-            while chunk := await asyncio.to_thread(lambda: list(islice(sets, size))):  # noqa: B023
+        with short_turns():
+            while chunk := await asyncio.to_thread(_first, sets, size):
                 await self.desk.store.add_sets(chunk)
                 size = CHUNK
                 self.desk.moved.set()
 
     def _new_sets(self) -> Iterator[NewSet]:
         for position, one in enumerate(self.sweep.parameters):
-            yield NewSet(self.sweep.key(one.values), position, one.values, self.sweep.older_key(one.values))
+            yield NewSet(
+                self.sweep.key(one.values), position, one.values, self.sweep.older_key(one.values)
+            )
 
     async def _settle(self) -> None:
-        """All of today's sets are known: which of them run again, and which came with old tickets."""
+        """Decide which sets run again, and what becomes of tickets of before a crash.
+
+        Called once all of today's sets are known.
+        """
         dispatch, store = self.desk.dispatch, self.desk.store
         settled = await store.settle(self.decision)
         if settled.again or settled.retried:
             dispatch.board.look_again()
-        todays = await store.among_todays(dispatch.board.unplanned())
+        await self._plan_old_tickets()
+        await self.desk.obey()
+        # Afresh all run again, not only these
+        if self.decision.retry is not None and not self.decision.fresh:
+            self._say_retried(settled.retried)
+
+    async def _plan_old_tickets(self) -> None:
+        """Let old tickets go on whose sets are among today's, and call back the others."""
+        dispatch = self.desk.dispatch
+        todays = await self.desk.store.among_todays(dispatch.board.unplanned())
         for number in dispatch.board.unplanned():
             if number in todays:
                 dispatch.board.plan(dispatch.board.tasks[number], todays[number])
             else:
                 dispatch.board.call_back(dispatch.board.tasks[number])
-        await self.desk.obey()
-        if self.decision.retry is not None and not self.decision.fresh:
-            self._say_retried(settled.retried)
 
     def _say_retried(self, count: int) -> None:
-        self.progress.line(f"{count} failed {'set' if count == 1 else 'sets'} put back")
+        self.progress.line(f"{counted(count, 'failed set')} put back")
         if self.decision.retry and count < len(self.decision.retry):
-            self.progress.warn("of the sets named, only those among today's parameters were put back")
+            self.progress.warn(
+                "of the sets named, only those among today's parameters were put back"
+            )
 
     async def _count(self) -> None:
-        """How many there are in all, and how many of them ended before this run."""
-        dispatch = self.desk.dispatch
+        """Count all sets, and those that ended before this run, for the dispatch and for the user."""
+        board = self.desk.dispatch.board
         counts = await self.desk.store.count()
-        before = {s: max(0, counts.get(s, 0) - dispatch.board.in_state[s]) for s in TaskState}
-        dispatch.board.total = sum(counts.values())
-        dispatch.board.done_before, dispatch.board.failed_before = before[TaskState.DONE], before[TaskState.FAILED]
-        dispatch.board.cancelled_before = before[TaskState.CANCELLED]
+        # Some have ended in this run already: the first ones run while the last ones are being
+        # read.
+        before = {
+            state: max(0, counts.get(state, 0) - board.in_state[state]) for state in TaskState
+        }
+        board.total = sum(counts.values())
+        board.done_before = before[TaskState.DONE]
+        board.failed_before = before[TaskState.FAILED]
+        board.cancelled_before = before[TaskState.CANCELLED]
         self.progress.plan(
-            dispatch.board.total,
-            dispatch.board.done_before,
-            dispatch.board.failed_before,
-            dispatch.board.cancelled_before,
+            board.total, board.done_before, board.failed_before, board.cancelled_before
         )
 
     async def feed(self) -> None:
-        """Keep enough of today's waiting tasks in the dispatch, and not many more."""
+        """Load tasks when few wait in the dispatch. Called after each change."""
         dispatch, store = self.desk.dispatch, self.desk.store
         if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
+        # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
-        after, looks, ending = dispatch.board.fed, dispatch.board.looks, self.desk.arrivals.finishing
+        ending = self.desk.arrivals.finishing
+        after, looks = dispatch.board.fed, dispatch.board.looks
         rows = await store.waiting(after, WINDOW)
-        if looks != dispatch.board.looks:  # sets were put back or given back meanwhile: what was read may not know it
-            return
+        if looks != dispatch.board.looks:
+            return  # sets were put back or given back meanwhile: the answer may be without them
         self.fed += dispatch.board.add(task for _, task in rows if task.number not in ending)
         if rows:
             dispatch.board.fed = rows[-1][0]
@@ -121,12 +157,5 @@ class Feeding:
             self.desk.no_more()
 
 
-@contextlib.contextmanager
-def _short_turns() -> Iterator[None]:
-    """While a thread of ours computes without a pause, who answers clients gets its turn ten times sooner."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+def _first(sets: Iterator[NewSet], count: int) -> list[NewSet]:
+    return list(islice(sets, count))

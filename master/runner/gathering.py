@@ -1,4 +1,7 @@
-"""The gather hooks of a run: each accepted set once, one at a time, beside everything else."""
+"""The gather hooks of a run.
+
+They are called once for each accepted set, one at a time, beside everything else.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,29 @@ from ..store.store import Store
 from ..store.task_details import TaskDetail
 
 log = logging.getLogger("spe.gather")
-PAGE = 1000
+PAGE = 1000  # numbers that are read from the store at once
 
 
 class Gathering:
-    """Calls the gather hooks in the order of acceptance. A call that goes wrong is reported and holds nothing up."""
+    """Calls the gather hooks of one run in the order of acceptance.
+
+    A call that goes wrong holds nothing up.
+    """
 
     def __init__(self, hooks: Hooks, store: Store, folder: Folder, collect: Sequence[str]) -> None:
+        """`collect` names the hooks; `folder` is runs/<name>/."""
         self.hooks, self.store, self.folder = hooks, store, folder
         self.wanted = bool(hooks_of(collect))
-        self.faults: list[str] = []
+        self.faults: list[str] = []  # a sentence for each call that went wrong
         self.calls = 0
         self._queue: asyncio.Queue[int | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self, again: bool = False) -> None:
-        """From now on what is added is called. `again`: first all accepted ones, called before or not."""
+        """Begin to call the hooks.
+
+        `again`: first for all sets that were accepted, called before or not.
+        """
         await self.store.set_meta(GATHERS, "1" if self.wanted else "")
         if not self.wanted:
             return
@@ -48,15 +58,16 @@ class Gathering:
             after = numbers[-1]
 
     def add(self, numbers: Iterable[int]) -> None:
-        """These were accepted."""
+        """Call the hooks for these sets, too: they were accepted."""
         if self.wanted:
             for number in numbers:
                 self._queue.put_nowait(number)
 
     async def finish(self) -> None:
-        """All calls that are due have been made; last, those that an earlier run accepted and did not come to.
+        """Return when all calls that are due have been made, also those of earlier runs.
 
-        Those come now because only now today's parameters are all known, and which calls have been made.
+        The latter come last: only now all of today's parameters are known, and which calls have
+        been made.
         """
         if self._task:
             self._queue.put_nowait(None)
@@ -66,12 +77,15 @@ class Gathering:
                     await self._call(reader.task(number))
 
     def left(self) -> int:
-        """Sets that are not collected: their functions were not called, or failed, in this run or an earlier one."""
+        """Return how many sets are not collected.
+
+        A hook was not called for them, or failed, in this run or in an earlier one.
+        """
         with Reader(self.folder) as reader:
             return reader.uncollected()
 
     async def cancel(self) -> None:
-        """Leave the rest to the next run."""
+        """Stop. The next run calls the hooks for the rest."""
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -79,11 +93,13 @@ class Gathering:
 
     async def _work(self) -> None:
         with contextlib.ExitStack() as opened:
-            reader, connection = opened.enter_context(Reader(self.folder)), self.store.writer.connection
+            reader = opened.enter_context(Reader(self.folder))
+            written = self.store.writer.connection
             while (number := await self._queue.get()) is not None:
-                if connection is not self.store.writer.connection:  # the database was moved or written anew
+                connection = self.store.writer.connection
+                if connection is not written:  # the database was moved or written anew
                     opened.close()
-                    reader, connection = opened.enter_context(Reader(self.folder)), self.store.writer.connection
+                    reader, written = opened.enter_context(Reader(self.folder)), connection
                 await self._call(reader.task(number))
 
     async def _call(self, task: TaskDetail) -> None:
@@ -93,13 +109,15 @@ class Gathering:
         except HookError as error:
             self.faults.append(f"task {task.number}: {error}")
             log.error("collect, task %d: %s", task.number, error)
+            # Stored, too: the next run must not call it again, as long as nobody has mended the
+            # hook.
             await self.store.mark_collected(task.number, well=False)
         else:
             await self.store.mark_collected(task.number, well=True)
 
 
 def view(task: TaskDetail, folder: Folder) -> ResultView:
-    """A stored result as hooks see it."""
+    """Return a stored result in the form in which hooks see it."""
     ticket = next((t for t in task.tickets if t.id == task.accepted_ticket), None)
     files = {o.name: result_file(folder, o.file) for o in task.outputs if o.file}
     if ticket is None:

@@ -1,4 +1,7 @@
-"""A run that is told to end: Ctrl-C and SIGTERM drain it, a second one stops it; a closed terminal ends nothing."""
+"""The signals that tell a run to end: Ctrl-C and SIGTERM drain it, and a second one stops it.
+
+A closed terminal (SIGHUP) ends nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +17,40 @@ from ..state.progress import Progress
 
 BY_HAND = "the run was stopped by hand (`spe stop`)"
 BY_SIGNAL = {
-    signal.SIGINT: "the run was interrupted (Ctrl-C)", signal.SIGTERM: "the run was ended by a signal (SIGTERM)",
-}  # fmt: skip
+    signal.SIGINT: "the run was interrupted (Ctrl-C)",
+    signal.SIGTERM: "the run was ended by a signal (SIGTERM)",
+}
 
 
 class Interrupts:
-    """How often it was told so: by a signal, or by people on the page."""
+    """The interrupts of one run, by signals or by people. `count`: how often it was told to end."""
 
     def __init__(self, desk: Desk, progress: Progress, folder: Folder) -> None:
         self.desk, self.progress, self.folder = desk, progress, folder
         self.count = 0
-        self._pending: set[asyncio.Task[None]] = set()
+        self._pending: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
 
     def _signalled(self, number: signal.Signals) -> None:
         self.interrupt(by=BY_SIGNAL[number])
 
     def interrupt(self, now: bool = False, by: str = BY_HAND) -> None:
-        """What Ctrl-C does; `now`: what a second one does. `by`: why sets wait afterwards."""
-        self.count = max(self.count + 1, 2 if now else 1)
-        self.desk.shortfall.note(by + (" while the sweep was paused" if self.desk.dispatch.steering.paused else ""))
+        """Drain the run, or stop it when it is told so again.
+
+        `now`: stop it at once. `by`: why sets wait afterwards.
+        """
+        self.count += 1
+        if now:
+            self.count = max(2, self.count)
+        if self.desk.dispatch.steering.paused:
+            by += " while the sweep was paused"
+        self.desk.shortfall.note(by)
         self.progress.interrupted(self.count, self.desk.dispatch.board.with_slot)
+        ending = self.desk.drain
         if self.count > 1:
+            # A full disk may never take what is left: whoever presses twice must not wait for it.
             self.desk.store.disk.end()
-        task = asyncio.ensure_future(self.desk.drain() if self.count == 1 else self.desk.stop())
+            ending = self.desk.stop
+        task = asyncio.ensure_future(ending())  # a signal handler cannot wait
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
@@ -47,7 +61,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """Signals are taken for that meanwhile."""
+        """Take signals as interrupts while the context is open."""
         loop = asyncio.get_running_loop()
         for number in BY_SIGNAL:
             loop.add_signal_handler(number, self._signalled, number)

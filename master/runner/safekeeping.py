@@ -1,29 +1,29 @@
-"""Keeps what a run writes in reach of its user: a look each second at runs/<name>/, sweep.db in it and files/.
+"""A look each second at the folder of a run, so that what is written stays in reach of its user.
 
-What was moved is written where it is now. What was removed is written back, from what is still open. In both cases
-nothing more is handed out: whoever moves or removes the folder of a running sweep has not seen that it runs.
+The look is at runs/<name>/, and at sweep.db and files/ in it.
+
+A folder that was moved is written to where it is now. One that was removed is written back from
+what is still open. In both cases nothing more is handed out: whoever moves or removes the folder of
+a running sweep does not know that it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ..desk.desk import Desk
 from ..errors import BusyError, SpeError
 from ..logs import Nagging
-from ..session.anchors import DELETED, Anchor
-from ..session.detached import LOG
+from ..session.anchors import Anchor
+from ..session.lock import Lock
 from ..session.run_folder import DATABASE, FILES, RunFolder
-from ..session.session import Lock, Session
+from ..session.session import Session
 from ..store.database_place import OpenDatabase
-from ..text import named
-from . import lost_files
+from ..text import named, sets
+from .rescue import new_folder, put_back_lost, take_along_logs
 
 log = logging.getLogger("spe.safekeeping")
 LOOK = 1.0  # seconds between two looks
@@ -31,13 +31,21 @@ ENDS = "Nothing more is handed out; what runs may finish, and is kept"
 
 
 class Safekeeping:
-    """Looks after the folder of one run, from the moment that its store is open."""
+    """Looks after the folder of one run, from the moment when its store is open."""
 
     def __init__(
-        self, folder: RunFolder, desk: Desk, session: Session, lock: Lock, mend: Callable[[], object],
+        self,
+        folder: RunFolder,
+        desk: Desk,
+        session: Session,
+        lock: Lock,
+        mend: Callable[[], object],
         warn: Callable[[str], None],
-    ) -> None:  # fmt: skip
-        """`mend` makes again what else belongs into session/; `warn` shows the user a sentence."""
+    ) -> None:
+        """`mend` makes again what else belongs into session/: the copies of programs.
+
+        `warn` shows the user a sentence.
+        """
         self.folder, self.desk, self.session, self.lock = folder, desk, session, lock
         self._mend, self.warn = mend, warn
         self.store = desk.store
@@ -46,24 +54,25 @@ class Safekeeping:
         self._drained = False
         self.outcome = ""  # for the end: where everything is now
         self.is_ours = True  # False: another spe works on this sweep by now
-        self._files_lost = False  # in this run: what was on its way then may be lost, too
-        self._with_folder = False  # sweep.db was removed with its folder
-        self._to_look_through = False  # the sets, for those that have lost their files
-        self._told: set[str] = set()
+        # The folder files/ was removed in this run: files on their way then may be lost, too.
+        self._files_lost = False
+        self._with_folder = False  # sweep.db was removed together with its folder
+        self._to_look_through = False  # all sets are to be looked through for lost files
+        self._told: set[str] = set()  # sentences that were shown
         self._nagging = Nagging(log)
         self._looking = asyncio.Lock()
 
     async def watch(self) -> None:
-        """Look again and again."""
+        """Look once a second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
             await self.look()
 
     async def look(self) -> bool:
-        """See whether all is where it was, and put right what is not; False while that cannot be done."""
+        """Put right what is not where it was; return False while that is not possible."""
         async with self._looking:
             try:
-                if await self.is_well():  # in a thread: a server that hangs must not hold up everything
+                if await self.is_well():
                     return True
                 await self._look_at_folder()
                 await self._look_at_database()
@@ -73,17 +82,22 @@ class Safekeeping:
                 if self._to_look_through:
                     await self._put_back()
                 return True
-            except Exception as error:  # a full disk, a server that does not answer, a move just now: the next look
+            except Exception as error:
+                # A full disk, a server that does not answer, a folder that is just being moved: the
+                # next look may do.
                 log.debug("looking at %s went wrong", self.folder, exc_info=True)
-                self._nagging.say(f"{self.folder} is not as it was, and this cannot be put right yet: {error}")
+                self._nagging.say(
+                    f"{self.folder} is not as it was, and this cannot be put right yet: {error}"
+                )
                 return False
 
     async def is_well(self) -> bool:
-        """Whether all is where it was at the last look."""
+        """Tell whether all is where it was at the last look."""
+        # In a thread: a file server that hangs must not hold up everything.
         return await asyncio.to_thread(self._all_right)
 
     def _all_right(self) -> bool:
-        """Whether nothing has happened since the last look."""
+        """Tell whether nothing has happened since the last look. Costs a few stat calls."""
         home = self.folder.where()
         held = self.folder.held_files
         return (
@@ -98,17 +112,24 @@ class Safekeeping:
         )
 
     async def settle(self) -> None:
-        """Before the tables are made: all is in its place, and no set is done whose files are gone."""
+        """Wait until all is in its place, and no set counts as done whose files are gone.
+
+        The tables are made then.
+
+        Raises NotStored when the disk takes nothing more and the run was told twice to end.
+        """
         while not await self.look():
             await asyncio.sleep(LOOK)
             if self.store.disk.is_over:
-                self.store.disk.lose_tables("results.csv was not made, as the folder cannot be put right")
+                self.store.disk.lose_tables(
+                    "results.csv was not made, as the folder cannot be put right"
+                )
                 raise self.store.disk.not_stored(self.folder)
         if self._files_lost:
             await self._put_back()
 
     def let_go(self) -> None:
-        """The run has ended."""
+        """Close what is held. Called once the run has ended."""
         self.database.let_go()
 
     # -- runs/<name>/
@@ -127,16 +148,20 @@ class Safekeeping:
             )
 
     async def _make_folder_again(self, place: Path) -> None:
-        """The folder was removed: a new one, with what is still open."""
-        await self._drain()
-        made, lock = _new_folder(place)
+        """Make a new folder in place of the one that was removed, with what is still open."""
+        await self._drain()  # first: with each set that is handed out now, more would be lost
+        made, lock = new_folder(place)
         self.folder.settle_at(made)
         self._place = made
         self._files_lost = self._to_look_through = self._with_folder = True
         self.lock.adopt(lock)
-        _take_along_logs(place, made)
+        take_along_logs(place, made)
         self._mend_session()
-        found = "is written back there" if made == place else f"is in {made}, as there is something else there by now"
+        found = (
+            "is written back there"
+            if made == place
+            else f"is in {made}, as there is something else there by now"
+        )
         await self._tell(
             "removed",
             f"{place} was removed while the sweep runs: what was stored {found}; result files are lost. {ENDS}.",
@@ -153,11 +178,15 @@ class Safekeeping:
         elif self.database.is_whole_at(home):
             await self._go_to(home, None)
         elif now == self.store.writer.path and self.database.is_whole_at(now):
-            return  # moved away alone, and told
+            return  # it was moved away alone, and that was told
         elif self.database.anchor.is_at(home):
             await self._go_to(home, None)
-            sentence = f"{home}-wal was removed while the sweep runs; what it held is in {home}. {ENDS}."
-            await self._tell("removed", sentence, f"stopped, as {home}-wal was removed: `spe run` goes on")
+            sentence = (
+                f"{home}-wal was removed while the sweep runs; what it held is in {home}. {ENDS}."
+            )
+            await self._tell(
+                "removed", sentence, f"stopped, as {home}-wal was removed: `spe run` goes on"
+            )
         else:
             await self._go_to(now, now)
             await self._tell(
@@ -181,9 +210,11 @@ class Safekeeping:
         self.database.opened(path)
         with_folder, self._with_folder = self._with_folder, False
         if with_folder:
-            return  # that was told
+            return  # the loss of the folder was told already
         found = self.database.aside[before:]
-        aside = f" What stands there now was moved to {found[0]}." if found else ""
+        aside = ""
+        if found:
+            aside = f" What stands there now was moved to {found[0]}."
         await self._tell(
             "removed",
             f"{path} was removed while the sweep runs; all of it is written back there.{aside} {ENDS}.",
@@ -196,9 +227,11 @@ class Safekeeping:
         held = self.folder.held_files
         if held is None:
             return
-        home, before, now = self.folder.path / FILES, self._files_place or self.folder.path / FILES, held.where()
+        home = self.folder.path / FILES
+        before = self._files_place or home
+        now = held.where()
         if held.is_at(home):
-            held.last = self._files_place = home
+            held.last = self._files_place = home  # it moved with its folder, or came back
         elif now is None:
             await self._drain()
             self.folder.renew_files()
@@ -217,13 +250,15 @@ class Safekeeping:
             )
 
     async def _put_back(self) -> None:
-        """Sets whose files are gone wait again."""
-        lost = await lost_files.put_back(self.store, self.folder)
+        """Put back the sets whose files are gone."""
+        lost = await put_back_lost(self.store, self.folder)
         self._to_look_through = False
         if lost:
-            sets, wait = ("set", "it waits") if len(lost) == 1 else ("sets", "they wait")
-            self._say("removed", f"the result files of {len(lost)} {sets} are lost, {wait} again: "
-                      f"{named(lost)}")  # fmt: skip
+            wait = "it waits" if len(lost) == 1 else "they wait"
+            self._say(
+                "removed",
+                f"the result files of {sets(len(lost))} are lost, {wait} again: {named(lost)}",
+            )
 
     # -- lock, session/ and master.json
 
@@ -233,8 +268,8 @@ class Safekeeping:
         try:
             self.lock.renew()
         except BusyError as error:
-            if self.lock.is_sure:  # a second spe that is being turned away has it for a moment
-                return
+            if self.lock.is_sure:
+                return  # a second spe that is being turned away has it for a moment
             self.is_ours = False
             self.desk.dispatch.board.draining = True
             self._say("removed", f"{error.what}, too, as {self.folder}/lock was removed. {ENDS}.")
@@ -244,7 +279,9 @@ class Safekeeping:
             missing = self.session.mend()
             try:
                 self._mend()
-            except (OSError, SpeError) as error:  # what hosts that come now would miss
+            except (OSError, SpeError) as error:
+                # Only hosts that come now would miss it, and nothing more is handed out: no reason
+                # to end the run.
                 log.warning("not all of session/ can be made again: %s", error)
             log.warning("written again, as it was removed: %s", ", ".join(missing))
 
@@ -270,46 +307,3 @@ class Safekeeping:
 
 def _place_of(held: Anchor | None) -> Path | None:
     return held.last if held else None
-
-
-def _new_folder(place: Path) -> tuple[Path, Lock]:
-    """A new, locked folder at `place`; beside it when somebody else works there or has something there."""
-    stamp, number = time.strftime("%Y%m%d-%H%M%S"), 1
-    made = place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            made.mkdir(exist_ok=not _has_something(made))
-            lock = Lock(made)
-            lock.acquire()
-            return made, lock
-        except (FileExistsError, BusyError):
-            more = f"-{number}" if number > 1 else ""
-            made, number = place.with_name(f"{place.name}.rescued-{stamp}{more}"), number + 1
-
-
-def _has_something(path: Path) -> bool:
-    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
-
-
-def _take_along_logs(old: Path, new: Path) -> None:
-    """master.log and run.log as far as they were written, from what is open; what follows goes there, too."""
-    handlers = [one for one in logging.getLogger("spe").handlers if isinstance(one, logging.FileHandler)]
-    for descriptor in {1, 2, *(one.stream.fileno() for one in handlers if one.stream)}:
-        try:
-            name = os.readlink(f"/proc/self/fd/{descriptor}")
-        except OSError:
-            continue
-        for file in ("master.log", LOG):
-            if name == f"{old / file}{DELETED}":
-                _write_again(descriptor, new / file)
-
-
-def _write_again(descriptor: int, path: Path) -> None:
-    there = path.exists()
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as new:
-        if not there:  # stdout and stderr are two descriptors of one file
-            with open(f"/proc/self/fd/{descriptor}", "rb") as old:
-                shutil.copyfileobj(old, new)
-            new.flush()
-        os.dup2(new.fileno(), descriptor)

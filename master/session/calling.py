@@ -1,6 +1,9 @@
-"""Talks with the master of a running sweep, from another process on its machine: orders, and the stream of its state.
+"""Requests to the master of a running sweep, from another process on its machine.
 
-The standard library only, as all commands wait for what is loaded. What the stream says is in docs/page.md.
+They are the verbs of people, and the stream of the sweep's state.
+
+This file uses the standard library only: aiohttp would take some tenths of a second to load, for
+every command. The events of the stream are described in docs/page.md.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from ..errors import UsageError
 from ..record import record
-from .detached import nothing_runs
+from .detached import killed, nothing_runs
 from .living import living
 
 PATIENCE = 60.0  # seconds of silence; the stream has a sign of life more often
@@ -27,7 +30,7 @@ Event = tuple[str, dict[str, Any]]
 
 @record
 class Place:
-    """Where the page of a running sweep is, and what opens it."""
+    """The address of the page of a running sweep, with the token that opens it."""
 
     folder: Path
     scheme: str
@@ -36,71 +39,98 @@ class Place:
     read: str
 
     def connect(self) -> http.client.HTTPConnection:
-        """A connection; with HTTPS to the one certificate that lies in our own folder."""
+        """Return a new connection to the page.
+
+        With HTTPS, the server must have the certificate that lies in the run's folder.
+        """
         if self.scheme == "http":
             return http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
+        context.check_hostname = False  # the certificate is pinned, and names no host
         context.load_verify_locations(self.folder / "session" / "certificate.pem")
         return http.client.HTTPSConnection(self.host, self.port, timeout=PATIENCE, context=context)
 
     def acting_token(self) -> str:
-        """For whom the files of its user are readable."""
+        """Return the token for acting.
+
+        Raises OSError for a user that may not read the files of the run.
+        """
         secrets = json.loads((self.folder / "session" / "secrets.json").read_text(encoding="utf-8"))
         return str(secrets["act"])
 
 
 def find(folder: Path) -> Place:
-    """The master that works in runs/<name>/ now. Raises UsageError when there is none."""
+    """Return the master that works in runs/<name>/ now. Raises UsageError when there is none."""
     run = living(folder)
     if run is None:
         raise nothing_runs(folder)
     url = urlsplit(run.page)
-    host = "127.0.0.1" if url.hostname in (None, "0.0.0.0", "::") else url.hostname
+    host = url.hostname
+    if host in (None, "0.0.0.0", "::"):  # all addresses: one of them is always here
+        host = "127.0.0.1"
     return Place(folder, url.scheme, url.port or 0, host or "", parse_qs(url.query)["token"][0])
 
 
+def _does_not_answer(folder: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"the master does not answer: {error}", where=str(folder), todo="See master.log there."
+    )
+
+
 def act(folder: Path, verb: str, **about: Any) -> str:
-    """Have it done; the master's sentence about it. Raises UsageError with its words where it cannot be."""
+    """Have the master do `verb`, and return its sentence about it.
+
+    Raises UsageError with its words if it refuses.
+    """
     place = find(folder)
     try:
         connection = place.connect()
-        connection.request("POST", f"/act?token={place.acting_token()}", json.dumps({"do": verb, **about}))
+        connection.request(
+            "POST", f"/act?token={place.acting_token()}", json.dumps({"do": verb, **about})
+        )
         answer = connection.getresponse()
         said = json.loads(answer.read())
         connection.close()
     except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
-        raise UsageError(
-            f"the master does not answer: {error}", where=str(folder), todo="See master.log there."
-        ) from error
+        raise _does_not_answer(folder, error) from error
     if answer.status != 200:
         raise UsageError(str(said.get("error", answer.reason)))
     return str(said["said"])
 
 
 def answers(folder: Path, path: str, body: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
-    """A streamed answer: ("out", bytes), at the end ("exit", code) or ("error", a sentence). With a body it is asked
-    by whoever may act."""
+    """Yield a streamed answer: ("out", bytes), at the end ("exit", code) or ("error", a sentence).
+
+    With a `body` the request is a POST that needs the acting token.
+    """
     place = find(folder)
     joined = "&" if "?" in path else "?"
-    token = place.read if body is None else place.acting_token()
     connection = place.connect()
     try:
-        method, content = ("POST", json.dumps(body)) if body else ("GET", None)
-        connection.request(method, f"{path}{joined}token={token}", content)
+        if body is None:
+            connection.request("GET", f"{path}{joined}token={place.read}")
+        else:
+            connection.request(
+                "POST", f"{path}{joined}token={place.acting_token()}", json.dumps(body)
+            )
         answer = connection.getresponse()
         if answer.status != 200:
             raise UsageError(answer.read().decode("utf-8", "replace").strip())
         for event, data, _ in _frames(answer):
-            yield event, base64.b64decode(str(data)) if event == "out" else data
+            if event == "out":
+                data = base64.b64decode(str(data))
+            yield event, data
     except (OSError, http.client.HTTPException) as error:
-        raise UsageError(f"the master does not answer: {error}", where=str(folder)) from error
+        raise _does_not_answer(folder, error) from error
     finally:
         connection.close()
 
 
 def fetch(folder: Path, path: str, **query: str) -> dict[str, Any]:
-    """What the running master says there, as JSON. Raises UsageError."""
+    """Return the JSON object that the running master has at `path`.
+
+    Raises UsageError when nothing runs.
+    """
     place = find(folder)
     connection = place.connect()
     try:
@@ -108,7 +138,7 @@ def fetch(folder: Path, path: str, **query: str) -> dict[str, Any]:
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
-        raise UsageError(f"the master does not answer: {error}", where=str(folder)) from error
+        raise _does_not_answer(folder, error) from error
     finally:
         connection.close()
     if answer.status != 200:
@@ -118,10 +148,10 @@ def fetch(folder: Path, path: str, **query: str) -> dict[str, Any]:
 
 
 def events(folder: Path) -> Iterator[Event]:
-    """("state" | "change" | "note", what it says), as they come, until the run has ended.
+    """Yield ("state" | "change" | "note", data) as they come, until the run has ended.
 
-    A connection that breaks is made again; then the whole state comes first. Raises UsageError when nothing runs, or
-    when the master is killed.
+    A connection that breaks is made again; then the whole state comes first. Raises UsageError when
+    nothing runs, or when the master is killed.
     """
     place, last = find(folder), ""
     while True:
@@ -135,16 +165,19 @@ def events(folder: Path) -> Iterator[Event]:
         if living(folder) is None:
             break
         place = find(folder)
-    if (folder / "master.json").exists():
-        todo = "`spe run` goes on where it stopped."
-        raise UsageError("the master is gone without a word", where=str(folder), todo=todo)
+    if error := killed(folder):
+        raise error
 
 
 def _read(place: Place, last: str) -> Generator[tuple[str, dict[str, Any], str], None, None]:
-    """One connection to its end."""
+    """Yield (event, data, serial number) from one connection, until it ends.
+
+    `last`: the last number that was seen.
+    """
     connection = place.connect()
+    headers = {"Last-Event-ID": last} if last else {}
     try:
-        connection.request("GET", f"/stream?token={place.read}", headers={"Last-Event-ID": last} if last else {})
+        connection.request("GET", f"/stream?token={place.read}", headers=headers)
         answer = connection.getresponse()
         if answer.status != 200:
             raise http.client.HTTPException(f"the stream answers {answer.status}")
@@ -154,7 +187,7 @@ def _read(place: Place, last: str) -> Generator[tuple[str, dict[str, Any], str],
 
 
 def _frames(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[tuple[str, Any, str]]:
-    """Server-Sent Events, as far as our stream uses them: one line of data each."""
+    """Yield Server-Sent Events as far as our stream uses them: one line of data each."""
     event, data, serial = "", "", ""
     for line in lines:
         name, _, value = line.decode("utf-8").rstrip("\r\n").partition(": ")
@@ -164,13 +197,17 @@ def _frames(lines: Iterator[bytes] | http.client.HTTPResponse) -> Iterator[tuple
             data = value
         elif name == "id":
             serial = value
-        elif not name and data:  # an empty line ends it; one that begins with a colon is a sign of life
+        elif not name and data:
+            # An empty line ends an event. A line that begins with a colon is a sign of life.
             yield event, json.loads(data), serial
             event, data, serial = "", "", ""
 
 
 def snapshot(folder: Path) -> dict[str, Any] | None:
-    """How the sweep that runs in this folder stands now; None when nothing runs or its master does not answer."""
+    """Return the state of the sweep that runs in this folder.
+
+    Return None when nothing runs, or when its master does not answer.
+    """
     if living(folder) is None:
         return None
     try:

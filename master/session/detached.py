@@ -1,6 +1,8 @@
-"""A run without a terminal: `spe run --detach` starts one, `spe attach` follows it, a closed terminal leaves one.
+"""A run without a terminal.
 
-What it says goes to runs/<name>/run.log. Whether a run is alive is told by master.json and its process.
+`spe run --detach` starts one, `spe attach` follows it, a closed terminal leaves one.
+
+Its output goes to runs/<name>/run.log. Whether it is alive is told by master.json and its process.
 """
 
 from __future__ import annotations
@@ -16,24 +18,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import UsageError
-from .living import Living, _is_there, living
+from .living import Living, is_process, living
 
 LOG = "run.log"
-HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as session.Lock writes it
+HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as lock.py writes it
 PAUSE = 0.1  # seconds between looks
 
 
 def owner_of_hidden(folder: Path) -> str:
-    """The user whose run goes on here but whose session we may not read; "" when there is no such run."""
+    """Return the user whose run goes on here but whose session we may not read.
+
+    Return "" when there is no such run.
+    """
     path = folder / "master.json"
     try:
-        owner = path.stat().st_uid
+        owner = path.stat().st_uid  # may be told of a file that we may not read
         if os.access(path, os.R_OK):
             return ""
         holder = HOLDER.match((folder / "lock").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return ""
-    if holder and holder["host"] == socket.gethostname() and not _is_there(int(holder["pid"])):
+    if holder and holder["host"] == socket.gethostname() and not is_process(int(holder["pid"])):
         return ""  # it was killed
     try:
         return pwd.getpwuid(owner).pw_name
@@ -41,9 +46,12 @@ def owner_of_hidden(folder: Path) -> str:
         return f"user {owner}"
 
 
-def nothing_runs(folder: Path, todo: str = "`spe run` starts it, `spe status` shows it.") -> UsageError:
-    """Why no run in runs/<name>/ can be asked anything."""
-    if owner := owner_of_hidden(folder):
+def nothing_runs(
+    folder: Path, todo: str = "`spe run` starts it, `spe status` shows it."
+) -> UsageError:
+    """Return the error for a folder in which no run can be asked anything."""
+    owner = owner_of_hidden(folder)
+    if owner:
         return UsageError(
             f"a run of {owner} goes on here, and only {owner} can ask it or steer it",
             where=str(folder),
@@ -52,11 +60,26 @@ def nothing_runs(folder: Path, todo: str = "`spe run` starts it, `spe status` sh
     return UsageError("nothing runs here", where=str(folder), todo=todo)
 
 
+def killed(folder: Path) -> UsageError | None:
+    """Return the error for a run whose master was killed: it has left its master.json.
+
+    None when it has ended.
+    """
+    if not (folder / "master.json").exists():
+        return None
+    todo = "`spe run` goes on where it stopped."
+    return UsageError("the master is gone without a word", where=str(folder), todo=todo)
+
+
 def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, str]:
-    """Start `spe ARGUMENTS` in a session of its own; its run, or its exit code and words when it ended at once."""
+    """Start `spe ARGUMENTS` in a session of its own, and wait until its run has begun.
+
+    Return the run, or the exit code and the output of a process that has ended before.
+    """
     path = folder / LOG
     path.unlink(missing_ok=True)
     with os.fdopen(_open(folder), "wb") as log:
+        # -P: a file spe.py in the current folder must not be taken for this package.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "spe", *arguments],
             stdin=subprocess.DEVNULL,
@@ -73,7 +96,9 @@ def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, s
 
 
 def says_into_log(folder: Path) -> bool:
-    """Whether what this process says goes to run.log, which is no place for a token or a session ID."""
+    """Tell whether the output of this process goes to run.log.
+
+    A log is no place for a token or a session ID: people send logs to others."""
     try:
         return any(os.path.samestat(os.fstat(number), os.stat(folder / LOG)) for number in (1, 2))
     except OSError:  # there is no such file, or nothing is open there
@@ -81,16 +106,20 @@ def says_into_log(folder: Path) -> bool:
 
 
 def _open(folder: Path) -> int:
-    """What a run says is for its user alone."""
+    # 0600: what a run says is for its user alone.
     return os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def leave_terminal(folder: Path) -> None:
-    """The terminal is gone: what this process says from now on goes to run.log, or nowhere if that cannot be made."""
+    """Send the output of this process to run.log from now on: the terminal is gone.
+
+    Where run.log cannot be made, the output goes nowhere.
+    """
     try:
         log = _open(folder)
     except OSError:  # a full disk; the run goes on, and master.log has what can be written
         log = os.open(os.devnull, os.O_WRONLY)
+    # Closed descriptors would be taken by the next files that are opened
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
@@ -105,7 +134,5 @@ def follow(folder: Path, show: Callable[[], None], pause: float = 1.0) -> None:
         show()
         time.sleep(pause)
         run = living(folder)
-    if (folder / "master.json").exists():
-        raise UsageError(
-            "the master is gone without a word", where=str(folder), todo="`spe run` goes on where it stopped."
-        )
+    if error := killed(folder):
+        raise error

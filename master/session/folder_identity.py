@@ -1,7 +1,10 @@
-"""Whether a file was written in the folder that it lies in now, or came there with a copy of that folder.
+"""The identity of a folder.
 
-A copy of a project that is made while its sweep runs brings along the secrets of that run and the address of its
-master. To use them from the copy would steer the run of the original, and take in what its clients deliver.
+By it a file knows whether it came to where it lies with a copy of its folder.
+
+A copy of a project that is made while its sweep runs brings along the secrets of that run and the
+address of its master. To use them from the copy would steer the run of the original, and take in
+what its clients deliver.
 """
 
 from __future__ import annotations
@@ -11,15 +14,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-KEY = "folder"  # under which the identity stands in secrets.json and master.json
+KEY = "folder"  # name of the identity in secrets.json and master.json
 
 
 def folder_identity(folder: Path) -> str:
-    """Device and inode: a renamed folder keeps both, a copy has others. A path would be lost by the renaming."""
-    status = os.stat(folder)
+    """Return device and inode of a folder, as text.
+
+    A renamed folder keeps both, and a copy has others. A path would change with the name.
+    """
+    status = os.stat(folder)  # follows links: a link to the folder is the same folder
     return f"{status.st_dev}:{status.st_ino}"
 
 
 def same_folder(facts: Mapping[str, Any], folder: Path) -> bool:
-    """Whether these facts were written in this folder. Those of spe 0.1.0, which did not say it, count as such."""
+    """Tell whether these facts were written in this folder.
+
+    spe 0.1.0 wrote no identity: its facts count as written here.
+    """
     return facts.get(KEY, "") in ("", folder_identity(folder))

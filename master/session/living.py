@@ -1,4 +1,7 @@
-"""Whether a run of a folder lives: its process, by number and start time, as master.json tells them."""
+"""The run that goes on in a folder, if one does.
+
+It is told by its process: master.json has the number and the start time.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,13 @@ from .folder_identity import same_folder
 
 
 def began(pid: int) -> str:
-    """When the process of this number began, in the system's own count; "" when there is none, or it is not told."""
+    """Return when the process with this number began, in clock ticks since boot.
+
+    Return "" when there is none, or where the system does not tell (outside Linux).
+    """
     try:
+        # Behind the last ")": the second field is the program's name, which may have blanks and
+        # brackets.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
@@ -28,11 +36,11 @@ class Living:
 
 
 def living(folder: Path) -> Living | None:
-    """The run that works in runs/<name>/ now; None when there is none."""
+    """Return the run that works in runs/<name>/ now; None when there is none."""
     try:
         facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
         run = Living(int(facts["pid"]), str(facts["page"]))
-        if not _is_there(run.pid):
+        if not is_process(run.pid):
             return None
         if facts.get("began", "") != began(run.pid):
             return None  # the number is somebody else's by now
@@ -44,7 +52,9 @@ def living(folder: Path) -> Living | None:
 
 
 def elsewhere(folder: Path) -> tuple[int, str] | None:
-    """The process and the host of a run that was begun in runs/<name>/ on another host; None: there is no such word.
+    """Return process and host of a run that was begun in runs/<name>/ on another host.
+
+    Return None when there is none.
 
     Whether it lives cannot be seen from here.
     """
@@ -53,12 +63,15 @@ def elsewhere(folder: Path) -> tuple[int, str] | None:
         pid, host = int(facts["pid"]), str(facts.get("host", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    return (pid, host) if host not in ("", socket.gethostname()) else None
+    if host in ("", socket.gethostname()):
+        return None
+    return pid, host
 
 
-def _is_there(pid: int) -> bool:
+def is_process(pid: int) -> bool:
+    """Tell whether there is a process with this number."""
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # sends nothing
     except PermissionError:  # another user's, so it is there
         return True
     except (OSError, OverflowError):

@@ -1,12 +1,12 @@
-"""A session's secrets and its place on disk: ID, certificate, port, page tokens, and who runs the sweep now.
+"""A session: its ID, tokens, port and certificate, and the folder in which they lie.
 
-They lie in runs/<name>/session/ (0700, files 0600) from the start of a run to its end, and a master that comes
-back after a crash takes them up again. master.json is what programs read while the sweep runs.
+The folder is runs/<name>/session/ (mode 0700, files 0600). It stays after a crash, so that clients
+which are still at work find the master that comes back. master.json beside it is for programs: it
+tells where the master is.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,184 +16,74 @@ import socket
 import ssl
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO
 
-from ..errors import BusyError, StoreError
+from ..errors import StoreError
 from ..record import record
-from .anchors import identity, identity_of
 from .folder_identity import KEY, folder_identity, same_folder
-from .living import began, elsewhere, living
+from .living import began
 from .run_folder import Folder, anchor_of, private_write, real
 
 
 @record
 class Secrets:
-    """What one session is known by. Each token has 128 random bits or more and is safe in a URL."""
+    """The facts by which one session is known.
+
+    Each token has 128 random bits or more and is safe in a URL.
+    """
 
     session: str
     read: str  # the page's token for reading
     act: str  # the page's token for acting
-    port: int  # the port it was last served on, 0 = none yet
-    told: str = ""  # digest of what its clients were told: with other words it is another session
+    port: int  # the port on which it was served last; 0: none yet
+    # Digest of what its clients were told; a run that tells them something else is another session
+    told: str = ""
     folder: str = ""  # the identity of runs/<name>/ where it was made; spe 0.1.0 did not write it
 
 
 def _checked(held: Secrets) -> Secrets:
-    """An empty or short token would let everybody in."""
+    """Return the secrets.
+
+    Raises ValueError for a short token: an empty one would let everybody in.
+    """
     tokens = (held.session, held.read, held.act)
-    if not all(isinstance(token, str) and len(token) >= 22 for token in tokens) or not isinstance(held.port, int):
+    if not all(isinstance(token, str) and len(token) >= 22 for token in tokens) or not isinstance(
+        held.port, int
+    ):
         raise ValueError("a token in it is too short, or the port is no number")
     return held
 
 
-class Lock:
-    """One spe at a time works on a sweep; the second is told who does."""
-
-    def __init__(self, folder: Folder) -> None:
-        self.folder, self.path = folder, anchor_of(folder) / "lock"
-        self._file: IO[str] | None = None
-        self._door: int | None = None  # the folder, locked
-
-    def acquire(self) -> None:
-        """Raises BusyError naming the process that holds it."""
-        there = self.path.exists()
-        if not there:  # it is not even made: the run that has lost it must be able to make it again
-            self._look_for_another()
-            self._look_elsewhere()
-        while (file := self._locked()) is None:
-            continue
-        try:
-            self._look_for_another()  # somebody may have put another file there
-        except BusyError:
-            file.close()
-            raise
-        self._lock_folder(file)
-        try:
-            self._sign(file)
-        except OSError:  # a full disk: nobody is to find a lock of a run that has not begun
-            self._file = file
-            self.release()
-            raise
-
-    def _look_for_another(self) -> None:
-        """Raise BusyError when a run lives here whose lock file was removed: NFS has no other lock."""
-        run = living(self.path.parent)
-        if run and run.pid != os.getpid():
-            raise self._unlocked(f"this sweep is being run by process {run.pid} on {socket.gethostname()}")
-
-    def _look_elsewhere(self) -> None:
-        """The same of another host, whose processes nobody sees. A run that was killed has left its lock file."""
-        if found := elsewhere(self.path.parent):
-            error = self._unlocked(f"a run of this sweep, process {found[0]} on {found[1]}, may go on")
-            error.todo = f"If it has ended, remove {real(self.folder) / 'master.json'}; if not, wait for it or stop it."
-            raise error
-
-    def _unlocked(self, who: str) -> BusyError:
-        error = self._busy("")
-        error.what, error.where = f"{who}, though this file was removed", str(real(self.folder) / self.path.name)
-        return error
-
-    def _lock_folder(self, file: IO[str]) -> None:
-        """The folder, too, where the file system can do that (NFS cannot): no `rm` takes that lock away."""
-        door = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(door, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._door = door
-        except OSError as error:
-            os.close(door)
-            if isinstance(error, BlockingIOError):
-                self.path.unlink(missing_ok=True)  # ours, just made: that of the other was removed
-                file.close()
-                raise self._busy("another spe") from None
-
-    def _sign(self, file: IO[str]) -> None:
-        file.truncate(0)
-        words = f"process {os.getpid()} on {socket.gethostname()}"
-        os.write(file.fileno(), words.encode())  # unbuffered: a full disk would be told once more as the file is closed
-        self._file = file
-
-    def _locked(self) -> IO[str] | None:
-        """The file, locked; None when its last holder removed it in between."""
-        file = self.path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another spe"
-            file.close()
-            raise self._busy(holder) from None
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()
-        return None
-
-    def _busy(self, holder: str) -> BusyError:
-        return BusyError(
-            f"this sweep is being run by {holder}",
-            where=str(real(self.folder)),
-            todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
-        )
-
-    @property
-    def stands(self) -> bool:
-        """Whether the file that we have locked is still there."""
-        return self._file is not None and identity(self.path) == identity_of(self._file.fileno())
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether nobody else can work here even after the file was removed."""
-        return self._door is not None
-
-    def renew(self) -> None:
-        """The file was removed or replaced: make it again. Raises BusyError while another spe has one there."""
-        while (file := self._locked()) is None:
-            continue
-        if self._file:
-            self._file.close()
-        self._sign(file)
-
-    def release(self) -> None:
-        """Let the next one in."""
-        if self._door is not None:  # before the file: who finds that one free must find the folder free, too
-            os.close(self._door)
-            self._door = None
-        if self._file:
-            if self.stands:
-                self.path.unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
-
-    def adopt(self, other: Lock) -> None:
-        """The folder was removed: hold what `other` has acquired in its stead."""
-        if self._door is not None:
-            os.close(self._door)
-        if self._file:
-            self._file.close()
-        self._file, self._door = other._file, other._door
-
-
 class Session:
-    """One session's folder. `resumed` tells that a master that died left it, so its clients may still be alive.
+    """The session of one run.
 
-    A client that was told of another program, or of other results, must not take part in this run: then a new session
-    begins, on the old port, so that such a client hears at once that it is not wanted.
+    `resumed`: a master that was killed has left it, so its clients may still be alive.
+
+    A client that was told of another program, or of other results, must not take part in this run.
+    So a new session begins then. It begins on the old port, where such a client hears at once that
+    it is not wanted.
     """
 
     def __init__(self, run_folder: Folder, told: str = "") -> None:
-        """`told`: digest of what clients of this run are told."""
+        """Take up the session that lies in `run_folder`, or make a new one.
+
+        `told`: digest of what clients are told.
+        """
         self.run_folder, self.told = run_folder, told
         self._announced: dict[str, object] = {}
         self._certificate: dict[str, str] = {}  # key and certificate by their files
         self._remove_copied()
-        left = self._load() if (self.folder / "secrets.json").exists() else None
-        self.resumed = left is not None and left.told == told
+        left = self._load()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        self.secrets = left if left and self.resumed else self._make(left.port if left else 0)
+        self.folder.chmod(0o700)  # one that was there before may have another mode
+        self.resumed = left is not None and left.told == told
+        if left and self.resumed:
+            self.secrets = left
+        else:
+            self.secrets = self._make(left.port if left else 0)
 
     @property
     def folder(self) -> Path:
-        """Where it lies; for whatever is written, so it may be no path for people."""
+        """The path for writing into the session's folder, which may be no path for people."""
         return anchor_of(self.run_folder) / "session"
 
     @property
@@ -201,12 +91,15 @@ class Session:
         return folder_identity(anchor_of(self.run_folder))
 
     def _remove_copied(self) -> None:
-        """Remove a session that came with a copy of this folder: its clients deliver to the original."""
+        """Remove a session that came with a copy of the run's folder.
+
+        Its clients deliver to the original.
+        """
         try:
             facts = json.loads((self.folder / "secrets.json").read_text(encoding="utf-8"))
             copied = not same_folder(facts, anchor_of(self.run_folder))
-        except (OSError, ValueError, AttributeError):  # there is none, or _load says what is wrong with it
-            return
+        except (OSError, ValueError, AttributeError):
+            return  # there is none, or _load says what is wrong with it
         if copied:
             self._master_json.unlink(missing_ok=True)
             shutil.rmtree(self.folder)
@@ -217,8 +110,10 @@ class Session:
         private_write(self.folder / "secrets.json", json.dumps(asdict(made)))
         return made
 
-    def _load(self) -> Secrets:
+    def _load(self) -> Secrets | None:
         path = self.folder / "secrets.json"
+        if not path.exists():
+            return None
         try:
             return _checked(Secrets(**json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TypeError) as error:
@@ -233,18 +128,22 @@ class Session:
         )
 
     def served_on(self, port: int) -> None:
-        """Remember the port, for the clients that look for us after a crash."""
+        """Store the port, for the clients that look for the master after a crash."""
         held = self.secrets
         self.secrets = replace(held, port=port, folder=self._identity)
         private_write(self.folder / "secrets.json", json.dumps(asdict(self.secrets)))
 
     def tls(self) -> tuple[ssl.SSLContext, str]:
-        """The server's TLS context and the SHA-256 fingerprint of its certificate, made when there is none."""
-        from .certificate import check_valid, make_certificate  # late: a run on this machine alone needs none
+        """Return the server's TLS context and the SHA-256 fingerprint of its certificate.
+
+        The certificate is made when there is none."""
+        # Late: a run on this machine alone needs none
+        from .certificate import check_valid, make_certificate
 
         certificate, key = self.folder / "certificate.pem", self.folder / "key.pem"
         if not (certificate.exists() and key.exists()):
             pem, key_pem = make_certificate()
+            # First: a certificate without its key would be taken for a whole pair
             private_write(key, key_pem)
             private_write(certificate, pem)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -252,20 +151,22 @@ class Session:
             context.load_cert_chain(certificate, key)
             der = ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii"))
             check_valid(der)
-            self._certificate = {file.name: file.read_text(encoding="ascii") for file in (key, certificate)}
+            self._certificate = {
+                file.name: file.read_text(encoding="ascii") for file in (key, certificate)
+            }
         except (ssl.SSLError, ValueError) as error:
             raise self._damaged(certificate, error) from error
         return context, hashlib.sha256(der).hexdigest()
 
     def announce(self, url: str, page: str, fingerprint: str) -> None:
-        """Write master.json, for programs on this machine."""
+        """Write master.json, for programs on this machine: where the master is, and which process."""
         self._announced = {
             "url": url,
             "page": page,
             "session": self.secrets.session,
             "fingerprint": fingerprint,
             "pid": os.getpid(),
-            "began": began(os.getpid()),
+            "began": began(os.getpid()),  # process numbers are used again
             "host": socket.gethostname(),
             KEY: self._identity,
         }
@@ -279,16 +180,22 @@ class Session:
         return anchor_of(self.run_folder) / "master.json"
 
     def _missing(self) -> list[str]:
-        names = [name for name in ("secrets.json", *self._certificate) if not (self.folder / name).exists()]
-        return names + (["master.json"] if self._announced and not self._master_json.exists() else [])
+        names = [
+            name
+            for name in ("secrets.json", *self._certificate)
+            if not (self.folder / name).exists()
+        ]
+        if self._announced and not self._master_json.exists():
+            names.append("master.json")
+        return names
 
     @property
     def is_whole(self) -> bool:
-        """Whether nobody has removed anything of it."""
+        """True while all files of the session are still there."""
         return not self._missing()
 
     def mend(self) -> list[str]:
-        """Write again what was removed of it while the run goes on; the names of that."""
+        """Write the files again that somebody has removed, and return their names."""
         missing = self._missing()
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.secrets = replace(self.secrets, folder=self._identity)  # the folder may be a new one
@@ -303,6 +210,11 @@ class Session:
         return missing
 
     def end(self) -> None:
-        """The run has ended: its secrets are worth nothing any more."""
+        """Remove the session.
+
+        Called once the run has ended: its secrets are worth nothing any more.
+        """
         self._master_json.unlink(missing_ok=True)
+        # An error is no reason to fail: the sweep is done, and the next run takes what is left for
+        # a crash.
         shutil.rmtree(self.folder, ignore_errors=True)

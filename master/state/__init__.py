@@ -1,6 +1,6 @@
-"""How a sweep stands: as one document, in words, on a terminal; when it will end; why a set waits.
+"""The state of a sweep for people: as one document, in words, on a terminal; when it will end; why a set waits.
 
-    blockers  What keeps hosts from getting work now, written down by the run for why.py
+    blockers  Reasons why hosts get no work now, written down by the run for why.py
     document  The one document that says how a sweep stands
     forecast  How long a sweep will still take, as a range
     lines     How a sweep stands, as words for a terminal

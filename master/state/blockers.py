@@ -1,4 +1,7 @@
-"""What keeps hosts from getting work now, written down by the run for why.py: runs/<name>/session/standing.json."""
+"""The reasons why hosts get no work now, in the file session/standing.json.
+
+The run writes it, why.py reads it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ from .why import FILE
 log = logging.getLogger("spe.standing")
 
 
-class Standing:
-    """Written when it has changed."""
+class BlockersFile:
+    """The file of one run.
+
+    It is written only when its content has changed: the loop asks for it each second.
+    """
 
     def __init__(self, folder: Folder) -> None:
         """`folder` is runs/<name>/."""
@@ -27,7 +33,10 @@ class Standing:
         self._nagging = Nagging(log)
 
     def note(self, dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> None:
-        """Remember how things stand now."""
+        """Write down what keeps hosts from getting work now.
+
+        `faults`: why hosts are not up, by their names.
+        """
         standing = of(dispatch, faults)
         if standing != self._written:
             self._write(standing)
@@ -36,35 +45,58 @@ class Standing:
         try:
             private_write(self._path, json.dumps(standing))
             self._written = standing
-        except OSError as error:  # a full disk, say: then `spe why` tells less
+        except OSError as error:
+            # A full disk, say. Ending the run would be worse than a `spe why` that tells less.
             self._nagging.say(f"{FILE} cannot be written: {reason(error)}")
 
 
 def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:
-    """A sentence for each host that gets nothing, by its name; under "" one for all of them."""
+    """Return a sentence for each host that gets nothing, by its name; under "" one for all of them."""
+    # A host with a fault may have another client that somebody started by hand: then it is not
+    # down.
     down = {host: error for host, error in faults.items() if host not in dispatch.clients.hosts}
     found = {host: f"is {_how(error)}: {error.what}" for host, error in down.items()}
     found |= dict.fromkeys(dispatch.handout.loaded, "is loaded by others")
-    found |= dict.fromkeys(dispatch.steering.on_trial - down.keys(), "is on trial: its clients did not stay before")
+    found |= dict.fromkeys(
+        dispatch.steering.on_trial - down.keys(), "is on trial: its clients did not stay before"
+    )
     found |= {
         host: f"is {how} by hand: `spe hosts use {host}` brings it back"
         for host, how in dispatch.steering.aside.items()
     }
-    doubted = [(h, record) for h, record in dispatch.guard.records.items() if record.trust is not Trust.TRUSTED]
-    for host, record in doubted:
-        if host in dispatch.steering.aside:
+    # Later reasons replace earlier ones of the same host: these say most
+    found |= _doubted(dispatch)
+    run = _whole_run(dispatch)
+    if run:
+        found[""] = run
+    return found
+
+
+def _doubted(dispatch: Dispatch) -> dict[str, str]:
+    """Return a sentence for each host that the guard trusts no more.
+
+    What people have said of a host comes first.
+    """
+    found = {}
+    for host, record in dispatch.guard.records.items():
+        if record.trust is Trust.TRUSTED or host in dispatch.steering.aside:
             continue
         if record.trust is Trust.BENCHED:
             found[host] = f"is benched, it fails what succeeds elsewhere: {record.reason}"
         else:
             found[host] = "is under suspicion, its last tasks failed; others try them first"
-    if dispatch.board.draining:
-        found[""] = "the run ends: nothing more is handed out"
-    elif dispatch.steering.paused:
-        found[""] = "the sweep is paused: `spe resume` goes on"
-    elif not dispatch.clients.hosts and not dispatch.clients.strangers and not dispatch.steering.aside:
-        found[""] = "no host is up yet"
     return found
+
+
+def _whole_run(dispatch: Dispatch) -> str:
+    """Return a sentence about what keeps all hosts from getting work; "" when nothing does."""
+    if dispatch.board.draining:
+        return "the run ends: nothing more is handed out"
+    if dispatch.steering.paused:
+        return "the sweep is paused: `spe resume` goes on"
+    if any((dispatch.clients.hosts, dispatch.clients.strangers, dispatch.steering.aside)):
+        return ""
+    return "no host is up yet"
 
 
 def _how(error: LaunchError) -> str:

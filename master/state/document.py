@@ -1,7 +1,10 @@
-"""The one document that says how a sweep stands: what /stream sends, and the page and the terminal show.
+"""The one document that says how a sweep stands.
 
-Made from the dispatch's memory alone, without a question to the store. What is unknown is left out, never null
-(patch.py says why). docs/page.md describes every key.
+It is what /stream sends, and what the page and the terminal show.
+
+It is made from the dispatch's memory alone, without a question to the store: it is drawn each
+second, also while the disk is slow. What is unknown is left out, never null (patch.py says why).
+docs/page.md describes every key.
 """
 
 from __future__ import annotations
@@ -10,50 +13,73 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ..dispatch.black_holes import Trust
+from ..dispatch.black_holes import Record, Trust
 from ..dispatch.dispatch import Dispatch
+from ..dispatch.tally import FailedTask
 from ..errors import HostBenched, LaunchError
 from ..model import Client, Host, TaskState, Ticket
 from . import forecast
 
 WORD_STEP = 5  # seconds: nobody needs to hear of every word of every host
-SILENCE = 60.0  # seconds after which a client that did not register and has nothing to do counts as gone
+# Seconds after which a client that did not register and has nothing to do counts as gone
+SILENCE = 60.0
 
 
 class Hosts(Protocol):
-    """Those that the run starts (the fleet)."""
+    """The hosts that a run starts (the fleet)."""
 
     @property
     def hosts(self) -> Sequence[Host]:
-        """All of them."""
+        """All hosts of the run, up or not."""
 
     @property
     def faults(self) -> Mapping[str, LaunchError]:
-        """Why some did not come up."""
+        """The reasons why hosts are not up, by their names."""
 
 
 class Picture:
-    """Draws the document; `epoch` is added to the dispatch's times to make them seconds since 1970."""
+    """Draws the document of one run."""
 
-    def __init__(self, name: str, dispatch: Dispatch, epoch: float, began: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        dispatch: Dispatch,
+        epoch: float,
+        began: float,
+        fleet: Hosts | None = None,
+    ) -> None:
+        """`epoch` is added to the dispatch's times to make them seconds since 1970.
+
+        `began` is such a time.
+
+        With `fleet`, hosts are drawn before they are up, and with the reason why they are not.
+        """
         self.name, self.dispatch, self.epoch, self.began = name, dispatch, epoch, began
-        self.fleet: Hosts | None = None
+        self.fleet = fleet
 
     def draw(self, now: float) -> dict[str, Any]:
-        """How things stand; `now` is of the dispatch's clock."""
+        """Return the document; `now` is of the dispatch's clock."""
         out = list(self.dispatch.handout.begun())
         clients: dict[str, list[Client]] = defaultdict(list)
         for client in self.dispatch.clients:
             clients[client.host].append(client)
         busy = Counter(ticket.host for ticket in out)
+        names = self._names(clients, busy)
         return {
             "sweep": self._sweep(now, out),
-            "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in self._names(clients, busy)},
+            "hosts": {name: self._host(now, name, clients[name], busy[name]) for name in names},
             "tickets": {str(ticket.id): self._ticket(ticket) for ticket in out},
             "failures": {
-                str(f.task): {"reason": f.reason, "host": f.host, "time": self._unix(f.time), "final": f.final}
-                for f in self.dispatch.tally.failures.values()
+                str(one.task): self._failure(one) for one in self.dispatch.tally.failures.values()
             },
+        }
+
+    def _failure(self, one: FailedTask) -> dict[str, Any]:
+        return {
+            "reason": one.reason,
+            "host": one.host,
+            "time": self._unix(one.time),
+            "final": one.final,
         }
 
     def _unix(self, moment: float) -> float:
@@ -64,118 +90,226 @@ class Picture:
     def _sweep(self, now: float, out: Sequence[Ticket]) -> dict[str, Any]:
         dispatch = self.dispatch
         counted = self._counts()
-        slots = sum(max(1, client.slots // dispatch.rules.cores) for client in dispatch.clients.present())
+        slots = sum(self._slots(client) for client in dispatch.clients.present())
         first = min((client.since for client in dispatch.clients), default=now)
         ended, span = dispatch.tally.recent(now, first)
         sweep: dict[str, Any] = {
-            "name": self.name, "state": self._state(), **counted, "rate": float(f"{ended / span:.3g}"),
-            "slots": slots, "began": round(self.began, 2), "paused": dispatch.steering.paused,
-        }  # fmt: skip
-        left = forecast.left(counted["waiting"] + counted["running"], ended, span, dispatch.handout.walls, slots)
+            "name": self.name,
+            "state": self._state(),
+            **counted,
+            "rate": float(f"{ended / span:.3g}"),
+            "slots": slots,
+            "began": round(self.began, 2),
+            "paused": dispatch.steering.paused,
+        }
+        todo = counted["waiting"] + counted["running"]
+        left = forecast.left(todo, ended, span, dispatch.handout.walls, slots)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
-        if efficiency is not None:
+        if efficiency is not None:  # two digits: a third would change the document each second
             sweep["efficiency"] = round(efficiency, 2)
         return sweep
+
+    def _slots(self, client: Client) -> int:
+        """Return how many tasks this client can run at once: a task may take several cores."""
+        return max(1, client.slots // self.dispatch.rules.cores)
 
     def _state(self) -> str:
         if self.dispatch.board.over:
             return "over"
         if self.dispatch.board.draining:
             return "draining"
-        return "paused" if self.dispatch.steering.paused else "running"
+        if self.dispatch.steering.paused:
+            return "paused"
+        return "running"
 
     def _counts(self) -> dict[str, int]:
         dispatch, state = self.dispatch, self.dispatch.board.in_state
-        done, failed = (
-            dispatch.board.done_before + state[TaskState.DONE],
-            dispatch.board.failed_before + state[TaskState.FAILED],
-        )
+        done = dispatch.board.done_before + state[TaskState.DONE]
+        failed = dispatch.board.failed_before + state[TaskState.FAILED]
         cancelled = dispatch.board.cancelled_before + state[TaskState.CANCELLED]
         running, ended = dispatch.board.with_slot, done + failed + cancelled
-        # What lies at clients for later waits, too. 0: the sets are being counted.
-        undone = (
-            dispatch.board.total - ended if dispatch.board.total else state[TaskState.WAITING] + dispatch.board.running
-        )
-        counted = {"waiting": max(0, undone - running), "running": running, "done": done, "failed": failed}
-        return {**counted, "cancelled": cancelled, "total": dispatch.board.total or ended + undone}
+        # `running` has only what has a slot: what a client has prefetched waits, too.
+        # All that is known while the sets are being counted
+        undone = state[TaskState.WAITING] + dispatch.board.running
+        if dispatch.board.total:
+            undone = dispatch.board.total - ended
+        return {
+            "waiting": max(0, undone - running),
+            "running": running,
+            "done": done,
+            "failed": failed,
+            "cancelled": cancelled,
+            "total": dispatch.board.total or ended + undone,
+        }
 
     def _efficiency(self, now: float, out: Sequence[Ticket]) -> float | None:
-        """Seconds of programs by seconds of slots, of this run, on hosts whose slots are known."""
+        """Return the share of the slots' time in which programs ran in this run.
+
+        Hosts whose slots are unknown do not count.
+
+        None while the slots have been there for less than a second in all.
+        """
+        clients = self.dispatch.clients
+        there = sum(self._slots(client) * _stayed(client, now) for client in clients)
+        if there <= 1.0:
+            return None
+        # At most 1: a client that registers late is given its host's earlier work, too.
+        return min(1.0, self._worked(now, out) / there)
+
+    def _worked(self, now: float, out: Sequence[Ticket]) -> float:
+        """Return the seconds of programs, those that still run included.
+
+        Without them, the efficiency of a sweep of long tasks would start at 0.
+        """
         named = {client.host for client in self.dispatch.clients}
-        worked = sum(work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
-        worked += sum(now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
-        cores = self.dispatch.rules.cores
-        there = sum(
-            max(1, c.slots // cores) * ((c.word if c.state.is_gone else now) - c.since) for c in self.dispatch.clients
-        )
-        return min(1.0, worked / there) if there > 1.0 else None
+        ended = (work.seconds for host, work in self.dispatch.tally.hosts.items() if host in named)
+        running = (now - ticket.issued for ticket in out if ticket.issued and ticket.host in named)
+        return sum(ended) + sum(running)
 
     # -- hosts and tickets
 
+    def _fault(self, name: str) -> LaunchError | None:
+        return self.fleet.faults.get(name) if self.fleet else None
+
     def _names(self, clients: Mapping[str, object], busy: Mapping[str, int]) -> list[str]:
         expected = [host.name for host in self.fleet.hosts] if self.fleet else []
+        # A dict keeps the order: hosts stand in the order of the hosts file, and those that came by
+        # themselves last.
         return list(dict.fromkeys([*expected, *clients, *self.dispatch.clients.strangers, *busy]))
 
-    def _host(self, now: float, name: str, clients: Sequence[Client], running: int) -> dict[str, Any]:
-        work, asked = self.dispatch.tally.hosts.get(name), self.dispatch.clients.strangers.get(name)
+    def _host(
+        self, now: float, name: str, clients: Sequence[Client], running: int
+    ) -> dict[str, Any]:
+        asked = self.dispatch.clients.strangers.get(name)
+        # Clients that have left still count for the host's work, but not for its slots.
         present = [client for client in clients if not client.state.is_gone]
         state, why = self._standing(name, clients, present)
-        if state == "starting" and (running or asked is not None):  # it came by itself, and did not register
-            state = "up" if running or (asked is not None and now - asked < SILENCE) else "gone"
+        if state == "starting":
+            state = _state_of_stranger(now, asked, running)
         host: dict[str, Any] = {
             "state": state,
-            "slots": sum(max(1, client.slots // self.dispatch.rules.cores) for client in present),
+            "slots": sum(self._slots(client) for client in present),
             "running": running,
-            "done": work.done if work else 0,
-            "failed": work.failed if work else 0,
-            "lost": work.lost if work else 0,
+            **self._work(name),
         }
-        if clients:
-            word = max(client.word for client in clients) + self.epoch
-            host["word"] = int(word // WORD_STEP * WORD_STEP)
-            host["platform"] = clients[-1].platform
-            host |= _measured(clients[-1])
-        elif asked is not None:
-            host["word"] = int((asked + self.epoch) // WORD_STEP * WORD_STEP)
+        host |= self._told(clients, asked)
         if why:
             host["why"] = why
         return host
 
-    def _standing(self, name: str, clients: Sequence[Client], present: Sequence[Client]) -> tuple[str, str]:
-        """In one word, and where that is worth a sentence, why."""
-        fault = self.fleet.faults.get(name) if self.fleet else None
+    def _told(self, clients: Sequence[Client], asked: float | None) -> dict[str, Any]:
+        """Return what the clients of a host have told of it.
+
+        The last one that registered knows best.
+        """
+        if not clients:
+            return {} if asked is None else {"word": self._word(asked)}
+        word = max(client.word for client in clients)
+        return {
+            "word": self._word(word),
+            "platform": clients[-1].platform,
+            **_measured(clients[-1]),
+        }
+
+    def _work(self, name: str) -> dict[str, int]:
+        work = self.dispatch.tally.hosts.get(name)
+        if work is None:
+            return {"done": 0, "failed": 0, "lost": 0}
+        return {"done": work.done, "failed": work.failed, "lost": work.lost}
+
+    def _word(self, moment: float) -> int:
+        # In steps: exact times would change the document of each host with each heartbeat.
+        return int((moment + self.epoch) // WORD_STEP * WORD_STEP)
+
+    def _standing(
+        self, name: str, clients: Sequence[Client], present: Sequence[Client]
+    ) -> tuple[str, str]:
+        """Return how a host stands in one word and, where that is worth a sentence, why."""
         aside = self.dispatch.steering.aside.get(name)
-        if aside and clients:
-            return aside.value, "set aside by hand: it gets nothing new" + ("" if present else "; its client has left")
+        if aside:  # before all else: people want to see what they have done
+            return aside.value, _why_aside(clients, present)
         if not present:
-            if name in self.dispatch.steering.aside:
-                return self.dispatch.steering.aside[name].value, "by hand; no client of ours is there"
-            if fault:
-                return ("benched" if isinstance(fault, HostBenched) else "fault"), fault.what
-            return ("gone", "") if clients else ("starting", "")
+            return self._standing_of_absent(name, clients)
         if all(client.state.is_cut_off for client in present):
-            return "suspect", "the connection to its client is cut; its sets go to others if it stays silent"
+            return (
+                "suspect",
+                "the connection to its client is cut; its sets go to others if it stays silent",
+            )
+        return self._standing_of_present(name)
+
+    def _standing_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
+        fault = self._fault(name)
+        if isinstance(fault, HostBenched):
+            return "benched", fault.what
+        if fault:
+            return "fault", fault.what
+        if clients:
+            return "gone", ""
+        return "starting", ""
+
+    def _standing_of_present(self, name: str) -> tuple[str, str]:
         record = self.dispatch.guard.records.get(name)
-        if record and record.trust is Trust.BENCHED:
-            return "benched", f"it fails what succeeds elsewhere: {record.reason}"
-        if record and record.trust is Trust.SUSPECTED:
-            return "up", "its last tasks failed; others try them first"
+        if record and record.trust is not Trust.TRUSTED:
+            return _standing_of_doubted(record)
         if name in self.dispatch.steering.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
-        return "up", "is loaded by others, it gets no work now" if name in self.dispatch.handout.loaded else ""
+        if name in self.dispatch.handout.loaded:
+            return "up", "is loaded by others, it gets no work now"
+        return "up", ""
 
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
-        task = self.dispatch.board.tasks.get(ticket.task)
-        shown: dict[str, Any] = {"task": ticket.task, "host": ticket.host}
-        shown["copy"] = bool(task and task.tickets and task.tickets[0] != ticket.id)
+        shown: dict[str, Any] = {
+            "task": ticket.task,
+            "host": ticket.host,
+            "copy": self._is_copy(ticket),
+        }
         if ticket.begun or ticket.issued:  # one of before a restart of the master has none
             shown["began"] = self._unix(ticket.begun or ticket.issued)
         return shown
 
+    def _is_copy(self, ticket: Ticket) -> bool:
+        # The first of a task's tickets is the attempt, each further one a copy of a straggler.
+        task = self.dispatch.board.tasks.get(ticket.task)
+        if task is None or not task.tickets:
+            return False
+        return task.tickets[0] != ticket.id
+
+
+def _standing_of_doubted(record: Record) -> tuple[str, str]:
+    if record.trust is Trust.BENCHED:
+        return "benched", f"it fails what succeeds elsewhere: {record.reason}"
+    return "up", "its last tasks failed; others try them first"
+
+
+def _why_aside(clients: Sequence[Client], present: Sequence[Client]) -> str:
+    if not clients:
+        return "by hand; no client of ours is there"
+    if not present:
+        return "set aside by hand: it gets nothing new; its client has left"
+    return "set aside by hand: it gets nothing new"
+
+
+def _stayed(client: Client, now: float) -> float:
+    """Return the seconds that a client has been there."""
+    until = client.word if client.state.is_gone else now
+    return until - client.since
+
+
+def _state_of_stranger(now: float, asked: float | None, running: int) -> str:
+    """Return the state of a host without a registered client.
+
+    `asked`: when a client there asked for work last.
+    """
+    if running:
+        return "up"
+    if asked is None:
+        return "starting"
+    return "up" if now - asked < SILENCE else "gone"
+
 
 def _measured(client: Client) -> dict[str, float]:
-    """What the client said of its host."""
+    """Return what the client has told of its host's load, memory and disk."""
     told = {"load": client.load, "memory": client.memory, "disk": client.disk}
     return {name: value for name, value in told.items() if value is not None}

@@ -1,4 +1,7 @@
-"""How long a sweep will still take, as a range. Pure arithmetic over what was seen of late."""
+"""The time that a sweep will still take, as a range.
+
+It is pure arithmetic over the attempts that ended lately.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,52 @@ from collections.abc import Sequence
 FEWEST = 3  # ends before anything is foretold
 
 
-def left(todo: int, ended: int, span: float, walls: Sequence[float], slots: int) -> tuple[float, float] | None:
-    """The least and the most seconds for `todo` tasks, when `ended` ended in the last `span` seconds.
+def left(
+    todo: int, ended: int, span: float, walls: Sequence[float], slots: int
+) -> tuple[float, float] | None:
+    """Return the least and the most seconds that `todo` tasks will take.
 
-    `walls`: seconds that single tasks took. None while too little was seen. So many ends tell the rate to within two
-    standard deviations of a count; and in the end one waits for the last task, which may have just begun.
+    In the last `span` seconds `ended` tasks ended. `walls`: seconds that single tasks took. None
+    while too little was seen. The count of ends is a Poisson variable, so the rate is known to
+    within two of its standard deviations. At the end the sweep waits for its last task, which may
+    have just begun.
     """
     if todo <= 0 or ended < FEWEST or slots < 1:
         return None
-    rate = ended / span
+    # At most 90 %, or the lower end would be 0 after four ends.
     doubt = min(0.9, 2.0 / math.sqrt(ended))
     longest = _long(walls)
-    begun_together = math.ceil(todo / slots) == 1
-    middle = (statistics.fmean(walls) if walls else 0.0) if begun_together else todo / rate
+    # All that is left has begun or begins at once: the rate says nothing
+    if math.ceil(todo / slots) == 1:
+        middle = _mean(walls)
+        high = max(middle * (1.0 + doubt), longest)
+    else:
+        middle = todo / (ended / span)
+        high = middle * (1.0 + doubt)
     low = middle * (1.0 - doubt)
-    return _rounded(low), _rounded(max(low, middle * (1.0 + doubt), longest if begun_together else 0.0) + longest / 2)
+    # Half of the longest time, as the last task to begin does so at an unknown moment.
+    return _rounded(low), _rounded(max(low, high) + longest / 2)
+
+
+def _mean(walls: Sequence[float]) -> float:
+    return statistics.fmean(walls) if walls else 0.0
 
 
 def _long(walls: Sequence[float]) -> float:
-    """What nine of ten tasks stay below."""
-    return sorted(walls)[len(walls) * 9 // 10] if walls else 0.0
+    """Return the seconds that nine of ten tasks stay below.
+
+    The very longest one may be an accident.
+    """
+    if not walls:
+        return 0.0
+    return sorted(walls)[len(walls) * 9 // 10]
 
 
 def _rounded(seconds: float) -> float:
-    """To two digits: more would claim too much, and change with every look."""
+    """Round to two digits: more would claim too much, and change with every look."""
     if seconds <= 0:
         return 0.0
     digits = 1 - math.floor(math.log10(seconds))
-    return round(seconds, digits) if digits > 0 else float(round(seconds / 10**-digits) * 10**-digits)
+    if digits > 0:
+        return round(seconds, digits)
+    return float(round(seconds / 10**-digits) * 10**-digits)

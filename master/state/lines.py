@@ -1,12 +1,14 @@
-"""How a sweep stands, as words for a terminal: from the document of document.py to lines and rows. Pure.
+"""Words for a terminal that say how a sweep stands.
 
-Where they go on the screen, and in which colours, is terminal.py's.
+They are made of the document of document.py.
+
+These functions do no I/O. Places on the screen, and colours, are the business of terminal.py.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..text import printable, rate, span
@@ -14,83 +16,126 @@ from ..text import printable, rate, span
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
 HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "")
+MOST_HOSTS, LAST_FAILURES = 1000, 5  # in `plain`
+SILENT = 30  # seconds without a word of a host after which the table tells it
+DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day
 
 
 def counts(document: Document) -> str:
-    """How many sets are where."""
+    """Return how many sets are in which state, as one line."""
     sweep = document["sweep"]
     text = f"{sweep['done']} of {sweep['total']} done, {sweep['running']} running"
     for state in ("failed", "cancelled"):
-        text += f", {sweep[state]} {state}" if sweep.get(state) else ""
+        if sweep.get(state):
+            text += f", {sweep[state]} {state}"
     return text
 
 
 def ended(document: Document) -> int:
-    """Sets that nobody waits for any more."""
+    """Return the number of sets that nobody waits for any more."""
     sweep = document["sweep"]
     return int(sweep["done"] + sweep["failed"] + sweep.get("cancelled", 0))
 
 
 def pace(document: Document, now: float) -> str:
-    """The rate, and when it is likely to end; or what keeps it from going on."""
+    """Return the rate and when the sweep is likely to end, or what keeps it from going on."""
     sweep = document["sweep"]
-    words = [] if sweep["state"] == "running" else [str(sweep["state"])]
+    runs = sweep["state"] == "running"
+    words = []
+    if not runs:
+        words.append(str(sweep["state"]))
     if sweep.get("rate"):
         words.append(rate(sweep["rate"]))
-    if sweep.get("left") and sweep["state"] == "running":
+    if sweep.get("left") and runs:
         least, most = sweep["left"]
         words.append(expected_end(least, most, now))
     return ", ".join(words)
 
 
 def expected_end(least: float, most: float, now: float) -> str:
-    """`ends in 4 to 6 min (about 14:35)`."""
-    low, high = span(least), span(most)
-    low = low if low.split()[1] != high.split()[1] else low.split()[0]
-    text = f"ends in {high}" if low == high.split()[0] else f"ends in {low} to {high}"
-    if most < 60:
+    """Return `ends in 4 to 6 min (about 14:35)` for an end in `least` to `most` seconds."""
+    text = f"ends in {_from_to(span(least), span(most))}"
+    if most < 60:  # the end comes before anybody has looked at a clock
         return text
-    form = "%H:%M" if most < 20 * 3600 else "%a %H:%M"
-    return f"{text} (about {time.strftime(form, time.localtime(now + (least + most) / 2))})"
+    middle = time.localtime(now + (least + most) / 2)
+    return f"{text} (about {time.strftime('%H:%M' if most < DAY else '%a %H:%M', middle)})"
+
+
+def _from_to(least: str, most: str) -> str:
+    if least == most:
+        return most
+    number, unit = least.split()
+    if most.split()[1] == unit:
+        least = number
+    return f"{least} to {most}"
 
 
 def host_rows(document: Document, now: float, most: int) -> list[tuple[str, ...]]:
-    """A row for each host, those with trouble first where there is no room for all; the last row counts the others."""
+    """Return at most `most` rows, one a host.
+
+    Where there is no room for all, those with trouble come first, and the last row counts the
+    others.
+    """
     hosts: Mapping[str, Any] = document["hosts"]
     names = list(hosts)
     if len(names) > most:
+        # The sort is stable: apart from trouble, hosts keep the order of the hosts file.
         names.sort(key=lambda name: hosts[name]["state"] not in TROUBLE)
         names = names[: max(0, most - 1)]
     rows = [_row(name, hosts[name], now) for name in names]
-    if rest := len(hosts) - len(names):
+    rest = len(hosts) - len(names)
+    if rest:
         rows.append((f"… and {rest} more", *[""] * (len(HEAD) - 1)))
     return rows
 
 
 def _row(name: str, host: Mapping[str, Any], now: float) -> tuple[str, ...]:
-    load = f"{host['load']:.1f}" if "load" in host else ""
-    word = f"{max(0, now - host['word']):.0f} s ago" if now - host.get("word", now) > 30 else ""
-    running = f"{host['running']} of {host['slots']}" if host["slots"] else str(host["running"])
-    return (name, str(host["state"]), running, str(host["done"]), str(host["failed"]), str(host["lost"]), load, word,
-            printable(host.get("why", "")))  # fmt: skip
+    load = word = ""
+    if "load" in host:
+        load = f"{host['load']:.1f}"
+    silent = now - host.get("word", now)
+    if silent > SILENT:
+        word = f"{silent:.0f} s ago"
+    running = str(host["running"])
+    if host["slots"]:
+        running += f" of {host['slots']}"
+    # Blanks where nothing is to be said: a column of zeros and dashes hides the row that matters.
+    ended = [str(host[key]) for key in ("done", "failed", "lost")]
+    return (name, str(host["state"]), running, *ended, load, word, printable(host.get("why", "")))
 
 
 def failure_lines(document: Document, most: int) -> list[str]:
-    """The newest failures, the newest last."""
+    """Return the newest `most` failures, one line each, the newest last."""
+    if most <= 0:
+        return []
     found = sorted(document["failures"].items(), key=lambda one: float(one[1]["time"]))
-    lines = []
-    for task, failure in found[-most:] if most > 0 else []:
-        where = f" on {failure['host']}" if failure.get("host") else ""
-        again = "" if failure.get("final", True) else " (it is tried again)"
-        lines.append(f"task {task}{where}: {printable(failure['reason'])}{again}")
-    return lines
+    return [_failure(task, failure) for task, failure in found[-most:]]
+
+
+def _failure(task: str, failure: Mapping[str, Any]) -> str:
+    line = f"task {task}"
+    if failure.get("host"):
+        line += f" on {failure['host']}"
+    line += f": {printable(failure['reason'])}"
+    if not failure.get("final", True):
+        line += " (it is tried again)"
+    return line
 
 
 def plain(document: Document, now: float) -> str:
-    """All of it as text."""
-    rows = [HEAD, *host_rows(document, now, 1000)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
-    name = document["sweep"]["name"]
-    lines = [", ".join(filter(None, (f"{name}: {counts(document)}", pace(document, now))))]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "".join(f"{line}\n" for line in [*lines, *failure_lines(document, 5)])
+    """Return all of the document as text.
+
+    It has one line for the sweep, the table of hosts, and the last failures.
+    """
+    first = f"{document['sweep']['name']}: {counts(document)}"
+    how_fast = pace(document, now)
+    if how_fast:
+        first += f", {how_fast}"
+    table = _table([HEAD, *host_rows(document, now, MOST_HOSTS)])
+    return "".join(f"{line}\n" for line in [first, *table, *failure_lines(document, LAST_FAILURES)])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    # Not rich's table: `plain` is for pipes and logs, and must not load rich.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,4 +1,7 @@
-"""What `spe run` shows while it runs: plain lines, and on a terminal below them how the sweep stands, live."""
+"""The output of `spe run` while it runs.
+
+It has plain lines and, on a terminal, a live picture of the sweep below them.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,40 @@ from ..dispatch.dispatch import Dispatch
 from ..errors import LaunchError
 from ..model import TaskState
 from ..sweep.program_change import ProgramChange
+from ..text import counted, sets
 
 if TYPE_CHECKING:
     from .terminal import Screen
 
 PLAIN_PAUSE = 10.0  # seconds between progress lines where there is no terminal
-LIVE_PAUSE, SHARE = 0.5, 50  # seconds between two pictures on a terminal, and at least so many times what one took
+LIVE_PAUSE = 0.5  # seconds between two pictures on a terminal
+# A picture is followed by a pause of at least so many times the seconds that it took: 2 % of a core
+SHARE = 50
+LOOK = 0.2  # seconds between two looks whether a question is given up
+ABOUT_PROGRAM = {
+    "k": ProgramChange.KEEP,
+    "keep": ProgramChange.KEEP,
+    "f": ProgramChange.FRESH,
+    "fresh": ProgramChange.FRESH,
+    "n": ProgramChange.ASK,
+    "no": ProgramChange.ASK,
+    "": ProgramChange.ASK,  # Enter alone does no harm
+}
+ABOUT_MISSING = {"r": True, "run": True, "n": False, "no": False, "": False}
 
 
 class Progress:
-    """Shows one run. `quiet`: warnings and faults only; nothing is printed to stdout but what is to be pasted."""
+    """Shows one run on stderr. On stdout it prints only what is to be pasted."""
 
     def __init__(self, quiet: bool = False, by_terminal: bool | None = None) -> None:
+        """`quiet`: warnings and faults only.
+
+        `by_terminal`: whether stderr is a terminal; None: look.
+        """
         self.quiet = quiet
-        self.live = (sys.stderr.isatty() if by_terminal is None else by_terminal) and not quiet
+        if by_terminal is None:
+            by_terminal = sys.stderr.isatty()
+        self.live = by_terminal and not quiet
         self._screen: Screen | None = None
         self._draw: Callable[[], Mapping[str, Any]] | None = None
         self._next_picture = 0.0
@@ -35,12 +58,13 @@ class Progress:
         self._shown = ""
 
     def line(self, text: str) -> None:
-        """One line for the user."""
+        """Show one line, unless quiet."""
         if not self.quiet:
             self._print(text)
 
+    # On stderr, as all that follows: stdout is for pasting, and for `--json`.
     def warn(self, text: str) -> None:
-        """One line that stays even when quiet."""
+        """Show a warning, also when quiet."""
         self._print(f"warning: {text}")
 
     def _print(self, text: str) -> None:
@@ -50,7 +74,7 @@ class Progress:
             print(text, file=sys.stderr)
 
     def begin(self, page: str, draw: Callable[[], Mapping[str, Any]]) -> None:
-        """The server is up; `draw` tells how the sweep stands."""
+        """Begin once the server is up; `draw` returns the document of the sweep."""
         self.line(f"page: {page}")
         self._next_line = time.monotonic() + PLAIN_PAUSE
         if self.live:
@@ -59,32 +83,40 @@ class Progress:
             self._screen, self._draw = Screen(sys.stderr), draw
 
     def by_hand(self, text: str) -> None:
-        """How to start a client, for pasting: on stdout, unwrapped."""
+        """Print on stdout, unwrapped for pasting, how to start a client."""
         self.line("Start a client on any machine that reaches this one by these lines:")
         sys.stdout.write(text)
         sys.stdout.flush()
 
     def plan(self, total: int, done: int, failed: int, cancelled: int = 0) -> None:
-        """All sets are known."""
+        """Show how many sets there are, once all are known.
+
+        Those that ended before this run are counted apart.
+        """
         self._planned = (total, done, failed)
         new = total - done - failed - cancelled
-        sets = "1 set" if total == 1 else f"{total} sets"
-        if done or failed or cancelled:
-            stay = f"{done} done before, {failed} failed before" + (f", {cancelled} cancelled" if cancelled else "")
-            self.line(f"{sets}: {stay}, {new} to do")
-        else:
-            self.line(sets)
+        if not (done or failed or cancelled):
+            self.line(sets(total))
+            return
+        stay = f"{done} done before, {failed} failed before"
+        if cancelled:
+            stay += f", {cancelled} cancelled"
+        self.line(f"{sets(total)}: {stay}, {new} to do")
 
     def update(self, dispatch: Dispatch) -> None:
-        """The dispatch has moved."""
+        """Show how the dispatch stands now, unless the last picture or line is too new."""
         if self._screen:
-            self._show()
-        elif time.monotonic() >= self._next_line and (text := self._numbers(dispatch)) != self._shown:
+            self._show_picture()
+        elif time.monotonic() >= self._next_line:
+            self._show_line(self._numbers(dispatch))
+
+    def _show_line(self, text: str) -> None:
+        if text != self._shown:  # a log of a week of a slow sweep has no use for equal lines
             self._next_line = time.monotonic() + PLAIN_PAUSE
             self._shown = text
             self.line(text)
 
-    def _show(self) -> None:
+    def _show_picture(self) -> None:
         begun = time.monotonic()
         if self._screen and self._draw and begun >= self._next_picture:
             self._screen.show(self._draw())
@@ -95,63 +127,66 @@ class Progress:
         total, done, failed = self._planned or (0, 0, 0)
         done += dispatch.board.in_state[TaskState.DONE]
         failed += dispatch.board.in_state[TaskState.FAILED]
-        hosts = len({*dispatch.clients.hosts, *dispatch.clients.strangers})
+        cancelled = dispatch.board.in_state[TaskState.CANCELLED]
         text = f"{done} done, {dispatch.board.with_slot} running"
-        text += f", {failed} failed" if failed else ""
-        text += f", {cancelled} cancelled" if (cancelled := dispatch.board.in_state[TaskState.CANCELLED]) else ""
-        text += f" on {hosts} {'host' if hosts == 1 else 'hosts'}"
-        return f"{text}, of {total}" if total else text
+        if failed:
+            text += f", {failed} failed"
+        if cancelled:
+            text += f", {cancelled} cancelled"
+        text += (
+            f" on {counted(len({*dispatch.clients.hosts, *dispatch.clients.strangers}), 'host')}"
+        )
+        if total:
+            text += f", of {total}"
+        return text
 
     def host_up(self, host: str, note: str) -> None:
-        """A host's client has registered."""
-        self.line(f"{host}: up{f' ({note})' if note else ''}")
+        """Show that a host's client has registered."""
+        self.line(f"{host}: up ({note})" if note else f"{host}: up")
 
     def host_fault(self, host: str, error: LaunchError) -> None:
-        """A host did not come up."""
+        """Show why a host did not come up, also when quiet."""
         self._print(str(error) if host in str(error) else f"{host}: {error}")
 
     def interrupted(self, times: int, running: int) -> None:
-        """Ctrl-C."""
+        """Show what Ctrl-C does: the first one drains the run, the second one stops it."""
         if times == 1:
-            self._print(f"interrupted: {running} running tasks finish, nothing more is begun (once more stops them)")
+            self._print(
+                f"interrupted: {running} running tasks finish, nothing more is begun (once more stops them)"
+            )
         else:
             self._print("stopping the running tasks; nothing that was accepted is lost")
 
     def ask_about_program(self, what: str, names: str) -> ProgramChange:
-        """On a terminal, ask what to do about a changed program; elsewhere ASK comes back."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        """Ask on a terminal what to do about a changed program, and return the answer.
+
+        Where there is no terminal, return ASK.
+        """
+        if not _can_ask():
             return ProgramChange.ASK
-        self._print(f"{what.capitalize()} has changed since the finished sets were computed ({names}).")
+        self._print(
+            f"{what.capitalize()} has changed since the finished sets were computed ({names})."
+        )
         while True:
             sys.stderr.write("Keep them as they are [k], run all afresh [f], or do nothing [n]? ")
             sys.stderr.flush()
             answer = sys.stdin.readline().strip().lower()
-            if answer in ("k", "keep"):
-                return ProgramChange.KEEP
-            if answer in ("f", "fresh"):
-                return ProgramChange.FRESH
-            if answer in ("n", "", "no"):
-                return ProgramChange.ASK
+            if answer in ABOUT_PROGRAM:
+                return ABOUT_PROGRAM[answer]
 
     def ask_about_missing(self, sentence: str, given_up: threading.Event) -> bool:
-        """On a terminal, ask whether sets with an empty cell run again; elsewhere False. Ends once it is `given_up`."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        """Ask on a terminal whether sets with an empty cell run again; elsewhere return False.
+
+        The question is withdrawn once it is `given_up`: the run ends.
+        """
+        if not _can_ask():
             return False
         shown, self._screen = self._screen, None  # what is drawn meanwhile would hide the question
         if shown:
             shown.stop(True)
         self._print(f"{sentence}.")
         try:
-            while not given_up.is_set():
-                sys.stderr.write("Run them again [r], or leave them as they are [n]? ")
-                sys.stderr.flush()
-                while not given_up.is_set():
-                    if select.select([sys.stdin], [], [], 0.2)[0]:
-                        answer = sys.stdin.readline().strip().lower()
-                        if answer in ("r", "run", "n", "", "no"):
-                            return answer in ("r", "run")
-                        break
-            return False
+            return _ask_about_missing(given_up)
         finally:
             if shown and self._draw and not given_up.is_set():
                 from .terminal import Screen
@@ -159,7 +194,35 @@ class Progress:
                 self._screen = Screen(sys.stderr)
 
     def end(self, terminal: bool = True) -> None:
-        """The run is over, or there is no `terminal` any more, which is otherwise as before."""
+        """Leave the terminal as it was before the run; `terminal` False: there is none any more."""
         if self._screen:
             self._screen.stop(terminal)
             self._screen = None
+
+
+def _can_ask() -> bool:
+    # Both: a question that nobody sees, or that a file answers, would hold up a run for ever.
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask_about_missing(given_up: threading.Event) -> bool:
+    while not given_up.is_set():
+        sys.stderr.write("Run them again [r], or leave them as they are [n]? ")
+        sys.stderr.flush()
+        answer = _answer(given_up)
+        if answer in ABOUT_MISSING:
+            return ABOUT_MISSING[answer]
+    return False
+
+
+def _answer(given_up: threading.Event) -> str | None:
+    """Return a line of stdin, in small letters.
+
+    The result is None when the question is given up before there is one.
+    """
+    # Not a plain readline: nothing could call the thread back that waits in it, and Ctrl-C would
+    # wait for Enter.
+    while not given_up.is_set():
+        if select.select([sys.stdin], [], [], LOOK)[0]:
+            return sys.stdin.readline().strip().lower()
+    return None

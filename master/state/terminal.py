@@ -1,6 +1,7 @@
-"""What is shown live on a terminal: a line for the sweep, one for each host, the last failures. Only here is rich.
+"""The live picture on a terminal: a line for the sweep, one for each host, the last failures.
 
-The words are lines.py's.
+The words are those of lines.py. This file alone uses rich, which takes 0.05 s to load, so a run
+without a terminal does not load it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import io
 import time
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
@@ -17,45 +18,64 @@ from rich.text import Text
 
 from . import lines
 
-FAILURES = 5
-STYLES = {"up": "green", "starting": "dim", "fault": "red", "gone": "red", "benched": "yellow", "drained": "yellow",
-          "suspect": "yellow"}  # fmt: skip
+FAILURES = 5  # the newest ones that are shown
+AROUND = 5  # lines that are neither hosts nor failures
+STYLES = {
+    "up": "green",
+    "starting": "dim",
+    "fault": "red",
+    "gone": "red",
+    "benched": "yellow",
+    "drained": "yellow",
+    "suspect": "yellow",
+}
 
 
 class Screen:
-    """Shown from when it is made until `stop`; lines come above it."""
+    """A live picture, from when it is made until `stop`. Lines come above it."""
 
     def __init__(self, file: TextIO) -> None:
         self._console = Console(file=file, highlight=False)
+        # Only `show` draws. rich's own thread would draw four times a second, also when nothing has
+        # changed.
         self._live = Live(
-            Text("starting"), console=self._console, auto_refresh=False, transient=True, redirect_stdout=False,
-            redirect_stderr=False, vertical_overflow="crop",
-        )  # fmt: skip
+            Text("starting"),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
         self._live.start()
 
     def line(self, text: str) -> None:
-        """One line that stays."""
+        """Print a line above the picture. It stays there."""
         self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
     def show(self, document: lines.Document) -> None:
-        """How the sweep stands now."""
-        self._live.update(picture(document, time.time(), self._console.width, self._console.height), refresh=True)
+        """Show how the sweep stands now."""
+        size = self._console.size
+        self._live.update(picture(document, time.time(), size.width, size.height), refresh=True)
 
     def text(self, text: str) -> None:
-        """Any text, of which as much is seen as there is room."""
+        """Show a text in place of the picture, of which as much is seen as there is room."""
         self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def stop(self, terminal: bool = True) -> None:
-        """The terminal is as before; one that is gone cannot be written to."""
+        """Leave the terminal as it was before.
+
+        `terminal` False: it is gone, and cannot be written to.
+        """
         if not terminal:
-            self._console.file = io.StringIO()
+            self._console.file = io.StringIO()  # `Live.stop` draws once more
         self._live.stop()
 
 
 def picture(document: lines.Document, now: float, width: int, height: int) -> RenderableType:
-    """All of it, in so much room."""
+    """Return the picture of a document, for a terminal of `width` columns and `height` lines."""
     failures = lines.failure_lines(document, FAILURES)
-    room = height - len(failures) - 5
+    room = height - len(failures) - AROUND
     parts: list[RenderableType] = [_sweep(document, now, width)]
     if document["hosts"]:
         parts.append(_hosts(lines.host_rows(document, now, max(2, room))))
@@ -70,16 +90,25 @@ def _sweep(document: lines.Document, now: float, width: int) -> RenderableType:
     bar = ProgressBar(total=sweep["total"] or None, completed=lines.ended(document), width=long)
     row = Table.grid(*[Column(no_wrap=True, overflow="ellipsis") for _ in range(3)], padding=(0, 1))
     row.add_row(Text(sweep["name"], style="bold"), bar, Text(lines.counts(document)))
-    return Group(row, Text(pace, no_wrap=True, overflow="ellipsis")) if pace else row
+    if not pace:
+        return row
+    return Group(row, Text(pace, no_wrap=True, overflow="ellipsis"))
 
 
 def _hosts(rows: list[tuple[str, ...]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
-    for place, title in enumerate(lines.HEAD):
-        right = 2 <= place <= 6
-        table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
+    table = _empty_table()
     for row in rows:
+        # `Text`, as a plain string would be read as rich's markup: a host may be called [bold].
         cells = [Text(cell) for cell in row]
         cells[1].stylize(STYLES.get(row[1], ""))
         table.add_row(*cells)
+    return table
+
+
+def _empty_table() -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    for place, title in enumerate(lines.HEAD):
+        right = 2 <= place <= 6  # the columns of numbers
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis")
     return table

@@ -1,4 +1,8 @@
-"""Why a set does not run now, in sentences, for `spe why` and its page: by the store, and by how the run stands."""
+"""Sentences that say why a set does not run now, for `spe why` and its page.
+
+They come from the store and from what the run has written down (blockers.py), not from the master
+itself: `spe why` also answers when nothing runs, or when the master does not answer.
+"""
 
 from __future__ import annotations
 
@@ -11,65 +15,103 @@ from ..session.detached import owner_of_hidden
 from ..session.living import living
 from ..store.reader import Reader
 from ..store.task_details import TaskDetail
+from ..text import counted
 
 FILE = Path("session") / "standing.json"  # below runs/<name>/; blockers.py writes it
 
 
 def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[str]:
-    """The most important first. `standing`: what keeps hosts from getting work, see blockers.py and `written`."""
-    last = task.tickets[-1] if task.tickets else None
+    """Return the reasons, the most important first.
+
+    `standing`: what keeps hosts from getting work, as `written` returns it.
+    """
     if task.state is TaskState.DONE:
-        return [f"it is done, by {last.host}" if last else "it is done"]
+        return [_done(task)]
+    # A set that is done keeps its row. All others are as nothing once their parameters are gone.
     if not task.in_plan:
         return ["it is no longer among the parameters"]
-    if task.state is TaskState.CANCELLED:
-        return [f"it was {task.reason or 'cancelled'}", "`spe retry` tries it again"]
-    if task.state is TaskState.FAILED:
-        return [f"it has failed: {task.reason}", *_evidence(task), "`spe retry` tries it again"]
+    if task.state in (TaskState.CANCELLED, TaskState.FAILED):
+        return [*_given_up(task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
-        hosts = ", ".join(t.host for t in task.tickets if t.state == "issued") or "nobody"
-        return [*reasons, f"it runs, on {hosts}"]
-    reasons += sentences(standing) if not reasons else []
+        return [*reasons, _runs(task)]
+    # Without a run no host gets work: what an earlier run had written down of hosts is over.
+    if not reasons:
+        reasons = sentences(standing)
     return [*reasons, _place(reader, task), *_before(task)]
 
 
+def _done(task: TaskDetail) -> str:
+    if not task.tickets:
+        return "it is done"
+    return f"it is done, by {task.tickets[-1].host}"
+
+
+def _given_up(task: TaskDetail) -> list[str]:
+    if task.state is TaskState.CANCELLED:
+        return [f"it was {task.reason or 'cancelled'}"]
+    return [f"it has failed: {task.reason}", *_evidence(task)]
+
+
+def _runs(task: TaskDetail) -> str:
+    # Of two copies, both are named: a straggler has one on another host.
+    hosts = ", ".join(ticket.host for ticket in task.tickets if ticket.state == "issued")
+    return f"it runs, on {hosts or 'nobody'}"
+
+
 def _no_run(reader: Reader) -> list[str]:
-    """Nothing where a run goes on that wrote down how it stands; else also why the last one ended too early."""
+    """Return why no run goes on, or nothing where one does that wrote down how it stands.
+
+    The reasons why the last run ended too early stand behind it.
+    """
     if living(reader.folder):
         return []
-    if owner := owner_of_hidden(reader.folder):
-        return [f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"]
+    # Its master.json is not readable for us: `living` has seen nothing
+    owner = owner_of_hidden(reader.folder)
+    if owner:
+        return [
+            f"a run of {owner} goes on; what keeps its hosts from getting work is for {owner} alone to read"
+        ]
     ended = [f"the last run left sets waiting: {one.sentence}" for one in reader.waiting_because()]
     return ["nothing runs this sweep now: `spe run` goes on", *ended]
 
 
 def _place(reader: Reader, task: TaskDetail) -> str:
     ahead = reader.waiting_before(task.number)
-    return f"{ahead} other {'set waits' if ahead == 1 else 'sets wait'} before it" if ahead else "it is next"
+    if not ahead:
+        return "it is next"
+    return f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
 
 
 def _before(task: TaskDetail) -> list[str]:
-    """How it ended last time."""
-    last = task.tickets[-1] if task.tickets else None
-    if last and last.reason:
+    """Return how its last attempt ended; nothing before the first one."""
+    if not task.tickets:
+        return []
+    last = task.tickets[-1]
+    if last.reason:
         return [f"its last attempt, on {last.host}: {last.reason}", *_evidence(task)]
-    return [f"its last attempt was lost with {last.host}"] if last and last.state == "lost" else []
+    if last.state == "lost":
+        return [f"its last attempt was lost with {last.host}"]
+    return []
 
 
 def _evidence(task: TaskDetail) -> list[str]:
-    files = task.tickets[-1].files if task.tickets else None
-    return [f"its directory had: {files.summary()}"] if files else []
+    if not task.tickets or not task.tickets[-1].files:
+        return []
+    return [f"its directory had: {task.tickets[-1].files.summary()}"]
 
 
 def sentences(standing: Mapping[str, str]) -> list[str]:
-    """What is said of all hosts first."""
+    """Return the sentences about hosts, the one about all of them first.
+
+    Its key "" is sorted before all names.
+    """
     return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
 
 
 def written(folder: Path) -> dict[str, str]:
-    """What the run that goes on in runs/<name>/ wrote down; nothing when there is none."""
+    """Return what the run that goes on in runs/<name>/ wrote down; nothing when none goes on."""
     try:
         return dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # no run, or not ours to read
         return {}

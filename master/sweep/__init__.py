@@ -1,18 +1,18 @@
-"""What is to be run, checked: parameters, patterns, hosts, the worker, and the identity of each set.
+"""The sweep, checked: parameters, patterns, hosts, the program, and the identity of each set.
 
-    advice          What is allowed but likely not meant
-    expression      What is more than a name in a pattern, and the `where` of a sweep
-    folders         Which folder below runs/ a command means
-    hosts           The hosts file, and host lines in spe.yaml
+    blocks          Blocks of parameters: rows, grid, zip; and their product
+    checks          Checks of one sweep as a whole: names, and warnings about likely mistakes
+    expression      jinja's part of a pattern, and the `where` of a sweep
+    folders         The folder below runs/ that a command means
+    hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
-    name_clashes    The names of one sweep held against each other
     parameter_file  The parameter file: a header line with the names, then one line a set
-    parameters      The parameter sets of a sweep
+    parameters      The parameter sets of a sweep, as a stream
     pattern         Patterns: text with expressions, filled with the values of one parameter set
-    program         What a sweep's program is
-    program_change  Programs during a sweep
-    recipe          What one parameter set runs
+    plan            A checked sweep: everything that a run knows of it before it begins
+    program         The program of a sweep: its worker, and inputs that are programs
+    program_change  Copies of programs that no compiler and no editor overwrites
+    recipe          The patterns of a sweep: what one parameter set runs
     segments        Text cut into literal pieces and expressions
-    sweep           One sweep, checked: what `spe run` is going to do, from spe.yaml or from a command line
-    worker          The user's executable
+    sweep           A sweep made from spe.yaml or from a command line
 """

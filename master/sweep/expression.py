@@ -1,6 +1,7 @@
-"""What is more than a name in a pattern, and the `where` of a sweep: jinja's part of both.
+"""jinja's part of a pattern: expressions that are more than a name, and the `where` of a sweep.
 
-It takes a fortieth of a second to load, so pattern.py imports this file only where there is an expression.
+It takes a fortieth of a second to load jinja, so pattern.py imports this file only where there is
+an expression.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from .segments import Segment
 Values = Mapping[str, str]
 _MEND = "Mend the expression, or the value."
 
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-_ENVIRONMENT.globals.clear()  # lipsum, range and the like would be "names there are" that nobody declared
+# Sandboxed: an expression computes a text, and must not reach into Python.
+_ENVIRONMENT = SandboxedEnvironment(
+    undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+)
+_ENVIRONMENT.globals.clear()  # range, lipsum and others would count as names that are known
 _ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
 
 
 def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]:
-    """The names in an expression, and how to ask whether it is true."""
+    """Return the names in an expression, and the function that tells whether it is true for values."""
     try:
-        names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ (" + text + "\n) }}")))
+        names = frozenset(
+            meta.find_undeclared_variables(_ENVIRONMENT.parse("{{ (" + text + "\n) }}"))
+        )
         return names, _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
     except (TemplateError, RecursionError) as error:
         todo = "Write it like `x <= 5 or y == 'a'`."
@@ -34,33 +40,42 @@ def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], 
 
 
 def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[Values], str]]:
-    """jinja's way, for everything that is more than names."""
+    """Return the names in a pattern, and the function that fills it."""
     source = "".join(s.text if s.code else _protected(s.text) for s in segments)
     shown = "".join(s.text for s in segments)
     try:
         names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
         template = _ENVIRONMENT.from_string(source)
     except (TemplateError, RecursionError) as error:
-        todo = "A {% … %} has to begin and to end within one word." if "{%" in shown else "Mend the expression."
+        todo = "Mend the expression."
+        if "{%" in shown:
+            todo = "A {% … %} has to begin and to end within one word."
         raise ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo) from error
 
     def fill(values: Values) -> str:
         try:
             return template.render(values)
         except Exception as error:  # the expression is the user's code: anything can come out of it
-            raise ConfigError(f"{_short(shown)} can't be filled in: {_message(error)}", todo=_MEND) from error
+            raise ConfigError(
+                f"{_short(shown)} can't be filled in: {_message(error)}", todo=_MEND
+            ) from error
 
     return names, fill
 
 
 def _protected(text: str) -> str:
-    """Literal text that jinja could read as code, or change (`\\r\\n`), goes in as a string."""
-    risky = "{" in text or "\r" in text or "}" in text
-    return "{{ " + _string(text) + " }}" if risky else text
+    """Return literal text as jinja reads it unchanged: as a string, where it could be code or has
+    `\\r`.
+    """
+    if "{" in text or "\r" in text or "}" in text:
+        return "{{ " + _string(text) + " }}"
+    return text
 
 
 def _string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r").replace("\n", "\\n")
+    escaped = (
+        text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r").replace("\n", "\\n")
+    )
     return f'"{escaped}"'
 
 
@@ -69,4 +84,6 @@ def _message(error: Exception) -> str:
 
 
 def _short(text: str, limit: int = 80) -> str:
-    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return repr(text)

@@ -1,12 +1,15 @@
-"""Which folder below runs/ a command means: one rule for those that run and those that only read.
+"""Chooses the folder below runs/ that a command means, by one rule for commands that run and
+commands that read.
 
-A sweep's database says how the sweep was made, in its table `meta`: `made`, one of the words below; `line`, words and
--p options of a one-liner, as JSON; `used`, the start of its last run. A name that the user gives (`name:`, -n) is
-taken as it stands. Without one, a project folder that was renamed or copied finds its sweep under the old name,
-one-liners are told apart by their words, and where there is no spe.yaml the sweep used last is meant.
+The table `meta` of sweep.db says how a sweep was made: `made` is one of the words below, `line` the
+words and -p options of a one-liner as JSON, `used` the start of its last run.
 
-The settings are read without the reader: a neighbour's database that is damaged or of a newer spe must not keep this
-sweep from running.
+A name that the user gives (`name:`, -n) is taken as it stands. Without one, a project folder that
+was renamed or copied finds its sweep under the old name, one-liners are told apart by their words,
+and where there is no spe.yaml the sweep used last is meant.
+
+The settings are read without the reader of the store: a neighbour's database that is damaged or of
+a newer spe must not keep this sweep from running.
 """
 
 from __future__ import annotations
@@ -23,15 +26,18 @@ from ..store.database import read_settings
 from ..text import clean_name
 
 FILE = "file"  # made by a spe.yaml without a name
-NAME = "name"  # by one with `name:`, or with -n
-LINE = "line"  # by a one-liner: `spe run -p … -- COMMAND`
+NAME = "name"  # made by one with `name:`, or with -n
+LINE = "line"  # made by a one-liner: `spe run -p … -- COMMAND`
 SHOWN = 100  # characters of a command line in a message
 Line = tuple[list[str], list[str]]
 
 
 @record
 class ChosenFolder:
-    """The folder of a sweep below runs/. `note` tells people what was chosen, "" where it is what they expect."""
+    """The folder of a sweep below runs/.
+
+    `note` tells people what was chosen, where that may surprise them.
+    """
 
     name: str
     note: str = ""
@@ -41,7 +47,7 @@ class ChosenFolder:
 
 @record
 class KeptSweep:
-    """What the database of a sweep says about its making."""
+    """A sweep below runs/: how it was made, as its database says."""
 
     name: str
     made: str
@@ -50,14 +56,17 @@ class KeptSweep:
 
 
 def choose_for_file(project: Path, name: str | None) -> ChosenFolder:
-    """The folder of a spe.yaml in `project`, whose name or -n is `name`.
+    """Return the folder of the spe.yaml in `project`, whose name or -n is `name`.
 
-    Without a name it is that of the project folder. Where no sweep has this name, the only one that a file without a
-    name made is meant: the project folder was renamed or copied. Raises UsageError when there are several.
+    Without a name it is that of the project folder. Where no sweep has that name, the only sweep
+    that a file without a name made is meant: the project folder was renamed or copied. Raises
+    UsageError when there are several.
     """
     if name:
         return ChosenFolder(name)
-    today, runs = clean_name(project.name), project / "runs"
+    today = clean_name(project.name)
+    runs = project / "runs"
+    # A folder of that name that a one-liner made is another sweep.
     here = read_kept(runs / today)
     if here and here.made != LINE:
         return ChosenFolder(today)
@@ -69,36 +78,50 @@ def choose_for_file(project: Path, name: str | None) -> ChosenFolder:
             todo=f"Write the one that you mean into spe.yaml, such as `name: {others[0]}`, or a new name.",
         )
     if others:
-        return ChosenFolder(others[0], f"this folder was called {others[0]}: its sweep is in runs/{others[0]}/")
+        return ChosenFolder(
+            others[0], f"this folder was called {others[0]}: its sweep is in runs/{others[0]}/"
+        )
     return ChosenFolder(today)
 
 
 def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> ChosenFolder:
-    """The folder of a one-liner: the one that has these words already, whatever its -p options, else a free one.
+    """Return the folder of a one-liner: the one with the same words, whatever its -p options, else
+    a new one.
 
-    The names are PROGRAM, PROGRAM-2, …. Folders of them that a file made are left alone.
+    New folders are called PROGRAM, PROGRAM-2, … Such folders that a file made are left alone.
     """
     if name:
         return ChosenFolder(name)
     program = clean_name(Path(words[0]).name)
+    # PROGRAM-1 is never made: the first one has no number.
     numbered = re.compile(re.escape(program) + r"(-([2-9]|[1-9][0-9]+))?")
-    there = {kept.name: kept for kept in kept_sweeps(project / "runs") if numbered.fullmatch(kept.name)}
-    own = [kept for kept in there.values() if kept.made == LINE and kept.line and kept.line[0] == list(words)]
+    there = {
+        kept.name: kept for kept in kept_sweeps(project / "runs") if numbered.fullmatch(kept.name)
+    }
+    own = [
+        kept
+        for kept in there.values()
+        if kept.made == LINE and kept.line and kept.line[0] == list(words)
+    ]
+    # Several have the same words where a folder was copied: the one used last is meant.
     if own:
         found = max(own, key=lambda kept: kept.used).name
     else:
-        found, number = program, 1
+        found = program
+        number = 1
         while found in there:
             number += 1
             found = f"{program}-{number}"
-    note = "" if found == program else f"this command's sweep is in runs/{found}/: runs/{program}/ is another one's"
+    note = ""
+    if found != program:
+        note = f"this command's sweep is in runs/{found}/: runs/{program}/ is another one's"
     return ChosenFolder(found, note)
 
 
 def choose_without_file(project: Path, name: str | None = None) -> ChosenFolder | None:
-    """The sweep used last in a folder without spe.yaml, or the one of this name; None where nothing has run.
+    """Return the sweep of this name, else the one used last in a folder without spe.yaml.
 
-    Its note says which it is, and which others there are.
+    None where nothing has run. The note says which sweep it is, and which others there are.
     """
     runs = project / "runs"
     if name:
@@ -107,29 +130,35 @@ def choose_without_file(project: Path, name: str | None = None) -> ChosenFolder 
     there = sorted(kept_sweeps(runs), key=lambda kept: kept.used)
     if not there:
         return None
-    last, others = there[-1], tuple(sorted(kept.name for kept in there[:-1]))
+    last = there[-1]
+    others = tuple(sorted(kept.name for kept in there[:-1]))
     note = f"runs/{last.name}/ is meant, used last here"
-    note += f": {_one_line(last.line[0])}" if last.line else ""
-    note += f" (-n NAME for another one: {', '.join(others)})" if others else ""
+    if last.line:
+        note += f": {_one_line(last.line[0])}"
+    if others:
+        note += f" (-n NAME for another one: {', '.join(others)})"
     return ChosenFolder(last.name, note, last.line, others)
 
 
 def _one_line(words: Sequence[str]) -> str:
     text = "".join(char if char.isprintable() else "·" for char in shlex.join(words))
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    if len(text) > SHOWN:
+        return text[: SHOWN - 1] + "…"
+    return text
 
 
 def kept_sweeps(runs: Path) -> list[KeptSweep]:
-    """All sweeps below runs/, by name."""
+    """Return all sweeps below runs/, by name."""
     found = (read_kept(path.parent) for path in sorted(runs.glob("*/sweep.db")))
     return [kept for kept in found if kept]
 
 
 def read_kept(folder: Path) -> KeptSweep | None:
-    """How the sweep in runs/<name>/ was made; None where there is none, or its first run had not yet begun.
+    """Return how the sweep in runs/<name>/ was made; None where there is none.
 
-    A database that cannot be read counts as made by a file: who then uses it is told what is wrong with it, while to
-    pass over it would run everything again.
+    None also before its first run. A database that cannot be read counts as made by a file. The
+    command that then uses it says what is wrong; if it were passed over, everything would run
+    again.
     """
     path = folder / "sweep.db"
     try:
@@ -141,6 +170,17 @@ def read_kept(folder: Path) -> KeptSweep | None:
         return KeptSweep(folder.name, FILE, None, changed)
     line: Line | None = json.loads(meta.get("line", "null"))
     used = float(meta.get("used", changed))  # spe 0.1.0 did not write it
-    # spe 0.1.0 did not write `made` either. `plan` is there as soon as there are sets.
-    made = meta.get("made") or (LINE if line else FILE if "plan" in meta else "")
-    return KeptSweep(folder.name, made, line, used) if made else None
+    made = meta.get("made") or _made_by_older_spe(meta, line)
+    if not made:
+        return None
+    return KeptSweep(folder.name, made, line, used)
+
+
+def _made_by_older_spe(meta: dict[str, str], line: Line | None) -> str:
+    """Return how a sweep of spe 0.1.0 was made, which did not write `made`.
+
+    "" before its first run.
+    """
+    if line:
+        return LINE
+    return FILE if "plan" in meta else ""  # `plan` is there as soon as there are sets

@@ -1,8 +1,10 @@
-"""The hosts file, and host lines in spe.yaml:
-`[user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"] [trust_workdir=yes]`.
+"""Reads host lines, of a hosts file and of spe.yaml.
 
-`#` begins a comment, empty lines are skipped, `lab[01-20]` is twenty hosts. Host names may be those of
-~/.ssh/config: what they mean there is the business of launch/. Only this module knows ClusterShell.
+    [user@]host[:port] [slots=N] [workdir=…] [python=…] [setup="…"] [trust_workdir=yes]
+
+`#` begins a comment, empty lines are skipped, `lab[01-20]` is twenty hosts. Host names may be those
+of ~/.ssh/config: what they mean there is the business of launch/. Only this module uses
+ClusterShell.
 """
 
 from __future__ import annotations
@@ -19,8 +21,7 @@ from ..errors import ConfigError
 from ..model import Host
 from ..record import record
 
-MOST_HOSTS = 10_000
-
+MOST_HOSTS = 10_000  # in one line
 _OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _PIECE = re.compile(r"([0-9]+)-([0-9]+)(?:/([0-9]+))?")
@@ -34,22 +35,24 @@ _SHAPE = (
 
 @record
 class HostList:
-    """The hosts, each once, and what was odd about the lines."""
+    """The hosts, each once, and warnings about their lines."""
 
     hosts: tuple[Host, ...]
     warnings: tuple[str, ...] = ()
 
 
 def read_hosts(path: Path, shown: str = "") -> HostList:
-    """The hosts of a file; raises ConfigError naming file and line."""
+    """Return the hosts of a file. Raises ConfigError naming file and line."""
     shown = shown or path.name
     try:
+        # Some editors write a byte order mark, which would be a part of the first host's name.
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     except OSError as error:
         todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."
         raise ConfigError(f"can't be read: {error.strerror}", where=shown, todo=todo) from error
     found = parse_hosts(
-        (f"{shown}:{number}", _decoded(line, f"{shown}:{number}")) for number, line in enumerate(lines, 1)
+        (f"{shown}:{number}", _decoded(line, f"{shown}:{number}"))
+        for number, line in enumerate(lines, 1)
     )
     if not found.hosts:
         return HostList((), (f"{shown}: names no host, so all work is done on this machine",))
@@ -57,11 +60,12 @@ def read_hosts(path: Path, shown: str = "") -> HostList:
 
 
 def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
-    """The hosts of (place, text) lines, where a place is like `hosts.txt:3`."""
+    """Return the hosts of (place, text) lines, where a place is like `hosts.txt:3`."""
     hosts: dict[tuple[str, int | None], Host] = {}
     warnings = []
     for place, line in lines:
         for host in parse_line(line, place):
+            # Upper and lower case are one name for DNS; another port may be another machine.
             first = hosts.setdefault((host.name.lower(), host.port), host)
             if first is not host:
                 warnings.append(
@@ -71,7 +75,7 @@ def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
 
 
 def parse_line(line: str, place: str = "") -> list[Host]:
-    """The hosts of one line: none, one, or those of a range."""
+    """Return the hosts of one line: none, one, or those of a range."""
     words = _words(line, place)
     if not words:
         return []
@@ -86,25 +90,39 @@ def _decoded(line: bytes, place: str) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError("this line is not UTF-8", where=place, todo="Save the file as UTF-8.") from error
+        raise ConfigError(
+            "this line is not UTF-8", where=place, todo="Save the file as UTF-8."
+        ) from error
 
 
 def _words(line: str, place: str) -> list[str]:
+    """Return the words of a line.
+
+    Raises ConfigError for an open quote and for control characters.
+    """
     try:
         words = shlex.split(_without_comment(line))
     except ValueError as error:
-        raise ConfigError(f"{line.strip()!r}: {error}", where=place, todo="Close the quote.") from error
+        raise ConfigError(
+            f"{line.strip()!r}: {error}", where=place, todo="Close the quote."
+        ) from error
     if any(not char.isprintable() for word in words for char in word):
         raise ConfigError(f"{line!r} has control characters", where=place, todo=_SHAPE)
     return words
 
 
 def _without_comment(line: str) -> str:
-    """The line up to a `#` that begins a word outside of quotes."""
-    quote, before = "", " "
+    """Return the line up to a `#` that begins a word outside of quotes.
+
+    Not shlex's own comments: for it, `a#b` holds a comment too.
+    """
+    quote = ""
+    before = " "
     for position, char in enumerate(line):
-        if quote:
-            quote = "" if char == quote else quote
+        if char == quote:
+            quote = ""
+        elif quote:
+            pass
         elif char in "'\"":
             quote = char
         elif char == "#" and before.isspace():
@@ -114,7 +132,7 @@ def _without_comment(line: str) -> str:
 
 
 def _target(word: str, place: str) -> Host:
-    """[user@]host[:port], the range not yet expanded."""
+    """Return the host of `[user@]host[:port]`, its range not yet expanded."""
     user, at, rest = word.rpartition("@")
     if at and not _USER.match(user):
         raise ConfigError(f"{user!r} in {word!r} is not a user name", where=place, todo=_SHAPE)
@@ -123,34 +141,49 @@ def _target(word: str, place: str) -> Host:
 
 
 def _split_port(text: str, word: str, place: str) -> tuple[str, int | None]:
+    """Return name and port. An IPv6 address with a port stands in brackets."""
     if match := re.match(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.%\w]*)\](?::(.*))?\Z", text):
         return match[1], _port(match[2], word, place)
+    # An IPv6 address without brackets cannot have a port: which colon would it begin with?
     if text.count(":") > 1:
         return text, None
     name, colon, port = text.partition(":")
-    return name, _port(port if colon else None, word, place)
+    if not colon:
+        return name, None
+    return name, _port(port, word, place)
 
 
 def _port(text: str | None, word: str, place: str) -> int | None:
+    """Return the port; None where none is given. Raises ConfigError."""
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise ConfigError(f"{text!r} in {word!r} is not a port (1 to 65535)", where=place, todo=_SHAPE)
+        raise ConfigError(
+            f"{text!r} in {word!r} is not a port (1 to 65535)", where=place, todo=_SHAPE
+        )
     return int(text)
 
 
 def _expanded(name: str, place: str) -> list[str]:
+    """Return the names of a range. Raises ConfigError for what is no range, or too large a one."""
     if "[" not in name and "]" not in name:
         return [name]
     if not _RANGED.match(name):
-        raise ConfigError(f"{name!r} is not a host range", where=place, todo="Write it like lab[01-20] or lab[1-3,7].")
-    for first, last, step in _PIECE.findall(name):  # asked first: to make the nodes of h[1-99999999999] takes hours
+        raise ConfigError(
+            f"{name!r} is not a host range",
+            where=place,
+            todo="Write it like lab[01-20] or lab[1-3,7].",
+        )
+    # Counted before ClusterShell makes the names: for h[1-99999999999] that takes hours.
+    for first, last, step in _PIECE.findall(name):
         count = (int(last[:18]) - int(first[:18])) // max(1, int(step[:18] or 1)) + 1
         if count > MOST_HOSTS:
             raise _too_many(name, count, place)
-    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException  # late: only ranges need it
+    # Late: only ranges need it.
+    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
     try:
+        # Without groups: `@compute` would be looked up in files of the site.
         nodes = NodeSet(name, resolver=RESOLVER_NOGROUP)
     except NodeSetException as error:
         raise ConfigError(
@@ -167,26 +200,37 @@ def _too_many(name: str, count: int, place: str) -> ConfigError:
 
 
 def _with_options(host: Host, words: list[str], place: str) -> Host:
+    """Return the host with the options of its line. Raises ConfigError."""
     given: dict[str, str] = {}
     for word in words:
         name, value = _option(word, host.name, place)
         if name in given:
             raise ConfigError(f"{name}= is given twice", where=place, todo="Keep one of them.")
         given[name] = value
-    slots = _slots(given.pop("slots"), place) if "slots" in given else None
-    trusted = _yes_or_no("trust_workdir", given.pop("trust_workdir", "no"), place)
-    workdir, python, setup = (given.get(name) for name in ("workdir", "python", "setup"))
-    return replace(host, slots=slots, workdir=workdir, python=python, setup=setup, trust_workdir=trusted)
+    slots = None
+    if "slots" in given:
+        slots = _slots(given["slots"], place)
+    return replace(
+        host,
+        slots=slots,
+        workdir=given.get("workdir"),
+        python=given.get("python"),
+        setup=given.get("setup"),
+        trust_workdir=_yes_or_no("trust_workdir", given.get("trust_workdir", "no"), place),
+    )
 
 
 def _option(word: str, host: str, place: str) -> tuple[str, str]:
+    """Return name and value of one option. Raises ConfigError."""
     name, equals, value = word.partition("=")
     if not equals:
         what = f"{word!r} after the host {host!r} is not an option"
         raise ConfigError(what, where=place, todo=_SHAPE)
     if name not in _OPTIONS:
         near = difflib.get_close_matches(name, _OPTIONS, 1)
-        hint = f"Did you mean {near[0]}=?" if near else f"There are {', '.join(_OPTIONS)}."
+        hint = f"There are {', '.join(_OPTIONS)}."
+        if near:
+            hint = f"Did you mean {near[0]}=?"
         raise ConfigError(f"unknown option {name!r}", where=place, todo=hint)
     if not value:
         raise ConfigError(f"{name}= has no value", where=place, todo=_SHAPE)
@@ -195,22 +239,31 @@ def _option(word: str, host: str, place: str) -> tuple[str, str]:
 
 def _slots(text: str, place: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
-        raise ConfigError(f"slots={text}: wanted a whole number from 1", where=place, todo="Write it like slots=4.")
+        raise ConfigError(
+            f"slots={text}: wanted a whole number from 1",
+            where=place,
+            todo="Write it like slots=4.",
+        )
     return int(text)
 
 
 def _yes_or_no(name: str, text: str, place: str) -> bool:
     if text not in ("yes", "no"):
-        raise ConfigError(f"{name}={text}: wanted yes or no", where=place, todo=f"Write it like {name}=yes.")
+        raise ConfigError(
+            f"{name}={text}: wanted yes or no", where=place, todo=f"Write it like {name}=yes."
+        )
     return text == "yes"
 
 
 def _check(host: Host, place: str) -> None:
+    """Raise ConfigError for what can be no host's name, and for localhost with a user or a port."""
     if not (_NAME.match(host.name) or _is_ipv6(host.name)):
         raise ConfigError(f"{host.name!r} is not a host name", where=place, todo=_SHAPE)
     if host.is_here and (host.user or host.port):
         what = "localhost is this machine, without SSH: a user or a port has no meaning"
-        raise ConfigError(what, where=place, todo="Write localhost alone, or 127.0.0.1 to go over SSH.")
+        raise ConfigError(
+            what, where=place, todo="Write localhost alone, or 127.0.0.1 to go over SSH."
+        )
 
 
 def _is_ipv6(text: str) -> bool:

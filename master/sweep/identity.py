@@ -1,7 +1,8 @@
-"""The identity of a parameter set: what it computes from.
+"""The identity of a parameter set: a digest of what the set computes from.
 
-That is the command pattern, the input patterns and the content of input files, the environment and the parameters.
-Files that are programs are left out of it: they are compared as a whole (program.py).
+That is the command pattern, the input patterns and the content of input files, the environment and
+the parameters. Input files that are programs are left out: they are compared as a whole
+(program.py), and the user is asked about a change.
 """
 
 from __future__ import annotations
@@ -14,38 +15,51 @@ from json.encoder import encode_basestring_ascii
 from .pattern import Values
 from .recipe import InputPattern, Recipe
 
-_VERSION = 1  # of the identity: a change of it runs every set again
+_VERSION = 1  # of the identity; another number would run every set of every sweep again
 
 
 class Identity:
-    """Sixteen bytes for a set; what all sets share is digested once."""
+    """Makes the identities of a sweep's sets, 16 bytes each.
+
+    What all sets share is digested once.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.names = sorted(recipe.names)
+        self.names = sorted(recipe.names)  # so that columns in another order make no other set
         self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
-        self._before = [one for one in recipe.inputs if one.is_file]  # what spe 0.1.0 took for data
+        self._before = [one for one in recipe.inputs if one.is_file]  # spe 0.1.0 took all for data
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
 
     def key(self, values: Values) -> bytes:
-        """The same for the same set, in any process, on any machine."""
+        """Return the identity of a set: the same in any process, on any machine."""
         return self._key(values, self.paths)
 
     def older_key(self, values: Values) -> bytes | None:
-        """The key under which spe 0.1.0 knew this set, with programs among its data; None: it is the same."""
-        return self._key(values, self._before) if self.recipe.programs else None
+        """Return the identity that spe 0.1.0 gave this set, with programs among its data.
+
+        None if it is the same.
+        """
+        if not self.recipe.programs:
+            return None
+        return self._key(values, self._before)
 
     def _key(self, values: Values, paths: Sequence[InputPattern]) -> bytes:
+        # A copy of the state is cheaper than to digest again what all sets share.
         digest = self.shared.copy()
-        # As json.dumps writes a list of texts, which makes an encoder for each.
-        digest.update(("[" + ",".join([encode_basestring_ascii(values[name]) for name in self.names]) + "]").encode())
+        # The same bytes as json.dumps of the list, which would make an encoder for each set.
+        texts = [encode_basestring_ascii(values[name]) for name in self.names]
+        digest.update(("[" + ",".join(texts) + "]").encode())
         files = self.recipe.files
         for one in paths:
             digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
         return digest.digest()
 
     def digest(self) -> bytes | None:
-        """What all keys have in common, files included; None where the sets decide which files these are."""
+        """Return what all identities have in common, files included.
+
+        None where each set names its own files.
+        """
         digest = self.shared.copy()
         for one in self.paths:
             if one.pattern.literal is None:
@@ -54,6 +68,7 @@ class Identity:
         return digest.digest()
 
     def _common(self) -> list[object]:
+        """Return what all sets share, as JSON holds it."""
         recipe = self.recipe
         inputs = [[one.name, one.is_file, one.pattern.canonical()] for one in recipe.inputs]
         env = [[name, pattern.canonical()] for name, pattern in sorted(recipe.env.items())]

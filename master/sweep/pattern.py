@@ -1,11 +1,12 @@
 """Patterns: text with expressions, filled with the values of one parameter set.
 
-A command is split into words first, as a POSIX shell splits, with the expressions kept whole, and filled
-afterwards: so a value with spaces, quotes or `;` stays one argument, and no shell ever reads it. Most words
-are literal text and plain names; these are joined here, because a million sets are normal. All others are
-jinja's (expression.py), which is loaded where there is one.
+A command is split into words first, as a POSIX shell splits, with the expressions kept whole, and
+filled afterwards. So a value with spaces, quotes or `;` stays one argument, and no shell ever reads
+it.
 
-What the values are, where a pattern stands and what an argument may hold is not known here (recipe.py).
+Most words are literal text and plain names. These are joined here, because a million sets are
+normal. All others are jinja's (expression.py), which is loaded where there is one. Where a pattern
+stands and what an argument may hold is known in recipe.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Values = Mapping[str, str]
 
 
 class Pattern:
-    """One pattern: which names it uses, and its text for given values."""
+    """A pattern: which names it uses, and its text for given values."""
 
     __slots__ = ("fill", "names", "segments", "simple")
 
@@ -39,20 +40,26 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """A text taken as one pattern: an input, a variable, a word that a shell has split already."""
+        """Return a text as one pattern: an input, a variable, a word that a shell has split
+        already.
+        """
         return cls(segments_of(text))
 
     @property
     def literal(self) -> str | None:
-        """The text when there is nothing to fill in, else None."""
-        return None if any(s.code for s in self.segments) else "".join(s.text for s in self.segments)
+        """Return the text when there is nothing to fill in, else None."""
+        if any(s.code for s in self.segments):
+            return None
+        return "".join(s.text for s in self.segments)
 
     def canonical(self) -> list[str | list[str]]:
-        """What the pattern says, whatever the spaces inside its braces: the part of it that makes identity."""
+        """Return what the pattern says, whatever the spaces inside its braces: a part of a set's
+        identity.
+        """
         return [[s.name or s.text] if s.code else s.text for s in self.segments]
 
     def weight(self, name: str) -> int:
-        """How often a value goes into the text; only known for simple patterns."""
+        """Return how often a value goes into the text; known for simple patterns alone."""
         return sum(1 for s in self.segments if s.code and s.name == name)
 
     def __str__(self) -> str:
@@ -63,12 +70,17 @@ class Pattern:
 
 
 def split(command: str) -> list[Pattern]:
-    """The words of a command as a POSIX shell would see them, each as a pattern; nothing is expanded."""
+    """Return the words of a command as a POSIX shell would see them, each as a pattern.
+
+    Nothing is expanded.
+    """
     return [Pattern(word) for word in split_words(command)]
 
 
 class Condition:
-    """An expression over the values, read as numbers where they look like numbers: the `where` of a sweep."""
+    """The `where` of a sweep: an expression over the values, which are numbers where they look like
+    numbers.
+    """
 
     def __init__(self, text: str) -> None:
         from .expression import condition  # late: most sweeps have none
@@ -77,7 +89,7 @@ class Condition:
         self.text = text
 
     def holds(self, values: Values) -> bool:
-        """Whether it is true for these values; raises ConfigError when it can't be told."""
+        """Tell whether it is true for these values. Raises ConfigError when that can't be told."""
         try:
             return bool(self._holds({name: number(values[name]) for name in self.names}))
         except Exception as error:  # the expression is the user's code: anything can come out of it
@@ -90,14 +102,16 @@ _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 
 
 def number(text: str) -> int | float | str:
-    """A value as `where` sees it: a number if it looks like one."""
+    """Return a value as `where` sees it: a number if it looks like one."""
     if _INT.match(text):
         return int(text)
-    return float(text) if _FLOAT.match(text) else text
+    if _FLOAT.match(text):
+        return float(text)
+    return text
 
 
 def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """The segments with neighbouring literals made one and empty ones left out."""
+    """Return the segments with neighbouring literals joined and empty ones left out."""
     joined: list[Segment] = []
     for segment in segments:
         if joined and not segment.code and not joined[-1].code:
@@ -108,7 +122,7 @@ def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
 
 
 def _filler(segments: tuple[Segment, ...]) -> Callable[[Values], str]:
-    """The fast way: literal text and plain names."""
+    """Return the fast way to fill literal text and plain names: one `%` of Python."""
     names = [s.name for s in segments if s.name]
     shape = "".join("%s" if s.code else s.text.replace("%", "%%") for s in segments)
     if not names:
@@ -116,5 +130,7 @@ def _filler(segments: tuple[Segment, ...]) -> Callable[[Values], str]:
         return lambda values: text
     if len(names) == 1:
         name = names[0]
-        return (lambda values: values[name]) if shape == "%s" else (lambda values: shape % values[name])
+        if shape == "%s":
+            return lambda values: values[name]
+        return lambda values: shape % values[name]
     return lambda values: shape % tuple([values[name] for name in names])

@@ -1,11 +1,13 @@
-"""What a sweep's program is: the worker, and the input files that are programs themselves.
+"""The program of a sweep: its worker, and the input files that are programs themselves.
 
-A set is told from others by what it computes from (command, data, parameters), not by the program: who edits a program
-is asked whether finished sets stay. So each ticket records the program that it ran, by the digests of its files.
+Sets are told apart by what they compute from (command, data, parameters), not by the program: after
+a change of the program the user is asked whether finished sets stay. So each ticket records the
+program that it ran, by the digests of its files.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,6 +15,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from ..errors import ConfigError
+from ..model import Worker, WorkerFile
 from .pattern import Pattern
 
 Parts = Mapping[str, str]  # "worker linux-x86_64" or "input s.py" -> SHA-256
@@ -23,76 +27,100 @@ _INTERPRETER = re.compile(
 )
 _SHELL = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*")
 _AWK = re.compile(r"(?:g|m|n)?awk[-.0-9]*")
-#: Options behind which an interpreter finds its program's text on the command line, in place of a file.
+#: Options behind which an interpreter finds its program's text on the command line, in place of a
+#: file.
 _GIVEN_HERE = {
-    "python": ("-c",), "pypy": ("-c",), "perl": ("-e", "-E"), "ruby": ("-e",), "Rscript": ("-e",), "lua": ("-e",),
-    "julia": ("-e", "-E", "--eval", "--print"), "node": ("-e", "-p", "--eval", "--print"), "octave": ("--eval",),
+    "python": ("-c",),
+    "pypy": ("-c",),
+    "perl": ("-e", "-E"),
+    "ruby": ("-e",),
+    "Rscript": ("-e",),
+    "lua": ("-e",),
+    "julia": ("-e", "-E", "--eval", "--print"),
+    "node": ("-e", "-p", "--eval", "--print"),
+    "octave": ("--eval",),
     "php": ("-r", "--run"),
-}  # fmt: skip
-_FILLED = "\0"  # stands where a parameter is filled in
+}
+_CHUNK = 1 << 20  # bytes read at once
+_FILLED = "\0"  # stands for an expression in a word
 _SEPARATORS = ";|&()\n"
 
 
 def part_of_worker(platform: str) -> str:
-    """The name under which the worker's file for a platform is recorded."""
+    """Return the name under which the worker's file for a platform is recorded."""
     return f"worker {platform}"
 
 
 def part_of_input(name: str) -> str:
-    """The name under which an input that is a program is recorded."""
+    """Return the name under which an input that is a program is recorded."""
     return f"input {name}"
 
 
 def changed_parts(before: Parts, now: Parts) -> list[str]:
-    """Names of the files that are not what they were, sorted; a worker that is gone counts as changed.
+    """Return the names of the files that have changed, sorted.
 
-    A worker for a further platform changes nothing that was computed, unless its hosts ran another file until now: that
-    of `any`, or of their system. An input that came or went makes other sets, so nobody needs to be asked about it.
+    A worker that is gone counts as changed.
+
+    A worker for a further platform changes nothing that was computed, unless the hosts of that
+    platform ran another file until now: that of `any`, or of their system. An input that came or
+    went makes other sets, so nobody needs to be asked about it.
     """
+    # Only workers: an input that came or went makes other sets.
     gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
     others = [name for name in now if name not in before and name.startswith(part_of_worker(""))]
     new = [name for name in others if _served_before(name, before) not in (None, now[name])]
-    return sorted([*gone, *new, *(name for name in before if name in now and now[name] != before[name])])
+    other = [name for name in before if name in now and now[name] != before[name]]
+    return sorted([*gone, *new, *other])
 
 
 def _served_before(worker: str, before: Parts) -> str | None:
-    """The file that hosts of this worker's platform ran: looked up as `linux-x86_64`, then `linux`, then `any`."""
+    """Return the file that hosts of this worker's platform ran before.
+
+    It is looked up as for a client: `linux-x86_64`, then `linux`, then `any`.
+    """
     return before.get(worker.partition("-")[0]) or before.get(part_of_worker("any"))
 
 
 def as_text(parts: Parts) -> str:
-    """The parts as they are stored: equal texts, equal programs."""
+    """Return the parts as they are stored: equal texts mean equal programs."""
     return json.dumps(parts, sort_keys=True, ensure_ascii=False)
 
 
 def from_text(text: str) -> dict[str, str]:
-    """What as_text wrote."""
+    """Return the parts that as_text wrote."""
     parts: dict[str, str] = json.loads(text)
     return parts
 
 
 def named(parts: Sequence[str]) -> str:
-    """`the worker has changed` and its kin need to know what to call these parts."""
-    return "the worker" if all(part.startswith(part_of_worker("")) for part in parts) else "the program"
+    """Return what messages call these parts: `the worker`, or `the program`."""
+    if all(part.startswith(part_of_worker("")) for part in parts):
+        return "the worker"
+    return "the program"
 
 
 def names_of(parts: Sequence[str], worker: str = "") -> str:
-    """The files of these parts for people: `linux-x86_64, s.py`; the worker for all platforms by its name."""
-    names = {part_of_worker("any"): worker} if worker else {}
+    """Return the files of these parts for people: `linux-x86_64, s.py`.
+
+    A worker for all platforms by its name.
+    """
+    names = {}
+    if worker:
+        names[part_of_worker("any")] = worker
     return ", ".join(names.get(part, part.partition(" ")[2]) for part in parts)
 
 
 def is_executable(path: Path) -> bool:
-    """Whether a file has an executable bit, or begins with `#!`."""
+    """Tell whether a file has an executable bit, or begins with `#!`."""
     with path.open("rb") as file:
         return bool(os.fstat(file.fileno()).st_mode & 0o111) or file.read(2) == b"#!"
 
 
 def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set[str]:
-    """Names among `files` that an interpreter of the command reads as its program.
+    """Return the names among `files` that an interpreter of the command reads as its program.
 
-    `python3 s.py data.txt` reads s.py: the first file after the interpreter. `files` are the names of the files in
-    the task's directory. `shell`: the one word is a text for a shell.
+    `python3 s.py data.txt` reads s.py: the first file after the interpreter. `files` are the names
+    of the files in the task's directory. With `shell` the one word is a text for a shell.
     """
     texts = [_text(word) for word in words]
     commands = _commands(texts[0]) if shell else [texts]
@@ -100,7 +128,7 @@ def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set
 
 
 def suffixes(names: set[str]) -> set[str]:
-    """The suffixes of these scripts: other inputs with such a suffix are their modules."""
+    """Return the suffixes of these scripts: other inputs with such a suffix are their modules."""
     return {PurePosixPath(name).suffix for name in names} - {""}
 
 
@@ -109,13 +137,17 @@ def _text(word: Pattern) -> str:
 
 
 def _commands(text: str) -> list[list[str]]:
-    """The simple commands of a shell's text, as lists of words; roughly, for texts that no shell would read too."""
+    """Return the simple commands of a shell's text, as lists of words.
+
+    Roughly: a text that no shell would read has words, too, and the shell will say what is wrong
+    with it.
+    """
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_SEPARATORS)
     lexer.whitespace_split = True
     lexer.whitespace = " \t\r"
     try:
         words = list(lexer)
-    except ValueError:  # a quote without its end: the shell will say so
+    except ValueError:  # a quote without its end
         words = text.split()
     commands: list[list[str]] = [[]]
     for word in words:
@@ -127,18 +159,21 @@ def _commands(text: str) -> list[list[str]]:
 
 
 def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
+    """Yield the files that the interpreters in one command read as programs."""
     for at, word in enumerate(words):
         name = word.rpartition("/")[2]
         rest = words[at + 1 :]
         if _AWK.fullmatch(name):
             yield from _behind_f(rest, files)
         elif _INTERPRETER.fullmatch(name):
-            given = next((options for one, options in _GIVEN_HERE.items() if name.startswith(one)), ())
+            given = next(
+                (options for one, options in _GIVEN_HERE.items() if name.startswith(one)), ()
+            )
             yield from _read_by(rest, files, bool(_SHELL.fullmatch(name)), given)
 
 
 def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
-    """The files that awk reads as programs: those behind -f."""
+    """Yield the files that awk reads as programs: those behind -f."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word in ("-f", "--file"):
             yield from _among(following, files)
@@ -146,14 +181,20 @@ def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
             yield from _among(word[2:], files)
 
 
-def _read_by(words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]) -> Iterator[str]:
-    """Yield the first file behind an interpreter; of `sh -c TEXT` those that the text's commands read.
+def _read_by(
+    words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]
+) -> Iterator[str]:
+    """Yield the first file behind an interpreter.
 
-    `given`: options of this interpreter behind which its program's text stands.
+    For `sh -c TEXT` the files that the commands in TEXT read.
+
+    `given` are the options of this interpreter behind which its program's text stands.
     """
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if is_shell and re.fullmatch(r"-[a-z]*c", word):
-            yield from (name for command in _commands(following) for name in _scripts(command, files))
+            yield from (
+                name for command in _commands(following) for name in _scripts(command, files)
+            )
             return
         if word in given:
             return
@@ -168,6 +209,58 @@ def _read_by(words: Sequence[str], files: frozenset[str], is_shell: bool, given:
 
 
 def _among(word: str, files: frozenset[str]) -> Iterator[str]:
-    name = os.path.normpath(word) if word else ""
-    if name in files:
-        yield name
+    """Yield the file of this name, if it is one of these."""
+    if word and os.path.normpath(word) in files:
+        yield os.path.normpath(word)
+
+
+def find_worker(
+    name: str, paths: Mapping[str, str], folder: Path, where: Mapping[str, str]
+) -> Worker:
+    """Return the worker with these paths by platform. `where` tells for each where it is written.
+
+    Raises ConfigError for a file that is missing, cannot be read, or is not executable.
+    """
+    found = {}
+    for platform, path in paths.items():
+        found[platform] = _digested(path, folder, where[platform])
+    return Worker(name, found)
+
+
+def _digested(written: str, folder: Path, where: str) -> WorkerFile:
+    """Return one file of the worker with its digests."""
+    path = folder / written
+    _check(path, written, where)
+    md5 = hashlib.md5(usedforsecurity=False)  # /config names both
+    sha256 = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            md5.update(chunk)
+            sha256.update(chunk)
+            size += len(chunk)
+    return WorkerFile(path, md5.hexdigest(), sha256.hexdigest(), size)
+
+
+def _check(path: Path, written: str, where: str) -> None:
+    if not os.path.exists(path):  # not Path.exists, which raises for a path that is too long
+        todo = "Give the path of the executable, relative to the sweep's folder."
+        raise ConfigError(f"the worker {written} is not there", where=where, todo=todo)
+    if not os.path.isfile(path):
+        raise ConfigError(
+            f"the worker {written} is not a file",
+            where=where,
+            todo="Give the path of the executable.",
+        )
+    if not os.access(path, os.R_OK):
+        raise ConfigError(
+            f"the worker {written} can't be read",
+            where=where,
+            todo=f"chmod +r {shlex.quote(written)}",
+        )
+    if not os.access(path, os.X_OK):
+        raise ConfigError(
+            f"the worker {written} is not executable",
+            where=where,
+            todo=f"chmod +x {shlex.quote(written)}",
+        )

@@ -1,4 +1,4 @@
-"""Programs during a sweep: copies that no compiler and no editor overwrites; and what to do when they changed."""
+"""Protects a sweep from changes of its programs: copies that no compiler and no editor overwrites."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .recipe import Recipe
 
 
 class ProgramChange(StrEnum):
-    """What to do when finished sets were computed by another program."""
+    """The decision about finished sets that were computed by another program."""
 
     ASK = "ask"
     KEEP = "keep"  # finished sets stay as they are
@@ -22,24 +22,29 @@ class ProgramChange(StrEnum):
 
 
 def snapshot(worker: Worker | None, folder: Path) -> Worker | None:
-    """The worker with copies of its files in `folder`: recompiling during the sweep changes nothing."""
+    """Return the worker with copies of its files in `folder`: recompiling changes nothing of this
+    run.
+    """
     if worker is None:
         return None
-    copies = {
-        platform: replace(file, path=_copied(file.path, file.sha256, folder)) for platform, file in worker.files.items()
-    }
+    copies = {}
+    for platform, file in worker.files.items():
+        copies[platform] = replace(file, path=_copied(file.path, file.sha256, folder))
     return Worker(worker.name, copies)
 
 
 def keep_programs(recipe: Recipe, folder: Path) -> None:
-    """The inputs of a sweep that are programs are read from copies in `folder` from now on."""
+    """Copy the inputs that are programs into `folder`; they are read from these copies from now on."""
     for path in {one.pattern.literal or "" for one in recipe.programs}:
         digest = recipe.files.digest(path).hex()
         recipe.files.use_copy(path, _copied(recipe.folder / path, digest, folder))
 
 
 def _copied(path: Path, sha256: str, folder: Path) -> Path:
-    """A copy of a program that has this digest. Raises ConfigError where the file has another one by now."""
+    """Return a copy of a program that has this digest.
+
+    Raises ConfigError where the file has another one.
+    """
     copy = folder / f"program-{sha256}"
     if not copy.exists():
         temporary = copy.with_suffix(".part")

@@ -1,6 +1,7 @@
-"""What one parameter set runs: the patterns of command, inputs and environment, filled with its values.
+"""The recipe of a sweep: the patterns of command, inputs and environment, filled with the values of
+one set.
 
-Where the patterns come from is sweep.py; how sets are told apart is identity.py.
+Where the patterns come from is sweep.py's business; how sets are told apart is identity.py's.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from . import program
 from .pattern import Pattern, Values
 from .segments import Segment
 
-#: Linux takes no longer argument, its closing NUL included (MAX_ARG_STRLEN).
-LONGEST_ARGUMENT = 128 * 1024
-_KEPT_BYTES = 64 << 20
-_CHUNK = 1 << 20
+LONGEST_ARGUMENT = 128 * 1024  # bytes with the closing NUL: Linux's MAX_ARG_STRLEN
+_KEPT_BYTES = 64 << 20  # of input files in memory
+_CHUNK = 1 << 20  # bytes read at once
 
 
 class InputChanged(ConfigError):
-    """An input file is not what it was when the sets were told apart: its sets wait for another run."""
+    """An input file has changed since the sets were told apart. Its sets wait for another run."""
 
     def __init__(self, path: str) -> None:
         todo = "`spe run` again, once it is as you want it: it runs the sets with the file as it is then."
@@ -35,7 +35,7 @@ class InputChanged(ConfigError):
 
 @record
 class InputPattern:
-    """One input: its text, or the path of the file that has its bytes."""
+    """A pattern of one input: its text, or the path of the file that has its bytes."""
 
     name: str
     pattern: Pattern
@@ -44,7 +44,7 @@ class InputPattern:
 
 @record
 class Recipe:
-    """The patterns of a sweep, ready to be filled."""
+    """The patterns of a sweep, ready to be filled. Lives as long as the run."""
 
     words: tuple[Pattern, ...]
     inputs: tuple[InputPattern, ...]
@@ -54,68 +54,88 @@ class Recipe:
     shell: bool = False
     worker: str | None = None
     files: Files = field(init=False, repr=False)
-    programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())  # inputs that are programs
+    # Inputs that are programs.
+    programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
+        # A record is frozen for the type checker; this is its one way round.
         object.__setattr__(self, "files", Files(self.folder))
 
     def find_programs(self) -> None:
-        """Look which inputs are programs; to be called once the input files are known to be there."""
-        names = frozenset(one.name for one in self.inputs) | ({self.worker} if self.worker else set())
+        """Find the inputs that are programs. Called once the input files are known to be there."""
+        names = {one.name for one in self.inputs}
+        if self.worker:
+            names.add(self.worker)
         words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, names)
+        read = program.scripts(words, self.shell, frozenset(names))
         endings = program.suffixes(read)
         found = [one for one in self.inputs if self._is_program(one, read, endings)]
         object.__setattr__(self, "programs", tuple(found))
 
     def _with_worker(self, word: Pattern) -> Pattern:
-        """`{{ worker }}` alone is the name of a file; what depends on parameters stays open."""
+        """Return the word with the worker's name filled in; what depends on parameters stays open."""
         if self.worker is None or word.names != {"worker"}:
             return word
-        return Pattern([Segment(False, word.fill({"worker": self.worker}))])  # a name is text, also one with {{
+        # A segment, not a pattern to be parsed: a name that holds `{{` is still text.
+        return Pattern([Segment(False, word.fill({"worker": self.worker}))])
 
     def _is_program(self, one: InputPattern, read: set[str], endings: set[str]) -> bool:
-        path = one.pattern.literal if one.is_file else None
-        if path is None:
+        """Tell whether an input is read by an interpreter, is a module of such a script, or is
+        executable.
+        """
+        path = one.pattern.literal
+        if path is None or not one.is_file:
             return False
         if one.name in read or PurePosixPath(one.name).suffix in endings:
             return True
         return program.is_executable(self.folder / path)
 
     def program_parts(self) -> dict[str, str]:
-        """The inputs that are programs, by the names under which tickets record them, with their digests."""
-        return {program.part_of_input(one.name): self.files.digest(one.pattern.literal or "").hex()
-                for one in self.programs}  # fmt: skip
+        """Return the digests of the inputs that are programs, by the names under which tickets
+        record them.
+        """
+        parts = {}
+        for one in self.programs:
+            digest = self.files.digest(one.pattern.literal or "")
+            parts[program.part_of_input(one.name)] = digest.hex()
+        return parts
 
     @property
     def runs_worker(self) -> bool:
-        """Whether the command begins with the worker itself, not with a program that reads it."""
+        """Tell whether the command begins with the worker itself, not with a program that reads it."""
         first = self.words[0]
         if self.worker is None or self.shell or not first.names <= {"worker"}:
             return False
         return first.fill({"worker": self.worker}) == f"./{self.worker}"
 
     def work(self, values: Values) -> Work:
-        """What a client runs for these values; raises ConfigError when an input file is gone or changed."""
+        """Return what a client runs for these values.
+
+        Raises ConfigError when an input file is gone or changed.
+        """
         scope = self.scope(values)
         words = tuple(self.work_words(values))
         inputs = tuple([self._input(one, scope) for one in self.inputs])
         env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
-        return Work(("/bin/sh", "-c", words[0]) if self.shell else words, inputs, env)
+        if self.shell:
+            words = ("/bin/sh", "-c", words[0])
+        return Work(words, inputs, env)
 
     def work_words(self, values: Values) -> list[str]:
-        """The words of the command alone, as `spe check` shows them."""
+        """Return the words of the command alone, as `spe check` shows them."""
         scope = self.scope(values)
         return [word.fill(scope) for word in self.words]
 
     def patterns(self) -> Iterator[tuple[tuple[str, ...], Pattern]]:
-        """Every pattern, and the key where it stands."""
+        """Yield every pattern, and the key under which it stands."""
         yield from ((("command",), word) for word in self.words)
         yield from ((("inputs", one.name), one.pattern) for one in self.inputs)
         yield from ((("env", name), pattern) for name, pattern in self.env.items())
 
     def examine(self, values: Values) -> None:
-        """Raise ConfigError when these values can't be run: an argument too long, an input file not there."""
+        """Raise ConfigError when these values can't be run: an argument too long, an input file not
+        there.
+        """
         scope = self.scope(values)
         for word in self.words:
             _check_argument(word.fill(scope), f"the argument {word}")
@@ -125,32 +145,48 @@ class Recipe:
             self._examine_input(one, scope)
 
     def quick_examination(self) -> Callable[[Values], None] | None:
-        """The same for values that are short and without NUL, where most patterns can't fail; None: none can."""
+        """Return the same check for values that are short and without NUL.
+
+        None where no pattern can fail then.
+        """
         words = [word for word in self.words if not word.simple]
         env = [(name, pattern) for name, pattern in self.env.items() if not pattern.simple]
-        inputs = [one for one in self.inputs if not one.pattern.simple or (one.is_file and one.pattern.names)]
+        inputs = [
+            one
+            for one in self.inputs
+            if not one.pattern.simple or (one.is_file and one.pattern.names)
+        ]
         if not (words or env or inputs):
             return None
         return replace(self, words=tuple(words), env=dict(env), inputs=tuple(inputs)).examine
 
     def _examine_input(self, one: InputPattern, scope: Values) -> None:
+        """Raise ConfigError when the input file of these values is not there."""
         text = one.pattern.fill(scope)
         if one.is_file and text not in self.files.good:
             self.files.check(text, one.name)
 
     @property
     def characters(self) -> int:
-        """With so many characters in all its values, a set can't make an argument too long."""
+        """Return how many characters all values of a set may have without making any argument too
+        long.
+        """
         patterns = [*self.words, *self.env.values()]
         literal = max((len(str(pattern).encode()) for pattern in patterns), default=0)
-        often = max((pattern.weight(name) for pattern in patterns for name in pattern.names), default=1)
-        return max(0, (LONGEST_ARGUMENT - literal - 256) // (4 * max(1, often)))  # 4: UTF-8 needs no more
+        often = max(
+            (pattern.weight(name) for pattern in patterns for name in pattern.names), default=1
+        )
+        # A character has at most 4 bytes in UTF-8; 256 are for the names of variables.
+        return max(0, (LONGEST_ARGUMENT - literal - 256) // (4 * max(1, often)))
 
     def scope(self, values: Values) -> Values:
-        """What patterns are filled with: the parameters, and the name of the worker."""
-        return values if self.worker is None else {**values, "worker": self.worker}
+        """Return what patterns are filled with: the parameters, and the name of the worker."""
+        if self.worker is None:
+            return values
+        return {**values, "worker": self.worker}
 
     def _input(self, one: InputPattern, scope: Values) -> Input:
+        """Return one input with its content, or with its file where that is large."""
         text = one.pattern.fill(scope)
         if one.is_file:
             return self.files.input(one.name, text)
@@ -158,33 +194,42 @@ class Recipe:
 
 
 class Files:
-    """The input files of a sweep by their paths as written: each is digested once, and must then stay as it is."""
+    """The input files of a sweep by their paths as written.
+
+    Each is digested once and must then stay as it is.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.good: set[str] = set()
+        self.good: set[str] = set()  # paths that were checked: a million sets may name one file
         self._digests: dict[str, bytes] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         self._contents: dict[str, bytes] = {}
-        self._copies: dict[str, Path] = {}  # of programs: who edits one changes nothing of the sweep that runs
+        # Of programs: an edit changes nothing of a running sweep.
+        self._copies: dict[str, Path] = {}
 
     def use_copy(self, path: str, copy: Path) -> None:
-        """From now on the bytes of this file are read from `copy`, which has the same content."""
+        """Read the bytes of this file from `copy`, which has the same content, from now on."""
         self._copies[path] = copy
 
     def check(self, path: str, name: str) -> None:
-        """Raise ConfigError unless there is such a file; asked once a path."""
+        """Raise ConfigError unless there is such a file. Called once for each path."""
         whole = self.folder / path
         if not os.path.isfile(whole):  # not Path.is_file, which raises for a path that is too long
             what = "is not a file" if os.path.exists(whole) else "is not there"
-            raise ConfigError(f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path.")
+            raise ConfigError(
+                f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path."
+            )
         if not os.access(whole, os.R_OK):
-            raise ConfigError(f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}")
+            raise ConfigError(
+                f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}"
+            )
         self.good.add(path)
 
     def digest(self, path: str) -> bytes:
-        """SHA-256 of the content."""
+        """Return the SHA-256 of a file, computed at the first call."""
         if path not in self._digests:
+            # The stamp is taken before the content: a change in between is noticed later.
             digest = hashlib.sha256()
             self._stamps[path] = _stamp(self.folder / path)
             with _opened(self.folder / path) as file:
@@ -194,12 +239,16 @@ class Files:
         return self._digests[path]
 
     def input(self, name: str, path: str) -> Input:
-        """The file as an input of that name; raises InputChanged if it is not what was first seen in this run.
+        """Return the file as an input.
 
-        A large file is not read: its digest is known from the keys of the sets, and that it is the same since then
-        from its stamp. To read and digest 300 MB for each task took a second of the event loop.
+        Raises InputChanged when it is not what was first seen in this run.
+
+        A large file is not read: its digest is known from the keys of the sets, and its stamp tells
+        that it is the same since then. To read and digest 300 MB for each task took a second of the
+        event loop.
         """
         source = self._copies.get(path)
+        # Asked for each task: an edit during the run must not go into results unnoticed.
         stamp = _stamp(source or self.folder / path)
         if source is None:
             source = self.folder / path
@@ -211,17 +260,19 @@ class Files:
         return Input(name, self._content(path, source), sha256)
 
     def _content(self, path: str, source: Path) -> bytes:
+        """Return the content, which must have the digest that was computed first."""
         if path not in self._contents:
             with _opened(source) as file:
                 content = file.read()
-            if hashlib.sha256(content).digest() != self.digest(path):  # changed between two looks at its stamp
+            # A change between two looks at the stamp.
+            if hashlib.sha256(content).digest() != self.digest(path):
                 raise InputChanged(path)
             self._keep(path, content)
             return content
         return self._contents[path]
 
     def _keep(self, path: str, content: bytes) -> None:
-        """The last few contents are kept, because sets near each other often share a file."""
+        """Keep the last few contents, because sets near each other often share a file."""
         self._contents[path] = content
         while sum(map(len, self._contents.values())) > _KEPT_BYTES:
             del self._contents[next(iter(self._contents))]
@@ -235,6 +286,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
+    """Return time of modification and size: equal stamps mean an unchanged file."""
     try:
         found = path.stat()
     except OSError as error:
@@ -243,12 +295,21 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _vanished(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"this input file can't be read: {error.strerror}", where=str(path), todo="Put it back.")
+    return ConfigError(
+        f"this input file can't be read: {error.strerror}", where=str(path), todo="Put it back."
+    )
 
 
 def _check_argument(text: str, what: str) -> None:
+    """Raise ConfigError for an argument that Linux does not take."""
     if "\0" in text:
-        raise ConfigError(f"{what} has a NUL byte", todo="No program can be given one; use an input file.")
-    if 4 * len(text) >= LONGEST_ARGUMENT and (size := len(text.encode(errors="surrogateescape"))) >= LONGEST_ARGUMENT:
+        raise ConfigError(
+            f"{what} has a NUL byte", todo="No program can be given one; use an input file."
+        )
+    if 4 * len(text) < LONGEST_ARGUMENT:
+        return  # short enough in any encoding, which is cheaper to ask
+    size = len(text.encode(errors="surrogateescape"))
+    if size >= LONGEST_ARGUMENT:
         todo = "Give long values to the program in a file: see inputs."
-        raise ConfigError(f"{what} has {size} bytes, and must have less than {LONGEST_ARGUMENT}", todo=todo)
+        what = f"{what} has {size} bytes, and must have less than {LONGEST_ARGUMENT}"
+        raise ConfigError(what, todo=todo)

@@ -1,7 +1,9 @@
-"""Text cut into literal pieces and expressions, and a command cut into words with its expressions kept whole.
+"""Cuts text into literal pieces and expressions, and a command into words with its expressions kept
+whole.
 
-Pure text: where an expression ends is known here (`}}` in its strings and brackets is its own), what it means
-is pattern.py.
+Where an expression ends is known here (`}}` in its strings and brackets is its own). What it means
+is pattern.py's business. Why not jinja's lexer: it is made for whole templates and changes the text
+around expressions (docs/performance.md, "Rejected"). A property test compares both.
 """
 
 from __future__ import annotations
@@ -20,21 +22,25 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 class Segment(NamedTuple):
-    """A piece of a pattern: literal text, or code as it was written, braces included."""
+    """A segment of a pattern: literal text, or code as it was written, braces included."""
 
     code: bool
     text: str
 
     @property
     def name(self) -> str | None:
-        """The name in `{{ name }}`, when that is all it is."""
+        """Return the name in `{{ name }}`, when that is all it is."""
         match = _PLAIN.match(self.text) if self.code else None
         return match[1] if match and match[1] not in RESERVED else None
 
 
 def segments_of(text: str) -> list[Segment]:
-    """A whole text as literal pieces and expressions."""
-    segments, here = [], 0
+    """Return a whole text as literal pieces and expressions.
+
+    Raises ConfigError for code without an end.
+    """
+    segments: list[Segment] = []
+    here = 0
     while (start := _next_code(text, here)) >= 0:
         end = _code_end(text, start)
         segments += [Segment(False, text[here:start]), Segment(True, text[start:end])]
@@ -43,7 +49,7 @@ def segments_of(text: str) -> list[Segment]:
 
 
 def split_words(command: str) -> list[list[Segment]]:
-    """The words of a command as a POSIX shell would see them; nothing is expanded."""
+    """Return the words of a command as a POSIX shell would see them. Nothing is expanded."""
     return _Splitter(command).words()
 
 
@@ -51,21 +57,25 @@ class _Splitter:
     """The state of splitting one command: the word so far, and the quote that is open."""
 
     def __init__(self, text: str) -> None:
-        self.text, self.here, self.quote = text, 0, ""
+        self.text = text
+        self.here = 0
+        self.quote = ""  # the quote that is open
         self.found: list[list[Segment]] = []
         self.word: list[Segment] | None = None
 
     def words(self) -> list[list[Segment]]:
+        """Return all words. Raises ConfigError for a quote or code without its end."""
         while self.here < len(self.text):
             self._step()
+        # shlex would say "No closing quotation": no place, nothing to do.
         if self.quote:
-            raise ConfigError(
-                f"a quote {self.quote} is not closed", todo="Close it, or write it as \\" + self.quote + " ."
-            )
+            todo = f"Close it, or write it as \\{self.quote} ."
+            raise ConfigError(f"a quote {self.quote} is not closed", todo=todo)
         self._end_word()
         return self.found
 
     def _step(self) -> None:
+        """Read one character, escape or expression."""
         char = self.text[self.here]
         if self.text.startswith(_OPENERS, self.here):
             end = _code_end(self.text, self.here)
@@ -79,16 +89,18 @@ class _Splitter:
             self._bare(char)
 
     def _bare(self, char: str) -> None:
+        """Read a character outside of quotes."""
         self.here += 1
         if char in " \t\n":
             self._end_word()
         elif char in "'\"":
             self.quote = char
-            self._add(Segment(False, ""))
+            self._add(Segment(False, ""))  # so that '' alone is a word
         else:
             self._add(Segment(False, char))
 
     def _quoted(self, char: str) -> None:
+        """Read a character within quotes."""
         self.here += 1
         if char == self.quote:
             self.quote = ""
@@ -96,12 +108,18 @@ class _Splitter:
             self._add(Segment(False, char))
 
     def _escape(self) -> None:
+        """Read a backslash and what follows it, as POSIX has it within and outside of double
+        quotes.
+        """
         after = self.text[self.here + 1 : self.here + 2]
         if not after:
-            raise ConfigError("the command ends with a backslash", todo="Remove it, or write it twice.")
+            raise ConfigError(
+                "the command ends with a backslash", todo="Remove it, or write it twice."
+            )
         self.here += 2
         if after == "\n":
             return
+        # Within double quotes a backslash only escapes these four.
         keep = "\\" if self.quote and after not in '$`"\\' else ""
         self._add(Segment(False, keep + after))
 
@@ -117,23 +135,29 @@ class _Splitter:
 
 
 def _next_code(text: str, here: int) -> int:
-    """Where the next expression begins, or -1."""
-    return min((i for i in (text.find(opener, here) for opener in _OPENERS) if i >= 0), default=-1)
+    """Return where the next expression begins, or -1."""
+    found = [text.find(opener, here) for opener in _OPENERS]
+    return min((at for at in found if at >= 0), default=-1)
 
 
 def _code_end(text: str, start: int) -> int:
-    """Where the expression that begins at `start` ends; braces in its strings and brackets are its own."""
+    """Return where the code that begins at `start` ends."""
     opener = text[start : start + 2]
     if opener == "{#":
         return _find(text, "#}", start)
+    # Between raw and endraw nothing is code, whatever it looks like.
     if raw := _RAW.match(text, start):
         end = _ENDRAW.search(text, raw.end())
-        return end.end() if end else _unclosed(text, start, "{% endraw %}")
+        if end is None:
+            raise _unclosed(text, start, "{% endraw %}")
+        return end.end()
     return _expression_end(text, start, "}}" if opener == "{{" else "%}")
 
 
 def _expression_end(text: str, start: int, closer: str) -> int:
-    here, open_ = start + 2, [""]
+    """Return where an expression ends; braces in its strings and brackets are its own."""
+    here = start + 2
+    open_ = [""]  # the closing brackets that are still to come
     while here < len(text):
         char = text[here]
         if len(open_) == 1 and text.startswith(closer, here):
@@ -146,11 +170,14 @@ def _expression_end(text: str, start: int, closer: str) -> int:
         elif char == open_[-1]:
             open_.pop()
         here += 1
-    return _unclosed(text, start, closer)
+    raise _unclosed(text, start, closer)
 
 
 def _string_end(text: str, start: int) -> int:
-    """After the string that begins at `start`; to the end of the text if it has no end."""
+    """Return the place behind the string that begins at `start`.
+
+    The end of the text if it has no end.
+    """
     here = start + 1
     while here < len(text) and text[here] != text[start]:
         here += 2 if text[here] == "\\" else 1
@@ -159,8 +186,11 @@ def _string_end(text: str, start: int) -> int:
 
 def _find(text: str, closer: str, start: int) -> int:
     end = text.find(closer, start + 2)
-    return end + 2 if end >= 0 else _unclosed(text, start, closer)
+    if end < 0:
+        raise _unclosed(text, start, closer)
+    return end + 2
 
 
-def _unclosed(text: str, start: int, closer: str) -> int:
-    raise ConfigError(f"{text[start : start + 30]!r} is not closed", todo=f"Write {closer} after the expression.")
+def _unclosed(text: str, start: int, closer: str) -> ConfigError:
+    what = f"{text[start : start + 30]!r} is not closed"
+    return ConfigError(what, todo=f"Write {closer} after the expression.")

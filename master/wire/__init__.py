@@ -1,13 +1,17 @@
-"""The clients' door: HTTP, task records, multipart bodies. It leaves to desk/ what the requests mean.
+"""The clients' door: HTTP, task records, multipart bodies.
 
-    accepting       Connections from the moment the system hands them over until they have shown that they belong here
-    body            The body of a request
-    intake          Where the parts of a body go
-    large_inputs    Input files that are fetched by their SHA-256
-    many_results    A body with the reports of many tickets, as `POST /results` takes it
-    multipart       Reads multipart/form-data
-    multipart_head  Headers of multipart/form-data
-    records         The wire as text: what the replies of docs/protocol.md look like
-    routes          The protocol's door: aiohttp routes that read a request
-    server          One listening HTTP server
+    accepting       Connections until they have shown the session ID: how many, for how long
+    body            The body of a request, read at once or in chunks; slow senders are cut off
+    files           The files that clients fetch: worker, client, large inputs
+    guard           Requests with the session ID pass; any other learns nothing but 403
+    intake          The parts of a body, stored in memory or in files
+    large_inputs    Large input files, found by their SHA-256
+    many_results    The body of `POST /results`: reports of many tickets
+    multipart       The parser of multipart/form-data
+    multipart_head  The parser of its headers
+    query           The query of a request: numbers, texts, tickets
+    records         The replies of docs/protocol.md as text
+    routes          One handler a path
+    server          One listening HTTP server: TLS, connections, answers to what is not HTTP
+    spool           The files of one request while it is being received
 """

@@ -1,14 +1,15 @@
-"""Connections from the moment the system hands them over until they have shown that they belong here.
+"""Holds connections from the moment they are accepted until they have shown the session ID.
 
-Who takes part shows it within moments; all others cost as little as they can:
+A client of ours shows it within moments. Any other connection is kept as cheap as possible:
 
-    silent      nothing has come: no TLS, no parser, but an open file and a timer
-    waiting     something has come, and as many as may be at a time are being received
-    received    TLS and HTTP are at work, with TLS in a third of a megabyte
+    silent      nothing has arrived: an open file and a timer, no TLS, no parser
+    waiting     something has arrived, and as many as allowed are being received already
+    received    TLS and HTTP are at work; with TLS each takes a third of a megabyte
 
-There is room for MOST in the first two, and for RECEIVED in the last. The oldest one goes for a newer one, so that
-nobody keeps a host out by holding on; of those that are received only after HURRY, as a herd of clients that come in
-one moment takes the machine a while.
+There is room for MOST connections in each of the first two stages and for RECEIVED in the last.
+When a stage is full its oldest connection is closed for the newest, so nobody keeps a host out by
+holding on. In the last stage only after HURRY: many clients that come in one moment take the
+machine a while.
 """
 
 from __future__ import annotations
@@ -25,37 +26,40 @@ import weakref
 from collections.abc import Awaitable, Callable
 
 log = logging.getLogger("spe.server")
-MOST = 1000  # connections that are silent, and that wait
+MOST = 1000  # silent connections, and as many waiting ones
 RECEIVED = 200  # connections that are received at a time; with TLS that is 70 MB
-GREETING = 10.0  # seconds until the first byte, and as many for the greeting of TLS
+GREETING = 10.0  # seconds until the first byte, and again as many for the TLS handshake
 HURRY = 1.0  # seconds that a connection may be received while others wait
-BACKLOG = 256  # connections that the system keeps for us while we are busy
-AT_ONCE = 64  # connections accepted before anything else has its turn
-PAUSE = 1.0  # seconds until the next look when no connection fits
-TOLD = 600.0  # seconds between two lines that say so
-MOST_FILES = 65536  # open files and connections that we ask the system for
+BACKLOG = 256  # connections that the system keeps for the master while it is busy
+AT_ONCE = 64  # connections accepted before any other work has its turn
+PAUSE = 1.0  # seconds until the next try when no connection fits
+TOLD = 600.0  # seconds between two warnings about that
+MOST_FILES = 65536  # open files and connections that the master asks the system for
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 Receive = Callable[["Newcomer"], Awaitable[object]]
-_receptions: weakref.WeakSet[Reception] = weakref.WeakSet()  # of all listeners: files are short for all of them
+# All listeners of the process: open files are short for all of them together.
+_receptions: weakref.WeakSet[Reception] = weakref.WeakSet()
 
 
 class Newcomer:
-    """One connection, until it has shown that it belongs here or is gone."""
+    """A connection, until it has shown the session ID or is closed."""
 
     def __init__(self, connection: socket.socket, reception: Reception) -> None:
-        self.connection, self._reception = connection, reception
+        self.connection = connection
+        self._reception = reception
         self.transport: asyncio.BaseTransport | None = None  # once it is received
-        self.since = 0.0  # when that began
+        self.since = 0.0  # when receiving began
         self._loop = asyncio.get_running_loop()
         self._clock: asyncio.TimerHandle | None = None
         self._receiving: asyncio.Task[None] | None = None
 
     def await_word(self) -> None:
-        """Nothing is made for it before it says something."""
+        """Wait for the first byte. Until then nothing is made for the connection."""
         self._loop.add_reader(self.connection, self._has_spoken)
         self._clock = self._loop.call_later(GREETING, self.drop)
 
     def _has_spoken(self) -> None:
+        """Called at the first byte."""
         self._hear_no_more()
         self._reception.spoke(self)
 
@@ -66,7 +70,7 @@ class Newcomer:
             self._loop.remove_reader(self.connection)
 
     def receive(self, how: Receive) -> None:
-        """Begin to talk with it."""
+        """Begin to receive it: TLS, then HTTP."""
         self.since = self._loop.time()
         self._receiving = self._loop.create_task(self._receive(how))
 
@@ -80,13 +84,13 @@ class Newcomer:
             self.left()
 
     def belongs(self) -> None:
-        """It has shown what it had to: it is kept as long as it likes."""
+        """Keep it for as long as it likes: it has shown the session ID."""
         self._reception.remove(self)
 
-    left = belongs  # it is gone by itself
+    left = belongs  # called when the connection was closed by the other end
 
     def drop(self) -> None:
-        """Close it now: who has a greeting of TLS or a goodbye to say does not hold it up."""
+        """Close it now, without waiting for a TLS handshake or a TLS goodbye."""
         self._hear_no_more()
         if self.transport is not None:
             self.transport.abort()  # type: ignore[attr-defined]  # every transport of a connection has it
@@ -98,12 +102,16 @@ class Newcomer:
 
 
 class Reception:
-    """Accepts the connections of one listening socket, and holds those that have not shown that they belong here."""
+    """Accepts the connections of one listening socket, and holds those that are newcomers."""
 
     def __init__(self, listening: socket.socket, receive: Receive) -> None:
-        """`receive` makes a transport of a connection; it returns when the greeting is over, and raises OSError."""
-        self._listening, self._receive = listening, receive
-        self.silent: dict[Newcomer, None] = {}  # the oldest first, as in the other two
+        """`receive` makes a transport of a connection.
+
+        It returns after the TLS handshake. Raises OSError when that fails.
+        """
+        self._listening = listening
+        self._receive = receive
+        self.silent: dict[Newcomer, None] = {}  # each of the three has the oldest first
         self.waiting: dict[Newcomer, None] = {}
         self.received: dict[Newcomer, None] = {}
         self._loop = asyncio.get_running_loop()
@@ -117,7 +125,7 @@ class Reception:
         _receptions.add(self)
 
     def close(self) -> None:
-        """Listen no more; what is not yet a request ends."""
+        """Stop listening, and close all connections that have not shown the session ID."""
         _receptions.discard(self)
         for timer in (self._hurry, self._pause):
             if timer:
@@ -131,12 +139,16 @@ class Reception:
         self._pause = None
         self._loop.add_reader(self._listening, self._accept)
 
-    # -- coming
+    # -- new connections
 
     def _accept(self) -> None:
+        """Accept what has come, at most AT_ONCE connections."""
         for _ in range(AT_ONCE):
+            # A newcomer is closed for a new one; a client of ours never is.
             if self._is_full() and not _make_room():
-                self._shut_for_a_while()  # who waits in the backlog is served later; a closed connection is an error
+                # Those in the backlog are served later. To accept and close them would be an error
+                # for their clients.
+                self._shut_for_a_while()
                 return
             try:
                 connection, _ = self._listening.accept()
@@ -144,19 +156,23 @@ class Reception:
                 return
             except OSError as error:
                 if error.errno not in OUT_OF_FILES:
-                    continue  # of that one connection: it broke off before we came to it
+                    continue  # this one connection broke off before it was accepted
                 if not _make_room():
                     self._shut_for_a_while()
                 return
             self._came(connection)
 
     def _is_full(self) -> bool:
-        """Whether as many files are open as may be with connections. Counting them takes long where there are many."""
+        """Tell whether connections use all the open files that they may.
+
+        Counting open files takes long where there are many, so it is done only near the limit.
+        """
         self._near_full = self._near_full and open_files() >= self._most_files
         return self._near_full
 
     def _came(self, connection: socket.socket) -> None:
-        if connection.fileno() >= self._most_files:  # the system gives the lowest free number
+        # The system gives the lowest free number, so a high number means many open files.
+        if connection.fileno() >= self._most_files:
             self._near_full = True
         connection.setblocking(False)
         if len(self.silent) >= MOST:
@@ -166,6 +182,7 @@ class Reception:
         newcomer.await_word()
 
     def _shut_for_a_while(self) -> None:
+        """Leave new connections in the backlog for a moment, and say so now and then."""
         self._loop.remove_reader(self._listening)
         if self._pause is None:
             self._pause = self._loop.call_later(PAUSE, self._open)
@@ -173,14 +190,16 @@ class Reception:
             self._told = time.monotonic()
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             log.warning(
-                "no more connections fit: %d open files are allowed (ulimit -n), %d of them are kept for the work "
-                "itself; new connections wait until others end", limit, limit - self._most_files,
-            )  # fmt: skip
+                "no more connections fit: %d open files are allowed (ulimit -n), %d of them are kept "
+                "for the work itself; new connections wait until others end",
+                limit,
+                limit - self._most_files,
+            )
 
-    # -- what becomes of them
+    # -- stages
 
     def spoke(self, newcomer: Newcomer) -> None:
-        """It says something: it is received now, or when there is room."""
+        """Take note of its first byte: receive it now, or when there is room."""
         self.silent.pop(newcomer, None)
         self.waiting[newcomer] = None
         if len(self.waiting) > MOST:
@@ -188,13 +207,16 @@ class Reception:
         self._receive_waiting()
 
     def remove(self, newcomer: Newcomer) -> None:
-        """It is a stranger no more, or is gone."""
+        """Drop it from the stages: it has shown the session ID, or is closed."""
         for stage in (self.silent, self.waiting, self.received):
             stage.pop(newcomer, None)
         self._receive_waiting()
 
     def _receive_waiting(self) -> None:
-        """The newest first: where more come than there is room for, somebody still gets in."""
+        """Receive those that wait, the newest first.
+
+        Where more come than there is room for, somebody still gets in: the oldest are closed.
+        """
         while self.waiting and len(self.received) < RECEIVED:
             newcomer, _ = self.waiting.popitem()
             self.received[newcomer] = None
@@ -204,15 +226,19 @@ class Reception:
             self._hurry = self._loop.call_at(oldest.since + HURRY, self._hurry_up)
 
     def _hurry_up(self) -> None:
+        """Close connections that take too long, as many as others wait."""
         self._hurry = None
         long_ago = self._loop.time() - HURRY
-        late = [one for one in self.received if one.since <= long_ago] if self.waiting else []
+        late: list[Newcomer] = []
+        if self.waiting:
+            late = [one for one in self.received if one.since <= long_ago]
         for one in late[: len(self.waiting)]:
             one.drop()
         self._receive_waiting()
 
+    # Silent ones first: nothing has been spent on them.
     def drop_oldest(self) -> bool:
-        """Close the one that matters least; whether there was one."""
+        """Close the connection that matters least. Return whether there was one."""
         for stage in (self.silent, self.waiting, self.received):
             for newcomer in stage:
                 newcomer.drop()
@@ -221,20 +247,27 @@ class Reception:
 
 
 def _make_room() -> bool:
-    """Close a stranger's connection, of the listener that has most of them."""
-    crowds = sorted(_receptions, key=lambda one: (len(one.silent), len(one.waiting), len(one.received)), reverse=True)
-    return any(one.drop_oldest() for one in crowds)
+    """Close one newcomer of the listener that has most of them. Return whether there was one."""
+
+    def crowd(one: Reception) -> tuple[int, int, int]:
+        return len(one.silent), len(one.waiting), len(one.received)
+
+    return any(one.drop_oldest() for one in sorted(_receptions, key=crowd, reverse=True))
 
 
 def files_for_connections() -> int:
-    """The number of open files up to which connections are taken; the rest is for the work: results, the database."""
+    """Return the number of open files up to which connections are accepted.
+
+    The rest is kept for the work: results, the database.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = MOST_FILES if limit == resource.RLIM_INFINITY else limit
+    if limit == resource.RLIM_INFINITY:
+        limit = MOST_FILES
     return limit - max(32, min(256, limit // 4))
 
 
 def open_files() -> int:
-    """How many this process has open; the most that there may be when there is none left to look with."""
+    """Return how many files this process has open; the most allowed when none is left to look."""
     try:
         return len(os.listdir("/dev/fd"))
     except OSError:
@@ -242,19 +275,23 @@ def open_files() -> int:
 
 
 def ask_for_files() -> None:
-    """Each connection is an open file, and many systems allow 1024 unless asked."""
+    """Raise the limit of open files: each connection is one, and many systems allow 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    wanted = MOST_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):  # then it is as it is
+        with contextlib.suppress(ValueError, OSError):  # then the limit stays as it is
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listening_socket(address: str | None, port: int) -> socket.socket:
-    """A listening socket on `address`, or on all of this machine, IPv4 and IPv6 with the same port."""
+    """Return a socket that listens on `address`, or on all of this machine, IPv4 and IPv6."""
     if address is not None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return socket.create_server((address, port), family=family, backlog=BACKLOG)
     if socket.has_dualstack_ipv6():
-        return socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
+        return socket.create_server(
+            ("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+        )
     return socket.create_server(("0.0.0.0", port), backlog=BACKLOG)

@@ -1,6 +1,7 @@
-"""The body of a request: read at once when it is small, else piece by piece; who sends too slowly is cut off.
+"""Reads the body of a request: at once when it is small, else in chunks as they arrive.
 
-What its bytes mean is told by multipart.py, where the parts go by intake.py.
+A sender that is too slow is cut off. How the bytes are parsed is multipart.py's business, where the
+parts are stored intake.py's.
 """
 
 from __future__ import annotations
@@ -26,44 +27,64 @@ T = TypeVar("T")
 MAX_PARTS = 1000
 HEADS = 16 * 1024 * 1024  # bytes for all that is not content
 AT_ONCE = 256 * 1024  # bytes of a body that is read as a whole
-HUNG_UP = getattr(select, "POLLRDHUP", 0)  # Linux alone tells it also while something is left to be read
-PATIENCE, PROGRESS = 30.0, 3000  # within so many seconds of waiting for a sender at least so many bytes come
+# Linux alone tells of a closed connection also while unread bytes are left.
+HUNG_UP = getattr(select, "POLLRDHUP", 0)
+PATIENCE = 30.0  # seconds of waiting for a sender, within which PROGRESS bytes must arrive
+PROGRESS = 3000
 
 
 class Source:
-    """The body of one request on its way: how large it is, and how long it keeps us waiting."""
+    """The body of one request while it arrives: its size, and how long its sender keeps us waiting."""
 
     def __init__(self, request: web.Request, limit: int, most: int) -> None:
-        """`limit`: bytes of one part, `most`: of all; 0: any."""
-        self.request, self.limit, self.most = request, limit, most
-        self._waited, self._mark = 0.0, 0
+        """Allow `limit` bytes of one part and `most` bytes of all; 0 for any."""
+        self.request = request
+        self.limit = limit
+        self.most = most
+        self._waited = 0.0  # seconds of waiting since `_mark`
+        self._mark = 0  # bytes that had arrived when the wait was set back
         if most and (request.content_length or 0) > most:
             raise self._too_much()
 
     def _too_much(self) -> BodyRefused:
-        return BodyRefused(413, f"the body is larger than all results of {self.limit} bytes, max_result, together")
+        what = f"the body is larger than all results of {self.limit} bytes, max_result, together"
+        return BodyRefused(413, what)
 
     @property
     def is_small(self) -> bool:
-        """And not packed: what comes of that may be large."""
+        """Tell whether the body is to be read at once.
+
+        A compressed one is not: it may unpack to much.
+        """
         length = self.request.content_length
-        return length is not None and length <= AT_ONCE and "Content-Encoding" not in self.request.headers
+        return (
+            length is not None
+            and length <= AT_ONCE
+            and "Content-Encoding" not in self.request.headers
+        )
 
     async def all(self) -> bytes:
-        """The whole body. Mostly it came together with the request's head, and there is nothing to wait for."""
-        content, pieces = self.request.content, list[bytes]()
+        """Return the whole body.
+
+        Mostly it arrived together with the head, with nothing to wait for.
+        """
+        content = self.request.content
+        pieces: list[bytes] = []
         while not content.is_eof():
             pieces.append(await self._get(content.readany()))
         return b"".join([*pieces, content.read_nowait()])
 
     async def piece(self) -> bytes:
-        """What is there of it; nothing at its end."""
+        """Return the next chunk, empty at the end of the body."""
         content = self.request.content
+        # What is there costs no wait, and a wait costs a timer.
         there = content.read_nowait()
-        return there if there or content.is_eof() else await self._get(content.readany())
+        if there or content.is_eof():
+            return there
+        return await self._get(content.readany())
 
     async def _get(self, coming: Awaitable[T]) -> T:
-        """What comes next. Who sends too slowly is cut off, as if the connection had broken: it may send again."""
+        """Return the next chunk. Cuts off a sender that is too slow; it may send again."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
@@ -75,20 +96,24 @@ class Source:
         self._waited += clock() - began
         total = self.request.content.total_bytes
         if total - self._mark >= PROGRESS:
-            self._waited, self._mark = 0.0, total
+            self._waited = 0.0
+            self._mark = total
         if self.most and total > self.most:
             raise self._too_much()
         return found
 
     def gone(self) -> bool:
-        """Whether the sender is."""
+        """Tell whether the sender has hung up."""
         transport = self.request.transport
         return transport is None or transport.is_closing() or _has_hung_up(transport)
 
 
 def _has_hung_up(transport: asyncio.BaseTransport) -> bool:
-    """Whether the other end has closed its connection. The system is asked: of a body that is not read on, because
-    there is no room for it, the event loop hears nothing."""
+    """Tell whether the other end has closed its connection.
+
+    The system is asked. The event loop hears nothing of a body that is not read on because the disk
+    is full.
+    """
     connection = transport.get_extra_info("socket")
     if connection is None or connection.fileno() < 0:
         return False
@@ -98,31 +123,38 @@ def _has_hung_up(transport: asyncio.BaseTransport) -> bool:
 
 
 def cut(request: web.Request, why: str) -> NoReturn:
-    """Without an answer: it is to be sent again."""
+    """Close the connection without an answer, so that the client sends again."""
     request.protocol.force_close()
     raise ConnectionResetError(why)
 
 
-async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool) -> dict[str, Part]:
-    """All parts of the body by name: the results in `wanted` whole, of the side parts the last 64 kB.
+async def receive(
+    request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool
+) -> dict[str, Part]:
+    """Return all parts of the body by name: the results in `wanted`, the end of the side parts.
 
-    `wanted` tells for each result whether it is to be a file even when it is small.
+    `wanted` tells for each result whether it becomes a file even when it is small.
 
-    Raises BodyRefused: 400 for what is no complete multipart body, 413 for a part over `limit` bytes.
+    Raises BodyRefused: 400 for a malformed or incomplete body, 413 for a part over `limit` bytes.
     """
+    # Before anything of the body is read.
     if not request.content_type.startswith("multipart/form-data"):
         raise BodyRefused(400, f"the body must be multipart/form-data, not {request.content_type}")
-    most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS if limit else 0
+    most = 0
+    if limit:
+        most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS
     source = Source(request, limit, most)
     intake = Intake(wanted, limit, into, source.gone)
     try:
         await _read(source, boundary_of(request.headers["Content-Type"]), intake)
     except (ClientPayloadError, web.RequestPayloadError) as error:
-        raise ConnectionResetError("the connection was cut within a body") from error  # no fault of the master's
+        # The network's fault, not the master's: the client sends again.
+        raise ConnectionResetError("the connection was cut within a body") from error
     except Lost as error:
         cut(request, str(error))
     except BadParts as error:
-        raise BodyRefused(413 if isinstance(error, TooMuch) else 400, str(error)) from error
+        status = 413 if isinstance(error, TooMuch) else 400
+        raise BodyRefused(status, str(error)) from error
     except HttpProcessingError as error:
         raise BodyRefused(400, f"not a multipart body: {error}") from error
     finally:
@@ -131,7 +163,10 @@ async def receive(request: web.Request, wanted: Mapping[str, bool], limit: int, 
 
 
 async def read_batch(request: web.Request, most: int) -> bytes:
-    """A body that is taken as a whole. Raises BodyRefused: 413 for one over `most` bytes, or of unknown length."""
+    """Return a body as a whole.
+
+    Raises BodyRefused 413 over `most` bytes and for unknown lengths.
+    """
     if "Content-Encoding" in request.headers:
         raise BodyRefused(400, "a batch is not packed")
     if request.content_length is None or request.content_length > most:
@@ -143,11 +178,12 @@ async def read_batch(request: web.Request, most: int) -> bytes:
 
 
 async def _read(source: Source, boundary: bytes, intake: Intake) -> None:
+    """Parse the body and hand its parts to the intake."""
     if source.is_small:
-        return await intake.all(whole(await source.all(), boundary, MAX_PARTS))
+        await intake.all(whole(await source.all(), boundary, MAX_PARTS))
+        return
     parser = Parser(boundary, MAX_PARTS)
     while piece := await source.piece():
         for event in parser.feed(piece):
             await intake.take(event)
     parser.close()
-    return None

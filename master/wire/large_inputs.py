@@ -1,7 +1,8 @@
-"""Input files that are fetched by their SHA-256: found again from the tasks that have them, not hoarded.
+"""Finds large input files by their SHA-256, for clients that fetch them once a host.
 
-A sweep may have a million large inputs. Only the last ones stay in memory (many tasks share a file); any other is
-made again from its task, as long as that is undone, also by a master that was restarted meanwhile.
+A sweep may have a million large inputs, so only the last ones used stay in memory (many tasks share
+a file). Any other is made again from its task, as long as that task is not done, also by a master
+that was restarted meanwhile.
 """
 
 from __future__ import annotations
@@ -15,32 +16,36 @@ from ..model import Input, Task, Work
 from . import records
 
 KEPT = 64 * 1024 * 1024  # bytes of contents that stay in memory
-KNOWN = 10_000  # digests whose task is remembered before those of finished tasks are forgotten
+KNOWN = 10_000  # digests remembered with their task, before those of finished tasks are dropped
 
 
 class LargeInputs:
-    """The inputs over protocol.BY_DIGEST of the tasks that are out."""
+    """The inputs larger than records.BY_DIGEST of the tasks that clients have, for one session."""
 
     def __init__(self, tasks: Mapping[int, Task], work: Callable[[Task], Work]) -> None:
-        """`tasks`: those that are undone, by number, as they come and go."""
-        self._tasks, self._work = tasks, work
+        """Look for inputs in `tasks`: all that are not done, by number, as they come and go."""
+        self._tasks = tasks
+        self._work = work
         self._kept: OrderedDict[str, Input] = OrderedDict()
         self._size = 0
         self._task_of: dict[str, int] = {}
 
     def remember(self, task: int, inputs: Iterable[Input]) -> None:
-        """A client was told to fetch these."""
+        """Remember that a client was told to fetch these inputs of this task."""
         for item in inputs:
             if item.size > records.BY_DIGEST:
                 digest = records.digest(item)
                 self._task_of[digest] = task
                 self._keep(digest, item)
         if len(self._task_of) > KNOWN + 2 * len(self._tasks):
-            self._task_of = {digest: task for digest, task in self._task_of.items() if task in self._tasks}
+            self._task_of = {
+                digest: task for digest, task in self._task_of.items() if task in self._tasks
+            }
 
     def _keep(self, digest: str, item: Input) -> None:
+        """Keep the content in memory, in place of the one that was not used for longest."""
         if item.file:
-            return  # nothing of it is in memory, and whether it has changed is to be asked each time
+            return  # its content is on disk, and each fetch must ask whether the file has changed
         if digest not in self._kept:
             self._kept[digest] = item
             self._size += item.size
@@ -50,26 +55,39 @@ class LargeInputs:
             self._size -= dropped.size
 
     async def find(self, digest: str) -> Input | None:
-        """The input with this content, None when no task that is out has it, or its file has changed."""
+        """Return the input with this digest.
+
+        None when no task that is out has it, or when its file has changed.
+        """
         item = self._kept.get(digest)
         if item is None:
+            # Making inputs again may read files of any size.
             item = await asyncio.to_thread(self._made_again, digest, self._likely(digest))
             if item is not None:
                 self._keep(digest, item)
         return item
 
     def _likely(self, digest: str) -> list[Task]:
-        """The task that is known to have it first, then all that are out (a restarted master knows none)."""
+        """Return the tasks to search: the one known to have it first, then all that are out.
+
+        All, because a restarted master knows of none.
+        """
         known = self._tasks.get(self._task_of.get(digest, 0))
         out = [task for task in self._tasks.values() if task.tickets or task.past]
         return [known, *out] if known else out
 
     def _made_again(self, digest: str, tasks: Iterable[Task]) -> Input | None:
+        """Return the first input with this digest.
+
+        Runs in a thread: it makes each task's inputs.
+        """
         for task in tasks:
             try:
                 inputs = self._work(task).inputs
             except SpeError:
-                continue  # its file is gone, or it is none of today's; another task may have the same content
+                # Its file is gone, or it is no task of today's sets. Another task may have the
+                # same content.
+                continue
             for item in inputs:
                 if item.size > records.BY_DIGEST and records.digest(item) == digest:
                     return item

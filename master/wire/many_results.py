@@ -1,6 +1,7 @@
-"""A body with the reports of many tickets, as `POST /results` takes it: each part is named TICKET/NAME.
+"""Reads the body of `POST /results`: reports of many tickets, each part named TICKET/NAME.
 
-All small, so that it is there as a whole. What the reports mean is arrivals.py's business.
+The whole body is in memory, because all of it is small. What becomes of a report is
+desk/arrivals.py's business.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from .intake import BodyRefused, Intake
 from .multipart import TooMuch, whole
 from .multipart_head import BadParts, boundary_of
 
-LARGEST = 4 * 1024 * 1024  # bytes of a body; a client that has more to bring uses /complete
+LARGEST = 4 * 1024 * 1024  # bytes of a body; a client with larger results sends each to /complete
 MOST_PARTS = 10_000
 TICKET = re.compile(r"[1-9][0-9]{0,17}")
-REASON = "reason"  # the part that tells a failure
+REASON = "reason"  # name of the part that makes a report a failure
 LONGEST_REASON = 1000
 
 
 async def reports(body: bytes, content_type: str, intake: Callable[[], Intake]) -> list[Report]:
-    """The reports of a body, in its order; each goes through an intake of its own.
+    """Return the reports in a body, in its order. Each goes through an intake of its own.
 
-    Raises BodyRefused: 400 for what is no such body, 413 for too much of it.
+    Raises BodyRefused: 400 for a malformed body, 413 for too many parts.
     """
     try:
         parts = whole(body, boundary_of(content_type), MOST_PARTS)
@@ -35,10 +36,11 @@ async def reports(body: bytes, content_type: str, intake: Callable[[], Intake]) 
 
 
 def _by_ticket(parts: Mapping[str, bytes]) -> dict[int, dict[str, bytes]]:
+    """Return the parts of each ticket. Raises BodyRefused for other names than TICKET/NAME."""
     found: dict[str, dict[str, bytes]] = {}
     for full, content in parts.items():
         ticket, _, name = full.partition("/")
-        own = found.get(ticket)
+        own = found.get(ticket)  # by its text: a hundred parts share few tickets
         if own is None and TICKET.fullmatch(ticket):
             own = found[ticket] = {}
         if own is None or not name:
@@ -48,11 +50,12 @@ def _by_ticket(parts: Mapping[str, bytes]) -> dict[int, dict[str, bytes]]:
 
 
 async def _report(ticket: int, parts: dict[str, bytes], intake: Intake) -> Report:
+    """Return the report of one ticket: a result, or a failure where there is a reason."""
     reason = parts.pop(REASON, None)
     try:
         await intake.all(parts)
     finally:
-        intake.close()  # a file that stays open keeps its folder on NFS
+        intake.close()  # on NFS an open file would keep its folder from being removed
     if reason is None:
         return Report(ticket, intake.parts)
     text = reason[: 4 * LONGEST_REASON].decode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""Headers of multipart/form-data: the boundary that a request names, the name and length of a part. Pure text.
+"""Parses the headers of multipart/form-data: the boundary of a body, name and length of a part.
 
-What could be read in two ways is refused.
+No I/O. What could be read in two ways is refused.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 LONGEST_BOUNDARY = 70  # RFC 2046
-AS_THEY_ARE = ("", "binary", "8bit", "7bit")  # transfer encodings that encode nothing
-CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # of name*=
+AS_THEY_ARE = ("", "binary", "8bit", "7bit")  # transfer encodings that change no byte
+CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # of `name*=`, as RFC 5987 has it
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _HEADER = re.compile(rf"({_TOKEN}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)")
@@ -22,19 +22,20 @@ _PLAIN_TYPE = re.compile(r"multipart/form-data; boundary=([0-9A-Za-z'()+_,\-./:=
 
 
 class BadParts(ValueError):
-    """No multipart body that can be taken; the message says why, in one line."""
+    """The body is not valid multipart/form-data. The message says why, in one line."""
 
 
 class Head(NamedTuple):
-    """What the headers of a part say."""
+    """The facts in the headers of one part."""
 
     name: str
-    length: int | None  # -1: nonsense
+    length: int | None  # None: not given; -1: nonsense
 
 
 def boundary_of(content_type: str) -> bytes:
-    """The boundary that a request's Content-Type names."""
-    plain = _PLAIN_TYPE.fullmatch(content_type)  # nearly all are: the other way costs five times as much
+    """Return the boundary that a request's Content-Type names. Raises BadParts."""
+    # Nearly all match this: the other way takes five times as long.
+    plain = _PLAIN_TYPE.fullmatch(content_type)
     boundary = plain[1] if plain else _parameters(content_type).get("boundary", "")
     if not boundary:
         raise no_body("its Content-Type names no boundary")
@@ -46,21 +47,28 @@ def boundary_of(content_type: str) -> bytes:
 
 
 def head_of(block: bytes) -> Head:
-    """The lines between a boundary and the empty line."""
+    """Parse the lines between a boundary and the empty line. Raises BadParts."""
     headers = _headers(block)
     if headers.get("content-type", "").lower().startswith("multipart/"):
         raise BadParts("a part is itself multipart")
     name = _name(headers.get("content-disposition", ""))
     encoding = headers.get("content-transfer-encoding", "")
     if encoding.lower() not in AS_THEY_ARE:
-        raise BadParts(f"part {shown(name)} is encoded as {shown(encoding)}: send its bytes as they are")
-    said = headers.get("content-length")
-    return Head(name, None if said is None else _number(said))
+        raise BadParts(
+            f"part {shown(name)} is encoded as {shown(encoding)}: send its bytes as they are"
+        )
+    length = None
+    if "content-length" in headers:
+        length = _number(headers["content-length"])
+    return Head(name, length)
 
 
 def _headers(block: bytes) -> dict[str, str]:
+    """Return the headers by their names in lower case."""
     found: dict[str, str] = {}
-    for line in block.decode("utf-8", "surrogateescape").split("\r\n") if block else ():
+    if not block:
+        return found
+    for line in block.decode("utf-8", "surrogateescape").split("\r\n"):
         header = _HEADER.fullmatch(line)
         if header is None:
             raise no_body("a line in the head of a part is no header")
@@ -71,6 +79,7 @@ def _headers(block: bytes) -> dict[str, str]:
 
 
 def _name(disposition: str) -> str:
+    """Return the name of a part. `name*=` wins where both are given."""
     parameters = _parameters(disposition)
     charset, _, value = parameters.get("name*", "").partition("'")
     if charset.lower() in CHARSETS:
@@ -81,11 +90,13 @@ def _name(disposition: str) -> str:
 
 
 def _parameters(header: str) -> dict[str, str]:
-    """`name` and others of `form-data; name="x"; …`."""
+    """Return the parameters of a header such as `form-data; name="x"; …`, names in lower case."""
     found: dict[str, str] = {}
     header = header.rstrip("; \t")
     kind = _KIND.match(header)
-    at = kind.end() if kind else 0
+    at = 0
+    if kind:
+        at = kind.end()
     while at < len(header):
         parameter = _PARAMETER.match(header, at)
         if parameter is None or parameter[1].lower() in found:
@@ -96,21 +107,24 @@ def _parameters(header: str) -> dict[str, str]:
 
 
 def _unquoted(value: str) -> str:
-    """Quotes and line ends come as %22, %0D and %0A from browsers and from us, with backslashes from others."""
+    """Decode a quoted value: browsers and spe write %22, %0D and %0A, other programs backslashes."""
     if not value.startswith('"'):
         return value
     return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), value[1:-1])
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    """Return the number; -1 for nonsense."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return -1
 
 
 def no_body(why: str) -> BadParts:
-    """For what is not what its Content-Type says."""
+    """Return the error for bytes that are not what their Content-Type says."""
     return BadParts(f"not a multipart body: {why}")
 
 
 def shown(text: str) -> str:
-    """For a message of one line."""
+    """Return a text as it may stand in a message of one line."""
     return "".join(char if char.isprintable() else "?" for char in text)[:100]

@@ -1,4 +1,4 @@
-"""The wire as text: what the replies of docs/protocol.md look like. No HTTP here, only their bodies."""
+"""Writes the replies of docs/protocol.md as text: bodies only, no HTTP."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ BY_DIGEST = 64 * 1024  # inputs over this size are given by their SHA-256 to cli
 
 
 def _yes(flag: bool) -> str:
-    return "Yes" if flag else "No"
+    """Return a flag as the protocol spells it."""
+    return "Yes" if flag else "No"  # as in /config since 0.1: clients compare with "Yes"
 
 
 def _seconds(value: float) -> str:
-    """As a shell reads it: 1209600, 0.5; never 1.2096e+06."""
-    shown = value if value == 0 else max(value, 0.001)  # 0 means none, so nothing else may look like it
+    """Return seconds as a shell reads them: 1209600 or 0.5, never 1.2096e+06."""
+    shown = value
+    if value != 0:  # 0 means no limit, so a very short time must not be written as 0
+        shown = max(value, 0.001)
     return f"{shown:.6f}".rstrip("0").rstrip(".")
 
 
 def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None) -> str:
-    """The reply to /config: lines of Key=Value. A client ignores keys that it does not know."""
+    """Return the reply to /config: lines of Key=Value.
+
+    A client ignores keys that it does not know.
+    """
     lines = [
         f"DeleteWorker={_yes(setup.delete_worker)}",
         f"DeleteClient={_yes(setup.delete_client)}",
@@ -39,8 +45,10 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
     ]
     if setup.worker:
         lines.append(f"Worker={setup.worker}")
-        lines += ["RunsWorker=Yes"] if setup.runs_worker else []
-    lines += ["Files=Yes"] if setup.files else []
+        if setup.runs_worker:
+            lines.append("RunsWorker=Yes")
+    if setup.files:
+        lines.append("Files=Yes")
     if file:
         lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
     if shell:
@@ -49,37 +57,50 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
 
 
 def digest(item: Input) -> str:
-    """The name under which /file gives an input."""
+    """Return the SHA-256 under which /file serves an input."""
     return item.sha256 or hashlib.sha256(item.content).hexdigest()
 
 
 def _input(item: Input, by_digest: bool) -> bytes:
+    """Return an [Input] record: with the content, or with its digest where the client fetches it by
+    that.
+    """
     head = f"[Input]\nFile={item.name}\nLength={item.size}\n"
     if by_digest and item.size > BY_DIGEST:
         return f"{head}SHA256={digest(item)}\n".encode()
-    content = item.file.read_bytes() if item.file else item.content
+    content = item.content
+    if item.file:
+        content = item.file.read_bytes()
     return head.encode() + b"--begin content--\n" + content + b"\n--end content--\n"
 
 
 def result_records(results: Iterable[ResultSpec]) -> bytes:
-    """The end of each record: which results there are."""
-    return b"".join(f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results)
+    """Return the end of each task record: one [Result] a result."""
+    return b"".join(
+        f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results
+    )
 
 
 def whole_outputs(results: Iterable[ResultSpec]) -> dict[str, str]:
-    """Names and files of what is asked for beside these results where all of stdout and stderr is to be kept; stdout
-    not twice. No result has such a name, and none comes from stderr."""
+    """Return name -> file of what clients send beside the results where all of stdout and stderr is
+    kept.
+
+    stdout is left out where a result has it already. The names begin with a hyphen, which no
+    result's name does.
+    """
     more = {"-stderr": "stderr"}
-    return more if any(spec.source == "stdout" for spec in results) else {"-stdout": "stdout", **more}
+    if any(spec.source == "stdout" for spec in results):
+        return more
+    return {"-stdout": "stdout", **more}
 
 
 def command_line(words: Sequence[str]) -> str:
-    """The words quoted as a POSIX shell reads them."""
+    """Return the words quoted for a POSIX shell."""
     return shlex.join(words)
 
 
 def _portable(work: Work) -> Sequence[str]:
-    """The command for a client that knows no Env lines: `env` sets the sweep's variables."""
+    """Return the command for a client that knows no Env lines: `env` sets the sweep's variables."""
     if not work.env:
         return work.words
     return ("env", *(f"{name}={value}" for name, value in work.env.items()), *work.words)
@@ -95,12 +116,18 @@ def task_record(
     extra: bool = False,
     by_digest: bool = False,
 ) -> bytes:
-    """One record of /task. `results`: what result_records says of them, the same for all tasks.
+    """Return one record of /task.
 
-    `extra`: with Task and Env lines; `by_digest`: large inputs by their SHA-256.
+    `results` is what result_records returned: the same for all tasks, so made once.
+
+    `extra` adds Task and Env lines. `by_digest` gives large inputs by their SHA-256.
     """
-    lines = [f"Ticket={ticket}", f"Timeout={_seconds(timeout)}"]
-    lines.append(f"CommandLine={command_line(work.words if extra else _portable(work))}")
+    words = work.words if extra else _portable(work)
+    lines = [
+        f"Ticket={ticket}",
+        f"Timeout={_seconds(timeout)}",
+        f"CommandLine={command_line(words)}",
+    ]
     if extra:
         lines.append(f"Task={task}")
         lines += [f"Env={name}={shlex.quote(value)}" for name, value in work.env.items()]
@@ -109,5 +136,5 @@ def task_record(
 
 
 def reason(failed: Mapping[str, str]) -> str:
-    """One line for people out of the query of /failed."""
+    """Return the reason in the query of /failed as one line for people, at most 1,000 characters."""
     return " ".join(failed.get("reason", "").split())[:1000]

@@ -1,6 +1,6 @@
-"""One listening HTTP server: TLS, connections, and what is answered to what is no HTTP at all.
+"""A listening HTTP server: TLS, connections, and the answers to what is not HTTP at all.
 
-Which connections there may be is accepting.py's affair.
+How many connections there may be is accepting.py's business.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ log = logging.getLogger("spe.server")
 KEEP_ALIVE = 120.0  # seconds that an idle connection is kept
 HEAD_TIME = 20.0  # seconds for the head of a request
 GOODBYE = 3.0  # seconds for the other end's part of closing TLS
-LINGER = 3.0  # seconds in which the rest of a body that was refused is read, so that the answer is heard
-LONGEST_LINE = 64 * 1024  # bytes of a request's first line: many tickets, a long reason
-NO_SESSION = "wrong session ID"  # the whole answer to whoever has none
+# The rest of a refused body is read for a moment. If the connection were closed at once, the kernel
+# would reset it, and the client would see a broken connection in place of the answer.
+LINGER = 3.0  # seconds
+# Bytes of a request's first line: it may name many tickets and a long reason.
+LONGEST_LINE = 64 * 1024
+NO_SESSION = "wrong session ID"  # the whole answer to a request without one
 
 
 def admit(request: web.Request) -> None:
-    """Who sent this belongs here: its connection is kept as long as it likes."""
+    """Keep the connection of this request for as long as its client likes: it has shown the session
+    ID.
+    """
     if isinstance(request.protocol, Handler):
         request.protocol.newcomer.belongs()
 
@@ -36,7 +41,9 @@ def admit(request: web.Request) -> None:
 async def answered(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """What the handler answers. What cannot be read of the request is 400; a fault of ours is logged, and 500."""
+    """Return the handler's answer: 400 for a request that cannot be read, 500 for a fault of ours,
+    which is logged.
+    """
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -51,13 +58,16 @@ async def answered(
 
 
 def short_answer(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    """One line of text."""
-    return web.Response(status=status, text=text.splitlines()[0] + "\n" if text else "\n", headers=headers)
+    """Return an answer of one line of text."""
+    line = text.splitlines()[0] if text else ""
+    return web.Response(status=status, text=line + "\n", headers=headers)
 
 
 @contextlib.contextmanager
 def watched(request: web.Request, lost: Callable[[], None]) -> Iterator[None]:
-    """While this request is held, `lost` is called as soon as its connection breaks."""
+    """Call `lost` as soon as the connection of this request breaks, while the request is held (a
+    long poll).
+    """
     handler = request.protocol
     if not isinstance(handler, Handler):
         yield
@@ -70,7 +80,7 @@ def watched(request: web.Request, lost: Callable[[], None]) -> Iterator[None]:
 
 
 class _Refusal(web.Response):
-    """An answer to what is no request, so that no hook of an application is asked about it."""
+    """An answer to what is not a request. No hook of an application sees it."""
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
@@ -78,27 +88,32 @@ class _Refusal(web.Response):
 
 
 async def _name_no_maker(_: web.Request, response: web.StreamResponse) -> None:
-    """Which versions are at work here is nobody's business."""
+    """Remove the Server header: the versions at work here are nobody's business."""
     response.headers.popall("Server", None)
 
 
 class Handler(web.RequestHandler):
-    """A connection. aiohttp's own words about a malformed request quote it, session ID and all; ours tell nothing."""
+    """A connection.
+
+    Answers malformed requests in words of its own: aiohttp's quote the request, session ID
+    included.
+    """
 
     def __init__(self, manager: web.Server, newcomer: Newcomer, **options: Any) -> None:
         super().__init__(manager, **options)
         self.newcomer = newcomer
-        self.on_loss: Callable[[], None] | None = None  # while a request is held: to be called when it breaks
+        # Called when the connection of a held request breaks.
+        self.on_loss: Callable[[], None] | None = None
         self._head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The head of the first request is awaited from now on, that of another one from its first byte."""
+        """Wait for the head of the first request from now on; of later ones from their first byte."""
         super().connection_made(transport)
         self.newcomer.transport = transport
         self._await_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Nothing of it stays."""
+        """Let go of the connection, and tell the request that was held on it."""
         self.newcomer.left()
         self._head_came()
         super().connection_lost(exc)
@@ -106,7 +121,7 @@ class Handler(web.RequestHandler):
             self.on_loss()
 
     def data_received(self, data: bytes) -> None:
-        """A head that comes in drops is no reason to wait for ever."""
+        """Read on. A head that arrives in drops still has to be complete within HEAD_TIME."""
         before = self._request_count
         super().data_received(data)
         if self._request_count != before:
@@ -115,9 +130,11 @@ class Handler(web.RequestHandler):
             self._await_head()
 
     def _await_head(self) -> None:
+        """Start the time limit of a request's head."""
         self._head = asyncio.get_running_loop().call_later(HEAD_TIME, self.force_close)
 
     def _head_came(self) -> None:
+        """End that time limit."""
         if self._head:
             self._head.cancel()
             self._head = None
@@ -129,7 +146,7 @@ class Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """What cannot be read has no session ID: 403, as for all others without one."""
+        """Return 403, as for all requests without a session ID: what cannot be read has none."""
         log.info("a request from %s could not be read: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun, there is no place for another")
@@ -141,13 +158,16 @@ class Handler(web.RequestHandler):
         return answer
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """What aiohttp stumbled over: its kind, and neither its words nor a traceback, which go to the terminal."""
+        """Log the class of the fault alone: aiohttp would print its words and a traceback on the
+        terminal.
+        """
         fault = kw.get("exc_info")
-        log.info("a connection broke off: %s", type(fault).__name__ if isinstance(fault, BaseException) else args[0])
+        kind = type(fault).__name__ if isinstance(fault, BaseException) else args[0]
+        log.info("a connection broke off: %s", kind)
 
 
 class Server:
-    """One listening aiohttp application."""
+    """A listening aiohttp application."""
 
     def __init__(self, app: web.Application) -> None:
         app.on_response_prepare.append(_name_no_maker)
@@ -156,7 +176,8 @@ class Server:
         self.port = 0
 
     async def start(self, address: str | None, port: int, tls: ssl.SSLContext | None) -> None:
-        """Listen; `port` 0 takes a free one. OSError when the port is in use."""
+        """Listen on `port`, 0 for a free one. Raises OSError when the port is in use."""
+        # Before Reception counts how many connections fit.
         ask_for_files()
         await self._runner.setup()
         listening = listening_socket(address, port)
@@ -164,24 +185,35 @@ class Server:
         self._reception = Reception(listening, partial(self._receive, tls))
 
     async def _receive(self, tls: ssl.SSLContext | None, newcomer: Newcomer) -> None:
-        """Make a connection of ours of one that was accepted. Raises OSError when it does not get through TLS."""
+        """Make an HTTP connection of an accepted one.
+
+        Raises OSError when it does not get through TLS.
+        """
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(
-            partial(self._handler, newcomer), newcomer.connection, ssl=tls,
-            ssl_handshake_timeout=GREETING if tls else None, ssl_shutdown_timeout=GOODBYE if tls else None,
-        )  # fmt: skip
+            partial(self._handler, newcomer),
+            newcomer.connection,
+            ssl=tls,
+            ssl_handshake_timeout=GREETING if tls else None,
+            ssl_shutdown_timeout=GOODBYE if tls else None,
+        )
 
     def _handler(self, newcomer: Newcomer) -> Handler:
+        """Return aiohttp's protocol object for one connection."""
         manager = self._runner.server
         assert manager is not None
         return Handler(
-            manager, newcomer, loop=asyncio.get_running_loop(), keepalive_timeout=KEEP_ALIVE,
-            max_line_size=LONGEST_LINE, lingering_time=LINGER,
+            manager,
+            newcomer,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=KEEP_ALIVE,
+            max_line_size=LONGEST_LINE,
+            lingering_time=LINGER,
             access_log=None,  # URLs hold the session ID
-        )  # fmt: skip
+        )
 
     async def stop(self) -> None:
-        """Close all connections."""
+        """Stop listening and close all connections."""
         if self._reception:
             self._reception.close()
         await self._runner.cleanup()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 LIGHT = {"click"}
 HEAVY = {
-    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "pydantic", "rich", "scp", "yaml",
+    "ClusterShell", "aiohttp", "asyncio", "cryptography", "jinja2", "paramiko", "rich", "scp", "yaml",
 }  # fmt: skip
 
 TELL = """
@@ -38,10 +38,20 @@ def test_the_help_loads_only_what_reads_a_command_line(tmp_path: Path) -> None:
     assert loaded(tmp_path, COMMAND, "--help") == LIGHT
 
 
-def test_a_run_on_this_machine_waits_for_no_library_of_ssh_tls_terminals_or_expressions(tmp_path: Path) -> None:
+def test_a_run_on_this_machine_waits_for_its_server_and_its_store_alone(tmp_path: Path) -> None:
     run = ("run", "-q", "-p", "x=1", "--", "/bin/echo", "{{ x }}")
-    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio", "pydantic", "yaml"}
+    assert loaded(tmp_path, COMMAND, *run) == LIGHT | {"aiohttp", "asyncio"}
     assert (tmp_path / "runs/echo/results.csv").read_text().startswith("number,x,stdout,host,seconds,attempts\n1,1,1,")
+
+
+def test_a_run_of_a_file_waits_for_yaml_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "spe.yaml").write_text("command: /bin/echo {{ x }}\nparameters: {grid: {x: [1, 2]}}\n")
+    assert loaded(tmp_path, COMMAND, "run", "-q") == LIGHT | {"aiohttp", "asyncio", "yaml"}
+
+
+def test_a_run_on_this_machine_does_not_pack_the_client_that_other_hosts_fetch(tmp_path: Path) -> None:
+    statement = f"from spe.launch import bundle\nbundle._members = None\n{COMMAND}"
+    loaded(tmp_path, statement, "run", "-q", "-p", "x=1", "--", "/bin/true", "{{ x }}")
 
 
 def test_the_status_needs_neither_a_server_nor_the_configuration(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_stop_is_the_ctrl_c_of_another_terminal(bench: Bench, running: Started) 
     assert tell(bench, "stop") == "nothing new is begun; the run ends when what runs is through (2 sets)"
     again = bench.start("stop").end()
     assert again.code == 2
-    assert "nothing new is begun already, 2 sets to go. `spe stop --now` ends what runs." in again.err
+    assert "already stopping: 2 sets are still running. `spe stop --now` ends what runs." in again.err
     done = ends(bench, running)
     assert done.code == 130 and bench.column("x") == ["1", "2"], done
     bench.ok("run")

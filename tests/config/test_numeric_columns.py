@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from spe.config.sequences import stepped
 from spe.results.columns import are_numbers
 from spe.results.numerals import comparable
+from spe.sweep.blocks import Grid, Listed
 from spe.sweep.parameter_file import ParameterFile
-from spe.sweep.parameters import Grid, Listed, Parameters
+from spe.sweep.parameters import Parameters
 from spe.sweep.pattern import Condition
 
 CELLS = st.text("0123456789+-.eE ", max_size=8) | st.text("0123456789+-.eEdDnaif_,x\t\n\0٣", max_size=6) | st.text()

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from dispatch.kit import until
-from spe.desk.acts import META, Acts
+from spe.desk.acts import META, Acts, Controls
 from spe.dispatch.steering import Aside
 from spe.errors import SpeError, UsageError
 from spe.fleet.hosts_file import HostsFile
 from spe.model import Host, TaskState
+from spe.page.acting import carry_out
 from spe.sweep.hosts import parse_line
 
 from .test_desk import Office, office
@@ -36,9 +37,7 @@ class Hosts:
 
 
 def acting(at: Office, *lines: str) -> Acts:
-    acts = Acts(at.desk)
-    acts.yard = Hosts(*lines)
-    return acts
+    return Acts(at.desk, Controls(Hosts(*lines), lambda now: None, lambda sentence: None))
 
 
 def states(at: Office) -> list[str]:
@@ -46,7 +45,7 @@ def states(at: Office) -> list[str]:
 
 
 async def say(acts: Acts, verb: str, **more: Any) -> str:
-    return await acts.do({"do": verb, **more})
+    return await carry_out(acts, {"do": verb, **more})
 
 
 async def fail(at: Office, client: str) -> None:
@@ -64,7 +63,7 @@ def test_a_paused_sweep_hands_out_nothing_until_it_goes_on(tmp_path: Path) -> No
             assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
             assert not at.dispatch.board.over
             waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
-            await until(lambda: at.desk._idle, "it waits for work")
+            await until(lambda: at.desk.held_requests.idle, "it waits for work")
             assert await say(acts, "resume") == "the sweep goes on"
             assert len(await waiting) == 1
             with pytest.raises(UsageError, match="not paused"):
@@ -98,7 +97,7 @@ def test_a_cancelled_task_never_runs_and_its_ticket_is_called_back(tmp_path: Pat
             (ticket,) = await at.take(client)
             assert await at.desk.ping(client, [ticket], 0) == []
             said = await say(acts, "cancel", tasks=[1, 2, 9])
-            assert said == "2 sets cancelled; `spe retry` brings them back; not so 9"
+            assert said == "2 sets cancelled; `spe retry` brings them back; 9 had been neither waiting nor running"
             assert states(at) == ["cancelled", "cancelled", "waiting"]
             assert await at.desk.ping(client, [ticket], 0) == [ticket]
             assert await at.desk.complete(client, ticket, at.parts("1")) == "expired"
@@ -156,7 +155,8 @@ def test_failed_and_cancelled_sets_run_again_while_the_sweep_goes_on(tmp_path: P
             await say(acts, "cancel", tasks=[2])
             assert states(at) == ["failed", "cancelled", "waiting"]
             at.dispatch.board.fed = 2  # all have come in
-            assert await say(acts, "retry", tasks=[2, 3]) == "1 set waits again; not so 3"
+            said = await say(acts, "retry", tasks=[2, 3])
+            assert said == "1 set waits again; 3 had neither failed nor been cancelled"
             assert await say(acts, "retry") == "1 set waits again"
             with pytest.raises(UsageError, match="no set has failed"):
                 await say(acts, "retry")
@@ -213,7 +213,7 @@ def test_what_lies_ready_on_a_host_that_is_set_aside_is_called_for(tmp_path: Pat
             acts, client = acting(at, "h"), await at.client("h")
             tickets = await at.take(client, 4)  # it has one slot
             held = asyncio.ensure_future(at.desk.ping(client, tickets, 20))
-            await until(lambda: at.desk._held_pings, "its ping is held")
+            await until(lambda: at.desk.held_requests.pings, "its ping is held")
             await say(acts, "bench", host="h")
             assert await asyncio.wait_for(held, 5) == []
             assert at.desk.take_call(client) == 3
@@ -260,7 +260,7 @@ def test_an_order_that_cannot_be_understood_is_refused(tmp_path: Path, order: di
     async def run() -> None:
         async with office(tmp_path, "a") as at:
             with pytest.raises(SpeError):
-                await acting(at, "h").do(order)
+                await carry_out(acting(at, "h"), order)
             assert states(at) == ["waiting"]
 
     asyncio.run(run())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dispatch.kit import until
-from spe.desk import arrivals as module
+from spe.desk import result_files as module
 from spe.desk.arrivals import Report
 from spe.errors import Lost
 

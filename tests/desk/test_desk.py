@@ -19,7 +19,7 @@ import pytest
 from dispatch.kit import until
 from needs import need, need_program, need_root
 from spe import full_disk
-from spe.desk import desk as desk_module
+from spe.desk import pings as pings_module
 from spe.desk.desk import Brief, Desk
 from spe.desk.judging import Judges, Verdict
 from spe.dispatch.changes import Decision
@@ -399,7 +399,7 @@ def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp
         async with office(tmp_path, "a", feed=False) as at:
             gone, other = await at.client("gone"), await at.client("other")
             held = asks(at, other)
-            await until(lambda: at.desk._idle, "the request is held")
+            await until(lambda: at.desk.held_requests.idle, "the request is held")
             await at.feed()
             assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.board.running == 0) == []
             (record,) = await asyncio.wait_for(held, 20)
@@ -430,11 +430,11 @@ def test_a_held_request_is_answered_when_a_task_comes_back(tmp_path: Path) -> No
             one, other = await at.client("one"), await at.client("other")
             (ticket,) = await at.take(one)
             held = asks(at, other)
-            await until(lambda: at.desk._idle, "the request is held")
+            await until(lambda: at.desk.held_requests.idle, "the request is held")
             await at.desk.failed(one, ticket, {}, "exit code 1")
             (record,) = await asyncio.wait_for(held, 20)
             assert record.task.number == 1 and record.ticket.client == other
-            assert not at.desk._idle
+            assert not at.desk.held_requests.idle
 
     asyncio.run(run())
 
@@ -446,9 +446,9 @@ def test_a_request_whose_client_is_gone_takes_nothing_and_passes_the_word_on(tmp
             (ticket,) = await at.take(one)
             connected = [True]
             gone = asks(at, dead, lambda: connected[0])
-            await until(lambda: len(at.desk._idle) == 1, "the first request is held")
+            await until(lambda: len(at.desk.held_requests.idle) == 1, "the first request is held")
             held = asks(at, other)
-            await until(lambda: len(at.desk._idle) == 2, "the second request is held")
+            await until(lambda: len(at.desk.held_requests.idle) == 2, "the second request is held")
             connected[0] = False
             await at.desk.failed(one, ticket, {}, "exit code 1")
             assert await asyncio.wait_for(gone, 20) == []
@@ -464,7 +464,7 @@ def test_held_requests_are_answered_when_the_sweep_is_over(tmp_path: Path, how: 
             one = await at.client("one")
             (ticket,) = await at.take(one)
             held = [asks(at, await at.client(f"h{n}")) for n in range(5)]
-            await until(lambda: len(at.desk._idle) == 5, "all are held")
+            await until(lambda: len(at.desk.held_requests.idle) == 5, "all are held")
             await (at.bring(ticket) if how == "done" else at.desk.drain())
             assert await asyncio.wait_for(asyncio.gather(*held), 20) == [[]] * 5
 
@@ -479,10 +479,10 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
         async with office(tmp_path, "a") as at:
             first, second = await doubled(at)
             held = asyncio.ensure_future(at.desk.ping("2", [second], 60))
-            await until(lambda: at.desk._held_pings, "the ping is held")
+            await until(lambda: at.desk.held_requests.pings, "the ping is held")
             assert await at.bring(first) == "accepted"
             assert await asyncio.wait_for(held, 20) == [second]
-            assert not at.desk._held_pings and not at.dispatch.clients.to_call()
+            assert not at.desk.held_requests.pings and not at.dispatch.clients.to_call()
 
     asyncio.run(run())
 
@@ -491,19 +491,19 @@ def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its client would drop the result that it is just bringing, and a crash now would lose it."""
-    monkeypatch.setattr(desk_module, "HOLD", 0.2)
+    monkeypatch.setattr(pings_module, "STORED_WITHIN", 0.2)
 
     async def run() -> None:
         async with office(tmp_path, "a", "b") as at:
             client = await at.client("h")
             one, two = await at.take(client, 2)
-            let, keep = asyncio.Event(), at.desk.arrivals._keep_files
+            let, keep = asyncio.Event(), at.desk.arrivals.files.keep
 
             async def slowly(*words: Any) -> Any:
                 await let.wait()
                 return await keep(*words)
 
-            monkeypatch.setattr(at.desk.arrivals, "_keep_files", slowly)
+            monkeypatch.setattr(at.desk.arrivals.files, "keep", slowly)
             bringing = at.bring(one, client=client)
             await until(lambda: at.desk.arrivals._finishing, "its files are being kept")
             assert await at.desk.ping(client, [one, two], 0) == []
@@ -521,7 +521,7 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 0.2))
-            await until(lambda: at.desk._held_pings, "the ping is held")
+            await until(lambda: at.desk.held_requests.pings, "the ping is held")
             at.now += LATER
             await at.desk.tick()
             assert at.dispatch.board.tickets[ticket].state is TicketState.LOST
@@ -550,7 +550,7 @@ def test_result_files_wait_for_room_and_nothing_is_said_before(
 
     async def run() -> None:
         async with office(tmp_path, "a") as at:
-            at.desk.arrivals.folder = small
+            at.desk.arrivals.files.folder = small
             (ticket,) = await at.take(await at.client("h"))
             with (small / "filler").open("wb") as filler, pytest.raises(OSError):
                 while True:
@@ -632,7 +632,7 @@ def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 60))
-            await until(lambda: bool(at.desk._held_pings), "the ping is held")
+            await until(lambda: bool(at.desk.held_requests.pings), "the ping is held")
             at.desk.let_go()
             assert await asyncio.wait_for(held, 10) == []
 
@@ -650,7 +650,7 @@ def test_an_idle_client_that_pings_while_at_work_is_not_held_longer_than_it_woul
         folder.mkdir()
         async with office(folder, "a", ping=ping, **rules) as at:
             client = at.dispatch.register(at.now, "h", "", 1, pings)
-            return at.desk._longest(client, query.get("load"))
+            return at.desk._longest_hold(client, query.get("load"))
 
     assert asyncio.run(held_for(1, True)) < lease(1) / 2
     assert 30 <= asyncio.run(held_for(30, True)) < 35
@@ -666,9 +666,9 @@ def test_an_input_file_that_went_with_its_sweep_is_no_fault_of_a_set(tmp_path: P
     async def run() -> None:
         async with office(tmp_path, "a") as at:
             (tmp_path / "runs").mkdir()
-            at.desk.folder = folder = RunFolder(tmp_path / "runs")
+            at.desk.work_maker.folder = folder = RunFolder(tmp_path / "runs")
             folder.hold()
-            at.desk.brief = dataclasses.replace(at.desk.brief, work=vanished)
+            at.desk.work_maker.brief = dataclasses.replace(at.desk.brief, work=vanished)
             client = await at.client("h")
             if moved:
                 (tmp_path / "runs").rename(tmp_path / "elsewhere")

@@ -9,7 +9,7 @@ from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
 from spe.errors import Fault, LaunchError
 from spe.model import Failure, TaskState, Ticket, Times, Usage
-from spe.state.blockers import Standing
+from spe.state.blockers import BlockersFile
 from spe.state.why import sentences, written
 
 from .kit import NO_USAGE, OUT, make_dispatch, outcomes, reasons, take
@@ -298,7 +298,7 @@ def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_
 def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: Path) -> None:
     (tmp_path / "session").mkdir()
     dispatch = make_dispatch(10)
-    standing = Standing(tmp_path)
+    standing = BlockersFile(tmp_path)
     standing.note(dispatch, {"far": LaunchError(Fault.START, "no route to host", where="far")})
     nobody, far = sentences(written(tmp_path))
     assert nobody == "no host is up yet" and far.startswith("far is not up: ")

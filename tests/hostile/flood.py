@@ -12,10 +12,10 @@ import signal
 import sys
 import time
 
-from spe.wire.routes import Door
+from doors import clients_routes
 
 CONNECTIONS, A_CONNECTION = 20, 10  # side by side; batches before one is made anew
-PATHS = (*Door.routes(Door.__new__(Door)), "/nothing")
+PATHS = (*clients_routes(), "/nothing")
 UNDER_WAY = CONNECTIONS * len(PATHS)  # requests that are not answered when the master ends in the midst of it
 
 

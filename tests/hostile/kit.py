@@ -9,10 +9,10 @@ import ssl
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from doors import clients_routes
 from drills.by_hand_kit import Drill, content
-from spe.wire.routes import Door
 
-METHODS_OF = {path: tuple(methods) for path, methods in Door.routes(Door.__new__(Door)).items()}
+METHODS_OF = clients_routes()
 ROUTES = tuple(METHODS_OF)  # all that there are, so that none can be forgotten
 POSTED = tuple(path for path in ROUTES if "POST" in METHODS_OF[path])
 B = "a-boundary-of-ours"

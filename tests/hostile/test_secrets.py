@@ -21,7 +21,7 @@ from drills.by_hand_kit import WORK, Drill, wait_until
 from needs import need_root
 from spe import page as page_module
 from spe.session.certificate import make_certificate
-from spe.wire import routes as web_module
+from spe.wire import guard as guard_module
 
 from .kit import Target, body_of, ends_as_without, status_of
 
@@ -73,7 +73,7 @@ def test_the_page_listens_on_loopback_alone_and_says_nothing_without_its_token(d
 
 
 def test_tokens_and_session_ids_are_compared_in_constant_time() -> None:
-    for module in (page_module, web_module):
+    for module in (page_module, guard_module):
         source = inspect.getsource(module)
         assert "hmac.compare_digest" in source
         assert not re.search(r"(token|session|secret)\w*\s*[!=]=|[!=]=\s*\w*(token|session|secret)", source)

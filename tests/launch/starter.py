@@ -27,8 +27,15 @@ class Starter:
 
     @property
     def offer(self) -> Offer:
-        return Offer(self.master.port, self.address, self.master.tls, self.master.fingerprint, SESSION, self.client,
-                     self.keep_client)  # fmt: skip
+        return Offer(
+            port=self.master.port,
+            address=self.address,
+            tls=self.master.tls,
+            fingerprint=self.master.fingerprint,
+            session=SESSION,
+            pack=lambda: self.client,
+            keep_client=self.keep_client,
+        )
 
     def launcher(self, host: Host | str, options: Options | None = None) -> Launcher:
         host = Host(host) if isinstance(host, str) else host

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from desk.test_desk import Office, office
+from spe.desk.acts import Controls
 from spe.model import Host
 from spe.page import Page
 from spe.session.session import Secrets, Session
@@ -34,8 +35,9 @@ class Yard:
     def add(self, hosts: Sequence[Host]) -> None:
         self.told += [f"add {host.name}" for host in hosts]
 
-    def use(self, name: str) -> None:
+    def use(self, name: str) -> bool:
         self.told.append(f"use {name}")
+        return False
 
 
 class Served:
@@ -45,7 +47,7 @@ class Served:
         self.at, self.yard = at, Yard()
         self.said, self.asked, self.stopped = list[str](), list[tuple[str, str]](), list[bool]()
         self.page = Page(at.desk, folder, Secrets("s" * 32, READ, ACT, 0), "served")
-        self.page.acts.yard, self.page.acts.stop, self.page.acts.say = self.yard, self.stopped.append, self.said.append
+        self.page.acts.connect(Controls(self.yard, self.stopped.append, self.said.append))
 
     def picture(self) -> tuple[Any, ...]:
         dispatch = self.at.dispatch

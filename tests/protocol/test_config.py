@@ -184,7 +184,7 @@ def test_a_group_that_may_write_where_clients_work_is_one_warning_a_run(sweep: C
     started.register(host="h4", others="the user anna", where="/home")
     warnings = [line for line in started.err.read_text().splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 2
-    assert "h1: the group staff may write into /scratch/ [2Jlab" in warnings[0]
+    assert "h1: the group staff may write into /scratch/·[2Jlab" in warnings[0]
     assert "trust_workdir=yes" in warnings[0]
     assert "h4: the user anna may write into /home" in warnings[1]
 

@@ -6,9 +6,13 @@ import re
 from pathlib import Path
 
 import spe.wire.body
+import spe.wire.files
+import spe.wire.guard
 import spe.wire.intake
+import spe.wire.query
 import spe.wire.records
 import spe.wire.routes
+from doors import clients_routes
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 SENTENCES = " ".join(PAGE.split())  # a sentence may go over two lines
@@ -19,10 +23,12 @@ def source(module: object) -> str:
     return Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
 
 
+READERS = "".join(map(source, (spe.wire.routes, spe.wire.guard, spe.wire.query, spe.wire.files)))
+
+
 def routes() -> dict[str, set[str]]:
     """From the door itself: path and methods."""
-    door = object.__new__(spe.wire.routes.Door)
-    return {path: set(methods) for path, methods in door.routes().items()}
+    return {path: set(methods) for path, methods in clients_routes().items()}
 
 
 def test_every_route_is_in_the_table_with_its_methods() -> None:
@@ -56,16 +62,16 @@ def test_every_line_of_a_record_is_documented() -> None:
 
 
 def test_every_parameter_that_the_master_reads_is_documented() -> None:
-    found = set(re.findall(r"query\.get(?:all)?\(\"(\w+)\"", source(spe.wire.routes)))
-    found |= set(re.findall(r"_(?:short|number)\(request, \"(\w+)\"", source(spe.wire.routes)))
+    found = set(re.findall(r"query\.get(?:all)?\(\"(\w+)\"", READERS))
+    found |= set(re.findall(r"query\.(?:short_text|number|measurement|remark)\(request, \"(\w+)\"", READERS))
     assert {"sessionID", "client", "extra", "pings", "wait"} <= found
     for name in found:
         assert re.search(rf"[?&]{name}=", REQUESTS), name
 
 
 def test_every_status_that_the_master_gives_is_documented() -> None:
-    text = source(spe.wire.routes) + source(spe.wire.body)
-    found = set(re.findall(r"(?:_text\(|BodyRefused\(|status=|else )(\d{3})", text))
+    text = READERS + source(spe.wire.body)
+    found = set(re.findall(r"(?:_text\(|short_answer\(|BodyRefused\(|status = )(\d{3})", text))
     assert {"200", "204", "205", "400", "403", "404", "405", "413", "415", "503"} - {"200"} <= found
     for status in found:
         assert f"**{status}**" in PAGE, status
@@ -79,15 +85,15 @@ def test_every_side_part_is_documented() -> None:
 def test_the_numbers_of_the_page_are_those_of_the_master() -> None:
     from spe.desk import desk
     from spe.dispatch import scheduler
-    from spe.runner import run
+    from spe.runner import goodbye
 
     assert f"(1 to {spe.wire.routes.MAX_COUNT}, default 1)" in SENTENCES
-    assert f"({spe.wire.routes.MAX_TICKETS} at most)" in SENTENCES
-    assert f"({spe.wire.routes.MAX_WAIT:.0f} at most)" in SENTENCES
+    assert f"({spe.wire.query.MAX_TICKETS} at most)" in SENTENCES
+    assert f"({spe.wire.query.MAX_WAIT:.0f} at most)" in SENTENCES
     assert f"up to {desk.HOLD:.0f} s while" in SENTENCES
     assert f"({spe.wire.records.BY_DIGEST} bytes)" in SENTENCES
-    assert f"at least {run.TOLD_LEAST:.0f} and at most {run.TOLD_MOST:.0f} seconds" in SENTENCES
+    assert f"at least {goodbye.TOLD_LEAST:.0f} and at most {goodbye.TOLD_MOST:.0f} seconds" in SENTENCES
     assert f"over {spe.wire.body.MAX_PARTS} parts" in SENTENCES
     assert f"the last {spe.wire.intake.SIDE_LIMIT // 1024} kB" in SENTENCES
-    assert f"over {spe.wire.routes.MAX_TEXT} characters" in SENTENCES
+    assert f"over {spe.wire.query.MAX_TEXT} characters" in SENTENCES
     assert "`3 × Ping + 5`" in SENTENCES and scheduler.lease(10) == 35

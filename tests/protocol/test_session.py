@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spe.wire.routes import Door
+from doors import clients_routes
 
 from .kit import BOUNDARY, Master, form
 
-KNOWN = Door.routes(Door.__new__(Door))  # all that there are, so that none can be forgotten
+KNOWN = clients_routes()  # all that there are, so that none can be forgotten
 PATHS = (*KNOWN, "/", "/x/y", "//", "/%00")
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "TRACE")
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

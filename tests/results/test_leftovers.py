@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.results.leftovers import MOST, MOST_BYTES, Left, Leftovers, parse
-from spe.text import human
+from spe.text import volume
 
 
 def test_files_folders_and_links_are_told_apart_and_the_others_counted() -> None:
@@ -25,7 +25,7 @@ def test_an_empty_directory_is_not_the_same_as_one_that_nobody_told_of() -> None
 
 def test_a_sentence_names_the_first_ones() -> None:
     found = parse("".join(f"{n} f{n}\n" for n in range(14)))
-    assert found and found.summary() == ", ".join(f"f{n} ({human(n)})" for n in range(10)) + ", 4 more"
+    assert found and found.summary() == ", ".join(f"f{n} ({volume(n)})" for n in range(10)) + ", 4 more"
 
 
 def test_what_is_no_such_line_is_passed_over() -> None:

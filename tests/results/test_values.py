@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spe.model import Kind, Output, ResultSpec
 from spe.results.extract import HEAD, JSON_CELL, Part, Refused, extract
 from spe.results.judge import file_names, judge
-from spe.text import human
+from spe.text import volume
 
 FILE = "files/17/x.txt"
 
@@ -263,4 +263,4 @@ def test_the_cell_of_a_file_is_its_path_and_keeps_its_ending() -> None:
 
 def test_sizes_are_written_for_people() -> None:
     words = ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "66 kB", "1.0 GB"]
-    assert [human(n) for n in (0, 1, 999, 1000, 65536, 10**9)] == words
+    assert [volume(n) for n in (0, 1, 999, 1000, 65536, 10**9)] == words

@@ -14,7 +14,7 @@ import pytest
 from desk.test_acts import acting, fail, say, states
 from desk.test_desk import Office
 from dispatch.kit import until
-from spe.desk import arrivals as arrivals_module
+from spe.desk import result_files
 from spe.dispatch.changes import Decision
 from spe.runner import feeding as feeding_module
 from spe.runner.feeding import Feeding
@@ -49,7 +49,7 @@ async def run_in(folder: Path, **rules: Any) -> AsyncIterator[Office]:
 
 
 def feeding_of(at: Office, sweep: Sweep) -> Feeding:
-    at.desk.brief = replace(at.desk.brief, work=sweep.work, key=sweep.key)
+    at.desk.work_maker.brief = replace(at.desk.brief, work=sweep.work, key=sweep.key)
     return Feeding(sweep, at.desk, Progress(quiet=True), Decision(1, "{}"))
 
 
@@ -148,14 +148,14 @@ def test_a_set_whose_files_are_being_kept_is_not_handed_out_again(
 ) -> None:
     """The store knows of it only when its files are kept, and until then says that it waits."""
     begun, go = threading.Event(), threading.Event()
-    keep: Callable[..., Any] = arrivals_module.keep_files
+    keep: Callable[..., Any] = result_files.keep_files
 
     def slowly(*words: Any) -> Any:
         begun.set()
         assert go.wait(20)
         return keep(*words)
 
-    monkeypatch.setattr(arrivals_module, "keep_files", slowly)
+    monkeypatch.setattr(result_files, "keep_files", slowly)
 
     async def run() -> None:
         async with run_in(tmp_path, attempts=1) as at:

@@ -14,8 +14,9 @@ from spe.model import Output
 from spe.results.extract import Part
 from spe.results.kept_files import keep_files
 from spe.session.anchors import Anchor
+from spe.session.lock import Lock
 from spe.session.run_folder import RunFolder, result_file
-from spe.session.session import Lock, Session
+from spe.session.session import Session
 from spe.wire.intake import Intake, Spool
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from spe import cli
 from spe.errors import BusyError, StoreError
+from spe.session.lock import Lock
 from spe.session.run_folder import private_write
-from spe.session.session import Lock, Session
+from spe.session.session import Session
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_a_damaged_certificate_says_what_to_do(tmp_path: Path, name: str) -> Non
 
 # -- the lock
 
-HOLD = "import sys, pathlib; from spe.session.session import Lock; "
+HOLD = "import sys, pathlib; from spe.session.lock import Lock; "
 HOLD += "lock = Lock(pathlib.Path(sys.argv[1])); lock.acquire(); "
 
 
@@ -240,7 +241,7 @@ def test_a_disk_that_is_full_when_a_run_begins_is_one_sentence_and_leaves_no_loc
 
 FULL = """
 import pathlib, resource, sys
-from spe.session.session import Lock
+from spe.session.lock import Lock
 lock = Lock(pathlib.Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:

@@ -66,7 +66,7 @@ def test_where_not_all_hosts_fit_those_with_trouble_are_shown_and_the_others_cou
     shown["hosts"]["lab33"] |= {"state": "fault", "why": "refused: nobody\x1b[2J listens"}
     rows = display.host_rows(shown, NOW, 5)
     assert [row[0] for row in rows] == ["lab33", "lab01", "lab02", "lab03", "… and 36 more"]
-    assert rows[0][1] == "fault" and rows[0][-1] == "refused: nobody [2J listens"
+    assert rows[0][1] == "fault" and rows[0][-1] == "refused: nobody·[2J listens"
     assert len(display.host_rows(shown, NOW, 40)) == 40
 
 

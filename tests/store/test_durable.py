@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from desk.test_desk import office
 from dispatch.kit import until
-from spe.desk import arrivals as arrivals_module
+from spe.desk import result_files
 from spe.full_disk import FullDisk
 from spe.model import Output
 from spe.results.extract import HEAD, Part
@@ -126,14 +126,14 @@ def test_a_second_result_is_the_first_one_with_files_and_its_folders_are_on_disk
 def test_the_store_speaks_of_files_only_when_they_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash between the two would leave a row without its file."""
     order: list[str] = []
-    keep = arrivals_module.keep_files
+    keep = result_files.keep_files
 
     def noted(*words: Any) -> Any:
         lost = keep(*words)
         order.append("kept")
         return lost
 
-    monkeypatch.setattr(arrivals_module, "keep_files", noted)
+    monkeypatch.setattr(result_files, "keep_files", noted)
 
     async def run() -> None:
         async with office(tmp_path, "a") as at:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from spe.desk.acts import Acts
-from spe.desk.arrivals import place_left_over
 from spe.desk.desk import Desk, Record
 from spe.desk.judging import Judges
+from spe.desk.result_files import place_left_over
 from spe.earlier.decisions import decide_about_program
 from spe.earlier.extract_again import extract_again, outdated, use_results
 from spe.earlier.missing import decide_about_missing
@@ -29,8 +29,9 @@ from spe.errors import SpeError, UsageError
 from spe.hooks.hooks import Hooks
 from spe.results.extract import Part
 from spe.runner.feeding import Feeding
-from spe.runner.run import Run, RunOptions
+from spe.runner.options import RunOptions
 from spe.runner.tables import write_tables
+from spe.runner.wiring import chosen_hosts, copy_programs, load_dispatch, make_brief, program_digest
 from spe.session.run_folder import make_run_folder
 from spe.session.session import Session
 from spe.state.progress import Progress
@@ -152,9 +153,7 @@ class Master:
         make_run_folder(folder)
         numbers = () if number is None else (number,)
         change = CHANGES.get(mode, ProgramChange.ASK)
-        options = RunOptions(change=change, retry=mode == RETRY, retry_numbers=numbers)
         progress = Progress(quiet=True, by_terminal=False)
-        run = Run(sweep, options, progress, folder)
         self.sweep, self.folder = sweep, folder
         self.store = Store(folder / "sweep.db")
         try:
@@ -164,17 +163,25 @@ class Master:
         except UsageError as error:
             await self._close()
             raise Asked(error.line) from error
-        self.session = Session(folder, run._told(decision))
+        self.session = Session(folder, program_digest(decision))
         await use_results(self.store, sweep.results)
         await self.store.begin_run(1, self.session.resumed)
         await place_left_over(self.store, folder)
         shutil.rmtree(folder / "incoming", ignore_errors=True)
-        worker = run._keep_programs(self.session)
-        self.dispatch = await run._dispatch(self.store, decision)
+        worker = copy_programs(sweep, self.session)
+        self.dispatch = await load_dispatch(self.store, sweep.config, decision)
         self.hooks = Hooks(sweep.folder, sweep.results, sweep.validate, sweep.collect)
         old = await outdated(self.store, sweep.results)
         judges = Judges(sweep.results, sweep.validate, self.hooks, old)
-        self.desk = Desk(run._brief(worker), self.dispatch, self.store, judges, folder, lambda _: None, self.clock)
+        self.desk = Desk(
+            make_brief(sweep, worker, chosen_hosts(sweep, RunOptions())),
+            self.dispatch,
+            self.store,
+            judges,
+            folder,
+            lambda _: None,
+            self.clock,
+        )
         self.acts = Acts(self.desk)
         self.progress, self.missing = progress, mode == MISSING
         self.feeding = Feeding(sweep, self.desk, progress, decision, self._renew)

@@ -254,7 +254,7 @@ class Weeks(RuleBasedStateMachine):
         if number in self.accepted or self.master.dispatch.board.draining:
             return
         try:
-            said = self.do(self.master.acts.do({"do": "cancel", "tasks": [number]}))
+            said = self.do(self.master.acts.cancel([number]))
         except SpeError:
             return
         if "not running" not in said:

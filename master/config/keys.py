@@ -1,0 +1,147 @@
+"""Blocks of spe.yaml as records: a field knows its key, and how the text there becomes a value.
+
+    @record
+    class RetrySpec:
+        timeout: int | None = key(values.count, None)
+
+`read_block` makes such a record of a mapping and collects all faults in one Faults, so that a file
+is mended in one go.
+
+Why not pydantic, which did this before: all checks were functions of ours already, and to load and
+build its models took a tenth of a run's start (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import Field, field, fields
+from typing import Any, TypeVar
+
+from .values import Wanted, mapping, wrong
+
+T = TypeVar("T")
+Check = Callable[[Any], T]
+REQUIRED: Any = object()  # as a default: the key must be given
+
+
+class Faults(ValueError):
+    """All that is wrong in one block, in the order of its keys."""
+
+    def __init__(self, found: Sequence[Wanted]) -> None:
+        super().__init__("; ".join(one.what for one in found))
+        self.found = tuple(found)
+
+
+class Missing(Wanted):
+    """The fault of a key that must be given and is not."""
+
+
+def key(check: Check[T], default: Any = REQUIRED, *, name: str = "") -> T:
+    """Return the field of a record that `check` makes of what stands under its key.
+
+    `name` is the key where Python does not allow it as a field's name. Without a default the key
+    must be given.
+    """
+    how = {"check": check, "key": name}
+    if isinstance(default, dict):
+        # A record must not share its mapping with all others, which dataclasses refuse anyway.
+        made: Any = field(default_factory=default.copy, metadata=how)
+    else:
+        made = field(default=default, metadata=how)
+    return made  # type: ignore[no-any-return]
+
+
+def keys_of(block: type) -> dict[str, Field[Any]]:
+    """Return the keys that may stand in a block, each with the field of its record."""
+    return {one.metadata["key"] or one.name: one for one in fields(block)}
+
+
+def block(
+    record: type[T], short: Check[Any] | None = None, whole: Callable[[T], None] | None = None
+) -> Check[T]:
+    """Return the check of a block.
+
+    `short` turns short forms into mappings, `whole` checks the keys together.
+    """
+
+    def check(value: Any) -> T:
+        if short is not None:
+            value = short(value)
+        made = read_block(record, value)
+        if whole is not None:
+            whole(made)
+        return made
+
+    return check
+
+
+def entries(check_name: Check[str], check: Check[T]) -> Check[dict[str, T]]:
+    """Return the check of a mapping from names to entries of one kind."""
+
+    def checked(value: Any) -> dict[str, T]:
+        given = mapping(value, "a mapping from names to what they are")
+        # Names first: the entries below a wrong name would only add noise.
+        for name in given:
+            _check_name(name, check_name)
+        found: list[Wanted] = []
+        made = {name: _collected(check, entry, name, found) for name, entry in given.items()}
+        if found:
+            raise Faults(found)
+        return made
+
+    return checked
+
+
+def read_block(record: type[T], value: Any) -> T:
+    """Return the record of a mapping.
+
+    Raises Faults for unknown keys, missing keys and values of the wrong kind.
+    """
+    given = mapping(value, "a mapping")
+    known = keys_of(record)
+    found: list[Wanted] = []
+    made = {}
+    for name, one in known.items():
+        if name in given:
+            made[one.name] = _collected(one.metadata["check"], given[name], name, found)
+        elif one.default is REQUIRED:
+            found.append(Missing(f"there is no {name}", path=(name,)))
+    found += [_unknown(name, list(known)) for name in given if name not in known]
+    if found:
+        raise Faults(found)
+    return record(**made)
+
+
+def _collected(check: Check[Any], value: Any, name: str, found: list[Wanted]) -> Any:
+    """Return the checked value; add its faults to `found`, each with the path from this block."""
+    try:
+        return check(value)
+    except Faults as faults:
+        found += [_below(name, one) for one in faults.found]
+    except Wanted as fault:
+        found.append(_below(name, fault))
+    return None
+
+
+def _below(name: str, fault: Wanted) -> Wanted:
+    """Return the same fault as the block above sees it."""
+    # Of the same class: Missing must stay Missing.
+    return type(fault)(fault.what, fault.todo, (name, *fault.path))
+
+
+def _check_name(name: str, check: Check[str]) -> None:
+    """Raise Wanted, with the name as its place, for a name that may not be one."""
+    try:
+        if check(name) != name:
+            raise wrong(name, f"{check(name)!r}")
+    except Wanted as fault:
+        raise Wanted(fault.what, fault.todo, (name,)) from None
+
+
+def _unknown(name: Any, known: Sequence[str]) -> Wanted:
+    """Return the fault of a key that nobody knows, with the known key that it may have meant."""
+    # All keys are listed where none is near: the list is short, and the page may not be at hand.
+    near = difflib.get_close_matches(str(name), known, 1, 0.6)
+    todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+    return Wanted(f"unknown key {name!r}", todo, (name,))

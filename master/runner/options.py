@@ -1,0 +1,28 @@
+"""The options of a run, as the command line gives them."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from pathlib import Path
+
+from ..launch import Early
+from ..model import Host
+from ..record import record
+from ..sweep.program_change import ProgramChange
+
+
+@record
+class RunOptions:
+    """The options of one run, as the command line gives them."""
+
+    hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
+    hosts_file: Path | None = None  # where those stand
+    by_hand: bool = False  # `--hosts none`
+    change: ProgramChange = ProgramChange.ASK
+    retry: bool = False  # put failed sets back first
+    retry_numbers: tuple[int, ...] = ()
+    ssh_config: Path | None = None
+    accept_new_host_keys: bool = False
+    missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
+    try_all_hosts: bool = False  # go on until every host has come up or has not
+    early: Early = field(default_factory=Early)  # a client that may have begun already

@@ -1,0 +1,301 @@
+"""The parts of one run, made in order from its sweep: each gets what it needs when it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..config.config import Config
+from ..config.values import StopAfter
+from ..desk.acts import META, Acts, Controls
+from ..desk.desk import Brief, Desk
+from ..desk.judging import Judges
+from ..dispatch.changes import Decision
+from ..dispatch.dispatch import Dispatch
+from ..dispatch.rules import Rules
+from ..earlier.extract_again import outdated
+from ..fleet.fleet import Fleet
+from ..full_disk import FullDisk
+from ..launch import Offer, Options, bundle
+from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
+from ..page import Page
+from ..results.judge import wants_files
+from ..results.kept_files import INCOMING
+from ..session.lock import Lock
+from ..session.run_folder import RunFolder
+from ..session.session import Session
+from ..state.progress import Progress
+from ..store.store import Store
+from ..sweep.program_change import keep_programs, snapshot
+from ..sweep.sweep import Sweep
+from ..wire.routes import Door
+from ..wire.server import Server
+from .address import Address, listen_address
+from .interrupts import Interrupts
+from .options import RunOptions
+from .safekeeping import Safekeeping
+from .tables import TodaysResults
+
+
+@dataclass
+class RunContext:
+    """The context of a run: the sweep, what the command line says of it, and where it is done."""
+
+    sweep: Sweep
+    options: RunOptions
+    progress: Progress
+    folder: RunFolder
+    disk: FullDisk
+
+
+@dataclass
+class Parts:
+    """The parts of one run that serve clients and people. They live from its session to its end."""
+
+    context: RunContext
+    decision: Decision
+    session: Session
+    results: TodaysResults
+    hosts: list[Host]  # grows when people add some
+    address: Address
+    tls: ssl.SSLContext | None
+    fingerprint: str
+    desk: Desk
+    server: Server
+    page: Page
+    keeping: Safekeeping
+    interrupts: Interrupts
+
+    async def listen(self) -> Offer:
+        """Listen for clients; return what a host needs to know to start one."""
+        await self.address.listen(self.server, self.tls, self.session.secrets.port)
+        self.session.served_on(self.server.port)
+        return Offer(
+            self.server.port,
+            self.address.bind,
+            self.address.tls,
+            self.fingerprint,
+            self.session.secrets.session,
+            bundle.client_pyz,
+            keep_client=not self.context.sweep.config.delete_client,
+        )
+
+    async def open_page(self, fleet: Fleet) -> None:
+        """Serve the page, and tell programs on this machine where everything is."""
+        self.page.follow(fleet)
+        yard = RunYard(self.hosts, fleet)
+        self.page.acts.connect(
+            Controls(yard, self.interrupts.interrupt, self.context.progress.line)
+        )
+        await self.page.start(self.context.sweep.config.listen_page, self.session)
+        self.session.announce(self.address.url(self.server.port), self.page.url, self.fingerprint)
+
+
+class RunYard:
+    """The hosts of a run for those who add some while it goes on.
+
+    They are started, and their clients get their set-up.
+    """
+
+    def __init__(self, hosts: list[Host], fleet: Fleet) -> None:
+        """`hosts` is the list from which the brief takes the set-up of each host."""
+        self.hosts, self._fleet = hosts, fleet
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        """Start these hosts, too. They are known before their clients register."""
+        self.hosts += hosts
+        self._fleet.add(hosts)
+
+    def use(self, name: str) -> bool:
+        """Start this host again if its client has left; return whether it had to be started."""
+        return self._fleet.use(name)
+
+
+async def make_parts(
+    context: RunContext,
+    store: Store,
+    results: TodaysResults,
+    lock: Lock,
+    decision: Decision,
+    session: Session,
+) -> Parts:
+    """Make all parts of a run whose session has begun. Nothing listens yet."""
+    sweep = context.sweep
+    worker = copy_programs(sweep, session)
+    hosts = chosen_hosts(sweep, context.options)
+    address = listen_address(sweep, hosts, context.options.by_hand)
+    tls, fingerprint = session.tls() if address.tls else (None, "")
+    dispatch = await load_dispatch(store, sweep.config, decision)
+    judges = Judges(
+        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+    )
+    desk = Desk(
+        make_brief(sweep, worker, hosts),
+        dispatch,
+        store,
+        judges,
+        context.folder,
+        context.progress.warn,
+    )
+    door = Door(desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING)
+    page = Page(desk, context.folder, session.secrets, sweep.name)
+    await _restore_acts(page.acts, store, session.resumed)
+    return Parts(
+        context=context,
+        decision=decision,
+        session=session,
+        results=results,
+        hosts=hosts,
+        address=address,
+        tls=tls,
+        fingerprint=fingerprint,
+        desk=desk,
+        server=Server(door.application()),
+        page=page,
+        keeping=Safekeeping(
+            context.folder,
+            desk,
+            session,
+            lock,
+            lambda: copy_programs(sweep, session),
+            context.progress.warn,
+        ),
+        interrupts=Interrupts(desk, context.progress, context.folder),
+    )
+
+
+async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
+    """Restore what people have said, if their session goes on; forget it with a new session."""
+    kept = await store.meta(META)
+    if resumed:
+        acts.restore(kept)
+    elif kept:
+        await store.set_meta(META, "")
+
+
+def chosen_hosts(sweep: Sweep, options: RunOptions) -> list[Host]:
+    """Return the hosts that the run starts.
+
+    With `--hosts none` there are none. Else they are those of the command line, those of the sweep,
+    or this machine.
+    """
+    if options.by_hand:
+        return []
+    chosen = options.hosts if options.hosts is not None else sweep.hosts
+    return list(chosen or (HERE,))
+
+
+def launch_options(context: RunContext) -> Options:
+    """Return how clients are started on hosts."""
+    options = context.options
+    return Options(
+        context.folder / "session",
+        options.ssh_config,
+        options.accept_new_host_keys,
+        context.sweep.config.grace,
+        early=options.early,
+    )
+
+
+def copy_programs(sweep: Sweep, session: Session) -> Worker | None:
+    """Copy today's programs, so that nobody edits or compiles them while the sweep runs.
+
+    Return the worker, if there is one.
+    """
+    keep_programs(sweep.recipe, session.folder)
+    return snapshot(sweep.worker, session.folder)
+
+
+def program_digest(decision: Decision) -> str:
+    """Return a digest of the program that clients are told to run.
+
+    With another program it is another session.
+    """
+    return hashlib.sha256(decision.parts.encode()).hexdigest()
+
+
+async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dispatch:
+    """Return a dispatch that knows the clients and tickets of a master that was killed."""
+    dispatch = Dispatch(_rules(config), *await store.next_ids())
+    dispatch.board.program = decision.program
+    now = time.monotonic()
+    for row in await store.known_clients():
+        facts = (row.id, row.host, row.platform, row.slots, row.slots)
+        # It may be at work since before the crash: it is waited for at the end like one that asked
+        # us for work.
+        dispatch.board.enter_client(
+            Client(*facts, now, now, bool(row.pings), state=ClientState.AT_WORK)
+        )
+    for ticket, task in await store.live():
+        client = dispatch.clients.get(ticket.client)
+        ticket.word = now  # it has a lease from now on: how long the master was away, nobody knows
+        ticket.leased = client is not None and client.pings
+        if ticket.program == dispatch.board.program:
+            dispatch.board.restore(task, ticket)
+    return dispatch
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(
+        attempts=config.attempts,
+        retry=config.retry.attempts,
+        ping=config.ping,
+        copies=0 if config.once else 1,
+        stop_after=partial(_ends_sweep, config.stop_after),
+        max_load=config.max_load or 0.0,
+        cores=config.cores,
+        timeout=config.timeout,
+    )
+
+
+def _ends_sweep(limit: StopAfter | None, failed: int, total: int) -> bool:
+    """Tell whether so many failed sets end the sweep.
+
+    A share counts once all sets are known (`total` is not 0).
+    """
+    if limit is None:
+        return False
+    if limit.count is not None:
+        return failed >= limit.count
+    return limit.share is not None and total > 0 and failed >= limit.share * total
+
+
+def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Brief:
+    """Return what the desk must know of the sweep; `hosts` may grow, as people add some."""
+    config = sweep.config
+
+    def shell(host: str, platform: str) -> str | None:
+        """Return the set-up of a client: its host's own, else the sweep's."""
+        own = next((one.setup for one in hosts if one.name == host), None)
+        return own or sweep.setup_for(platform)
+
+    def worker_file(platform: str) -> WorkerFile | None:
+        return worker.for_platform(platform) if worker else None
+
+    setup = Setup(
+        delete_worker=config.delete_worker,
+        delete_client=config.delete_client,
+        ping=config.ping,
+        grace=config.grace,
+        cores=config.cores,
+        nice=config.nice,
+        max_result=config.max_result,
+        worker=worker.name if worker else None,
+        runs_worker=sweep.recipe.runs_worker,
+        ask=config.ask,
+        control=config.control,
+        files=wants_files(sweep.results, config.validation),
+    )
+    return Brief(
+        setup=setup,
+        results=sweep.results,
+        work=sweep.work,
+        key=sweep.key,
+        shell=shell,
+        platform_file=worker_file,
+        keep_output=config.keep_output,
+    )

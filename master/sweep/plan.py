@@ -1,0 +1,99 @@
+"""A checked sweep: everything that a run knows of it before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+
+from ..config.config import Config
+from ..model import Host, ResultSpec, Work, Worker
+from ..record import record
+from ..version import __version__
+from .folders import FILE, LINE, NAME
+from .identity import Identity
+from .parameters import Parameters
+from .program import part_of_worker
+from .recipe import Recipe
+
+
+@record
+class Sweep:
+    """A checked plan. `parameters.check()`, the first pass over the sets, is still to be done."""
+
+    name: str
+    folder: Path
+    config: Config
+    results: tuple[ResultSpec, ...]
+    worker: Worker | None
+    parameters: Parameters
+    hosts: tuple[Host, ...]  # empty: this machine
+    hosts_file: Path | None  # where they stand, if they have a file
+    warnings: tuple[str, ...]
+    recipe: Recipe = field(repr=False)
+    identity: Identity = field(repr=False)
+    # Words and -p options of a sweep without a file.
+    line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    folder_note: str = ""  # what to tell people about the folder that was chosen, see folders.py
+
+    @property
+    def made(self) -> str:
+        """Return how the sweep is made, in the words of folders.py."""
+        if self.line:
+            return LINE
+        if self.config.name:
+            return NAME
+        return FILE
+
+    def work(self, values: Mapping[str, str]) -> Work:
+        """Return what a client runs for a set.
+
+        Raises ConfigError, as when an input file has vanished.
+        """
+        return self.recipe.work(values)
+
+    def key(self, values: Mapping[str, str]) -> bytes:
+        """Return the identity of a set, 16 bytes. The program's content is not in it."""
+        return self.identity.key(values)
+
+    def older_key(self, values: Mapping[str, str]) -> bytes | None:
+        """Return the identity that spe 0.1.0 gave a set; None where it is the same."""
+        return self.identity.older_key(values)
+
+    def program(self) -> dict[str, str]:
+        """Return the files of today's program by name, with their SHA-256: what tickets record."""
+        parts = {}
+        if self.worker:
+            for platform, file in self.worker.files.items():
+                parts[part_of_worker(platform)] = file.sha256
+        return {**parts, **self.recipe.program_parts()}
+
+    def plan_digest(self) -> str:
+        """Return a digest: equal as long as the same sets with the same identities come in the same
+        order.
+
+        "" when that can't be told without going through the sets. The parameter file is read.
+        """
+        common = self.identity.digest()
+        if common is None:
+            return ""
+        return f"{__version__} {common.hex()} {self.parameters.digest().hex()}"
+
+    @property
+    def validate(self) -> tuple[str, ...]:
+        """Return the validations beside exit_zero, in the order of spe.yaml."""
+        return self.config.validation
+
+    @property
+    def collect(self) -> tuple[str, ...]:
+        """Return the names of what is made of the results: the table and its kin, and hooks."""
+        return self.config.collect
+
+    def setup_for(self, platform: str) -> str | None:
+        """Return the setup of spe.yaml for a platform. A host's own line stands above it."""
+        return self.config.setup_for(platform)
+
+
+def run_folder(sweep: Sweep) -> Path:
+    """Return runs/<name>/ of a sweep."""
+    return sweep.folder / "runs" / sweep.name

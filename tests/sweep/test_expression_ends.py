@@ -1,0 +1,56 @@
+"""Code in a pattern ends where jinja's own lexer says. spe does without that lexer: see sweep/segments.py."""
+
+from __future__ import annotations
+
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from jinja2 import Environment, TemplateSyntaxError
+from spe.errors import ConfigError
+from spe.sweep.segments import segments_of
+
+LEXER = Environment(keep_trailing_newline=True)
+PIECES = [
+    "{{", "}}", "{%", "%}", "{#", "#}", "{", "}", "[", "]", "(", ")", "'", '"', "\\", "'}}'", '"%}"', "x", "x.y", " ",
+    "\n", "|", "{'a': {1: 2}}", "{% raw %}", "{% endraw %}", "{% if x %}", "{% endif %}", "text", "1", ":",
+    ",", "$", "%",
+]  # fmt: skip
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+BEGIN = {"variable_begin": "{{", "block_begin": "{%", "comment_begin": "{#", "raw_begin": "raw"}
+ENDS = {"variable_end", "block_end", "comment_end", "raw_end"}
+
+
+def as_jinja_has_it(text: str) -> list[tuple[bool, str]] | None:
+    """Code and literal pieces, as the tokens of jinja's lexer have them; None where code is not closed."""
+    found: list[tuple[bool, str]] = []
+    code = ""
+    for _, kind, value in LEXER.lex(text):
+        if kind in BEGIN and not code:
+            code = value
+        elif code:
+            code += value
+            if kind in ENDS:
+                found.append((True, code))
+                code = ""
+        else:
+            found.append((False, value))
+    return None if code else found
+
+
+def as_we_have_it(text: str) -> list[tuple[bool, str]] | None:
+    try:
+        return [(one.code, one.text) for one in segments_of(text) if one.text]
+    except ConfigError:
+        return None
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXTS)
+@example("{{ {'a': {1: 2}} }}")
+@example("{{ '}}' }}{% raw %}{{{% endraw %}")
+@example("{{ x['}}'] }} {# }} #}")
+def test_code_ends_where_jinjas_lexer_says(text: str) -> None:
+    try:
+        theirs = as_jinja_has_it(text)
+    except TemplateSyntaxError:
+        assume(False)  # ours may find an end where jinja finds a mistake: jinja reads it again, and says which one
+    assert as_we_have_it(text) == theirs
