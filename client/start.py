@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional
 
 from . import arguments, exits, guard, log
@@ -81,9 +82,8 @@ class Client:
 
     def guarded(self, ready: Ready) -> int:
         """Work in a process below a guard. Return the exit code."""
-        return guard.guarded(
-            lambda: self.work(ready), self.own_folder, self.last_words, self.host_ends
-        )
+        work = partial(self.work, ready)
+        return guard.guarded(work, self.own_folder, self.last_words, self.host_ends)
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up.
@@ -157,9 +157,7 @@ class Client:
         self.master.client = self.config.get("Client", "")
         self.own_folder.note_id(self.master.client)
         self.master.grace = _number(self.config, "Grace", self.master.grace)
-        nice = int(_number(self.config, "Nice", 0))
-        if nice:
-            os.nice(nice)
+        os.nice(int(_number(self.config, "Nice", 0)))
 
     def _environment(self) -> Dict[str, str]:
         setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
