@@ -82,8 +82,7 @@ class Client:
 
     def guarded(self, ready: Ready) -> int:
         """Work in a process below a guard. Return the exit code."""
-        work = partial(self.work, ready)
-        return guard.guarded(work, self.own_folder, self.last_words, self.host_ends)
+        return guard.guarded(partial(self.work, ready), self.own_folder, self.last_words, self.host_ends)
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up.
