@@ -20,7 +20,7 @@ from . import parameters as parameter_keys
 from . import results as result_keys
 from .document import Document, YamlMap
 from .keys import Faults, Missing, block, entries, key, read_block
-from .values import Listen, StopAfter, Wanted
+from .values import Listen, StopAfter, WrongValue
 
 MOST_SHOWN = 5  # complaints in one message; the rest is counted
 
@@ -65,7 +65,7 @@ class ResultEntry:
     maximum: float | None = key(values.real, None, name="max")
 
     def check(self) -> None:
-        """Raise Wanted for keys that exclude each other."""
+        """Raise WrongValue for keys that exclude each other."""
         result_keys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
 
     def spec(self, name: str) -> ResultSpec:
@@ -188,7 +188,7 @@ def check(document: Document, settings: Mapping[str, Any] | None = None) -> tupl
         raise _complaint(_sorted(faults.found, document), document) from None
 
 
-def _sorted(faults: Sequence[Wanted], document: Document) -> list[Wanted]:
+def _sorted(faults: Sequence[WrongValue], document: Document) -> list[WrongValue]:
     """Return the faults in the order of the file.
 
     A missing command is left out where a key looks like a misspelt `command`: it is one mistake.
@@ -199,7 +199,7 @@ def _sorted(faults: Sequence[Wanted], document: Document) -> list[Wanted]:
     return [one for one in found if not (misspelt and isinstance(one, Missing))]
 
 
-def _complaint(faults: Sequence[Wanted], document: Document) -> ConfigError:
+def _complaint(faults: Sequence[WrongValue], document: Document) -> ConfigError:
     """Return one error for all faults: the first as a whole, some with their places, and a count of
     more.
     """
@@ -214,7 +214,7 @@ def _complaint(faults: Sequence[Wanted], document: Document) -> ConfigError:
     return ConfigError("\n".join([lines[0], *rest, *more]), where=found[0].where)
 
 
-def _translated(fault: Wanted, document: Document) -> ConfigError:
+def _translated(fault: WrongValue, document: Document) -> ConfigError:
     """Return the error of one fault, with its place in the file."""
     if isinstance(fault, Missing):
         where = document.where(*fault.path[:-1])

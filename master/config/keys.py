@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
-from .values import Wanted, mapping, wrong
+from .values import WrongValue, mapping, wrong
 
 T = TypeVar("T")
 Check = Callable[[Any], T]
@@ -28,12 +28,12 @@ REQUIRED: Any = object()  # as a default: the key must be given
 class Faults(ValueError):
     """All that is wrong in one block, in the order of its keys."""
 
-    def __init__(self, found: Sequence[Wanted]) -> None:
+    def __init__(self, found: Sequence[WrongValue]) -> None:
         super().__init__("; ".join(one.what for one in found))
         self.found = tuple(found)
 
 
-class Missing(Wanted):
+class Missing(WrongValue):
     """The fault of a key that must be given and is not."""
 
 
@@ -84,7 +84,7 @@ def entries(check_name: Check[str], check: Check[T]) -> Check[dict[str, T]]:
         # Names first: the entries below a wrong name would only add noise.
         for name in given:
             _check_name(name, check_name)
-        found: list[Wanted] = []
+        found: list[WrongValue] = []
         made = {name: _collected(check, entry, name, found) for name, entry in given.items()}
         if found:
             raise Faults(found)
@@ -100,7 +100,7 @@ def read_block(record: type[T], value: Any) -> T:
     """
     given = mapping(value, "a mapping")
     known = keys_of(record)
-    found: list[Wanted] = []
+    found: list[WrongValue] = []
     made = {}
     for name, one in known.items():
         if name in given:
@@ -113,35 +113,35 @@ def read_block(record: type[T], value: Any) -> T:
     return record(**made)
 
 
-def _collected(check: Check[Any], value: Any, name: str, found: list[Wanted]) -> Any:
+def _collected(check: Check[Any], value: Any, name: str, found: list[WrongValue]) -> Any:
     """Return the checked value; add its faults to `found`, each with the path from this block."""
     try:
         return check(value)
     except Faults as faults:
         found += [_below(name, one) for one in faults.found]
-    except Wanted as fault:
+    except WrongValue as fault:
         found.append(_below(name, fault))
     return None
 
 
-def _below(name: str, fault: Wanted) -> Wanted:
+def _below(name: str, fault: WrongValue) -> WrongValue:
     """Return the same fault as the block above sees it."""
     # Of the same class: Missing must stay Missing.
     return type(fault)(fault.what, fault.todo, (name, *fault.path))
 
 
 def _check_name(name: str, check: Check[str]) -> None:
-    """Raise Wanted, with the name as its place, for a name that may not be one."""
+    """Raise WrongValue, with the name as its place, for a name that may not be one."""
     try:
         if check(name) != name:
             raise wrong(name, f"{check(name)!r}")
-    except Wanted as fault:
-        raise Wanted(fault.what, fault.todo, (name,)) from None
+    except WrongValue as fault:
+        raise WrongValue(fault.what, fault.todo, (name,)) from None
 
 
-def _unknown(name: Any, known: Sequence[str]) -> Wanted:
+def _unknown(name: Any, known: Sequence[str]) -> WrongValue:
     """Return the fault of a key that nobody knows, with the known key that it may have meant."""
     # All keys are listed where none is near: the list is short, and the page may not be at hand.
     near = difflib.get_close_matches(str(name), known, 1, 0.6)
     todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
-    return Wanted(f"unknown key {name!r}", todo, (name,))
+    return WrongValue(f"unknown key {name!r}", todo, (name,))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..text import clean_name
-from .values import Wanted, mapping, text, words, wrong
+from .values import WrongValue, mapping, text, words, wrong
 
 _PLATFORM = re.compile(r"any\Z|[a-z0-9_]+(-[a-z0-9_]+)?\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -94,14 +94,14 @@ def env(value: Any) -> dict[str, str]:
     found = {name: text(entry) for name, entry in mapping(value, "a mapping of variables").items()}
     for name in found:
         if not _VARIABLE.match(name):
-            raise Wanted(
+            raise WrongValue(
                 f"{name!r} is not the name of a variable",
                 "Letters, digits and _ make one.",
                 (name,),
             )
         # So that a later spe may add variables without breaking a sweep.
         if name.startswith("SPE_"):
-            raise Wanted(
+            raise WrongValue(
                 "names that begin with SPE_ are given by spe", "Take another name.", (name,)
             )
     return found
@@ -123,7 +123,7 @@ def platform(key: str) -> str:
         near = ""
         if _PLATFORM.match(key.lower()):
             near = f"Did you mean {key.lower()}?"
-        raise Wanted(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
+        raise WrongValue(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
     return key
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .parameter_names import name_fault
 from .sequences import Steps, stepped
-from .values import Wanted, did_you_mean, mapping, text, wrong
+from .values import WrongValue, did_you_mean, mapping, text, wrong
 
 
 def rows(value: Any) -> str | tuple[dict[str, str], ...]:
@@ -30,15 +30,15 @@ def _row(row: Any, position: int, first: Any) -> dict[str, str]:
         raise wrong(row, "a mapping such as {x: 1, y: 2}", position)
     for name in row:
         if fault := name_fault(name):
-            raise Wanted(fault, path=(position, name))
+            raise WrongValue(fault, path=(position, name))
     if missing := [name for name in first if name not in row]:
-        raise Wanted(
+        raise WrongValue(
             f"this row has no {missing[0]}, the first one has",
             "Give every row the same names.",
             (position,),
         )
     if more := [name for name in row if name not in first]:
-        raise Wanted(
+        raise WrongValue(
             f"the first row has no {more[0]}", "Give every row the same names.", (position, more[0])
         )
     return {name: _cell(row[name], position, name) for name in first}
@@ -48,7 +48,7 @@ def _cell(value: Any, *at: str | int) -> str:
     """Return one cell as it is written."""
     try:
         return text(value)
-    except Wanted:
+    except WrongValue:
         raise wrong(value, "one value", *at) from None
 
 
@@ -66,7 +66,7 @@ def zipped(value: Any) -> dict[str, Sequence[str]]:
         first = next(iter(lengths))
         if length != lengths[first]:
             what = f"{first} has {lengths[first]} values, {name} has {length}"
-            raise Wanted(what, "Give both as many: zip goes along them in step.", (name,))
+            raise WrongValue(what, "Give both as many: zip goes along them in step.", (name,))
     return found
 
 
@@ -74,7 +74,7 @@ def _named(value: Any, wanted: str) -> Mapping[str, Any]:
     """Return a mapping whose keys are names that parameters may have."""
     for name in (table := mapping(value, wanted)):
         if fault := name_fault(name):
-            raise Wanted(fault, path=(name,))
+            raise WrongValue(fault, path=(name,))
     return table
 
 
@@ -89,7 +89,7 @@ def _axis(name: str, value: Any) -> Sequence[str]:
         return tuple(_cell(entry, name, position) for position, entry in enumerate(value))
     if not isinstance(value, Mapping) or len(value) != 1:
         if not value:
-            raise Wanted(f"{name} has no values", path=(name,))
+            raise WrongValue(f"{name} has no values", path=(name,))
         raise wrong(value, wanted, name)
     # One key alone: two kinds of steps for one name would have no order.
     step, arguments = next(iter(value.items()))
@@ -100,12 +100,12 @@ def _axis(name: str, value: Any) -> Sequence[str]:
         raise wrong(arguments, "a list such as [1, 10]", name, step)
     try:
         return stepped(step, [_cell(entry, name, step) for entry in arguments])
-    except Wanted:
+    except WrongValue:
         raise
     except ValueError as error:
-        raise Wanted(f"{step}: {error}", path=(name, step)) from None
+        raise WrongValue(f"{step}: {error}", path=(name, step)) from None
 
 
 def later(value: Any) -> None:
     """Refuse a key that is reserved for a later version."""
-    raise Wanted("samplers are not yet available", "Use grid, zip or rows for now.")
+    raise WrongValue("samplers are not yet available", "Use grid, zip or rows for now.")

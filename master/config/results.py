@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import Kind
 from .names import file_path
-from .values import Wanted, did_you_mean, text, words, wrong
+from .values import WrongValue, did_you_mean, text, words, wrong
 
 VALIDATORS = ("exit_zero", "non_empty", "one_line")
 COLLECTORS = ("table", "concat", "concat_numbered", "blocks")
@@ -24,11 +24,11 @@ def result_name(value: Any) -> str:
     """Return the name of a result."""
     name = text(value)
     if name in RESERVED_RESULTS:
-        raise Wanted(
+        raise WrongValue(
             f"a result can't be called {name}: the wire uses that name", "Give it another name."
         )
     if not _RESULT.match(name) or ".." in name or name != name.strip():
-        raise Wanted(
+        raise WrongValue(
             f"{name!r} can't be the name of a result",
             "A name has letters, digits, spaces, . _ + - and no /.",
         )
@@ -61,7 +61,7 @@ def regex(value: Any) -> str:
     try:
         re.compile(text(value, "a regular expression"))
     except re.error as error:
-        raise Wanted(
+        raise WrongValue(
             f"{value!r} is not a regular expression: {error}", "Quote it: regex: 'slope = (\\S+)'."
         ) from None
     return str(value)
@@ -82,19 +82,19 @@ def result(value: Any) -> Any:
 def sensible(
     kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None
 ) -> None:
-    """Raise Wanted for keys of one result that exclude each other."""
+    """Raise WrongValue for keys of one result that exclude each other."""
     if kind is Kind.FILE and (regex or path):
         key = "regex" if regex else "path"
-        raise Wanted(
+        raise WrongValue(
             f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,)
         )
     if regex and path:
-        raise Wanted("regex and path don't go together", "Keep one of them.", ("path",))
+        raise WrongValue("regex and path don't go together", "Keep one of them.", ("path",))
     if kind not in (Kind.INT, Kind.FLOAT) and (low is not None or high is not None):
         key = "min" if low is not None else "max"
-        raise Wanted(f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,))
+        raise WrongValue(f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,))
     if low is not None and high is not None and low > high:
-        raise Wanted("min is greater than max", "Exchange them.", ("min",))
+        raise WrongValue("min is greater than max", "Exchange them.", ("min",))
 
 
 def keep_output(value: Any) -> bool:

@@ -2,7 +2,7 @@
 wants.
 
 They take what yaml_file.py read (mappings, lists and texts as written) or what the command line
-gave, return the value, and raise Wanted. Names and paths are checked in names.py, results in
+gave, return the value, and raise WrongValue. Names and paths are checked in names.py, results in
 results.py, parameters in parameters.py. Which key is of which kind is said in config.py.
 """
 
@@ -22,7 +22,7 @@ _STOP_AFTER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*\Z")
 _LISTEN = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z")
 
 
-class Wanted(ValueError):
+class WrongValue(ValueError):
     """The fault of a value: what was found and what is wanted.
 
     `path` leads from the key to the place.
@@ -68,9 +68,9 @@ def shown(value: Any, limit: int = 60) -> str:
     return written
 
 
-def wrong(value: Any, wanted: str, *path: str | int, todo: str = "") -> Wanted:
+def wrong(value: Any, wanted: str, *path: str | int, todo: str = "") -> WrongValue:
     """Return the usual fault: found this, wanted that."""
-    return Wanted(f"found {shown(value)}, wanted {wanted}", todo, path)
+    return WrongValue(f"found {shown(value)}, wanted {wanted}", todo, path)
 
 
 def did_you_mean(near: Sequence[str]) -> str:
@@ -136,7 +136,7 @@ def seconds(value: Any) -> float:
     wanted = "a duration such as 30, 90s, 10min or 2h"
     try:
         return units.duration(text(value, wanted))
-    except Wanted:
+    except WrongValue:
         raise
     except ValueError:
         raise wrong(value, wanted) from None
@@ -153,7 +153,7 @@ def timeout(value: Any) -> float | Times:
         return Times(float(match[1]))
     try:
         return seconds(value)
-    except Wanted:
+    except WrongValue:
         raise wrong(value, wanted) from None
 
 
@@ -162,7 +162,7 @@ def size(value: Any) -> int:
     wanted = "a size such as 64 kB, 10 GB or 2 GiB"
     try:
         found = units.size(text(value, wanted))
-    except Wanted:
+    except WrongValue:
         raise
     except ValueError:
         found = 0

@@ -31,7 +31,7 @@ from .judging import Judges
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
-from .work import Brief, Record, Welcome, WorkMaker
+from .work import Brief, TaskRecord, Welcome, WorkMaker
 
 log = logging.getLogger("spe.desk")
 SILENCE = 60.0  # seconds; an idle client asks for work more often, a busy one pings
@@ -148,7 +148,7 @@ class Desk:
         load: float | None = None,
         ahead: int = 0,
         address: str = "",
-    ) -> list[Record]:
+    ) -> list[TaskRecord]:
         """Return up to `count` records.
 
         The list is empty when no task comes within `wait` seconds, or none ever will.
@@ -194,14 +194,14 @@ class Desk:
 
     async def _take(
         self, client: str, count: int, load: float | None, ahead: int, address: str
-    ) -> list[Record]:
+    ) -> list[TaskRecord]:
         tickets = self.dispatch.handout.take(self.clock(), client, count, load, ahead, address)
         records = [one for ticket in tickets if (one := self.work_maker.record(ticket))]
         if tickets:
             await self._store()
         return records
 
-    async def _take_back(self, records: list[Record]) -> None:
+    async def _take_back(self, records: list[TaskRecord]) -> None:
         for one in records:
             self.dispatch.handout.give_back(one.ticket.id, one.ticket.client)
         await self._store()
@@ -337,4 +337,4 @@ class Desk:
         await self._store_if_it_can()
 
 
-__all__ = ["HOLD", "Brief", "Desk", "Failure", "Record"]
+__all__ = ["HOLD", "Brief", "Desk", "Failure", "TaskRecord"]

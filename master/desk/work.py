@@ -42,7 +42,7 @@ class Welcome:
 
 
 @record
-class Record:
+class TaskRecord:
     """A ticket that is handed out, with its task and what to run."""
 
     ticket: Ticket
@@ -79,14 +79,14 @@ class WorkMaker:
             raise NotToday(f"task {task.number} is none of today's sets")
         return self.brief.work(task.values)
 
-    def record(self, ticket: Ticket) -> Record | None:
+    def record(self, ticket: Ticket) -> TaskRecord | None:
         """Return what is handed out for this ticket.
 
         When it cannot be made, return None: the ticket has gone back by then.
         """
         task = self.dispatch.board.tasks[ticket.task]
         try:
-            return Record(ticket, task, self.work_of(task))
+            return TaskRecord(ticket, task, self.work_of(task))
         except SpeError as error:
             self._refuse(ticket, task, error)
             return None

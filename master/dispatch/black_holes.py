@@ -30,7 +30,7 @@ class Trust(StrEnum):
 
 
 @dataclass(slots=True)
-class Record:
+class HostRecord:
     """The standing of one host. `streak`: tasks that failed here since its last success, and nowhere else."""
 
     trust: Trust = Trust.TRUSTED
@@ -51,18 +51,18 @@ class Benched:
     reason: str
 
 
-class Guard:
+class BlackHoleGuard:
     """The records of all hosts."""
 
     def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
+        self.records: dict[str, HostRecord] = {}
         self._failed_on: dict[int, set[str]] = {}
 
-    def record(self, host: str) -> Record:
+    def record(self, host: str) -> HostRecord:
         """The standing of one host."""
         found = self.records.get(host)
         if found is None:
-            found = self.records[host] = Record()
+            found = self.records[host] = HostRecord()
         return found
 
     def failed(self, now: float, host: str, task: int, failure: Failure, ticket: int = 0) -> bool:
@@ -92,7 +92,7 @@ class Guard:
                 one.trust = Trust.TRUSTED
 
     @staticmethod
-    def _next_probe(now: float, record: Record) -> None:
+    def _next_probe(now: float, record: HostRecord) -> None:
         record.pause = min(2 * record.pause, PROBE_MOST)
         record.probe_at = now + record.pause
 
@@ -104,7 +104,7 @@ class Guard:
         record = self.record(host)
         spotless = record.proven and not record.newest and not record.streak
         if ticket >= record.newest and not spotless:
-            self.records[host] = Record(proven=True)
+            self.records[host] = HostRecord(proven=True)
         found = []
         for other in self._failed_on.pop(task, ()):
             benched = self._prove(now, other, task) if other != host else None
@@ -126,7 +126,7 @@ class Guard:
     def trusts_again(self, host: str) -> bool:
         """Trust a host again, as somebody vouches for it. Return False when nothing was held against it."""
         doubted = self.record(host).trust is not Trust.TRUSTED
-        self.records[host] = Record()
+        self.records[host] = HostRecord()
         return doubted
 
     def blamed(self) -> set[int]:

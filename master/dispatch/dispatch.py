@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ..model import Client, Ticket
 from .attempts import Attempts
-from .black_holes import Guard
+from .black_holes import BlackHoleGuard
 from .board import Board
 from .clients import Clients
 from .doubts import Doubts
@@ -26,7 +26,7 @@ class Dispatch:
 
     def __init__(self, rules: Rules, next_ticket: int = 1, next_client: int = 1) -> None:
         self.rules = rules
-        self.guard = Guard()
+        self.guard = BlackHoleGuard()
         self.tally = Tally()
         self.clients = Clients(next_client)
         self.board = Board(self.clients, rules.cores, next_ticket)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import Failure, Note, Task
-from .black_holes import Benched, Guard
+from .black_holes import Benched, BlackHoleGuard
 from .board import Board
 from .clients import Clients
 from .steering import Steering
@@ -14,7 +14,7 @@ MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault
 class Doubts:
     """The guard's verdicts for one board: who is charged for a failure, the task or nobody."""
 
-    def __init__(self, board: Board, guard: Guard, steering: Steering) -> None:
+    def __init__(self, board: Board, guard: BlackHoleGuard, steering: Steering) -> None:
         self._board, self._guard, self._steering = board, guard, steering
         self._clients: Clients = board.clients
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 
 from ..model import Client, Note, Task, Ticket, TicketState, Times
 from . import scheduler
-from .black_holes import Guard
+from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
 from .rules import Rules
@@ -22,7 +22,7 @@ MEDIAN_NEEDS = 5  # accepted attempts: the median of fewer says little
 class Handout:
     """The choice of the tasks that clients get of one board."""
 
-    def __init__(self, rules: Rules, board: Board, steering: Steering, guard: Guard) -> None:
+    def __init__(self, rules: Rules, board: Board, steering: Steering, guard: BlackHoleGuard) -> None:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard
         self._clients = board.clients
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from ..model import TaskState
-from .black_holes import Guard
+from .black_holes import BlackHoleGuard
 from .board import Board
 from .lifecycle import TaskEvent
 from .tally import Tally
@@ -29,7 +29,7 @@ class Aside(StrEnum):
 class Steering:
     """The decisions of people about one run."""
 
-    def __init__(self, board: Board, guard: Guard, tally: Tally) -> None:
+    def __init__(self, board: Board, guard: BlackHoleGuard, tally: Tally) -> None:
         self._board, self._guard, self._tally = board, guard, tally
         self.paused = False
         self.aside: dict[str, Aside] = {}

@@ -15,7 +15,7 @@ BARS = 120  # bars of the history: when there are more, two become one
 
 
 @dataclass(slots=True)
-class Work:
+class HostTally:
     """The work of one host in this run; `seconds` are those of programs."""
 
     done: int = 0
@@ -65,16 +65,16 @@ class Tally:
     """The counts of one run; the dispatch tells it of every end."""
 
     def __init__(self) -> None:
-        self.hosts: dict[str, Work] = {}
+        self.hosts: dict[str, HostTally] = {}
         self.failures: dict[int, FailedTask] = {}  # by task, the newest last
         self.history = History()
         self._ends: deque[list[float]] = deque(maxlen=600)  # [second, ends in it]
         self._given_up: list[FailedTask] = []
 
-    def _of(self, host: str) -> Work:
+    def _of(self, host: str) -> HostTally:
         work = self.hosts.get(host)
         if work is None:
-            work = self.hosts[host] = Work()
+            work = self.hosts[host] = HostTally()
         return work
 
     def done(self, now: float, host: str, task: int, seconds: float) -> None:

@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 
-from .messages import Answer, Setup, Trouble, pack
+from .messages import Answer, HookSetup, Trouble, pack
 from .process import GOODBYE, HookProcess, Log
 
 LOOK = 1.0  # seconds between two looks at the clock while a call runs
@@ -50,7 +50,7 @@ class CallQueue:
     The process is started by the first call, and again after each death.
     """
 
-    def __init__(self, setup: Setup, limit: float, log: Log, patience: int) -> None:
+    def __init__(self, setup: HookSetup, limit: float, log: Log, patience: int) -> None:
         """Kill a call after `limit` seconds.
 
         Stop calling after `patience` hangs without an answer in between.

@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from ..results.judge import judge, judge_again
-from .messages import Answer, Call, Judge, Setup, Trouble, pack, receive
+from .messages import Answer, Call, HookSetup, Judge, Trouble, pack, receive
 from .views import ResultForHook, TaskForHook
 
 Function = Callable[[TaskForHook, ResultForHook], Any]
@@ -46,7 +46,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # A hook that crashes must leave no core file in the user's folder.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    setup: Setup | None = receive(requests)
+    setup: HookSetup | None = receive(requests)
     if setup is None:
         return
     threading.Thread(
@@ -58,7 +58,7 @@ def main() -> None:
         shutil.rmtree(setup.scratch, ignore_errors=True)
 
 
-def _serve(setup: Setup, requests: BinaryIO, replies: BinaryIO) -> None:
+def _serve(setup: HookSetup, requests: BinaryIO, replies: BinaryIO) -> None:
     """Import the functions, then answer calls until the master closes the pipe."""
     _settle(setup.folder)
     try:
@@ -76,7 +76,7 @@ def _serve(setup: Setup, requests: BinaryIO, replies: BinaryIO) -> None:
         _send(replies, answer)
 
 
-def _answered(setup: Setup, functions: list[Function], message: Judge | Call) -> Answer:
+def _answered(setup: HookSetup, functions: list[Function], message: Judge | Call) -> Answer:
     """Return the answer to one message."""
     if isinstance(message, Judge):
         return _judged(setup, message)
@@ -135,7 +135,7 @@ class _Unusable(Exception):
         self.trouble = trouble
 
 
-def _load(setup: Setup) -> list[Function]:
+def _load(setup: HookSetup) -> list[Function]:
     """Return the functions in the order of the setup. Raises _Unusable."""
     modules: dict[str, ModuleType] = {}
     functions = []
@@ -199,7 +199,7 @@ def _takes_two(function: Callable[..., Any], file: str, name: str) -> None:
         pass  # a function in C that does not tell its signature: the call will
 
 
-def _judged(setup: Setup, message: Judge) -> Answer:
+def _judged(setup: HookSetup, message: Judge) -> Answer:
     """Judge one report, where a regex may run for ever."""
     try:
         if message.again:
@@ -212,7 +212,7 @@ def _judged(setup: Setup, message: Judge) -> Answer:
         return Answer(_trouble(fault, setup.folder, "the result cannot be judged"))
 
 
-def _called(setup: Setup, functions: list[Function], call: Call) -> Answer:
+def _called(setup: HookSetup, functions: list[Function], call: Call) -> Answer:
     """Call one function, and return what it said."""
     name = setup.functions[call.function]
     task = TaskForHook(call.number, dict(call.parameters))

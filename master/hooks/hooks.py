@@ -1,7 +1,7 @@
 """The user's own functions, as the rest of the master calls them: validate, gather, and judging
 with a regex.
 
-What they do wrong becomes a Verdict, a HookError or a ConfigError here, and nothing they do holds
+What they do wrong becomes a HookVerdict, a HookError or a ConfigError here, and nothing they do holds
 up the event loop. Each kind has a process of its own (call_queue.py), so that a slow gather does
 not keep results from being taken.
 """
@@ -21,7 +21,7 @@ from ..record import record
 from ..results.extract import is_verbatim
 from ..results.judge import Judgement, Part, file_names, hooks_of
 from .call_queue import CallQueue
-from .messages import Call, Given, Judge, Setup, Trouble
+from .messages import Call, Given, HookSetup, Judge, Trouble
 from .process import Log
 
 LOGGER = logging.getLogger("spe.hooks")
@@ -68,7 +68,7 @@ class VerdictKind(StrEnum):
 
 
 @record
-class Verdict:
+class HookVerdict:
     """The answer of all validate functions: the first no, the first fault, or yes."""
 
     kind: VerdictKind
@@ -95,7 +95,7 @@ class Hooks:
         self._file_names = file_names(specs)
         self._checks = tuple(hooks_of(validate))
         self._gathers = tuple(hooks_of(collect))
-        nothing = Setup(folder.absolute(), (), tuple(specs), tuple(validate), Path(), limit)
+        nothing = HookSetup(folder.absolute(), (), tuple(specs), tuple(validate), Path(), limit)
         regex_limit = min(limit, REGEX_LIMIT)
 
         def queue(functions: tuple[str, ...], seconds: float = limit) -> CallQueue:
@@ -145,16 +145,16 @@ class Hooks:
         what = answer.trouble.what if answer.trouble else "the hook process gave no judgement"
         return Judgement((), " ".join(what.splitlines()), fault=True)
 
-    async def validate(self, task: TaskView, result: ResultView) -> Verdict:
+    async def validate(self, task: TaskView, result: ResultView) -> HookVerdict:
         """Ask the validate functions, in the order of spe.yaml, until one says no."""
         for function, name in enumerate(self._checks):
             call = self._call(function, task, result, wants_verdict=True)
             answer = await self._validate.call(call, _label(name, task))
             if answer.trouble is not None:
-                return Verdict(VerdictKind.HOOK_FAULT, str(_hook_error(answer.trouble)))
+                return HookVerdict(VerdictKind.HOOK_FAULT, str(_hook_error(answer.trouble)))
             if answer.reason is not None:
-                return Verdict(VerdictKind.REJECTED, answer.reason)
-        return Verdict(VerdictKind.ACCEPTED)
+                return HookVerdict(VerdictKind.REJECTED, answer.reason)
+        return HookVerdict(VerdictKind.ACCEPTED)
 
     async def gather(self, task: TaskView, result: ResultView) -> None:
         """Call each gather function once.

@@ -21,7 +21,7 @@ LENGTH = struct.Struct(">I")
 
 
 @record
-class Setup:
+class HookSetup:
     """The first message: what the process is for."""
 
     # Of the sweep: its working directory, and the first place where it looks for modules

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from .messages import LENGTH, Answer, Setup, pack
+from .messages import LENGTH, Answer, HookSetup, pack
 
 Log = Callable[[str], None]
 PRINTS = 64 * 1024  # bytes that one call may print to the log; the rest is dropped
@@ -32,7 +32,7 @@ class HookProcess:
     """A life of the process. Made by `start`, over when `answer` returns None."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, setup: Setup, trace: IO[bytes], log: Log
+        self, process: asyncio.subprocess.Process, setup: HookSetup, trace: IO[bytes], log: Log
     ) -> None:
         self._process = process
         self._setup = setup
@@ -44,7 +44,7 @@ class HookProcess:
         self._prints = asyncio.create_task(self._read_prints())
 
     @classmethod
-    async def start(cls, setup: Setup, log: Log) -> HookProcess:
+    async def start(cls, setup: HookSetup, log: Log) -> HookProcess:
         """Return a process that was given its setup and has not answered it yet. Raises OSError."""
         trace = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         scratch = Path(tempfile.gettempdir(), f"spe-hooks-{secrets.token_hex(8)}")

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import UsageError
 from ..model import TaskState
-from ..store.conditions import Condition, parse
-from ..store.listing import Found, Listing, Wanted
+from ..store.conditions import ColumnCondition, parse
+from ..store.listing import Found, Listing, TaskFilter
 from . import drawing
 
 ROWS = 50  # of a table on one page
@@ -75,12 +75,12 @@ class Wish:
             made["fault"] = error.line
         return made
 
-    def _wanted(self, listing: Listing) -> Wanted:
+    def _wanted(self, listing: Listing) -> TaskFilter:
         """Return the wish as the store understands it. Raises UsageError for an unknown column."""
         names = listing.names()
         conditions = parse(self.where, names)
         if self.host:
-            conditions.append(Condition("host", "=", self.host))
+            conditions.append(ColumnCondition("host", "=", self.host))
         if self.column not in names:
             raise UsageError(
                 f"there is no column {self.column}", todo=f"There are: {', '.join(names)}."
@@ -89,7 +89,7 @@ class Wish:
         if self.only is TaskState.RUNNING:
             # A prefetched task is running for the store, but it has no slot yet.
             among = self.begun
-        return Wanted(
+        return TaskFilter(
             self.only,
             conditions,
             self.column,
@@ -114,7 +114,7 @@ class Wish:
             return counts[self.only]
         return sum(counts.values())
 
-    def _plot(self, listing: Listing, wanted: Wanted, dots: int) -> drawing.Plot | None:
+    def _plot(self, listing: Listing, wanted: TaskFilter, dots: int) -> drawing.Plot | None:
         """Return the plot of one column over another.
 
         The first columns stand for those that were not chosen.

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ..dispatch.black_holes import Record, Trust
+from ..dispatch.black_holes import HostRecord, Trust
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.tally import FailedTask
 from ..errors import HostBenched, LaunchError
@@ -277,7 +277,7 @@ class Picture:
         return task.tickets[0] != ticket.id
 
 
-def _standing_of_doubted(record: Record) -> tuple[str, str]:
+def _standing_of_doubted(record: HostRecord) -> tuple[str, str]:
     if record.trust is Trust.BENCHED:
         return "benched", f"it fails what succeeds elsewhere: {record.reason}"
     return "up", "its last tasks failed; others try them first"

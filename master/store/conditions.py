@@ -25,7 +25,7 @@ _BETWEEN = re.compile(r"(?:and\b|,|&&)", re.IGNORECASE)
 
 
 @record
-class Condition:
+class ColumnCondition:
     """A comparison of a column with a value; `~` means "has this text in it"."""
 
     name: str
@@ -41,12 +41,12 @@ class Condition:
         return float(found.value)
 
 
-def parse(text: str, names: Collection[str]) -> list[Condition]:
+def parse(text: str, names: Collection[str]) -> list[ColumnCondition]:
     """Return the conditions of a text, all of which must hold. `names`: the columns that there are.
 
     Raises UsageError that says what is wrong with them.
     """
-    found: list[Condition] = []
+    found: list[ColumnCondition] = []
     place = 0
     while text[place:].strip():
         one = _ONE.match(text, place)
@@ -66,13 +66,13 @@ def parse(text: str, names: Collection[str]) -> list[Condition]:
     return found
 
 
-def _condition(one: re.Match[str], names: Collection[str]) -> Condition:
+def _condition(one: re.Match[str], names: Collection[str]) -> ColumnCondition:
     name = one["quoted"] or one["name"]
     if name not in names:
         raise UsageError(f"there is no column {name}", todo=f"There are: {', '.join(names)}.")
     operator = one["operator"].replace("==", "=")
     value = one["value"] if one["text"] is None else one["text"]
-    condition = Condition(name, operator, value)
+    condition = ColumnCondition(name, operator, value)
     if operator[0] in "<>" and condition.number is None:
         raise UsageError(f"{name} {operator} {value}: {value} is no number")
     return condition
@@ -140,7 +140,7 @@ class Columns:
         by_number = f"{self._number(name)} {way}"
         return by_number if self._has_numbers(name) else f"{by_number}, {self.sql(name)} {way}"
 
-    def add_condition(self, where: Where, one: Condition) -> None:
+    def add_condition(self, where: Where, one: ColumnCondition) -> None:
         """Ask for rows that meet a condition."""
         column, number = self.sql(one.name), one.number
         if one.operator == "~":

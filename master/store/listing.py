@@ -18,7 +18,7 @@ from ..model import TaskState
 from ..record import record
 from ..results.numerals import comparable
 from . import schema
-from .conditions import READ_NUMBER, Columns, Condition, Where
+from .conditions import READ_NUMBER, ColumnCondition, Columns, Where
 from .database import code_of
 from .reader import Reader
 
@@ -41,11 +41,11 @@ THEN 'running' ELSE t.state END
 
 
 @record
-class Wanted:
+class TaskFilter:
     """The rows of a table that somebody wants, and their order."""
 
     state: TaskState | None = None
-    conditions: Sequence[Condition] = ()
+    conditions: Sequence[ColumnCondition] = ()
     sort: str = "number"
     downwards: bool = False
     offset: int = 0
@@ -105,7 +105,7 @@ class Listing:
 
     # -- pages of rows
 
-    def find(self, wanted: Wanted) -> Found:
+    def find(self, wanted: TaskFilter) -> Found:
         """Return one page. Raises UsageError when finding it takes too long."""
         numbers = self._numbers(wanted)
         rows = self._rows(numbers[: wanted.limit])
@@ -114,7 +114,7 @@ class Listing:
             rows = [_as_people_see_it(row, begun) for row in rows]
         return Found(rows, len(numbers) > wanted.limit)
 
-    def _numbers(self, wanted: Wanted) -> list[int]:
+    def _numbers(self, wanted: TaskFilter) -> list[int]:
         """Return the tasks of one page in order, and one more if there is one."""
         used = {condition.name for condition in wanted.conditions} | {wanted.sort}
         by_ticket = any(self.columns.is_of_ticket(name) for name in used)
@@ -135,7 +135,7 @@ class Listing:
         found = self._ask(question, [*where.values, wanted.limit + 1, wanted.offset])
         return [row[0] for row in found]
 
-    def _where(self, wanted: Wanted, by_ticket: bool) -> Where:
+    def _where(self, wanted: TaskFilter, by_ticket: bool) -> Where:
         where = Where()
         where.add("t.plan = ?", self.reader.plan)
         _add_state(where, wanted)
@@ -175,7 +175,7 @@ class Listing:
 
     # -- drawings
 
-    def points(self, x: str, y: str, wanted: Wanted, most: int) -> list[tuple[int, str, str]]:
+    def points(self, x: str, y: str, wanted: TaskFilter, most: int) -> list[tuple[int, str, str]]:
         """Return number, x and y of up to `most` finished tasks.
 
         Of very many it is an even selection, of those that meet conditions the first.
@@ -223,7 +223,7 @@ class Listing:
             connection.set_progress_handler(None, 0)
 
 
-def _add_state(where: Where, wanted: Wanted) -> None:
+def _add_state(where: Where, wanted: TaskFilter) -> None:
     if wanted.state is None:
         return
     if wanted.state is TaskState.WAITING and wanted.begun is not None:
@@ -242,4 +242,4 @@ def _as_people_see_it(row: Row, begun: set[int]) -> Row:
     return replace(row, state=TaskState.WAITING.value)
 
 
-__all__ = ["OWN", "Attempt", "Found", "Listing", "Row", "Wanted"]
+__all__ = ["OWN", "Attempt", "Found", "Listing", "Row", "TaskFilter"]

@@ -53,13 +53,13 @@ class Recipe:
     names: tuple[str, ...]  # of the parameters
     shell: bool = False
     worker: str | None = None
-    files: Files = field(init=False, repr=False)
+    files: InputFiles = field(init=False, repr=False)
     # Inputs that are programs.
     programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         # A record is frozen for the type checker; this is its one way round.
-        object.__setattr__(self, "files", Files(self.folder))
+        object.__setattr__(self, "files", InputFiles(self.folder))
 
     def find_programs(self) -> None:
         """Find the inputs that are programs. Called once the input files are known to be there."""
@@ -193,7 +193,7 @@ class Recipe:
         return Input(one.name, text.encode(errors="surrogateescape"))
 
 
-class Files:
+class InputFiles:
     """The input files of a sweep by their paths as written.
 
     Each is digested once and must then stay as it is.

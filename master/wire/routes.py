@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ..desk.desk import Desk, Record
+from ..desk.desk import Desk, TaskRecord
 from ..errors import Lost
 from ..model import Kind, ResultSpec, Worker
 from ..results.extract import Part
@@ -190,7 +190,7 @@ class Door:
             bodies.append(self._text_of(record, timeout, extra, by_digest))
         return web.Response(body=b"\n".join(bodies), content_type="text/plain", charset="utf-8")
 
-    def _text_of(self, record: Record, timeout: float, extra: bool, by_digest: bool) -> bytes:
+    def _text_of(self, record: TaskRecord, timeout: float, extra: bool, by_digest: bool) -> bytes:
         """Return the record of one attempt, as this client understands it."""
         results = self._results
         if extra:

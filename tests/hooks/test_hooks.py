@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from spe.errors import ConfigError, HookError
-from spe.hooks.hooks import Hooks, ResultView, TaskView, Verdict, VerdictKind
+from spe.hooks.hooks import Hooks, HookVerdict, ResultView, TaskView, VerdictKind
 from spe.model import Kind, Output, ResultSpec
 from spe.results.extract import Part
 from spe.results.judge import Judgement
@@ -59,8 +59,8 @@ async def hooks(
         await made.close()
 
 
-def verdict(folder: Path, source: str, limit: float = 20, view: ResultView = VIEW) -> Verdict:
-    async def ask() -> Verdict:
+def verdict(folder: Path, source: str, limit: float = 20, view: ResultView = VIEW) -> HookVerdict:
+    async def ask() -> HookVerdict:
         async with hooks(folder, source, limit=limit) as made:
             return await made.validate(TASK, view)
 
@@ -111,7 +111,7 @@ def check(task, result):
     assert (result.exit_code, result.stderr, result.host, result.seconds) == (0, "warn", "lab01", 2.5)
     return True
 """
-    assert verdict(folder, source) == Verdict(VerdictKind.ACCEPTED)
+    assert verdict(folder, source) == HookVerdict(VerdictKind.ACCEPTED)
 
 
 def test_a_function_reads_long_texts_and_files_themselves(folder: Path) -> None:
@@ -165,7 +165,7 @@ def check(task, result):
 """
     log: list[str] = []
 
-    async def ask() -> Verdict:
+    async def ask() -> HookVerdict:
         async with hooks(folder, source, log=log) as made:
             return await made.validate(TASK, VIEW)
 
@@ -198,11 +198,11 @@ def test_the_first_function_that_says_no_is_the_last_that_is_asked(folder: Path)
 def check(task, result): return "first"
 def check2(task, result): raise RuntimeError
 """
-    assert verdict(folder, source) == Verdict(VerdictKind.REJECTED, "first")
+    assert verdict(folder, source) == HookVerdict(VerdictKind.REJECTED, "first")
 
 
 def test_without_functions_everything_is_accepted_and_nothing_is_started(folder: Path) -> None:
-    assert verdict(folder, "this is not even Python") == Verdict(VerdictKind.ACCEPTED)
+    assert verdict(folder, "this is not even Python") == HookVerdict(VerdictKind.ACCEPTED)
 
 
 # What a function does wrong
@@ -252,7 +252,7 @@ def check(task, result):
 """
     log: list[str] = []
 
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, source, log=log) as made:
             return await asyncio.gather(*(made.validate(TaskView(n, {}), VIEW) for n in range(6)))
 
@@ -300,7 +300,7 @@ BLOWS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SI
 def test_a_process_killed_from_outside_is_started_again_and_the_call_made_once_more(
     folder: Path, blow: signal.Signals
 ) -> None:
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, waiting("check")) as made:
             asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
             os.kill(await the_call(folder, 3, 1), blow)
@@ -311,7 +311,7 @@ def test_a_process_killed_from_outside_is_started_again_and_the_call_made_once_m
 
 
 def test_a_process_that_is_killed_twice_in_one_call_is_told_as_it_is(folder: Path) -> None:
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, waiting("check", times=2)) as made:
             asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
             for count in (1, 2):
@@ -335,7 +335,7 @@ def test_a_gather_whose_process_is_killed_is_called_once_more(folder: Path) -> N
 
 
 def test_a_process_killed_between_two_calls_costs_neither(folder: Path) -> None:
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, waiting("check", number=-1)) as made:
             said = []
             for n in range(6):
@@ -371,7 +371,7 @@ def test_a_process_killed_while_it_imports_is_started_again(
 ) -> None:
     monkeypatch.setenv("SLOW_IMPORTS", "1")
 
-    async def ask() -> Verdict:
+    async def ask() -> HookVerdict:
         async with hooks(folder, IMPORTED_SLOWLY) as made:
             killing = asyncio.create_task(kill_imports(folder, 1))
             if begin == "check_import":
@@ -420,7 +420,7 @@ def children() -> list[int]:
 
 
 def test_a_process_stopped_from_outside_has_not_hung(folder: Path) -> None:
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, waiting("check"), limit=2) as made:
             asked = [asyncio.create_task(made.validate(TaskView(n, {}), VIEW)) for n in range(6)]
             os.kill(await the_call(folder, 3, 1), signal.SIGSTOP)
@@ -466,7 +466,7 @@ def test_a_call_in_which_all_of_spe_was_stopped_has_not_hung(folder: Path) -> No
 def test_a_process_that_the_system_refuses_for_a_moment_is_started_when_it_does_not(folder: Path) -> None:
     log: list[str] = []
 
-    async def ask() -> Verdict:
+    async def ask() -> HookVerdict:
         async with hooks(folder, "def check(task, result): return True", log=log) as made:
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             # The limit is one of numbers, and other tests of this process may have left gaps between theirs: the
@@ -499,7 +499,7 @@ def check(task, result):
     return True
 """
 
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, source, limit=1) as made:
             return await asyncio.gather(*(made.validate(TaskView(n, {}), VIEW) for n in range(3)))
 
@@ -516,7 +516,7 @@ def test_endless_prints_fill_neither_the_log_nor_the_event_loop(folder: Path) ->
     log: list[str] = []
     source = "def check(task, result):\n    while True: print('x' * 1000)\n"
 
-    async def ask() -> tuple[Verdict, int]:
+    async def ask() -> tuple[HookVerdict, int]:
         ticks = 0
 
         async def tick() -> None:
@@ -554,7 +554,7 @@ def check(task, result):
     return True
 """
 
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, source, limit=1.5) as made:
             at_once = await asyncio.gather(*(made.validate(TaskView(n, {}), VIEW) for n in range(10)))
             return [*at_once, await made.validate(TaskView(10, {}), VIEW)]
@@ -566,7 +566,7 @@ def check(task, result):
 
 
 def test_an_import_that_breaks_later_is_reported_for_every_call(folder: Path) -> None:
-    async def ask() -> list[Verdict]:
+    async def ask() -> list[HookVerdict]:
         async with hooks(folder, "def check(task, result): return True") as made:
             await made.check_import()
             (folder / "hooks.py").write_text("def check(task, result) return True")
@@ -747,7 +747,7 @@ def test_a_part_that_vanished_is_a_fault_of_that_report_only(folder: Path) -> No
 
 
 def test_closing_gives_those_who_wait_an_answer(folder: Path) -> None:
-    async def ask() -> Verdict:
+    async def ask() -> HookVerdict:
         (folder / "hooks.py").write_text(
             "import time\ndef check(task, result):\n    open('begun', 'w')\n    time.sleep(100)\n"
         )

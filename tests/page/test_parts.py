@@ -18,8 +18,8 @@ from spe.page import drawing
 from spe.page.formats import clock
 from spe.page.table_query import Wish
 from spe.store import listing
-from spe.store.conditions import Condition, parse
-from spe.store.listing import Listing, Wanted
+from spe.store.conditions import ColumnCondition, parse
+from spe.store.listing import Listing, TaskFilter
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
 from spe.text import seconds, volume
@@ -28,11 +28,11 @@ NAMES = ["number", "seconds", "a b", "x", "energy"]
 
 
 def test_conditions_are_read_as_people_write_them() -> None:
-    assert parse("x = 5", NAMES) == [Condition("x", "=", "5")]
+    assert parse("x = 5", NAMES) == [ColumnCondition("x", "=", "5")]
     assert parse(' x<=5 AND "a b" ~ "n o", energy!=-1e3 ', NAMES) == [
-        Condition("x", "<=", "5"), Condition("a b", "~", "n o"), Condition("energy", "!=", "-1e3"),
+        ColumnCondition("x", "<=", "5"), ColumnCondition("a b", "~", "n o"), ColumnCondition("energy", "!=", "-1e3"),
     ]  # fmt: skip
-    assert parse("x == 1", NAMES) == [Condition("x", "=", "1")]
+    assert parse("x == 1", NAMES) == [ColumnCondition("x", "=", "1")]
     assert parse("  ", NAMES) == []
 
 
@@ -48,7 +48,7 @@ def test_conditions_are_read_as_people_write_them() -> None:
 )
 def test_what_is_no_condition_is_answered_with_a_sentence(text: str, sentence: str) -> None:
     if not sentence:
-        assert parse(text, NAMES) == [Condition("x", "=", "5")], "one that is still being written"
+        assert parse(text, NAMES) == [ColumnCondition("x", "=", "5")], "one that is still being written"
         return
     with pytest.raises(UsageError) as refused:
         parse(text, NAMES)
@@ -102,7 +102,7 @@ def tables(folder: Path) -> Iterator[Listing]:
 
 
 def numbers(tables: Listing, **wanted: object) -> list[int]:
-    return [row.number for row in tables.find(Wanted(limit=1000, **wanted)).rows]  # type: ignore[arg-type]
+    return [row.number for row in tables.find(TaskFilter(limit=1000, **wanted)).rows]  # type: ignore[arg-type]
 
 
 def test_a_table_is_filtered_by_state_host_parameter_result_and_duration(tables: Listing) -> None:
@@ -112,7 +112,8 @@ def test_a_table_is_filtered_by_state_host_parameter_result_and_duration(tables:
     assert numbers(tables, conditions=parse("x = 7.0", tables.names())) == [8, 58, 108, 158, 208, 258]
     assert numbers(tables, conditions=parse('x < 1 and "number" > 200', tables.names())) == [201, 251]
     assert numbers(tables, conditions=parse("energy >= 297", tables.names())) == [198, 199]
-    assert numbers(tables, conditions=[Condition('odd"name', "=", "it's"), Condition("number", "<=", "2")]) == [1, 2]
+    by_name = [ColumnCondition('odd"name', "=", "it's"), ColumnCondition("number", "<=", "2")]
+    assert numbers(tables, conditions=by_name) == [1, 2]
     assert numbers(tables, conditions=parse("host = h1 and number <= 6", tables.names())) == [1, 3, 5]
     by_hand = [n for n in range(1, 201) if n * 7 % 200 / 10 > 19.7]
     assert numbers(tables, conditions=parse("seconds > 19.7", tables.names())) == by_hand
@@ -125,14 +126,14 @@ def test_a_table_is_sorted_by_numbers_and_paged(tables: Listing) -> None:
     assert numbers(tables, state=done, sort="seconds", downwards=True) == longest
     assert numbers(tables, state=done, sort="x")[:4] == [1, 51, 101, 151]
     assert numbers(tables, state=done, sort="energy", downwards=True)[:3] == [199, 198, 197]
-    first = tables.find(Wanted(limit=50))
+    first = tables.find(TaskFilter(limit=50))
     assert first.more and [row.number for row in first.rows] == list(range(1, 51))
-    last = tables.find(Wanted(limit=50, offset=250))
+    last = tables.find(TaskFilter(limit=50, offset=250))
     assert not last.more and [row.number for row in last.rows] == list(range(251, 301))
 
 
 def test_a_row_says_what_the_attempt_that_counts_was(tables: Listing) -> None:
-    (row,) = tables.find(Wanted(conditions=[Condition("number", "=", "9")])).rows
+    (row,) = tables.find(TaskFilter(conditions=[ColumnCondition("number", "=", "9")])).rows
     assert (row.state, row.host, row.seconds, row.values["x"]) == ("done", "h1", 6.3, "8")
     assert row.results == {"energy": "13.5"}
 
@@ -154,7 +155,7 @@ def test_what_was_fetched_ahead_is_listed_with_those_that_wait_and_the_timeline_
         assert numbers(tables, state=running, among=[201], begun=[201]) == [201]
         assert numbers(tables, state=waiting, begun=[201]) == list(range(202, 301))
         assert numbers(tables, state=waiting) == list(range(204, 301)), "who is not told takes all that are out"
-        rows = tables.find(Wanted(among=[201, 202, 204], begun=[201])).rows
+        rows = tables.find(TaskFilter(among=[201, 202, 204], begun=[201])).rows
         assert [row.state for row in rows] == ["running", "waiting", "waiting"]
         assert [one.id for one in tables.attempts(2)] == [202, 203]
         assert [one.id for one in tables.attempts(1000)] == [201, 202, 203]

@@ -25,7 +25,7 @@ from spe.results.table_files import result_cells
 from spe.store import reader as reader_module
 from spe.store import schema, writes
 from spe.store.conditions import parse
-from spe.store.listing import Listing, Wanted
+from spe.store.listing import Listing, TaskFilter
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
 
@@ -73,7 +73,7 @@ def ask(path: Path, sql: str, *given: Any) -> list[Any]:
         connection.close()
 
 
-def order(folder: Path, wanted: Wanted) -> list[int]:
+def order(folder: Path, wanted: TaskFilter) -> list[int]:
     with Reader(folder) as reader:
         listing = Listing(reader)
         return [row.number for row in listing.find(wanted).rows]
@@ -82,7 +82,7 @@ def order(folder: Path, wanted: Wanted) -> list[int]:
 def chosen(folder: Path, text: str) -> list[int]:
     with Reader(folder) as reader:
         listing = Listing(reader)
-        return [row.number for row in listing.find(Wanted(conditions=parse(text, listing.names()))).rows]
+        return [row.number for row in listing.find(TaskFilter(conditions=parse(text, listing.names()))).rows]
 
 
 # -- results
@@ -100,7 +100,7 @@ def test_a_float_is_stored_as_the_number_that_it_is(tmp_path: Path) -> None:
     with Reader(tmp_path) as reader:
         cells = [result_cells(row, reader.parameters, reader.results)[2] for row in reader.rows()]
     assert cells == ["10", "9", "1.0E+05", "nan", "-inf", "1e999", "1.234E-105"], "the table has texts"
-    assert order(tmp_path, Wanted(sort="y")) == [4, 5, 7, 2, 1, 3, 6]
+    assert order(tmp_path, TaskFilter(sort="y")) == [4, 5, 7, 2, 1, 3, 6]
     assert chosen(tmp_path, "y > 9") == [1, 3, 6]
     assert chosen(tmp_path, "y = 100000") == chosen(tmp_path, "y = 1e5") == [3]
     assert chosen(tmp_path, "y != 9") == [1, 3, 4, 5, 6, 7]
@@ -113,7 +113,7 @@ def test_an_int_beyond_64_bits_stays_a_text_and_has_its_place_on_the_page(tmp_pa
     assert ask(path, "SELECT y FROM results") == [
         ("9223372036854775808",), (2**63 - 1,), ("-9223372036854775809",), (7,), (1000,)
     ]  # fmt: skip
-    assert order(tmp_path, Wanted(sort="y", downwards=True)) == [1, 2, 5, 4, 3]
+    assert order(tmp_path, TaskFilter(sort="y", downwards=True)) == [1, 2, 5, 4, 3]
     assert chosen(tmp_path, "y < 0") == [3] and chosen(tmp_path, "y >= 1000") == [1, 2, 5]
 
 
@@ -145,8 +145,8 @@ def test_numeric_parameters_are_numbers_in_the_view_and_others_texts(tmp_path: P
         (-5.0, "real", "abc"), (7, "integer", "1.0D+05"), (9, "integer", "9"), (10, "integer", "10")
     ]  # fmt: skip
     assert ask(path, "SELECT number FROM results WHERE x > 9") == [(1,)]
-    assert order(tmp_path, Wanted(sort="x")) == [3, 4, 2, 1]
-    assert order(tmp_path, Wanted(sort="s")) == [3, 2, 1, 4], "a text beside numbers is not 0, 1.0D+05 is not 1"
+    assert order(tmp_path, TaskFilter(sort="x")) == [3, 4, 2, 1]
+    assert order(tmp_path, TaskFilter(sort="s")) == [3, 2, 1, 4], "a text beside numbers is not 0, 1.0D+05 is not 1"
     assert chosen(tmp_path, "s < 10") == [2] and chosen(tmp_path, "s = 100000") == [4]
     assert chosen(tmp_path, "s >= 0") == [1, 2, 4] and chosen(tmp_path, "s != 9") == [1, 3, 4]
 
@@ -168,7 +168,7 @@ def test_tables_are_sorted_and_filtered_as_numbers_are(
     texts = fill(folder, {"x": cells}).parent
     read = {number: comparable(cell) for number, cell in enumerate(cells, start=1)}
     wanted = [n for n in read if read[n] is None]
-    found = order(texts, Wanted(sort="x"))
+    found = order(texts, TaskFilter(sort="x"))
     assert sorted(found[: len(wanted)]) == wanted
     values = [read[n] for n in found[len(wanted) :]]
     assert values == sorted(values)  # type: ignore[type-var]
@@ -183,7 +183,7 @@ def test_outputs_of_an_older_database_get_their_numbers_once(tmp_path: Path, ver
     path = tmp_path / "sweep.db"
     shutil.copy(SAMPLES / f"schema-{version}.db", path)
     with Reader(tmp_path) as reader:
-        found = Listing(reader).find(Wanted(conditions=parse("y < 0.6", ["y"])))
+        found = Listing(reader).find(TaskFilter(conditions=parse("y < 0.6", ["y"])))
         assert found.rows[0].number == 1, "before it is migrated"
 
     def begin(kinds: dict[str, Kind]) -> None:
