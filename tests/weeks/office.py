@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from spe.desk.acts import Acts
-from spe.desk.desk import Desk, Record
+from spe.desk.desk import Desk, TaskRecord
 from spe.desk.judging import Judges
 from spe.desk.result_files import place_left_over
 from spe.earlier.decisions import decide_about_program
@@ -207,13 +207,13 @@ class Master:
         records = await self.desk.tasks(client, count, 0, lambda: True)
         return [self._begun(record, client) for record in records]
 
-    def _begun(self, record: Record, client: str) -> Held:
+    def _begun(self, record: TaskRecord, client: str) -> Held:
         told, made = self._computed(record)
         number = record.task.number
         self.office.starts.append((number, told))
         return Held(record.ticket.id, number, client, self.session.secrets.session, told, made)
 
-    def _computed(self, record: Record) -> tuple[str, dict[str, bytes]]:
+    def _computed(self, record: TaskRecord) -> tuple[str, dict[str, bytes]]:
         """What today's program makes of what it is given; the parts that a client sends."""
         files = {one.name: one.content.decode() for one in record.work.inputs}
         skipped = 1 if self.plan.kind == WORKER else 2
