@@ -17,18 +17,24 @@ from ..state.progress import Progress
 from .upkeep import Upkeep
 
 log = logging.getLogger("spe.fleet")
-LONG = 5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
+LONG = (
+    5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
+)
 NAMED = 10  # hosts that one line names
 
 
 class Fleet:
     """Starts the hosts when there is work, and knows who came up and who is still to come."""
 
-    def __init__(self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
+    def __init__(
+        self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress
+    ) -> None:
         self.hosts, self.desk, self.progress = list(hosts), desk, progress
         self.unheard: list[str] = []  # hosts whose client did not say goodbye
         self._offer, self._options = offer, options
-        self._upkeep: dict[Host, Upkeep] = {}  # of those that were to be started; a name may stand for several ports
+        self._upkeep: dict[
+            Host, Upkeep
+        ] = {}  # of those that were to be started; a name may stand for several ports
         self._started = False
         self._began = 0.0
 
@@ -39,16 +45,18 @@ class Fleet:
             self._start(self.hosts)
 
     def _start(self, hosts: Iterable[Host]) -> bool:
-        """Whether any of them had to be started."""
+        """Return whether any of them had to be started."""
         started = False
         for host in hosts:
             if host not in self._upkeep:
-                self._upkeep[host] = Upkeep(host, self._offer, self._options, self.desk, self.progress)
+                self._upkeep[host] = Upkeep(
+                    host, self._offer, self._options, self.desk, self.progress
+                )
             started = self._upkeep[host].start() or started
         return started
 
     def add(self, hosts: Sequence[Host]) -> None:
-        """These take part from now on."""
+        """Take these hosts in from now on."""
         self.hosts += hosts
         if self._started:
             self._start(hosts)
@@ -61,20 +69,25 @@ class Fleet:
 
     @property
     def faults(self) -> dict[str, LaunchError]:
-        """Why hosts are not up, by their names."""
+        """The reasons why hosts are not up, by their names."""
         return {host.name: one.fault for host, one in self._upkeep.items() if one.fault}
 
     @property
     def benched(self) -> dict[str, HostBenched]:
         """The same of those that are not started any more as their starts came to nothing."""
-        return {name: fault for name, fault in self.faults.items() if isinstance(fault, HostBenched)}
+        return {
+            name: fault for name, fault in self.faults.items() if isinstance(fault, HostBenched)
+        }
 
     def stranded(self) -> NothingRuns | None:
         """The error that ends the run: no host is up or may come up, and no other client is here."""
         if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
             return None
         out = {host.name for host, one in self._upkeep.items() if one.is_given_up}
-        if any(not c.state.is_gone and (c.host not in out or self.desk.is_there(c)) for c in self._clients):
+        if any(
+            not c.state.is_gone and (c.host not in out or self.desk.is_there(c))
+            for c in self._clients
+        ):
             return None
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
         todo = "Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them."
@@ -87,11 +100,11 @@ class Fleet:
         return self.desk.dispatch.clients
 
     def all_tried(self) -> bool:
-        """Whether every host has come up or has not."""
+        """Return whether it is known of every host that it has come up or has not."""
         return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
 
     def alone(self) -> bool:
-        """Whether only clients that we started here took part: then nobody else waits for a last word."""
+        """Return whether only clients that we started here took part: nobody else waits for us."""
         names = {host.name for host in self.hosts}
         return (
             bool(names)
@@ -100,9 +113,11 @@ class Fleet:
         )
 
     def all_gone(self) -> bool:
-        """Whether all clients of ours have said goodbye; a child that never asked for work is ended by `close`."""
+        """Return whether all our clients said goodbye; `close` ends a child that never asked for work."""
         here = {host.name for host in self.hosts if host.is_here}
-        awaited = (c for c in self._clients if c.pings and (c.state.has_asked or c.host not in here))
+        awaited = (
+            c for c in self._clients if c.pings and (c.state.has_asked or c.host not in here)
+        )
         return not any(self.desk.is_there(c) for c in awaited)
 
     # -- the end
@@ -120,7 +135,9 @@ class Fleet:
         if late:
             more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
             verb = "was" if len(late) == 1 else "were"
-            self.progress.line(f"{', '.join(late[:NAMED])}{more} {verb} still being started when the run ended")
+            self.progress.line(
+                f"{', '.join(late[:NAMED])}{more} {verb} still being started when the run ended"
+            )
             log.info("still being started when the run ended: %s", ", ".join(late))
 
     async def close(self) -> None:

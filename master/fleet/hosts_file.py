@@ -1,4 +1,4 @@
-"""A hosts file that changes while the sweep runs: new lines are started, those that are gone are drained.
+"""A hosts file that changes while the sweep runs: new hosts are started, removed ones drained.
 
 A host whose line comes back is used again. Other changes of a line count for the next run.
 """
@@ -20,15 +20,17 @@ Mark = tuple[int, int, int]
 
 
 class HostsFile:
-    """The file as it was when it was last understood."""
+    """The hosts file of one run, as it was when it was last understood."""
 
-    def __init__(self, path: Path, hosts: Sequence[Host], acts: Acts, warn: Callable[[str], None]) -> None:
-        """`hosts`: what the run was started with."""
+    def __init__(
+        self, path: Path, hosts: Sequence[Host], acts: Acts, warn: Callable[[str], None]
+    ) -> None:
+        """`hosts`: those that the run was started with."""
         self._path, self._acts, self._warn = path, acts, warn
         self._known = {host.name: host for host in hosts}
 
     async def watch(self, pause: float = PAUSE) -> None:
-        """Look again and again; in a thread, as the folder may be on a server that does not answer."""
+        """Look at the file every second, in a thread: its server may not answer."""
         seen: Mark | None = None
         while True:
             mark = await asyncio.to_thread(_mark, self._path)
@@ -52,13 +54,19 @@ class HostsFile:
         before, self._known = self._known, now
         for name in before.keys() - now.keys():
             await self._acts.set_aside(name, Aside.DRAINED)
-            self._acts.note("drained", f"{name}: its line is gone from {self._path.name}, it gets nothing new", name)
+            self._acts.note(
+                "drained",
+                f"{name}: its line is gone from {self._path.name}, it gets nothing new",
+                name,
+            )
         yard = self._acts.yard
         assert yard is not None
         there = {host.name for host in yard.hosts}
         for name in [name for name in now if name not in before and name in there]:
             await self._acts.use(name)
-            self._acts.note("used", f"{name}: its line is back in {self._path.name}, it is used again", name)
+            self._acts.note(
+                "used", f"{name}: its line is back in {self._path.name}, it is used again", name
+            )
         if new := [host for name, host in now.items() if name not in before and name not in there]:
             yard.add(new)
             names = ", ".join(host.name for host in new)
@@ -66,7 +74,10 @@ class HostsFile:
 
 
 def _mark(path: Path) -> Mark | None:
-    """What differs when the file was written anew; None when it is not there, which an editor may need a moment for."""
+    """Return what differs when the file was written anew.
+
+    None when it is not there: an editor may need a moment to put it back.
+    """
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""One start of a host, and what the dispatch knows of the client that came of it."""
+"""The client that came of one start of a host, as the dispatch knows it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ..model import Client, Host, TicketState
 from .starts import SHORT
 
 PRESENT_PAUSE = 1.0  # seconds between looks whether a client is still there
-CUT_LIMIT = 5.0  # seconds that a young client may be without a connection until its host is started again
+CUT_LIMIT = (
+    5.0  # seconds that a young client may be without a connection until its host is started again
+)
 
 
 class Life:
@@ -23,7 +25,7 @@ class Life:
         self._had_ended = self._ended
 
     def clients(self) -> list[Client]:
-        """Those that have registered since, or the one that was there already and was told our address."""
+        """Return the clients that registered since, or the one from before that got our address."""
         here = [c for c in self._desk.dispatch.clients if c.host == self.host.name]
         if self.launcher.handed_over:
             return [client for client in here if not client.state.is_gone]
@@ -31,16 +33,28 @@ class Life:
 
     @property
     def is_up(self) -> bool:
-        """Whether a client is here; of a child on this machine once its set-up went well, which SSH tells by itself."""
+        """True when a client is here.
+
+        A child process on this machine counts once its set-up went well; SSH tells that by itself.
+        """
         if self.launcher.handed_over:
-            return any(self._desk.is_there(client) or not self._desk.dispatch.rules.ping for client in self.clients())
+            return any(
+                self._desk.is_there(client) or not self._desk.dispatch.rules.ping
+                for client in self.clients()
+            )
         return any(client.state.has_asked or not self.host.is_here for client in self.clients())
 
     @property
     def is_cut(self) -> bool:
-        """Whether a young client has lost its connections: it may have been killed, with all that could tell."""
-        here = [c for c in self._desk.dispatch.clients if c.host == self.host.name and not c.state.is_gone]
-        return bool(here) and all(c.state.is_cut_off and self._desk.clock() - c.since < SHORT for c in here)
+        """True when a young client is cut off: it may have been killed with all that could tell."""
+        here = [
+            c
+            for c in self._desk.dispatch.clients
+            if c.host == self.host.name and not c.state.is_gone
+        ]
+        return bool(here) and all(
+            c.state.is_cut_off and self._desk.clock() - c.since < SHORT for c in here
+        )
 
     async def until_vanished(self) -> None:
         """Until its client has been silent for too long; a young one that was cut off is taken for gone earlier."""
@@ -59,18 +73,22 @@ class Life:
     def seconds(self) -> float:
         """Seconds from its registration to its last word."""
         clients = self.clients()
-        return max((c.word for c in clients), default=0.0) - min((c.since for c in clients), default=0.0)
+        return max((c.word for c in clients), default=0.0) - min(
+            (c.since for c in clients), default=0.0
+        )
 
     @property
     def has_finished_tasks(self) -> bool:
-        """Whether any attempt on this host came to its end since the start, well or not."""
+        """True when any attempt on this host came to its end since the start, well or not."""
         return self._ended > self._had_ended
 
     @property
     def has_had_tasks(self) -> bool:
-        """Whether it was given any: then one of them may have killed it. The dispatch still knows what it lost."""
+        """True when the client got any task, which may have killed it."""
         here = {client.id for client in self.clients()}
-        return self.has_finished_tasks or any(t.client in here for t in self._desk.dispatch.board.tickets.values())
+        return self.has_finished_tasks or any(
+            t.client in here for t in self._desk.dispatch.board.tickets.values()
+        )
 
     def lost_sets(self) -> set[int]:
         """The sets that ran at the end of its client and have not ended elsewhere since: its oldest tickets."""
@@ -89,4 +107,8 @@ class Life:
     def dead(self) -> list[Client]:
         """Earlier clients of this host that cannot live, as a new one was started there and they are cut off."""
         here = [c for c in self._desk.dispatch.clients if c.host == self.host.name]
-        return [c for c in here if c.state.is_cut_off and c.since < self._began and not self.launcher.handed_over]
+        return [
+            c
+            for c in here
+            if c.state.is_cut_off and c.since < self._began and not self.launcher.handed_over
+        ]

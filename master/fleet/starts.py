@@ -1,9 +1,10 @@
-"""The starts of one host in a run, and what follows from how each ended: once more, with its session held, or no more.
+"""The starts of one host in a run, and what follows from the end of each.
 
-A start *comes to nothing* when it ends without a word why, or when its client is gone a short time after it had
-registered. Where that is so because processes are killed once their user has logged out, an SSH session that stays open
-cures it. A task may be to blame, too: so the start that decides is a trial, in which the client gets no task until it
-has stayed for a moment. Pure: what is done about it is upkeep.py's.
+The host is started again, started again with its SSH session held open, or benched. A start *comes
+to nothing* when it ends without a word why, or when its client is gone a short time after it had
+registered. Where processes are killed once their user has logged out, an SSH session that stays
+open cures that. A task may be to blame, too: so the start that decides is a trial, in which the
+client gets no task until it has stayed for a moment. Pure: upkeep.py acts on it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,23 @@ from ..errors import Fault, HostBenched, LaunchError, SilentStart
 from ..launch.faults import todo
 from ..text import named
 
-HOLD_AFTER, BENCH_AFTER = 2, 3  # brief starts in a row: after two the session is held, after three it is enough
+HOLD_AFTER = 2  # brief starts in a row after which the session is held
+BENCH_AFTER = 3  # brief starts in a row after which the host is benched
 MOST_UNFINISHED = 10  # starts in a row whose clients had tasks and finished none
 TRIAL = 10.0  # seconds that a client has to stay before it gets a task
-SHORT = 300.0  # seconds; some sites look every few minutes for processes of users who are not logged in
+# Seconds: some sites look every few minutes for processes of users who are not logged in.
+SHORT = 300.0
 AGAIN_FIRST, AGAIN_MOST = 2.0, 60.0  # seconds until a host is started again
 MOST_HUNG = 3  # starts of a host that hangs: each of them may leave something there that hangs on
-MOST_LOST = 6  # starts in a row, a minute in all, until a host that never came up is not waited for any more
+# Starts in a row, a minute in all, until a host that never came up is not waited for any more.
+MOST_LOST = 6
 
 
 @dataclass(slots=True)
 class Starts:
-    """Lives from the first start of a host to the end of the run, or until somebody has the host used again."""
+    """The starts of one host: from the first to the end of the run, or until `spe hosts use`."""
 
-    by_ssh: bool = True  # False: a child of ours on this machine, where there is no session to hold
+    by_ssh: bool = True  # False: a child process on this machine has no session to hold
     brief: int = 0  # starts in a row whose client was gone in a short time, or never came
     unfinished: int = 0  # the last ones of them in which no task was finished
     suspects: frozenset[int] = frozenset()  # the sets that ran at the end of each of these
@@ -40,24 +44,30 @@ class Starts:
     _pause: float = AGAIN_FIRST
 
     def came_up(self) -> None:
-        """A client has registered."""
+        """Note that a client has registered."""
         self.tries, self.reached = 0, True
 
     def failed(self, error: LaunchError) -> bool:
-        """Note a start that failed with a fault; whether it is worth another try."""
+        """Note a start that failed with a fault. Return whether it is worth another try."""
         self.tries += 1
         self.reached = self.reached or error.fault is Fault.LOST
         return self.reached or (error.broke_off and self.tries < MOST_HUNG)
 
     def was_silent(self, had_tasks: bool = False) -> None:
-        """Note a start that came to nothing; `had_tasks`: a client of it was there all the same, and had some."""
+        """Note a start that came to nothing.
+
+        `had_tasks`: a client of it was there all the same, and had tasks.
+        """
         self.tries += 1
         self._note_brief(had_tasks, finished=False)
 
-    def lived(self, seconds: float, had_tasks: bool, finished: bool, ran: Collection[int] = ()) -> None:
-        """Note that a client is gone so many seconds after it had registered; whether it had, or finished, a task.
+    def lived(
+        self, seconds: float, had_tasks: bool, finished: bool, ran: Collection[int] = ()
+    ) -> None:
+        """Note that a client is gone, `seconds` after it had registered.
 
-        `ran`: the sets that ran there at its end.
+        `had_tasks`, `finished`: whether it had, or finished, any. `ran`: the sets that ran there at
+        its end.
         """
         if seconds < SHORT:
             self._note_brief(had_tasks, finished, ran)
@@ -66,17 +76,20 @@ class Starts:
             self._pause = AGAIN_FIRST
 
     def lives_on(self) -> None:
-        """The client that was thought to be gone still runs."""
+        """Note that the client that was thought to be gone still runs."""
         self.brief = self.unfinished = 0
 
     def _note_brief(self, had_tasks: bool, finished: bool, ran: Collection[int] = ()) -> None:
         self.brief += 1
-        self.suspects = self.suspects.intersection(ran) if self.unfinished and not finished else frozenset(ran)
+        if self.unfinished and not finished:
+            self.suspects = self.suspects.intersection(ran)
+        else:
+            self.suspects = frozenset(ran)
         self.unfinished = 0 if finished else self.unfinished + 1
         self.blameless = not had_tasks
 
     def turns_to_holding(self) -> bool:
-        """Whether the session is held from the next start on; true once."""
+        """Return True once: when the session is held from the next start on."""
         if self.holds or self.brief < HOLD_AFTER or not self.by_ssh:
             return False
         self.holds = True
@@ -84,54 +97,60 @@ class Starts:
 
     @property
     def is_trial(self) -> bool:
-        """Whether the client of the next start gets no task until it has stayed for TRIAL seconds."""
+        """True when the client of the next start gets no task until it has stayed TRIAL seconds."""
         return self.holds and self.brief >= HOLD_AFTER and not self.stayed
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether no further start is made."""
+        """True when no further start is made."""
         if self.blameless and self.brief >= BENCH_AFTER:
             return True
         return self.unfinished >= MOST_UNFINISHED
 
     @property
     def is_not_waited_for(self) -> bool:
-        """Whether a run that has no other host ends: this one has been lost too often."""
+        """True when a run that has no other host ends: this one has been lost too often."""
         return self.tries >= MOST_LOST
 
     def next_pause(self) -> float:
-        """Seconds to wait before the next start; longer each time."""
+        """Return the seconds to wait before the next start; longer each time."""
         pause = self._pause
         self._pause = min(2 * pause, AGAIN_MOST)
         return pause
 
 
 def left_early(host: str, seconds: float, held: bool, why: str = "") -> SilentStart:
-    """What is known of a client that was gone so many seconds after it had registered; `why`: of a child, its end."""
+    """Return the error of a client that was gone `seconds` after it had registered.
+
+    `why`: how it ended, known of a child process.
+    """
     if why:
         return SilentStart(Fault.NO_STAY, why, where=host)
-    kept = "although its SSH session was held open" if held else "after the SSH session of its start had ended"
+    kept = "after the SSH session of its start had ended"
+    if held:
+        kept = "although its SSH session was held open"
     gone = f"its client was gone {seconds:.0f} s after it had registered, {kept}"
     return SilentStart(Fault.NO_STAY, gone, where=host, todo=todo(Fault.NO_STAY, host))
 
 
 def never_came(host: str, seconds: float) -> SilentStart:
-    """What is known of a start that ended well and of which no client has come."""
+    """Return the error of a start that ended well and of which no client has come."""
     what = f"it was started, and no client of it has registered within {seconds:.0f} s"
     return SilentStart(Fault.NO_STAY, what, where=host, todo=todo(Fault.NO_STAY, host))
 
 
 def unheard(host: str) -> LaunchError:
-    """What is known of a client that lives there from before and does not speak to this master."""
+    """Return the error of a client that lives there from before and does not reach this master."""
     what = "its client of before still runs there, and is not heard"
     todo_ = "It ends by itself after `grace:`. Can it reach this machine?"
     return LaunchError(Fault.LOST, what, where=host, todo=todo_)
 
 
 def benched(error: SilentStart, starts: Starts) -> HostBenched:
-    """The last word about a host whose starts came to nothing."""
+    """Return the last error of a host whose starts came to nothing."""
     count = starts.unfinished if starts.unfinished >= MOST_UNFINISHED else starts.brief
-    what = f"{count} starts in a row came to nothing, so it is benched for this run: {error.detail}"
+    what = f"{count} starts in a row came to nothing, so it is benched for this run: "
+    what += error.detail
     if starts.suspects and starts.unfinished > 1:
         sets = sorted(starts.suspects)
         what += f"; {'set' if len(sets) == 1 else 'sets'} {named(sets)} ran there each time"

@@ -1,4 +1,4 @@
-"""The care for one host: it is started, watched, and started again when it vanishes, as long as that leads anywhere."""
+"""The care for one host: its client is started, watched, and started again when it vanishes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,24 @@ from .life import Life
 from .starts import SHORT, TRIAL, Starts, benched, left_early, never_came, unheard
 
 log = logging.getLogger("spe.fleet")
-REGISTER_PAUSE = 0.05  # seconds between looks whether it has come
-REGISTER_LIMIT = 20.0  # seconds for the client of a start that ended well; one that works has registered before
+REGISTER_PAUSE = 0.05  # seconds between looks whether the client has registered
+# Seconds for the client of a start that ended well: a client that works has registered long before.
+REGISTER_LIMIT = 20.0
 
 
 class Upkeep:
-    """Lives as long as the run. The host is up when a client of it has registered: a start that ended well is less."""
+    """The care for one host of a run; lives as long as the run.
 
-    def __init__(self, host: Host, offer: Offer, options: Options, desk: Desk, progress: Progress) -> None:
-        self.host, self.fault = host, None  # type: Host, LaunchError | None
+    The host is up when a client of it has registered: a start that ended well is less.
+    """
+
+    def __init__(
+        self, host: Host, offer: Offer, options: Options, desk: Desk, progress: Progress
+    ) -> None:
+        self.host = host
+        self.fault: LaunchError | None = None
         self.has_been_up = False  # and was not given up since
-        self.is_given_up = False  # it is not started any more
+        self.is_given_up = False  # the host is not started any more
         self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
         self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
@@ -34,33 +41,36 @@ class Upkeep:
         self._life: Life | None = None  # the latest start
 
     def start(self) -> bool:
-        """Begin to look after it; False when that goes on already, or nobody wants it."""
+        """Begin to care for the host. Return False when that goes on already, or nobody wants it."""
         if not self._is_wanted or (self._task and not self._task.done()):
             return False
-        self.is_given_up, self.fault, self._told, self._starts = False, None, None, Starts(by_ssh=not self.host.is_here)
+        self.is_given_up, self.fault, self._told = False, None, None
+        self._starts = Starts(by_ssh=not self.host.is_here)
         self._task = asyncio.create_task(self._look_after())
         return True
 
     @property
     def _is_wanted(self) -> bool:
-        return (
-            not self._desk.dispatch.board.closed
-            and self._desk.dispatch.steering.aside.get(self.host.name) is not Aside.DRAINED
-        )
+        dispatch = self._desk.dispatch
+        is_drained = dispatch.steering.aside.get(self.host.name) is Aside.DRAINED
+        return not dispatch.board.closed and not is_drained
 
     @property
     def is_out(self) -> bool:
-        """Whether a run that has nobody else need not wait for this host."""
+        """True when a run that has no other host need not wait for this one."""
         return self.is_given_up or (self._starts.is_not_waited_for and not self.has_been_up)
 
     @property
     def was_tried(self) -> bool:
-        """Whether it has come up, or has not; while a set waits for it that is not known after one failed start."""
+        """True once it is known whether the host comes up.
+
+        While sets wait, one failed start does not tell that yet.
+        """
         failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.board.closed)
         return self.has_been_up or failed
 
     def cancel(self) -> asyncio.Task[None] | None:
-        """Let go of it; the task that ends then."""
+        """Stop caring for the host. Return the asyncio task that ends then."""
         if self._task and not self._task.cancelling():  # twice would disturb its own letting go
             self._task.cancel()
         return self._task
@@ -72,8 +82,9 @@ class Upkeep:
             await asyncio.sleep(self._starts.next_pause())
 
     async def _once(self) -> bool:
-        """One start, until nothing is left to look after; whether to start the host again."""
-        life = Life(self._desk, self.host, launcher(self.host, self._offer, self._options, self._starts.holds))
+        """Start the client once and watch it to its end. Return whether to start the host again."""
+        made = launcher(self.host, self._offer, self._options, self._starts.holds)
+        life = Life(self._desk, self.host, made)
         self._life = life
         keeping: asyncio.Task[None] | None = None
         if self._starts.is_trial:
@@ -93,7 +104,8 @@ class Upkeep:
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)  # what it raises was heard, or comes too late
+                # What it raises was heard before, or comes too late.
+                await asyncio.gather(keeping, return_exceptions=True)
             await life.launcher.close()
 
     @staticmethod
@@ -101,11 +113,15 @@ class Upkeep:
         try:
             await life.launcher.start()
         except LaunchError as error:
-            if not (error.broke_off and life.is_up):  # lost on the way back: its client works all the same
+            # Where the connection was lost on the way back, the client works all the same.
+            if not (error.broke_off and life.is_up):
                 raise
 
     async def _until_up(self, life: Life, keeping: asyncio.Task[None]) -> None:
-        """Until its client is here. Raises SilentStart when none comes, and what is known else."""
+        """Return when the client has registered.
+
+        Raises SilentStart when none does, and the LaunchError that tells more where there is one.
+        """
         begun = self._desk.clock()
         limit = self._options.start_limit if self.host.is_here else REGISTER_LIMIT
         while not life.is_up:
@@ -116,12 +132,13 @@ class Upkeep:
                 raise never_came(self.host.name, waited)
             if waited > limit and life.launcher.handed_over:
                 raise unheard(self.host.name)
-            if waited > limit and not life.clients():  # one that has registered may take longer for its set-up
+            # A client that has registered may take longer for its set-up.
+            if waited > limit and not life.clients():
                 raise never_came(self.host.name, waited)
             await asyncio.sleep(REGISTER_PAUSE)
 
     async def _until_gone(self, life: Life, keeping: asyncio.Task[None]) -> LaunchError | None:
-        """Until its client is gone; why, where somebody says so."""
+        """Return when the client is gone: with the reason, where one is known."""
         fault = None
         try:
             if self._starts.is_trial:
@@ -130,14 +147,16 @@ class Upkeep:
         except LaunchError as error:
             fault = error
         if life.launcher.ended:  # nobody needs to wait until its lease is over
-            told = life.launcher.outcome is not None and life.launcher.outcome.code > faults.SIGNALLED
-            await self._dismiss(life.clients(), killed=not told and (fault is not None or not self.host.is_here))
+            outcome = life.launcher.outcome
+            is_told = outcome is not None and outcome.code > faults.SIGNALLED
+            is_killed = fault is not None or not self.host.is_here
+            await self._dismiss(life.clients(), killed=is_killed and not is_told)
         elif fault is None:
             await life.until_vanished()
         return fault
 
     async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
-        """Until the client has stayed for long enough without a task, or has ended."""
+        """Return when the client has stayed for TRIAL seconds without a task, or has ended."""
         await asyncio.wait([keeping], timeout=TRIAL)
         self._starts.stayed = not keeping.done()
         self._desk.dispatch.steering.on_trial.discard(self.host.name)
@@ -165,7 +184,7 @@ class Upkeep:
         self._desk.moved.set()
 
     def _note_gone(self, life: Life, fault: LaunchError | None) -> bool:
-        """Its client has been up, and is gone; whether to start it again."""
+        """Note that a client which was up is gone. Return whether to start the host again."""
         name, seconds = self.host.name, life.seconds
         if not self._is_wanted:
             return False
@@ -175,37 +194,43 @@ class Upkeep:
             self._tell(fault)
         self._starts.lived(seconds, life.has_had_tasks, life.has_finished_tasks, life.lost_sets())
         if self._starts.is_hopeless:
-            return self._bench(left_early(name, seconds, self._starts.holds, fault.detail if fault else ""))
-        what = "nothing is heard of its client" if life.is_doubtful else "its client is gone"
-        what += f" {seconds:.0f} s after it had registered" if seconds < SHORT else ""
-        self._progress.line(f"{name}: {what}, it is started again{' if it is gone' if life.is_doubtful else ''}")
+            why = fault.detail if fault else ""
+            return self._bench(left_early(name, seconds, self._starts.holds, why))
+        what, then = "its client is gone", "it is started again"
+        if life.is_doubtful:
+            what, then = "nothing is heard of its client", "it is started again if it is gone"
+        if seconds < SHORT:
+            what += f" {seconds:.0f} s after it had registered"
+        self._progress.line(f"{name}: {what}, {then}")
         self._announce_holding()
         return True
 
     def _note_silent(self, life: Life, error: SilentStart) -> bool:
-        """A start ended without a word why; whether to make another."""
+        """Note a start that ended without a word why. Return whether to make another."""
         self._starts.was_silent(life.has_had_tasks)
         if self._starts.is_hopeless:
             return self._bench(error)
         self.fault = error
         self._desk.events.note("host_fault", error.line, self.host.name)
-        what = error.detail if error.fault is Fault.NO_STAY else error.what  # one start does not tell that none stays
+        # One start does not tell that no client stays there.
+        what = error.detail if error.fault is Fault.NO_STAY else error.what
         self._progress.line(f"{self.host.name}: {what}; it is started again")
         self._announce_holding()
         return True
 
     def _note_failed(self, error: LaunchError) -> bool:
-        """A start has failed; whether to try again."""
+        """Note a start that has failed. Return whether to try again."""
         again, new = self._starts.failed(error), self._tell(error)
         if again and new and self._is_wanted:
-            self._progress.line(f"{self.host.name}: it is tried again, with pauses of up to a minute")
+            line = f"{self.host.name}: it is tried again, with pauses of up to a minute"
+            self._progress.line(line)
         return again or self._give_up()
 
     def _announce_holding(self) -> None:
         if self._starts.turns_to_holding():
             self._progress.line(
-                f"{self.host.name}: the third start holds its SSH session open, which helps where processes are killed "
-                "once their user has logged out"
+                f"{self.host.name}: the third start holds its SSH session open, which helps where "
+                "processes are killed once their user has logged out"
             )
 
     def _bench(self, error: SilentStart) -> bool:
@@ -218,7 +243,7 @@ class Upkeep:
         return False
 
     def _tell(self, error: LaunchError) -> bool:
-        """Let all know of a fault; of a kind that is the same each time once. Whether it was said."""
+        """Show a fault to people, if the latest one was of another kind. Return whether it was shown."""
         new = self._told is not error.fault
         self.fault, self._told = error, error.fault
         log.info("%s", error.line)
@@ -230,13 +255,14 @@ class Upkeep:
     # -- the end
 
     def end(self, too_long: LaunchError | None) -> bool:
-        """The run ends, and the host is not waited for any longer. Whether it was still being started.
+        """Stop waiting for the host, as the run ends. Return whether it was still being started.
 
-        `too_long`: what to say of a host that has hung.
+        `too_long`: the error of a host that hangs.
         """
         if self._task is None or self.has_been_up or self.is_given_up:
             return False
-        is_up = self._life is not None and self._life.is_up  # a short sweep may be over before `_until_up` looks again
+        # A short sweep may be over before `_until_up` looks again.
+        is_up = self._life is not None and self._life.is_up
         if is_up and self.fault is None:
             return False
         if not self.host.is_here:
