@@ -298,6 +298,12 @@ class Desk:
         self.dispatch.board.more = False
         self.held_requests.call_soon()
 
+    async def note_last_words(self) -> None:
+        """Store when each client was heard last: the tables at the end of a run show it."""
+        now = self.clock()
+        self.dispatch.board.changes += self.dispatch.clients.heard_since_noted(now, pause=0.0)
+        await self._store_if_it_can()
+
     async def tick(self) -> None:
         """Let silence have its consequences: leases run out, and tasks go back to the queue."""
         for ticket in self.dispatch.tick(self.clock()):

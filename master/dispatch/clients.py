@@ -140,9 +140,12 @@ class Clients:
         """Return the changes that record a client's goodbye."""
         return [ClientLeft(client.id, now - client.since), ClientHeard(client.id, 0.0)]
 
-    def heard_since_noted(self, now: float) -> list[Change]:
-        """Return when each client was heard last, every 30 s; the store needs no more, and each is a row written."""
-        if now - self._heard_noted < HEARD_PAUSE:
+    def heard_since_noted(self, now: float, pause: float = HEARD_PAUSE) -> list[Change]:
+        """Return when each client was heard last; [] until `pause` seconds after the last answer.
+
+        Each is a row that is written, so every 30 s is enough while the sweep runs.
+        """
+        if now - self._heard_noted < pause:
             return []
         newer = [client for client in self.present() if client.word > self._heard_noted]
         self._heard_noted = now

@@ -62,6 +62,7 @@ class Serving:
             await asyncio.wait([reading])
             stored = self.desk.arrivals.stored
             # Beside the goodbyes: both take seconds, and clients bring hardly anything any more.
+            await self.desk.note_last_words()
             tables = asyncio.create_task(self.results.tables(self.keeping))
             await say_goodbye(self.desk, self.fleet)
             await self.gathering.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -568,3 +569,10 @@ def test_a_host_that_did_all_the_work_of_a_short_sweep_is_not_said_to_be_still_s
     for _ in range(3):
         done = bench.ok("run", "--fresh")
         assert "still being started" not in done.err
+
+
+def test_the_table_at_the_end_tells_when_each_client_was_heard_last_however_short_the_sweep_was(bench: Bench) -> None:
+    bench.worker("echo 1")
+    bench.write("spe.yaml", "command: ./work\nhosts: [localhost slots=1]\n")
+    (line,) = (line for line in bench.ok("run").err.splitlines() if line.startswith("localhost"))
+    assert re.search(r" \d\d:\d\d:\d\d$", line), line
