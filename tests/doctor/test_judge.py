@@ -109,10 +109,10 @@ def test_a_workdir_that_everybody_may_write_stops_a_host_and_a_group_is_a_remark
         assert faults(replace(seen, host=Host("lab1", trust_workdir=True))) == [[]]
 
 
-def test_every_fault_has_a_row_in_the_page_about_failures() -> None:
+def test_every_fault_has_an_entry_in_the_page_about_failures() -> None:
     page = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| `([^`]+)`", page, re.M)
-    assert [str(f) for f in Fault if not any(row == f or row.startswith(f"{f}:") for row in told)] == []
+    told = re.findall(r"^\*\*`([^`]+)`", page, re.M)
+    assert [str(f) for f in Fault if not any(entry == f or entry.startswith(f"{f}:") for entry in told)] == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the drills found, printed at the end of the suite: the table "Drills" of docs/failures.md is made of it.
+"""What the drills found, printed at the end of the suite: the tables under "Drills" in docs/failures.md are made of it.
 
 A line travels with the report of its test, so that it also arrives from the processes of pytest-xdist.
 """
