@@ -128,11 +128,23 @@ class Office:
         finally:
             connection.close()
 
+    def _staged(self) -> dict[str, str]:
+        """Place -> where its file lies, of results whose master was killed between their commit and that place.
+
+        The next run or `spe collect` gives these files their places before it does anything else.
+        """
+        connection = sqlite3.connect(f"file:{self.runs / 'sweep.db'}?mode=ro", uri=True)
+        try:
+            return {place: path for (moves,) in connection.execute("SELECT moves FROM staged")
+                    for place, path in json.loads(moves).items()}  # fmt: skip
+        finally:
+            connection.close()
+
     def _with_files(self, row: Mapping[str, str], plan: Plan) -> dict[str, str]:
-        found = dict(row)
+        found, staged = dict(row), self._staged()
         for name, result in plan.results.items():
             if result.kind == "file" and found.get(name):
-                path = self.runs / found[name]
+                path = self.runs / staged.get(found[name], found[name])
                 if not found[name].startswith(f"files/{row['number']}/") or not path.is_file():
                     raise Broken(f"{name} of set {row['number']}: no such file of it: {found[name]}")
                 found[name] = path.read_text()
