@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from ..dispatch.steering import CANCELLED, Aside
+from ..dispatch.steering import CANCELLED, Aside, Steering
 from ..errors import UsageError
 from ..model import Host, TaskState
 from ..record import record
@@ -39,14 +39,22 @@ class Yard(Protocol):
 
 @record
 class Controls:
-    """The parts of a run that people reach beside its desk.
-
-    They exist once the run can start hosts.
-    """
+    """The parts of a run that people reach beside its desk."""
 
     yard: Yard
     stop: Callable[[bool], None]  # does what Ctrl-C does; with True, what a second Ctrl-C does
     say: Callable[[str], None]  # shows the user what was done to the run
+
+
+def restore(steering: Steering, kept: str) -> None:
+    """Apply what people had said before the master was killed.
+
+    `kept` is the text of `META`, "" for nothing.
+    """
+    if kept:
+        said = json.loads(kept)
+        steering.paused = said["paused"]
+        steering.aside = {host: Aside(how) for host, how in said["aside"].items()}
 
 
 class Acts:
@@ -55,40 +63,15 @@ class Acts:
     Raise UsageError for what cannot be done now, with a sentence that says why.
     """
 
-    def __init__(self, desk: Desk, controls: Controls | None = None) -> None:
-        """Without `controls` the run is only beginning.
-
-        It has no hosts to start then, and cannot be stopped.
-        """
+    def __init__(self, desk: Desk, controls: Controls) -> None:
         self.desk = desk
+        self.yard = controls.yard
         self._controls = controls
-
-    def connect(self, controls: Controls) -> None:
-        """Take over the controls of a run that is ready to start hosts."""
-        self._controls = controls
-
-    @property
-    def yard(self) -> Yard | None:
-        """The hosts of this run; None while the run is only beginning."""
-        return self._controls.yard if self._controls else None
 
     def note(self, kind: str, sentence: str, host: str = "") -> None:
         """Tell the user, and everybody who follows the events, what somebody has done."""
         self.desk.events.note(kind, sentence, host)
-        if self._controls:
-            self._controls.say(sentence)
-
-    def restore(self, kept: str) -> None:
-        """Apply what people had said before the master was killed.
-
-        `kept` is the text of `META`, "" for nothing.
-        """
-        if kept:
-            said = json.loads(kept)
-            self.desk.dispatch.steering.paused = said["paused"]
-            self.desk.dispatch.steering.aside = {
-                host: Aside(how) for host, how in said["aside"].items()
-            }
+        self._controls.say(sentence)
 
     async def _make_durable(self) -> None:
         await self.desk.obey()
@@ -122,8 +105,6 @@ class Acts:
 
     async def stop(self, now: bool) -> str:
         """Drain the run; with `now`, also end the programs that run."""
-        if self._controls is None:
-            raise UsageError("the run is only beginning")
         dispatch = self.desk.dispatch
         running = dispatch.board.with_slot
         if dispatch.board.over:
@@ -244,14 +225,12 @@ class Acts:
         """Give this host work again; return False when nothing was in its way."""
         changed = self.desk.dispatch.steering.use(host)
         await self._make_durable()
-        started = self.yard is not None and self.yard.use(host)
+        started = self.yard.use(host)
         return changed or started
 
     async def add(self, line: str) -> str:
         """Start the hosts that this line of a hosts file names."""
         self._refuse_when_closed()
-        if self.yard is None:
-            raise UsageError("the run is only beginning")
         new = parse_line(line, "this line")
         there = {host.name.lower() for host in self.yard.hosts}
         known = [host.name for host in new if host.name.lower() in there]
@@ -272,8 +251,7 @@ class Acts:
         } | self.desk.dispatch.steering.aside.keys()
         # Addresses of clients that did not register.
         there |= self.desk.dispatch.clients.strangers.keys()
-        if self.yard is not None:
-            there |= {host.name for host in self.yard.hosts}
+        there |= {host.name for host in self.yard.hosts}
         # Names of hosts have no case. In the run's own spelling, as all tables are keyed by it.
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:

@@ -23,7 +23,6 @@ from aiohttp import web
 
 from ..config.values import Listen
 from ..desk.acts import Acts
-from ..desk.desk import Desk
 from ..errors import SpeError
 from ..session.run_folder import Folder
 from ..session.session import Secrets, Session
@@ -55,15 +54,18 @@ HEADERS = {
 class Page:
     """The page of one sweep. Lives as long as the run."""
 
-    def __init__(self, desk: Desk, folder: Folder, secrets: Secrets, name: str) -> None:
-        self.desk = desk
+    def __init__(
+        self, acts: Acts, folder: Folder, secrets: Secrets, name: str, fleet: Hosts | None = None
+    ) -> None:
+        """`name`: of the sweep. `fleet`: hosts that are shown before they are up."""
+        desk = self.desk = acts.desk
         self.folder = folder
         self.secrets = secrets
         self.name = name
         self.url = ""
-        self.acts = Acts(desk)
-        self.acting = Acting(self.acts, secrets.act)
-        self._picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time())
+        self.acts = acts
+        self.acting = Acting(acts, secrets.act)
+        self._picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time(), fleet)
         self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
         self._views = Views(desk, folder, self._picture)
         self._server = Server(self._application())
@@ -94,10 +96,6 @@ class Page:
             scheme = "https"
         await self._server.start(address, port, tls)
         self.url = f"{scheme}://{address}:{self._server.port}/?token={self.secrets.read}"
-
-    def follow(self, fleet: Hosts) -> None:
-        """Show these hosts, too, before they are up."""
-        self._picture.fleet = fleet
 
     async def stop(self) -> None:
         """Send a last change to those who listen, and close all connections."""

@@ -22,6 +22,7 @@ from ..fleet.fleet import Fleet
 from ..full_disk import FullDisk
 from ..hooks.hooks import Hooks
 from ..model import TaskState
+from ..page import Page
 from ..results.kept_files import INCOMING, clear_incoming
 from ..session.lock import Lock
 from ..session.run_folder import DATABASE, RunFolder
@@ -120,11 +121,13 @@ class Run:
 
     async def _with_parts(self, parts: Parts) -> Outcome:
         desk, ended = parts.desk, False
+        page: Page | None = None
         try:
             offer = await parts.listen()
             fleet = Fleet(parts.hosts, offer, launch_options(parts.context), desk, self.progress)
-            await parts.open_page(fleet)
-            outcome = await Serving(parts, offer, fleet).run()
+            page = parts.make_page(fleet)
+            await parts.open_page(page)
+            outcome = await Serving(parts, offer, fleet, page).run()
             ended = True
             return outcome
         except NotStored:
@@ -138,7 +141,8 @@ class Run:
             raise
         finally:
             desk.let_go()
-            await parts.page.stop()
+            if page:
+                await page.stop()
             await parts.server.stop()
             await self._close_session(parts, ended)
 

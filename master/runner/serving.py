@@ -19,6 +19,7 @@ from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
 from ..launch import Offer
 from ..launch import by_hand as byhand
+from ..page import Page
 from ..session.detached import says_into_log
 from ..state.blockers import BlockersFile
 from ..state.document import Picture
@@ -37,9 +38,9 @@ STOPPED = 5.0  # seconds between two ticks after which the master must have been
 class Serving:
     """The serving part of one run."""
 
-    def __init__(self, parts: Parts, offer: Offer, fleet: Fleet) -> None:
+    def __init__(self, parts: Parts, offer: Offer, fleet: Fleet, page: Page) -> None:
         context = parts.context
-        self.parts, self.offer, self.fleet = parts, offer, fleet
+        self.parts, self.offer, self.fleet, self.page = parts, offer, fleet, page
         self.desk, self.keeping, self.results = parts.desk, parts.keeping, parts.results
         self.sweep, self.options = context.sweep, context.options
         self.progress, self.folder = context.progress, context.folder
@@ -78,7 +79,7 @@ class Serving:
 
     def _show_beginning(self) -> None:
         logged = says_into_log(self.folder.path)
-        shown = self.parts.page.url
+        shown = self.page.url
         if logged:  # a log is no place for the page's token
             shown = "its address stands as `page` in master.json, beside this file"
         desk = self.desk
@@ -127,7 +128,7 @@ class Serving:
         if self.options.hosts is not None:
             hosts, path = self.options.hosts, self.options.hosts_file
         if path and not self.options.by_hand:
-            await HostsFile(path, hosts or (), self.parts.page.acts, self.progress.warn).watch()
+            await HostsFile(path, hosts or (), self.page.acts, self.progress.warn).watch()
 
     async def _tick(self) -> None:
         last = time.monotonic()

@@ -11,12 +11,13 @@ from functools import partial
 
 from ..config.config import Config
 from ..config.values import StopAfter
-from ..desk.acts import META, Acts, Controls
+from ..desk.acts import META, Acts, Controls, restore
 from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
 from ..dispatch.changes import Decision
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.rules import Rules
+from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
 from ..full_disk import FullDisk
@@ -66,7 +67,6 @@ class Parts:
     fingerprint: str
     desk: Desk
     server: Server
-    page: Page
     keeping: Safekeeping
     interrupts: Interrupts
 
@@ -84,15 +84,18 @@ class Parts:
             keep_client=not self.context.sweep.config.delete_client,
         )
 
-    async def open_page(self, fleet: Fleet) -> None:
-        """Serve the page, and tell programs on this machine where everything is."""
-        self.page.follow(fleet)
+    def make_page(self, fleet: Fleet) -> Page:
+        """Make the page, with the verbs that steer this run. It does not listen yet."""
         yard = RunYard(self.hosts, fleet)
-        self.page.acts.connect(
-            Controls(yard, self.interrupts.interrupt, self.context.progress.line)
-        )
-        await self.page.start(self.context.sweep.config.listen_page, self.session)
-        self.session.announce(self.address.url(self.server.port), self.page.url, self.fingerprint)
+        say = self.context.progress.line
+        acts = Acts(self.desk, Controls(yard, self.interrupts.interrupt, say))
+        name = self.context.sweep.name
+        return Page(acts, self.context.folder, self.session.secrets, name, fleet)
+
+    async def open_page(self, page: Page) -> None:
+        """Serve the page, and tell programs on this machine where everything is."""
+        await page.start(self.context.sweep.config.listen_page, self.session)
+        self.session.announce(self.address.url(self.server.port), page.url, self.fingerprint)
 
 
 class RunYard:
@@ -142,8 +145,7 @@ async def make_parts(
         context.progress.warn,
     )
     door = Door(desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING)
-    page = Page(desk, context.folder, session.secrets, sweep.name)
-    await _restore_acts(page.acts, store, session.resumed)
+    await _restore_steering(dispatch.steering, store, session.resumed)
     return Parts(
         context=context,
         decision=decision,
@@ -155,7 +157,6 @@ async def make_parts(
         fingerprint=fingerprint,
         desk=desk,
         server=Server(door.application()),
-        page=page,
         keeping=Safekeeping(
             context.folder,
             desk,
@@ -168,11 +169,11 @@ async def make_parts(
     )
 
 
-async def _restore_acts(acts: Acts, store: Store, resumed: bool) -> None:
+async def _restore_steering(steering: Steering, store: Store, resumed: bool) -> None:
     """Restore what people have said, if their session goes on; forget it with a new session."""
     kept = await store.meta(META)
     if resumed:
-        acts.restore(kept)
+        restore(steering, kept)
     elif kept:
         await store.set_meta(META, "")
 

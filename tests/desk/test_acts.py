@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dispatch.kit import until
-from spe.desk.acts import META, Acts, Controls
+from spe.desk.acts import META, Acts, Controls, restore
 from spe.dispatch.steering import Aside
 from spe.errors import SpeError, UsageError
 from spe.fleet.hosts_file import HostsFile
@@ -80,8 +80,7 @@ def test_a_master_that_comes_back_knows_that_it_is_paused_and_which_hosts_are_se
             await say(acts, "drain", host="H")
             await say(acts, "bench", host="k")
         async with office(tmp_path, "a") as at:
-            acts = acting(at, "h", "k")
-            acts.restore(await at.store.meta(META))
+            restore(at.dispatch.steering, await at.store.meta(META))
             assert at.dispatch.steering.paused and at.dispatch.steering.aside == {
                 "h": Aside.DRAINED,
                 "k": Aside.BENCHED,

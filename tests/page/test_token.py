@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 from desk.test_desk import Office, office
-from spe.desk.acts import Controls
+from spe.desk.acts import Acts, Controls
 from spe.model import Host
 from spe.page import Page
 from spe.session.session import Secrets, Session
@@ -46,8 +46,8 @@ class Served:
     def __init__(self, at: Office, folder: Path) -> None:
         self.at, self.yard = at, Yard()
         self.said, self.asked, self.stopped = list[str](), list[tuple[str, str]](), list[bool]()
-        self.page = Page(at.desk, folder, Secrets("s" * 32, READ, ACT, 0), "served")
-        self.page.acts.connect(Controls(self.yard, self.stopped.append, self.said.append))
+        acts = Acts(at.desk, Controls(self.yard, self.stopped.append, self.said.append))
+        self.page = Page(acts, folder, Secrets("s" * 32, READ, ACT, 0), "served")
 
     def picture(self) -> tuple[Any, ...]:
         dispatch = self.at.dispatch

@@ -12,13 +12,13 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from spe.desk.acts import Acts
+from spe.desk.acts import Acts, Controls
 from spe.desk.desk import Desk, TaskRecord
 from spe.desk.judging import Judges
 from spe.desk.result_files import place_left_over
@@ -27,6 +27,7 @@ from spe.earlier.extract_again import extract_again, outdated, use_results
 from spe.earlier.missing import decide_about_missing
 from spe.errors import SpeError, UsageError
 from spe.hooks.hooks import Hooks
+from spe.model import Host
 from spe.results.extract import Part
 from spe.runner.feeding import Feeding
 from spe.runner.options import RunOptions
@@ -45,6 +46,18 @@ from .plan import FAILURE, HELPER, MAIN, WORKER, Plan, Program
 
 NAME = "week"
 CHANGES = {KEEP: ProgramChange.KEEP, FRESH: ProgramChange.FRESH}
+
+
+class NoHosts:
+    """The hosts of a run that starts none."""
+
+    hosts: Sequence[Host] = ()
+
+    def add(self, hosts: Sequence[Host]) -> None:
+        raise AssertionError(hosts)
+
+    def use(self, name: str) -> bool:
+        return False
 
 
 class Asked(Exception):
@@ -115,11 +128,23 @@ class Office:
         finally:
             connection.close()
 
+    def _staged(self) -> dict[str, str]:
+        """Place -> where its file lies, of results whose master was killed between their commit and that place.
+
+        The next run or `spe collect` gives these files their places before it does anything else.
+        """
+        connection = sqlite3.connect(f"file:{self.runs / 'sweep.db'}?mode=ro", uri=True)
+        try:
+            return {place: path for (moves,) in connection.execute("SELECT moves FROM staged")
+                    for place, path in json.loads(moves).items()}  # fmt: skip
+        finally:
+            connection.close()
+
     def _with_files(self, row: Mapping[str, str], plan: Plan) -> dict[str, str]:
-        found = dict(row)
+        found, staged = dict(row), self._staged()
         for name, result in plan.results.items():
             if result.kind == "file" and found.get(name):
-                path = self.runs / found[name]
+                path = self.runs / staged.get(found[name], found[name])
                 if not found[name].startswith(f"files/{row['number']}/") or not path.is_file():
                     raise Broken(f"{name} of set {row['number']}: no such file of it: {found[name]}")
                 found[name] = path.read_text()
@@ -182,7 +207,7 @@ class Master:
             lambda _: None,
             self.clock,
         )
-        self.acts = Acts(self.desk)
+        self.acts = Acts(self.desk, Controls(NoHosts(), lambda now: None, lambda sentence: None))
         self.progress, self.missing = progress, mode == MISSING
         self.feeding = Feeding(sweep, self.desk, progress, decision, self._renew)
         await self.feeding.read()

@@ -257,7 +257,7 @@ class Weeks(RuleBasedStateMachine):
             said = self.do(self.master.acts.cancel([number]))
         except SpeError:
             return
-        if "not running" not in said:
+        if "neither" not in said:
             self.master.cancelled.add(number)
 
     @precondition(lambda self: self.master is not None)

@@ -219,7 +219,7 @@ class Week:
         chosen = dice.choice(self.project.out() or [1])
         said = self.project.spe("cancel", str(chosen))
         self.story.append(f"  cancel {chosen}: {said.err.strip()}")
-        return frozenset({chosen} if said.code == 0 and "not running" not in said.err else ())
+        return frozenset({chosen} if said.code == 0 and "neither" not in said.err else ())
 
     def _edited_meanwhile(self, dice: Random, running: Started, mode: str, number: int | None) -> bool:
         """What is edited while it runs counts for the next run."""
