@@ -38,7 +38,7 @@ def test_a_hand_is_dead_once_it_was_stopped_for_five_seconds_though_nobody_has_a
     assert not hand.is_dead()
     stopped.kill()
     stopped.wait()
-    hand.post.close()
+    hand.channel.close()
     its_end.close()
 
 

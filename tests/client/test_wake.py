@@ -29,10 +29,10 @@ def below(pid: int) -> list[int]:
 
 
 def members(client: Started) -> list[int]:
-    """The client below its guard, and its hands."""
+    """The guard, the client below it, and its hands: as a batch system suspends them, or a host that sleeps."""
     assert client.process
     itself = below(client.process.pid)[0]
-    return [itself, *below(itself)]
+    return [client.process.pid, itself, *below(itself)]
 
 
 def tell(pids: list[int], number: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from .kit import Drill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-KILLS, SETS = 100, 2000
+KILLS, SETS = 100, 4000
 STEP, AHEAD = 19, 200  # sets from kill to kill; how far programs may be ahead: a whole answer may be lost
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli.kit import is_alive
 from lab.memory import memory_group
+from spe.client.exits import KILLED
 
 from .kit import WORKER, Drill, wait_until
 
@@ -34,7 +35,7 @@ def end_with_one_client_dead(drill: Drill, host: str) -> str:
     """The sweep ends well, though this client does not; what it said."""
     drill.end()
     dead = drill.by_hand.pop(0)
-    assert dead.wait(30) == 1
+    assert dead.wait(30) == KILLED
     drill.wait_for_clients()
     return (drill.root / host).read_text()
 

@@ -11,6 +11,9 @@ import secrets
 import signal
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from doors import clients_routes
 
