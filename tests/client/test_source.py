@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,9 @@ def test_the_loop_has_a_handler_for_each_event_that_it_is_told_and_for_no_other(
 
 
 def test_the_one_file_is_the_same_each_time_and_holds_the_client_alone() -> None:
-    bundle.client_pyz.cache_clear()
+    bundle._pack.cache_clear()
     first = bundle.client_pyz()
-    bundle.client_pyz.cache_clear()
+    bundle._pack.cache_clear()
     assert bundle.client_pyz() == first
     assert first.startswith(b"#!/usr/bin/env python3\n")
     with zipfile.ZipFile(io.BytesIO(first)) as archive:
@@ -188,6 +189,21 @@ class AsAssignments(ast.NodeTransformer):
         plain = ast.Assign([node.target], node.value)
         plain.lineno, plain.end_lineno, plain.col_offset, plain.end_col_offset = node.lineno, None, None, None
         return plain
+
+
+def test_it_is_packed_once_however_many_threads_ask_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, strip = [], bundle.stripped
+
+    def counted(source: bytes) -> bytes:
+        packed.append(source)
+        return strip(source)
+
+    monkeypatch.setattr(bundle, "stripped", counted)
+    bundle._pack.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: bundle.client_pyz(), range(8)))
+    assert len(set(found)) == 1
+    assert len(packed) == len(SOURCES) - 1, "all but the start of the installed client, once each"
 
 
 def test_its_name_is_made_of_its_content() -> None:
