@@ -424,7 +424,7 @@ def test_tasks_that_move_between_hands_take_their_links_along(master: Master, cl
     code, said = client.run("--slots", "3")
     assert code == 0, said
     back = set(given_back(master))  # when three in a row fail, it may be the host
-    assert set(master.failed) == set(range(5, 301, 5)) - back and len(master.completed) > 60
+    assert set(master.failed) == set(range(5, 301, 5)) - back and len(master.completed) > 30
     assert {*master.failed, *master.completed, *back} == set(range(1, 301)) and len(master.of("/file")) == 1
     sizes = f"{len(LARGE)}\n{len(script) + 2 * MB}\n".encode()
     assert {one.parts["stdout"] for one in master.completed.values()} == {sizes}
