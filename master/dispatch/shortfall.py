@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..record import record
+from ..text import counted
 
 META = "waiting_because"  # of the store: what `written` makes, "" while a run goes on
 FAULT = (
@@ -25,7 +26,7 @@ class Reason:
     @property
     def line(self) -> str:
         """The reason as a sentence for people."""
-        return f"{self.sets} {'set waits' if self.sets == 1 else 'sets wait'}: {self.sentence}"
+        return f"{counted(self.sets, 'set waits', 'sets wait')}: {self.sentence}"
 
 
 class Shortfall:

@@ -57,10 +57,6 @@ class Extracted:
         return text
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return one if number == 1 else f"{number} {many}"
-
-
 async def extract_again(
     store: Store, specs: Sequence[ResultSpec], hooks: Hooks, folder: Folder
 ) -> Extracted:

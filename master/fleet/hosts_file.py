@@ -6,6 +6,7 @@ A host whose line comes back is used again. Other changes of a line count for th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from ..desk.acts import Acts
 from ..dispatch.steering import Aside
 from ..errors import ConfigError
 from ..model import Host
+from ..session.stamps import Stamp, stamp
 from ..sweep.hosts import read_hosts
 
 PAUSE = 1.0  # seconds between two looks at the file
-Mark = tuple[int, int, int]
 
 
 class HostsFile:
@@ -31,7 +32,7 @@ class HostsFile:
 
     async def watch(self, pause: float = PAUSE) -> None:
         """Look at the file every second, in a thread: its server may not answer."""
-        seen: Mark | None = None
+        seen: Stamp | None = None
         while True:
             mark = await asyncio.to_thread(_mark, self._path)
             if mark and mark != seen:
@@ -73,13 +74,11 @@ class HostsFile:
             self._acts.note("added", f"{names}: new in {self._path.name}, being started")
 
 
-def _mark(path: Path) -> Mark | None:
+def _mark(path: Path) -> Stamp | None:
     """Return what differs when the file was written anew.
 
     None when it is not there: an editor may need a moment to put it back.
     """
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    with contextlib.suppress(OSError):  # its server may be away for a while
+        return stamp(path)
+    return None

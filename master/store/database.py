@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from ..disk_errors import reason
 from ..errors import StoreError
+from ..session.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
     import tempfile
@@ -34,7 +35,6 @@ _READ_ONLY = {"mode": "ro", "readonly_shm": "1"}
 
 _HAS_META = "SELECT 1 FROM sqlite_master WHERE name = 'meta'"
 
-_Stamp = tuple[int, int, int] | None
 
 
 def connect(path: Path, **query: str) -> sqlite3.Connection:
@@ -99,7 +99,7 @@ class OpenForReading:
         """
         self.path = path
         self._copy: tempfile.TemporaryDirectory[str] | None = None
-        self._unlocked: tuple[_Stamp, ...] | None = None
+        self._unlocked: tuple[Stamp | None, ...] | None = None
         self.connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -119,8 +119,8 @@ class OpenForReading:
             # they would stay.
             yield {"mode": "rw"}
         has_log = _has_log(self.path)
-        shared = _stamp(f"{self.path}-shm") is not None
-        wal = _stamp(f"{self.path}-wal")
+        shared = stamp(Path(f"{self.path}-shm")) is not None
+        wal = stamp(Path(f"{self.path}-wal"))
         if not has_log or (wal and shared):
             yield _READ_ONLY
         if has_log and not (wal and wal[1]):
@@ -183,17 +183,9 @@ def _connect_and_read(path: Path, **query: str) -> sqlite3.Connection:
     return connection
 
 
-def _signature(path: Path) -> tuple[_Stamp, ...]:
+def _signature(path: Path) -> tuple[Stamp | None, ...]:
     """Return what shows that a database was written: number, size and time of its files."""
-    return tuple(map(_stamp, (str(path), f"{path}-wal", f"{path}-journal")))
-
-
-def _stamp(name: str) -> _Stamp:
-    try:
-        status = os.stat(name)
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return tuple(stamp(Path(name)) for name in (path, f"{path}-wal", f"{path}-journal"))
 
 
 def _copy(source: Path, target: Path) -> None:

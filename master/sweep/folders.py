@@ -23,7 +23,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..record import record
 from ..store.database import read_settings
-from ..text import clean_name
+from ..text import clean_name, printable
 
 FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # made by one with `name:`, or with -n
@@ -141,7 +141,7 @@ def choose_without_file(project: Path, name: str | None = None) -> ChosenFolder 
 
 
 def _one_line(words: Sequence[str]) -> str:
-    text = "".join(char if char.isprintable() else "·" for char in shlex.join(words))
+    text = printable(shlex.join(words))
     if len(text) > SHOWN:
         return text[: SHOWN - 1] + "…"
     return text

@@ -19,6 +19,7 @@ from typing import TextIO
 
 from ..config.parameter_names import name_fault
 from ..errors import ConfigError
+from ..text import counted
 
 Cells = tuple[str, ...]
 
@@ -190,4 +191,4 @@ def _without_mark(file: TextIO) -> Iterator[str]:
 
 
 def _cells(count: int) -> str:
-    return f"{count} cell" if count == 1 else f"{count} cells"
+    return counted(count, "cell")
