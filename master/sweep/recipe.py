@@ -193,6 +193,16 @@ class Recipe:
         return Input(one.name, text.encode(errors="surrogateescape"))
 
 
+def _no_file(path: str, name: str, whole: Path) -> ConfigError:
+    """Return the error of an input whose path names no file."""
+    what, todo = "is not there", "Make it, or mend its path."
+    if os.path.isdir(whole):
+        what, todo = "is a folder", "Name each of its files under `inputs:`."
+    elif os.path.exists(whole):
+        what = "is not a regular file"
+    return ConfigError(f"the input file {path} of inputs.{name} {what}", todo=todo)
+
+
 class InputFiles:
     """The input files of a sweep by their paths as written.
 
@@ -216,10 +226,7 @@ class InputFiles:
         """Raise ConfigError unless there is such a file. Called once for each path."""
         whole = self.folder / path
         if not os.path.isfile(whole):  # not Path.is_file, which raises for a path that is too long
-            what = "is not a file" if os.path.exists(whole) else "is not there"
-            raise ConfigError(
-                f"the input file {path} of inputs.{name} {what}", todo="Make it, or mend its path."
-            )
+            raise _no_file(path, name, whole)
         if not os.access(whole, os.R_OK):
             raise ConfigError(
                 f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}"
