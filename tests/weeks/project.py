@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.kit import Bench, Done, Started, is_alive, wait_until
+from spe.results.extraction import canonical
+from spe.sweep.sweep import load
 
 from .model import Broken, Seen
 from .plan import HELPER, MAIN, WORKER, Plan
@@ -154,9 +157,23 @@ class Project:
         return int(wait_until(clients, "the client is there")[0])
 
     def kill_master(self, running: Started) -> None:
+        """Kill the master, once cells of new `results` are extracted: until then they are empty, and told as missing.
+
+        A set may be handed out before that.
+        """
+        wait_until(lambda: self._is_extracted() or running.process.poll() is not None, "values are extracted", 60)
         running.process.kill()
         running.process.communicate()
         assert not is_alive(running.pid)
+
+    def _is_extracted(self) -> bool:
+        """Whether all of today's sets have the cells of today's `results`."""
+        found = dict(self.bench.query("SELECT key, value FROM meta WHERE key IN ('plan', 'extracted')", NAME))
+        if not found.get("extracted"):
+            return False
+        plan, spec = json.loads(found["extracted"])
+        made_by = self.bench.query(f"SELECT results FROM specs WHERE id = {spec}", NAME)
+        return str(plan) == found["plan"] and made_by == [(canonical(load(self.bench.folder).results),)]
 
     # -- what is there
 
