@@ -9,6 +9,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from ..desk.result_files import place_left_over
 from ..dispatch.changes import Change, TaskMoved, TicketEnded
 from ..earlier.extract_again import Extracted, extract_again
 from ..hooks.hooks import Hooks, TaskView, VerdictKind
@@ -56,6 +57,8 @@ async def recollect(sweep: Sweep) -> Collected:
     lock.acquire()  # the tables have one writer
     store = Store(folder / "sweep.db")
     try:
+        # A master that was killed between a commit and the places of its files left them staged.
+        await place_left_over(store, folder)
         extracted = await extract_again(store, sweep.results, hooks, folder)
         await store.show_results({one.name: one.kind for one in sweep.results})
         judged, accepted, faults = await _judge_kept(store, hooks, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import pty
 import signal
@@ -265,3 +266,18 @@ def _drain(terminal: int) -> None:
     with contextlib.suppress(OSError):  # all others have closed it
         while os.read(terminal, 65536):
             pass
+
+
+@pytest.mark.parametrize("command", ["run", "collect"])
+def test_files_that_a_killed_master_left_between_commit_and_place_get_their_places(ran: Bench, command: str) -> None:
+    """The row of a result that replaced another one is on disk; its file waits in incoming/, as the database says."""
+    (place,) = (cell for cell in ran.column("trace") if "/2/" in cell)
+    staged = ran.runs() / "incoming" / "staged-9-0"
+    staged.parent.mkdir(exist_ok=True)
+    staged.write_text("trace of a newer result\n")
+    moves = json.dumps({place: "incoming/staged-9-0"})
+    with contextlib.closing(sqlite3.connect(ran.runs() / "sweep.db")) as connection, connection:
+        connection.execute("INSERT INTO staged (task, moves) VALUES (2, ?)", (moves,))
+    ran.ok(command)
+    assert (ran.runs() / place).read_text() == "trace of a newer result\n"
+    assert not staged.exists() and ran.query("SELECT * FROM staged") == []
