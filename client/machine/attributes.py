@@ -1,4 +1,4 @@
-"""What a file carries beside its content, mode and owner: extended attributes, access lists among them, and flags."""
+"""Attributes of a file beside its content: extended attributes, access lists among them, and flags."""
 
 import errno
 import os

@@ -17,7 +17,7 @@ HEARD_PAUSE = 30.0  # seconds between two records of when the clients were heard
 
 
 class Clients:
-    """All clients of one run, by their IDs, also those that have left."""
+    """The clients of one run by their IDs, also those that have left."""
 
     def __init__(self, next_id: int = 1) -> None:
         self.strangers: dict[str, float] = {}  # address of a client that did not register -> when it asked last

@@ -22,7 +22,7 @@ from .tally import Tally
 
 
 class Dispatch:
-    """All that is in motion in one run: a part for each job, put together here."""
+    """The heart of one run: a part for each job, put together here."""
 
     def __init__(self, rules: Rules, next_ticket: int = 1, next_client: int = 1) -> None:
         self.rules = rules

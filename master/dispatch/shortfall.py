@@ -18,7 +18,7 @@ FAULT = (
 
 @record
 class Reason:
-    """One reason why sets wait, and how many of them it explains."""
+    """A reason why sets wait, and the number of sets that it explains."""
 
     sets: int
     sentence: str

@@ -33,7 +33,7 @@ _MORE = "`repeat` runs a set more often"
 
 @record
 class Census:
-    """What the first pass found: the number of different sets, the first and the last one, and
+    """Findings of the first pass: the number of different sets, the first and the last one, and
     more.
     """
 

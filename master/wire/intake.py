@@ -1,4 +1,4 @@
-"""Where the parts of a body go: a result into memory, or into a file as it comes; of others only the end is kept."""
+"""Keeps the parts of a body: a result in memory or, as it comes, in a file; of other parts the end alone."""
 
 from __future__ import annotations
 
