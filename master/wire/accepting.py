@@ -8,8 +8,8 @@ A client of ours shows it within moments. Any other connection is kept as cheap 
 
 There is room for MOST connections in each of the first two stages and for RECEIVED in the last.
 When a stage is full its oldest connection is closed for the newest, so nobody keeps a host out by
-holding on. In the last stage only after HURRY: many clients that come in one moment take the
-machine a while.
+holding on. In the last stage only after HURRY, and after TURNS turns of the event loop: many
+clients that come in one moment take a busy machine a while, and that is not their fault.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ MOST = 1000  # silent connections, and as many waiting ones
 RECEIVED = 200  # connections that are received at a time; with TLS that is 70 MB
 GREETING = 10.0  # seconds until the first byte, and again as many for the TLS handshake
 HURRY = 1.0  # seconds that a connection may be received while others wait
+TURNS = 10  # turns of the event loop in that time at least; TLS and a request need about four
+LATE = 50  # connections closed in a turn for being late: their memory is free only in the next one
 BACKLOG = 256  # connections that the system keeps for the master while it is busy
 AT_ONCE = 64  # connections accepted before any other work has its turn
 PAUSE = 1.0  # seconds until the next try when no connection fits
@@ -48,7 +50,7 @@ class Newcomer:
         self.connection = connection
         self._reception = reception
         self.transport: asyncio.BaseTransport | None = None  # once it is received
-        self.since = 0.0  # when receiving began
+        self.since = 0  # the reception's `turns` when receiving began
         self._loop = asyncio.get_running_loop()
         self._clock: asyncio.TimerHandle | None = None
         self._receiving: asyncio.Task[None] | None = None
@@ -69,9 +71,9 @@ class Newcomer:
             self._clock = None
             self._loop.remove_reader(self.connection)
 
-    def receive(self, how: Receive) -> None:
-        """Begin to receive it: TLS, then HTTP."""
-        self.since = self._loop.time()
+    def receive(self, how: Receive, turns: int) -> None:
+        """Begin to receive it: TLS, then HTTP. `turns` is what the reception has counted so far."""
+        self.since = turns
         self._receiving = self._loop.create_task(self._receive(how))
 
     async def _receive(self, how: Receive) -> None:
@@ -117,7 +119,8 @@ class Reception:
         self._loop = asyncio.get_running_loop()
         self._most_files = files_for_connections()
         self._near_full = False
-        self._hurry: asyncio.TimerHandle | None = None
+        self._turns = 0  # turns of the event loop, ten a second at most
+        self._turn: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._told = -TOLD
         listening.setblocking(False)
@@ -127,7 +130,7 @@ class Reception:
     def close(self) -> None:
         """Stop listening, and close all connections that have not shown the session ID."""
         _receptions.discard(self)
-        for timer in (self._hurry, self._pause):
+        for timer in (self._turn, self._pause):
             if timer:
                 timer.cancel()
         self._loop.remove_reader(self._listening)
@@ -205,6 +208,7 @@ class Reception:
         if len(self.waiting) > MOST:
             next(iter(self.waiting)).drop()
         self._receive_waiting()
+        self._close_late(1)
 
     def remove(self, newcomer: Newcomer) -> None:
         """Drop it from the stages: it has shown the session ID, or is closed."""
@@ -220,21 +224,31 @@ class Reception:
         while self.waiting and len(self.received) < RECEIVED:
             newcomer, _ = self.waiting.popitem()
             self.received[newcomer] = None
-            newcomer.receive(self._receive)
-        if self.waiting and self._hurry is None:
-            oldest = next(iter(self.received))
-            self._hurry = self._loop.call_at(oldest.since + HURRY, self._hurry_up)
+            newcomer.receive(self._receive, self._turns)
+        if self.received and self._turn is None:
+            self._turn = self._loop.call_later(HURRY / TURNS, self._count_turn)
 
-    def _hurry_up(self) -> None:
-        """Close connections that take too long, as many as others wait."""
-        self._hurry = None
-        long_ago = self._loop.time() - HURRY
-        late: list[Newcomer] = []
-        if self.waiting:
-            late = [one for one in self.received if one.since <= long_ago]
-        for one in late[: len(self.waiting)]:
-            one.drop()
+    def _count_turn(self) -> None:
+        """Count a turn of the event loop while connections are received.
+
+        Each turn reads whatever has arrived, so a connection that still owes something after TURNS
+        of them is slow itself. A clock would blame it for a master that is busy.
+        """
+        self._turn = None
+        self._turns += 1
+        self._close_late(LATE)
         self._receive_waiting()
+
+    def _close_late(self, most: int) -> None:
+        """Close connections that take too long: as many as others wait, at most so many."""
+        late: list[Newcomer] = []
+        most = min(most, len(self.waiting))
+        for one in self.received:  # the oldest come first
+            if len(late) == most or one.since > self._turns - TURNS:
+                break
+            late.append(one)
+        for one in late:
+            one.drop()
 
     # Silent ones first: nothing has been spent on them.
     def drop_oldest(self) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from drills.by_hand_kit import Drill, wait_until
 from spe.session import certificate
+from spe.wire import accepting
 from spe.wire.accepting import GREETING, MOST, RECEIVED
 from spe.wire.server import Server
 
@@ -158,9 +159,13 @@ def test_a_master_whose_files_are_all_taken_says_so_in_one_line_and_goes_on_when
 # Many at once that do belong here
 
 
+@pytest.mark.parametrize("slower", [1, 100], ids=["as it is", "a hundred times slower"])
 @pytest.mark.parametrize("tls", [False, True], ids=["HTTP", "HTTPS"])
-def test_a_herd_that_comes_in_one_moment_is_served(tmp_path: Path, tls: bool) -> None:
+def test_a_herd_that_comes_in_one_moment_is_served_by_any_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bool, slower: int
+) -> None:
     """Five times as many as are received at a time, each with its request."""
+    monkeypatch.setattr(accepting, "HURRY", accepting.HURRY / slower)
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text="yes")
