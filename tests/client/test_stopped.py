@@ -23,7 +23,7 @@ def waits(seconds: float) -> None:
 def begun(master: Master, client: Started, folder: Path, before: str = "") -> tuple[int, int, list[int], list[int]]:
     """The processes of a client whose one program waits for a file."""
     master.over = False
-    text = f": > {folder}/ready; {before} while [ ! -e {folder}/gate ]; do sleep 0.05; done; echo k"
+    text = f"{before} : > {folder}/ready; while [ ! -e {folder}/gate ]; do sleep 0.05; done; echo k"
     master.add(task(1, "sh", "-c", text))
     client.start("--slots", "1")
     wait_until((folder / "ready").exists)
@@ -78,14 +78,36 @@ def test_a_client_that_is_stopped_and_goes_on_in_time_is_left_alone(
     assert client.end()[0] == 0
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
-def test_a_client_that_is_stopped_when_its_guard_is_told_to_end_leaves_nothing_and_blames_nobody(
-    master: Master, client: Started, tmp_path: Path, again: bool
+def test_a_client_that_is_stopped_is_continued_when_its_guard_is_told_to_end(
+    master: Master, client: Started, tmp_path: Path
 ) -> None:
-    stop = "setsid sh -c 'while kill -STOP $0; do :; done' $(ps -o ppid= -p $PPID) &" if again else ""
-    guard, inner, hands, programs = begun(master, client, tmp_path, stop)
+    guard, inner, _, _ = begun(master, client, tmp_path)
     send([inner], signal.SIGSTOP)
+    send([guard], signal.SIGTERM)
+    code, said = client.end()
+    assert code == 128 + signal.SIGTERM and "stopped" not in said, said
+    assert "killed" not in goodbye(master).query
+
+
+def test_a_client_that_is_stopped_again_and_again_leaves_nothing_and_blames_nobody_when_its_guard_is_told_to_end(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    stop = "setsid sh -c 'while kill -STOP $0; do :; done' $(ps -o ppid= -p $PPID) &"
+    guard, inner, hands, programs = begun(master, client, tmp_path, stop)
     send([guard], signal.SIGTERM)
     client.end()
     assert "killed" not in goodbye(master).query
     assert not any(map(is_alive, [inner, *hands, *programs])) and not client.workdir.exists()
+
+
+def test_a_hand_that_is_stopped_is_continued_when_its_client_is_told_to_end(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    """Otherwise its programs would not hear that they are to end: they would be killed together with it."""
+    tidy = f"trap 'echo tidy > {tmp_path}/tidy; exit' TERM;"
+    guard, _, hands, _ = begun(master, client, tmp_path, tidy)
+    send(hands, signal.SIGSTOP)
+    send([guard], signal.SIGTERM)
+    code, said = client.end()
+    assert code == 128 + signal.SIGTERM, said
+    assert (tmp_path / "tidy").exists()
