@@ -13,11 +13,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from waiting import wait_until
 
 MARK = "SPE_CLI_BENCH"
 
@@ -192,7 +192,7 @@ class Bench:
         if any(one.process.poll() is None for one in self.started):
             return
         # A client of a master that was killed is no child of the next one: it ends a moment after its goodbye.
-        wait_until(lambda: not self.processes(), f"processes left: {self.processes()}\n{done}", 5)
+        wait_until(lambda: not self.processes(), "no process is left", 20, lambda: f"{self.processes()}\n{done}")
         places = [self.tmp, self.home] if self.keeps else [self.tmp, self.home, self.cache]
         left = [str(path.relative_to(self.root)) for place in places for path in place.rglob("*")]
         assert not left, f"files left: {left}\n{done}"
@@ -208,20 +208,3 @@ class Bench:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """The condition's first true value."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.02)
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """A process that runs; a zombie is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False

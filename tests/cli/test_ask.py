@@ -9,8 +9,10 @@ from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, Done, Started, is_alive, wait_until
+from .kit import Bench, Done, Started
 
 TALKER = """echo "begin $1"
 echo "to stderr" >&2

@@ -9,8 +9,9 @@ import sqlite3
 
 import pytest
 from needs import need_program
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 WORKER = 'echo "$@" >> "$LOG"; echo 1'
 GOOD = "command: ./work {{ x }} {{ y }}\nparameters: params.csv\n"

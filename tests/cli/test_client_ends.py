@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from .kit import Bench
 
@@ -25,13 +24,6 @@ def soon(bench: Bench) -> dict[str, str]:
     (bench.root / "soon").mkdir()
     (bench.root / "soon" / "sitecustomize.py").write_text(SOON)
     return {"PYTHONPATH": str(bench.root / "soon")}
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "not so in time"
-        time.sleep(0.02)
 
 
 def above(pid: int) -> int:
@@ -65,7 +57,7 @@ def test_the_end_of_a_client_that_worked_is_told_as_what_it_was(
     bench.worker('echo $PPID > "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo k')
     bench.write("spe.yaml", "command: ./work\nhosts: [localhost slots=1]\n")
     running = bench.start("run", **soon(bench))
-    until(lambda: bench.logged())
+    wait_until(lambda: bench.logged(), "a program runs")
     hand = int(bench.logged()[0])
     os.kill({"a hand": hand, "the client": above(hand), "its guard": above(above(hand))}[who], number)
     bench.open_gate()

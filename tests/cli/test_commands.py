@@ -12,8 +12,9 @@ import subprocess
 import sys
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, Done, wait_until
+from .kit import Bench, Done
 
 COMMANDS = ("init", "check", "run", "status", "results", "retry", "show", "log", "collect")
 SQUARE = 'echo "$1" >> "$LOG"; [ "$1" != 13 ] || { echo "an unlucky number" >&2; exit 7; }; echo $(($1 * $1))\n'

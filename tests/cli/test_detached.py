@@ -11,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from processes import is_alive
 from spe.session.living import began, living
+from waiting import wait_until
 
-from .kit import Bench, is_alive, wait_until
+from .kit import Bench
 
 GATED = "echo $$ >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\necho $1\n"
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"

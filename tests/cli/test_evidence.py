@@ -10,8 +10,9 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, Done, wait_until
+from .kit import Bench, Done
 
 SAMPLES = Path(__file__).resolve().parents[1] / "store" / "samples"
 KINDS = ["fine", "code", "segv", "time", "none", "bad", "many"]

@@ -11,8 +11,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, is_alive, wait_until
+from .kit import Bench
 
 
 def reasons(bench: Bench, key: str = "kind") -> dict[str, str]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from spe.sweep.folders import read_kept
+from waiting import wait_until
 
-from .kit import Bench, Started, wait_until
+from .kit import Bench, Started
 
 LOGGING = 'echo "$1" >> "$LOG"; echo $(($1 * $1))\n'
 GATED = 'echo "$1" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo $(($1 * $1))\n'

@@ -6,8 +6,10 @@ import signal
 import time
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, Started, is_alive, wait_until
+from .kit import Bench, Started
 
 WAITING = """echo "$1 $$" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.05; done; echo "$1"\n"""
 COMMAND = "command: ./work {{ x }}\n"
@@ -65,7 +67,7 @@ def test_a_second_interrupt_stops_the_programs_at_once_and_nothing_is_lost(bench
         continue
     started = time.monotonic()
     running.signal(signal.SIGINT)
-    wait_until(lambda: not any(map(is_alive, pids(bench).values())), "the programs are gone", 12)
+    wait_until(lambda: not any(map(is_alive, pids(bench).values())), "the programs are gone")
     done = running.end(20)
     assert done.code == 130, done
     assert time.monotonic() - started < 12  # a stubborn one has five seconds from TERM to KILL

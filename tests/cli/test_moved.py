@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 from lab.mounts import mounts
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, Done, Started, is_alive, wait_until
+from .kit import Bench, Done, Started
 
 pytestmark = pytest.mark.patient
 WORK = """
@@ -62,7 +64,7 @@ def hears(running: Started, words: str) -> str:
             said += piece
         return words in said.rpartition("\n")[0]
 
-    wait_until(heard, f"it says {words!r}", 60)
+    wait_until(heard, f"it says {words!r}")
     return said
 
 

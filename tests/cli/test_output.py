@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 SWEEP = "name: s\ncommand: sh -c 'echo {{ n }}; test {{ n }} -ne 3'\nattempts: 1\nparameters: {grid: {n: [1, 2, 3]}}\n"
 #: Words before a command: what descriptors are for it. The first word is a list of them.

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 NAMES = ("-what?x#b %41 100% [x] ü", 'it\'s "$HOME" * ; {{ n }} `id` \\ &mode=memory:', os.fsdecode(b"a\nb \xff"))
 HOOKS = "def check(task, result):\n    return True\ndef gather(task, result):\n    pass\n"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from needs import need_root
+from waiting import wait_until
 
-from .kit import Bench, Done, wait_until
+from .kit import Bench, Done
 
 SWEEP = "name: s\ncommand: ./work {{ n }}\nattempts: 1\nparameters: {grid: {n: [1, 2, 3]}}\n"
 READING = (

@@ -16,8 +16,9 @@ import termios
 import threading
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 WORKER = """
 echo "$1" >> "$LOG"

@@ -8,8 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 LOGGING = 'echo "$1" >> "$LOG"; echo $(($1 * $1))\n'
 

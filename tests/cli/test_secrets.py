@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from needs import need_program
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 WAITING = 'env > "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.02; done; echo "$1"\n'
 

@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, Done, Started, is_alive, wait_until
+from .kit import Bench, Done, Started
 
 GATED = "echo $1 $$ >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\necho $1\n"
 FOUR = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3, 4]}}\nhosts: [localhost slots=2]\nping: 1\n"

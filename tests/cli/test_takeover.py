@@ -13,8 +13,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 SAMPLES = Path(__file__).parent / "samples" / "0.1.0"
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from spe.state.patch import apply
+from waiting import wait_until
 
-from .kit import Bench, Started, wait_until
+from .kit import Bench, Started
 
 GATED = (
     "echo $1 >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\n"

@@ -11,8 +11,9 @@ import signal
 import sqlite3
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 #: Prints a word and the set; sets above 4 wait for the gate, so that a run stops at a known point.
 GATED = 'echo "$1 $2" >> "$LOG"; while [ "$2" -gt 4 ] && [ ! -e "$GATE" ]; do sleep 0.05; done; echo "$1 $2"\n'

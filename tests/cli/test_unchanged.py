@@ -6,8 +6,9 @@ import os
 import signal
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, wait_until
+from .kit import Bench
 
 SWEEP = "command: ./work {{ x }}\nparameters: params.csv\nresults: {y: {from: stdout, as: int}}\n"
 
@@ -92,16 +93,16 @@ def test_a_reading_that_was_killed_is_made_again(bench: Bench) -> None:
     count = 300_000
     bench.write("params.csv", "x\n" + "".join(f"{n}\n" for n in range(count)))
     running = bench.start("run", "-q")
-    wait_until(bench.logged, "the first set runs", 60)
+    wait_until(bench.logged, "the first set runs")
     os.kill(running.pid, signal.SIGKILL)
     running.process.wait()
     stored = bench.query("SELECT count(*) FROM tasks")[0][0]
     assert 0 < stored < count  # else nothing was tried here
     assert bench.query("SELECT value FROM meta WHERE key = 'read'") == [("",)]
-    wait_until(lambda: not bench.processes(), "its client has gone", 60)
+    wait_until(lambda: not bench.processes(), "its client has gone")
     again = bench.start("run", "-q")
     assert again.process.stderr
-    wait_until(lambda: bench.query("SELECT count(*) FROM tasks")[0][0] == count, "all are stored", 60)
+    wait_until(lambda: bench.query("SELECT count(*) FROM tasks")[0][0] == count, "all are stored")
     again.signal(signal.SIGINT)
     while "interrupted" not in again.process.stderr.readline():
         continue

@@ -10,8 +10,10 @@ import json
 import socket
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Bench, is_alive, wait_until
+from .kit import Bench
 
 ECHO = """
 import hashlib, os, sys

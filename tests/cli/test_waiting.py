@@ -8,8 +8,9 @@ import urllib.request
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
-from .kit import Bench, Started, wait_until
+from .kit import Bench, Started
 
 GATED = """echo "$1" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.02; done; echo "$1"\n"""
 SIX = "command: ./work {{ x }}\nparameters: {grid: {x: {range: [1, 6]}}}\nhosts: [localhost slots=2]\n"

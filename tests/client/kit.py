@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from waiting import wait_until
 
 from .pretended_master import SESSION
 
@@ -58,21 +58,6 @@ class Started:
 
     def base(self) -> Path:
         """The client's folder, once it is there."""
-        wait_until(lambda: any(self.workdir.glob("spe-*/client.lock")))
+        wait_until(lambda: any(self.workdir.glob("spe-*/client.lock")), "the client has its folder")
         (found,) = self.workdir.glob("spe-*/client.lock")
         return found.parent
-
-
-def is_alive(pid: int) -> bool:
-    """A process that runs; a zombie is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 15) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "not so in time"
-        time.sleep(0.01)

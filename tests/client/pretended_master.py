@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from waiting import wait_until
+
 SESSION = "s3cr3t-of-this-test-0123456789abcdef"
 
 
@@ -187,14 +189,9 @@ class Master:
                     one.query["reason"] = [content.decode()]
         return found
 
-    def wait_for(self, condition: Callable[[], Any], seconds: float = 20) -> None:
-        """Until it is so; fails with what was asked so far."""
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                asked = [(one.path, one.query) for one in self.requests]
-                raise AssertionError(f"not so after {seconds} s; requests: {asked}")
-            time.sleep(0.01)
+    def wait_for(self, condition: Callable[[], Any], what: str = "the client has come so far") -> None:
+        """Wait as `wait_until` does. A failure tells also what was asked so far."""
+        wait_until(condition, what, story=lambda: [(one.path, one.query) for one in self.requests])
 
     def close(self) -> None:
         """Dead at once: also the connections that are open."""

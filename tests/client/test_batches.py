@@ -12,8 +12,9 @@ from spe.client.loop.prefetch import MOST, Prefetch
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Master as Wire
 from spe.client.wire.master import MasterGone
+from waiting import wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 
@@ -64,7 +65,7 @@ def test_what_is_not_begun_is_given_back_when_others_are_idle(master: Master, cl
     master.add(*quick, *slow)
     client.start("--slots", "2")
     master.wait_for(lambda: len(master.completed) == 40)
-    wait_until(lambda: not master.tasks)
+    wait_until(lambda: not master.tasks, "all tasks are given out")
     master.call_for(1000)
     master.wait_for(lambda: master.of("/back"))
     (back,) = master.of("/back")
@@ -219,7 +220,7 @@ def test_a_listener_that_is_asked_to_give_back_listens_again_at_once(master: Mas
     client.start("--slots", "1")
     master.wait_for(lambda: master.of("/held"))
     master.call_for(1)
-    master.wait_for(lambda: len(master.of("/held")) == 2, 5)
+    master.wait_for(lambda: len(master.of("/held")) == 2)
     master.call_back(1)
     master.finish()
     assert client.end()[0] == 0

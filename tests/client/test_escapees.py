@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 # A daemon as in the books. It keeps its program's output under `number`, and the directory open; told so, it writes.
@@ -83,9 +85,9 @@ def test_a_daemon_writes_into_the_files_of_no_other_set_and_ends_once_it_can_bel
     assert master.completed[8].parts["stdout"] == b"of the first\n"
     assert number == 7 or not is_alive(pid), "whose output it has is whose it is"
     master.add(task(13, "sh", "-c", until(tmp_path / "end2")))
-    wait_until((client.base() / "13").is_dir)
+    wait_until((client.base() / "13").is_dir, "the next task has its directory")
     (tmp_path / "end1").touch()
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not is_alive(pid), "the process has ended")
     assert 13 not in master.completed
     (tmp_path / "end2").touch()
     master.finish()

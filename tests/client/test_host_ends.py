@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 from spe.client.exits import FAULT, KILLED
+from waiting import wait_out, wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import Master, Request, task
 
 ENDS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
@@ -75,12 +76,12 @@ def test_nothing_counts_that_ends_when_the_host_is_told_to_end(
         *(task(n + 3, *catching(ready[n], code, number)) for n, code in enumerate(codes)),
     )
     client.start("--slots", "5")
-    wait_until(lambda: all(one.exists() for one in ready))
-    wait_until(lambda: len(all_of(client)[3]) >= 7)
+    wait_until(lambda: all(one.exists() for one in ready), "all programs have begun")
+    wait_until(lambda: len(all_of(client)[3]) >= 7, "all processes of the programs run")
     guard, inner, hands, programs = all_of(client)
     ours = [guard, inner, *hands]
-    since = time.monotonic()  # reports wait for a twentieth of this, while signals are on their way to all
-    wait_until(lambda: order == "client first" or time.monotonic() - since > 4)
+    if order == "programs first":
+        wait_out(4)  # reports wait for a twentieth of this, while signals are on their way to all
     send({"client first": ours + programs, "programs first": [*reversed(programs), *ours]}[order], number)
     code, said = client.end()
     assert (master.completed, master.failed) == ({}, {}), said
@@ -95,7 +96,7 @@ def test_what_had_ended_and_been_reported_before_stays(master: Master, client: S
     master.add(task(1, "echo", "whole"), task(2, *catching(tmp_path / "ready", 0)))
     client.start("--slots", "2")
     master.wait_for(lambda: 1 in master.completed)
-    wait_until((tmp_path / "ready").exists)
+    wait_until((tmp_path / "ready").exists, "the program has begun")
     guard, inner, hands, programs = all_of(client)
     send([*programs, guard, inner, *hands], signal.SIGTERM)
     client.end()
@@ -141,7 +142,7 @@ def test_a_signal_to_a_hand_alone_ends_the_client_and_nothing_counts(
     master.over = False
     master.add(*(task(n, *catching(tmp_path / f"ready-{n}", 0)) for n in (1, 2)))
     client.start("--slots", "2")
-    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)))
+    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)), "both programs have begun")
     send(all_of(client)[2][:1], signal.SIGTERM)
     code, said = client.end()
     assert code == 128 + signal.SIGTERM, said
@@ -164,7 +165,7 @@ def test_a_client_that_is_killed_after_it_was_told_to_end_is_nobodys_fault(
     master.over = False
     master.add(task(1, "sh", "-c", f"trap '' TERM; : > {tmp_path}/ready; sleep 300; sleep 300"))
     client.start()
-    wait_until((tmp_path / "ready").exists)
+    wait_until((tmp_path / "ready").exists, "the program has begun")
     guard, inner, hands, programs = all_of(client)
     if told == "the guard":
         send([inner], signal.SIGSTOP)  # so that nobody else hears of it
@@ -205,7 +206,7 @@ def test_a_result_that_waits_for_its_turn_counts_for_nothing_once_the_host_is_to
     master.wait_for(lambda: len(master.of("/task")) > len(asked))  # its slot is free
     guard, inner, hands, _ = all_of(client)
     send([{"the guard": guard, "the client": inner, "a hand": hands[0]}[who]], number)
-    wait_until(lambda: not any(map(is_alive, hands)))
+    wait_until(lambda: not any(map(is_alive, hands)), "the hands have ended")
     go_on.set()
     code, said = client.end()
     assert (master.completed, master.failed) == ({}, {}), said
@@ -219,8 +220,7 @@ def test_a_result_that_waits_for_longer_than_reports_are_held_back_is_still_brou
     master.config["Batch"] = "Yes"
     client.start("--slots", "1")
     go_on, _ = held_up(master)
-    since = time.monotonic()
-    wait_until(lambda: time.monotonic() - since > 2.5)
+    wait_out(2.5)
     send([all_of(client)[1]], signal.SIGTERM)
     go_on.set()
     client.end()
@@ -234,11 +234,11 @@ def test_programs_that_are_killed_together_with_a_process_of_the_client_are_lost
     master.over = False
     master.add(*(task(n, "sh", "-c", f": > {tmp_path}/ready-{n}; exec sleep 300") for n in (1, 2)))
     client.start("--slots", "2")
-    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)))
+    wait_until(lambda: all((tmp_path / f"ready-{n}").exists() for n in (1, 2)), "both programs have begun")
     guard, inner, hands, programs = all_of(client)
     send(programs, signal.SIGKILL)
     send({"the guard": [guard], "a hand": hands[:1], "guard and client": [guard, inner]}[who], signal.SIGKILL)
-    wait_until(lambda: not any(map(is_alive, [guard, inner, *hands])))
+    wait_until(lambda: not any(map(is_alive, [guard, inner, *hands])), "all processes of the client have ended")
     assert (master.completed, master.failed) == ({}, {})
 
 
@@ -288,7 +288,7 @@ def test_of_a_client_that_ends_by_a_fault_of_its_own_the_tickets_that_had_begun_
     master.over = False
     master.add(task(1, "sh", "-c", f": > {tmp_path}/ready; exec sleep 60"))
     client.start("--slots", "2")
-    wait_until((tmp_path / "ready").exists)
+    wait_until((tmp_path / "ready").exists, "the program has begun")
     master.script["/orders"].append((200, {}, b"{"))
     master.order("processes")
     code, said = client.end()

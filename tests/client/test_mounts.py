@@ -12,8 +12,9 @@ import pytest
 from needs import need_root
 from spe.client.host import removal
 from spe.client.task.place import FreePlaces, TaskPlace
+from waiting import wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 MOUNTED = "something is mounted there"
@@ -109,7 +110,7 @@ def test_the_guard_too_goes_into_nothing_that_is_mounted(master: Master, client:
     master.add(task(1, "sh", "-c", f"mkdir data; mount --bind {precious} data; touch done; sleep 600"))
     client.start()
     inside = client.base()
-    wait_until((inside / "1" / "work" / "done").exists)
+    wait_until((inside / "1" / "work" / "done").exists, "the program is done")
     os.kill(int((inside / "client.lock").read_text().split()[2]), signal.SIGKILL)
     _, said = client.end()
     assert said.count("could not remove") == 1
@@ -125,7 +126,7 @@ def test_the_next_client_goes_into_nothing_that_is_mounted_in_a_dead_ones_folder
     master.add(task(1, "sh", "-c", "mkdir data; touch done; exec sleep 600"))
     dead.start()
     inside = dead.base()
-    wait_until((inside / "1" / "work" / "done").exists)
+    wait_until((inside / "1" / "work" / "done").exists, "the program is done")
     kill_all_of(dead)
     bind(precious, inside / where)
     following.workdir = dead.workdir

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from processes import is_alive
+from waiting import wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 SH = ("/bin/sh", "-c")
@@ -20,7 +22,7 @@ def at_work(master: Master, client: Started) -> Started:
     master.over = False
     master.add(task(1, *SH, "printf abc; echo there >begun; exec sleep 60"))
     client.start("--slots", "1")
-    wait_until(lambda: any(client.workdir.rglob("begun")))
+    wait_until(lambda: any(client.workdir.rglob("begun")), "the program has begun")
     return client
 
 
@@ -57,7 +59,7 @@ def test_when_nobody_listens_any_more_the_command_ends(master: Master, at_work: 
     )
     master.wait_for(lambda: master.said[order])
     master.unheard.add(order)
-    wait_until(lambda: not is_alive(int(master.said[order].split()[0])))
+    wait_until(lambda: not is_alive(int(master.said[order].split()[0])), "the program of the order has ended")
     assert order not in master.ended
     end(master, at_work)
 

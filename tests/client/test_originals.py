@@ -271,11 +271,11 @@ def test_the_innocent_pass_when_they_run_again(master: Master, client: Started) 
     master.over = False
     master.add(*(task(n, *SH, text, shared={"data": LARGE}, extra=f"Task={n}\n") for n, text in scripts.items()))
     client.start("--slots", "3")
-    master.wait_for(lambda: set(given_back(master)) | set(master.completed) >= {1, 2, 3}, 60)
+    master.wait_for(lambda: set(given_back(master)) | set(master.completed) >= {1, 2, 3})
     back = given_back(master)
     scripts[3] = SPOIL.format("data")
     master.add(*(task(n + 10, *SH, scripts[n], shared={"data": LARGE}, extra=f"Task={n}\n") for n in back))
-    master.wait_for(lambda: len(master.completed) == 2 and master.failed, 60)
+    master.wait_for(lambda: len(master.completed) == 2 and master.failed)
     master.finish()
     assert client.end()[0] == 0
     assert set(master.failed) == {13}

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from needs import need_root
 from spe.client.host import removal
+from waiting import wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 from .shared_folder import OURS, PYTHON, as_account
 
@@ -271,7 +272,7 @@ def test_what_cannot_be_removed_at_the_end_is_one_line_here_and_at_the_master(
     master.add(task(1, "sh", "-c", "mkdir folder; touch folder/file; until [ -e go ]; do sleep 0.02; done"))
     client.start()
     place = client.base() / "1" / "work"
-    wait_until((place / "folder" / "file").exists)
+    wait_until((place / "folder" / "file").exists, "the program has written its file")
     immutable(place / "folder" / "file" if what == "file" else place / "folder")
     (place / "go").touch()
     master.finish()
@@ -292,7 +293,7 @@ def test_the_guard_too_says_in_one_line_what_stays(
     master.add(task(1, "sh", "-c", "touch file; sleep 600"))
     client.start()
     inside = client.base()
-    wait_until((inside / "1" / "work" / "file").exists)
+    wait_until((inside / "1" / "work" / "file").exists, "the program has written its file")
     immutable(inside / "1" / "work" / "file")
     immutable(inside)
     os.kill(int((inside / "client.lock").read_text().split()[2]), signal.SIGKILL)
@@ -314,7 +315,7 @@ def test_a_name_that_a_dead_client_holds_for_good_is_passed_over(
     client.end()
     immutable(left_behind(client, name))
     living.start()
-    wait_until(lambda: (client.workdir / f"{name}.2" / "client.lock").exists())
+    wait_until(lambda: (client.workdir / f"{name}.2" / "client.lock").exists(), "the second client has its folder")
     master.wait_for(lambda: len(master.of("/config")) == 2)
     code, said = other.run()
     assert code == 0

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import is_alive
 from spe.client.host.folders import MARKER
+from waiting import wait_until
 
-from .kit import is_alive, wait_until
 from .pretended_master import Master, Request, task
 from .shared_folder import EVE, PYTHON, SharedFolder, as_account
 
@@ -138,7 +139,7 @@ def swapping(shared: SharedFolder) -> Iterator[None]:
     words = [*as_account(EVE).split(), str(PYTHON), "-c", SWAP, str(shared.common), str(shared.mark)]
     eve = subprocess.Popen(words)
     try:
-        wait_until((shared.common / "evil" / "prog").exists)
+        wait_until((shared.common / "evil" / "prog").exists, "the other program is in its place")
         yield
     finally:
         eve.kill()
@@ -183,7 +184,7 @@ def test_the_guard_clears_up_after_a_killed_client_whose_folder_was_renamed(
     client = shared.client(master).start(TRUSTED)
     assert client.process
     inside = client.base()
-    wait_until(lambda: (inside / "1" / "work" / "deep").exists())
+    wait_until(lambda: (inside / "1" / "work" / "deep").exists(), "the program has made its folder")
     program, holder = ((inside / name).read_text().split() for name in ("1/work/pid", "client.lock"))
     shared.put_in_place()
     os.kill(int(holder[2]), signal.SIGKILL)
@@ -220,7 +221,7 @@ def test_questions_about_a_running_task_are_answered_from_its_own_folder(master:
     master.add(task(1, "sh", "-c", "echo true > mine; until [ -e go ]; do sleep 0.05; done"))
     client = shared.client(master).start(TRUSTED)
     place = client.base() / "1" / "work"
-    wait_until((place / "mine").exists)
+    wait_until((place / "mine").exists, "the new folder stands in the place of the old one")
     shared.put_in_place()
     evil = place.parents[1] / "1" / "work"
     shared.eve("import os, sys; os.makedirs(sys.argv[1]); open(sys.argv[1] + '/mine', 'w').write('EVIL')", evil)

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from needs import need
+from processes import is_alive
 from spe.client import VERSION
+from waiting import wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import SESSION, Master, task
 
 TOP = Path(__file__).parents[2]
@@ -85,7 +87,7 @@ def test_relative_paths_mean_what_they_mean_where_it_is_started(
     environment = client.environment(XDG_CACHE_HOME="cache")
     done = subprocess.run(words, input=SESSION, text=True, capture_output=True, cwd=client.folder, env=environment)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: not client.workdir.exists())
+    wait_until(lambda: not client.workdir.exists(), "the client has removed its folder")
     began_in, here = master.completed[1].parts["stdout"].decode().split()
     assert began_in == ("/" if more else str(client.folder))
     assert here.startswith(f"{client.workdir}/spe-")
@@ -136,22 +138,23 @@ def test_detached_it_goes_on_after_its_parent_ended_and_holds_none_of_its_stream
     master.wait_for(lambda: 1 in master.completed)
     assert "registered with" in (client.base() / "log").read_text()
     master.finish()
-    wait_until(lambda: not is_alive(pid))
-    wait_until(lambda: not client.workdir.exists())
+    wait_until(lambda: not is_alive(pid), "the process has ended")
+    wait_until(lambda: not client.workdir.exists(), "the client has removed its folder")
 
 
 def test_detached_it_ends_at_sigterm_and_cleans_up(master: Master, client: Started) -> None:
     master.over = False
     pid = detached(client)
     os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not is_alive(pid) and not client.workdir.exists())
+    wait_until(lambda: not is_alive(pid) and not client.workdir.exists(), "the client has ended and removed its folder")
     master.wait_for(lambda: master.of("/bye"))
 
 
 def test_detached_a_failure_is_told_by_the_parent(master: Master, client: Started) -> None:
     code, said = client.run("--detach", session="wrong")
     assert (code, said) == (4, "spe-client: the master refuses: 403 no such session\n")
-    wait_until(lambda: not client.workdir.exists())  # it says so first, and cleans up then
+    # It says so first, and cleans up then.
+    wait_until(lambda: not client.workdir.exists(), "the client has removed its folder")
 
 
 def test_detached_with_hold_its_parent_stays_until_it_has_ended_and_nobody_is_an_orphan(
@@ -180,12 +183,12 @@ def parent(pid: int) -> int:
 def test_detached_with_hold_a_failure_and_another_client_are_told_at_once(master: Master, client: Started) -> None:
     master.over = False
     assert client.run("--detach", "--hold", session="wrong")[0] == 4
-    wait_until(lambda: not client.workdir.exists())
+    wait_until(lambda: not client.workdir.exists(), "the client has removed its folder")
     pid = detached(client)
     code, said = client.run("--detach", "--hold")
     assert (code, said) == (0, "spe-client: already running here; told it the master's address\n")
     os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not is_alive(pid), "the process has ended")
 
 
 def test_detached_and_already_running_is_0(master: Master, client: Started) -> None:
@@ -196,7 +199,7 @@ def test_detached_and_already_running_is_0(master: Master, client: Started) -> N
     assert len(master.of("/config")) == 1
     assert (client.base() / "address").read_text() == f"{master.url}\n\n"
     os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not is_alive(pid), "the process has ended")
 
 
 def test_a_log_file_may_be_named(master: Master, client: Started) -> None:

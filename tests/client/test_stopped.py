@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 from spe.client.exits import KILLED
+from waiting import wait_out, wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 from .test_host_ends import all_of, goodbye, send
-
-
-def waits(seconds: float) -> None:
-    """Until so much time has passed: nothing else tells that a process has been left alone."""
-    since = time.monotonic()
-    wait_until(lambda: time.monotonic() - since > seconds)
 
 
 def begun(master: Master, client: Started, folder: Path, before: str = "") -> tuple[int, int, list[int], list[int]]:
@@ -26,7 +21,7 @@ def begun(master: Master, client: Started, folder: Path, before: str = "") -> tu
     text = f"{before} : > {folder}/ready; while [ ! -e {folder}/gate ]; do sleep 0.05; done; echo k"
     master.add(task(1, "sh", "-c", text))
     client.start("--slots", "1")
-    wait_until((folder / "ready").exists)
+    wait_until((folder / "ready").exists, "the program has begun")
     return all_of(client)
 
 
@@ -51,11 +46,11 @@ def test_a_group_that_is_suspended_as_a_whole_goes_on_when_it_is_continued(
     for _ in range(2):
         for pids in ([guard], others) if first == "the guard" else (others, [guard]):
             send(pids, signal.SIGSTOP)
-            waits(1)
-        waits(6)
+            wait_out(1)
+        wait_out(6)
         for pids in ([guard], others):
             send(pids, signal.SIGCONT)
-            waits(1)
+            wait_out(1)
     (tmp_path / "gate").touch()
     master.wait_for(lambda: 1 in master.completed)
     master.finish()
@@ -70,7 +65,7 @@ def test_a_client_that_is_stopped_and_goes_on_in_time_is_left_alone(
     _, inner, _, _ = begun(master, client, tmp_path)
     for _ in range(3):
         send([inner], signal.SIGSTOP)
-        waits(3)
+        wait_out(3)
         send([inner], signal.SIGCONT)
     (tmp_path / "gate").touch()
     master.wait_for(lambda: 1 in master.completed)

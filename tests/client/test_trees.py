@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import is_alive
 from spe.client.machine import process_tree
+from waiting import wait_until
 
-from .kit import Started, is_alive, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 SH = ("/bin/sh", "-c")
@@ -68,7 +70,7 @@ def test_the_grandchild_of_one_task_dies_while_another_task_and_its_helpers_run_
     master.add(task(1, *forking(tmp_path / "long", last="time.sleep(600)")), task(2, *forking(tmp_path / "short")))
     client.start("--slots", "2")
     master.wait_for(lambda: 2 in master.completed)
-    wait_until(lambda: pids_in(tmp_path / "long"))
+    wait_until(lambda: pids_in(tmp_path / "long"), "the long program runs")
     assert not is_alive(pids_in(tmp_path / "short")[0])
     assert is_alive(pids_in(tmp_path / "long")[0])
 
@@ -113,10 +115,10 @@ def test_an_expired_ticket_is_stopped_dropped_and_its_slot_is_free(
     pids = tmp_path / "pids"
     master.add(task(1, *forking(pids, last="time.sleep(600)")), task(2, "echo", "next"))
     client.start("--slots", "1")
-    wait_until(lambda: pids_in(pids))
+    wait_until(lambda: pids_in(pids), "the program runs")
     master.expired.add(1)
     master.wait_for(lambda: 2 in master.completed)
-    wait_until(lambda: not is_alive(pids_in(pids)[0]))
+    wait_until(lambda: not is_alive(pids_in(pids)[0]), "the program has ended")
     master.finish()
     assert client.end()[0] == 0
     assert 1 not in master.completed
@@ -131,7 +133,7 @@ def test_a_signal_ends_the_tasks_cleans_up_and_says_bye(
     pids = tmp_path / "pids"
     master.add(task(1, *forking(pids, last="time.sleep(600)")))
     client.start()
-    wait_until(lambda: pids_in(pids))
+    wait_until(lambda: pids_in(pids), "the program runs")
     assert client.process
     client.process.send_signal(number)
     assert client.end()[0] == 128 + number
@@ -150,7 +152,7 @@ def test_when_the_client_is_killed_its_guard_leaves_nothing(master: Master, clie
     pids = tmp_path / "pids"
     master.add(task(1, *forking(pids, last="time.sleep(600)")))
     client.start()
-    wait_until(lambda: pids_in(pids))
+    wait_until(lambda: pids_in(pids), "the program runs")
     os.kill(the_client_itself(client), signal.SIGKILL)
     code, said = client.end()
     assert code == 12
@@ -166,11 +168,11 @@ def test_when_the_guard_is_killed_the_client_ends_and_leaves_nothing(
     pids = tmp_path / "pids"
     master.add(task(1, *forking(pids, last="time.sleep(600)")))
     client.start()
-    wait_until(lambda: pids_in(pids))
+    wait_until(lambda: pids_in(pids), "the program runs")
     inner = the_client_itself(client)
     assert client.process
     client.process.kill()
-    wait_until(lambda: not is_alive(inner))
+    wait_until(lambda: not is_alive(inner), "the client has ended")
     assert not any(map(is_alive, pids_in(pids)))
     assert not client.workdir.exists()
 
@@ -200,7 +202,7 @@ def helped(master: Master, tmp_path: Path) -> Callable[..., int]:
         script = HELPED.format(told=str(tmp_path / "told"), helper=str(helper))
         master.add(task(1, "python3", "-c", script, timeout=timeout))
         client.start()
-        wait_until(lambda: helper.exists() and helper.read_text())
+        wait_until(lambda: helper.exists() and helper.read_text(), "the helper runs")
         return int(helper.read_text())
 
     return start
@@ -223,7 +225,7 @@ def test_who_left_the_group_of_a_program_is_stopped_and_goes_on_with_it(
     helper = helped(client)
     for do, states in (("stop", "T"), ("continue", "SR")):
         assert master.end_of(master.order(do, ticket=1))["exit"] == ["0"]
-        wait_until(lambda wanted=states: state_of(helper) in wanted)  # type: ignore[misc]
+        wait_until(lambda wanted=states: state_of(helper) in wanted, f"the helper is in one of the states {states}")  # type: ignore[misc]
     os.kill(helper, signal.SIGTERM)
     assert client.end()[0] == 0
     assert 1 in master.completed
@@ -247,7 +249,7 @@ def test_what_a_hand_that_was_killed_leaves_has_ended_before_the_client_says_goo
 
     master.script["/bye"].append(bye)
     client.start("--slots", "1")
-    wait_until(lambda: len(pids_in(pids)) == 2)
+    wait_until(lambda: len(pids_in(pids)) == 2, "both processes run")
     os.kill(hands_of(client)[0], signal.SIGKILL)
     master.expired = {1}
     client.end()
@@ -267,7 +269,7 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     dead, pids = make_client(master.url, "dead"), tmp_path / "pids"
     master.add(task(1, *forking(pids, last="time.sleep(600)")))
     dead.start()
-    wait_until(lambda: pids_in(pids))
+    wait_until(lambda: pids_in(pids), "the program runs")
     assert dead.process
     inner = the_client_itself(dead)
     all_of_it = [dead.process.pid, inner, *map(int, Path(f"/proc/{inner}/task/{inner}/children").read_text().split())]
@@ -283,7 +285,7 @@ def test_the_next_client_clears_what_a_client_of_any_session_left_when_all_was_k
     code, said = following.run()
     assert code == 0, said
     assert 2 in other_master.completed
-    wait_until(lambda: not is_alive(pids_in(pids)[0]))
+    wait_until(lambda: not is_alive(pids_in(pids)[0]), "the program has ended")
     assert not left.exists()
 
 
@@ -299,7 +301,7 @@ def test_the_next_client_ends_what_stands_elsewhere_when_all_of_a_client_was_kil
     dead.start()
     files = [tmp_path / "own", tmp_path / "below"]
     master.wait_for(lambda: master.of("/task"))
-    wait_until(lambda: all(pids_in(file) for file in files))
+    wait_until(lambda: all(pids_in(file) for file in files), "all programs run")
     assert dead.process
     inner = the_client_itself(dead)
     all_of_it = [dead.process.pid, inner, *hands_of(dead)]
@@ -327,7 +329,8 @@ def test_of_what_has_the_mark_of_a_dead_client_only_our_own_is_ended(tmp_path: P
     if os.geteuid() == 0:
         spared.append(subprocess.Popen(["sleep", "600"], env=marked, cwd="/", preexec_fn=lambda: os.setuid(12345)))
     try:
-        wait_until(lambda: all("sleep" in Path(f"/proc/{one.pid}/comm").read_text() for one in (ours, *spared)))
+        names = [Path(f"/proc/{one.pid}/comm") for one in (ours, *spared)]
+        wait_until(lambda: all("sleep" in name.read_text() for name in names), "all have become sleep")
         assert process_tree.kill_inside(str(tmp_path), "1-2") == 1
         assert ours.wait(10) == -signal.SIGKILL
         assert [one.poll() for one in spared] == [None] * len(spared)

@@ -6,15 +6,15 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from spe.client.hand.hand import LONGEST_WAIT
+from waiting import wait_out, wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import Master, task
 
 BOOT = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a clock of Linux")
@@ -54,8 +54,7 @@ def asleep(master: Master, client: Started, tmp_path: Path) -> Iterator[Any]:
     tell(pids, signal.SIGSTOP)
     (tmp_path / "go").touch()
     master.add(task(3, *SH, f"touch {tmp_path}/three; echo 3"))
-    stopped = time.monotonic()
-    wait_until(lambda: time.monotonic() - stopped > LEASE + 0.3)
+    wait_out(LEASE + 0.3)
     yield pids
     (tmp_path / "go").touch()
 
@@ -115,8 +114,7 @@ def test_a_result_whose_master_was_away_too_long_is_asked_about_before_it_is_sen
     client.start()
     master.wait_for(gone.is_set)
     master.script["/ping"].append(cut)  # pings get no answer either
-    since = time.monotonic()
-    wait_until(lambda: time.monotonic() - since > LEASE + 0.5)
+    wait_out(LEASE + 0.5)
     master.expired = {1}
     seen = len(master.requests)
     healed.set()
@@ -131,24 +129,17 @@ def test_the_time_of_being_stopped_does_not_count_for_the_timeout_of_a_program(
     script = f"touch {tmp_path}/one; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo 1"
     master.add(task(1, *SH, script, timeout=15))
     client.start()
-    wait_until((tmp_path / "one").exists)
+    wait_until((tmp_path / "one").exists, "the program has begun")
     pids = members(client)
     tell(pids, signal.SIGSTOP)
-    stopped = time.monotonic()
-    wait_until(lambda: time.monotonic() - stopped > 16, 30)
+    wait_out(16)
     since = len(master.requests)
     tell(pids, signal.SIGCONT)
     master.wait_for(lambda: master.requests[since:])
-    wait_for_looks(4)
+    wait_out(4 * LONGEST_WAIT)  # a hand has surely looked at the clock by then
     (tmp_path / "go").touch()
     assert client.end()[0] == 0
     assert master.completed[1].parts["stdout"] == b"1\n"
-
-
-def wait_for_looks(count: int) -> None:
-    """Until a hand has surely looked at the clock so often, whatever it was waiting for when it was stopped."""
-    end = time.monotonic() + count * LONGEST_WAIT
-    wait_until(lambda: time.monotonic() > end)
 
 
 # A Python on a host that slept for an hour, as the clock tells that also goes meanwhile, when the file is there.
@@ -174,10 +165,10 @@ def test_the_sleep_of_the_host_does_not_count_for_the_timeout_of_a_program(
     script = f"touch {tmp_path}/$1; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo $1"
     master.add(*(task(number, *SH, script, "sh", str(number), timeout=600) for number in (1, 2)))
     client.start("--slots", "1", python=str(wrapper))
-    wait_until((tmp_path / "1").exists)
+    wait_until((tmp_path / "1").exists, "the program has begun")
     (tmp_path / "slept").touch()
     since = len(master.of("/ping"))
-    wait_for_looks(4)
+    wait_out(4 * LONGEST_WAIT)  # a hand has surely looked at the clock by then
     master.wait_for(lambda: master.of("/ping")[since:])
     (tmp_path / "go").touch()
     assert client.end()[0] == 0

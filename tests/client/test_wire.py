@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from spe.client.loop.pinging import TICKETS_A_PING
 from spe.client.loop.sending import MOST_SINGLE
+from waiting import wait_out, wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import SESSION, Master, certificate, task
 
 SH = ("/bin/sh", "-c")
@@ -84,7 +85,7 @@ def test_the_session_id_is_never_where_others_can_read_it(master: Master, client
     master.over = False
     client.start("--log", str(client.folder / "log"), "--slots", "1")
     master.add(task(1, "sleep", "60"), task(2, "no-such"))
-    wait_until(lambda: any(client.base().glob("1/stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")), "the program has begun")
     assert client.process
     for pid in [client.process.pid, *_below(client.process.pid)]:
         assert SESSION not in Path(f"/proc/{pid}/cmdline").read_text()
@@ -325,7 +326,7 @@ def test_a_result_is_kept_on_disk_until_the_master_has_it(master: Master, client
     kept = client.base() / "1" / "work" / "r"
     assert kept.read_text() == "kept\n"
     go_on.set()
-    wait_until(lambda: not kept.exists())
+    wait_until(lambda: not kept.exists(), "the kept file is removed")
 
 
 def test_when_the_master_comes_back_the_result_is_brought(make_client: Callable[..., Started], tmp_path: Path) -> None:
@@ -334,10 +335,10 @@ def test_when_the_master_comes_back_the_result_is_brought(make_client: Callable[
     master.over = False
     master.add(task(1, *SH, f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo done"))
     client = make_client(master.url).start()
-    wait_until(lambda: any(client.base().glob("1/stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")), "the program has begun")
     master.close()
     (tmp_path / "go").touch()
-    wait_until(lambda: (client.base() / "1" / "stdout").read_text() == "done\n")
+    wait_until(lambda: (client.base() / "1" / "stdout").read_text() == "done\n", "the program is done")
     again = Master(port=master.port)
     try:
         again.wait_for(lambda: 1 in again.completed)
@@ -379,15 +380,14 @@ def test_a_silence_that_ended_is_forgiven(make_client: Callable[..., Started]) -
     master.close()
     first = time.monotonic()
     for number in (2, 3):
-        silent = time.monotonic()
-        wait_until(lambda since=silent: time.monotonic() - since > 1)  # type: ignore[misc]
+        wait_out(1)
         master = Master(port=master.port)
         master.config.update(Grace="3", Ping="0.2")
         master.over = False
         master.add(task(number, "echo", str(number)))
         master.wait_for(lambda here=master, ticket=number: ticket in here.completed and here.of("/ping"))  # type: ignore[misc]
         if number == 2:
-            wait_until(lambda: time.monotonic() - first > 4)
+            wait_out(4, first)
             master.close()
     master.expired = {1}
     master.finish()
@@ -408,7 +408,7 @@ def test_all_tickets_are_pinged_however_many(master: Master, client: Started) ->
     assert all(len(one.query["ticket"]) <= TICKETS_A_PING for one in master.of("/ping"))
     master.expired = {count}
     place = client.base() / str(count)
-    wait_until(lambda: not place.exists())
+    wait_until(lambda: not place.exists(), "the directory of the task is removed")
     master.expired = set(range(1, count + 1))
     master.finish()
     assert client.end()[0] == 0
@@ -422,7 +422,7 @@ def test_a_new_address_that_was_handed_over_is_used_when_the_old_one_is_silent(
     master.config["Grace"] = "20"
     master.add(task(1, "sleep", "600"))
     client = make_client(master.url).start("--slots", "2")
-    wait_until(lambda: any(client.base().glob("1/stdout")))
+    wait_until(lambda: any(client.base().glob("1/stdout")), "the program has begun")
     second = make_client(other_master.url, "second")
     second.workdir = client.workdir
     code, said = second.run()

@@ -19,8 +19,9 @@ from spe.client.host.lock import LockFile
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Line
 from spe.client.wire.master import Master as Wire
+from waiting import wait_until
 
-from .kit import Started, wait_until
+from .kit import Started
 from .pretended_master import SESSION, Master, task
 
 PLATFORM = f"linux-{os.uname().machine}"
@@ -312,5 +313,5 @@ def test_clean_up_comes_before_bye(master: Master, client: Started) -> None:
 
     master.script["/bye"].append(bye)
     assert client.run()[0] == 0
-    wait_until(lambda: seen)
+    wait_until(lambda: seen, "the worker was seen")
     assert seen == [False]

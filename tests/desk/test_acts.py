@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dispatch.kit import until
 from spe.desk.acts import META, Acts, Controls, restore
 from spe.dispatch.steering import Aside
 from spe.errors import SpeError, UsageError
@@ -17,6 +16,7 @@ from spe.fleet.hosts_file import HostsFile
 from spe.model import Host, TaskState
 from spe.page.acting import carry_out
 from spe.sweep.hosts import parse_line
+from waiting import wait_in_loop
 
 from .test_desk import Office, office
 
@@ -63,7 +63,7 @@ def test_a_paused_sweep_hands_out_nothing_until_it_goes_on(tmp_path: Path) -> No
             assert await at.desk.complete(client, ticket, at.parts("1")) == "accepted"
             assert not at.dispatch.board.over
             waiting = asyncio.ensure_future(at.desk.tasks(client, 1, 20, lambda: True))
-            await until(lambda: at.desk.held_requests.idle, "it waits for work")
+            await wait_in_loop(lambda: at.desk.held_requests.idle, "it waits for work")
             assert await say(acts, "resume") == "the sweep goes on"
             assert len(await waiting) == 1
             with pytest.raises(UsageError, match="not paused"):
@@ -114,7 +114,7 @@ def test_a_result_that_is_being_looked_at_when_its_task_is_cancelled_is_not_take
             (ticket,) = await at.take(client)
             at.judging.held["h"] = asyncio.Event()
             bringing = at.bring(ticket, client=client)
-            await until(lambda: at.judging.looking, "it is looked at")
+            await wait_in_loop(lambda: at.judging.looking, "it is looked at")
             await say(acts, "cancel", tasks=[1])
             at.judging.held["h"].set()
             assert await bringing == "expired"
@@ -212,7 +212,7 @@ def test_what_lies_ready_on_a_host_that_is_set_aside_is_called_for(tmp_path: Pat
             acts, client = acting(at, "h"), await at.client("h")
             tickets = await at.take(client, 4)  # it has one slot
             held = asyncio.ensure_future(at.desk.ping(client, tickets, 20))
-            await until(lambda: at.desk.held_requests.pings, "its ping is held")
+            await wait_in_loop(lambda: at.desk.held_requests.pings, "its ping is held")
             await say(acts, "bench", host="h")
             assert await asyncio.wait_for(held, 5) == []
             assert at.desk.take_call(client) == 3
@@ -287,18 +287,18 @@ def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
             assert isinstance(yard, Hosts)
             watching = asyncio.create_task(HostsFile(path, tuple(yard.hosts), acts, warned.append).watch(0.01))
             path.write_text("a\nc\n")
-            await until(lambda: len(yard.hosts) == 3, "the new line is started")
+            await wait_in_loop(lambda: len(yard.hosts) == 3, "the new line is started")
             assert at.dispatch.steering.aside == {"b": Aside.DRAINED}
             path.write_text("a\nb slots=2\nc\n# more\n")
-            await until(lambda: yard.used, "the line that is back is used")
+            await wait_in_loop(lambda: yard.used, "the line that is back is used")
             assert not at.dispatch.steering.aside
             assert yard.used == ["b"] and [host.name for host in yard.hosts] == ["a", "b", "c"]
             path.write_text("a sluts=2\n")
-            await until(lambda: warned, "it says what is wrong")
+            await wait_in_loop(lambda: warned, "it says what is wrong")
             assert "unknown option 'sluts'" in warned[0] and "the hosts stay as they are" in warned[0]
             path.unlink()
             path.write_text("\n")
-            await until(lambda: len(warned) == 2, "a file without hosts is no order")
+            await wait_in_loop(lambda: len(warned) == 2, "a file without hosts is no order")
             assert not at.dispatch.steering.aside
             watching.cancel()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dispatch.kit import until
 from spe.desk import result_files as module
 from spe.desk.arrivals import Report
 from spe.errors import Lost
+from waiting import wait_in_loop
 
 from .test_desk import office
 
@@ -44,7 +44,7 @@ def test_what_is_done_while_files_are_kept_is_not_undone_by_them(
             kept, failed = await at.take(one, 2)
             reports = [Report(kept, at.parts("1")), Report(failed, {}, "exit code 1")]
             batch = asyncio.ensure_future(at.desk.arrivals.take(one, reports))
-            await until(begun.is_set, "files are being kept")
+            await wait_in_loop(begun.is_set, "files are being kept")
             (again,) = await at.take(other)
             second = asyncio.ensure_future(at.desk.complete(other, again, at.parts("2")))
             go.set()
@@ -66,7 +66,7 @@ def test_a_failure_does_not_wait_for_the_files_of_others(
             kept, failed = await at.take(client, 2)
             reports = [Report(kept, at.parts("1")), Report(failed, {}, "exit code 1")]
             batch = asyncio.ensure_future(at.desk.arrivals.take(client, reports))
-            await until(begun.is_set, "files are being kept")
+            await wait_in_loop(begun.is_set, "files are being kept")
             assert at.stored("SELECT state FROM tickets ORDER BY id") == [("issued",), ("failed",)]
             assert not at.desk.arrivals.is_idle, "a run that ended now would lose the first"
             go.set()

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dispatch.kit import until
 from needs import need, need_program, need_root
 from spe import full_disk
 from spe.desk import pings as pings_module
@@ -35,6 +34,7 @@ from spe.results.kept_files import put_under
 from spe.session.run_folder import RunFolder
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
+from waiting import wait_in_loop
 
 SPECS = (ResultSpec("y"), ResultSpec("out", "out.bin", Kind.FILE))
 LATER = lease(30) + 1
@@ -153,7 +153,7 @@ def test_a_result_that_replaces_another_waits_until_the_other_one_is_extracted_a
             (ticket,) = await at.take(client)
             other = (ResultSpec("y"), ResultSpec("text", "stdout", Kind.FILE))
             extracting = asyncio.ensure_future(extract_again(at.store, other, at.judging._hooks, at.folder))
-            await until(entered.is_set, "a file of the old result is on its way")
+            await wait_in_loop(entered.is_set, "a file of the old result is on its way")
             bringing = at.bring(ticket, "2", client)
             done, _ = await asyncio.wait([bringing], timeout=0.3)
             assert not done
@@ -202,7 +202,7 @@ def test_of_two_results_at_once_one_is_accepted_and_its_files_are_kept(tmp_path:
             tickets = dict(zip(("slow", "quick"), await doubled(at), strict=True))
             at.judging.held = {name: asyncio.Event() for name in tickets}
             answers = {name: at.bring(ticket, name) for name, ticket in tickets.items()}
-            await until(lambda: len(at.judging.looking) == 2, "both results are looked at")
+            await wait_in_loop(lambda: len(at.judging.looking) == 2, "both results are looked at")
             at.judging.held[winner].set()
             assert await answers[winner] == "accepted"
             at.judging.held[loser].set()
@@ -223,7 +223,7 @@ def test_two_results_that_pass_in_the_same_moment_give_one(tmp_path: Path) -> No
             first, second = await doubled(at)
             at.judging.held = {"slow": asyncio.Event(), "quick": asyncio.Event()}
             answers = [at.bring(first, "slow"), at.bring(second, "quick")]
-            await until(lambda: len(at.judging.looking) == 2, "both results are looked at")
+            await wait_in_loop(lambda: len(at.judging.looking) == 2, "both results are looked at")
             for held in at.judging.held.values():
                 held.set()
             assert sorted(await asyncio.gather(*answers)) == ["accepted", "expired"]
@@ -253,7 +253,7 @@ def test_a_result_is_taken_although_its_task_was_given_up_while_it_was_looked_at
             first, second = await doubled(at)
             at.judging.held = {"slow": asyncio.Event()}
             answer = at.bring(first, "slow")
-            await until(lambda: at.judging.looking, "the result is looked at")
+            await wait_in_loop(lambda: at.judging.looking, "the result is looked at")
             await at.desk.failed("2", second, {}, "exit code 1")
             assert at.stored("SELECT state FROM tasks") == [("failed",)]
             at.judging.held["slow"].set()
@@ -399,7 +399,7 @@ def test_a_request_that_waits_gets_what_a_client_that_hung_up_had_been_given(tmp
         async with office(tmp_path, "a", feed=False) as at:
             gone, other = await at.client("gone"), await at.client("other")
             held = asks(at, other)
-            await until(lambda: at.desk.held_requests.idle, "the request is held")
+            await wait_in_loop(lambda: at.desk.held_requests.idle, "the request is held")
             await at.feed()
             assert await at.desk.tasks(gone, 1, 0, lambda: at.dispatch.board.running == 0) == []
             (record,) = await asyncio.wait_for(held, 20)
@@ -430,7 +430,7 @@ def test_a_held_request_is_answered_when_a_task_comes_back(tmp_path: Path) -> No
             one, other = await at.client("one"), await at.client("other")
             (ticket,) = await at.take(one)
             held = asks(at, other)
-            await until(lambda: at.desk.held_requests.idle, "the request is held")
+            await wait_in_loop(lambda: at.desk.held_requests.idle, "the request is held")
             await at.desk.failed(one, ticket, {}, "exit code 1")
             (record,) = await asyncio.wait_for(held, 20)
             assert record.task.number == 1 and record.ticket.client == other
@@ -446,9 +446,9 @@ def test_a_request_whose_client_is_gone_takes_nothing_and_passes_the_word_on(tmp
             (ticket,) = await at.take(one)
             connected = [True]
             gone = asks(at, dead, lambda: connected[0])
-            await until(lambda: len(at.desk.held_requests.idle) == 1, "the first request is held")
+            await wait_in_loop(lambda: len(at.desk.held_requests.idle) == 1, "the first request is held")
             held = asks(at, other)
-            await until(lambda: len(at.desk.held_requests.idle) == 2, "the second request is held")
+            await wait_in_loop(lambda: len(at.desk.held_requests.idle) == 2, "the second request is held")
             connected[0] = False
             await at.desk.failed(one, ticket, {}, "exit code 1")
             assert await asyncio.wait_for(gone, 20) == []
@@ -464,7 +464,7 @@ def test_held_requests_are_answered_when_the_sweep_is_over(tmp_path: Path, how: 
             one = await at.client("one")
             (ticket,) = await at.take(one)
             held = [asks(at, await at.client(f"h{n}")) for n in range(5)]
-            await until(lambda: len(at.desk.held_requests.idle) == 5, "all are held")
+            await wait_in_loop(lambda: len(at.desk.held_requests.idle) == 5, "all are held")
             await (at.bring(ticket) if how == "done" else at.desk.drain())
             assert await asyncio.wait_for(asyncio.gather(*held), 20) == [[]] * 5
 
@@ -479,7 +479,7 @@ def test_a_held_ping_is_answered_when_a_copy_wins_and_nothing_is_kept_of_it(tmp_
         async with office(tmp_path, "a") as at:
             first, second = await doubled(at)
             held = asyncio.ensure_future(at.desk.ping("2", [second], 60))
-            await until(lambda: at.desk.held_requests.pings, "the ping is held")
+            await wait_in_loop(lambda: at.desk.held_requests.pings, "the ping is held")
             assert await at.bring(first) == "accepted"
             assert await asyncio.wait_for(held, 20) == [second]
             assert not at.desk.held_requests.pings and not at.dispatch.clients.to_call()
@@ -505,7 +505,7 @@ def test_no_ticket_is_called_expired_before_the_end_of_its_task_is_on_disk(
 
             monkeypatch.setattr(at.desk.arrivals.files, "keep", slowly)
             bringing = at.bring(one, client=client)
-            await until(lambda: at.desk.arrivals._finishing, "its files are being kept")
+            await wait_in_loop(lambda: at.desk.arrivals._finishing, "its files are being kept")
             assert await at.desk.ping(client, [one, two], 0) == []
             asked = asyncio.ensure_future(at.desk.ping(client, [one, two], 0))
             let.set()
@@ -521,7 +521,7 @@ def test_a_held_ping_is_no_reason_to_drop_what_was_lost_meanwhile(tmp_path: Path
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 0.2))
-            await until(lambda: at.desk.held_requests.pings, "the ping is held")
+            await wait_in_loop(lambda: at.desk.held_requests.pings, "the ping is held")
             at.now += LATER
             await at.desk.tick()
             assert at.dispatch.board.tickets[ticket].state is TicketState.LOST
@@ -557,7 +557,7 @@ def test_result_files_wait_for_room_and_nothing_is_said_before(
                     os.write(filler.fileno(), b"x" * 4096)
             parts = {"y": Part.of("y", b"1"), "out": Part.of("out", b"z" * 60_000)}
             answer = asyncio.ensure_future(at.desk.complete("1", ticket, parts))
-            await until(lambda: "make room" in caplog.text, "the master says that it waits")
+            await wait_in_loop(lambda: "make room" in caplog.text, "the master says that it waits")
             assert not answer.done() and at.stored("SELECT * FROM results") == []
             (small / "filler").unlink()
             assert await asyncio.wait_for(answer, 20) == "accepted"
@@ -632,7 +632,7 @@ def test_a_ping_that_is_held_is_answered_when_the_master_stops(tmp_path: Path) -
             client = await at.client("h")
             (ticket,) = await at.take(client)
             held = asyncio.ensure_future(at.desk.ping(client, [ticket], 60))
-            await until(lambda: bool(at.desk.held_requests.pings), "the ping is held")
+            await wait_in_loop(lambda: bool(at.desk.held_requests.pings), "the ping is held")
             at.desk.let_go()
             assert await asyncio.wait_for(held, 10) == []
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from spe.dispatch.changes import (
     Change,
@@ -89,19 +87,3 @@ class Replay:
 def take(dispatch: Dispatch, client: str, count: int = 1, now: float = 0.0) -> list[Ticket]:
     """Tickets for this client."""
     return dispatch.handout.take(now, client, count)
-
-
-async def until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
-    """Wait, in the event loop, until it is so."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
-        await asyncio.sleep(0.005)
-
-
-def wait_until(condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
-    """Wait, without a loop, until it is so."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {limit:g} s: {what}"
-        time.sleep(0.005)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost
 from spe.errors import Fault
+from waiting import wait_until
 
 from .kit import HOME, PATH, calm, free_port, mounted, program, spe, write_sweep
 
@@ -200,7 +201,5 @@ def test_a_host_that_hangs_in_the_middle_is_told_with_what_it_was_doing_and_clea
     assert finding["fault"] == Fault.TIMEOUT
     assert f"writing into its home ({HOME})" in finding["what"]
     assert found.hosts["h02"]["works"]
-    end = time.monotonic() + 40
-    while hosts[0].processes(user_only=True) and time.monotonic() < end:
-        time.sleep(0.1)
+    wait_until(lambda: not hosts[0].processes(user_only=True), "the program that hung has ended")
     assert {f for f in hosts[0].files() - before if "/bin" not in f} == set()

@@ -26,6 +26,7 @@ from typing import Any
 
 from needs import need_program, need_root
 from spe.launch import bundle
+from waiting import wait_until
 
 from .figures import Figures, Line
 
@@ -59,15 +60,6 @@ def content(x: int) -> bytes:
     """What the program writes for x."""
     line = f"set {x}\n".encode()
     return (line * (SIZE // len(line) + 1))[:SIZE]
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """The condition's first true value."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.02)
-    return found
 
 
 @contextlib.contextmanager
@@ -275,7 +267,7 @@ class Drill:
             assert {int(row["x"]) for row in self.rows("failed.csv")} == gone
         twice = "SELECT task FROM tickets WHERE state = 'accepted' GROUP BY task HAVING count(*) > 1"
         assert not self.query(twice), "accepted twice"
-        wait_until(lambda: not self.processes(), f"no process left: {self.processes()}", 10)
+        wait_until(lambda: not self.processes(), "no process is left", 20, self.processes)
         assert keeps or not self.left(), f"files left: {self.left()}"
         assert not (self.runs / "incoming").exists()
         assert not (self.runs / "session").exists()

@@ -28,9 +28,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cli.kit import Bench, wait_until
+from cli.kit import Bench
 from lab import USER, Boot, Lab, LabHost
 from spe.launch import bundle
+from waiting import wait_until
 
 from .figures import Figures, Line
 
@@ -187,6 +188,9 @@ class Drill(Bench):
         log = self.runs("drill") / "master.log"
         return log.read_text() if log.exists() else ""
 
+    def _how_far(self) -> str:
+        return f"{self.done} sets are done\n{self.story()}"
+
     def story(self) -> str:
         return f"{self.said.read_text()[-2000:]}\n--- master.log\n{self.log_text[-3000:]}"
 
@@ -197,10 +201,7 @@ class Drill(Bench):
         return int(found[0][0]) if found else 0
 
     def wait_done(self, count: int, seconds: float = 60) -> None:
-        try:
-            wait_until(lambda: self.done >= count, f"{count} sets are done", seconds)
-        except AssertionError as fault:
-            raise AssertionError(f"{fault}: {self.done} are\n{self.story()}") from None
+        wait_until(lambda: self.done >= count, f"{count} sets are done", seconds, self._how_far)
 
     # -- what ran
 
@@ -245,7 +246,7 @@ class Drill(Bench):
             return there if len(there) == slots and min(there) > limit else set()
 
         where = host or "this sweep"
-        return set(wait_until(found, f"all slots of {where} wait at the gate", 40))
+        return set(wait_until(found, f"all slots of {where} wait at the gate"))
 
     def assert_undone(self) -> None:
         """What is done to a sweep that is over proves nothing."""
@@ -330,10 +331,8 @@ class Drill(Bench):
             there = [f"{host}: {p.line}" for host in self.hosts for p in host.processes(user_only=True)]
             return [*self.processes().values(), *there]
 
-        end = time.monotonic() + 5
-        while found := left():
-            if time.monotonic() > end:
-                break
+        end = time.monotonic() + 20
+        while (found := left()) and time.monotonic() < end:
             time.sleep(0.05)
         return found
 

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .by_hand_kit import WORK, Drill, report, undisturbed, wait_until
+from .by_hand_kit import WORK, Drill, report, undisturbed
 from .figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -159,7 +160,7 @@ def test_a_host_loaded_by_others_gets_no_task_and_is_named_and_another_host_does
     (calm / "sitecustomize.py").write_text("import os\nos.getloadavg = lambda: (0.0, 0.0, 0.0)\n")
     loops = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2)]
     try:
-        wait_until(lambda: os.getloadavg()[0] >= 0.5, "this machine is loaded", 60)
+        wait_until(lambda: os.getloadavg()[0] >= 0.5, "this machine is loaded")
         drill.sweep(10, f"max_load: {1.2 / cores:.4f}\n").start()  # one task of ours beside a load of 0.2
         drill.host("loaded")
         wait_until(lambda: "loaded: loaded by others" in drill.said, "the user is told")

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 from lab import Lab
+from waiting import wait_until
 
-from .kit import LEASE, OPEN, Drill, signal_to, wait_until
+from .kit import LEASE, OPEN, Drill, signal_to
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 2
@@ -51,7 +52,7 @@ def test_killed_on_a_host(make_drill: Maker, lab: Lab, who: str) -> None:
     pair = drill.client_of(drill.hosts[0])
     kill(victims(pair, who))
     # The last sets wait until the host has a client again, which clears what the dead one left.
-    wait_until(lambda: not set(drill.client_of(drill.hosts[0]) or pair) & set(pair), "a new client", 40)
+    wait_until(lambda: not set(drill.client_of(drill.hosts[0]) or pair) & set(pair), "a new client")
     drill.open_gate()
     drill.end()
     drill.five_checks(f"{who} on a host killed with -9")
@@ -84,7 +85,7 @@ def test_a_whole_host_frozen_past_the_lease_and_thawed(make_drill: Maker, lab: L
     drill.hosts[0].freeze()
     wait_until(lambda: drill.lost, "its tickets are lost", LEASE + 20)
     drill.hosts[0].thaw()
-    wait_until(lambda: drill.held_by("h01"), "it works again", 40)
+    wait_until(lambda: drill.held_by("h01"), "it works again")
     drill.open_gate()
     drill.assert_undone()
     drill.end()

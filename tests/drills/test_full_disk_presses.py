@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from lab.mounts import mounts
+from waiting import wait_until
 
-from .by_hand_kit import WORK, Drill, report, small_disk, wait_until
+from .by_hand_kit import WORK, Drill, report, small_disk
 from .figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -53,7 +54,7 @@ def ends_now(drill: Drill) -> str:
     """After the second press: the exit code, and the sentence about what is not stored."""
     assert drill.end() == 130, drill.said
     assert "Traceback" not in drill.said
-    wait_until(lambda: not drill.processes(), f"no process left: {drill.processes()}", 10)
+    wait_until(lambda: not drill.processes(), "no process is left", 20, drill.processes)
     for name in ("lock", "master.json", "session"):
         assert not (drill.runs / name).exists(), f"{name} is left, as after a crash"
     (line,) = (line for line in drill.said.splitlines() if "not on disk" in line)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 from lab import USER, Lab, LabHost
+from waiting import wait_until
 
 from .figures import Figures
-from .kit import Drill, signal_to, wait_until
+from .kit import Drill, signal_to
 
 LAB_HOSTS = 4
 LONG = bool(os.environ.get("SPE_LONG"))
@@ -98,11 +99,10 @@ def end_everything(drill: Ending, known: set[int], at_once: bool) -> set[int]:
     """TERM, and KILL a while later; the tickets that TERM met."""
     # A host whose clients come and go without having finished anything is benched, and rightly so. Between its starts
     # are pauses of up to a minute, and a set takes up to another one.
-    try:
-        wait_until(lambda: drill.hosts_done_since(drill.last_client) == LAB_HOSTS, "each host has finished a set", 240)
-    except AssertionError as fault:
-        raise AssertionError(f"{fault}\n{drill.story()}") from None
-    wait_until(lambda: len(drill.at_work()) >= 8, "programs run", 60)
+    wait_until(
+        lambda: drill.hosts_done_since(drill.last_client) == LAB_HOSTS, "each host has finished a set", 240, drill.story
+    )
+    wait_until(lambda: len(drill.at_work()) >= 8, "programs run")
     drill.last_client = drill.newest_client()
     before = drill.tickets_of("begin") - drill.tickets_of("end") - known
     assert "accepted" not in drill.states_of(before).values()
@@ -112,13 +112,14 @@ def end_everything(drill: Ending, known: set[int], at_once: bool) -> set[int]:
             tell_all(host, "KILL")
     if not at_once:
         end = time.monotonic() + KILL_AFTER
-        wait_until(lambda: not everything(drill.hosts) or time.monotonic() > end, "they end, or are killed", 20)
+        wait_until(lambda: not everything(drill.hosts) or time.monotonic() > end, "they end, or are killed")
     send(everything(drill.hosts), signal.SIGKILL)
     met = before - drill.tickets_of("end")
-    try:
-        wait_until(lambda: "issued" not in drill.states_of(met).values(), "what they had is known to be lost")
-    except AssertionError as fault:
-        raise AssertionError(f"{fault}\n{drill.states_of(met)}\n{drill.story()}") from None
+    wait_until(
+        lambda: "issued" not in drill.states_of(met).values(),
+        "what they had is known to be lost",
+        story=lambda: f"{drill.states_of(met)}\n{drill.story()}",
+    )
     assert set(drill.states_of(met).values()) <= {"lost"}, drill.states_of(met)
     return met
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost
 from needs import need
+from waiting import wait_until
 
-from .kit import LEASE, THERE, Drill, wait_until
+from .kit import LEASE, THERE, Drill
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 2
@@ -50,7 +51,7 @@ def test_cut_and_healed_beyond_the_lease(make_drill: Maker, lab: Lab) -> None:
     drill.hosts[0].cut()
     wait_until(lambda: drill.lost, "its tickets are lost", LEASE + 20)
     drill.hosts[0].heal()
-    wait_until(lambda: drill.held_by("h01"), "it works again", 40)
+    wait_until(lambda: drill.held_by("h01"), "it works again")
     drill.open_gate()
     drill.end()
     drill.five_checks("link cut beyond the lease, then healed")
@@ -68,7 +69,7 @@ def test_cut_for_good(make_drill: Maker, lab: Lab) -> None:
     drill.end()
     assert held <= drill.done_by("h02")
     assert "h01" in drill.said.read_text(), "the host that was not heard of is named"
-    wait_until(lambda: not drill.hosts[0].processes(user_only=True), "it has cleared up", 60)
+    wait_until(lambda: not drill.hosts[0].processes(user_only=True), "it has cleared up")
     drill.five_checks("link cut for good")
 
 
@@ -95,7 +96,7 @@ def test_a_tenth_of_all_packets_lost_and_200_ms_delay(make_drill: Maker, lab: La
     with bad_network(drill.hosts[0], 200, 10), bad_network(drill.hosts[1], 200, 10):
         drill.open_gate()
         drill.end(seconds=120)
-        wait_until(lambda: not any(h.processes(user_only=True) for h in drill.hosts), "the clients are gone", 30)
+        wait_until(lambda: not any(h.processes(user_only=True) for h in drill.hosts), "the clients are gone")
     drill.five_checks("10% of all packets lost, 200 ms delay")
 
 
@@ -117,7 +118,7 @@ def test_all_hosts_gone_and_back(make_drill: Maker, lab: Lab, how: str) -> None:
         for host in drill.hosts:
             host.power_on(Boot(binds=((drill.shared, THERE),)))
     # One host alone would end the run, before the other is back to clear up what it left.
-    wait_until(lambda: drill.held_by("h01") and drill.held_by("h02"), "both are back", 60)
+    wait_until(lambda: drill.held_by("h01") and drill.held_by("h02"), "both are back")
     drill.open_gate()
     drill.end(seconds=120)
     drill.five_checks(f"all hosts {how} beyond the lease, then back")

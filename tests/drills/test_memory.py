@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.kit import is_alive
 from lab.memory import memory_group
+from processes import is_alive
 from spe.client.exits import KILLED, OTHER
+from waiting import wait_until
 
-from .kit import WORKER, Drill, wait_until
+from .kit import WORKER, Drill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 MEGABYTE = 1 << 20
@@ -28,7 +29,12 @@ if [ "$1" = 32 ] && mkdir "$LOG.32"; then sh -c 'exec tail /dev/zero'; exit $?; 
 
 def client_of(drill: Drill, host: str) -> list[int]:
     """The guard, the client and the hands of one that was started by hand, once they are there."""
-    return wait_until(lambda: len(found := drill.client_named(host)) > 2 and found, "a client")
+
+    def found() -> list[int]:
+        there = drill.client_named(host)
+        return there if len(there) > 2 else []
+
+    return wait_until(found, "a client works")
 
 
 def end_with_one_client_dead(drill: Drill, host: str, code: int) -> str:

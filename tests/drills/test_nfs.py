@@ -20,8 +20,9 @@ from lab import USER, Lab, LabHost
 from lab.host import UID
 from lab.mounts import Mount, mounts
 from spe.fleet.fleet import LONG
+from waiting import wait_out, wait_until
 
-from .kit import WORKER, Drill, signal_to, wait_until
+from .kit import WORKER, Drill, signal_to
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
 LAB_HOSTS = 3
@@ -83,7 +84,7 @@ def test_a_shared_home_is_copied_to_once_and_a_client_that_leaves_disturbs_nobod
     (first,) = fetchers(lab, before)
     old = drill.client_of(first)
     signal_to(old[:1], signal.SIGTERM)  # it leaves, and takes worker and client in the home along
-    wait_until(lambda: set(drill.client_of(first) or old) - set(old), "it is started again", 40)
+    wait_until(lambda: set(drill.client_of(first) or old) - set(old), "it is started again")
     drill.open_gate()
     drill.end()
     assert not drill.failed_attempts
@@ -111,11 +112,12 @@ def test_a_host_that_loses_its_power_with_the_lock_of_a_home_on_nfs_holds_up_the
 
 def wait_for_all(drill: Drill) -> None:
     """Each host has a client that works."""
-    try:
-        wait_until(lambda: all(drill.client_of(host) for host in drill.hosts), "all hosts work", 40)
-    except AssertionError as fault:
+
+    def story() -> str:
         there = {host.name: [p.line for p in host.processes(user_only=True)] for host in drill.hosts}
-        raise AssertionError(f"{fault}: {there}\n{drill.story()}") from None
+        return f"{there}\n{drill.story()}"
+
+    wait_until(lambda: all(drill.client_of(host) for host in drill.hosts), "all hosts work", story=story)
 
 
 def doctor(drill: Drill, lab: Lab) -> tuple[float, dict[str, Any]]:
@@ -146,7 +148,7 @@ def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
     working = time.monotonic()
     drill.wait_done(20)
     views[2].hang()
-    wait_until(lambda: time.monotonic() - working > LONG, "longer than a host takes to come up")
+    wait_out(LONG, working)
     drill.open_gate()
     drill.end()
     assert drill.done_by("h03") & set(range(31, 55)), "its tasks need no home"
@@ -156,7 +158,7 @@ def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
     wait_until(lambda: not lab["h03"].processes(user_only=True), "its client does not wait for the home", 15)
     views[1].heal()
     views[2].heal()
-    wait_until(lambda: not lab["h02"].connections(), "whoever waited there goes on, and ends", 30)
+    wait_until(lambda: not lab["h02"].connections(), "whoever waited there goes on, and ends")
     again(drill, 60)  # what h03 could not take away, its next client does
     wait_until(lambda: is_empty(served), "the home is as it was")
     drill.five_checks("home hangs on 2 of 3 hosts, at the start and at work; then again with 6 sets more")

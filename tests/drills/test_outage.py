@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from lab import Lab
 from spe.dispatch.scheduler import lease
+from waiting import wait_out, wait_until
 
-from .kit import OPEN, Drill, wait_until
+from .kit import OPEN, Drill
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
@@ -30,7 +31,7 @@ def test_all_hosts_gone_for_a_minute(make_drill: Maker, lab: Lab) -> None:
     drill.open_gate(OPEN)  # what they hold comes to its end meanwhile, and is kept
     wait_until(lambda: drill.lost >= held, "what was out is back in the queue", lease(PING) + 20)
     assert time.monotonic() - cut > lease(PING) - 2 * PING, "not before the lease is over"
-    wait_until(lambda: time.monotonic() > cut + OUTAGE, "a minute is over", OUTAGE)
+    wait_out(OUTAGE, cut)
     assert drill.done == 20, "a cut is a cut in both directions"
     for host in lab.hosts:
         host.heal()

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
+from waiting import wait_out
 
-from .kit import LEASE, Drill, wait_until
+from .kit import LEASE, Drill
 
 pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(180)]
 SLEEPS = 3  # as many as lost hosts make a task fail
 AWAKE = 2.0  # seconds between two of them
-
-
-def pause(seconds: float) -> None:
-    """The drill is about how long something lasts."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() > end, f"{seconds:g} s are over")
 
 
 def test_a_master_that_sleeps_past_the_lease_blames_nobody_and_nothing_runs_again(
@@ -35,12 +29,12 @@ def test_a_master_that_sleeps_past_the_lease_blames_nobody_and_nothing_runs_agai
         process.send_signal(signal.SIGSTOP)
         if number == SLEEPS:
             drill.open_gate()  # its clients finish what they have, and cannot bring it
-        pause(LEASE + 1)
+        wait_out(LEASE + 1)
         if number == SLEEPS:
             assert at_work <= set(drill.times_ended())
         process.send_signal(signal.SIGCONT)
         if number < SLEEPS:
-            pause(AWAKE)
+            wait_out(AWAKE)
             drill.assert_undone()
             blamed = [int(row[0]) for row in drill.query("SELECT number FROM tasks WHERE lost > 0", "drill")]
             assert not blamed, f"blamed for hosts that were there all the time\n{drill.story()}"

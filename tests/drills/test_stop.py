@@ -8,8 +8,9 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from waiting import wait_until
 
-from .kit import Drill, wait_until
+from .kit import Drill
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 Maker = Callable[..., Drill]

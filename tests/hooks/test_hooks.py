@@ -9,16 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from processes import is_alive
 from spe.errors import ConfigError, HookError
 from spe.hooks.hooks import Hooks, HookVerdict, ResultView, TaskView, VerdictKind
 from spe.model import Kind, Output, ResultSpec
 from spe.results.extract import Part
 from spe.results.judge import Judgement
+from waiting import wait_out, wait_until
 
 SPECS = (ResultSpec("estimate", kind=Kind.FLOAT), ResultSpec("stdout"), ResultSpec("trace", "out/trace.csv", Kind.FILE))
 VIEW = ResultView(
@@ -80,21 +82,6 @@ def import_error(folder: Path, source: str, validate: Sequence[str] = ("hooks.py
     with pytest.raises(ConfigError) as fault:
         asyncio.run(check())
     return str(fault.value)
-
-
-def in_process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 # What a function is given
@@ -447,15 +434,15 @@ def test_a_call_in_which_all_of_spe_was_stopped_has_not_hung(folder: Path) -> No
     """As a laptop that sleeps, or a container that is paused."""
     (folder / "hooks.py").write_text(waiting("check"))
     master = subprocess.Popen([sys.executable, "-c", STOPPED_MASTER, str(folder)], stdout=subprocess.PIPE, text=True)
-    wait_until(lambda: calls(folder))
+    wait_until(lambda: calls(folder), "the hook is called")
     both = (calls(folder)[0][1], master.pid)
     for pid in both:
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() > began + 7)
+    wait_out(7, began)
     for pid in both:
         os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: time.monotonic() > began + 8)
+    wait_out(8, began)
     with (folder / "calls").open("a") as file:
         file.write("3 0\n")  # so that the call goes on
     said, _ = master.communicate(timeout=30)
@@ -509,7 +496,7 @@ def check(task, result):
     assert [v.kind for v in said] == [VerdictKind.ACCEPTED, VerdictKind.HOOK_FAULT, VerdictKind.ACCEPTED]
     assert "hooks.py:check at task 1 did not return within 1 s and was killed" in said[1].reason
     assert said[1].reason.startswith("hooks.py:6: ") and 'hooks.py", line 6 in check' in said[1].reason
-    wait_until(lambda: not in_process(int((folder / "pid").read_text())))
+    wait_until(lambda: not is_alive(int((folder / "pid").read_text())), "the hook process has ended")
 
 
 def test_endless_prints_fill_neither_the_log_nor_the_event_loop(folder: Path) -> None:
@@ -789,12 +776,12 @@ def check(task, result):
     scratch = tmp_path_factory.mktemp("temporary")
     environment = {**os.environ, "TMPDIR": str(scratch)}
     master = subprocess.Popen([sys.executable, "-c", MASTER, str(folder)], env=environment)
-    wait_until((folder / "pid").exists)
+    wait_until((folder / "pid").exists, "the hook is called")
     master.send_signal(signal.SIGKILL)
     master.wait()
-    wait_until(lambda: not in_process(int((folder / "pid").read_text())))
+    wait_until(lambda: not is_alive(int((folder / "pid").read_text())), "the hook process has ended")
     if "re." not in work:  # a search in C lets nobody clean up: the kernel's alarm ends it
-        wait_until(lambda: list(scratch.iterdir()) == [])
+        wait_until(lambda: list(scratch.iterdir()) == [], "the scratch folder is empty")
 
 
 def test_thousands_of_calls_a_second_are_answered(folder: Path) -> None:

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from drills.by_hand_kit import Drill, wait_until
+from drills.by_hand_kit import Drill
 from spe.wire.accepting import MOST
+from waiting import wait_until
 
 from .flood import UNDER_WAY
 from .kit import Target, ends_as_without, is_closed, report, status_of
@@ -54,7 +55,7 @@ def test_idle_connections_without_end_keep_no_host_out(drill: Drill) -> None:
         for _ in range(MOST + 500):
             silent.append(target.open())
         assert status_of(target.send(target.head("GET", "/nothing"))) == 404
-        wait_until(lambda: is_closed(silent[0]), "the oldest is closed", 5)
+        wait_until(lambda: is_closed(silent[0]), "the oldest is closed", 20)
         assert not is_closed(silent[-1])
         ends_as_without(drill, target.session)
         report("idle connections", drill, f"{len(silent)} of them")

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from drills.by_hand_kit import Drill, wait_until
+from drills.by_hand_kit import Drill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from .kit import Target, ends_as_without, status_of
 

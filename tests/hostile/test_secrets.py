@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from drills.by_hand_kit import WORK, Drill, wait_until
+from drills.by_hand_kit import WORK, Drill
 from needs import need_root
 from spe import page as page_module
 from spe.session.certificate import make_certificate
 from spe.wire import guard as guard_module
+from waiting import wait_until
 
 from .kit import Target, body_of, ends_as_without, status_of
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from drills.by_hand_kit import Drill, wait_until
+from drills.by_hand_kit import Drill
 from spe.session import certificate
 from spe.wire import accepting
 from spe.wire.accepting import GREETING, MOST, RECEIVED
 from spe.wire.server import Server
+from waiting import wait_until
 
 from .kit import Target, ends_as_without, is_closed, report, status_of
 

@@ -8,11 +8,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from .network import Lab
@@ -55,15 +56,6 @@ class Process:
     @property
     def line(self) -> str:
         return " ".join(self.words)
-
-
-def until(condition: Callable[[], object], limit: float, what: str) -> None:
-    """Waits for a condition, or fails saying what did not come."""
-    end = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {limit:g} s: {what}")
-        time.sleep(0.02)
 
 
 def ip(*lines: str, space: str = "") -> None:
@@ -116,7 +108,7 @@ class LabHost:
 
     def wait_until_up(self) -> None:
         """Until its first process runs and (if it has one) its sshd answers."""
-        until(self._is_up, 30, f"{self.name} up: {(self.folder / 'console.log').read_text()[-500:]}")
+        wait_until(self._is_up, f"{self.name} up: {(self.folder / 'console.log').read_text()[-500:]}")
 
     def _is_up(self) -> bool:
         assert self._starter is not None
@@ -146,7 +138,7 @@ class LabHost:
             if os.path.exists(f"/sys/class/net/{self.device}"):
                 self.cut()
             (self.cgroup / "cgroup.kill").write_text("1")
-            until(lambda: not (self.cgroup / "cgroup.procs").read_text(), 20, f"{self.name} dead")
+            wait_until(lambda: not (self.cgroup / "cgroup.procs").read_text(), f"{self.name} dead")
             (self.cgroup / "cgroup.freeze").write_text("0")
         if self._starter is not None:
             self._starter.wait()
@@ -156,7 +148,7 @@ class LabHost:
         """Power off, and nothing of it stays."""
         self.power_off()
         if self.cgroup.exists():
-            until(self._cgroup_gone, 20, f"{self.name}'s cgroup is empty")
+            wait_until(self._cgroup_gone, f"{self.name}'s cgroup is empty")
         # the namespace dies asynchronously: without the cable first, its name would be taken for a while
         if os.path.exists(f"/sys/class/net/{self.device}"):
             ip(f"link del {self.device}")
@@ -218,7 +210,7 @@ class LabHost:
         """Every process stands still; the kernel goes on answering TCP."""
         self._dirty = True
         (self.cgroup / "cgroup.freeze").write_text("1")
-        until(lambda: "frozen 1" in (self.cgroup / "cgroup.events").read_text(), 10, f"{self.name} frozen")
+        wait_until(lambda: "frozen 1" in (self.cgroup / "cgroup.events").read_text(), f"{self.name} frozen")
 
     def thaw(self) -> None:
         """And go on."""

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from needs import need, need_root
+from waiting import wait_until
 
-from .host import CGROUPS, until
+from .host import CGROUPS
 
 VERSION_1 = Path("/sys/fs/cgroup/memory")
 
@@ -59,7 +60,7 @@ def memory_group(size: int) -> Iterator[MemoryGroup]:
     try:
         yield MemoryGroup(folder, limit, usage, size)
     finally:
-        until(lambda: not (folder / "cgroup.procs").read_text(), 20, "the group is empty")
+        wait_until(lambda: not (folder / "cgroup.procs").read_text(), "the group is empty")
         folder.rmdir()
 
 

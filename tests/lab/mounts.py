@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from needs import need, need_program, need_root
-
-from .host import until
+from waiting import wait_until
 
 SECONDS = 3.0  # as old as the kernel's NFS keeps what it has seen of files, at least
 
@@ -29,7 +28,7 @@ class Mount:
         program = Path(__file__).with_name("stalefs.py")
         words = [sys.executable, str(program), str(served), str(path), str(seconds), name, str(self._full)]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, cwd="/")
-        until(self._is_up, 20, f"a mount on {path}")
+        wait_until(self._is_up, f"a mount on {path}")
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, "the mount's process has ended"

@@ -15,6 +15,7 @@ from lab import USER, Boot, Lab, LabHost
 from lab.host import UID
 from spe.errors import Fault
 from spe.model import Host
+from waiting import wait_until
 
 from .starter import Starter
 
@@ -88,9 +89,7 @@ def agent(lab: Lab, tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(place)], stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 10
-        while not place.exists() and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_until(place.exists, "the agent is there")
         subprocess.run(["ssh-add", "-q", str(lab.key)], env={**os.environ, "SSH_AUTH_SOCK": str(place)}, check=True)
         yield place
     finally:
@@ -344,9 +343,7 @@ def test_who_ends_before_we_have_spoken_is_a_failed_start_with_its_words_too(
 
     def send_late(channel: paramiko.Channel, data: bytes) -> None:
         assert channel.status_event.wait(20), "it has ended"
-        end = time.monotonic() + 20
-        while not channel.closed and time.monotonic() < end:
-            time.sleep(0.01)
+        wait_until(lambda: channel.closed, "the channel is closed")
         send(channel, data)
 
     monkeypatch.setattr(paramiko.Channel, "sendall", send_late)

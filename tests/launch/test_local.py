@@ -15,6 +15,7 @@ from spe.errors import Fault, LaunchError
 from spe.launch import Early, Launcher
 from spe.launch.local import LocalLauncher
 from spe.model import Host
+from waiting import wait_in_loop
 
 from .minimal import SESSION, MinimalMaster
 from .starter import Starter
@@ -26,9 +27,7 @@ def here(master: MinimalMaster, tmp_path: Path) -> Starter:
 
 
 async def registered(master: MinimalMaster) -> None:
-    async with asyncio.timeout(20):
-        while not master.hosts:
-            await asyncio.sleep(0.02)
+    await wait_in_loop(lambda: master.hosts, "the client has registered")
 
 
 def pid_of(up: Launcher) -> int:

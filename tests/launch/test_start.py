@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from lab import Boot, Lab, LabHost, Process
-from lab.host import until
 from needs import need_program
 from spe.model import Host
+from waiting import wait_in_loop, wait_until
 
 from .minimal import SESSION
 from .starter import Starter
@@ -99,11 +99,11 @@ def test_the_session_is_in_no_command_line_and_no_environment(hosts: list[LabHos
 
 def test_the_client_outlives_the_ssh_connection_and_ends_with_the_sweep(hosts: list[LabHost], starter: Starter) -> None:
     assert starter.start("h01") == [None]
-    until(lambda: not hosts[0].connections(), 10, "the SSH connection closed")
+    wait_until(lambda: not hosts[0].connections(), "the SSH connection closed")
     begun = starter.master.asked.get("h01", 0)
-    until(lambda: starter.master.asked.get("h01", 0) > begun + 1, 10, "the client asks on")
+    wait_until(lambda: starter.master.asked.get("h01", 0) > begun + 1, "the client asks on")
     starter.master.over.set()
-    until(lambda: not hosts[0].processes(user_only=True), 15, "the client gone")
+    wait_until(lambda: not hosts[0].processes(user_only=True), "the client gone", 20)
     assert starter.master.gone == ["h01"]
 
 
@@ -112,7 +112,7 @@ def test_hosts_are_left_as_they_were_found(hosts: list[LabHost], starter: Starte
     assert starter.start(*(host.name for host in hosts)) == [None] * 8
     starter.master.over.set()
     for host in hosts:
-        until(lambda host=host: not host.processes(user_only=True), 20, f"{host} idle")
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle", 20)
         assert host.files() == before[host.name]
 
 
@@ -154,12 +154,11 @@ def test_a_run_that_ends_while_a_host_starts_leaves_nothing_there(hosts: list[La
 
     async def story() -> None:
         starting = asyncio.create_task(up.start())
-        while not hosts[0].connections():
-            await asyncio.sleep(0.01)
+        await wait_in_loop(hosts[0].connections, "the start has an SSH connection")
         starting.cancel()
         await up.close()
 
     asyncio.run(story())
     starter.master.over.set()
-    until(lambda: not hosts[0].connections() and not hosts[0].processes(user_only=True), 20, "h01 idle")
+    wait_until(lambda: not hosts[0].connections() and not hosts[0].processes(user_only=True), "h01 idle")
     assert hosts[0].files() == before

@@ -14,6 +14,7 @@ from lab import Boot, Lab, LabHost
 from spe.errors import Fault
 from spe.launch import Launcher
 from spe.launch.ssh.ssh import SshLauncher
+from waiting import wait_in_loop
 
 from .minimal import MinimalMaster
 from .starter import Starter
@@ -220,9 +221,7 @@ def test_a_lost_carrying_connection_is_made_again(hosts: list[LabHost], starter:
         client = client_pids(hosts[0])
         for connection in hosts[0].connections():
             os.kill(connection.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            while not hosts[0].connections():
-                await asyncio.sleep(0.05)
+        await wait_in_loop(hosts[0].connections, "it is connected again")
         await asks_again(master)
         assert client_pids(hosts[0]) == client  # the same one, living on
         await up.close()

@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 from lab import USER, Lab, LabHost
-from lab.host import until
 from spe.launch import bundle
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 3
@@ -111,9 +111,9 @@ def behind(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behin
             stdout=said, stderr=said, env={**os.environ, "HOME": str(folder)},
         )  # fmt: skip
     try:
-        until(lambda: (folder / "runs/behind/master.json").exists(), 60, "the run begins")
+        wait_until(lambda: (folder / "runs/behind/master.json").exists(), "the run begins")
         start_by_hand(lab, third, made.facts())
-        until(lambda: len(made.at_work()) == 3, 60, "a set runs on each host")
+        wait_until(lambda: len(made.at_work()) == 3, "a set runs on each host")
         first.shut()
         second.shut()
         yield made

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import spe
 from lab import USER, Boot, Lab, LabHost
-from lab.host import until
 from needs import need
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 3
@@ -80,14 +80,14 @@ def running(far: LabHost) -> Iterator[LabHost]:
     assert begun.returncode == 0, begun.stderr
     yield far
     far.shell("touch gate")
-    until(lambda: not far.processes(user_only=True), 60, "the sweep there has ended")
+    wait_until(lambda: not far.processes(user_only=True), "the sweep there has ended")
 
 
 def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_code(
     lab: Lab, running: LabHost, tmp_path: Path
 ) -> None:
     there = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
-    until(lambda: ask(tmp_path, "status", *there)["running"] == 2, 30, "two programs run there")
+    wait_until(lambda: ask(tmp_path, "status", *there)["running"] == 2, "two programs run there")
     assert ask(tmp_path, "top", *there)["sweep"]["name"] == "far"
     assert ask(tmp_path, "hosts", *there)[0]["running"] == 2
     assert run(tmp_path, "top", *there).stdout.startswith("far: 0 of 3 done, 2 running")
@@ -98,8 +98,8 @@ def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_co
         running.shell("touch gate")
         last = [json.loads(line) for line in listening.stdout][-1]
     assert listening.returncode == 0 and last["event"] in ("change", "note")
-    until(lambda: ask(tmp_path, "status", *there)["done"] == 3, 30, "it is through")
-    until(lambda: ask(tmp_path, "status", *there)["run"] is None, 30, "the run has ended")
+    wait_until(lambda: ask(tmp_path, "status", *there)["done"] == 3, "it is through")
+    wait_until(lambda: ask(tmp_path, "status", *there)["run"] is None, "the run has ended")
     assert run(tmp_path, "results", f"--at={USER}@h01:~/sweeps/far", f"-F{lab.ssh_config}").stdout.count("\n") == 4
     assert "== task 2 (x=2)" in run(tmp_path, "log", "2", *there).stdout
     assert "task 2: done" in run(tmp_path, "show", "2", *there).stdout
@@ -115,12 +115,12 @@ def test_what_is_followed_there_ends_with_who_follows_it(
         return [one.line for one in running.processes(user_only=True) if f"-m spe {words[0]}" in one.line]
 
     at = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
-    until(lambda: ask(tmp_path, "status", *at)["running"] == 2, 30, "two programs run there")
+    wait_until(lambda: ask(tmp_path, "status", *at)["running"] == 2, "two programs run there")
     following = subprocess.Popen([sys.executable, "-m", "spe", *words, *at], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    until(there, 30, "it is followed")
+    wait_until(there, "it is followed")
     following.kill()
     following.wait()
-    until(lambda: not there(), 30, "nobody follows it")
+    wait_until(lambda: not there(), "nobody follows it")
 
 
 def test_where_spe_folder_or_host_is_missing_it_says_what_was_looked_for(
@@ -188,14 +188,14 @@ def test_a_line_of_the_hosts_file_that_comes_is_started_and_one_that_goes_is_lef
 ) -> None:
     before = hosts[0].files()
     process = start(gated, lab, "h01 slots=2\n")
-    until(lambda: states(gated).get("h01") == ("up", 2), 60, "h01 works")
+    wait_until(lambda: states(gated).get("h01") == ("up", 2), "h01 works")
     (gated / "hosts.txt").write_text("h02 slots=3\n")
-    until(lambda: states(gated) == {"h01": ("drained", 2), "h02": ("up", 3)}, 60, "h02 works, h01 gets nothing new")
+    wait_until(lambda: states(gated) == {"h01": ("drained", 2), "h02": ("up", 3)}, "h02 works, h01 gets nothing new")
     hosts[0].shell("touch gate")
-    until(lambda: not hosts[0].processes(user_only=True), 60, "the client of h01 has left")
+    wait_until(lambda: not hosts[0].processes(user_only=True), "the client of h01 has left")
     hosts[0].shell("rm gate")
     assert hosts[0].files() == before
-    until(lambda: states(gated)["h01"] == ("drained", 0), 20, "the picture, which is drawn now and then, says so")
+    wait_until(lambda: states(gated)["h01"] == ("drained", 0), "the picture, which is drawn now and then, says so")
     hosts[1].shell("touch gate")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
@@ -206,13 +206,13 @@ def test_a_host_that_is_added_to_a_sweep_on_this_machine_reaches_the_master_thro
     lab: Lab, hosts: list[LabHost], gated: Path
 ) -> None:
     process = start(gated, lab, "localhost slots=1\n")
-    until(lambda: states(gated).get("localhost") == ("up", 1), 60, "it works here")
+    wait_until(lambda: states(gated).get("localhost") == ("up", 1), "it works here")
     done = run(gated, "hosts", "add", "h03", "slots=2")
     assert done.returncode == 0 and done.stderr == "h03: being started\n"
-    until(lambda: states(gated).get("h03") == ("up", 2), 60, "h03 works")
+    wait_until(lambda: states(gated).get("h03") == ("up", 2), "h03 works")
     assert run(gated, "hosts", "drain", "localhost").returncode == 0
     hosts[2].shell("touch gate")
-    until(lambda: ask(gated, "status")["done"] == 7, 60, "h03 has done all but one")
+    wait_until(lambda: ask(gated, "status")["done"] == 7, "h03 has done all but one")
     (gated / "gate").touch()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lab import USER, Boot, Lab, LabHost
-from lab.host import until
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
@@ -130,9 +130,9 @@ def test_a_host_whose_login_runs_nothing_is_benched_and_why_and_hosts_and_the_en
     break_login(hosts[0])
     hosts[1].shell("touch shut")
     sweep.start("h01,h02")
-    until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", 60, "it is benched")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", "it is benched")
     assert "login runs nothing" in sweep.hosts()["h01"]["why"] and "3 starts" in sweep.hosts()["h01"]["why"]
-    until(lambda: "h01 is benched" in sweep.spe("why", "8"), 20, "why tells it")
+    wait_until(lambda: "h01 is benched" in sweep.spe("why", "8"), "why tells it")
     assert "login runs nothing" in sweep.spe("why", "8")
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
@@ -144,10 +144,10 @@ def test_a_host_whose_login_is_mended_takes_part_when_somebody_asks_for_it(hosts
     break_login(hosts[0])
     hosts[1].shell("touch shut")
     sweep.start("h01 slots=1,h02 slots=1")
-    until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", 60, "it is benched")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("state") == "benched", "it is benched")
     hosts[0].shell("rm .bashrc")
     assert "h01 is used again" in sweep.spe("hosts", "use", "h01")
-    until(lambda: sweep.hosts()["h01"]["done"], 60, "it works")
+    wait_until(lambda: sweep.hosts()["h01"]["done"], "it works")
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
     assert "benched in this run" not in sweep.said
@@ -179,13 +179,15 @@ def test_where_processes_are_killed_at_logout_the_third_start_holds_the_session_
     hosts[0].kill_at_logout(number)
     hosts[0].shell("touch shut")
     sweep.start("h01 slots=2")
-    until(lambda: "the third start holds its SSH session open" in sweep.said, 120, "it is told")
-    until(lambda: sweep.hosts()["h01"]["running"] == 2 and hosts[0].connections(), 60, "it works, and is connected")
+    wait_until(lambda: "the third start holds its SSH session open" in sweep.said, "it is told", 120)
+    wait_until(lambda: sweep.hosts()["h01"]["running"] == 2 and hosts[0].connections(), "it works, and is connected")
     assert len(hosts[0].connections()) == 1
     hosts[0].shell("rm shut")
     assert sweep.end() == 0
     assert "benched" not in sweep.said
-    until(lambda: not hosts[0].processes(user_only=True) and not hosts[0].connections(), 20, "nothing of ours is there")
+    wait_until(
+        lambda: not hosts[0].processes(user_only=True) and not hosts[0].connections(), "nothing of ours is there", 20
+    )
     left = hosts[0].files() - before
     assert not left, left
 
@@ -220,7 +222,7 @@ def test_when_the_only_host_is_benched_after_it_had_done_sets_their_rows_are_in_
     (sweep.folder / "work").write_text(GATED.replace("while", '[ "$1" -le 3 ] || while'))
     hosts[0].shell("touch shut")
     sweep.start("h01 slots=1")
-    until(lambda: sweep.hosts().get("h01", {}).get("done") == 3, 60, "it has done some, and one waits")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done") == 3, "it has done some, and one waits")
     hosts[0].shell(f"echo '{MENDED}' >.bashrc")
     hosts[0].root("pkill", "-KILL", "-u", USER)
     assert sweep.end() == 3
@@ -246,11 +248,11 @@ def test_a_client_that_stands_still_is_neither_up_nor_gone_and_goes_on_when_it_c
 ) -> None:
     hosts[0].shell("touch shut")
     sweep.start("h01 slots=1")
-    until(lambda: sweep.hosts().get("h01", {}).get("running"), 60, "it works")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "it works")
     stopped = [p.pid for p in hosts[0].processes(user_only=True) if "--master" in p.words]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
-    until(lambda: "h01: connection lost: its client of before still runs there" in sweep.said, 90, "it is told")
+    wait_until(lambda: "h01: connection lost: its client of before still runs there" in sweep.said, "it is told", 90)
     assert sweep.said.count("h01: up") == 1
     hosts[0].shell("rm shut")
     for pid in stopped:
@@ -288,16 +290,16 @@ def test_a_host_that_is_lost_while_it_is_started_is_tried_again(
     if not only:
         hosts[1].shell("touch shut")
     sweep.start("h01 slots=1" if only else "h01 slots=1,h02 slots=1")
-    until(lambda: hangs(hosts[0]), 60, "its login has begun")
+    wait_until(lambda: hangs(hosts[0]), "its login has begun")
     cut_off(hosts[0])
-    until(lambda: "h01: connection lost" in sweep.said, 60, "it is told")
+    wait_until(lambda: "h01: connection lost" in sweep.said, "it is told")
     assert "h01: it is tried again" in sweep.said
-    until(lambda: "h01: up" in sweep.said, 60, "it is up after all")
+    wait_until(lambda: "h01: up" in sweep.said, "it is up after all")
     if not only:
-        until(lambda: sweep.hosts()["h01"]["done"], 60, "it works")
+        wait_until(lambda: sweep.hosts()["h01"]["done"], "it works")
         hosts[1].shell("rm shut")
     assert sweep.end() == 0
-    until(lambda: not hosts[0].connections(), 20, "what the first start had begun is gone, too")
+    wait_until(lambda: not hosts[0].connections(), "what the first start had begun is gone, too")
     assert {one for one in hosts[0].files() - before if "/seen|" not in one} == set()
 
 
@@ -310,9 +312,9 @@ def test_a_host_that_hangs_up_in_the_middle_of_the_key_exchange_is_tried_again(
     hosts[0].root("nft", rules)  # its banner comes, and what is offered then is answered by a reset
     hosts[1].shell("touch shut")
     sweep.start("h01 slots=1,h02 slots=1")
-    until(lambda: "h01: connection lost: in the middle of the key exchange" in sweep.said, 60, "it is told")
+    wait_until(lambda: "h01: connection lost: in the middle of the key exchange" in sweep.said, "it is told")
     hosts[0].unblock()
-    until(lambda: sweep.hosts().get("h01", {}).get("done"), 60, "it works")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works")
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
@@ -321,13 +323,13 @@ def test_a_host_whose_power_fails_while_it_is_started_is_tried_again(hosts: list
     hang_once(hosts[0], "*")
     hosts[1].shell("touch shut")
     sweep.start("h01 slots=1,h02 slots=1")
-    until(lambda: hangs(hosts[0]), 60, "its login has begun")
+    wait_until(lambda: hangs(hosts[0]), "its login has begun")
     cut_off(hosts[0])
     hosts[0].power_off()
-    until(lambda: "h01: connection lost" in sweep.said, 60, "it is told")
-    until(lambda: "h01: timeout" in sweep.said, 60, "it was tried again, in vain")
+    wait_until(lambda: "h01: connection lost" in sweep.said, "it is told")
+    wait_until(lambda: "h01: timeout" in sweep.said, "it was tried again, in vain")
     hosts[0].boot(BASH)
-    until(lambda: sweep.hosts().get("h01", {}).get("done"), 120, "it works")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", 120)
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
@@ -336,11 +338,11 @@ def test_a_host_whose_link_is_cut_while_it_is_started_is_tried_again(hosts: list
     hang_once(hosts[0], "*")
     hosts[1].shell("touch shut")
     sweep.start("h01 slots=1,h02 slots=1")
-    until(lambda: hangs(hosts[0]), 60, "its login has begun")
+    wait_until(lambda: hangs(hosts[0]), "its login has begun")
     hosts[0].cut()
-    until(lambda: "h01: connection lost" in sweep.said, 150, "its silence is noticed")
+    wait_until(lambda: "h01: connection lost" in sweep.said, "its silence is noticed", 150)
     hosts[0].heal()
-    until(lambda: sweep.hosts().get("h01", {}).get("done"), 120, "it works")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("done"), "it works", 120)
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
 
@@ -360,8 +362,8 @@ def test_a_host_that_is_still_being_started_when_the_run_ends_is_named(hosts: li
     hosts[0].shell("echo 'touch seen; sleep 60' >.bashrc")
     hosts[1].shell("touch shut")
     sweep.start("h01,h02")
-    until(lambda: hosts[0].shell("ls").stdout, 60, "its login has begun")
-    until(lambda: sweep.hosts().get("h01", {}).get("state") == "starting", 60, "it is being started")
+    wait_until(lambda: hosts[0].shell("ls").stdout, "its login has begun")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("state") == "starting", "it is being started")
     hosts[1].shell("rm shut")
     assert sweep.end() == 0
     assert "h01: timeout: it was still being started" in sweep.said or "h01 was still being started" in sweep.said

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from lab import USER, Boot, Lab, LabHost
-from lab.host import until
 from needs import need_program
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 LAB_HOSTS = 12
@@ -100,7 +100,7 @@ def check_left_as_found(hosts: list[LabHost], before: dict[str, set[str]]) -> No
     for host in hosts:
         if host.how.no_sshd:
             continue
-        until(lambda host=host: not host.processes(user_only=True), 10, f"{host} idle")  # type: ignore[misc]
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle", 20)  # type: ignore[misc]
         assert host.files() == before[host.name], host
 
 
@@ -156,7 +156,7 @@ def test_the_session_is_on_no_command_line_while_tasks_run(lab: Lab, hosts: list
     command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            until(lambda: any("sleep 3" in p.line for p in hosts[0].processes()), 30, "tasks run")
+            wait_until(lambda: any("sleep 3" in p.line for p in hosts[0].processes()), "tasks run")
             secret = session_of(folder / "runs/lab/master.json")
             for process_there in hosts[0].processes():
                 assert secret not in process_there.line

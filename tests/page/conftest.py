@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from lab import Boot, Lab
 from needs import need, need_program
+from waiting import wait_until
 
 from . import large_sweep
 from .kit import WORKER, Held
@@ -32,10 +32,9 @@ def held(tmp_path: Path) -> Iterator[Held]:
         [sys.executable, "-m", "spe", "run", "-q"], cwd=tmp_path, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
     )
     made = Held(tmp_path, process)
-    end = time.monotonic() + 30
-    while not (tmp_path / "runs" / "held" / "master.json").exists():
-        assert time.monotonic() < end and process.poll() is None, "the run did not begin"
-        time.sleep(0.02)
+    facts = tmp_path / "runs" / "held" / "master.json"
+    wait_until(lambda: facts.exists() or process.poll() is not None, "the run begins")
+    assert process.poll() is None, "the run did not begin"
     yield made
     made.let(1, 2, 3)
     try:
@@ -71,7 +70,7 @@ def sweep(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[large_
     made.open_gate(60)
     try:
         facts = folder / "runs" / "sweep" / "master.json"
-        large_sweep.wait_until(lambda: facts.exists() or process.poll() is not None, "the run begins")
+        wait_until(lambda: facts.exists() or process.poll() is not None, "the run begins")
         assert process.poll() is None, (folder / "said").read_text()
         yield made
     finally:

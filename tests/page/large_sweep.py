@@ -8,8 +8,6 @@ import selectors
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +57,6 @@ class LargeSweep:
         new.write_text(f"{limit}\n", encoding="utf-8")
         new.chmod(0o644)
         new.replace(self.folder / "gate" / "limit")
-
-
-def wait_until(condition: Callable[[], object], what: str, patience: float = 60.0) -> None:
-    """Until it is so."""
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end, f"not within {patience:g} s: {what}"
-        time.sleep(0.05)
 
 
 class Wire:

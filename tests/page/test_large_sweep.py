@@ -11,8 +11,9 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from waiting import wait_until
 
-from .large_sweep import SETS, LargeSweep, Wire, energy, wait_until
+from .large_sweep import SETS, LargeSweep, Wire, energy
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.slow]
 LAB_HOSTS = 8

@@ -14,26 +14,18 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from waiting import wait_until
+
 T = TypeVar("T")
 BOUNDARY = "a-boundary-of-ours"
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 Parts = Sequence[tuple[str, bytes]]
-
-
-def wait_for(what: Callable[[], T], seconds: float = 20.0, why: str = "it is not so in time") -> T:
-    """Poll until it is true, and return that."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, why
-        time.sleep(0.01)
-    return found
 
 
 def form(parts: Parts, boundary: str = BOUNDARY) -> bytes:
@@ -116,7 +108,7 @@ class Master:
                 return found if found["pid"] == self.process.pid else None
             return None
 
-        found = wait_for(facts, why="no master.json")
+        found = wait_until(facts, "no master.json")
         self.url, self.session, self.fingerprint = found["url"], found["session"], found["fingerprint"]
 
     def kill(self) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from needs import need_program
+from waiting import wait_until
 
-from .kit import Master, ended_after, environment, wait_for
+from .kit import Master, ended_after, environment
 
 CURL_CLIENT = Path(__file__).with_name("curl_client.sh")
 PROGRAM = """#!/bin/sh
@@ -75,7 +76,7 @@ def reasons(master: Master, host: str) -> set[str]:
 def paste(master: Master, folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
     """The lines that `spe run --hosts none` prints, pasted into a shell."""
     folder.mkdir()
-    lines = wait_for(master.out.read_text)
+    lines = wait_until(master.out.read_text, "the run prints its first lines")
     assert master.session in lines
     log = stack.enter_context((folder.parent / f"{folder.name}.log").open("wb"))
     process = subprocess.Popen(
@@ -115,7 +116,7 @@ def test_a_client_of_curl_and_sh_finishes_a_sweep_next_to_ours(
     assert master.url.startswith("https://" if more == "tls: true" else "http://")
     ours = paste(master, master.folder / "ours", stack)
     theirs = by_curl(master, stack, TRUST=trust(master), HOST_NAME="curl")
-    at_work = wait_for(lambda: len(found := hosts_at_work(master)) == 2 and found, 30, "both get tasks")
+    at_work = wait_until(lambda: len(found := hosts_at_work(master)) == 2 and found, "both get tasks")
     assert "curl" in at_work
     processes = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
     assert master.session not in processes
@@ -185,9 +186,9 @@ def test_clients_come_and_go_and_the_task_of_a_dead_one_is_done_by_another(
 ) -> None:
     write(master, go, "listen: 127.0.0.1:0").start()
     killed = ours(master, "killed", stack)
-    wait_for(lambda: hosts_at_work(master) == {"killed"})
+    wait_until(lambda: hosts_at_work(master) == {"killed"}, "only the host that is killed later works")
     leaving = ours(master, "leaving", stack)
-    wait_for(lambda: "leaving" in hosts_at_work(master))
+    wait_until(lambda: "leaving" in hosts_at_work(master), "the host that leaves later works")
     kill_all_of(master.folder / "killed")
     killed.wait(10)
     leaving.send_signal(signal.SIGTERM)
@@ -195,10 +196,10 @@ def test_clients_come_and_go_and_the_task_of_a_dead_one_is_done_by_another(
     said = (master.folder / "leaving" / "log").read_text()
     assert "could not" not in said
     assert processes_of(master.folder / "leaving") == []
-    wait_for(lambda: "leaving" not in hosts_at_work(master), why=f"not given back: {said}")
+    wait_until(lambda: "leaving" not in hosts_at_work(master), f"not given back: {said}")
     assert reasons(master, "leaving") == {"its client left"}, "not because its lease ran out"
     staying = ours(master, "staying", stack)
-    wait_for(lambda: hosts_at_work(master, "'lost'") >= {"killed"}, 20, "the lease runs out")
+    wait_until(lambda: hosts_at_work(master, "'lost'") >= {"killed"}, "the lease runs out")
     go.touch()
     late = ours(master, "late", stack)
     assert master.end(60) == 0, master.err.read_text()
@@ -213,10 +214,10 @@ def test_clients_come_and_go_and_the_task_of_a_dead_one_is_done_by_another(
 def test_nothing_of_a_client_stays_when_the_master_was_stopped(master: Master, go: Path, stack: ExitStack) -> None:
     write(master, go, "listen: 127.0.0.1:0").start()
     client = ours(master, "c", stack)
-    wait_for(lambda: hosts_at_work(master) == {"c"})
+    wait_until(lambda: hosts_at_work(master) == {"c"}, "the client works")
     assert master.process
     master.process.send_signal(signal.SIGINT)
-    wait_for(lambda: "interrupted" in master.err.read_text())
+    wait_until(lambda: "interrupted" in master.err.read_text(), "the run has heard Ctrl-C")
     master.process.send_signal(signal.SIGINT)
     assert master.end() == 130
     assert client.wait(20) == 0

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_until
 
-from .kit import BOUNDARY, Master, Reply, form, wait_for
+from .kit import BOUNDARY, Master, Reply, form
 
 ALL_BYTES = bytes(range(256))
 HARD = [
@@ -151,7 +152,7 @@ def test_what_a_client_says_of_a_question_is_an_exit_code_or_a_reason(
     ], 1):  # fmt: skip
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(question, started)
-            wait_for(lambda: started.ask("/orders", {"client": client}).body, why="it is told")
+            wait_until(lambda: started.ask("/orders", {"client": client}).body, "it is told")
             query = {"client": client, "order": number, "end": 1, **told}
             assert started.ask("/answer", query, method="POST", body=b"").status == 200
             assert f"event: {event}" in asked.result()
@@ -241,7 +242,10 @@ def test_a_result_that_comes_again_while_it_is_looked_at_gets_the_same_answer(
     for thread in threads:
         thread.start()
     incoming = started.runs / "incoming"
-    wait_for(lambda: incoming.exists() and [p.stat().st_size for p in incoming.iterdir()] == [5000, 5000])
+    wait_until(
+        lambda: incoming.exists() and [p.stat().st_size for p in incoming.iterdir()] == [5000, 5000],
+        "half of both results has come in",
+    )
     assert started.ask("/ping", {"ticket": ticket}).status == 204, "it is being looked at, not expired"
     new = started.folder / "new"
     new.write_text("no good" if verdict != "accepted" else "")
@@ -301,7 +305,7 @@ def test_a_body_that_breaks_off_changes_nothing_and_leaves_nothing(long_sweep: M
         with long_sweep.open() as sock:
             piece = body[:cut]
             sock.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n{len(piece):x}\r\n".encode() + piece)
-    wait_for(lambda: not os.listdir(long_sweep.runs / "incoming"), why="the spool is not cleared")
+    wait_until(lambda: not os.listdir(long_sweep.runs / "incoming"), "the spool is not cleared")
     assert state(long_sweep, ticket) == ("waiting", 0), "as the store says of what is out"
     assert long_sweep.complete(ticket, *results()) == "accepted"
     assert "Traceback" not in long_sweep.log + long_sweep.err.read_text()

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .kit import Master, Reply, environment, wait_for
+from .kit import Master, Reply, environment
 
 HERE = f"{platform.system()}-{platform.machine()}".lower()
 WORKER = b"#!/bin/sh\necho any $1\n" + bytes(range(256)) * 8
@@ -210,5 +211,5 @@ def test_what_a_client_held_goes_to_another_at_once_when_it_says_goodbye(sweep: 
     one, two = started.register(host="a"), started.register(host="b")
     (first,) = started.take(client=one)
     started.ask("/bye", {"client": one})
-    reply = wait_for(lambda: started.ask("/task", {"client": two, "wait": 5}))
+    reply = wait_until(lambda: started.ask("/task", {"client": two, "wait": 5}), "the task is answered")
     assert reply.status == 200 and reply.ticket != first

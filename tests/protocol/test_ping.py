@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 from spe.session.calling import snapshot
+from waiting import wait_until
 
-from .kit import Master, Reply, wait_for
+from .kit import Master, Reply
 
 pytestmark = pytest.mark.patient
 GOOD = (("stdout", b"1\n"),)
@@ -61,7 +62,10 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Silen
             found[name] = Silent(master, master.take(sets, **query), query)
             ping(master, *found[name].tickets, **query)  # whoever has pinged once has a lease
         for one in found.values():
-            wait_for(lambda one=one: one.master.log.count("is silent") == len(one.tickets))  # type: ignore[misc]
+            wait_until(
+                lambda one=one: one.master.log.count("is silent") == len(one.tickets),  # type: ignore[misc]
+                "all tickets are known to be lost",
+            )
         yield found
 
 
@@ -218,8 +222,8 @@ def test_a_held_request_that_breaks_makes_its_client_suspect_until_its_next_word
 
     held = started.connection()
     held.request("GET", started.target(path, {"client": client, "wait": 30}))
-    wait_for(lambda: state() == "up")
+    wait_until(lambda: state() == "up", "the host is up")
     held.close()
-    wait_for(lambda: state() == "suspect", 5, "it is seen at once, long before its lease is over")
+    wait_until(lambda: state() == "suspect", "it is seen at once, long before its lease is over", 20)
     ping(started, client=client)
-    wait_for(lambda: state() == "up")
+    wait_until(lambda: state() == "up", "the host is up")

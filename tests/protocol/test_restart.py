@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
-from .kit import Master, wait_for
+from .kit import Master
 
 LARGE = bytes(range(256)) * 2000
 RESULTS = "results: {stdout: stdout, data: {from: out.bin, as: file}}\n"
@@ -77,7 +78,7 @@ def test_a_ticket_that_was_lost_before_the_restart_is_renewed_after_it(sweep: Ca
     started = sweep(1, "ping: 0.2")
     (ticket,) = started.take()
     started.ask("/ping", {"ticket": ticket})
-    wait_for(lambda: "is silent" in started.log)
+    wait_until(lambda: "is silent" in started.log, "a client is found silent")
     again(started)
     assert started.ask("/ping", {"ticket": ticket}).status == 204
     assert started.ask("/task", {"wait": 0.3}).status == 503, "it is out"
@@ -105,7 +106,8 @@ def test_a_result_that_was_on_its_way_when_the_master_died_is_sent_again(sweep: 
     part = b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\n' + LARGE[:300_000]
     with started.open() as sock:
         sock.sendall(head.encode() + part)
-        wait_for(lambda: any((started.runs / "incoming").iterdir()) if (started.runs / "incoming").exists() else False)
+        incoming = started.runs / "incoming"
+        wait_until(lambda: incoming.exists() and any(incoming.iterdir()), "a result is on its way in")
         again(started)
     assert started.complete(ticket, ("stdout", b"1\n"), ("data", LARGE)) == "accepted"
     assert started.end() == 0
@@ -140,7 +142,7 @@ def answers(master: Master) -> bool:
 
 def seconds_of_answers(master: Master) -> float:
     begun = time.monotonic()
-    wait_for(lambda: not answers(master), 30, "it goes on answering")
+    wait_until(lambda: not answers(master), "it goes on answering")
     return time.monotonic() - begun
 
 

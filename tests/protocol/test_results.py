@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from waiting import wait_until
 
-from .kit import BOUNDARY, Master, Reply, form, wait_for
+from .kit import BOUNDARY, Master, Reply, form
 
 HELD = {"pings": 1}
 
@@ -170,7 +171,7 @@ def test_towards_the_end_little_is_given_ahead(sweep: Callable[..., Master]) -> 
     first = started.take(client=one)[0]
     assert len(started.ask("/task", {"client": one, "count": 9, "ahead": 9, "wait": 0}).tickets) == 0, "not yet proven"
     assert started.complete(first, ("stdout", b"1\n"), client=one) == "accepted"
-    wait_for(lambda: len(started.take(20, client=other)) == 20)
+    wait_until(lambda: len(started.take(20, client=other)) == 20, "all twenty are given out again")
     started.ask("/ping", {"client": one, "wait": 2})  # held while the master finds that there are no further sets
     reply = started.ask("/task", {"client": one, "count": 12, "ahead": 10, "wait": 5})
     assert len(reply.tickets) == 2 + 20 * 2 // (2 * 4), "two for the free slots, and half of its share of the twenty"

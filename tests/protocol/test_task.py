@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from waiting import wait_until
 
-from .kit import Master, Reply, wait_for
+from .kit import Master, Reply
 
 BYTES = bytes(range(256)) + b"\r\n--end content--\n[Result]\n\n"
 LARGE = bytes(range(256)) * 300  # over 64 kB
@@ -241,7 +242,7 @@ def test_of_many_held_requests_each_task_wakes_one_that_takes_it(sweep: Callable
     assert started.ask("/task", {"wait": 0.5}).status == 503
     for ticket in tickets:
         started.ask("/failed", {"ticket": ticket, "reason": "no"})
-    wait_for(lambda: sum(len(answers) for _, answers in held) == 3, 5)
+    wait_until(lambda: sum(len(answers) for _, answers in held) == 3, "all three held requests are answered")
     new = [answers[0][1].ticket for _, answers in held if answers]
     assert len({*new, *tickets}) == 6
     for ticket in new:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from desk.test_acts import acting, fail, say, states
 from desk.test_desk import Office
-from dispatch.kit import until
 from spe.desk import result_files
 from spe.dispatch.changes import Decision
 from spe.runner import feeding as feeding_module
@@ -21,6 +20,7 @@ from spe.runner.feeding import Feeding
 from spe.state.progress import Progress
 from spe.store.store import Store
 from spe.sweep.sweep import Sweep, load
+from waiting import wait_in_loop
 
 SWEEP = "command: echo {{ x }}\nparameters: sets.txt\nresults: {y: stdout, out: {from: out.bin, as: file}}\n"
 
@@ -101,7 +101,7 @@ def test_what_is_put_back_while_the_store_is_read_runs_in_this_run(
                 await fail(at, client)
             slowly = Slowly(at.store, monkeypatch)
             asked = asyncio.ensure_future(feeding.feed())
-            await until(slowly.made.is_set, "the store has answered")
+            await wait_in_loop(slowly.made.is_set, "the store has answered")
             assert await say(acting(at), "retry", tasks=[1, 3]) == "2 sets wait again"
             slowly.let.set()
             await asked
@@ -128,7 +128,7 @@ def test_sets_that_are_stored_while_the_store_is_asked_for_more_are_not_forgotte
                 if asked is None:
                     slowly.append(Slowly(at.store, monkeypatch))
                     asked = asyncio.ensure_future(feeding.feed())
-                    await until(slowly[0].made.is_set, "the store has answered")
+                    await wait_in_loop(slowly[0].made.is_set, "the store has answered")
                 await add(sets)
 
             asked: asyncio.Future[None] | None = None
@@ -169,7 +169,7 @@ def test_a_set_whose_files_are_being_kept_is_not_handed_out_again(
             await feeding.feed()
             assert not at.dispatch.board.more and not at.dispatch.board.over
             bringing = at.bring(kept, client=client)
-            await until(begun.is_set, "its files are being kept")
+            await wait_in_loop(begun.is_set, "its files are being kept")
             await say(acting(at), "retry", tasks=[2])  # so all is read from its beginning
             await feeding.feed()
             (again,) = await at.take(client, 2)

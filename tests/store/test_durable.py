@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from desk.test_desk import office
-from dispatch.kit import until
 from spe.desk import result_files
 from spe.full_disk import FullDisk
 from spe.model import Output
@@ -19,6 +18,7 @@ from spe.session.run_folder import private_write
 from spe.wire.intake import Intake, spool
 from spe.wire.multipart import Begin, End
 from syncs import Syncs
+from waiting import wait_in_loop
 from wire.test_body import END, Post, part
 
 
@@ -50,7 +50,7 @@ def test_what_comes_after_the_last_sync_of_a_large_result_is_synced_at_its_end(
             intake = Intake({"out": False}, 0, into, lambda: False)
             for event in (Begin("out"), b"x" * 400_000):
                 await intake.take(event)
-            await until(lambda: syncs.seen, "the disk writes while more comes")
+            await wait_in_loop(lambda: syncs.seen, "the disk writes while more comes")
             await intake.take(b"the end")
             await intake.take(End())
             path = intake.parts["out"].path

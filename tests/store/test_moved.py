@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from dispatch.kit import until
 from spe.dispatch.changes import TaskMoved, TicketEnded, TicketIssued
 from spe.model import Output, TaskState, TicketState, Usage
 from spe.store import writer as committing
 from spe.store.database_place import OpenDatabase
 from spe.store.store import NewSet, Store
+from waiting import wait_in_loop
 
 LANES = 4
 
@@ -38,7 +38,7 @@ class Load:
     async def more(self, count: int = 20) -> None:
         """Wait until so many more were acknowledged."""
         goal = len(self.acknowledged) + count
-        await until(lambda: len(self.acknowledged) >= goal, "more is acknowledged")
+        await wait_in_loop(lambda: len(self.acknowledged) >= goal, "more is acknowledged")
 
 
 async def under_load(path: Path, act: Callable[[Load, OpenDatabase], Awaitable[None]]) -> list[int]:
@@ -180,7 +180,7 @@ def test_a_commit_that_fails_as_its_database_was_moved_waits_and_is_made_at_the_
         stalled: list[str] = []
         load.store.disk.complain = stalled.append
         old.rename(new)
-        await until(lambda: stalled, "a commit waits")
+        await wait_in_loop(lambda: stalled, "a commit waits")
         more = asyncio.ensure_future(load.more(1))
         assert not (await asyncio.wait([more], timeout=0.5))[0]
         await go(load, database, new / "sweep.db")
@@ -206,9 +206,9 @@ def test_a_move_in_the_middle_of_a_transaction_undoes_nothing(tmp_path: Path) ->
                 old.rename(new)
 
         writing = asyncio.ensure_future(store.call(write_and_move))
-        await until(new.exists, "it is moved")
+        await wait_in_loop(new.exists, "it is moved")
         if committing.LOCAL is committing.REMOTE:
-            await until(lambda: stalled, "it could not be finished")
+            await wait_in_loop(lambda: stalled, "it could not be finished")
         await store.writer.go_to(new / "sweep.db", database.follow)
         await writing
         assert await store.meta("told") == "yes"

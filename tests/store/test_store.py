@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dispatch.kit import until, wait_until
 from needs import need, need_program, need_root
 from spe.dispatch.changes import (
     UNBEGUN,
@@ -34,6 +33,7 @@ from spe.results.table_files import write_results_csv
 from spe.store import schema, writes
 from spe.store.reader import Reader, Statistics
 from spe.store.store import NewSet, Store
+from waiting import wait_in_loop, wait_until
 
 HERE = Path(__file__).parent
 
@@ -207,7 +207,7 @@ async def _fill_up(small: Path) -> None:
         outputs = (Output("y", "2", os.urandom(500_000), size=500_000),)
         changes = [*done(2, 2)[:2], TaskMoved(2, TaskState.DONE, 1, 0, "", 2, {}, outputs)]
         waiting = asyncio.ensure_future(store.commit(changes))
-        await until(lambda: len(said) >= 2, "the store says that it waits")
+        await wait_in_loop(lambda: len(said) >= 2, "the store says that it waits")
         assert "full" in said[0] and str(small) in said[0] and "make room" in said[0]
         assert not waiting.done(), "nothing is acknowledged that is not on disk"
         (small / "filler").unlink()

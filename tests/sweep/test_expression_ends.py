@@ -17,7 +17,7 @@ PIECES = [
     ",", "$", "%", "\\'", '\\"', "{%raw%}", "{%  endraw%}", "-}}", "{%-", "{{-", "{%- raw -%}", "{%- endraw %}",
 ]  # fmt: skip
 ANYTHING = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
-# Loose pieces seldom make a string, a comment or a raw block that is closed, with something in it that looks like an end.
+# Loose pieces seldom make a closed string, comment or raw block with something in it that looks like an end.
 FRAMES = [
     "{{ %s }}", "{{ '%s' }}", '{{ x["%s"] }}', "{%% if '%s' %%}", "{#%s#}", "{%% raw %%}%s{%% endraw %%}", "%s",
 ]  # fmt: skip

@@ -14,9 +14,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from cli.kit import Bench, Done, Started, is_alive, wait_until
+from cli.kit import Bench, Done, Started
+from processes import is_alive
 from spe.results.extraction import canonical
 from spe.sweep.sweep import load
+from waiting import wait_until
 
 from .model import Broken, Seen
 from .plan import HELPER, MAIN, WORKER, Plan
@@ -116,7 +118,7 @@ class Project:
             taken = sum(1 for _ in self.gate.glob("taken.*"))
             return taken >= tokens and self.ended() - ended >= tokens and self.started - log > taken
 
-        wait_until(lambda: held() or running.process.poll() is not None, "programs wait at the gate", 60)
+        wait_until(lambda: held() or running.process.poll() is not None, "programs wait at the gate")
         return running.process.poll() is None
 
     def ended(self) -> int:
@@ -137,7 +139,7 @@ class Project:
                     return True
             return running.process.poll() is not None
 
-        wait_until(begun, "the run has begun", 60)
+        wait_until(begun, "the run has begun")
 
     def interrupt(self, running: Started) -> None:
         """Ctrl-C, and the master has heard it."""
@@ -161,7 +163,7 @@ class Project:
 
         A set may be handed out before that.
         """
-        wait_until(lambda: self._is_extracted() or running.process.poll() is not None, "values are extracted", 60)
+        wait_until(lambda: self._is_extracted() or running.process.poll() is not None, "values are extracted")
         running.process.kill()
         running.process.communicate()
         assert not is_alive(running.pid)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from dispatch.kit import until
 from spe import full_disk
 from spe.results.extract import HEAD, Part
 from spe.wire.body import MAX_PARTS, SIDE_LIMIT, BodyRefused, receive, spool
 from spe.wire.intake import Spool
 from spe.wire.server import Server
+from waiting import wait_in_loop
 
 B = "xyzzy"
 TYPE = f"multipart/form-data; boundary={B}"
@@ -76,7 +76,7 @@ class Post:
             if size == len(body):
                 status = int((await asyncio.wait_for(reader.readline(), 20)).split()[1])
             writer.close()
-            await until(lambda: self.ends, "the request has ended")
+            await wait_in_loop(lambda: self.ends, "the request has ended")
             return status
         finally:
             await server.stop()
@@ -274,10 +274,10 @@ def test_a_sender_that_has_gone_is_not_waited_for_while_the_disk_is_full(
 
     async def run() -> None:
         async with Sender(post, part("file", b"x" * size) + END) as sender:
-            await until(lambda: disk.refused > 2 or post.ends, "the disk refuses")
+            await wait_in_loop(lambda: disk.refused > 2 or post.ends, "the disk refuses")
             assert post.ends == [], "it waits as long as the sender does"
             sender.writer.close()
-            await until(lambda: post.ends, "the request has ended")
+            await wait_in_loop(lambda: post.ends, "the request has ended")
 
     asyncio.run(run())
     assert post.ends == ["ConnectionResetError"] and post.spooled() == []
@@ -292,10 +292,10 @@ def test_a_result_waits_for_room_as_long_as_its_sender_does(
 
     async def run() -> int:
         async with Sender(post, part("file", b"x" * size) + END) as sender:
-            await until(lambda: disk.refused > 2 or post.ends, "the disk refuses")
+            await wait_in_loop(lambda: disk.refused > 2 or post.ends, "the disk refuses")
             disk.room = True
             if where == "sync":  # what a disk has lost after it had taken it is sent again
-                await until(lambda: post.ends, "the request has ended")
+                await wait_in_loop(lambda: post.ends, "the request has ended")
                 return 0
             return await sender.status()
 
@@ -325,9 +325,9 @@ def test_an_upload_that_waits_for_room_is_cut_and_removed_as_soon_as_the_run_is_
 
     async def run() -> None:
         async with Sender(post, part("file", b"x" * 1_000_000) + END):
-            await until(lambda: disk.refused > 2, "the disk refuses")
+            await wait_in_loop(lambda: disk.refused > 2, "the disk refuses")
             post.disk.end()
-            await until(lambda: post.ends, "the request has ended")
+            await wait_in_loop(lambda: post.ends, "the request has ended")
 
     asyncio.run(run())
     assert post.ends == ["ConnectionResetError"] and post.spooled() == []
