@@ -43,7 +43,7 @@ class Started:
         self.process.stdin = None
         return self
 
-    def end(self, seconds: float = 30) -> tuple[int, str]:
+    def end(self, seconds: float = 60) -> tuple[int, str]:
         """Wait until it has ended: exit code and what it said."""
         assert self.process
         try:

@@ -50,9 +50,9 @@ def test_a_result_that_was_not_written_is_told_with_what_was(master: Master, cli
 
 
 def test_of_a_program_that_ends_by_timeout_they_are_told_too(master: Master, client: Started) -> None:
-    master.add(task(1, *SH, "echo x > so-far; exec sleep 60", timeout=0.5))
+    master.add(task(1, *SH, "echo x > so-far; exec sleep 60", timeout=2))
     client.run()
-    assert master.failed[1].reason == "timeout after 0.5 s"
+    assert master.failed[1].reason == "timeout after 2 s"
     assert files_of(master, 1) == ["2 so-far", "+0"]
 
 

@@ -265,7 +265,7 @@ def test_a_hand_that_is_stopped_counts_as_killed(master: Master, client: Started
     master.over = False
     pid = tmp_path / "pid"
     master.add(task(1, "sh", "-c", f"echo $$ > {pid}; kill -STOP $PPID; exec sleep 600", timeout=3600))
-    code, said = client.start("--slots", "1").end(60)
+    code, said = client.start("--slots", "1").end()
     assert code == KILLED and "killed by signal 9" in said
     assert goodbye(master).query["killed"] == ["1"]
     assert not is_alive(int(pid.read_text()))

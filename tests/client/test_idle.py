@@ -26,12 +26,12 @@ def test_an_idle_client_holds_its_request_for_tasks_and_no_other(master: Master,
 
 
 def test_a_client_with_tickets_holds_a_ping_too_and_hears_by_it_at_once(master: Master, client: Started) -> None:
-    master.config["Ping"], master.over = "30", False
+    master.config["Ping"], master.over = "600", False
     client.start("--slots", "2")
     master.wait_for(lambda: master.of("/task"))
-    master.add(task(1, *SH, "exec sleep 60"))
+    master.add(task(1, *SH, "exec sleep 600"))
     master.wait_for(lambda: master.of("/held"))
     master.call_back(1)
     master.finish()
-    assert client.end(20)[0] == 0
+    assert client.end()[0] == 0
     assert not master.completed and not master.failed

@@ -29,7 +29,7 @@ def at_work(master: Master, client: Started) -> Started:
 def end(master: Master, client: Started) -> None:
     master.call_back(1)
     master.finish()
-    assert client.end(20)[0] == 0
+    assert client.end()[0] == 0
 
 
 def test_what_is_told_twice_is_carried_out_once(master: Master, at_work: Started) -> None:

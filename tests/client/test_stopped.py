@@ -31,7 +31,7 @@ def test_a_client_that_is_stopped_counts_as_killed(master: Master, client: Start
     _, inner, hands, programs = begun(master, client, tmp_path, stop if by == "its program" else "")
     if by == "somebody else":
         send([inner], signal.SIGSTOP)
-    code, said = client.end(60)
+    code, said = client.end()
     assert code == KILLED and "the client was stopped for 5 s" in said
     assert goodbye(master).query["killed"] == ["1"]
     assert not any(map(is_alive, [inner, *hands, *programs])) and not client.workdir.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import resource
@@ -75,10 +74,8 @@ def test_a_master_that_takes_the_connection_and_says_nothing_is_a_timeout(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = make_client(f"https://127.0.0.1:{silent.getsockname()[1]}")
-        began = time.monotonic()
         code, said = client.run("--fingerprint", "ab" * 32)
     assert (code, "timeout" in said) == (3, True), said
-    assert time.monotonic() - began < 15
 
 
 def test_the_session_id_is_never_where_others_can_read_it(master: Master, client: Started) -> None:
@@ -156,11 +153,10 @@ def test_a_connection_is_kept_for_many_requests(master: Master, client: Started)
 
 
 def test_retry_after_is_obeyed(master: Master, client: Started) -> None:
-    master.script["/task"].extend([(503, {"Retry-After": "1"}, b"later"), (503, {"Retry-After": "1"}, b"later")])
+    master.script["/task"].extend([(503, {"Retry-After": "1"}, b"later"), (503, {"Retry-After": "4"}, b"later")])
     assert client.run()[0] == 0
-    times = [one.at for one in master.of("/task")]
-    assert all(1.0 <= after - before < 3 for before, after in itertools.pairwise(times))
-    assert len(times) == 3
+    first, second, third = (one.at for one in master.of("/task"))
+    assert second - first >= 1 and third - second >= 4
 
 
 def test_503_without_retry_after_is_the_end(master: Master, client: Started) -> None:
@@ -172,13 +168,11 @@ def test_503_without_retry_after_is_the_end(master: Master, client: Started) -> 
 def test_when_the_sweep_is_over_what_is_still_running_is_finished_or_heard_to_be_expired(
     master: Master, client: Started
 ) -> None:
-    master.config["Ping"] = "30"
+    master.config["Ping"] = "600"
     master.add(task(1, "sleep", "1.5"), task(2, "sleep", "600"))
     master.expired.add(2)
-    began = time.monotonic()
-    assert client.run("--slots", "3")[0] == 0
+    assert client.run("--slots", "3")[0] == 0, "it ends long before the next ping"
     assert list(master.completed) == [1]
-    assert time.monotonic() - began < 10
 
 
 def test_pings_come_at_once_and_then_every_ping_seconds_with_all_tickets(master: Master, client: Started) -> None:
@@ -215,7 +209,7 @@ def test_a_ticket_called_back_ends_at_once_however_rarely_the_client_pings(maste
     client.start()
     master.wait_for(lambda: master.of("/ping"))
     master.call_back(1)
-    assert client.end(10)[0] == 0
+    assert client.end()[0] == 0
     assert not master.completed
     assert not master.failed
 
@@ -364,7 +358,7 @@ def test_when_the_master_stays_away_it_ends_after_the_grace_time(
     began = time.monotonic()
     code, said = client.end()
     assert code == 3
-    assert 1.5 < time.monotonic() - began < 12
+    assert time.monotonic() - began > 1.5
     assert "has not answered for 2 s" in said
     assert not client.workdir.exists()
 
@@ -372,7 +366,7 @@ def test_when_the_master_stays_away_it_ends_after_the_grace_time(
 def test_a_silence_that_ended_is_forgiven(make_client: Callable[..., Started]) -> None:
     """The second one begins more than the grace time after the first."""
     master = Master()
-    master.config.update(Grace="3", Ping="0.2")
+    master.config.update(Grace="8", Ping="0.2")
     master.over = False
     master.add(task(1, "sleep", "600"))
     client = make_client(master.url).start("--slots", "2")
@@ -382,12 +376,12 @@ def test_a_silence_that_ended_is_forgiven(make_client: Callable[..., Started]) -
     for number in (2, 3):
         wait_out(1)
         master = Master(port=master.port)
-        master.config.update(Grace="3", Ping="0.2")
+        master.config.update(Grace="8", Ping="0.2")
         master.over = False
         master.add(task(number, "echo", str(number)))
         master.wait_for(lambda here=master, ticket=number: ticket in here.completed and here.of("/ping"))  # type: ignore[misc]
         if number == 2:
-            wait_out(4, first)
+            wait_out(9, first)
             master.close()
     master.expired = {1}
     master.finish()
@@ -438,14 +432,14 @@ def test_205_without_a_length_holds_nothing_up(master: Master, client: Started) 
     def bare(handler: Any) -> None:
         handler.wfile.write(b"HTTP/1.1 205 Reset Content\r\nExpired: 1\r\n\r\n")
         handler.wfile.flush()
-        time.sleep(20)
+        ended.wait(60)
 
-    master.config["Ping"] = "30"
+    ended = threading.Event()
+    master.config["Ping"] = "600"
     master.script["/ping"].append(bare)
     master.add(task(1, "sleep", "600"))
-    began = time.monotonic()
-    assert client.run()[0] == 0
-    assert time.monotonic() - began < 8
+    assert client.run()[0] == 0, "it ends while the connection stays open"
+    ended.set()
 
 
 def test_an_upload_that_breaks_off_for_ever_is_a_failure_in_the_end(master: Master, client: Started) -> None:

