@@ -176,14 +176,14 @@ def test_when_the_sweep_is_over_what_is_still_running_is_finished_or_heard_to_be
 
 
 def test_pings_come_at_once_and_then_every_ping_seconds_with_all_tickets(master: Master, client: Started) -> None:
-    master.config["Ping"] = "2"
+    master.config["Ping"] = "5"
     master.over = False
     master.add(task(1, "sleep", "600"), task(2, "sleep", "600"))
     client.start("--slots", "2")
     master.wait_for(lambda: len(master.of("/ping")) == 3)
     taken, pings = master.of("/task")[0].at, master.of("/ping")
-    assert pings[0].at - taken < 1.5
-    assert 1.8 < pings[2].at - pings[1].at < 3.5
+    assert pings[0].at - taken < 5, "it does not wait so long first"
+    assert 4.5 < pings[2].at - pings[1].at < 10
     assert all(sorted(one.query["ticket"]) == ["1", "2"] and one.query["client"] == ["7"] for one in pings)
 
 

@@ -72,8 +72,9 @@ def test_a_host_that_fails_everything_at_once_costs_at_most_ten_attempts_of_1000
     drill: Drill, figures: Figures
 ) -> None:
     drill.sweep(1000).start()
-    hosts(drill, 8, SLEEP="0.05")
-    drill.host("bad", slots=2, BAD="yes")
+    hosts(drill, 8, SLEEP="0.05", GATE=str(drill.gate))
+    drill.host("bad", slots=2, BAD="yes", GATE=str(drill.gate))
+    drill.open_gate()
     assert drill.end(170) == 0
     lost = lost_on(drill)
     assert 1 <= lost["bad"] <= 10
@@ -139,7 +140,9 @@ def test_with_once_no_task_is_ever_out_twice_and_without_it_idle_hosts_run_copie
     other.sweep(20, work=long).start()
     for one in (drill, other):
         for name in ("h1", "h2", "h3"):
-            one.host(name)
+            one.host(name, GATE=str(one.gate))
+    drill.open_gate()
+    other.open_gate()
     assert drill.end() == other.end() == 0
     assert sorted(x for x, _ in drill.started()) == list(range(1, 21))
     assert len(other.started()) == 21

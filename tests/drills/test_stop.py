@@ -21,12 +21,16 @@ def test_stopped_three_times_and_continued(make_drill: Maker, number: signal.Sig
     """It drains: what runs is finished and counts, so nothing is begun twice."""
     drill = make_drill()
     for count in (8, 18, 28):
+        drill.open_gate(count)
         drill.start_run()
         drill.wait_done(count)
+        drill.wait_at_gate()
         assert drill.process
         drill.process.send_signal(number)
+        wait_until(lambda: "interrupted" in drill.said.read_text(), "it drains")
+        drill.open_gate()
         drill.end(130)
-        assert drill.done < drill.sets
+        assert drill.done == count + drill.slots
         assert not drill.processes()
     drill.start_run()
     drill.end()
