@@ -20,7 +20,7 @@ from ..record import record
 from ..results.extract import Part
 from ..results.extraction import Evidence, Renewal, canonical
 from ..results.judge import Judgement, judge_again, needs_process
-from ..results.kept_files import put_under, sync_folder
+from ..results.kept_files import put_under, sync_path
 from ..results.renewal import renewal
 from ..results.review import Review, review
 from ..session.run_folder import Folder, anchor_of
@@ -223,7 +223,7 @@ class _Extraction:
             for one in renewals:
                 touched.update(self._put_under_new_names(one, root))
             for place in touched:
-                sync_folder(place)
+                sync_path(place)
         except OSError as error:
             raise StoreError(
                 f"a result cannot be moved to its new name: {error}",

@@ -127,7 +127,7 @@ def _remove_others(home: Path, wanted: Container[str]) -> None:
     # In reverse order: the files of a folder come before the folder.
     for path in sorted(home.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
-            sync_folder(path)
+            sync_path(path)
             _remove_if_empty(path)
         elif f"files/{home.name}/{path.relative_to(home)}" not in wanted:
             path.unlink()
@@ -237,11 +237,11 @@ def _linked(source: Path, target: Path) -> bool:
 
 def _sync_folders(folders: Iterable[Path]) -> None:
     for folder in folders:
-        sync_folder(folder)
+        sync_path(folder)
 
 
-def sync_folder(path: Path) -> None:
-    """Make renames in this folder durable: without it a power cut may undo them."""
+def sync_path(path: Path) -> None:
+    """Make a file durable, or the renames in a folder: without it a power cut may undo them."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

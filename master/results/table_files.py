@@ -20,6 +20,7 @@ from ..errors import ConfigError, StoreError
 from ..model import Kind, Output, ResultSpec
 from ..record import record
 from .extract import CHUNK, is_verbatim
+from .kept_files import sync_path
 
 SPECIAL = re.compile(r'[,"\r\n]')
 QUOTED = re.compile(r'["\r\n]')
@@ -243,7 +244,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_path(path.parent)  # a power cut must not bring the old table back
     except OSError as fault:
         raise _cannot_be_made(path, fault) from fault
     finally:
@@ -257,15 +258,6 @@ def _cannot_be_made(path: Path, fault: OSError) -> StoreError:
         todo = "All results are in the database, "
         todo += f"and `spe collect` makes it later: {remedy(fault)}."
     return StoreError(f"{path.name} cannot be made: {reason(fault)}", where=where, todo=todo)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename durable: a power cut must not bring the old table back."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def files_made(root: Path, specs: Sequence[ResultSpec], collect: Sequence[str]) -> list[Path]:

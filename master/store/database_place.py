@@ -13,7 +13,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from ..results.kept_files import sync_folder
+from ..results.kept_files import sync_path
 from ..session.anchors import Anchor, identity
 
 LOG, SHARED, JOURNAL = "-wal", "-shm", "-journal"
@@ -78,7 +78,7 @@ class OpenDatabase:
         try:
             with contextlib.closing(sqlite3.connect(new)) as target:
                 connection.backup(target)
-            _sync(new)
+            sync_path(new)
             # All of it goes into the file before its log is taken away, in case this process dies
             # in between.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -91,7 +91,7 @@ class OpenDatabase:
         finally:
             for suffix in ("", *COMPANIONS):
                 beside(new, suffix).unlink(missing_ok=True)
-        sync_folder(path.parent)
+        sync_path(path.parent)
 
     def _clear(self, path: Path) -> None:
         """Make room at `path`.
@@ -132,11 +132,3 @@ def _away(path: Path, stamp: str, suffix: str = "") -> Path:
         target = path.with_name(f"{path.name}.found-{stamp}-{number}{suffix}")
     os.rename(beside(path, suffix), target)
     return target
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import tls_of_its_own
 from spe.client.loop.pinging import TICKETS_A_PING
 from spe.client.loop.sending import MOST_SINGLE
 from waiting import wait_out, wait_until
 
 from .kit import Started
-from .pretended_master import SESSION, Master, certificate, task
+from .pretended_master import SESSION, Master, task
 
 SH = ("/bin/sh", "-c")
 
@@ -99,7 +100,7 @@ def _below(pid: int) -> list[int]:
 
 @pytest.fixture
 def tls_master(tmp_path: Path) -> Iterator[tuple[Master, str]]:
-    context, fingerprint = certificate(tmp_path)
+    context, fingerprint = tls_of_its_own(tmp_path)
     made = Master(context)
     yield made, fingerprint
     made.close()
@@ -227,15 +228,21 @@ def test_a_result_larger_than_memory_is_streamed(master: Master, client: Started
     assert master.completed[2].sizes["r"] == 10 << 20
 
 
-def test_a_large_result_holds_up_no_small_one(master: Master, client: Started) -> None:
+def answered_late(master: Master) -> threading.Event:
+    """The first result is answered only once this event is set."""
     go_on = threading.Event()
 
-    def slow(handler: Any) -> None:
-        go_on.wait(20)
+    def late(handler: Any) -> None:
+        go_on.wait(60)
         handler.reply(200, {}, b"accepted")
 
+    master.script["/complete"].append(late)
+    return go_on
+
+
+def test_a_large_result_holds_up_no_small_one(master: Master, client: Started) -> None:
+    go_on = answered_late(master)
     master.over = False
-    master.script["/complete"].append(slow)
     master.add(task(1, "echo", "first"))
     client.start("--slots", "1")
     master.wait_for(lambda: master.of("/complete"))
@@ -306,14 +313,8 @@ def test_whatever_200_says_the_copy_is_deleted_and_it_goes_on(master: Master, cl
 
 
 def test_a_result_is_kept_on_disk_until_the_master_has_it(master: Master, client: Started) -> None:
-    go_on = threading.Event()
-
-    def slow(handler: Any) -> None:
-        go_on.wait(20)
-        handler.reply(200, {}, b"accepted")
-
+    go_on = answered_late(master)
     master.over = False
-    master.script["/complete"].append(slow)
     master.add(task(1, *SH, "echo kept > r", results={"r": "r"}))
     client.start()
     master.wait_for(lambda: master.of("/complete"))

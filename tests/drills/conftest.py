@@ -10,7 +10,10 @@ import pytest
 from lab import Lab, LabHost
 
 from .figures import Figures
+from .fixtures import drill, other
 from .kit import Drill
+
+__all__ = ["drill", "other"]
 
 
 @pytest.fixture

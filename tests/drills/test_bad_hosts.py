@@ -6,9 +6,7 @@ import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from waiting import wait_until
@@ -17,21 +15,6 @@ from .by_hand_kit import WORK, Drill, report, undisturbed
 from .figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "d")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Drill]:
-    """A second sweep, to compare with."""
-    made = Drill(tmp_path / "o")
-    yield made
-    made.close()
 
 
 def lost_on(drill: Drill) -> Counter[str]:

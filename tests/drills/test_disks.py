@@ -9,7 +9,6 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,13 +20,6 @@ from .by_hand_kit import WORK, Drill, report, small_disk, undisturbed
 from .figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "d")
-    yield made
-    made.close()
 
 
 def is_told_to_make_room(drill: Drill) -> bool:

@@ -9,7 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 LARGE = 1_500_000
 NEW = WORK.replace("set $1", "new $1").replace('echo "$1"\n', 'echo "new $1"\n')
 NUMBERS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-
-
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "d")
-    yield made
-    made.close()
 
 
 def fill(path: Path) -> None:

@@ -7,8 +7,6 @@ import http.client
 import re
 import socket
 import struct
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -18,20 +16,6 @@ from .figures import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 B = "a-boundary-of-ours"
-
-
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "d")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "o")
-    yield made
-    made.close()
 
 
 class Raw:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from drills.by_hand_kit import Drill
+from drills.fixtures import drill, other
+
+__all__ = ["drill", "other"]
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +20,3 @@ def enough_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.fixture
-def drill(tmp_path: Path) -> Iterator[Drill]:
-    made = Drill(tmp_path / "d")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Drill]:
-    """A second sweep, to compare with."""
-    made = Drill(tmp_path / "o")
-    yield made
-    made.close()

@@ -5,10 +5,7 @@ It speaks the real wire to the real client. What a whole master does is tested e
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import tls_of_its_own
 
 SESSION = "Zm9yLXRlc3RzLW9ubHktbm9ib2R5LWtub3dzLWl0"
 
@@ -48,10 +42,7 @@ class MinimalMaster(ThreadingHTTPServer):
         return int(self.server_address[1])
 
     def _secure(self, folder: Path) -> None:
-        certificate, key, self.fingerprint = self_made_certificate()
-        (folder / "master.pem").write_bytes(key + certificate)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(folder / "master.pem")
+        context, self.fingerprint = tls_of_its_own(folder)
         # the handshake is made by the thread that serves: a silent caller must not hold up the others
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -117,23 +108,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
-
-
-def self_made_certificate() -> tuple[bytes, bytes, str]:
-    """(certificate, key, SHA-256 fingerprint), the first two in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test master")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=30))
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    fingerprint = hashlib.sha256(made.public_bytes(serialization.Encoding.DER)).hexdigest()
-    return made.public_bytes(serialization.Encoding.PEM), pem, fingerprint
