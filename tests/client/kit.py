@@ -61,3 +61,14 @@ class Started:
         wait_until(lambda: any(self.workdir.glob("spe-*/client.lock")), "the client has its folder")
         (found,) = self.workdir.glob("spe-*/client.lock")
         return found.parent
+
+
+def python_that(folder: Path, changes: str) -> str:
+    """Return a Python that makes these changes to the client, whose package it calls spe_client, and then runs it."""
+    first = "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0])\n"
+    last = "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    (folder / "changed.py").write_text(f"{first}{changes}\n{last}")
+    wrapper = folder / "python"
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {folder}/changed.py "$@"\n')
+    wrapper.chmod(0o755)
+    return str(wrapper)

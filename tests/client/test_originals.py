@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from needs import need, need_program, need_root
 
-from .kit import Started
+from .kit import Started, python_that
 from .pretended_master import Master, task
 
 PLATFORM = f"linux-{os.uname().machine}"
@@ -62,15 +61,6 @@ def give_out(master: Master, count: int, record: Callable[[int, int], bytes]) ->
     master.finish()
     assert sorted(numbers[ticket] for ticket in ended()) == list(range(1, count + 1)), "each has ended once"
     return {numbers[ticket]: ticket in master.failed for ticket in ended()}
-
-
-def python_that(folder: Path, code: str) -> str:
-    """Return a Python that runs this code, which has the script in sys.argv[1]."""
-    (folder / "first.py").write_text(code)
-    wrapper = folder / "python"
-    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {folder}/first.py "$@"\n')
-    wrapper.chmod(0o755)
-    return str(wrapper)
 
 
 # -- small files
@@ -422,8 +412,7 @@ def test_a_changed_worker_for_which_there_is_no_room_ends_the_client(master: Mas
 
 def test_large_files_are_copied_where_there_are_no_links(master: Master, client: Started, tmp_path: Path) -> None:
     """As on some parallel file systems. The client that has not the right to link is a real one."""
-    code = "import os, runpy, sys\ndef link(*_, **__): raise PermissionError(1, 'no links here')\nos.link = link\n"
-    code += "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
+    code = "import os\ndef link(*_, **__): raise PermissionError(1, 'no links here')\nos.link = link\n"
     content = b"#!/bin/sh\nsha256sum < data; stat -c %h data prog; echo x >> data; echo '#x' >> prog; exit\n"
     master.worker("prog", content + b"#" * MB, PLATFORM)
     shared(master, LARGE)
@@ -436,9 +425,6 @@ def test_large_files_are_copied_where_there_are_no_links(master: Master, client:
 
 # A Python whose client lets many tasks lie ready at each hand, however long they take here, and notes how many move.
 MOVING = """
-import runpy, sys
-sys.argv = sys.argv[1:]
-sys.path.insert(0, sys.argv[0])
 from spe_client.loop import attempts, prefetch
 prefetch.NEAR, prefetch.SECONDS = 60.0, 1000.0
 hear_unbegun = attempts.AttemptPipeline.hear_unbegun
@@ -447,7 +433,6 @@ def noted(self, told):
         file.write("%d\\n" % len(told))
     hear_unbegun(self, told)
 attempts.AttemptPipeline.hear_unbegun = noted
-runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -475,11 +460,7 @@ def test_several_inputs_that_are_together_larger_than_the_limit_are_all_there(ma
     parts = {f"part{n}": bytes([n]) * (2 * MB) for n in range(3)}
     for content in parts.values():
         shared(master, content)
-    small = (
-        "import runpy, sys\nsys.argv = sys.argv[1:]\nsys.path.insert(0, sys.argv[0])\n"
-        "from spe_client.host import inputs\n"
-        "inputs.InputCache.__init__.__defaults__ = (3 << 20, set)\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
-    )
+    small = "from spe_client.host import inputs\ninputs.InputCache.__init__.__defaults__ = (3 << 20, set)\n"
     master.add(*(task(n, *SH, "cat part* | wc -c", shared=parts) for n in range(1, 4)))
     code, said = client.run("--slots", "1", python=python_that(client.folder, small))
     assert code == 0, said
