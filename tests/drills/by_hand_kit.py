@@ -197,7 +197,7 @@ class Drill:
         wait_until(lambda: self.query("SELECT count(DISTINCT host) FROM tickets") == waiting, "all hosts have work")
         self.gate.touch()
 
-    def end(self, seconds: float = 90) -> int:
+    def end(self, seconds: float = 180) -> int:
         """Until `spe run` has ended by itself, and its hosts with it; its exit code."""
         assert self.master
         try:
@@ -206,7 +206,7 @@ class Drill:
             raise AssertionError(f"the sweep did not end: {self.said}\n{self.states()}") from None
         self.seconds = time.monotonic() - self.began
         for host in self.hosts:
-            host.process.wait(30)
+            host.process.wait(60)
         return code
 
     # -- looking
@@ -297,7 +297,7 @@ def undisturbed(drill: Drill, hosts: Callable[[Drill], object]) -> float:
             shutil.copy(drill.folder / name, plain.folder)
         plain.sets = drill.sets
         hosts(plain.start())
-        assert plain.end(170) == 0
+        assert plain.end(300) == 0
         plain.checked()
         return plain.seconds
     finally:

@@ -152,7 +152,7 @@ class Drill(Bench):
     def wait_for_clients(self) -> None:
         """Those started by hand have ended well; their temporary folders are ours to remove."""
         for process in self.by_hand:
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         for folder in self.tmp.iterdir():
             folder.rmdir()
 
@@ -173,7 +173,7 @@ class Drill(Bench):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def end(self, code: int = 0, seconds: float = 60) -> None:
+    def end(self, code: int = 0, seconds: float = 180) -> None:
         """It ends by itself, with this exit code."""
         assert self.process
         try:

@@ -12,7 +12,7 @@ from waiting import wait_until
 
 from .kit import LEASE, OPEN, Drill, signal_to
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(400)]
 LAB_HOSTS = 2
 Maker = Callable[..., Drill]
 

@@ -12,7 +12,7 @@ from needs import missing, need_program
 
 from .kit import Drill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 JUMPS = ("+1d", "-1d", "+0", "+400d")
 
 

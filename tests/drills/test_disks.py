@@ -19,7 +19,7 @@ from waiting import wait_out, wait_until
 from .by_hand_kit import WORK, Drill, report, small_disk, undisturbed
 from .figures import Figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def is_told_to_make_room(drill: Drill) -> bool:

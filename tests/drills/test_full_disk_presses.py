@@ -19,7 +19,7 @@ from waiting import wait_until
 from .by_hand_kit import WORK, Drill, report, small_disk
 from .figures import Figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 LARGE = 1_500_000
 NEW = WORK.replace("set $1", "new $1").replace('echo "$1"\n', 'echo "new $1"\n')
 NUMBERS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])

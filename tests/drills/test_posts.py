@@ -14,7 +14,7 @@ import pytest
 from .by_hand_kit import Drill, content, report, undisturbed
 from .figures import Figures
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 B = "a-boundary-of-ours"
 
 

@@ -13,7 +13,7 @@ from waiting import wait_out, wait_until
 
 from .kit import Drill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 KILLS, FULL = 3, 8
 Maker = Callable[..., Drill]
 

@@ -10,7 +10,7 @@ from waiting import wait_out
 
 from .kit import LEASE, Drill
 
-pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(400)]
 SLEEPS = 3  # as many as lost hosts make a task fail
 AWAKE = 2.0  # seconds between two of them
 

@@ -12,7 +12,7 @@ from waiting import wait_until
 
 from .kit import Drill
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 Maker = Callable[..., Drill]
 
 

@@ -26,7 +26,7 @@ from waiting import wait_until
 
 from .kit import Target, body_of, ends_as_without, status_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def listening(pid: int) -> dict[int, str]:
@@ -150,11 +150,11 @@ def test_a_client_with_a_foreign_certificate_or_session_says_where_the_right_one
         one.sweep(10, "listen: 0.0.0.0:0\n").start()
     session = other.facts["session"]
     mistaken = other.host("h1", "--fingerprint", drill.facts["fingerprint"])
-    assert mistaken.process.wait(30) == 5
+    assert mistaken.process.wait(60) == 5
     assert "not the master's" in mistaken.said
     assert "runs/NAME/master.json" in mistaken.said
     stranger = other.host("h1", "--fingerprint", drill.facts["fingerprint"], url=drill.facts["url"])
-    assert stranger.process.wait(30) == 4
+    assert stranger.process.wait(60) == 4
     assert "403 wrong session ID" in stranger.said
     assert "master.json" in stranger.said
     assert session not in mistaken.said + stranger.said
@@ -193,7 +193,7 @@ def test_another_users_folder_of_the_clients_name_is_refused_and_nothing_is_writ
         os.chown(folder / name, 12345, 12345)
     before = sorted(path.name for path in folder.iterdir())
     refused = drill.host("h1", "--workdir", str(common))
-    assert refused.process.wait(30) == 6
+    assert refused.process.wait(60) == 6
     assert f"{folder} belongs to somebody else" in refused.said
     assert sorted(path.name for path in folder.iterdir()) == before
     assert victim.read_text() == "mine"

@@ -22,7 +22,7 @@ from waiting import wait_until
 
 from .kit import Target, ends_as_without, is_closed, report, status_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 MANY = 2000
 HTTPS = "listen: 0.0.0.0:0\n"
 HELLO_BEGINS = bytes.fromhex("1603010100010000fc0303")

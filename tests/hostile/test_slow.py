@@ -14,7 +14,7 @@ from spe.wire.server import HEAD_TIME
 
 from .kit import MULTIPART, B, Target, report, status_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(400)]
 
 
 class Loris:

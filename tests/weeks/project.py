@@ -101,7 +101,7 @@ class Project:
         return self.bench.start(*words)
 
     def spe(self, *words: str) -> Done:
-        return self.start(*words).end(60)
+        return self.start(*words).end(180)
 
     @property
     def started(self) -> int:

@@ -172,7 +172,7 @@ class Week:
             self.project.until_begun(running)
         if how == PLAINLY or not self.project.until_held(running, tokens, ended):
             self.project.open_gate()
-            done = running.end(90)
+            done = running.end(180)
             return self._check(Run(self.plan, mode, number, True, strict, self.broken), done)
         return self._disturbed(dice, how, running, mode, number)
 
@@ -209,7 +209,7 @@ class Week:
             project.spe("stop", *(["--now"] if how == "stop_now" else []))
         if how not in ("stop_now", "ctrl_c_twice"):
             project.open_gate()
-        done = running.end(90)
+        done = running.end(180)
         project.open_gate()
         complete = how in ("kill_client", "cancel", "cancel_retry")
         return self._check(Run(self.plan, mode, number, complete, False, self.broken, cancelled), done)
@@ -228,7 +228,7 @@ class Week:
         self.story.append(f"  meanwhile {name}: {changes(before, edited)}")
         self.project.write(edited)
         self.project.open_gate()
-        ran = self._check(Run(before, mode, number, True, False, self.broken), running.end(90))
+        ran = self._check(Run(before, mode, number, True, False, self.broken), running.end(180))
         self.plan = edited
         if edited != before:
             self.earlier.append(edited)
