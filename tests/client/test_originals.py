@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from needs import need, need_program, need_root
+from waiting import wait_out
 
 from .kit import Started, python_that
 from .pretended_master import Master, task
@@ -372,16 +373,22 @@ def test_a_program_makes_the_folder_of_its_result_itself(master: Master, client:
 
 
 def test_a_changed_input_that_the_master_does_not_give_out_again_fails_those_that_wait_for_it(
-    master: Master, client: Started
+    master: Master, client: Started, tmp_path: Path
 ) -> None:
     master.script["/file"].extend([(200, {}, LARGE), (404, {}, b"it is gone")])
+    gated = f"while [ ! -e {tmp_path}/gate ]; do sleep 0.05; done; {SPOIL.format('data')}"
     master.add(
         task(1, "sleep", "0.1", shared={"data": LARGE}),
-        task(2, *SH, SPOIL.format("data"), shared={"data": LARGE}),
+        task(2, *SH, gated, shared={"data": LARGE}),
         *(task(n, "sha256sum", "data", shared={"data": LARGE}) for n in range(3, 7)),
     )
     master.config["Batch"] = "Yes"  # or nothing is fetched ahead, and nothing waits
-    code, said = client.run("--slots", "1")
+    ahead = "from spe_client.loop import prefetch; prefetch.SECONDS = 1000.0"
+    client.start("--slots", "1", python=python_that(tmp_path, ahead))
+    master.wait_for(lambda: not master.tasks)
+    wait_out(1)  # the client looks for the files of what it has just got
+    (tmp_path / "gate").touch()
+    code, said = client.end()
     assert code == 0, said
     assert given_back(master) == [2] and set(master.failed) == {3, 4, 5, 6}
     for one in master.failed.values():
