@@ -15,7 +15,6 @@ from ..machine import process_tree
 from ..task.attempt import Attempt
 
 KILL_TIME = 2.0  # seconds for processes to go after a KILL, at the end of the client
-LINKS = ("cwd", "fd/1", "fd/2")  # of a process in /proc, into the place of its task
 
 
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
@@ -128,7 +127,7 @@ class Children:
         if variable.isdecimal():
             return int(variable)
         base = anchor.shown(self._base) + "/"
-        for name in LINKS:
+        for name in process_tree.LINKS:
             path = process_tree.link_of(pid, name)
             below = path[len(base) :].split("/")[0] if path.startswith(base) else ""
             if below.isdecimal():
