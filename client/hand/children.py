@@ -1,7 +1,7 @@
 """Waiting for programs, and killing what they left behind.
 
 A hand adopts the processes that its tasks started and left (process_tree.adopt_orphans). Such a
-process belongs to the task whose session, environment, directory or output it has, and is killed
+process belongs to the task whose session, environment, directory, output or program it has, and is killed
 when that task has ended.
 """
 
@@ -119,7 +119,7 @@ class Children:
         return self._owner[pid]
 
     def _find_owner(self, pid: int, sessions: Dict[int, int]) -> Optional[int]:
-        """Return the ticket of a stray, as far as session, environment, directory or output tell."""
+        """Return the ticket of a stray, as far as what it has of its task tells."""
         session = process_tree.session_of(pid)
         if session in sessions:
             return sessions[session]

@@ -213,8 +213,9 @@ def link_of(pid: int, name: str) -> str:
 def kill_inside(folder: str, mark: str) -> int:
     """Kill what works inside a folder, or has this mark in its environment, and all below that.
 
-    What prints into it, or is a program in it, works inside, wherever it stands. Return how many processes those were. They are stopped first, as a stopped process starts
-    nothing more. Outside the folder only processes of our own account count.
+    What prints into it, or is a program in it, works inside, wherever it stands. Return how many
+    processes those were. They are stopped first, as a stopped process starts nothing more. Outside
+    the folder only processes of our own account count.
     """
     inside, spared = os.path.realpath(folder).rstrip("/") + "/", {os.getpid(), os.getppid()}
     found: List[int] = []

@@ -89,3 +89,31 @@ def test_a_client_that_is_stopped_when_its_guard_is_told_to_end_leaves_nothing_a
     client.end()
     assert "killed" not in goodbye(master).query
     assert not any(map(is_alive, [inner, *hands, *programs])) and not client.workdir.exists()
+
+
+@pytest.mark.parametrize("then", ["", "exit;"], ids=["while it runs", "at its end"])
+def test_a_client_that_is_stopped_ends_though_its_guard_was_killed(
+    master: Master, client: Started, tmp_path: Path, then: str
+) -> None:
+    stop = f"c=$(ps -o ppid= -p $PPID); g=$(ps -o ppid= -p $c); kill -STOP $c; kill -KILL $g; {then}"
+    master.over = False
+    master.add(task(1, "sh", "-c", f"echo $PPID > {tmp_path}/hand; {stop} sleep 600"))
+    client.start("--slots", "1")
+    wait_until((tmp_path / "hand").exists)
+    _, said = client.end(60)
+    assert "guards the client was killed" in said
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not is_alive(int((tmp_path / "hand").read_text())) and not client.workdir.exists()
+
+
+def test_a_client_goes_on_that_is_stopped_together_with_its_guard_alone(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    """No batch system leaves the hands out."""
+    guard, inner, _, _ = begun(master, client, tmp_path)
+    send([guard, inner], signal.SIGSTOP)
+    (tmp_path / "gate").touch()
+    master.wait_for(lambda: 1 in master.completed, 60)
+    master.finish()
+    assert client.end()[0] == 0
+    assert not master.failed and "killed" not in goodbye(master).query
