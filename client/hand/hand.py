@@ -104,6 +104,7 @@ class Hand:
                     self._orders[name](argument)
         except ChannelClosed:
             self.stopping = True
+            self._above.wake_guard()  # only it clears up now
 
     def pause(self, seconds: float) -> None:
         """Wait until a program ends, without hearing the client: it may be gone."""

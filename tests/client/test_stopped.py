@@ -106,6 +106,18 @@ def test_a_client_that_is_stopped_ends_though_its_guard_was_killed(
     assert not is_alive(int((tmp_path / "hand").read_text())) and not client.workdir.exists()
 
 
+def test_a_guard_that_is_stopped_clears_up_all_the_same_after_a_client_that_is_killed(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    guard, inner, hands, programs = begun(master, client, tmp_path)
+    send([guard], signal.SIGSTOP)
+    send([inner], signal.SIGKILL)
+    code, _ = client.end()
+    assert code == KILLED
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not any(map(is_alive, [*hands, *programs])) and not client.workdir.exists()
+
+
 def test_a_client_goes_on_that_is_stopped_together_with_its_guard_alone(
     master: Master, client: Started, tmp_path: Path
 ) -> None:
