@@ -22,7 +22,7 @@ class Above:
     def __init__(self) -> None:
         self._client = os.getppid()
         self._guard = self._parent_of_client()
-        self._began = facts.start_of(int(self._guard or 0))
+        self._began = facts.start_of(int(self._guard)) if self._guard else ""
         self._looked, self._stopped = time.monotonic(), 0.0
 
     def _parent_of_client(self) -> str:
@@ -39,16 +39,17 @@ class Above:
         if self._stopped >= STOPPED:
             self._go_on()
 
-    def wake_guard(self) -> bool:
-        """Continue a guard that is stopped. Return whether it was."""
+    def wake_guard(self) -> None:
+        """Continue the guard if it is stopped, or about to be: a STOP that is on its way is undone, too."""
         pid = int(self._guard or 0)
-        # The number of a guard that is dead may be another process's.
-        is_stopped = facts.stat_of(pid)[:1] == ["T"] and facts.start_of(pid) == self._began
-        return is_stopped and process_tree.send(pid, signal.SIGCONT)
+        if pid and facts.start_of(pid) == self._began:  # else the number is another process's
+            process_tree.send(pid, signal.SIGCONT)
 
     def _go_on(self) -> None:
-        if self._parent_of_client() == self._guard and not self.wake_guard():
-            return
+        if self._parent_of_client() == self._guard:
+            if facts.stat_of(int(self._guard))[:1] != ["T"]:
+                return
+            self.wake_guard()
         # It hears now that its guard is gone, or goes on.
         process_tree.send(self._client, signal.SIGCONT)
         self._stopped = 0.0
