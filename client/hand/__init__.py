@@ -1,5 +1,6 @@
 """The processes that run programs. A hand talks to its client only.
 
+    above       A hand's look at the client above it, which a program may have stopped
     channel     Messages between the client and its hands
     children    Waiting for programs, and killing what they left behind
     hand        The steps of a hand's loop and what it does at the orders of its client

@@ -1,7 +1,7 @@
 """Waiting for programs, and killing what they left behind.
 
 A hand adopts the processes that its tasks started and left (process_tree.adopt_orphans). Such a
-process belongs to the task whose session, environment, directory or output it has, and is killed
+process belongs to the task whose session, environment, directory, output or program it has, and is killed
 when that task has ended.
 """
 
@@ -15,7 +15,6 @@ from ..machine import process_tree
 from ..task.attempt import Attempt
 
 KILL_TIME = 2.0  # seconds for processes to go after a KILL, at the end of the client
-LINKS = ("cwd", "fd/1", "fd/2")  # of a process in /proc, into the place of its task
 
 
 def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
@@ -120,7 +119,7 @@ class Children:
         return self._owner[pid]
 
     def _find_owner(self, pid: int, sessions: Dict[int, int]) -> Optional[int]:
-        """Return the ticket of a stray, as far as session, environment, directory or output tell."""
+        """Return the ticket of a stray, as far as what it has of its task tells."""
         session = process_tree.session_of(pid)
         if session in sessions:
             return sessions[session]
@@ -128,7 +127,7 @@ class Children:
         if variable.isdecimal():
             return int(variable)
         base = anchor.shown(self._base) + "/"
-        for name in LINKS:
+        for name in process_tree.LINKS:
             path = process_tree.link_of(pid, name)
             below = path[len(base) :].split("/")[0] if path.startswith(base) else ""
             if below.isdecimal():

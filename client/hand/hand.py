@@ -6,7 +6,7 @@ A hand talks to its client only. The messages are listed in channel.py.
 import time
 from collections import deque
 from itertools import islice
-from typing import Any, Callable, Deque, Dict, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, Tuple
 
 from ..machine import facts, process_tree
 from ..task.attempt import Attempt, CannotRun, Given
@@ -15,6 +15,7 @@ from ..task.report import pack
 from ..task.settings import Settings
 from ..wire.lease import Lease, clock
 from . import timeouts
+from .above import LONGEST, Above
 from .channel import Channel, ChannelClosed
 from .children import Children
 from .held_back import HeldReports, hold_time
@@ -50,6 +51,7 @@ class Hand:
         self.unsure: List[Attempt] = []  # perhaps no longer wanted: the master is being asked
         self.past: List[Attempt] = []  # nothing of it runs, what it left is to be read
         self.children = Children(settings.base)
+        self._above = Above()
         self.reports = HeldReports()
         self.files = TaskFiles(settings.worker, places, self._say)
         self.stopping = False
@@ -80,7 +82,7 @@ class Hand:
     def wait(self) -> None:
         """Wait until a program ends, the client says something, or a time is due."""
         if not (self.running or self.ending or self.past or self.reports):
-            return self._hear_client(None)
+            return self._hear_client(LONGEST)
         began = time.monotonic()
         due = began + LONGEST_WAIT
         if self.past or self._may_gather():
@@ -94,14 +96,15 @@ class Hand:
         self._hear_client(max(0.0, due - began))
         return timeouts.forgive(self.running.values(), time.monotonic() - max(began, due))
 
-    def _hear_client(self, patience: Optional[float]) -> None:
-        """Wait so many seconds, None for ever, and do what the client orders."""
+    def _hear_client(self, patience: float) -> None:
+        """Wait so many seconds, and do what the client orders."""
         try:
             for channel in self._wakeup.wait(patience, [self.channel]):
                 for name, argument in channel.receive():
                     self._orders[name](argument)
         except ChannelClosed:
             self.stopping = True
+            self._above.wake_guard()  # only it clears up now
 
     def pause(self, seconds: float) -> None:
         """Wait until a program ends, without hearing the client: it may be gone."""
@@ -171,8 +174,9 @@ class Hand:
                 self.files.prepare(attempt)
 
     def enforce_times(self) -> None:
-        """Send TERM to programs at their timeout, and KILL a while after TERM."""
+        """Send TERM to programs at their timeout, and KILL a while after TERM; look at the client."""
         timeouts.enforce(self.running.values())
+        self._above.look()
 
     # -- the end
 

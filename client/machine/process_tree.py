@@ -19,6 +19,7 @@ MOST_ROUNDS = 100  # looks for what was started meanwhile
 MANY = 65536  # bytes of a list of processes that are read at once
 SIGNAL = 128  # bytes of one signal in a file of signals
 _CHILDREN = "/proc/%d/task/%d/children"
+LINKS = ("cwd", "fd/1", "fd/2", "exe")  # of a process in /proc: they lead into the place of its task
 
 
 def adopt_orphans() -> bool:
@@ -212,8 +213,9 @@ def link_of(pid: int, name: str) -> str:
 def kill_inside(folder: str, mark: str) -> int:
     """Kill what works inside a folder, or has this mark in its environment, and all below that.
 
-    Return how many processes those were. They are stopped first, as a stopped process starts
-    nothing more. Outside the folder only processes of our own account count.
+    What prints into it, or is a program in it, works inside, wherever it stands. Return how many
+    processes those were. They are stopped first, as a stopped process starts nothing more. Outside
+    the folder only processes of our own account count.
     """
     inside, spared = os.path.realpath(folder).rstrip("/") + "/", {os.getpid(), os.getppid()}
     found: List[int] = []
@@ -229,7 +231,7 @@ def kill_inside(folder: str, mark: str) -> int:
 
 
 def _is_inside(pid: int, folder: str) -> bool:
-    return (link_of(pid, "cwd") + "/").startswith(folder)
+    return any((link_of(pid, name) + "/").startswith(folder) for name in LINKS)
 
 
 def _has(pid: int, mark: str) -> bool:

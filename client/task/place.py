@@ -7,11 +7,12 @@ task.
 
 import fcntl
 import os
+import select
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..host.anchor import SAME_FOLDER
-from ..host.removal import remove_tree
+from ..host.removal import mount_of, remove_tree
 from ..machine.attributes import marks
 
 OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
@@ -19,6 +20,7 @@ Marks = Tuple[Any, ...]
 OLD = 1000000000  # a time of last write that no file gets by a write: seconds since 1970
 FEW = 16  # files that are removed one by one; a place with more is not worth keeping
 LONG = 60.0  # seconds after which somebody may have cleaned up
+MOUNTS = "/proc/self/mountinfo"  # `poll` tells once of each open file when it has changed
 MOST_KEPT = 64  # slots of a hand beyond which it keeps no files open for later
 
 
@@ -36,6 +38,7 @@ class TaskPlace:
         self.is_kept = False  # it may go to another ticket
         self.open_folder = -1  # `path`, open
         self.as_made: Marks = ()  # as it was when its program started
+        self.mounts = 0  # what FreePlaces counted when it was made
         self.open_outputs: Dict[int, int] = {}  # open files by their numbers in the program
         self._looked: Dict[int, os.stat_result] = {}  # at the last look, by the open file
 
@@ -100,10 +103,10 @@ class TaskPlace:
         """Tell whether the open files still have their names: someone may clean up old files."""
         return all(os.fstat(file).st_nlink == 1 for file in self.open_outputs.values())
 
-    def wipe(self) -> bool:
+    def wipe(self, mounts: int = 0) -> bool:
         """Remove the few files in it. Return whether it is then as if it had just been made."""
         try:
-            return bool(self.as_made) and self._is_wiped()
+            return bool(self.as_made) and self._is_wiped(mounts != self.mounts)
         except OSError:  # directories, or what the program made unreadable
             return False
 
@@ -120,9 +123,12 @@ class TaskPlace:
         except OSError:  # then it goes to no other ticket
             pass
 
-    def _is_wiped(self) -> bool:
+    def _is_wiped(self, may_be_mounted: bool) -> bool:
         work = os.open(self.work, SAME_FOLDER)  # another folder, when something is mounted there
         try:
+            # Or the same one, mounted over itself: it may be read-only or noexec now.
+            if may_be_mounted and mount_of(work) != mount_of(self.open_folder):
+                return False
             names = os.listdir(work)
             if len(names) > FEW or self._marks(work) != self.as_made:
                 return False
@@ -131,9 +137,11 @@ class TaskPlace:
         finally:
             os.close(work)
         for file in self.open_outputs.values():
-            if self._info(file).st_size:
+            info = self._info(file)
+            if info.st_size or info.st_blocks:  # an empty file may have room that was asked for
                 os.ftruncate(file, 0)
-                os.lseek(file, 0, os.SEEK_SET)
+            os.lseek(file, 0, os.SEEK_SET)
+            _unlock(file)
         return True
 
     def _marks(self, work: int) -> Marks:
@@ -153,16 +161,29 @@ class TaskPlace:
         return self._looked.get(file) or os.fstat(file)
 
 
+def _unlock(file: int) -> None:
+    """Release the lock that a program may have on an output: it outlives the program, as we have the file open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_UN)
+    except OSError:  # a file system without such locks
+        pass
+
+
 class FreePlaces:
     """The places of one hand that are free for another ticket. Lives as long as the hand."""
 
     def __init__(self, kept: bool) -> None:
         self.kept = kept  # whether any are kept; not where a stray might still write into one
         self._free: List[TaskPlace] = []
+        self._mounts = 0  # how often something was mounted or unmounted on this host
+        self._look = select.poll() if kept and os.path.exists(MOUNTS) else None
+        if self._look:
+            self._look.register(os.open(MOUNTS, os.O_RDONLY), select.POLLPRI)
 
     def make(self, place: TaskPlace) -> None:
         """Make a place, of a free one if there is one. Raises OSError."""
         place.is_kept = self.kept
+        place.mounts = self._count_mounts()
         while self._free:
             if _moved(self._free.pop(), place):
                 return
@@ -173,12 +194,18 @@ class FreePlaces:
 
         Return False for one that its ticket still has to remove.
         """
-        if self.kept and place.wipe():
+        if self.kept and place.wipe(self._count_mounts()):
             place.free_since = time.monotonic()
             self._free.append(place)
             return True
         place.close()
         return False
+
+    def _count_mounts(self) -> int:
+        """Return how often changes of mounts were seen. To ask for the mount of each place costs ten times more."""
+        if self._look and self._look.poll(0):
+            self._mounts += 1
+        return self._mounts
 
 
 def _moved(old: TaskPlace, new: TaskPlace) -> bool:

@@ -57,7 +57,27 @@ def nothing_runs(
             where=str(folder),
             todo=f"`spe status` shows what is stored; {owner} can give you the address of its page.",
         )
+    holder = _holder(folder)
+    if holder:
+        what = f"process {holder} is only just beginning a run here, or ending one"
+        return UsageError(what, where=str(folder), todo="Try again in a moment.")
     return UsageError("nothing runs here", where=str(folder), todo=todo)
+
+
+def _holder(folder: Path) -> int:
+    """Return the process of ours that holds the lock of a run; 0 for none, or where no /proc tells.
+
+    Not asked of the lock itself: to take it for a moment would turn away a run that begins.
+    """
+    path = folder / "lock"
+    try:
+        named = HOLDER.match(path.read_text(encoding="utf-8", errors="replace"))
+        if named is None:
+            return 0
+        opened = Path("/proc", named["pid"], "fd").iterdir()
+        return int(named["pid"]) if any(map(path.samefile, opened)) else 0
+    except OSError:
+        return 0
 
 
 def killed(folder: Path) -> UsageError | None:

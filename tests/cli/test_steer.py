@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from processes import is_alive
+from spe.session.lock import Lock
 from waiting import wait_until
 
 from .kit import Bench, Done, Started
@@ -210,6 +212,22 @@ def test_a_host_that_cannot_be_is_refused(bench: Bench, running: Started) -> Non
 def test_where_nothing_runs_it_says_so(bench: Bench, words: tuple[str, ...]) -> None:
     bench.write("spe.yaml", FOUR)
     bench.worker(GATED)
+    assert "nothing runs here" in bench.refused(*words)
+
+
+@pytest.mark.parametrize("words", [("stop",), ("attach",), ("events",)])
+def test_a_run_that_only_just_begins_is_named(bench: Bench, words: tuple[str, ...]) -> None:
+    """It has locked the sweep, and cannot be asked yet."""
+    bench.write("spe.yaml", FOUR)
+    bench.worker(GATED)
+    bench.runs().mkdir(parents=True)
+    lock = Lock(bench.runs())
+    lock.acquire()
+    assert f"process {os.getpid()} is only just beginning a run here, or ending one" in bench.refused(*words)
+    (bench.runs() / "copy").write_bytes((bench.runs() / "lock").read_bytes())
+    lock.release()
+    assert "nothing runs here" in bench.refused(*words)
+    (bench.runs() / "copy").rename(bench.runs() / "lock")  # as of a run that was killed, and its number is used again
     assert "nothing runs here" in bench.refused(*words)
 
 

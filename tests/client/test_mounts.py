@@ -18,6 +18,7 @@ from .kit import Started
 from .pretended_master import Master, task
 
 MOUNTED = "something is mounted there"
+PLATFORM = f"linux-{os.uname().machine}"
 
 
 @pytest.fixture
@@ -87,6 +88,20 @@ def test_a_place_with_something_mounted_goes_to_no_other_ticket(tmp_path: Path, 
     assert not places.put(place)
 
 
+def test_a_place_whose_directory_is_mounted_over_itself_goes_to_no_other_ticket(tmp_path: Path, precious: Path) -> None:
+    """It has the same number on the same disk as before, but `noexec`, say, would be the next ticket's."""
+    places = FreePlaces(kept=True)
+    first, second, third = (TaskPlace(str(tmp_path / name)) for name in "123")
+    for place in (first, second):
+        places.make(place)
+        place.outputs()
+    bind(Path(first.work), Path(first.work))
+    assert places.put(second), "nothing is mounted there"
+    assert not places.put(first)
+    places.make(third)
+    assert sorted(os.listdir(tmp_path)) == ["1", "3", "precious"]
+
+
 MOUNTS = ["mkdir data; mount --bind {0} data", "mkdir -p x/y/data; mount --bind {0} x/y/data",
           "mount --bind {0}/work ../work", "mount --bind {0} ..", "touch f; mount --bind {0}/a f"]  # fmt: skip
 
@@ -103,6 +118,18 @@ def test_what_a_program_leaves_mounted_is_left_alone_and_told_in_one_line(
     assert len(master.completed) + len(master.failed) == 2  # what is mounted over stdout hides it
     line = line_of_mount(said)
     assert master.of("/bye")[0].query["left"] == [line.removeprefix("spe-client: ")]
+
+
+def test_a_directory_that_a_program_mounts_over_itself_is_its_own_alone(
+    master: Master, client: Started, precious: Path
+) -> None:
+    master.config.update(Batch="Yes", Ping="0.5")
+    master.worker("prog", b"#!/bin/sh\n[ $1 != 1 ] || mount --bind -o noexec . . || exit\necho $1\n", PLATFORM)
+    master.add(*(task(n, "./prog", str(n)) for n in range(1, 5)))
+    code, said = client.run("--slots", "1")
+    assert code == 0, said
+    assert not master.failed, "noexec is for the one that asked for it"
+    assert line_of_mount(said).endswith(MOUNTED)
 
 
 def test_the_guard_too_goes_into_nothing_that_is_mounted(master: Master, client: Started, precious: Path) -> None:

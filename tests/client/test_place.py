@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,6 +138,32 @@ def test_a_place_goes_to_no_other_ticket_with_what_is_no_file(tmp_path: Path, na
     except OSError as fault:
         pytest.skip(f"not on this file system: {fault}")
     assert not places.put(place)
+
+
+SMALL_CHANGES: dict[str, Callable[[int], object]] = {
+    "a lock": lambda file: fcntl.flock(file, fcntl.LOCK_EX),
+    "a position": lambda file: os.lseek(file, 4096, os.SEEK_SET),
+    "room": lambda file: subprocess.run(
+        ["fallocate", "-n", "-l", "1M", f"/proc/self/fd/{file}"], pass_fds=[file], check=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_CHANGES)
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_empty_output_goes_on_without_what_a_program_did_to_it(tmp_path: Path, name: str, number: int) -> None:
+    places, place = FreePlaces(kept=True), TaskPlace(str(tmp_path / "1"))
+    places.make(place)
+    file = place.outputs()[number]
+    try:
+        SMALL_CHANGES[name](file)
+    except subprocess.CalledProcessError:
+        pytest.skip("not on this file system")
+    assert places.put(place)
+    with open(f"/proc/self/fd/{file}", "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert os.lseek(file, 0, os.SEEK_CUR) == 0
+    assert os.fstat(file).st_blocks == 0
 
 
 def test_a_place_below_a_folder_with_attributes_is_used_again_until_they_change(tmp_path: Path) -> None:

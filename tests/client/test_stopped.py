@@ -106,3 +106,43 @@ def test_a_hand_that_is_stopped_is_continued_when_its_client_is_told_to_end(
     code, said = client.end()
     assert code == 128 + signal.SIGTERM, said
     assert (tmp_path / "tidy").exists()
+
+
+@pytest.mark.parametrize("then", ["", "exit;"], ids=["while it runs", "at its end"])
+def test_a_client_that_is_stopped_ends_though_its_guard_was_killed(
+    master: Master, client: Started, tmp_path: Path, then: str
+) -> None:
+    stop = f"c=$(ps -o ppid= -p $PPID); g=$(ps -o ppid= -p $c); kill -STOP $c; kill -KILL $g; {then}"
+    master.over = False
+    master.add(task(1, "sh", "-c", f"echo $PPID > {tmp_path}/hand; {stop} sleep 600"))
+    client.start("--slots", "1")
+    wait_until((tmp_path / "hand").exists, "the program runs")
+    _, said = client.end(60)
+    assert "guards the client was killed" in said
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not is_alive(int((tmp_path / "hand").read_text())) and not client.workdir.exists()
+
+
+def test_a_guard_that_is_stopped_clears_up_all_the_same_after_a_client_that_is_killed(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    guard, inner, hands, programs = begun(master, client, tmp_path)
+    send([guard], signal.SIGSTOP)
+    send([inner], signal.SIGKILL)
+    code, _ = client.end()
+    assert code == KILLED
+    assert goodbye(master).query["killed"] == ["1"]
+    assert not any(map(is_alive, [*hands, *programs])) and not client.workdir.exists()
+
+
+def test_a_client_goes_on_that_is_stopped_together_with_its_guard_alone(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    """No batch system leaves the hands out."""
+    guard, inner, _, _ = begun(master, client, tmp_path)
+    send([guard, inner], signal.SIGSTOP)
+    (tmp_path / "gate").touch()
+    master.wait_for(lambda: 1 in master.completed, 60)
+    master.finish()
+    assert client.end()[0] == 0
+    assert not master.failed and "killed" not in goodbye(master).query

@@ -338,6 +338,37 @@ def test_of_what_has_the_mark_of_a_dead_client_only_our_own_is_ended(tmp_path: P
             one.wait()
 
 
+ESCAPES = {
+    "its output": "cd /; exec env -i sleep 600 2>/dev/null",
+    "its errors": "cd /; exec env -i sleep 600 >/dev/null",
+    "its program": "cp /bin/sleep {0}/own; cd /; exec env -i {0}/own 600 >/dev/null 2>&1",
+}
+
+
+@pytest.mark.parametrize("by", ESCAPES)
+def test_what_hides_directory_and_environment_is_told_by_what_it_still_has_of_a_dead_client(
+    tmp_path: Path, by: str
+) -> None:
+    inside = tmp_path / "spe-1"
+    inside.mkdir()
+    with (inside / "out").open("w") as out, (inside / "err").open("w") as err:
+        hidden = subprocess.Popen([*SH, ESCAPES[by].format(inside)], cwd=inside, stdout=out, stderr=err)
+    with (inside / "out").open() as read:  # as of somebody who looks with `tail -f`
+        spared = subprocess.Popen(["sleep", "600"], cwd="/", stdin=read)
+    try:
+        line = Path(f"/proc/{hidden.pid}/cmdline")
+        wait_until(lambda: "600" in line.read_text().split("\0")[1:2], "it sleeps")
+        assert not Path(f"/proc/{hidden.pid}/environ").read_bytes()
+        assert os.readlink(f"/proc/{hidden.pid}/cwd") == "/"
+        assert process_tree.kill_inside(str(inside), "1-2") == 1
+        assert hidden.wait(10) == -signal.SIGKILL
+        assert spared.poll() is None
+    finally:
+        for one in (hidden, spared):
+            one.kill()
+            one.wait()
+
+
 def test_what_a_dead_client_owed_is_removed_but_not_the_file_that_the_next_one_runs(
     client: Started, master: Master, tmp_path: Path
 ) -> None:
