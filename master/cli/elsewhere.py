@@ -30,7 +30,7 @@ TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
 # Set for a command there that must end when nobody listens here any more.
 LISTENS = "SPE_ENDS_WITH_STDIN"
 NOWHERE = (
-    "spe: it is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, "
+    "spe: spe is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, "
     "~/.local/bin/spe, spe, and python3 -m spe",
     "  Install it there, or make ~/.local/bin/spe a link to where it is.",
 )

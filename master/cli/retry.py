@@ -12,7 +12,7 @@ from .run import change_options, execute, make_options, run_options
 
 
 @click.command()
-@click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[NUMBER...]")
+@click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[TASK...]")
 @run_options
 @change_options
 @sweep_file
@@ -28,7 +28,7 @@ def command(
     verbose: int,
     **options: Any,
 ) -> int:
-    """Put failed and cancelled sets back with all their attempts (all, or those with these NUMBERs)
+    """Put failed and cancelled sets back with all their attempts (all, or those with these numbers)
     and run the sweep.
 
     While it runs already, they go to the run that there is, and this command returns.

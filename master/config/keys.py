@@ -8,7 +8,7 @@
 is mended in one go.
 
 Why not pydantic, which did this before: all checks were functions of ours already, and to load and
-build its models took a tenth of a run's start (docs/performance.md).
+build its models took a tenth of a run's start (docs/measurements.md).
 """
 
 from __future__ import annotations

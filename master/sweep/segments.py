@@ -3,7 +3,7 @@ whole.
 
 Where an expression ends is known here (`}}` in its strings and brackets is its own). What it means
 is pattern.py's business. Why not jinja's lexer: it is made for whole templates and changes the text
-around expressions (docs/performance.md, "Rejected"). A property test compares both.
+around expressions (docs/measurements.md, "Rejected"). A property test compares both.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the parts is ignored. What could be read in two ways is refused. multipart_head.
 of a part; body.py moves the bytes.
 
 Why not aiohttp's reader: four small parts took it 150 to 200 us, this one takes 3 us. Why not the
-library `multipart`: see "Rejected" in docs/performance.md.
+library `multipart`: see "Rejected" in docs/measurements.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,15 @@ def test_every_line_of_a_page_is_short(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     long = [number for number, line in enumerate(lines, 1) if len(line) >= WIDTH and " " in line.strip("-*> ")]
     assert long == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_line_inside_a_paragraph_turns_into_a_list(page: Path) -> None:
+    """Markdown takes a line that begins with `1.` for a list, also where a sentence was only wrapped there."""
+    item = re.compile(r"([-*+]|\d+[.)]) ")
+    other = re.compile(r"$|[ |#]|```")
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [b for a, b in pairwise(lines) if item.match(b) and not item.match(a) and not other.match(a)] == []
 
 
 def test_the_two_commands_of_the_readme_are_one_line_each() -> None:

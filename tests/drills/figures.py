@@ -1,4 +1,4 @@
-"""What the drills found, printed at the end of the suite: the tables under "Drills" in docs/failures.md are made of it.
+"""What the drills found, printed at the end of the suite: the tables of docs/drills.md are made of it.
 
 A line travels with the report of its test, so that it also arrives from the processes of pytest-xdist.
 """
@@ -31,7 +31,7 @@ class Line:
     def extra(self) -> str:
         if not self.plain:
             return "-"
-        return f"{100 * (self.took / self.plain - 1):+.0f}% ({self.took - self.plain:+.1f} s)"
+        return f"{self.took - self.plain:+.1f} s"
 
     @property
     def cells(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ KEY = "week"
 
 
 def show_weeks(terminalreporter: Any) -> None:
-    """All weeks of all processes; for docs/failures.md."""
+    """All weeks of all processes; for docs/drills.md."""
     reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
     weeks = [json.loads(text) for r in reports for key, text in r.user_properties if key == KEY]
     if not weeks:

@@ -15,6 +15,10 @@ def check(task, result):
 
 
 def gather(task, result):
-    """Called once for each accepted set, one at a time; `collect: [hooks.py:gather]` turns it on."""
-    with Path(__file__).with_name("areas.txt").open("a") as file:
-        print(task.number, result["area"], file=file)
+    """Called for each accepted set, one at a time; `collect: [hooks.py:gather]` turns it on.
+
+    `spe collect` and `spe run --fresh` call it again, so each set has a file of its own here.
+    """
+    folder = Path(__file__).with_name("areas")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{task.number}.txt").write_text(result["area"] + "\n")
