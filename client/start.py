@@ -14,7 +14,7 @@ from .host import anchor, holding
 from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
-from .host.own_folder import AlreadyRuns, OwnFolder
+from .host.own_folder import AlreadyRuns, OwnFolder, label
 from .host.writers import NOBODY, Others
 from .loop.asking import Asker
 from .loop.attempts import AttemptPipeline
@@ -30,6 +30,9 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
+from .software import software
+from .software.build import Build
+from .software.software import Container
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
 from .wire.connection import NotTheMaster, describe
@@ -77,6 +80,7 @@ class Client:
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
         self.original: Optional[Original] = None  # of the worker
+        self.container: Optional[Container] = None
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
 
@@ -142,7 +146,7 @@ class Client:
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
             self.own_folder.owe(sys.argv[0])
-        environment = self._environment()
+        environment = self._software(line, self._environment())
         self._have_worker(line)
         line.close()
         ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
@@ -168,6 +172,21 @@ class Client:
             for name in THREADS:
                 variables.setdefault(name, self.config["Cores"])
         return variables
+
+    def _software(self, line: Line, environment: Dict[str, str]) -> Dict[str, str]:
+        """Make what the sweep brings along. Return the environment with it."""
+        if not is_yes(self.config, "Software"):
+            return environment
+        public = label(self.session)
+        user = "%s-%s-%s" % (public, self.options.host, self.master.client)
+        own = anchor.shown(anchor.HERE)
+
+        def make(said: Dict[str, Any], python: str) -> Build:
+            return Build(said, public, user.replace("/", "_"), python)
+
+        made = software.bring(self.master, line, environment, make, own, self.own_folder.owe)
+        self.container = made.container
+        return made.environment
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
@@ -215,6 +234,7 @@ class Client:
             together=is_yes(self.config, "Batch"),
             max_result=int(_number(self.config, "MaxResult", 0)),
             lists_files=is_yes(self.config, "Files"),
+            container=self.container,
         )
 
     def _shared(self, slots: int, cores: int, every: float, lease: Lease) -> Shared:

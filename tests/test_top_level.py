@@ -35,9 +35,9 @@ TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
         TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "sweep",
-        "store", "config", "dispatch", "launch", "results", "session", GROUND,
+        "store", "config", "dispatch", "launch", "results", "session", "software", GROUND,
     ],
-    "client": [TOP, "loop", "hand", "task", "host", "machine", "wire", GROUND],
+    "client": [TOP, "loop", "hand", "task", "software", "host", "machine", "wire", GROUND],
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},

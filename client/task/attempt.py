@@ -14,7 +14,9 @@ from ..host.anchor import shown
 from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
+from ..software.software import Container
 from ..wire.task_record import Task, from_plain, to_plain
+from .container import inside
 from .place import FreePlaces, TaskPlace
 from .spawn import spawn, why_not_started
 
@@ -32,6 +34,7 @@ RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # fields, and a kernel without the accounting says 0, as if the program had read nothing.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
 BLOCK = 512  # bytes
+OWN_VARIABLES = (b"SPE_TICKET", b"SPE_SLOT", b"SPE_TASK")
 
 # To a hand: a task, is it sure, held since, is it prepared, originals.
 Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]
@@ -188,7 +191,9 @@ class Attempt:
 
     # -- its program
 
-    def start(self, environment: Dict[bytes, bytes], slot: int) -> None:
+    def start(
+        self, environment: Dict[bytes, bytes], slot: int, container: Optional[Container] = None
+    ) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
         variables = environment.copy()
@@ -197,21 +202,26 @@ class Attempt:
         variables[b"SPE_SLOT"] = b"%d" % slot
         variables[b"SPE_TASK"] = self.task.number.encode() or ticket
         variables.update(self.task.env)
+        words = self.task.words
+        if container:
+            own = {name: variables[name] for name in (*OWN_VARIABLES, *self.task.env)}
+            words, more = inside(container, words, os.path.abspath(self.folder), own)
+            variables.update(more)
         self.began = time.monotonic()
         try:
-            self.pid = self._spawn(variables)
+            self.pid = self._spawn(words, variables)
         except (OSError, ValueError) as fault:
-            raise CannotRun(why_not_started(self.task.words[0], self.folder, fault))
+            raise CannotRun(why_not_started(words[0], self.folder, fault))
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
-    def _spawn(self, variables: Dict[bytes, bytes]) -> int:
+    def _spawn(self, words: List[bytes], variables: Dict[bytes, bytes]) -> int:
         files = self.place.outputs()
         if not self.has_stdin:
-            return spawn(self.task.words, self.folder, variables, files)
+            return spawn(words, self.folder, variables, files)
         files[0] = os.open(self.place.stdin, os.O_RDONLY)
         try:
-            return spawn(self.task.words, self.folder, variables, files)
+            return spawn(words, self.folder, variables, files)
         finally:
             os.close(files[0])
 

@@ -206,6 +206,8 @@ def _meaning_of_the_client(said: CommandOutcome, host: Host) -> tuple[Fault, str
         case Code.WORKER:
             remedy = "Name an executable for its platform under `worker:` in spe.yaml."
             return Fault.NO_WORKER, said.last, remedy
+        case Code.SOFTWARE:
+            return Fault.SOFTWARE, said.last, " "
         case Code.UNREACHABLE:
             return _unreachable(said, host)
         case _:
