@@ -26,8 +26,8 @@ from spe.dispatch.rules import Rules
 from spe.hooks.hooks import Hooks
 from spe.launch.bundle import client_pyz
 from spe.model import ResultSpec, Setup, Work
-from spe.store.store import NewSet, Store
 from spe.software.software import Software, Sources
+from spe.store.store import NewSet, Store
 from spe.wire.routes import Door
 from spe.wire.server import Server
 

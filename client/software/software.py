@@ -3,15 +3,16 @@
 import json
 import os
 import shutil
+import signal
 import threading
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from .. import exits, log
+from .. import exits
 from ..wire.master import Line, Master
 from . import python
 from .build import Build
 
-HEARD = 15.0  # seconds between two words to the master while something is made
+HEARD = 15  # seconds that a ping is held while something is made
 
 
 class Container(NamedTuple):
@@ -46,7 +47,8 @@ def bring(
         made = environment
         container = None
         binds: List[str] = []
-        for said in _asked(line, python.describe(chosen, environment)):
+        script = line.ask("/software", []).body
+        for said in _asked(line, python.describe(chosen, script, environment)):
             build = make(said, chosen)
             program = _program(build.programs, made)
             place = build.have(line, made, own, owe)
@@ -91,25 +93,37 @@ def _with(environment: Dict[str, str], build: Build, place: str) -> Dict[str, st
 
 
 class _Heartbeat:
-    """Tells the master now and then that this client lives, while it makes or waits for a build."""
+    """Tells the master now and then that this client lives, while it makes or waits for a build.
+
+    When the master says that the sweep is over, the work on builds ends as by a signal.
+    """
 
     def __init__(self, master: Master) -> None:
-        self._master = master
+        self._line = master.line()
         self._done = threading.Event()
+        self._is_over = False
         self._thread = threading.Thread(target=self._go_on, daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: Any, ending: Any, _: Any) -> None:
         self._done.set()
+        self._line.close()  # ends a ping that is held
         self._thread.join()
+        if self._is_over and isinstance(ending, exits.Ending):
+            raise exits.Ending(exits.OK, "the sweep is over")
 
     def _go_on(self) -> None:
-        line = self._master.line()
-        while not self._done.wait(HEARD):
+        while not self._done.is_set():
             try:
-                line.once("/ping", [])
-            except Exception as fault:  # the thread that works says more, should it matter
-                log.say("the master does not answer: %s" % fault)
-        line.close()
+                reply = self._line.once("/ping", [("wait", HEARD)])
+            except Exception:  # the thread that works says more, should it matter
+                self._done.wait(1.0)
+                continue
+            if reply.headers.get("Over") and not self._done.is_set():
+                self._is_over = True
+                os.kill(os.getpid(), signal.SIGTERM)  # start.py: it ends whatever is going on
+                return
+            # An answer that comes at once, as from a master that holds no pings.
+            self._done.wait(1.0)

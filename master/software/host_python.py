@@ -31,6 +31,38 @@ MARKERS = (
     "python_version",
     "sys_platform",
 )
+# It runs on the host, in the Python that tasks find there: 3.6 or newer.
+DESCRIBE = r"""
+import glob, json, os, platform, re, subprocess, sys, sysconfig
+libc, version = platform.libc_ver()
+for name in glob.glob("/lib/ld-musl-*") if libc != "glibc" else []:
+    process = subprocess.Popen([name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = re.search(rb"Version (\S+)", process.communicate()[0])
+    libc, version = ("musl", found.group(1).decode()) if found else (libc, version)
+own = sys.implementation
+number = "%d.%d.%d" % own.version[:3]
+full = platform.python_version()
+print(json.dumps({
+    "version": "%d.%d.%d" % sys.version_info[:3],
+    "platform": sysconfig.get_platform(),
+    "libc": libc if libc in ("glibc", "musl") else "",
+    "libc_version": version if libc in ("glibc", "musl") else "",
+    "executable": sys.executable,
+    "markers": {
+        "implementation_name": own.name,
+        "implementation_version": number,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": full,
+        "python_version": ".".join(full.split(".")[:2]),
+        "sys_platform": sys.platform,
+    },
+}))
+"""
 # The oldest glibc of manylinux: 2.5 for the processors of that time, 2.17 for all others.
 _OLD_MACHINES = ("x86_64", "i686")
 _ALIASES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}

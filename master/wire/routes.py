@@ -128,8 +128,11 @@ class Door:
     async def software(self, request: web.Request) -> web.Response:
         """Answer what the host of this client is to make before its first task, as JSON.
 
+        Without a description of its Python: the script that prints one.
         503 while wheels are being downloaded; 409 with the reason where the host cannot have it.
         """
+        if "python" not in request.query:
+            return web.Response(text=host_python.DESCRIBE)
         client = self.desk.dispatch.clients.get(query.short_text(request, "client"))
         if client is None:
             return _text(403, "register first")
@@ -162,8 +165,22 @@ class Door:
             idle = self.desk.take_call(client)
             if idle:
                 headers["Idle"] = str(idle)
-        headers |= self._orders_for(client)
+        headers |= self._orders_for(client) | self._end_for(client)
         return web.Response(status=status, headers=headers)
+
+    def _end_for(self, client: str) -> dict[str, str]:
+        """Return the header that tells a client in its set-up that the sweep is over, else {}.
+
+        All others hear it when they ask for a task.
+        """
+        known = self.desk.dispatch.clients.get(client)
+        if known is None or known.state.has_asked:
+            return {}
+        if not self.desk.dispatch.steering.closed_for(client):
+            return {}
+        self.desk.dispatch.clients.told_the_end(client)
+        self.desk.moved.set()
+        return {"Over": "1"}
 
     def _note_host(self, request: web.Request, client: str) -> None:
         """Keep what the client tells of its host, for people."""
