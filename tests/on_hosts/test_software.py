@@ -58,6 +58,16 @@ def idle(hosts: Sequence[LabHost]) -> None:
         until(lambda host=host: not host.processes(user_only=True), 20, f"{host} idle")  # type: ignore[misc]
 
 
+def test_a_processor_of_another_kind_without_ensurepip_gets_wheels_of_its_own(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path, arm64_root: Path
+) -> None:
+    lab["h04"].boot(Boot(root=arm64_root))
+    folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\nvenv: requirements.txt\n")
+    (folder / "requirements.txt").write_text("numpy\n")
+    assert run(folder, lab, "h04 slots=2").returncode == 0
+    assert [int(row["sum"]) for row in rows(folder)] == [x * (x - 1) // 2 for x in range(1, 9)]
+
+
 def test_an_environment_reaches_hosts_without_internet_whatever_their_python_and_processor(
     lab: Lab, hosts: list[LabHost], tmp_path: Path, arm64_root: Path
 ) -> None:
