@@ -15,7 +15,6 @@ from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
 from .host.own_folder import AlreadyRuns, OwnFolder, label
-from .host.writers import NOBODY, Others
 from .loop.asking import Asker
 from .loop.attempts import AttemptPipeline
 from .loop.hands import Hands
@@ -30,15 +29,15 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
+from .registration import register
 from .software import software
 from .software.build import Build
 from .software.software import Container
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
-from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
-from .wire.master import FIRST_CONNECT, Line, Master, Query
+from .wire.master import Line, Master
 
 # Variables by which libraries learn how many threads to start. Without them each of a host's tasks
 # starts as many as the host has cores.
@@ -264,45 +263,6 @@ def _told(ready: Ready, ending: exits.Ending) -> int:
     log.say(ending.text)
     ready(ending.code, ending.text)
     return ending.code
-
-
-def _introduction(options: ClientOptions, others: Others) -> Query:
-    query: Query = [
-        ("platform", facts.platform_name()),
-        ("host", options.host),
-        ("slots", options.slots),
-        ("pings", 1),
-        ("cores", facts.cores()),
-    ]
-    if others.who:
-        query += [("others", others.who), ("where", others.where)]
-    return query
-
-
-def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
-    """Register with the master by GET /config and return its answer.
-
-    There is one try: the person who started the client wants to know at once. `others`: who else
-    may write in the workdir.
-    """
-    where = options.address.url
-    try:
-        query = _introduction(options, others)
-        reply = line.once("/config", query, connect=FIRST_CONNECT)
-    except NotTheMaster as fault:
-        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
-    except Exception as fault:
-        if isinstance(fault, exits.Ending):
-            raise
-        text = "the master at %s cannot be reached: %s"
-        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
-    if reply.status != 200:
-        why = (where, reply.status, reply.text)
-        raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
-    # Decoded as file names are: a worker may have an umlaut, a host no locale.
-    lines = os.fsdecode(reply.body).split("\n")
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _number(config: Dict[str, str], key: str, otherwise: float) -> float:

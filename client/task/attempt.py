@@ -34,7 +34,6 @@ RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # fields, and a kernel without the accounting says 0, as if the program had read nothing.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
 BLOCK = 512  # bytes
-OWN_VARIABLES = (b"SPE_TICKET", b"SPE_SLOT", b"SPE_TASK")
 
 # To a hand: a task, is it sure, held since, is it prepared, originals.
 Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]
@@ -66,7 +65,6 @@ class Attempt:
         self.tell_at = 0.0  # when the client may hear what came of it
         self.heard_at = 0.0  # when the client heard that
         self.stopped_at = 0.0  # since when it is paused by a person
-        self.timed_out = self.dropped = False
         self.sure = True  # whether it may begin without a ping that names it
         self.held_at = 0.0  # clock time since when the ticket is held
         self.reason = ""  # why it failed
@@ -75,7 +73,7 @@ class Attempt:
         self.pid = 0  # the process of the program, whose group and session have the same number
         # All that is to be said of it, when that is little.
         self.packed: Optional[List[Tuple[str, bytes]]] = None
-        self.prepared = self.cleared = False
+        self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
         self.has_left = False  # its slot is free; in the client
@@ -196,15 +194,13 @@ class Attempt:
     ) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
+        words, own = self.task.words, {b"SPE_TICKET": b"%d" % self.task.ticket}
+        own[b"SPE_SLOT"] = b"%d" % slot
+        own[b"SPE_TASK"] = self.task.number.encode() or own[b"SPE_TICKET"]
+        own.update(self.task.env)
         variables = environment.copy()
-        ticket = b"%d" % self.task.ticket
-        variables[b"SPE_TICKET"] = ticket
-        variables[b"SPE_SLOT"] = b"%d" % slot
-        variables[b"SPE_TASK"] = self.task.number.encode() or ticket
-        variables.update(self.task.env)
-        words = self.task.words
+        variables.update(own)
         if container:
-            own = {name: variables[name] for name in (*OWN_VARIABLES, *self.task.env)}
             words, more = inside(container, words, os.path.abspath(self.folder), own)
             variables.update(more)
         self.began = time.monotonic()

@@ -2,8 +2,9 @@
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (the
 versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments,
-annotations of functions and three of four spaces of each indentation are left out: they are a third
-of the source. The lines keep their numbers, so that a traceback from a host points into our source.
+annotations of functions, imports for these and three of four spaces of each indentation are left
+out: they are a third of the source. The lines keep their numbers, so that a traceback from a host
+points into our source.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def stripped(source: bytes) -> bytes:
     Relies on the style of client/: three quotes at the beginning of a line open a docstring, and no
     other text spans indented lines. A test compares the syntax trees of both.
     """
-    bare = DOCSTRING.sub(_empty_docstring, _without_annotations(source))
+    bare = _without_idle_imports(_without_annotations(source))
+    bare = DOCSTRING.sub(_empty_docstring, bare)
     # Whole-line comments first: a remark is a comment with code before it.
     bare = REMARK.sub(b"", COMMENT.sub(b"", bare))
     return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), bare)
@@ -117,6 +119,26 @@ def _without_annotations(source: bytes) -> bytes:
         lines = source.count(b"\n", begin, end)
         source = source[:begin].rstrip(b" ") + b"\n" * lines + source[end:]
     return source
+
+
+def _without_idle_imports(source: bytes) -> bytes:
+    """Return the source without names that are imported for annotations alone.
+
+    No module of the client is imported for what happens then.
+    """
+    tree = ast.parse(source)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    lines = source.split(b"\n")
+    for node in tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        kept = [one for one in node.names if (one.asname or one.name.partition(".")[0]) in used]
+        if len(kept) < len(node.names):
+            last = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : last] = [b""] * (last - node.lineno + 1)
+            node.names = kept
+            lines[node.lineno - 1] = ast.unparse(node).encode() if kept else b""
+    return b"\n".join(lines)
 
 
 Position = tuple[int, int]  # line from 1, column in bytes from 0
