@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
+from .elsewhere import anywhere
 
 if TYPE_CHECKING:
     from ..store.statistics import Statistics
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
+@anywhere
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
     """Follow a sweep that runs without this terminal, until its end. Ctrl-C leaves it running.
 

@@ -107,6 +107,29 @@ def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_co
     assert refused.returncode == 2 and "there is no task 7" in refused.stderr
 
 
+def test_what_steers_does_so_there_and_a_retry_outlives_its_connection(
+    lab: Lab, running: LabHost, tmp_path: Path
+) -> None:
+    there = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
+
+    def state(key: str) -> Any:
+        return ask(tmp_path, "status", *there)[key]
+
+    until(lambda: state("running") == 2, 30, "two programs run there")
+    assert "work" in run(tmp_path, "ask", *there, "1", "--", "ls", "-F").stdout, "-F is an option of ls here"
+    assert run(tmp_path, "pause", *there).returncode == 0
+    assert run(tmp_path, "cancel", "1", *there).returncode == 0
+    until(lambda: state("cancelled") == 1, 30, "it is cancelled")
+    assert run(tmp_path, "resume", *there).returncode == 0
+    following = subprocess.Popen([sys.executable, "-m", "spe", "attach", "-q", *there], cwd=tmp_path)
+    assert run(tmp_path, "stop", "--now", *there).returncode == 0
+    assert following.wait(60) == 130
+    until(lambda: state("run") is None, 30, "the run has ended")
+    begun = run(tmp_path, "retry", "1", *there)
+    assert begun.returncode == 0
+    until(lambda: state("running") == 2, 30, "it runs without a connection")
+
+
 @pytest.mark.parametrize("words", [("log", "1", "-f"), ("events",)])
 def test_what_is_followed_there_ends_with_who_follows_it(
     lab: Lab, running: LabHost, tmp_path: Path, words: tuple[str, ...]
