@@ -29,6 +29,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     """
     from ..dispatch.shortfall import records
     from ..session.detached import follow, nothing_runs
+    from ..session.forwarding import forwarding
     from ..session.living import living
     from ..store.reader import Reader
     from .report import statistics_record, summary, waiting
@@ -39,6 +40,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         raise nothing_runs(folder)
     if not quiet and not json_:
         click.echo(f"page: {run.page}", err=True)
+        if line := forwarding(run.page):
+            click.echo(line, err=True)
     shown = ""
 
     def show() -> None:

@@ -106,6 +106,7 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
 def run_detached(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
     from ..session.detached import LOG, start
+    from ..session.forwarding import forwarding
     from ..session.run_folder import make_run_folder
     from ..sweep.sweep import run_folder
 
@@ -117,9 +118,9 @@ def run_detached(sweep: Sweep, quiet: bool) -> int:
         sys.stderr.write(words)  # the last words of the run that did not come up
         return code
     if not quiet:
-        click.echo(
-            f"page: {run.page}\nruns as process {run.pid}; `spe attach` follows it", err=True
-        )
+        lines = [f"page: {run.page}", forwarding(run.page)]
+        lines.append(f"runs as process {run.pid}; `spe attach` follows it")
+        click.echo("\n".join(filter(None, lines)), err=True)
         click.echo(f"what it says is in {folder / LOG}", err=True)
     return 0
 
