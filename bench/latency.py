@@ -26,6 +26,7 @@ from spe.dispatch.rules import Rules
 from spe.hooks.hooks import Hooks
 from spe.launch.bundle import client_pyz
 from spe.model import ResultSpec, Setup, Work
+from spe.software.software import Software, Sources
 from spe.store.store import NewSet, Store
 from spe.wire.routes import Door
 from spe.wire.server import Server
@@ -72,7 +73,9 @@ async def idle_sweep(folder: Path) -> AsyncIterator[Desk]:
     work = Work(("/bin/true",))
     brief = Brief(setup, RESULTS, lambda _: work, _key, lambda *_: None, lambda _: None)
     desk = Desk(brief, dispatch, store, Judges(RESULTS, (), hooks), folder)
-    server = Server(Door(desk, SESSION, None, client_pyz, folder / "incoming").application())
+    software = Software(Sources(), folder, lambda platform: [])
+    door = Door(desk, SESSION, None, client_pyz, folder / "incoming", software)
+    server = Server(door.application())
     await server.start("127.0.0.1", 0, None)
     client = start_client(folder, server.port)
     try:

@@ -9,7 +9,7 @@ from .host import folders
 from .host.anchor import words
 from .host.cache import Worker
 from .host.own_folder import OwnFolder
-from .machine.bounded import HOME_TIME, within
+from .machine.bounded import HOME_TIME, SHARED_TIME, within
 from .wire.goodbye import say_bye
 from .wire.master import Master
 
@@ -34,6 +34,11 @@ def clean_up(
     """
     # What the client owes lies in the home, whose server may be away; its own folder mostly does not.
     if not within(HOME_TIME, lambda: _leave_home(config, worker, own_folder)):
+        own_folder.remove_what_is_here()
+        return
+    # Apart from the rest: to remove an environment of thousands of files takes its time on NFS.
+    if not within(SHARED_TIME, lambda: _try(own_folder.leave_shared)):
+        log.say("what this sweep made in the home is removed when spe runs here again")
         own_folder.remove_what_is_here()
         return
     _try(own_folder.remove)

@@ -18,6 +18,7 @@ WORKER = 9
 OTHERS = 10
 FAULT = 11
 KILLED = 12
+SOFTWARE = 13
 
 
 class Ending(Exception):

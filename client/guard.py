@@ -14,7 +14,7 @@ from . import exits, log
 from .host import passed_folders
 from .host.own_folder import OwnFolder
 from .machine import process_tree
-from .machine.bounded import HOME_TIME, within
+from .machine.bounded import HOME_TIME, SHARED_TIME, within
 from .machine.out_of_memory import go_first, why_killed
 from .wire.lease import SharedTime
 
@@ -75,7 +75,7 @@ def _killed(number: int) -> int:
 
 def _clear_up(own_folder: OwnFolder, say: Callable[[], None]) -> None:
     """Remove what a killed client left, then say its last words; say nothing when the home hangs."""
-    if within(HOME_TIME, own_folder.pay):
+    if within(HOME_TIME, own_folder.pay) and within(SHARED_TIME, own_folder.leave_shared):
         own_folder.remove()
         say()
     else:

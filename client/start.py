@@ -14,8 +14,7 @@ from .host import anchor, holding
 from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
-from .host.own_folder import AlreadyRuns, OwnFolder
-from .host.writers import NOBODY, Others
+from .host.own_folder import AlreadyRuns, OwnFolder, label
 from .loop.asking import Asker
 from .loop.attempts import AttemptPipeline
 from .loop.hands import Hands
@@ -30,12 +29,15 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
+from .registration import register
+from .software import software
+from .software.build import Build
+from .software.software import Container
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
-from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
-from .wire.master import FIRST_CONNECT, Line, Master, Query
+from .wire.master import Line, Master
 
 # Variables by which libraries learn how many threads to start. Without them each of a host's tasks
 # starts as many as the host has cores.
@@ -77,6 +79,7 @@ class Client:
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
         self.original: Optional[Original] = None  # of the worker
+        self.container: Optional[Container] = None
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
 
@@ -142,7 +145,7 @@ class Client:
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
             self.own_folder.owe(sys.argv[0])
-        environment = self._environment()
+        environment = self._software(line, self._environment())
         self._have_worker(line)
         line.close()
         ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
@@ -168,6 +171,21 @@ class Client:
             for name in THREADS:
                 variables.setdefault(name, self.config["Cores"])
         return variables
+
+    def _software(self, line: Line, environment: Dict[str, str]) -> Dict[str, str]:
+        """Make what the sweep brings along. Return the environment with it."""
+        if not is_yes(self.config, "Software"):
+            return environment
+        public = label(self.session)
+        user = "%s-%s-%s" % (public, self.options.host, self.master.client)
+        own = anchor.shown(anchor.HERE)
+
+        def make(said: Dict[str, Any], python: str) -> Build:
+            return Build(said, public, user.replace("/", "_"), python)
+
+        made = software.bring(self.master, line, environment, make, own, self.own_folder.owe)
+        self.container = made.container
+        return made.environment
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
@@ -215,6 +233,7 @@ class Client:
             together=is_yes(self.config, "Batch"),
             max_result=int(_number(self.config, "MaxResult", 0)),
             lists_files=is_yes(self.config, "Files"),
+            container=self.container,
         )
 
     def _shared(self, slots: int, cores: int, every: float, lease: Lease) -> Shared:
@@ -244,45 +263,6 @@ def _told(ready: Ready, ending: exits.Ending) -> int:
     log.say(ending.text)
     ready(ending.code, ending.text)
     return ending.code
-
-
-def _introduction(options: ClientOptions, others: Others) -> Query:
-    query: Query = [
-        ("platform", facts.platform_name()),
-        ("host", options.host),
-        ("slots", options.slots),
-        ("pings", 1),
-        ("cores", facts.cores()),
-    ]
-    if others.who:
-        query += [("others", others.who), ("where", others.where)]
-    return query
-
-
-def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
-    """Register with the master by GET /config and return its answer.
-
-    There is one try: the person who started the client wants to know at once. `others`: who else
-    may write in the workdir.
-    """
-    where = options.address.url
-    try:
-        query = _introduction(options, others)
-        reply = line.once("/config", query, connect=FIRST_CONNECT)
-    except NotTheMaster as fault:
-        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
-    except Exception as fault:
-        if isinstance(fault, exits.Ending):
-            raise
-        text = "the master at %s cannot be reached: %s"
-        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
-    if reply.status != 200:
-        why = (where, reply.status, reply.text)
-        raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
-    # Decoded as file names are: a worker may have an umlaut, a host no locale.
-    lines = os.fsdecode(reply.body).split("\n")
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _number(config: Dict[str, str], key: str, otherwise: float) -> float:

@@ -95,6 +95,7 @@ class Fault(StrEnum):
     NO_EXEC = "workdir runs no programs"
     COPY = "copy failed"
     NO_WORKER = "no worker"
+    SOFTWARE = "software"  # its environment, image or prepared folder
     UNREACHABLE = "master not reachable"
     START = "start failed"
     NO_COMMANDS = "login runs nothing"

@@ -351,4 +351,5 @@ class Setup:
     runs_worker: bool = False
     ask: tuple[str, ...] = ()
     control: str = "hold"
+    software: bool = False  # clients are to ask for an environment, an image or a prepared folder
     files: bool = False  # clients are to list the files beside each result, too

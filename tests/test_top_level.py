@@ -35,13 +35,13 @@ TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
         TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "sweep",
-        "store", "config", "dispatch", "launch", "results", "session", GROUND,
+        "store", "config", "dispatch", "launch", "results", "session", "software", GROUND,
     ],
-    "client": [TOP, "loop", "hand", "task", "host", "machine", "wire", GROUND],
+    "client": [TOP, "loop", "hand", "task", "software", "host", "machine", "wire", GROUND],
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},
-    "client": {"", "__main__", "installed", "start", "cleanup", "guard", "detach", "arguments"},
+    "client": {"", "__main__", "installed", "start", "registration", "cleanup", "guard", "detach", "arguments"},
 }
 MOST_FILES, MOST_ON_THE_GROUND = 15, 10
 COMMANDS = "cli"  # a file a command, as many as there are

@@ -273,7 +273,7 @@ class Hand:
             return self._tell_unbegun("unbegun")
         attempt.slot = self._numbers.pop()
         try:
-            attempt.start(self.settings.environment, attempt.slot)
+            attempt.start(self.settings.environment, attempt.slot, self.settings.container)
         except CannotRun as fault:
             attempt.reason = str(fault)
             self._numbers.append(attempt.slot)

@@ -12,5 +12,6 @@
     passed_folders  Passing open folders to another process
     removal         Removing trees of folders, however deep they are and however long their paths are
     setup           The `setup:` of spe.yaml, and the environment that it makes
+    shared_folder   Folders in the cache that several clients use; the last one removes it
     writers         Accounts that may write where a client works, besides its own
 """

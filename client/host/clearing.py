@@ -8,11 +8,11 @@ import json
 import os
 import re
 import sys
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 from .. import log
 from ..machine import facts, process_tree
-from . import anchor, folders
+from . import anchor, folders, shared_folder
 from .holding import LOCK, NotOurs, content, holder, is_held, mark, opened, write
 from .removal import Unremoved, empty
 
@@ -80,6 +80,7 @@ def clear(above: int, place: str, name: str, folder: int) -> bool:
         )
         return False
     pay(folder)
+    leave_shared(folder)
     text = remove(above, place, aside, folder)
     log.say(
         "cleared what a dead client left in %s (%d processes)" % (os.path.join(place, name), killed)
@@ -171,17 +172,27 @@ def _is_there(above: int, name: str) -> bool:
     return True
 
 
+def leave_shared(folder: int) -> None:
+    """Leave the folders in the cache that a client of this folder shared with others."""
+    for one in _owed(folder):
+        if shared_folder.is_mark(one):
+            shared_folder.leave(one)
+
+
+def _owed(folder: int) -> List[str]:
+    try:
+        return [str(json.loads(line)) for line in content(folder, OWED).splitlines()]
+    except ValueError:  # its client was killed while it wrote that down
+        return []
+
+
 def pay(folder: int) -> None:
     """Delete the files that a folder owes, with the folders made for them; never the running file.
 
     The running file may be owed by an earlier client, and other hosts may be just starting from it.
     """
-    try:
-        owed = [str(json.loads(line)) for line in content(folder, OWED).splitlines()]
-    except ValueError:  # its client was killed while it wrote that down
-        return
-    for one in owed:
-        if os.path.abspath(one) == sys.argv[0]:
+    for one in _owed(folder):
+        if os.path.abspath(one) == sys.argv[0] or shared_folder.is_mark(one):
             continue
         try:
             os.unlink(one)

@@ -56,24 +56,12 @@ class InputCache:
         new = path + PART  # not `path`, which tasks may be linked to
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         try:
-            self._fetch(line, sha256, new)
+            fetch(line, sha256, new)
             os.replace(new, path)
         except OSError:
             remove_if_there(new)  # half of a file would fill a full disk for good
             raise
         return seal(sha256, path)
-
-    def _fetch(self, line: Line, sha256: str, path: str) -> None:
-        for _ in range(TRIES):
-            reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
-            if reply.status != 200:
-                raise OSError(
-                    "the master does not give out the file %s: %d %s"
-                    % (sha256, reply.status, reply.text)
-                )
-            if read_digests(path, [hashlib.sha256()])[0].hexdigest() == sha256:
-                return
-        raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))
 
     def _make_room(self) -> None:
         """Remove files that were not used for longest, until the rest is within the limit."""
@@ -86,3 +74,17 @@ class InputCache:
                 free += one.size
                 del self.kept[one.key]
                 remove_if_there(one.path)
+
+
+def fetch(line: Line, sha256: str, path: str) -> None:
+    """Fetch the file with this checksum to `path`. Raises OSError when it cannot be had."""
+    for _ in range(TRIES):
+        reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
+        if reply.status != 200:
+            raise OSError(
+                "the master does not give out the file %s: %d %s"
+                % (sha256, reply.status, reply.text)
+            )
+        if read_digests(path, [hashlib.sha256()])[0].hexdigest() == sha256:
+            return
+    raise OSError("the file %s came %d times with a wrong checksum" % (sha256, TRIES))

@@ -172,6 +172,10 @@ class OwnFolder:
         """Delete the files that the folder owes. They may lie in a home that hangs."""
         clearing.pay(self.folder)
 
+    def leave_shared(self) -> None:
+        """Leave what this client shares with others in the cache; the last one removes it."""
+        clearing.leave_shared(self.folder)
+
     def remove(self) -> None:
         """Remove the folder with all in it, and the workdir if we made it.
 

@@ -8,7 +8,7 @@ import pwd
 import signal
 import subprocess
 import sys
-from typing import Dict
+from typing import Any, Dict, Sequence
 
 from .. import exits
 from ..machine import process_tree
@@ -41,7 +41,7 @@ def _after(setup: str, folder: str) -> Dict[str, str]:
     with open(complaints, "wb") as errors:
         code = _run(shell, script.encode("utf-8", "surrogateescape"), folder, errors.fileno())
     if code != 0:
-        why = (_how(code), _last_line(complaints))
+        why = (how(code), _last_line(complaints))
         raise exits.Ending(exits.SETUP, "setup failed (%s): %s" % why)
     text = _content(target)
     if not text:
@@ -63,22 +63,30 @@ def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
     # another name in each.
     name = b"-" + os.fsencode(os.path.basename(shell))
     try:
-        process = subprocess.Popen(
-            [name, b"-c", script],
-            cwd=folder,
-            executable=shell,
-            stdin=subprocess.DEVNULL,
-            stdout=errors,
-            stderr=errors,
-            start_new_session=True,
-        )
+        return run([name, b"-c", script], folder, errors, LIMIT, executable=shell)
     except OSError as fault:
         text = "setup failed: the login shell %s: %s"
         raise exits.Ending(exits.SETUP, text % (shell, fault.strerror))
-    try:
-        return process.wait(LIMIT)
     except subprocess.TimeoutExpired:
         raise exits.Ending(exits.SETUP, "setup failed: it took more than %d s" % LIMIT)
+
+
+def run(words: Sequence[Any], folder: str, output: int, limit: float, **how: Any) -> int:
+    """Run a program in a folder with its output in an open file. Return its exit code.
+
+    Whatever it started is ended with it. Raises OSError, and TimeoutExpired after `limit` seconds.
+    """
+    process = subprocess.Popen(
+        words,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        **how
+    )
+    try:
+        return process.wait(limit)
     finally:
         if process.returncode is None:
             process_tree.send_tree(process.pid, signal.SIGKILL)
@@ -109,7 +117,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def _how(code: int) -> str:
+def how(code: int) -> str:
     return "signal %d" % -code if code < 0 else "exit code %d" % code
 
 

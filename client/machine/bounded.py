@@ -4,6 +4,7 @@ import threading
 from typing import Callable
 
 HOME_TIME = 5.0  # seconds for what is to be removed from a home
+SHARED_TIME = 120.0  # seconds for an environment in it, of thousands of files
 
 
 def within(seconds: float, work: Callable[[], None]) -> bool:

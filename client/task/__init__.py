@@ -1,6 +1,7 @@
 """A attempt on a host: its directory and files, its program, and the report of what came of it.
 
     attempt    One attempt at a task: its place, its program, what came of it
+    container  The command of a task, run by apptainer in an image
     delivery   Delivery of what came of attempts to the master
     directory  The directory of a task as its program finds it
     leftovers  The evidence that a task leaves in its directory

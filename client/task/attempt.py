@@ -14,7 +14,9 @@ from ..host.anchor import shown
 from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
+from ..software.software import Container
 from ..wire.task_record import Task, from_plain, to_plain
+from .container import inside
 from .place import FreePlaces, TaskPlace
 from .spawn import spawn, why_not_started
 
@@ -63,7 +65,6 @@ class Attempt:
         self.tell_at = 0.0  # when the client may hear what came of it
         self.heard_at = 0.0  # when the client heard that
         self.stopped_at = 0.0  # since when it is paused by a person
-        self.timed_out = self.dropped = False
         self.sure = True  # whether it may begin without a ping that names it
         self.held_at = 0.0  # clock time since when the ticket is held
         self.reason = ""  # why it failed
@@ -72,7 +73,7 @@ class Attempt:
         self.pid = 0  # the process of the program, whose group and session have the same number
         # All that is to be said of it, when that is little.
         self.packed: Optional[List[Tuple[str, bytes]]] = None
-        self.prepared = self.cleared = False
+        self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
         self.has_left = False  # its slot is free; in the client
@@ -188,30 +189,35 @@ class Attempt:
 
     # -- its program
 
-    def start(self, environment: Dict[bytes, bytes], slot: int) -> None:
+    def start(
+        self, environment: Dict[bytes, bytes], slot: int, container: Optional[Container] = None
+    ) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
+        words, own = self.task.words, {b"SPE_TICKET": b"%d" % self.task.ticket}
+        own[b"SPE_SLOT"] = b"%d" % slot
+        own[b"SPE_TASK"] = self.task.number.encode() or own[b"SPE_TICKET"]
+        own.update(self.task.env)
         variables = environment.copy()
-        ticket = b"%d" % self.task.ticket
-        variables[b"SPE_TICKET"] = ticket
-        variables[b"SPE_SLOT"] = b"%d" % slot
-        variables[b"SPE_TASK"] = self.task.number.encode() or ticket
-        variables.update(self.task.env)
+        variables.update(own)
+        if container:
+            words, more = inside(container, words, os.path.abspath(self.folder), own)
+            variables.update(more)
         self.began = time.monotonic()
         try:
-            self.pid = self._spawn(variables)
+            self.pid = self._spawn(words, variables)
         except (OSError, ValueError) as fault:
-            raise CannotRun(why_not_started(self.task.words[0], self.folder, fault))
+            raise CannotRun(why_not_started(words[0], self.folder, fault))
         if self.task.timeout > 0:
             self.deadline = self.began + self.task.timeout
 
-    def _spawn(self, variables: Dict[bytes, bytes]) -> int:
+    def _spawn(self, words: List[bytes], variables: Dict[bytes, bytes]) -> int:
         files = self.place.outputs()
         if not self.has_stdin:
-            return spawn(self.task.words, self.folder, variables, files)
+            return spawn(words, self.folder, variables, files)
         files[0] = os.open(self.place.stdin, os.O_RDONLY)
         try:
-            return spawn(self.task.words, self.folder, variables, files)
+            return spawn(words, self.folder, variables, files)
         finally:
             os.close(files[0])
 

@@ -3,6 +3,7 @@
 from typing import Dict, NamedTuple, Optional
 
 from ..host.originals import Original
+from ..software.software import Container
 
 
 class Settings(NamedTuple):
@@ -14,3 +15,4 @@ class Settings(NamedTuple):
     together: bool  # whether the master takes several results at once
     max_result: int  # bytes, 0 for no limit
     lists_files: bool  # whether the master wants lists of files beside results, too
+    container: Optional[Container] = None  # what runs the commands of tasks; None: nothing does

@@ -12,6 +12,7 @@ import click
 
 from ..errors import UsageError
 from .common import as_json, folder_of, load, print_json, sweep_file, sweep_name, volume
+from .elsewhere import anywhere
 from .steer import is_number
 
 
@@ -45,6 +46,7 @@ class WithAllowed(click.Command):
 @sweep_name
 @as_json
 @volume
+@anywhere
 def command(
     words: tuple[str, ...],
     host: str | None,

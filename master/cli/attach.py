@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
+from .elsewhere import anywhere
 
 if TYPE_CHECKING:
     from ..store.statistics import Statistics
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
+@anywhere
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
     """Follow a sweep that runs without this terminal, until its end. Ctrl-C leaves it running.
 
@@ -27,6 +29,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     """
     from ..dispatch.shortfall import records
     from ..session.detached import follow, nothing_runs
+    from ..session.forwarding import forwarding
     from ..session.living import living
     from ..store.reader import Reader
     from .report import statistics_record, summary, waiting
@@ -37,6 +40,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         raise nothing_runs(folder)
     if not quiet and not json_:
         click.echo(f"page: {run.page}", err=True)
+        if line := forwarding(run.page):
+            click.echo(line, err=True)
     shown = ""
 
     def show() -> None:

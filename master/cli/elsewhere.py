@@ -1,4 +1,4 @@
-"""`--at [user@]host:folder`: a command that reads runs where the sweep is, by the system's ssh.
+"""`--at [user@]host:folder`: a command runs where the sweep is, by the system's ssh.
 
 Its output is printed here as it comes.
 """
@@ -44,13 +44,26 @@ FIND = (
 )
 
 
-def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+def anywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --at, and -F for it. Must stand next to the function."""
 
     @functools.wraps(command)
-    def here_or_there(*words: Any, at: str | None, ssh_config: Path | None, **options: Any) -> Any:
+    def here(*words: Any, ssh_config: Path | None, **options: Any) -> Any:
+        return command(*words, **options)
+
+    config = click.option(
+        "-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at."
+    )
+    return anywhere_with_config(config(here))
+
+
+def anywhere_with_config(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --at to a command that has -F already."""
+
+    @functools.wraps(command)
+    def here_or_there(*words: Any, at: str | None, **options: Any) -> Any:
         if at:
-            return run_there(at, ssh_config, sys.argv[1:])
+            return run_there(at, options["ssh_config"], sys.argv[1:])
         if os.environ.pop(LISTENS, ""):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         if _goes_on(sys.argv[1:]):
@@ -60,10 +73,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     at = click.option(
         "--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine."
     )
-    config = click.option(
-        "-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at."
-    )
-    return at(config(here_or_there))
+    return at(here_or_there)
 
 
 def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int:
@@ -125,7 +135,7 @@ def _goes_on(words: Sequence[str]) -> bool:
         return True
     if words[:1] == ["log"]:
         return bool(rest & {"-f", "--follow"})
-    return words[:1] in (["top"], ["events"])
+    return words[:1] in (["top"], ["events"], ["attach"], ["ask"])
 
 
 def _end_with_stdin() -> None:
@@ -137,12 +147,19 @@ def _end_with_stdin() -> None:
 
 
 def _without(arguments: Sequence[str]) -> list[str]:
-    """Return the words but for --at and -F, which are about this machine."""
+    """Return the words but for --at and -F, which are about this machine.
+
+    A run that a command there begins must not end with this connection, so it is detached.
+    """
     words = iter(arguments)
     kept = []
     for word in words:
-        if word in ("--at", "-F"):
+        if word == "--":  # what follows is a command, whose options are its own
+            kept += [word, *words]
+        elif word in ("--at", "-F"):
             next(words, None)
         elif not word.startswith(("--at=", "-F")):
             kept.append(word)
+    if kept[:1] == ["retry"] and "--detach" not in kept:
+        kept.append("--detach")
     return kept

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .common import as_json, folder_of, open_reader, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 
 @click.command()
@@ -22,7 +22,7 @@ from .elsewhere import reading
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     notes: bool, past: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

@@ -19,7 +19,7 @@ from .common import (
     table,
     volume,
 )
-from .elsewhere import reading
+from .elsewhere import anywhere
 from .steer import steer
 
 ACTIONS = ("add", "drain", "bench", "use")
@@ -34,7 +34,7 @@ ACTIONS = ("add", "drain", "bench", "use")
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     action: str | None,
     host: tuple[str, ...],

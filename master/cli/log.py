@@ -21,7 +21,7 @@ from .common import (
     sweep_name,
     volume,
 )
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 if TYPE_CHECKING:
     from ..store.reader import Reader
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     number: int | None,
     failed: bool,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .common import as_json, sweep_file, sweep_name, volume
+from .elsewhere import anywhere
 from .steer import numbers, steer
 
 
@@ -21,6 +22,7 @@ def made(verb: str, help_: str) -> click.Command:
     @sweep_name
     @as_json
     @volume
+    @anywhere
     def command(
         tasks: tuple[str, ...], file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     ) -> None:

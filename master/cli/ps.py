@@ -9,7 +9,7 @@ import click
 
 from ..text import volume as bytes_text
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 
 @click.command()
@@ -18,7 +18,7 @@ from .elsewhere import reading
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     host: str | None, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

@@ -9,7 +9,7 @@ import click
 
 from ..errors import UsageError
 from .common import as_json, open_reader, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 
 @click.command()
@@ -18,7 +18,7 @@ from .elsewhere import reading
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

@@ -8,17 +8,27 @@ from typing import Any
 import click
 
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
-from .run import change_options, execute, make_options, run_options
+from .elsewhere import anywhere_with_config
+from .run import (
+    change_options,
+    detach_option,
+    execute,
+    make_options,
+    run_detached,
+    run_options,
+)
 
 
 @click.command()
 @click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[TASK...]")
 @run_options
 @change_options
+@detach_option
 @sweep_file
 @sweep_name
 @as_json
 @volume
+@anywhere_with_config
 def command(
     numbers: tuple[int, ...],
     file: Path,
@@ -26,6 +36,7 @@ def command(
     json_: bool,
     quiet: bool,
     verbose: int,
+    detach: bool,
     **options: Any,
 ) -> int:
     """Put failed and cancelled sets back with all their attempts (all, or those with these numbers)
@@ -39,6 +50,8 @@ def command(
     if told_the_running_one(file, name, numbers, json_, quiet, options):
         return 0
     sweep = load(file, name=name)
+    if detach:
+        return run_detached(sweep, quiet)
     chosen = make_options(**options, retry=True, retry_numbers=numbers)
     return execute(sweep, chosen, json_, quiet, verbose)
 

@@ -42,6 +42,11 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--keep", is_flag=True, help=keep)(command)
 
 
+detach_option = click.option(
+    "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
+)
+
+
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option(
@@ -53,9 +58,7 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @run_options
 @change_options
-@click.option(
-    "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
-)
+@detach_option
 @sweep_file
 @sweep_name
 @as_json
@@ -83,7 +86,7 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     if detach:
-        return _detach(sweep, quiet)
+        return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
         return execute(sweep, make_options(**options, early=early), json_, quiet, verbose)
 
@@ -100,9 +103,10 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
     return Early(sweep.hosts or (HERE,))
 
 
-def _detach(sweep: Sweep, quiet: bool) -> int:
+def run_detached(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
     from ..session.detached import LOG, start
+    from ..session.forwarding import forwarding
     from ..session.run_folder import make_run_folder
     from ..sweep.sweep import run_folder
 
@@ -114,9 +118,9 @@ def _detach(sweep: Sweep, quiet: bool) -> int:
         sys.stderr.write(words)  # the last words of the run that did not come up
         return code
     if not quiet:
-        click.echo(
-            f"page: {run.page}\nruns as process {run.pid}; `spe attach` follows it", err=True
-        )
+        lines = [f"page: {run.page}", forwarding(run.page)]
+        lines.append(f"runs as process {run.pid}; `spe attach` follows it")
+        click.echo("\n".join(filter(None, lines)), err=True)
         click.echo(f"what it says is in {folder / LOG}", err=True)
     return 0
 

@@ -20,7 +20,7 @@ from .common import (
     table,
     volume,
 )
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 if TYPE_CHECKING:
     from ..model import Output
@@ -47,7 +47,7 @@ ATTEMPT = (
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

@@ -14,7 +14,7 @@ import click
 
 from ..text import shown
 from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 if TYPE_CHECKING:
     from ..dispatch.shortfall import Reason
@@ -31,7 +31,7 @@ KILLED = "the last run ended without a word: it was killed, or its machine went 
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     watch: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .common import as_json, sweep_file, sweep_name, volume
+from .elsewhere import anywhere
 from .steer import steer
 
 
@@ -16,6 +17,7 @@ from .steer import steer
 @sweep_name
 @as_json
 @volume
+@anywhere
 def command(
     now: bool, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

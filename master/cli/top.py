@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 PAUSE = 0.5  # seconds between two pictures
 
@@ -19,7 +19,7 @@ PAUSE = 0.5  # seconds between two pictures
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
     """Show a running sweep live, as `spe run` does, until it ends or Ctrl-C, which leaves it
     running.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .common import as_json, open_reader, print_json, sweep_file, sweep_name, volume
-from .elsewhere import reading
+from .elsewhere import anywhere
 
 
 @click.command()
@@ -16,7 +16,7 @@ from .elsewhere import reading
 @sweep_name
 @as_json
 @volume
-@reading
+@anywhere
 def command(
     number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
 ) -> None:

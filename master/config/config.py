@@ -146,6 +146,12 @@ class Config:
     nice: int = key(values.nice, 10)  # programs stand back for people at the host
     env: dict[str, str] = key(names.env, {})
     setup: dict[str, str] = key(names.by_platform, {})
+    venv: str | None = key(names.path, None)  # a requirements file, or an environment as .tar.gz
+    container: str | None = key(names.path, None)  # an image for apptainer or singularity
+    prepare: str | None = key(values.text, None)  # a shell command, once a home, before all tasks
+    prepare_timeout: float = key(values.seconds, 1800.0)
+    keep_venv: bool = key(values.flag, False)  # what venv and container put on hosts stays there
+    keep_prepared: bool = key(values.flag, False)
     listen: Listen = key(values.listen, Listen(None, 0))  # where clients find the master
     listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
     max_result: int = key(values.size, 10_000_000_000)  # bytes of one result

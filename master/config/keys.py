@@ -22,6 +22,13 @@ from .values import WrongValue, mapping, wrong
 
 T = TypeVar("T")
 Check = Callable[[Any], T]
+# Words of other tools for keys of ours, at the top of spe.yaml.
+MEANT = {
+    "environment": "Variables of the program are `env:`; a Python environment is `venv:`.",
+    "conda": "Pack it with conda-pack, and write `venv: NAME.tar.gz`; or activate it in `setup:`.",
+    "image": "An image for apptainer is `container:`.",
+    "requirements": "A requirements file is named by `venv:`.",
+}
 REQUIRED: Any = object()  # as a default: the key must be given
 
 
@@ -142,6 +149,8 @@ def _check_name(name: str, check: Check[str]) -> None:
 def _unknown(name: Any, known: Sequence[str]) -> WrongValue:
     """Return the fault of a key that nobody knows, with the known key that it may have meant."""
     # All keys are listed where none is near: the list is short, and the page may not be at hand.
+    if name in MEANT:
+        return WrongValue(f"unknown key {name!r}", MEANT[name], (name,))
     near = difflib.get_close_matches(str(name), known, 1, 0.6)
     todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
     return WrongValue(f"unknown key {name!r}", todo, (name,))

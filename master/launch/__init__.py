@@ -19,9 +19,9 @@ from __future__ import annotations
 from ..model import Host
 from .child import Early
 from .homes import Homes
-from .offer import Launcher, Offer, Options
+from .offer import START_LIMIT, Launcher, Offer, Options
 
-__all__ = ["Early", "Homes", "Launcher", "Offer", "Options", "launcher"]
+__all__ = ["START_LIMIT", "Early", "Homes", "Launcher", "Offer", "Options", "launcher"]
 
 
 def launcher(host: Host, offer: Offer, options: Options, holds: bool = False) -> Launcher:

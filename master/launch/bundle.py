@@ -2,8 +2,9 @@
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (the
 versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments,
-annotations of functions and three of four spaces of each indentation are left out: they are a third
-of the source. The lines keep their numbers, so that a traceback from a host points into our source.
+annotations of functions, imports for these, blanks around signs and three of four spaces of each
+indentation are left out: they are a third of the source. The lines keep their numbers, so that a traceback from a host
+points into our source.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hashlib
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,8 @@ DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
 # A comment behind code; kept when a quote is in it, which may belong to a text.
 REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
+# Blanks around signs, in lines without a text; the blanks before a line's code stay.
+BLANKS = re.compile(rb"(?<=\S) *([-+*/%=<>!&|,:(){}\[\]]+) *")
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 # Hosts are started in threads, all at once, and `cache` alone lets each of them pack: 0.14 s each.
 _PACKING = threading.Lock()
@@ -95,48 +98,85 @@ def stripped(source: bytes) -> bytes:
     Relies on the style of client/: three quotes at the beginning of a line open a docstring, and no
     other text spans indented lines. A test compares the syntax trees of both.
     """
-    bare = DOCSTRING.sub(_empty_docstring, _without_annotations(source))
+    tree = ast.parse(source)
+    nodes = list(ast.walk(tree))  # once: parsing and this are most of the time that packing takes
+    annotations = list(_annotations(nodes))
+    bare = _without(source, [(first, _end(node)) for first, node in annotations])
+    lines = bare.split(b"\n")
+    _clear_idle_imports(lines, nodes, [node for _, node in annotations])
+    bare = DOCSTRING.sub(_empty_docstring, b"\n".join(lines))
     # Whole-line comments first: a remark is a comment with code before it.
     bare = REMARK.sub(b"", COMMENT.sub(b"", bare))
-    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), bare)
+    lines = bare.split(b"\n")
+    _squeeze(lines, nodes)
+    return INDENT.sub(lambda found: b" " * (len(found[0]) // 4), b"\n".join(lines))
 
 
-def _without_annotations(source: bytes) -> bytes:
-    """Return the source without the annotations of functions and of what they assign.
+Position = tuple[int, int]  # line from 1, column in bytes from 0
 
-    Those in the body of a class stay: a NamedTuple is made of them.
-    """
+
+def _without(source: bytes, places: list[tuple[Position, Position]]) -> bytes:
+    """Return the source without these places; the lines keep their numbers."""
     begins = [0]
     for line in source.splitlines(keepends=True):
         begins.append(begins[-1] + len(line))
-    cuts = []
-    for first, last in _annotations(ast.parse(source)):
-        begin, end = begins[first[0] - 1] + first[1], begins[last[0] - 1] + last[1]
-        cuts.append((begin, end))
+    cuts = [
+        (begins[first[0] - 1] + first[1], begins[last[0] - 1] + last[1]) for first, last in places
+    ]
     for begin, end in sorted(cuts, reverse=True):
         lines = source.count(b"\n", begin, end)
         source = source[:begin].rstrip(b" ") + b"\n" * lines + source[end:]
     return source
 
 
-Position = tuple[int, int]  # line from 1, column in bytes from 0
+def _annotations(nodes: Sequence[ast.AST]) -> Iterator[tuple[Position, ast.expr]]:
+    """Yield each annotation of a function, or of what it assigns, and where its sign begins.
 
-
-def _annotations(tree: ast.Module) -> Iterator[tuple[Position, Position]]:
-    """Yield where each annotation of a function begins and ends, with the colon or arrow before it."""
-    nodes = list(ast.walk(tree))
+    Those in the body of a class stay: a NamedTuple is made of them.
+    """
     classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
     in_classes = {id(one) for node in classes for one in node.body}
     for node in nodes:
         if isinstance(node, ast.arg) and node.annotation:
             name_ends = (node.lineno, node.col_offset + len(node.arg.encode()))
-            yield name_ends, _end(node.annotation)
+            yield name_ends, node.annotation
         elif isinstance(node, ast.FunctionDef) and node.returns:
             # All results are annotated on one line: the arrow and its blank lie just before.
             arrow = len(b"-> ")
-            yield (node.returns.lineno, node.returns.col_offset - arrow), _end(node.returns)
+            yield (node.returns.lineno, node.returns.col_offset - arrow), node.returns
         elif isinstance(node, ast.AnnAssign) and node.value and id(node) not in in_classes:
-            yield _end(node.target), _end(node.annotation)
+            yield _end(node.target), node.annotation
+
+
+def _clear_idle_imports(
+    lines: list[bytes], nodes: Sequence[ast.AST], annotations: Iterable[ast.expr]
+) -> None:
+    """Remove names that are imported for these annotations alone.
+
+    No module of the client is imported for what happens then.
+    """
+    idle = {id(inner) for one in annotations for inner in ast.walk(one)}
+    used = {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in idle}
+    for node in nodes:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        kept = [one for one in node.names if (one.asname or one.name.partition(".")[0]) in used]
+        if len(kept) < len(node.names):
+            last = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : last] = [b""] * (last - node.lineno + 1)
+            node.names = kept
+            lines[node.lineno - 1] = ast.unparse(node).encode() if kept else b""
+
+
+def _squeeze(lines: list[bytes], nodes: Sequence[ast.AST]) -> None:
+    """Remove blanks around signs, but in lines that have some of a text."""
+    texts: set[int] = set()
+    for node in nodes:
+        if isinstance(node, ast.Constant) and node.end_lineno and node.end_lineno > node.lineno:
+            texts.update(range(node.lineno - 1, node.end_lineno))
+    for at, line in enumerate(lines):
+        if b'"' not in line and b"'" not in line and at not in texts:
+            lines[at] = BLANKS.sub(rb"\1", line)
 
 
 def _end(node: ast.expr) -> Position:

@@ -19,6 +19,7 @@ from .outcome import CommandOutcome
 # Messages of a client that a launcher waits for; client/detach.py and client/start.py print them.
 STAYS = "this process stays until it has ended"  # the client holds its SSH session open
 ALREADY_RUNS = "already running"  # another client of the same session runs there
+START_LIMIT = 120.0  # seconds
 
 
 @record
@@ -85,7 +86,7 @@ class Options:
     grace: float = 180.0  # after it a lost forwarding connection is not made again
     connect_limit: float = 10.0  # for one TCP connection; ConnectTimeout of ssh_config wins
     login_limit: float = 30.0  # for key exchange and authentication
-    start_limit: float = 120.0  # from the client's start to its registration, with its `setup`
+    start_limit: float = START_LIMIT  # from the client's start to its registration, with its `setup`
     copy_limit: float = 120.0  # for one copy of the client
     homes: Homes = field(default_factory=Homes, repr=False)
     early: Early = field(default_factory=Early, repr=False)

@@ -10,6 +10,7 @@ The fleet decides which hosts are started, and earlier/ what becomes of the resu
     interrupts     The signals that tell a run to end
     options        The options of a run, as the command line gives them
     outcome        The outcome of a run, and why sets still wait
+    preparing      The files that `prepare:` works with
     rescue         Rescue of a run whose folder or result files were removed
     run            The run of a sweep, from start to end
     safekeeping    A look each second, so that what is written stays in reach

@@ -21,6 +21,7 @@ from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
 from ..session.detached import says_into_log
+from ..session.forwarding import forwarding
 from ..state.blockers import BlockersFile
 from ..state.document import Picture
 from ..store.statistics import Statistics
@@ -87,6 +88,8 @@ class Serving:
             self.sweep.name, desk.dispatch, time.time() - desk.clock(), time.time(), self.fleet
         )
         self.progress.begin(shown, lambda: picture.draw(desk.clock()))
+        if not logged and (line := forwarding(self.page.url)):
+            self.progress.line(line)
         if self.options.by_hand:
             self._show_by_hand(logged)
 

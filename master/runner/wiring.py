@@ -21,7 +21,7 @@ from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
 from ..full_disk import FullDisk
-from ..launch import Offer, Options, bundle
+from ..launch import START_LIMIT, Offer, Options, bundle
 from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
 from ..page import Page
 from ..results.judge import wants_files
@@ -29,6 +29,7 @@ from ..results.kept_files import INCOMING
 from ..session.lock import Lock
 from ..session.run_folder import RunFolder
 from ..session.session import Session
+from ..software.software import SOFTWARE, Software
 from ..state.progress import Progress
 from ..store.store import Store
 from ..sweep.program_change import keep_programs, snapshot
@@ -38,6 +39,7 @@ from ..wire.server import Server
 from .address import Address, listen_address
 from .interrupts import Interrupts
 from .options import RunOptions
+from .preparing import files_to_prepare
 from .safekeeping import Safekeeping
 from .tables import TodaysResults
 
@@ -144,7 +146,18 @@ async def make_parts(
         context.folder,
         context.progress.warn,
     )
-    door = Door(desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING)
+    door = Door(
+        desk,
+        session.secrets.session,
+        worker,
+        bundle.client_pyz,
+        context.folder.anchor / INCOMING,
+        Software(
+            sweep.software,
+            context.folder.anchor / SOFTWARE,
+            partial(files_to_prepare, sweep.recipe, worker, session.folder),
+        ),
+    )
     await _restore_steering(dispatch.steering, store, session.resumed)
     return Parts(
         context=context,
@@ -198,6 +211,7 @@ def launch_options(context: RunContext) -> Options:
         options.ssh_config,
         options.accept_new_host_keys,
         context.sweep.config.grace,
+        start_limit=START_LIMIT + context.sweep.software.longest,
         early=options.early,
     )
 
@@ -287,6 +301,7 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         max_result=config.max_result,
         worker=worker.name if worker else None,
         runs_worker=sweep.recipe.runs_worker,
+        software=bool(sweep.software),
         ask=config.ask,
         control=config.control,
         files=wants_files(sweep.results, config.validation),

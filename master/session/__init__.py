@@ -5,6 +5,7 @@
     certificate      The master's certificate
     detached         A run without a terminal
     folder_identity  The identity of a folder, which a copy of it does not have
+    forwarding       The line for a person who is logged in over SSH: how to open the page
     living           The run that goes on in a folder, if one does
     lock             One spe at a time works on a sweep
     run_folder       runs/<name>/ of a run that goes on, wherever people move it meanwhile

@@ -55,6 +55,19 @@ def check_known(names: frozenset[str], known: Sequence[str]) -> None:
         raise ConfigError(f"{{{{ {name} }}}} is not defined", todo=there_are(name, known))
 
 
+def check_interpreter(path: str, folder: Path) -> None:
+    """Raise ConfigError, without a place, for the Python of a virtual environment as program.
+
+    It would be copied to the hosts as the worker, without the packages around it.
+    """
+    program = folder / path
+    if "/" not in path or not (program.parent.parent / "pyvenv.cfg").is_file():
+        return
+    what = f"{path} belongs to a virtual environment of this machine, which hosts do not have"
+    todo = "Write `venv: requirements.txt`, and the command as `python FILE`: see docs/environment.md."
+    raise ConfigError(what, todo=todo)
+
+
 @contextmanager
 def at(document: Document, *path: str) -> Iterator[None]:
     """Give a ConfigError from the block the place of a key in the document, unless it has a place."""

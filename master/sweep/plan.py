@@ -9,6 +9,7 @@ from pathlib import Path
 from ..config.config import Config
 from ..model import Host, ResultSpec, Work, Worker
 from ..record import record
+from ..software.software import Sources
 from ..version import __version__
 from .folders import FILE, LINE, NAME
 from .identity import Identity
@@ -34,6 +35,7 @@ class Sweep:
     identity: Identity = field(repr=False)
     # Words and -p options of a sweep without a file.
     line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    software: Sources = Sources()  # what comes along with the program
     folder_note: str = ""  # what to tell people about the folder that was chosen, see folders.py
 
     @property
@@ -66,7 +68,7 @@ class Sweep:
         if self.worker:
             for platform, file in self.worker.files.items():
                 parts[part_of_worker(platform)] = file.sha256
-        return {**parts, **self.recipe.program_parts()}
+        return {**parts, **self.recipe.program_parts(), **self.software.program_parts()}
 
     def plan_digest(self) -> str:
         """Return a digest: equal as long as the same sets with the same identities come in the same

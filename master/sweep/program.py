@@ -65,12 +65,23 @@ def changed_parts(before: Parts, now: Parts) -> list[str]:
     platform ran another file until now: that of `any`, or of their system. An input that came or
     went makes other sets, so nobody needs to be asked about it.
     """
-    # Only workers: an input that came or went makes other sets.
-    gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
-    others = [name for name in now if name not in before and name.startswith(part_of_worker(""))]
-    new = [name for name in others if _served_before(name, before) not in (None, now[name])]
+    # Not inputs: one that came or went makes other sets.
+    gone = [name for name in before if name not in now and not _is_input(name)]
+    came = [name for name in now if name not in before and not _is_input(name)]
+    new = [name for name in came if _is_other(name, before, now)]
     other = [name for name in before if name in now and now[name] != before[name]]
     return sorted([*gone, *new, *other])
+
+
+def _is_input(name: str) -> bool:
+    return name.startswith(part_of_input(""))
+
+
+def _is_other(name: str, before: Parts, now: Parts) -> bool:
+    """Tell whether this part, which is new, changes what was computed before."""
+    if name.startswith(part_of_worker("")):
+        return _served_before(name, before) not in (None, now[name])
+    return True  # an environment, an image, a command that prepares
 
 
 def _served_before(worker: str, before: Parts) -> str | None:

@@ -20,9 +20,20 @@ from ..config.parameter_options import parameter_options
 from ..errors import ConfigError, UsageError
 from ..model import Worker
 from ..results.table_files import text_mode
+from ..software.container import find_container
+from ..software.prepare import PrepareSource
+from ..software.software import Sources
+from ..software.venv import find_venv
 from ..text import clean_name
 from .blocks import Block, Grid, Listed
-from .checks import at, check_known, check_names, warnings, warnings_of_first
+from .checks import (
+    at,
+    check_interpreter,
+    check_known,
+    check_names,
+    warnings,
+    warnings_of_first,
+)
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
@@ -121,6 +132,7 @@ class _Builder:
             warnings=(*self.warnings, *hosts.warnings),
             recipe=recipe,
             identity=Identity(recipe),
+            software=self._software(),
         )
 
     def _blocks(self) -> list[Block]:
@@ -194,6 +206,9 @@ class _Builder:
         if self.config.worker:
             return self._named_worker(self.config.worker), words
         path = words[0].literal
+        if path is not None:
+            with at(self.document, "command"):
+                check_interpreter(path, self.folder)
         if self.config.shell or path is None or "/" not in path or path.startswith("/"):
             return None, words
         where = {"any": self.document.where("command")}
@@ -249,6 +264,26 @@ class _Builder:
             raise ConfigError("an input has the name of the worker", todo="Give it another name.")
         if one.is_file and one.pattern.literal is not None:
             recipe.files.check(one.pattern.literal, one.name)
+
+    def _software(self) -> Sources:
+        """Return what comes along with the program: environment, image, command to prepare."""
+        config = self.config
+        venv = container = prepare = None
+        if config.venv is not None and config.container is not None:
+            raise ConfigError(
+                "a container brings its own environment: venv: and container: exclude each other",
+                where=self.document.where("container"),
+                todo="Leave one of them out.",
+            )
+        if config.venv is not None:
+            with at(self.document, "venv"):
+                venv = find_venv(config.venv, self.folder, config.keep_venv)
+        if config.container is not None:
+            with at(self.document, "container"):
+                container = find_container(config.container, self.folder, config.keep_venv)
+        if config.prepare is not None:
+            prepare = PrepareSource(config.prepare, config.prepare_timeout, config.keep_prepared)
+        return Sources(venv, container, prepare)
 
     def _hosts(self) -> HostList:
         """Return the hosts of the hosts file or of the list.

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..model import Worker
+from ..software.software import Software
 from . import query
 from .large_inputs import LargeInputs
 from .server import short_answer
@@ -21,11 +22,16 @@ class Files:
     """The files that the clients of one session may fetch."""
 
     def __init__(
-        self, worker: Worker | None, pack_client: Callable[[], bytes], inputs: LargeInputs
+        self,
+        worker: Worker | None,
+        pack_client: Callable[[], bytes],
+        inputs: LargeInputs,
+        software: Software,
     ) -> None:
         self._worker = worker
         self._pack_client = pack_client
         self._inputs = inputs
+        self._software = software
 
     def has_worker(self, name: str) -> bool:
         """Tell whether this is the name of the sweep's worker."""
@@ -50,8 +56,12 @@ class Files:
         return web.Response(body=self._pack_client(), content_type="application/octet-stream")
 
     async def input(self, request: web.Request) -> web.StreamResponse:
-        """Answer the input file with this SHA-256."""
-        item = await self._inputs.find(query.short_text(request, "sha256").lower())
+        """Answer the input file with this SHA-256, or the file of a build."""
+        sha256 = query.short_text(request, "sha256").lower()
+        path = self._software.file(sha256)
+        if path:
+            return await _streamed(request, path)
+        item = await self._inputs.find(sha256)
         if item is None:
             return short_answer(404, "no input file with this SHA-256")
         if item.file:

@@ -49,6 +49,8 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
             lines.append("RunsWorker=Yes")
     if setup.files:
         lines.append("Files=Yes")
+    if setup.software:
+        lines.append("Software=Yes")
     if file:
         lines += [f"MD5={file.md5}", f"SHA256={file.sha256}"]
     if shell:

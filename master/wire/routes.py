@@ -14,9 +14,11 @@ from pathlib import Path
 from aiohttp import web
 
 from ..desk.desk import Desk, TaskRecord
-from ..errors import Lost
+from ..errors import Lost, SpeError
 from ..model import Kind, ResultSpec, Worker
 from ..results.extract import Part
+from ..software import host_python
+from ..software.software import Software
 from . import many_results, query
 from . import records as protocol
 from .body import cut, read_batch, receive, spool
@@ -31,6 +33,7 @@ RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
 MAX_COUNT = 1000  # tasks in one answer
 MOST_LOAD = 1e6  # a load above this is nonsense
 MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
+LONGEST_HOLD = 20.0  # seconds that a client waits for an answer about software: it gives up at 30
 MOST_EXIT = 255  # largest exit code of a command that somebody asked for: that of a shell
 
 
@@ -44,6 +47,7 @@ class Door:
         worker: Worker | None,
         pack_client: Callable[[], bytes],
         spool_folder: Path,
+        software: Software,
     ) -> None:
         """Serve the desk's answers to clients that know the `session` ID.
 
@@ -55,7 +59,8 @@ class Door:
         # The end of each task record is the same for all tasks, so it is written once.
         self._results = protocol.result_records(desk.brief.results)
         self._inputs = LargeInputs(desk.dispatch.board.tasks, desk.work_of)
-        self.files = Files(worker, pack_client, self._inputs)
+        self._software = software
+        self.files = Files(worker, pack_client, self._inputs, software)
         self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
         whole: dict[str, str] = {}
         if desk.brief.keep_output:
@@ -91,6 +96,7 @@ class Door:
             "/answer": {"POST": self.answer},
             "/client": {"GET": self.files.client, "HEAD": self.files.client},
             "/bye": {"GET": self.bye},
+            "/software": {"GET": self.software},
             "/file": {"GET": self.files.input, "HEAD": self.files.input},
         }
 
@@ -119,6 +125,29 @@ class Door:
         )
         return web.Response(text=text)
 
+    async def software(self, request: web.Request) -> web.Response:
+        """Answer what the host of this client is to make before its first task, as JSON.
+
+        Without a description of its Python: the script that prints one.
+        503 while wheels are being downloaded; 409 with the reason where the host cannot have it.
+        """
+        if "python" not in request.query:
+            return web.Response(text=host_python.DESCRIBE)
+        client = self.desk.dispatch.clients.get(query.short_text(request, "client"))
+        if client is None:
+            return _text(403, "register first")
+        self.desk.dispatch.clients.heard(self.desk.clock(), client.id)
+        setup = self.desk.brief.shell(client.host, client.platform) or ""
+        try:
+            python = host_python.parse(request.query.get("python", ""))
+            builds = self._software.builds(python, client.platform, setup)
+            found = await asyncio.wait_for(builds, LONGEST_HOLD)
+        except TimeoutError:
+            return _text(503, "wheels are being downloaded", {"Retry-After": "0"})
+        except SpeError as error:
+            return _text(409, error.line)
+        return web.json_response([one.as_json() for one in found])
+
     async def ping(self, request: web.Request) -> web.Response:
         """Renew the leases of tickets: 204 to go on, 205 with the tickets that have expired."""
         tickets = query.tickets(request)
@@ -136,8 +165,22 @@ class Door:
             idle = self.desk.take_call(client)
             if idle:
                 headers["Idle"] = str(idle)
-        headers |= self._orders_for(client)
+        headers |= self._orders_for(client) | self._end_for(client)
         return web.Response(status=status, headers=headers)
+
+    def _end_for(self, client: str) -> dict[str, str]:
+        """Return the header that tells a client in its set-up that the sweep is over, else {}.
+
+        All others hear it when they ask for a task.
+        """
+        known = self.desk.dispatch.clients.get(client)
+        if known is None or known.state.has_asked:
+            return {}
+        if not self.desk.dispatch.steering.closed_for(client):
+            return {}
+        self.desk.dispatch.clients.told_the_end(client)
+        self.desk.moved.set()
+        return {"Over": "1"}
 
     def _note_host(self, request: web.Request, client: str) -> None:
         """Keep what the client tells of its host, for people."""

@@ -155,8 +155,20 @@ def test_what_is_shipped_is_the_source_without_words_for_people() -> None:
         bare = bundle.stripped(source)
         assert bare.count(b"\n") == source.count(b"\n"), path
         assert shape(bare) == shape(source), path
+        assert unbound(bare) == unbound(source), path
     stripped = sum(len(bundle.stripped(path.read_bytes())) for path in SOURCES)
     assert stripped < 0.7 * sum(path.stat().st_size for path in SOURCES)
+
+
+def unbound(source: bytes) -> set[str]:
+    """Return the names that are used and neither imported nor builtin; annotations of functions do not count."""
+    tree = bare_of_annotations(ast.parse(source))
+    imported = {a.asname or a.name.partition(".")[0] for one in imports(tree) for a in one.names}
+    return {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)} - imported
+
+
+def imports(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
+    return [one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)]
 
 
 def shape(source: bytes) -> str:
@@ -164,7 +176,18 @@ def shape(source: bytes) -> str:
 
     Annotations count in classes alone, where a NamedTuple is made of them.
     """
-    tree = ast.parse(source)
+    tree = bare_of_annotations(ast.parse(source))
+    for one in ast.walk(tree):
+        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
+            one.value.value = ""
+        if hasattr(one, "end_lineno"):  # of a class that is all docstring the end moves with it
+            one.end_lineno = one.end_col_offset = one.col_offset = None
+    tree.body = [one for one in tree.body if not isinstance(one, ast.Import | ast.ImportFrom)]
+    return ast.dump(AsAssignments().visit(tree), include_attributes=True)
+
+
+def bare_of_annotations(tree: ast.Module) -> ast.Module:
+    """Return the tree without the annotations of functions and of what they assign."""
     in_classes = {id(one) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for one in node.body}
     for one in ast.walk(tree):
         if isinstance(one, ast.AnnAssign) and one.value and id(one) not in in_classes:
@@ -173,11 +196,7 @@ def shape(source: bytes) -> str:
             one.annotation = None
         if isinstance(one, ast.FunctionDef):
             one.returns = None
-        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
-            one.value.value = ""
-        if hasattr(one, "end_lineno"):  # of a class that is all docstring the end moves with it
-            one.end_lineno = one.end_col_offset = one.col_offset = None
-    return ast.dump(AsAssignments().visit(tree), include_attributes=True)
+    return tree
 
 
 class AsAssignments(ast.NodeTransformer):

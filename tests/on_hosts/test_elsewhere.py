@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,6 +107,56 @@ def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_co
     assert "task 2: done" in run(tmp_path, "show", "2", *there).stdout
     refused = run(tmp_path, "show", "7", *there)
     assert refused.returncode == 2 and "there is no task 7" in refused.stderr
+
+
+def test_what_steers_does_so_there_and_a_retry_outlives_its_connection(
+    lab: Lab, running: LabHost, tmp_path: Path
+) -> None:
+    there = ("--at", f"{USER}@h01:sweeps/far", "-F", str(lab.ssh_config))
+
+    def state(key: str) -> Any:
+        return ask(tmp_path, "status", *there)[key]
+
+    until(lambda: state("running") == 2, 30, "two programs run there")
+    assert "work" in run(tmp_path, "ask", *there, "1", "--", "ls", "-F").stdout, "-F is an option of ls here"
+    assert run(tmp_path, "pause", *there).returncode == 0
+    assert run(tmp_path, "cancel", "1", *there).returncode == 0
+    until(lambda: state("cancelled") == 1, 30, "it is cancelled")
+    assert run(tmp_path, "resume", *there).returncode == 0
+    following = subprocess.Popen([sys.executable, "-m", "spe", "attach", "-q", *there], cwd=tmp_path)
+    assert run(tmp_path, "stop", "--now", *there).returncode == 0
+    assert following.wait(60) == 130
+    until(lambda: state("run") is None, 30, "the run has ended")
+    begun = run(tmp_path, "retry", "1", *there)
+    assert begun.returncode == 0
+    until(lambda: state("running") == 2, 30, "it runs without a connection")
+
+
+def test_who_is_logged_in_over_ssh_gets_a_line_that_opens_the_page_where_he_sits(lab: Lab, far: LabHost) -> None:
+    """The line is pasted here, where this login came from."""
+    login = ["ssh", "-F", str(lab.ssh_config), far.name]
+    begun = subprocess.run(
+        [*login, "cd sweeps/far; ~/.local/bin/spe run --detach"], capture_output=True, text=True, timeout=60, check=True
+    )
+    page = next(line.removeprefix("page: ") for line in begun.stderr.splitlines() if line.startswith("page: "))
+    line = next(line.partition("run there: ")[2] for line in begun.stderr.splitlines() if "run there: " in line)
+    words = shlex.split(line)
+    assert words[0] == "ssh"
+    with subprocess.Popen([*words[:1], "-F", str(lab.ssh_config), *words[1:]]) as way:
+        try:
+            until(lambda: _answers(page), 30, "the page is there")
+        finally:
+            way.terminate()
+    far.shell("touch gate")
+    until(lambda: not far.processes(user_only=True), 60, "the sweep there has ended")
+
+
+def _answers(page: str) -> bool:
+    try:
+        with urllib.request.urlopen(page, timeout=5) as answer:
+            return b"far" in answer.read()
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("words", [("log", "1", "-f"), ("events",)])

@@ -1,0 +1,162 @@
+"""A build: a folder that is made once a home, whoever comes first, and shared by its hosts.
+
+It lies in the cache under its key. Equal keys mean equal folders, so one that is whole is used as
+it is. The lock is held while it is made; who waits for it and finds that the other has failed fails
+with the same words, so a broken build is tried once a home.
+"""
+
+import json
+import os
+import stat
+import subprocess
+import tarfile
+from typing import Any, Callable, Dict, List, Tuple
+
+from .. import exits, log
+from ..host import folders, shared_folder
+from ..host.cache import cache_folder
+from ..host.inputs import fetch
+from ..host.lock import LockFile
+from ..host.removal import remove_tree
+from ..host.setup import how, run
+from ..wire.master import Line
+
+WHOLE = ".spe-whole"  # a file in the folder of a build that is done
+MOST_LINES = 5  # last lines of a build that failed
+MOST_SAID = 600  # characters of them
+
+
+class Build:
+    """One build of this host. Lives until its folder is there."""
+
+    def __init__(self, said: Dict[str, Any], session: str, user: str, python: str) -> None:
+        """Take what /software says of it.
+
+        `session` and `user`: the public names of session and client. `python` makes environments.
+        """
+        self.kind, self.shown, self.key = said["kind"], said["shown"], said["key"]
+        self.files: List[Tuple[str, str, int]] = [(one[0], one[1], one[2]) for one in said["files"]]
+        self.words = [python if word == "{python}" else word for word in said["words"]]
+        self.unpack, self.timeout = said["unpack"], float(said["timeout"])
+        self.is_kept = bool(said["keep"])
+        self.path, self.variables = said["path"], said["variables"]
+        self.programs, self.image = said["programs"], said["image"]
+        self._session, self._user = session, user
+        for name in [one[0] for one in self.files] + [self.key]:
+            if name.startswith("/") or ".." in name.split("/"):
+                raise exits.Ending(exits.SOFTWARE, "the build %s has a file %r" % (self.shown, name))
+
+    def have(
+        self, line: Line, environment: Dict[str, str], own: str, owe: Callable[[str], None]
+    ) -> str:
+        """Make the folder, or wait until another host has made it. Return its path.
+
+        `own`: our own folder, where it is made when the cache cannot be used. `owe` is told what is
+        to be left when this client ends.
+        """
+        place = os.path.join(cache_folder(), "built", self.key[:32])
+        try:
+            return self._have_shared(line, environment, place, owe)
+        except OSError as fault:
+            log.say("the cache folder cannot be used (%s); this host makes its own" % fault)
+        place = os.path.join(own, "built-" + self.kind)
+        try:
+            self._make(line, environment, place)
+        except OSError as fault:
+            raise exits.Ending(exits.SOFTWARE, "%s: %s" % (self.shown, fault))
+        return place
+
+    def _have_shared(
+        self, line: Line, environment: Dict[str, str], place: str, owe: Callable[[str], None]
+    ) -> str:
+        mark = shared_folder.mark_of(place, shared_folder.KEPT if self.is_kept else self._user)
+        if not self.is_kept:
+            owe(mark)
+        # Before the lock: whoever leaves must see that somebody waits.
+        shared_folder.join(mark)
+        with LockFile(place + shared_folder.LOCK):
+            if not folders.listed(os.path.join(place, WHOLE)):
+                self._refuse_again(place + shared_folder.FAILED)
+                self._make_or_note(line, environment, place)
+        return place
+
+    def _refuse_again(self, noted: str) -> None:
+        """End if another client of this session has failed to make it."""
+        try:
+            with open(noted, encoding="utf-8", errors="surrogateescape") as file:
+                session, text = json.load(file)
+        except (OSError, ValueError):
+            return
+        if session == self._session:
+            raise exits.Ending(exits.SOFTWARE, text)
+
+    def _make_or_note(self, line: Line, environment: Dict[str, str], place: str) -> None:
+        try:
+            self._make(line, environment, place)
+        except exits.Ending as ending:
+            if ending.code == exits.SOFTWARE:
+                with open(place + shared_folder.FAILED, "w", encoding="utf-8") as file:
+                    json.dump([self._session, ending.text], file)
+            raise
+
+    def _make(self, line: Line, environment: Dict[str, str], place: str) -> None:
+        remove_tree(place)  # what a client left that was killed meanwhile
+        os.makedirs(place, mode=0o700)
+        try:
+            log.say("making %s" % self.shown)
+            for name, sha256, mode in self.files:
+                path = os.path.join(place, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                fetch(line, sha256, path)
+                os.chmod(path, mode)
+            if self.unpack:
+                _unpack(os.path.join(place, self.unpack), place)
+            if self.words:
+                self._run(environment, place)
+            with open(os.path.join(place, WHOLE), "w"):
+                pass
+            _make_read_only(place)
+        except BaseException:
+            remove_tree(place)
+            raise
+
+    def _run(self, environment: Dict[str, str], place: str) -> None:
+        said = os.path.join(place, ".spe-output")
+        with open(said, "wb") as output:
+            try:
+                code = run(self.words, place, output.fileno(), self.timeout, env=environment)
+            except subprocess.TimeoutExpired:
+                text = "%s failed: it took more than %g s%s"
+                raise self._failed(text % (self.shown, self.timeout, _last_lines(said)))
+        if code:
+            raise self._failed("%s failed (%s)%s" % (self.shown, how(code), _last_lines(said)))
+        os.unlink(said)
+
+    def _failed(self, text: str) -> exits.Ending:
+        return exits.Ending(exits.SOFTWARE, text)
+
+
+def _unpack(archive: str, place: str) -> None:
+    """Unpack the user's own archive, which may hold links to programs of the host."""
+    with tarfile.open(archive) as file:
+        if hasattr(tarfile, "fully_trusted_filter"):
+            file.extraction_filter = tarfile.fully_trusted_filter
+        file.extractall(place)
+    os.unlink(archive)
+
+
+def _make_read_only(place: str) -> None:
+    """Take the right to write from all in it: tasks share it, and none may read what another wrote."""
+    for folder, _, names in os.walk(place):
+        for path in [folder] + [os.path.join(folder, name) for name in names]:
+            if not os.path.islink(path):
+                mode = stat.S_IMODE(os.lstat(path).st_mode)
+                os.chmod(path, mode & ~0o222)
+
+
+def _last_lines(path: str) -> str:
+    with open(path, "rb") as file:
+        lines = file.read()[-8192:].decode("utf-8", "replace").strip().split("\n")
+    text = " / ".join(line.strip() for line in lines[-MOST_LINES:] if line.strip())
+    return ": " + text[-MOST_SAID:] if text else ", and said nothing"
+

@@ -1,0 +1,10 @@
+"""The software that a sweep brings along: a virtual environment, a container, a prepared folder.
+
+    build        Builds: folders that clients make once a home
+    container    The image of `container:`
+    host_python  The Python of a host, and the wheels that it can use
+    pip_for      pip, run for the Python of another machine
+    prepare      The command of `prepare:`
+    software     All builds of a host
+    venv         Wheels for `venv:`, chosen once for each kind of Python
+"""

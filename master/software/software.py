@@ -1,0 +1,85 @@
+"""The software that a sweep brings along, as one host gets it: environment, image, prepared folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..record import record
+from .build import Build, BuildFile
+from .container import ContainerSource
+from .host_python import HostPython
+from .prepare import PrepareSource
+from .venv import VenvSource, Wheels
+
+SOFTWARE = "software"  # the folder in runs/<name>/ that keeps the wheels
+
+
+@record
+class Sources:
+    """The `venv:`, `container:` and `prepare:` of spe.yaml, checked."""
+
+    venv: VenvSource | None = None
+    container: ContainerSource | None = None
+    prepare: PrepareSource | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.venv or self.container or self.prepare)
+
+    @property
+    def longest(self) -> float:
+        """Seconds that a host may take beyond a usual start."""
+        return sum(one.timeout for one in (self.prepare,) if one) + 1800.0 * bool(self.venv or self.container)
+
+    def program_parts(self) -> dict[str, str]:
+        """Return digests by the names under which tickets record them."""
+        parts = {}
+        if self.venv:
+            parts[f"venv {self.venv.written}"] = self.venv.digest
+        if self.container:
+            parts[f"container {self.container.written}"] = self.container.file.sha256
+        if self.prepare:
+            parts["prepare command"] = self.prepare.digest
+        return parts
+
+
+class Software:
+    """Makes the builds of each host, and knows their files. Lives as long as the run."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        folder: Path,
+        files_to_prepare: Callable[[str], Sequence[BuildFile]],
+    ) -> None:
+        """Keep wheels below `folder`. `files_to_prepare` returns the files for a platform."""
+        self._sources = sources
+        self._wheels = Wheels(sources.venv, folder) if sources.venv else None
+        self._files_to_prepare = files_to_prepare
+        self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
+
+    def __bool__(self) -> bool:
+        return bool(self._sources)
+
+    async def builds(self, python: HostPython, platform: str, setup: str) -> list[Build]:
+        """Return the builds of a host in the order in which they are made.
+
+        Raises SpeError when the host cannot have one of them.
+        """
+        found: list[Build] = []
+        if self._wheels:
+            found.append(await self._wheels.build(python))
+        if self._sources.container:
+            found.append(self._sources.container.build())
+        if self._sources.prepare:
+            made_with = " ".join([platform, setup, *(one.key for one in found)])
+            files = self._files_to_prepare(platform)
+            found.append(self._sources.prepare.build(files, made_with))
+        for one in found:
+            self._files |= {file.sha256: file.path for file in one.files}
+        return found
+
+    def file(self, sha256: str) -> Path | None:
+        """Return the file with this checksum, if it belongs to a build."""
+        return self._files.get(sha256)
+

@@ -1,0 +1,227 @@
+"""The virtual environment of a sweep: wheels that the master downloads, installed on each home.
+
+Hosts need no way to the internet and no pip of their own. For each kind of host Python the wheels
+are chosen once and then stay in runs/<name>/: a later run must not compute with other versions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import ConfigError, SpeError
+from ..record import record
+from .build import Build, BuildFile, file_of
+from .host_python import HostPython
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
+VARIABLES = {"VIRTUAL_ENV": ""}
+UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
+_INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
+_NO_WHEEL = re.compile(r"No matching distribution found for (.+)")
+_CHOSEN = "chosen.json"
+# The script runs on hosts, with the Python that the environment is for: 3.6 or newer.
+# `--without-pip`, and pip from its wheel: Debian's Python has no ensurepip without python3-venv.
+SCRIPT = """
+import glob, os, subprocess, sys
+def run(*words):
+    if subprocess.call(words):
+        sys.exit(1)
+python = os.path.join("bin", "python")
+run(sys.executable, "-m", "venv", "--without-pip", ".")
+wheels = sorted(glob.glob("wheels/*.whl"))
+pip = sorted(glob.glob("pip/pip-*.whl"))[0] + "/pip"
+if wheels:
+    run(python, pip, "--isolated", "install", "--quiet", "--no-index", "--no-deps", "--no-cache-dir",
+        "--disable-pip-version-check", "--no-warn-script-location", *wheels)
+for folder in ("wheels", "pip"):
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        os.unlink(os.path.join(folder, name))
+"""
+
+
+@record
+class VenvSource:
+    """The `venv:` of spe.yaml: a requirements file, or an archive of a whole environment."""
+
+    written: str
+    path: Path
+    digest: str  # of the file, and of the requirements files that it includes
+    keep: bool
+
+    @property
+    def is_archive(self) -> bool:
+        """True for an environment that conda-pack or venv-pack made."""
+        return self.path.name.endswith(ARCHIVES)
+
+    @property
+    def shown(self) -> str:
+        """Return it as messages call it."""
+        return f"venv: {self.written}"
+
+
+def find_venv(written: str, folder: Path, keep: bool) -> VenvSource:
+    """Return the source of the environment. Raises ConfigError, without a place, for a wrong one."""
+    path = folder / written
+    if path.is_dir():
+        todo = "An environment cannot be copied to other machines; name its requirements file: "
+        todo += "`pip freeze > requirements.txt`, or pack it with conda-pack or venv-pack."
+        raise ConfigError(f"{written} is a folder", todo=todo)
+    if not path.is_file():
+        todo = "Name a requirements file, or an archive of conda-pack or venv-pack."
+        raise ConfigError(f"the file {written} is not there", todo=todo)
+    digest = hashlib.sha256()
+    try:
+        if path.name.endswith(ARCHIVES):
+            digest.update(bytes.fromhex(file_of(path, path.name).sha256))
+        else:
+            for file in requirement_files(path):
+                digest.update(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}", todo="Mend the path.") from error
+    return VenvSource(written, path, digest.hexdigest(), keep)
+
+
+def requirement_files(path: Path) -> Iterator[Path]:
+    """Yield a requirements file and those that it includes by -r and -c. Raises OSError."""
+    seen: list[Path] = []
+    waiting = [path]
+    while waiting:
+        file = waiting.pop(0)
+        if file in seen:
+            continue
+        seen.append(file)
+        yield file
+        for line in file.read_text(errors="replace").splitlines():
+            included = _INCLUDE.match(line)
+            if included and "://" not in included[1]:
+                waiting.append(file.parent / included[1])
+
+
+class Wheels:
+    """The wheels of one sweep's environment, by the Python of the host. Lives as long as the run."""
+
+    def __init__(self, source: VenvSource, folder: Path) -> None:
+        """Keep wheels below `folder`, in runs/<name>/."""
+        self.source, self.folder = source, folder
+        self._under_way: dict[str, asyncio.Task[Build]] = {}
+        self._gate = asyncio.Semaphore(2)  # downloads at a time: each may take all of a network
+
+    async def build(self, python: HostPython) -> Build:
+        """Return the build for this Python. Raises SpeError when there is no wheel for it."""
+        key = "" if self.source.is_archive else self._key(python)
+        if key not in self._under_way:
+            making = self._chosen(python, self.folder / key) if key else self._packed()
+            # A task of its own: the client that asked first may hang up while others wait.
+            self._under_way[key] = asyncio.create_task(making)
+        return await asyncio.shield(self._under_way[key])
+
+    def _key(self, python: HostPython) -> str:
+        # The release of the kernel is among the markers, and is no reason for other wheels.
+        kept = [one for one in python.markers if one[0] not in ("platform_release", "platform_version")]
+        made_of = [self.source.digest, python.version, python.tags, kept]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+    async def _packed(self) -> Build:
+        """Return the build of an environment that was packed as a whole."""
+        file = await asyncio.to_thread(file_of, self.source.path, "environment.tar")
+        return Build(
+            "venv",
+            self.source.shown,
+            (file,),
+            ("/bin/sh", "-c", UNPACKED),
+            unpack="environment.tar",
+            keep=self.source.keep,
+            path="bin",
+            variables=VARIABLES,
+        )
+
+    async def _chosen(self, python: HostPython, folder: Path) -> Build:
+        files = await asyncio.to_thread(_read, folder)
+        if files is None:
+            async with self._gate:
+                await self._download(python, folder)
+            files = await asyncio.to_thread(_read, folder)
+        if files is None:
+            raise SpeError(f"{self.source.shown}: the downloaded wheels are not there any more")
+        return Build(
+            "venv",
+            self.source.shown,
+            files,
+            ("{python}", "-c", SCRIPT),
+            keep=self.source.keep,
+            path="bin",
+            variables=VARIABLES,
+            made_with=f"{python.version} {python.platform} {python.executable}",
+        )
+
+    async def _download(self, python: HostPython, folder: Path) -> None:
+        """Download wheels into `folder`. Raises SpeError with what pip says."""
+        partial = folder.with_suffix(".part")
+        await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        wanted = ("-r", str(self.source.path))
+        await self._pip(python, partial / "wheels", wanted)
+        await self._pip(python, partial / "pip", ("--no-deps", "pip"))
+        await asyncio.to_thread(_note, partial)
+        partial.rename(folder)
+
+    async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
+        words = [sys.executable, "-m", "spe.software.pip_for", json.dumps(dict(python.markers))]
+        words += ["download", "--quiet", "--disable-pip-version-check", "--no-input"]
+        words += ["--dest", str(into), "--only-binary=:all:", "--python-version", python.version]
+        words += ["--implementation", "cp"]
+        for tag in python.tags:
+            words += ["--platform", tag]
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            *wanted,
+            cwd=self.source.path.parent,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode:
+            raise self._fault(python, output.decode(errors="replace"))
+        into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+
+    def _fault(self, python: HostPython, said: str) -> SpeError:
+        missing = _NO_WHEEL.search(said)
+        if missing:
+            todo = f"Name a version with a wheel for it in {self.source.written}, or leave these hosts out."
+            return SpeError(f"{self.source.shown}: no wheel of {missing[1].strip()} for {python.shown}", todo=todo)
+        return SpeError(f"{self.source.shown}: pip failed for {python.shown}: {_last_lines(said)}")
+
+
+def _last_lines(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
+    return " ".join(lines[-3:]) or "it said nothing"
+
+
+def _note(folder: Path) -> None:
+    """Write down what was downloaded, with checksums: a later run takes these files."""
+    found = [[str(one.relative_to(folder)), file_of(one, one.name).sha256] for one in sorted(folder.glob("*/*.whl"))]
+    (folder / _CHOSEN).write_text(json.dumps(found))
+
+
+def _read(folder: Path) -> tuple[BuildFile, ...] | None:
+    """Return the wheels that an earlier run has chosen; None when they are not all there as they were."""
+    try:
+        noted = json.loads((folder / _CHOSEN).read_text())
+        files = tuple(file_of(folder / name, name) for name, _ in noted)
+    except (OSError, ValueError):
+        return None
+    if [one.sha256 for one in files] != [sha256 for _, sha256 in noted]:
+        return None
+    return files

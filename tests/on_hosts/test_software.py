@@ -1,0 +1,92 @@
+"""`venv:`, `prepare:` and `container:` on real hosts that have no way to the internet."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from lab import Boot, Lab, LabHost
+from lab.host import until
+from needs import need
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
+LAB_HOSTS = 5
+PYENV = Path.home() / ".pyenv" / "versions"
+PROGRAM = """
+import sys, numpy
+x = int(sys.argv[1])
+print(numpy.arange(x).sum())
+print(numpy.__version__, sys.version_info[1], sys.prefix, file=open("where", "w"))
+"""
+
+
+def write(folder: Path, yaml: str, program: str = PROGRAM) -> Path:
+    """A sweep of eight sets that runs sim.py."""
+    folder.mkdir()
+    (folder / "sim.py").write_text(program)
+    (folder / "spe.yaml").write_text(
+        "name: brought\nparameters: {grid: {x: {range: [1, 8]}}}\ninputs: {sim.py: {file: sim.py}}\n"
+        "results: {sum: stdout, where: where}\nping: 1\n" + yaml
+    )
+    return folder
+
+
+def run(folder: Path, lab: Lab, *hosts: str, args: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    (folder / "hosts.txt").write_text("\n".join(hosts) + "\n")
+    command = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config), "--hosts", "hosts.txt", *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500, stdin=subprocess.DEVNULL)
+    print(done.stdout, done.stderr, sep="\n--- stderr\n")
+    return done
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "runs/brought/results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def made(folder: Path) -> list[str]:
+    """Which hosts have made something, from the log of the master."""
+    return [line for line in (folder / "runs/brought/master.log").read_text().splitlines() if "making" in line]
+
+
+def idle(hosts: Sequence[LabHost]) -> None:
+    for host in hosts:
+        until(lambda host=host: not host.processes(user_only=True), 20, f"{host} idle")  # type: ignore[misc]
+
+
+def test_a_processor_of_another_kind_without_ensurepip_gets_wheels_of_its_own(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path, arm64_root: Path
+) -> None:
+    lab["h04"].boot(Boot(root=arm64_root))
+    folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\nvenv: requirements.txt\n")
+    (folder / "requirements.txt").write_text("numpy\n")
+    assert run(folder, lab, "h04 slots=2").returncode == 0
+    assert [int(row["sum"]) for row in rows(folder)] == [x * (x - 1) // 2 for x in range(1, 9)]
+
+
+def test_an_environment_reaches_hosts_without_internet_whatever_their_python_and_processor(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path, arm64_root: Path
+) -> None:
+    old = next(iter(sorted(PYENV.glob("3.6.*"))), None)
+    need(old, "needs Python 3.6 from pyenv")
+    assert old
+    for name in ("h01", "h02"):
+        lab[name].boot(Boot(shared_home=True))
+    lab["h03"].boot(Boot(binds=((old, str(old)),)))
+    lab["h04"].boot(Boot(root=arm64_root))  # without ensurepip
+    before = {host.name: host.files() for host in hosts[:4]}
+    folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\nvenv: requirements.txt\n")
+    (folder / "requirements.txt").write_text("numpy\n")
+    done = run(
+        folder, lab, "h[01-02,04] slots=1", f"h03 slots=1 python={old}/bin/python3.6"
+    )
+    assert done.returncode == 0
+    table = rows(folder)
+    assert [int(row["sum"]) for row in table] == [x * (x - 1) // 2 for x in range(1, 9)]
+    idle(hosts[:4])
+    for host in hosts[:4]:
+        assert host.files() == before[host.name], host

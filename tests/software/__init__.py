@@ -1,0 +1,1 @@
+"""What a sweep brings along: environments, images, prepared folders."""

@@ -1,0 +1,113 @@
+"""`prepare:` and `container:` on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from cli.kit import wait_until
+
+from .kit import SoftwareBench
+
+pytestmark = pytest.mark.slow
+PREPARE = """
+command: ./work {{ x }}
+prepare: |
+  echo "$PWD" > where
+  ls > found
+  cat part.txt > made
+inputs: {part.txt: "the part", "own_of_set.txt": "{{ x }}"}
+parameters: {grid: {x: [1, 2, 3]}}
+results: {said: stdout}
+"""
+
+
+def test_what_was_prepared_is_read_by_all_tasks(bench: SoftwareBench) -> None:
+    bench.worker('cat "$SPE_PREPARED/made"; echo; cat "$SPE_PREPARED/found"; cat "$SPE_PREPARED/where"')
+    bench.write("spe.yaml", PREPARE)
+    assert bench.spe("run").code == 0
+    for said in bench.column("said"):
+        part, *found, where = said.splitlines()
+        assert part == "the part"
+        assert {"part.txt", "work"} <= set(found)
+        assert "own_of_set.txt" not in found, "it has parameters"
+        assert not os.path.exists(where)
+
+
+def test_a_command_that_fails_sets_its_host_aside_with_its_last_lines(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    bench.write("spe.yaml", PREPARE.replace("ls > found", "echo no compiler here >&2; exit 7"))
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "localhost: software: prepare:" in done.err
+    assert "exit code 7" in done.err
+    assert "no compiler here" in done.err
+    assert bench.query("SELECT count(*) FROM tickets") == [(0,)]
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    bench.write("spe.yaml", PREPARE.replace("ls > found", "sleep 1000 & sleep 1000") + "prepare_timeout: 1s\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "it took more than 1 s" in done.err
+
+
+def test_a_run_that_is_interrupted_while_it_prepares_leaves_nothing(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    bench.write("spe.yaml", PREPARE.replace("ls > found", 'touch "$LOG"; sleep 1000'))
+    started = bench.start("run")
+    wait_until(bench.log.exists, "it prepares")
+    started.signal(signal.SIGINT)
+    done = started.end()
+    assert done.code == 130
+
+
+def test_another_command_to_prepare_is_another_program(bench: SoftwareBench) -> None:
+    bench.worker('cat "$SPE_PREPARED/made"')
+    bench.write("spe.yaml", PREPARE)
+    assert bench.spe("run").code == 0
+    bench.write("spe.yaml", PREPARE.replace("cat part.txt", "cat part.txt part.txt"))
+    assert bench.spe("run").code == 2
+    assert bench.spe("run", "--fresh").code == 0
+    assert bench.column("said") == ["the partthe part"] * 3
+    bench.write("spe.yaml", PREPARE.replace("prepare: |", "env: {A: b}\nprepare: |").partition("prepare: |")[0])
+    assert bench.spe("run").code == 2, "without prepare it is another program, too"
+
+
+@pytest.mark.parametrize("name", ["apptainer", "singularity"])
+def test_a_command_runs_in_its_image_with_its_directory_and_variables(bench: SoftwareBench, name: str) -> None:
+    bench.apptainer(name)
+    bench.worker('echo "$IN_IMAGE $1 $SPE_TASK $SPE_SLOT $OWN"; cat note.txt; echo; echo made > made.txt; pwd')
+    bench.write("image.sif", "the image")
+    bench.write(
+        "spe.yaml",
+        "command: ./work {{ x }}\ncontainer: image.sif\nenv: {OWN: 'v {{ x }}'}\n"
+        "inputs: {note.txt: 'note {{ x }}'}\nparameters: {grid: {x: [1, 2]}}\n"
+        "results: {said: stdout, made: made.txt}\n",
+    )
+    assert bench.spe("run").code == 0
+    first, note, _ = bench.column("said")[1].splitlines()
+    assert first.split()[:4] == ["the", "image", "2", "2"]
+    assert first.endswith("v 2")
+    assert note == "note 2"
+
+
+def test_a_signal_reaches_a_program_in_an_image(bench: SoftwareBench) -> None:
+    bench.apptainer()
+    bench.worker('trap "echo heard > \\"$LOG\\"; exit 0" TERM; touch "$GATE"; while :; do sleep 0.05; done')
+    bench.write("image.sif", "the image")
+    bench.write("spe.yaml", "command: ./work\ncontainer: image.sif\ntimeout: 1s\nattempts: 1\n")
+    assert bench.spe("run").code == 1
+    assert bench.logged() == ["heard"]
+
+
+def test_a_host_without_apptainer_is_named_before_it_gets_a_task(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    bench.write("image.sif", "the image")
+    bench.write("spe.yaml", "command: ./work\ncontainer: image.sif\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "localhost: software: there is no apptainer or singularity on this host" in done.err
+    assert bench.query("SELECT count(*) FROM tickets") == [(0,)]

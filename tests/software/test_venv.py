@@ -1,0 +1,132 @@
+"""`venv:` on this machine: what tasks import, what is downloaded when, and what is said when it fails."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from .kit import SoftwareBench, wheel
+
+pytestmark = pytest.mark.slow
+PROGRAM = "import sys, tool\nprint(tool.VERSION, sys.argv[1], sys.prefix)\n"
+
+
+def sweep(bench: SoftwareBench, requirements: str = "tool\n", more: str = "") -> None:
+    bench.write("sim.py", PROGRAM)
+    bench.write("requirements.txt", requirements)
+    bench.write(
+        "spe.yaml",
+        "command: python sim.py {{ x }}\ninputs: {sim.py: {file: sim.py}}\nvenv: requirements.txt\n"
+        "parameters: {grid: {x: [1, 2, 3]}}\nresults: {said: stdout}\n" + more,
+    )
+
+
+def versions(bench: SoftwareBench) -> set[str]:
+    return {said.split()[0] for said in bench.column("said")}
+
+
+def test_tasks_import_what_the_requirements_name_and_nothing_stays(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0", needs="part")
+    wheel(bench.wheels, "part", "3.0")
+    sweep(bench)
+    assert bench.spe("run").code == 0
+    assert versions(bench) == {"1.0"}
+    assert all("/built/" in said for said in bench.column("said"))
+    assert bench.made == ["venv: requirements.txt"]
+
+
+def test_a_later_run_computes_with_the_same_versions_whatever_has_come_out_since(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0")
+    sweep(bench)
+    assert bench.spe("run").code == 0
+    wheel(bench.wheels, "tool", "2.0")
+    sweep(bench, more="repeat: 1\n".replace("repeat: 1\n", "") + "env: {A: b}\n")  # other sets
+    assert bench.spe("run").code == 0
+    assert versions(bench) == {"1.0"}
+
+
+def test_other_requirements_are_another_program(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0")
+    wheel(bench.wheels, "tool", "2.0")
+    sweep(bench, "tool==1.0\n")
+    assert bench.spe("run").code == 0
+    sweep(bench, "-r more.txt\n")
+    bench.write("more.txt", "tool==2.0\n")
+    asked = bench.spe("run")
+    assert asked.code == 2
+    assert "requirements.txt" in asked.err
+    assert bench.spe("run", "--fresh").code == 0
+    assert versions(bench) == {"2.0"}
+    bench.write("more.txt", "tool==1.0\n")  # an included file counts
+    assert bench.spe("run").code == 2
+
+
+def test_a_package_without_a_wheel_is_named_before_anything_runs(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0", tag="cp311-cp311-win_amd64")
+    sweep(bench)
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "localhost: software: venv: requirements.txt: no wheel of tool" in done.err
+    assert "Python 3." in done.err
+    assert bench.query("SELECT count(*) FROM tickets") == [(0,)]
+
+
+def test_a_marker_is_decided_by_the_python_of_the_host(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0")
+    sweep(bench, 'tool\nmissing; python_version < "3.0"\nalso_missing; sys_platform == "win32"\n')
+    assert bench.spe("run").code == 0
+
+
+def test_an_environment_that_was_packed_is_unpacked_and_its_scripts_come_first(bench: SoftwareBench) -> None:
+    packed = bench.root / "packed"
+    (packed / "bin").mkdir(parents=True)
+    (packed / "bin" / "tool").write_text("#!/bin/sh\necho packed $VIRTUAL_ENV\n")
+    (packed / "bin" / "conda-unpack").write_text('#!/bin/sh\necho "$PWD" > unpacked\n')
+    for name in ("tool", "conda-unpack"):
+        (packed / "bin" / name).chmod(0o755)
+    (packed / "bin" / "python").symlink_to(sys.executable)
+    with tarfile.open(bench.folder / "env.tar.gz", "w:gz") as archive:
+        archive.add(packed, ".")
+    bench.write("spe.yaml", "command: sh -c 'tool; cat $VIRTUAL_ENV/unpacked'\nvenv: env.tar.gz\n")
+    assert bench.spe("run").code == 0
+    said, place = bench.column("stdout")[0].splitlines()
+    assert said == f"packed {place}"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "words"),
+    [
+        ("command: venv/bin/python sim.py\n", "venv: requirements.txt"),
+        ("command: x\nenvironment: {A: b}\n", "`env:`"),
+        ("command: x\nvenv: venv\n", "pip freeze"),
+        ("command: x\nvenv: nothing.txt\n", "is not there"),
+        ("command: x\nvenv: requirements.txt\ncontainer: image.sif\n", "exclude each other"),
+        ("command: x\ncontainer: docker://debian\n", "apptainer build"),
+        ("command: x\ncontainer: venv\n", "is a folder"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_is_meant(bench: SoftwareBench, yaml: str, words: str) -> None:
+    bench.write("venv/pyvenv.cfg", "")
+    bench.write("venv/bin/python", "#!/bin/sh\n", 0o755)
+    bench.write("requirements.txt", "")
+    bench.write("image.sif", "")
+    bench.write("spe.yaml", yaml)
+    done = bench.spe("run")
+    assert done.code == 2
+    assert words in done.err
+    assert "spe.yaml:" in done.err
+
+
+def test_a_kept_environment_is_used_again_by_the_next_run(bench: SoftwareBench) -> None:
+    bench.keeps = True
+    wheel(bench.wheels, "tool", "1.0")
+    sweep(bench, more="keep_venv: true\n")
+    assert bench.spe("run").code == 0
+    place = Path(bench.column("said")[0].split()[2])
+    assert (place / ".spe-whole").exists()
+    sweep(bench, more="keep_venv: true\nenv: {A: b}\n")
+    assert bench.spe("run").code == 0
+    assert bench.made == ["venv: requirements.txt"], "the log of both runs"
