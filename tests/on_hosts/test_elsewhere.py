@@ -117,19 +117,19 @@ def test_what_steers_does_so_there_and_a_retry_outlives_its_connection(
     def state(key: str) -> Any:
         return ask(tmp_path, "status", *there)[key]
 
-    until(lambda: state("running") == 2, 30, "two programs run there")
+    wait_until(lambda: state("running") == 2, "two programs run there")
     assert "work" in run(tmp_path, "ask", *there, "1", "--", "ls", "-F").stdout, "-F is an option of ls here"
     assert run(tmp_path, "pause", *there).returncode == 0
     assert run(tmp_path, "cancel", "1", *there).returncode == 0
-    until(lambda: state("cancelled") == 1, 30, "it is cancelled")
+    wait_until(lambda: state("cancelled") == 1, "it is cancelled")
     assert run(tmp_path, "resume", *there).returncode == 0
     following = subprocess.Popen([sys.executable, "-m", "spe", "attach", "-q", *there], cwd=tmp_path)
     assert run(tmp_path, "stop", "--now", *there).returncode == 0
     assert following.wait(60) == 130
-    until(lambda: state("run") is None, 30, "the run has ended")
+    wait_until(lambda: state("run") is None, "the run has ended")
     begun = run(tmp_path, "retry", "1", *there)
     assert begun.returncode == 0
-    until(lambda: state("running") == 2, 30, "it runs without a connection")
+    wait_until(lambda: state("running") == 2, "it runs without a connection")
 
 
 def test_who_is_logged_in_over_ssh_gets_a_line_that_opens_the_page_where_he_sits(lab: Lab, far: LabHost) -> None:
@@ -144,11 +144,11 @@ def test_who_is_logged_in_over_ssh_gets_a_line_that_opens_the_page_where_he_sits
     assert words[0] == "ssh"
     with subprocess.Popen([*words[:1], "-F", str(lab.ssh_config), *words[1:]]) as way:
         try:
-            until(lambda: _answers(page), 30, "the page is there")
+            wait_until(lambda: _answers(page), "the page is there")
         finally:
             way.terminate()
     far.shell("touch gate")
-    until(lambda: not far.processes(user_only=True), 60, "the sweep there has ended")
+    wait_until(lambda: not far.processes(user_only=True), "the sweep there has ended")
 
 
 def _answers(page: str) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from lab import Boot, Lab, LabHost
-from lab.host import until
 from needs import need
+from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 LAB_HOSTS = 5
@@ -55,7 +55,7 @@ def made(folder: Path) -> list[str]:
 
 def idle(hosts: Sequence[LabHost]) -> None:
     for host in hosts:
-        until(lambda host=host: not host.processes(user_only=True), 20, f"{host} idle")  # type: ignore[misc]
+        wait_until(lambda host=host: not host.processes(user_only=True), f"{host} idle")  # type: ignore[misc]
 
 
 def test_a_processor_of_another_kind_without_ensurepip_gets_wheels_of_its_own(

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from cli.kit import wait_until
+from waiting import wait_until
 
 from .kit import SoftwareBench
 
