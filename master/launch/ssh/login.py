@@ -6,6 +6,7 @@ keys.py finds the keys.
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import paramiko
@@ -65,7 +66,7 @@ def _no_answer(target: Target) -> LaunchError:
         Fault.TIMEOUT,
         "connected, but the login was not answered (does its home hang?)",
         where=target.alias,
-        todo=f"The machine may hang. Try: ssh -v {target.alias}",
+        todo=f"The machine may hang. Try: ssh -v {target.words}",
         broke_off=True,
     )
 
@@ -75,10 +76,10 @@ def _hung_up(target: Target, name: str, number: int, error: Exception) -> Launch
     # At the first key it cannot have been too many keys (MaxAuthTries).
     if number == 1 or isinstance(error, ConnectionError):
         what = f"while logging in with {name} ({error or 'closed'})"
-        todo = f"Try: ssh -v {target.alias}"
+        todo = f"Try: ssh -v {target.words}"
         return LaunchError(Fault.LOST, what, where=target.alias, todo=todo)
     what = f"it hung up at {name}, after {number} tries ({error})"
-    todo = "Name the right key: IdentityFile and IdentitiesOnly yes in ~/.ssh/config."
+    todo = f"Name the right key: IdentityFile and IdentitiesOnly yes in {target.config}."
     return _no_login(target, what, todo)
 
 
@@ -87,12 +88,12 @@ def _refused(target: Target, tried: list[str], locked: list[Path]) -> LaunchErro
     if locked:
         names = ", ".join(map(str, locked))
         what = f"{names} has a passphrase and no agent holds it"
-        return _no_login(target, what, f"Run: ssh-add {locked[0]}")
+        return _no_login(target, what, f"Run: ssh-add {shlex.quote(str(locked[0]))}")
     if not tried:
-        todo = f"ssh-keygen -t ed25519; ssh-copy-id {target.alias}"
+        todo = f"ssh-keygen -t ed25519; ssh-copy-id {target.words}"
         return _no_login(target, "there is no key to log in with", todo)
     what = f"{target.user} is refused with {', '.join(tried)}"
-    return _no_login(target, what, f"Try: ssh-copy-id {target.alias}")
+    return _no_login(target, what, f"Try: ssh-copy-id {target.words}")
 
 
 def _no_login(target: Target, what: str, todo: str) -> LaunchError:
