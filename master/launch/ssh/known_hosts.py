@@ -114,7 +114,7 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
 
 def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
     file = shlex.quote(str(entry.file))
-    forget = f"ssh-keygen -R {shlex.quote(target.known_name)} -f {file}"
+    forget = f"ssh-keygen -R '{target.known_name}' -f {file}"
     return _fault(
         target,
         f"it showed {_fingerprint(key)}, not the key of {_place(entry)}",

@@ -127,7 +127,7 @@ def _facts(question: Question, said: Settings) -> Facts:
         hostname=expand(said.value("hostname") or name, Facts(name, name, 0, "")),
         port=question.port or said.number("port") or _SSH_PORT,
         user=question.user or said.value("user") or account()[0],
-        alias=said.said("hostkeyalias"),
+        alias=(said.said("hostkeyalias") or "").lower() or None,  # as ssh -G prints it
         jump=jumps.rpartition(",")[2],
     )
 
