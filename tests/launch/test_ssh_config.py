@@ -106,7 +106,8 @@ CASES = [
     Case("command none", "Host a\n  ProxyCommand none\nHost *\n  ProxyCommand nc %h %p"),
     Case("command with quotes", "Host a\n  ProxyCommand sh -c \"nc '%h' %p\" # %r %n %%"),
     Case("keys",
-         'IdentityFile ~/k1\nHost a\n  IdentityFile "{dir}/a key"\n  IdentityFile %d/%h-%n-%r-%u-%p\nIdentityFile ~/k1'),
+         'IdentityFile ~/k1\nHost a\n  IdentityFile "{dir}/a key"\n  IdentityFile %d/%h-%n-%r-%u-%p\n'
+         "IdentityFile ~/k1"),
     Case("key none", "Host a\n  IdentityFile none\n  IdentitiesOnly yes\n  IdentityAgent none"),
     Case("agent",
          "Host a\n  IdentityAgent {dir}/agent-%h\n  CertificateFile ~/x-cert.pub\n  CertificateFile {dir}/y-%h"),
@@ -335,9 +336,7 @@ print(json.dumps([target.hostname, [str(k) for k in target.keys], [str(k) for k 
 
 @pytest.mark.parametrize("mode", [0o600, 0o666])
 @pytest.mark.parametrize("path", ["", "/nowhere"])
-def test_without_a_file_the_home_of_the_password_file_counts_as_for_ssh(
-    tmp_path: Path, path: str, mode: int
-) -> None:
+def test_without_a_file_the_home_of_the_password_file_counts_as_for_ssh(tmp_path: Path, path: str, mode: int) -> None:
     need_root()
     need_program("ssh", "openssh-client")
     home = tmp_path / "home"
@@ -349,7 +348,7 @@ def test_without_a_file_the_home_of_the_password_file_counts_as_for_ssh(
     (other / "config").write_text("Host a\n  HostName wrong.example\n")
     passwd = Path("/etc/passwd").read_text().replace(f"root:{HOME}:", f"root:{home}:")
     (tmp_path / "passwd").write_text(passwd)
-    inner = f"mount --bind {tmp_path}/passwd /etc/passwd && exec \"$0\" -c \"$1\""
+    inner = f'mount --bind {tmp_path}/passwd /etc/passwd && exec "$0" -c "$1"'
     if path:
         inner = inner.replace("exec", f"exec env PATH={path}").replace("exec env", "exec /usr/bin/env")
     done = subprocess.run(

@@ -23,7 +23,9 @@ _warned: set[str] = set()
 def make_transport(sock: socket.socket | paramiko.Channel, target: Target) -> paramiko.Transport:
     """Return a transport that offers what the configuration allows."""
     transport = paramiko.Transport(sock)
-    transport.disabled_algorithms = {"pubkeys": _refused_keys(transport, target)}
+    allowed = _allowed_signatures(transport, target)
+    refused = [kind for kind in transport.preferred_pubkeys if kind not in allowed]
+    transport.disabled_algorithms = {"pubkeys": refused}
     security = transport.get_security_options()
     # GCM needs no checksum of its own, which paramiko compares byte by byte in Python: with another
     # cipher that comparison is a third of the time of a start.
@@ -70,20 +72,28 @@ def _is_known(security: SecurityOptions, kind: str, name: str) -> bool:
     return True
 
 
-def _refused_keys(transport: paramiko.Transport, target: Target) -> list[str]:
-    """Return the signatures of keys that PubkeyAcceptedAlgorithms leaves out."""
+def accepts_key(transport: paramiko.Transport, target: Target, key: paramiko.PKey) -> bool:
+    """Return whether PubkeyAcceptedAlgorithms allows this key, or its certificate when it has one."""
+    kind = key.get_name()
+    if key.public_blob is not None:
+        kind = key.public_blob.key_type
+    # An RSA key signs with SHA-2; the name of its type is that of the old way.
+    kinds = [kind.replace("ssh-rsa", name) for name in ("rsa-sha2-512", "rsa-sha2-256")]
+    return any(name in _allowed_signatures(transport, target) for name in kinds)
+
+
+def _allowed_signatures(transport: paramiko.Transport, target: Target) -> list[str]:
+    plain = list(type(transport)._preferred_pubkeys)  # type: ignore[attr-defined]
+    ours = [*plain, *(f"{kind}-cert-v01@openssh.com" for kind in plain)]
     if not target.key_signatures:
-        return []
-    ours = transport.preferred_pubkeys
-    allowed = chosen(target.key_signatures, ours)
-    refused = [kind for kind in ours if kind not in allowed]
-    if len(refused) == len(ours):
+        return ours
+    allowed = [kind for kind in chosen(target.key_signatures, ours) if kind in ours]
+    if not allowed:
         _warn(
             f"PubkeyAcceptedAlgorithms {target.key_signatures} of the ssh configuration: "
             "paramiko knows none of these, so it uses its own"
         )
-        return []
-    return refused
+    return allowed or ours
 
 
 def _warn(text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
+from paramiko.agent import AgentKey
 
 from .target import Target
 
@@ -31,7 +32,10 @@ def _certified(key: paramiko.PKey, place: Path) -> paramiko.PKey | None:
     """Return a copy of the key with the certificate; None when it is absent or of another key."""
     if not place.is_file():
         return None
-    made = copy.copy(key)
+    if isinstance(key, AgentKey):  # which cannot be copied: it looks up everything in the real key
+        made: paramiko.PKey = AgentKey(key.agent, key.blob, key.comment)
+    else:
+        made = copy.copy(key)
     try:
         made.load_certificate(str(place))
         blob = made.public_blob

@@ -13,6 +13,7 @@ import paramiko
 from paramiko.ssh_exception import BadAuthenticationType
 
 from ...errors import Fault, LaunchError
+from .algorithms import accepts_key
 from .keys import candidates
 from .target import Target
 
@@ -24,6 +25,8 @@ def log_in(transport: paramiko.Transport, target: Target) -> None:
     tried: list[str] = []
     locked: list[Path] = []
     for name, key in candidates(target, locked):
+        if not accepts_key(transport, target, key):
+            continue
         tried.append(name)
         more = _offer(transport, target, name, key, len(tried))
         if more is None:
