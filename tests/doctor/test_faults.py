@@ -47,7 +47,7 @@ WORKS = {"h01", "h07", "h11", "h14", "h15", "h16", "h17", "h18"}
 MENDS = {  # what mends it
     "h02": "systemctl start ssh",
     "h03": "ping",
-    "h04": "ssh-copy-id -F CONFIG h04",
+    "h04": " -F CONFIG h04",
     "h05": "ssh-keygen -R",
     "h06": "h06 python=",
     "h07": "ssh -t -F CONFIG h07 'sudo timedatectl",
@@ -62,7 +62,7 @@ MENDS = {  # what mends it
     "h19": "h19 python=",
     "h20": "h20 workdir=PATH",
     "h21": "h21 workdir=PATH",
-    "h22": "ssh -F CONFIG h22",
+    "h22": "ssh -o StrictHostKeyChecking=ask -F CONFIG h22",
     "h23": "ssh -F CONFIG h23",
     "h24": "ssh -v -F CONFIG h24",
     "h25": "this must say hello: ssh -F CONFIG h25 echo hello",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,13 +110,53 @@ def test_a_host_that_hung_is_looked_at(hosts: list[LabHost], starter: Starter) -
     assert f"Authenticated to {hosts[0].address} ([{hosts[0].address}]:2222)" in said
 
 
-def test_an_unknown_key_is_looked_at(lab: Lab, starter: Starter, file: Path) -> None:
+@pytest.mark.parametrize("checking", ["yes", "ask"])
+def test_an_unknown_key_is_looked_at(lab: Lab, starter: Starter, file: Path, tmp_path: Path, checking: str) -> None:
     lab.known_hosts.write_text("")
-    file.write_text(file.read_text().replace("accept-new", "yes"))
+    file.write_text(file.read_text().replace("accept-new", checking).replace("BatchMode yes", ""))
     error = starter.fault(HOST)
     assert error.fault is Fault.UNKNOWN_KEY
-    file.write_text(file.read_text().replace("StrictHostKeyChecking yes", "StrictHostKeyChecking accept-new"))
-    pasted(error)
+    (tmp_path / "answer").write_text("#!/bin/sh\necho yes\n")
+    (tmp_path / "answer").chmod(0o755)
+    asks = {"SSH_ASKPASS": str(tmp_path / "answer"), "SSH_ASKPASS_REQUIRE": "force"}  # in place of a terminal
+    pasted(error, env={**os.environ, **asks})
+    assert starter.start(HOST) == [None]
+
+
+@pytest.mark.parametrize("place", ["named", "environment"])
+def test_a_key_with_a_passphrase_is_given_to_the_right_agent(
+    lab: Lab, starter: Starter, agent: dict[str, str], tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, socket = tmp_path / "a key", agent["SSH_AUTH_SOCK"]
+    shutil.copy(lab.key, key)
+    subprocess.run(["ssh-add", "-q", "-D"], env=agent, check=True)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", str(key)], check=True)
+    monkeypatch.setenv("SSH_AUTH_SOCK", socket if place == "environment" else "/nowhere")
+    named = "SSH_AUTH_SOCK" if place == "environment" else socket
+    lines = starter.ssh_config.read_text().splitlines()
+    rest = [line for line in lines if "IdentityFile" not in line and "IdentityAgent" not in line]
+    starter.ssh_config.write_text(f'IdentityAgent "{named}"\nIdentityFile "{key}"\n' + "\n".join(rest) + "\n")
+    error = starter.fault(HOST)
+    (tmp_path / "answer").write_text("#!/bin/sh\necho secret\n")
+    (tmp_path / "answer").chmod(0o755)
+    command = error.todo.removeprefix("Run: ")
+    paste(command, env={**os.environ, "SSH_ASKPASS": str(tmp_path / "answer"), "SSH_ASKPASS_REQUIRE": "force"})
+    assert starter.start(HOST) == [None]
+
+
+def test_a_key_that_is_not_there_is_made_where_the_configuration_names_it(
+    hosts: list[LabHost], starter: Starter, agent: dict[str, str], tmp_path: Path
+) -> None:
+    key = tmp_path / "new key"
+    lines = starter.ssh_config.read_text().splitlines()
+    rest = [line for line in lines if "IdentityFile" not in line]
+    starter.ssh_config.write_text(f'IdentityFile "{key}"\n' + "\n".join(rest) + "\n")
+    error = starter.fault(HOST)
+    make, copy = COMMAND.findall(error.todo)
+    paste(f"{make} -N '' -q")
+    with (hosts[0].folder / "etc" / "authorized_keys").open("a") as keys:  # as its administrator might
+        keys.write(Path(f"{key}.pub").read_text())
+    assert "already exist" in paste(copy, env=agent)
     assert starter.start(HOST) == [None]
 
 
@@ -143,7 +184,7 @@ def test_a_jump_host_behind_another_is_looked_at(
     hosts[1].root("nft", inner)
     commands = COMMAND.findall(error.todo)
     assert len(commands) == 1
-    words = commands[0].replace("ssh-copy-id", "ssh")
+    words = re.sub("ssh-copy-id -i [^ ]*", "ssh", commands[0])
     assert paste(f"{words} hostname").strip() == "h02"
 
 

@@ -106,7 +106,7 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
         raise _fault(
             target,
             f"it showed {_fingerprint(key)}",
-            f"Check it with: ssh {target.words}    (or give --accept-new-host-keys)",
+            f"Check it with: {_asking(target)}    (or give --accept-new-host-keys)",
             Fault.UNKNOWN_KEY,
         )
     _record(target, key)
@@ -118,10 +118,16 @@ def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
     return _fault(
         target,
         f"it showed {_fingerprint(key)}, not the key of {_place(entry)}",
-        f"If the host was installed anew: {forget}; then ssh {target.words} once. "
+        f"If the host was installed anew: {forget}; then {_asking(target)} once. "
         "If not, somebody may be in between.",
         Fault.CHANGED_KEY,
     )
+
+
+def _asking(target: Target) -> str:
+    """Return a command line of ssh that shows an unknown key and asks about it."""
+    asks = "-o StrictHostKeyChecking=ask " if target.strict else ""
+    return f"ssh {asks}{target.words}"
 
 
 def _fault(target: Target, what: str, todo: str, fault: Fault = Fault.HOST_KEY) -> LaunchError:

@@ -6,6 +6,7 @@ keys.py finds the keys.
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 from pathlib import Path
 
@@ -91,12 +92,32 @@ def _refused(target: Target, tried: list[str], locked: list[Path]) -> LaunchErro
     if locked:
         names = ", ".join(map(str, locked))
         what = f"{names} has a passphrase and no agent holds it"
-        return _no_login(target, what, f"Run: ssh-add {shlex.quote(str(locked[0]))}")
+        return _no_login(target, what, f"Run: {_add_to_agent(target, locked[0])}")
     if not tried:
-        todo = f"ssh-keygen -t ed25519; ssh-copy-id {target.words}"
+        file = f" -f {shlex.quote(str(target.keys[0]))}" if _names_keys(target) else ""
+        todo = f"ssh-keygen -t ed25519{file}; {_copy_key(target)}"
         return _no_login(target, "there is no key to log in with", todo)
     what = f"{target.user} is refused with {', '.join(tried)}"
-    return _no_login(target, what, f"Try: ssh-copy-id {target.words}")
+    return _no_login(target, what, f"Try: {_copy_key(target)}")
+
+
+def _names_keys(target: Target) -> bool:
+    return target.keys_named and bool(target.keys)
+
+
+def _copy_key(target: Target) -> str:
+    """Return a command line that brings the key to the host with which spe and ssh log in there."""
+    # Without -i, ssh-copy-id takes the newest key of ~/.ssh, which the configuration may not name.
+    file = f"-i {shlex.quote(str(target.keys[0]))} " if _names_keys(target) else ""
+    return f"ssh-copy-id {file}{target.words}"
+
+
+def _add_to_agent(target: Target, file: Path) -> str:
+    """Return a command line that gives the key to the ssh-agent that the host's settings name."""
+    command = f"ssh-add {shlex.quote(str(file))}"
+    if target.agent in (None, os.environ.get("SSH_AUTH_SOCK")):
+        return command
+    return f"SSH_AUTH_SOCK={shlex.quote(str(target.agent))} {command}"
 
 
 def _no_login(target: Target, what: str, todo: str) -> LaunchError:

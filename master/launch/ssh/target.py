@@ -43,6 +43,7 @@ class Target:
     system_known_hosts: tuple[Path, ...]
     key_alias: str | None
     accept_new: bool  # by StrictHostKeyChecking, the user's own decision
+    strict: bool  # StrictHostKeyChecking yes: ssh refuses unknown keys without asking
     hash_names: bool
     family: str  # AddressFamily: any, inet, inet6
     bind: str | None
@@ -94,6 +95,7 @@ def make_target(question: Question, said: Settings, path: Path | None) -> Target
         system_known_hosts=_paths(said, "globalknownhostsfile", SYSTEM_HOSTS, facts),
         key_alias=facts.alias,
         accept_new=(said.value("stricthostkeychecking") or "").lower() in _ACCEPTING,
+        strict=(said.value("stricthostkeychecking") or "").lower() in ("yes", "true"),
         hash_names=said.yes("hashknownhosts"),
         family=(said.value("addressfamily") or "any").lower(),
         bind=said.said("bindaddress"),
