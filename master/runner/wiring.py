@@ -199,6 +199,7 @@ def launch_options(context: RunContext) -> Options:
         options.accept_new_host_keys,
         context.sweep.config.grace,
         early=options.early,
+        warn=context.progress.warn,
     )
 
 

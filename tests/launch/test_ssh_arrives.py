@@ -6,6 +6,7 @@ With an ssh program that is asked, and without one. test_ssh_config.py compares 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import pytest
 from lab import Boot, Lab
+from spe.errors import Fault, LaunchError
 from spe.launch import Options
+from spe.launch.ssh import warn_once
 from spe.launch.ssh.connect import connect
 from spe.model import Host
 
@@ -275,3 +278,60 @@ def test_spe_arrives_there_without_an_ssh_program(
     (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert spe_arrives(path, case) == arrived
+
+
+@pytest.mark.parametrize(
+    ("line", "used"),
+    [
+        ("Ciphers aes256-ctr", ("aes256-ctr", None, None)),
+        ("Ciphers aes192-ctr,aes128-gcm@openssh.com", ("aes192-ctr", None, None)),
+        ("Ciphers -aes*-gcm@openssh.com", ("aes128-ctr", None, None)),
+        ("Ciphers ^aes256-gcm@openssh.com", ("aes256-gcm@openssh.com", None, None)),
+        ("Ciphers aes256-ctr\n  MACs hmac-sha2-512,hmac-sha2-256", ("aes256-ctr", "hmac-sha2-512", None)),
+        ("KexAlgorithms diffie-hellman-group14-sha256", (None, None, "diffie-hellman-group14-sha256")),
+        ("HostKeyAlgorithms ssh-ed25519,rsa-sha2-512", (None, None, None)),
+    ],
+)
+@pytest.mark.parametrize("way", ["with ssh", "without ssh"])
+def test_the_methods_that_the_configuration_names_are_the_ones_used(
+    way: str,
+    line: str,
+    used: tuple[str | None, str | None, str | None],
+    written: Callable[[Case], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = written(Case("methods", f"Host a\n  HostName {{h1}}\n  {line}"))
+    if way == "without ssh":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    connection = connect(Host("a"), Options(path.parent, path))
+    transport = connection.transport
+    [kex, *_] = transport.get_security_options().kex
+    connection.close()
+    for wanted, found in zip(used, (transport.local_cipher, transport.local_mac, kex), strict=True):
+        assert wanted in (None, found)
+
+
+def test_methods_that_paramiko_does_not_know_are_told_once_and_not_followed(
+    written: Callable[[Case], Path], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("spe.launch")
+    logger.addHandler(caplog.handler)
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(warn_once, "_told", set())
+    text = "Host a\n  HostName {h1}\n  Ciphers chacha20-poly1305@openssh.com\n  PubkeyAcceptedAlgorithms sk-*"
+    path = written(Case("unknown methods", text))
+    for _ in range(2):
+        assert spe_arrives(path, Case("", "")).startswith("h01\n")
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [line.split()[0] for line in told] == ["PubkeyAcceptedAlgorithms", "Ciphers"]
+
+
+def test_a_host_key_of_another_kind_than_the_configuration_allows_is_a_fault_as_for_ssh(
+    written: Callable[[Case], Path],
+) -> None:
+    path = written(Case("", "Host a\n  HostName {h1}\n  HostKeyAlgorithms rsa-sha2-512"))
+    with pytest.raises(LaunchError) as caught:
+        connect(Host("a"), Options(path.parent, path))
+    assert caught.value.fault is Fault.LOGIN
+    assert "no common method" in caught.value.what

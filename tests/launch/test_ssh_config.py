@@ -21,7 +21,7 @@ import pytest
 from needs import need_program, need_root
 from spe.errors import Fault, LaunchError
 from spe.launch import Offer, Options, launcher
-from spe.launch.ssh import config as config_module
+from spe.launch.ssh import warn_once
 from spe.launch.ssh.config import SshConfig, ssh_config
 from spe.launch.ssh.target import Target
 from spe.model import Host
@@ -243,7 +243,7 @@ def test_spe_sees_the_same_without_an_ssh_program(
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What the user is told."""
-    monkeypatch.setattr(config_module, "_warned", set())
+    monkeypatch.setattr(warn_once, "_told", set())
     logger = logging.getLogger("spe.launch")
     logger.addHandler(caplog.handler)
     monkeypatch.setattr(logger, "propagate", False)
@@ -283,6 +283,16 @@ def test_what_is_not_understood_is_left_out_and_told_once(
         [left_out] = [line for line in warnings() if "left out" in line and line.startswith(str(path))]
         assert f"{path}:1" in left_out
     assert len(set(warnings())) == len(warnings())
+
+
+def test_the_user_sees_the_sentence_of_ssh_once_for_all_hosts(made: Callable[[str], Path], tmp_path: Path) -> None:
+    path = made("HostNmae b\nHost *\n  HostName 127.0.0.1\n  Port 1\n")
+    words = [sys.executable, "-m", "spe", "doctor", "-F", str(path), "--hosts", "one,two,three"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("ssh refuses its configuration") == 1
+    assert "hostnmae" in done.stderr
+    assert done.stdout.count("nothing listens on 127.0.0.1 port 1") == 3
 
 
 def test_a_file_that_includes_itself_ends(made: Callable[[str], Path], warnings: Callable[[], list[str]]) -> None:

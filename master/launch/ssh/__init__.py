@@ -22,4 +22,5 @@
     tokens        %h, ${NAME} and ~ in values of ssh_config
     traces        Files that a start leaves on a host, and their removal
     transfer      Copying the client to a host with scp, whole, under a temporary name
+    warn_once     Warnings about the ssh configuration, each told once
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import logging
 import threading
 import time
 from concurrent.futures import Future
@@ -17,15 +17,21 @@ from .read_config import exec_places, read_settings, stamp
 from .settings import Hangs, NoAddress, Question, Settings, config_files
 from .target import Target, make_target, parse_jump
 from .tokens import account
-
-log = logging.getLogger("spe.launch")
+from .warn_once import Show, warn_once
 
 # Seconds that an answer serves, so that a jump host of forty hosts is asked for once. Not longer:
 # Match looks at networks that come and go.
 _MOMENT = 20.0
 _LIMIT = 10.0  # seconds for one answer
 _reading = threading.Lock()
-_warned: set[str] = set()
+
+
+class _NotAsked(Exception):
+    """ssh has no answer, and the files are read here."""
+
+
+def _unseen(text: str) -> None:
+    """Show nothing: the log has the warning."""
 
 
 def ssh_config(path: Path | None) -> SshConfig:
@@ -53,24 +59,23 @@ class SshConfig:
         self._lock = threading.Lock()
         self._answers: dict[tuple[Question, str | None], tuple[float, Future[Settings]]] = {}
 
-    def target(self, host: Host, limit: float = _LIMIT) -> Target:
+    def target(self, host: Host, limit: float = _LIMIT, show: Show = _unseen) -> Target:
         """Return the settings for this host; its line in the hosts file wins over the configuration.
 
-        Raises LaunchError when the answer does not come within `limit` seconds.
+        `show`: for warnings. Raises LaunchError when the answer does not come within `limit` seconds.
         """
-        return self._target(Question(host.name, host.user, host.port), limit)
+        question = Question(host.name, host.user, host.port)
+        return make_target(question, self._settings(question, limit, show), self.path)
 
-    def jumps(self, target: Target, limit: float = _LIMIT) -> list[Target]:
+    def jumps(self, target: Target, limit: float = _LIMIT, show: Show = _unseen) -> list[Target]:
         """Return the settings of the hops of ProxyJump, each looked up by its own name as any host."""
-        return [
-            self._target(parse_jump(spec, target.jumps[:number], target), limit)
-            for number, spec in enumerate(target.jumps)
-        ]
+        found = []
+        for number, spec in enumerate(target.jumps):
+            question = parse_jump(spec, target.jumps[:number], target)
+            found.append(make_target(question, self._settings(question, limit, show), self.path))
+        return found
 
-    def _target(self, question: Question, limit: float) -> Target:
-        return make_target(question, self._settings(question, limit), self.path)
-
-    def _settings(self, question: Question, limit: float) -> Settings:
+    def _settings(self, question: Question, limit: float, show: Show) -> Settings:
         """Return the answer to this question; threads with the same question share one."""
         key = (question, ask_ssh.ssh_program())
         now = time.monotonic()
@@ -83,32 +88,32 @@ class SshConfig:
         assert answer is not None
         if mine:
             try:
-                answer.set_result(self._look_up(question, limit))
+                answer.set_result(self._look_up(question, limit, show))
             except BaseException as error:
                 answer.set_exception(error)
         return answer.result()
 
-    def _look_up(self, question: Question, limit: float) -> Settings:
+    def _look_up(self, question: Question, limit: float, show: Show) -> Settings:
+        program = ask_ssh.ssh_program()
         try:
-            program = ask_ssh.ssh_program()
-            if program is None:
-                return read_settings(self.path, question, limit, self._warn)
-            return self._ask(program, question, limit)
+            if program is not None:
+                with contextlib.suppress(_NotAsked):
+                    return self._ask(program, question, limit, show)
+            return read_settings(self.path, question, limit, lambda text: warn_once(text, show))
         except Hangs as error:
             raise self._hangs(question, limit, str(error)) from error
         except NoAddress as error:
             what = str(error).removeprefix("ssh: ")
             raise LaunchError(Fault.NAME, what, where=question.name) from error
 
-    def _ask(self, program: str, question: Question, limit: float) -> Settings:
+    def _ask(self, program: str, question: Question, limit: float, show: Show) -> Settings:
+        """Return the answer of ssh. Raises _NotAsked, after a warning, when ssh refuses the file."""
         try:
             return ask_ssh.ask(program, self.path, question, limit)
         except ask_ssh.Refused as error:
-            self._warn(
-                f"ssh refuses its configuration: {error}. spe reads it by itself and leaves out "
-                "what it does not understand; correct it"
-            )
-            return read_settings(self.path, question, limit, self._warn)
+            what = f"ssh refuses its configuration: {error}. Correct it; until then spe reads it by itself"
+            warn_once(f"{what} and leaves out what it does not understand", show)
+            raise _NotAsked from error
 
     def _hangs(self, question: Question, limit: float, place: str) -> LaunchError:
         """Return the error of an answer that did not come. `place`: of the Match line, if known."""
@@ -122,11 +127,3 @@ class SshConfig:
         else:
             what += ": is the name server away, which CanonicalizeHostname asks?"
         return LaunchError(Fault.TIMEOUT, what, where=question.name, todo=f"Try: ssh -G {words}")
-
-    def _warn(self, text: str) -> None:
-        """Tell the user once, not once for each host."""
-        with _reading:
-            told = text in _warned
-            _warned.add(text)
-        if not told:
-            log.warning("%s", text)

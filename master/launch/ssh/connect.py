@@ -49,7 +49,7 @@ def connect(host: Host, options: Options) -> Connection:
     remember_host(host, options.ssh_config)
     try:
         config = ssh_config(options.ssh_config)
-        return _connect(config, config.target(host, options.connect_limit), options, ())
+        return _connect(config, config.target(host, options.connect_limit, options.warn), options, ())
     except LaunchError as error:
         raise _at_host(error, host) from error
     except ConfigError as error:
@@ -86,7 +86,7 @@ def _connect(
         circle = " -> ".join((*seen, target.alias))
         what = f"ProxyJump goes in a circle: {circle}"
         raise ConfigError(what, where=target.config, todo=f"Try: ssh {target.words}")
-    hops = config.jumps(target, options.connect_limit)
+    hops = config.jumps(target, options.connect_limit, options.warn)
     below: list[Connection] = []
     try:
         # The first hop may have jumps of its own; the next are reached through the one before.
@@ -186,7 +186,7 @@ def _open_and_log_in(connection: Connection, below: Sequence[Connection]) -> Non
     target, options = connection.target, connection.options
     sock = open_through(connection, below[-1]) if below else open_socket(connection)
     known = known_hosts.entries(target)
-    transport = make_transport(sock, target)
+    transport = make_transport(sock, target, options.warn)
     connection.transport = transport
     transport.banner_timeout = options.login_limit
     transport.auth_timeout = options.login_limit
