@@ -20,7 +20,7 @@ from pathlib import Path
 
 def look_up(path: Path, count: int) -> tuple[float, float]:
     """Seconds of wall and of processor time, this process and its children."""
-    from spe.launch.ssh.config import SshConfig
+    from spe.launch.ssh.config.lookup import SshConfig
     from spe.model import Host
 
     config = SshConfig(path)

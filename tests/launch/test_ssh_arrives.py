@@ -19,7 +19,7 @@ import pytest
 from lab import Boot, Lab
 from spe.errors import Fault, LaunchError
 from spe.launch import Options
-from spe.launch.ssh import warn_once
+from spe.launch.ssh.config import warn_once
 from spe.launch.ssh.connect import connect
 from spe.model import Host
 
@@ -61,6 +61,8 @@ CASES = [
          'Match exec "test %n = a"\n  HostName {h2}\nMatch exec "false"\n  Port 99\nHost *\n  HostName {h1}'),
     Case("match all", "Match all\n  Port 2222\nHost a\n  HostName {h1}"),
     Case("match final all", "Host a\n  HostName {h1}\nMatch final all\n  Port 2222\n  User root"),
+    Case("what the Red Hat family ships",
+         "Host a\n  HostName {h1}\nMatch final all\n  Include {dir}/policy.config\n  ForwardX11Trusted yes"),
     Case("match final host",
          "Host a\n  HostName {h1}\nMatch final host {h1}\n  User root\nMatch final host a\n  Port 99"),
     Case("match canonical",
@@ -133,6 +135,15 @@ CASES = [
     Case("bind address", "Host a\n  HostName {h1}\n  BindAddress {other}"),
 ]  # fmt: skip
 
+# As /etc/crypto-policies/back-ends/openssh.config.
+POLICY = """\
+Ciphers aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-gcm@openssh.com,aes128-ctr
+MACs hmac-sha2-256-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-512-etm@openssh.com
+KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,diffie-hellman-group14-sha256
+PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp256-cert-v01@openssh.com,ssh-ed25519,rsa-sha2-512
+HostKeyAlgorithms ecdsa-sha2-nistp256,ssh-ed25519,ssh-ed25519-cert-v01@openssh.com,rsa-sha2-256
+RequiredRSASize 2048
+"""
 TAIL = """
 Host *
   User tester
@@ -209,6 +220,7 @@ def places(lab: Lab, folder: Path) -> dict[str, str]:
     found |= {"six": f"fd91:{lab.id:x}::b", "base": str(folder / "base")}
     (folder / "base").write_text((TAIL + COMMON).format(**found))
     (folder / "a.conf").write_text(f"Host a\n  HostName {found['h3']}\n  User root\n")
+    (folder / "policy.config").write_text(POLICY)
     (folder / "user.conf").write_text("User root\nHost b\n  Port 99\n")
     return found
 

@@ -21,9 +21,9 @@ import pytest
 from needs import need_program, need_root
 from spe.errors import Fault, LaunchError
 from spe.launch import Offer, Options, launcher
-from spe.launch.ssh import warn_once
-from spe.launch.ssh.config import SshConfig, ssh_config
-from spe.launch.ssh.target import Target
+from spe.launch.ssh.config import warn_once
+from spe.launch.ssh.config.lookup import SshConfig, ssh_config
+from spe.launch.ssh.config.target import Target
 from spe.model import Host
 
 ME = getpass.getuser()
@@ -255,6 +255,7 @@ REFUSED = {
     "unknown criterion behind a known one": ("Match host a moonphase full\n  Port 66", "moonphase"),
     "unknown criterion behind a miss": ("Match host x moonphase full\n  Port 66", "moonphase"),
     "unknown criterion, negated": ("Match !moonphase full\n  Port 66", "moonphase"),
+    "criterion beside all": ("Match all user right\n  Port 66", "all"),
     "criterion without a value": ("Match host\n  Port 66", "match"),
     "match without a criterion": ("Match\n  Port 66", "line 1"),
     "unknown option": ("Host b\n  HostNmae 192.0.2.1", "hostnmae"),
@@ -337,7 +338,7 @@ def test_no_file_at_all_can_be_given(made: Callable[[str], Path]) -> None:
 LOOK = """
 import json, subprocess, sys, logging
 logging.basicConfig(format="%(message)s")
-from spe.launch.ssh.config import ssh_config
+from spe.launch.ssh.config.lookup import ssh_config
 from spe.model import Host
 target = ssh_config(None).target(Host("a"))
 print(json.dumps([target.hostname, [str(k) for k in target.keys], [str(k) for k in target.known_hosts]]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import paramiko
 from paramiko.agent import AgentKey
 
-from .target import Target
+from .config.target import Target
 
 log = logging.getLogger("spe.launch")
 

@@ -21,12 +21,12 @@ from ...model import Host
 from ..offer import Options
 from ..pasteable import remember_host
 from . import known_hosts
-from .algorithms import make_transport
-from .config import SshConfig, ssh_config
+from .config.algorithms import make_transport
+from .config.lookup import SshConfig, ssh_config
+from .config.target import Target
 from .connection import Connection
 from .dial import open_socket, open_through
 from .login import log_in
-from .target import Target
 
 log = logging.getLogger("spe.launch")
 # Our messages tell what paramiko would print. A level that the user has set stays as it is.

@@ -12,7 +12,7 @@ from typing import IO
 import paramiko
 
 from ..offer import Options
-from .target import Target
+from .config.target import Target
 
 
 class Connection:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import paramiko
 
 from ...errors import Fault, LaunchError
+from .config.target import Target
 from .connection import Connection
-from .target import Target
 
 Address = tuple[str, int]
 

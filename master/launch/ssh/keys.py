@@ -18,7 +18,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.ssh_exception import PasswordRequiredException
 
 from . import certificates
-from .target import Target
+from .config.target import Target
 
 log = logging.getLogger("spe.launch")
 

@@ -23,8 +23,8 @@ import paramiko
 
 from ...errors import Fault, LaunchError
 from ...record import record
-from .read_config import stamp
-from .target import Target
+from .config.read_files import stamp
+from .config.target import Target
 
 _reading = threading.Lock()  # the first of many hosts fills the cache for all
 _writing = threading.Lock()  # many hosts are accepted at once; each adds one whole line

@@ -14,9 +14,9 @@ import paramiko
 from paramiko.ssh_exception import BadAuthenticationType
 
 from ...errors import Fault, LaunchError
-from .algorithms import accepts_key
+from .config.algorithms import accepts_key
+from .config.target import Target
 from .keys import candidates
-from .target import Target
 
 log = logging.getLogger("spe.launch")
 

@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from ...errors import ConfigError
-from ...record import record
-from ..pasteable import ssh_words
+from ....errors import ConfigError
+from ....record import record
+from ...pasteable import ssh_words
 from .settings import Question, Settings
 from .tokens import Facts, account, expand, expand_path
 

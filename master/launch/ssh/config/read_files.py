@@ -16,8 +16,8 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ...errors import ConfigError
-from ...record import record
+from ....errors import ConfigError
+from ....record import record
 from .criteria import Criteria, NotUnderstood, Seen, host_matches
 from .settings import NoAddress, Question, Settings, config_files
 from .tokens import Facts, account, expand

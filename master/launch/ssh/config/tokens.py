@@ -12,7 +12,7 @@ import re
 import socket
 from pathlib import Path
 
-from ...record import record
+from ....record import record
 
 _TOKEN = re.compile(r"%(.)", re.DOTALL)
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

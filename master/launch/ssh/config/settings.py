@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...record import record
+from ....record import record
 
 Values = Mapping[str, tuple[str, ...]]
 

@@ -9,11 +9,11 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
-from ...errors import ConfigError, Fault, LaunchError
-from ...model import Host
-from ..pasteable import ssh_words
+from ....errors import ConfigError, Fault, LaunchError
+from ....model import Host
+from ...pasteable import ssh_words
 from . import ask_ssh
-from .read_config import exec_places, read_settings, stamp
+from .read_files import exec_places, read_settings, stamp
 from .settings import Hangs, NoAddress, Question, Settings, config_files
 from .target import Target, make_target, parse_jump
 from .tokens import account

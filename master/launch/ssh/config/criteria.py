@@ -61,7 +61,7 @@ class Criteria:
         """Return whether the block applies. Raises NotUnderstood, and Hangs by a command."""
         rest = self._text
         result = True
-        met = 0
+        met: list[str] = []
         while rest.strip() and not rest.lstrip().startswith("#"):
             found = _CRITERION.match(rest)
             if found is None:
@@ -71,11 +71,13 @@ class Criteria:
             argument = ""
             if name not in ("all", "canonical", "final"):
                 argument, rest = self._argument(name, rest)
-            met += 1
+            met.append(name)
             # All are looked at: an unknown one must be noticed wherever it stands.
             result = self._holds(name, argument, seen, result) != negated and result
         if not met:
             raise NotUnderstood("Match has no criterion")
+        if "all" in met and (met[-1] != "all" or set(met) - {"all", "canonical", "final"}):
+            raise NotUnderstood("Match all stands beside another criterion")
         return result
 
     def _argument(self, name: str, rest: str) -> tuple[str, str]:

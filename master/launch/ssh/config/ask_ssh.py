@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from ..pasteable import ssh_words
+from ...pasteable import ssh_words
 from .settings import Hangs, NoAddress, Question, Settings, Values
 
 # At a time: more would make each other slow on a machine with few cores.
