@@ -229,6 +229,7 @@ def test_what_doctor_advises_is_run_on_the_host(hosts: list[LabHost], file: Path
     words = [sys.executable, "-m", "spe", "doctor", "-F", str(file), "--json", "--hosts", f"{USER}@far:2222"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     [host] = json.loads(done.stdout)["hosts"]
+    print(host)
     told = [finding["todo"] for finding in host["findings"]]
     assert told, done
     [said] = pasted(told[0])
