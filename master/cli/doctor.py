@@ -123,6 +123,7 @@ async def _look(
             # Shorter than in a run: somebody waits, and a slow host is a finding.
             connect_limit=4.0,
             login_limit=5.0,
+            warn=lambda text: click.echo(f"warning: {text}", err=True),
         )
         seen = await examine(hosts, Questions(offer, settings.homes.run, door.nonce), settings)
     worker = None

@@ -95,7 +95,7 @@ def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int
         todo = "Install it, such as with: apt-get install openssh-client"
         raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
     if code == 255:  # ssh's own: no command of spe ends with it
-        what = f"ssh does not get there; it said why. Try: ssh {at.partition(':')[0]}"
+        what = f"ssh does not get there; it said why. Try: ssh {_typed(at, ssh_config)}"
         raise UsageError(what, where=f"--at {at}")
     return code
 
@@ -125,7 +125,20 @@ def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[
     options += ["-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20"]
     if not terminal:
         options += ["-o", "BatchMode=yes"]  # a question would wait for ever
-    return ["ssh", *options, "--", place["target"].replace("[", "").replace("]", ""), there]
+    return ["ssh", *options, "--", _target(place), there]
+
+
+def _typed(at: str, ssh_config: Path | None) -> str:
+    """Return the words with which a person calls ssh for the same machine."""
+    from ..launch.pasteable import ssh_words  # only now: other commands start faster without launch/
+
+    place = PLACE.match(at)
+    assert place is not None  # ssh_command has looked at it
+    return ssh_words(_target(place), config=ssh_config)
+
+
+def _target(place: re.Match[str]) -> str:
+    return place["target"].replace("[", "").replace("]", "")
 
 
 def _goes_on(words: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from ..errors import Fault, LaunchError
 from ..launch import faults
 from ..launch.offer import Options
 from ..launch.outcome import CommandOutcome
+from ..launch.pasteable import words_for
 from ..launch.ssh.connect import BROKEN
 from ..launch.ssh.remote_shell import BEGIN, END
 from ..launch.threads import in_thread
@@ -77,7 +78,7 @@ class Examination:
             Fault.TIMEOUT,
             f"not done within {limit:g} s while {step}",
             where=self.host.name,
-            todo=f"See what hangs: ssh -v {self.host.name} true",
+            todo=f"See what hangs: ssh -v {words_for(self.host.name)} true",
         )
 
     def _ask(self) -> None:
@@ -135,7 +136,7 @@ class Examination:
 
     def _lost(self, why: str) -> LaunchError:
         what = f"while {current_step(self._lines)} ({why})"
-        todo = f"Try: ssh {self.host.name} true"
+        todo = f"Try: ssh {words_for(self.host.name)} true"
         return LaunchError(Fault.LOST, what, where=self.host.name, todo=todo)
 
     async def leave(self) -> None:

@@ -7,9 +7,11 @@ slow a host down or are worth knowing: the host works in spite of them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from ..errors import Fault, LaunchError
+from ..launch.pasteable import words_for
 from ..record import record
 from ..text import span, volume
 from .sighting import FolderState, Needs, Sighting
@@ -179,7 +181,7 @@ def _on(seen: Sighting, command: str) -> str:
     if seen.host.is_here:
         return command
     terminal = "-t " if command.startswith("sudo") else ""  # sudo asks for a password
-    return f"ssh {terminal}{seen.host.name} '{command}'"
+    return f"ssh {terminal}{words_for(seen.host.name)} {shlex.quote(command)}"
 
 
 def _worker(seen: Sighting, needs: Needs) -> Iterator[Finding]:
@@ -245,5 +247,5 @@ def _speed(seen: Sighting, usual: float) -> Iterator[Finding]:
     what = f"{seen.seconds:.1f} s until its first word"
     if usual:
         what += f", the others {usual:.1f} s"
-    todo = f"See where the time goes: ssh -v {seen.host.name} true"
+    todo = f"See where the time goes: ssh -v {words_for(seen.host.name)} true"
     yield Finding(Fault.SLOW, what, todo, stops=False)

@@ -12,6 +12,7 @@ from ..desk.desk import Desk
 from ..dispatch.clients import Clients
 from ..errors import NOTHING_RUNS, Fault, HostBenched, LaunchError, NothingRuns
 from ..launch import Offer, Options
+from ..launch.pasteable import words_for
 from ..model import Host
 from ..state.progress import Progress
 from .upkeep import Upkeep
@@ -152,5 +153,5 @@ def _hangs(host: str, seconds: float) -> LaunchError:
         Fault.TIMEOUT,
         f"it was still being started after {seconds:.0f} s, when the run ended",
         where=host,
-        todo=f"Is its home or the machine hung? Look there: ssh {host}",
+        todo=f"Is its home or the machine hung? Look there: ssh {words_for(host)}",
     )

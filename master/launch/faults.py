@@ -10,6 +10,7 @@ import signal
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
 from .outcome import Code, CommandOutcome
+from .pasteable import words_for
 
 SIGNALLED = 128  # exit codes of a shell, and of the client, above it name a signal
 DIED = (
@@ -93,15 +94,15 @@ def command_on(name: str, command: str) -> str:
     """Return the command line that runs a command on the host, as a person types it here."""
     if name == "localhost":
         return command
-    if re.search("[~;&|]", command):  # the shell here would take these for itself
+    if re.search("[~;&|$*<>]", command):  # the shell here would take these for itself
         command = shlex.quote(command)
-    return f"ssh {name} {command}"
+    return f"ssh {words_for(name)} {command}"
 
 
 def todo(fault: Fault, name: str) -> str:
     """Return what mends the fault, as far as the host's name is all that must be known."""
     # Any host that fails under spe alone is best looked at with plain ssh.
-    default = "" if name == "localhost" else f"Try: ssh {name} true"
+    default = "" if name == "localhost" else f"Try: ssh {words_for(name)} true"
     return _todos(name).get(fault, default)
 
 
@@ -122,7 +123,7 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
         f"or name it in the hosts file: {name} python=PATH",
         Fault.NO_COMMANDS: "Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
-        f"this must say hello: ssh {name} echo hello",
+        f"this must say hello: ssh {words_for(name)} echo hello",
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
         "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
         f"look there: {look('ulimit -a')}",
@@ -183,7 +184,7 @@ def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
             return from_message(said.last) or Fault.COPY, said.last, ""
         case Code.NO_CLIENT:
             what = "the client's file vanished each time after it was copied"
-            return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
+            return Fault.COPY, what, f"Look there: {command_on(host.name, 'ls -l ~/.cache/spe')}"
         case _:
             return _meaning_of_the_client(said, host)
 
@@ -219,7 +220,7 @@ def _unreachable(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
     if host.is_here:
         return Fault.UNREACHABLE, said.last, "Is a firewall in between on this machine?"
     what = f"not even through its SSH connection: {said.last}"
-    return Fault.UNREACHABLE, what, f"Try: ssh -v {host.name}"
+    return Fault.UNREACHABLE, what, f"Try: ssh -v {words_for(host.name)}"
 
 
 def _failed_start(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:

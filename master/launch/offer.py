@@ -92,6 +92,8 @@ class Options:
     early: Early = field(default_factory=Early, repr=False)
     # host -> files of ours that were left there when its connection was lost
     owed: dict[str, set[str]] = field(default_factory=dict, repr=False)
+    # Shows a warning to the user; called from any thread. The log has it in any case.
+    warn: Callable[[str], None] = field(default=lambda text: None, repr=False)
 
 
 class Launcher(Protocol):

@@ -213,6 +213,7 @@ def launch_options(context: RunContext) -> Options:
         context.sweep.config.grace,
         start_limit=START_LIMIT + context.sweep.software.longest,
         early=options.early,
+        warn=context.progress.warn,
     )
 
 

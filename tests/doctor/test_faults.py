@@ -48,26 +48,26 @@ WORKS = {"h01", "h07", "h11", "h14", "h15", "h16", "h17", "h18"}
 MENDS = {  # what mends it
     "h02": "systemctl start ssh",
     "h03": "ping",
-    "h04": "ssh-copy-id h04",
+    "h04": " -F CONFIG h04",
     "h05": "ssh-keygen -R",
     "h06": "h06 python=",
-    "h07": "ssh -t h07 'sudo timedatectl",
-    "h08": f"ssh h08 'du -x {HOME}",
-    "h09": f"ssh h09 'du --inodes -x {HOME}",
-    "h10": f"ssh -t h10 'sudo chown tester {HOME}'",
+    "h07": "ssh -t -F CONFIG h07 'sudo timedatectl",
+    "h08": f"ssh -F CONFIG h08 'du -x {HOME}",
+    "h09": f"ssh -F CONFIG h09 'du --inodes -x {HOME}",
+    "h10": f"ssh -t -F CONFIG h10 'sudo chown tester {HOME}'",
     "h11": "open port",
     "h12": "AllowTcpForwarding yes",
     "h13": "worker: {linux-riscv64: PATH}",
-    "h14": "ssh h14 'top",
-    "h15": "ssh -v h15",
+    "h14": "ssh -F CONFIG h14 'top",
+    "h15": "ssh -v -F CONFIG h15",
     "h19": "h19 python=",
     "h20": "h20 workdir=PATH",
     "h21": "h21 workdir=PATH",
-    "h22": "ssh h22",
-    "h23": "ssh h23",
-    "h24": "ssh -v h24",
-    "h25": "this must say hello: ssh h25 echo hello",
-    "no-such-host.invalid": "ssh no-such-host.invalid",
+    "h22": "ssh -o StrictHostKeyChecking=ask -F CONFIG h22",
+    "h23": "ssh -F CONFIG h23",
+    "h24": "ssh -v -F CONFIG h24",
+    "h25": "this must say hello: ssh -F CONFIG h25 echo hello",
+    "no-such-host.invalid": "ssh -F CONFIG no-such-host.invalid",
 }
 
 
@@ -125,7 +125,7 @@ def test_every_planted_fault_has_its_own_name_in_one_look_and_nothing_stays(
     assert found.code == 1
     for name, mends in MENDS.items():
         [finding] = found.hosts[name]["findings"]
-        assert mends in finding["todo"], name
+        assert mends.replace("CONFIG", str(lab.ssh_config)) in finding["todo"], name
     assert found.hosts["h11"]["master"] == "ssh"
     assert found.hosts["h12"]["master"] == "no"
     assert found.record["shared_homes"] == [["h16", "h17", "h18"]]

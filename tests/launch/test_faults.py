@@ -52,7 +52,7 @@ def test_a_refused_key_is_a_login_failure(hosts: list[LabHost], starter: Starter
     hosts[0].boot(Boot(refuse_key=True))
     error = starter.fault("h01")
     assert error.fault is Fault.LOGIN
-    assert "ssh-copy-id h01" in error.todo
+    assert f" -F {starter.ssh_config} h01" in error.todo
     assert f"{USER} is refused" in error.what
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_host_key_is_an_error_that_says_what_to_do(lab: Lab, hosts: l
     lab.known_hosts.write_text("")
     error = starter.fault("h01")
     assert error.fault is Fault.UNKNOWN_KEY
-    assert "ssh h01" in error.todo
+    assert f"ssh -o StrictHostKeyChecking=ask -F {starter.ssh_config} h01" in error.todo
     assert "--accept-new-host-keys" in error.todo
     assert lab.known_hosts.read_text() == ""
 

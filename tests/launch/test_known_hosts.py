@@ -11,8 +11,9 @@ import paramiko
 import pytest
 from needs import need_program
 from spe.errors import Fault, LaunchError
+from spe.launch.ssh.config.lookup import SshConfig
+from spe.launch.ssh.config.target import Target
 from spe.launch.ssh.known_hosts import entries, verify
-from spe.launch.ssh.target import SshConfig, Target
 from spe.model import Host
 
 KEYS = [paramiko.ECDSAKey.generate() for _ in range(2)]

@@ -1,5 +1,8 @@
 """A client brought to a host by SSH. Only this room knows paramiko and scp.
 
+config/ knows what the user's ssh configuration says.
+
+    certificates  Certificates of the user's keys
     connect       Connect and log in to a host, with tries for an sshd that is too busy
     connection    A connection that is logged in, and all that it goes through
     copying       Copy the client to a host that lacks it, one host of a shared home at a time
@@ -11,7 +14,6 @@
     remote        The shell script that runs on a host before the client does
     remote_shell  The only way to run a script on a host
     ssh           The launcher of a host over SSH: start the client, keep its connection
-    target        The settings of ~/.ssh/config for a host, as one typed value
     traces        Files that a start leaves on a host, and their removal
     transfer      Copying the client to a host with scp, whole, under a temporary name
 """

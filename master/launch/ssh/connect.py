@@ -19,11 +19,14 @@ from paramiko.ssh_exception import IncompatiblePeer
 from ...errors import ConfigError, Fault, LaunchError
 from ...model import Host
 from ..offer import Options
+from ..pasteable import remember_host
 from . import known_hosts
+from .config.algorithms import make_transport
+from .config.lookup import SshConfig, ssh_config
+from .config.target import Target
 from .connection import Connection
 from .dial import open_socket, open_through
 from .login import log_in
-from .target import SshConfig, Target, ssh_config
 
 log = logging.getLogger("spe.launch")
 # Our messages tell what paramiko would print. A level that the user has set stays as it is.
@@ -32,7 +35,8 @@ if logging.getLogger("paramiko").level == logging.NOTSET:
 
 BROKEN = (paramiko.SSHException, OSError, EOFError)  # what paramiko raises for a broken connection
 _IDLE = 2.0  # seconds between wake-ups of a waiting connection; paramiko's own are 0.1
-_KEEPALIVE = 15  # seconds: shorter than the idle limit of common firewalls
+# Seconds, without ServerAliveInterval: shorter than the idle limit of common firewalls.
+_KEEPALIVE = 15
 # At a time to one address: sshd's MaxStartups drops connections above 10, and a jump host gets all.
 _HANDSHAKES_AT_ONCE = 4
 _TRIES = 5
@@ -42,9 +46,10 @@ _gates_lock = threading.Lock()
 
 def connect(host: Host, options: Options) -> Connection:
     """Return a connection to the host by the way that ~/.ssh/config names. Raises LaunchError."""
+    remember_host(host, options.ssh_config)
     try:
         config = ssh_config(options.ssh_config)
-        return _connect(config, config.target(host), options, ())
+        return _connect(config, config.target(host, options.connect_limit, options.warn), options, ())
     except LaunchError as error:
         raise _at_host(error, host) from error
     except ConfigError as error:
@@ -79,8 +84,9 @@ def _connect(
     """Return a connection through the target's jump hosts. `seen`: targets that lead here."""
     if target.alias in seen:
         circle = " -> ".join((*seen, target.alias))
-        raise ConfigError(f"ProxyJump goes in a circle: {circle}", where=target.alias)
-    hops = [config.jump(spec) for spec in target.jumps]
+        what = f"ProxyJump goes in a circle: {circle}"
+        raise ConfigError(what, where=target.config, todo=f"Try: ssh {target.words}")
+    hops = config.jumps(target, options.connect_limit, options.warn)
     below: list[Connection] = []
     try:
         # The first hop may have jumps of its own; the next are reached through the one before.
@@ -132,7 +138,7 @@ def _try_often(target: Target, options: Options, below: list[Connection]) -> Con
         Fault.REFUSED,
         f"it closed the connection before saying anything{words}",
         where=target.alias,
-        todo=f"Try: ssh -v {target.alias}",
+        todo=f"Try: ssh -v {target.words}",
     )
 
 
@@ -156,7 +162,7 @@ def _turn(target: Target, limit: float) -> Iterator[None]:
 
 def _lost(target: Target, words: str) -> LaunchError:
     what = f"in the middle of the key exchange{words}"
-    return LaunchError(Fault.LOST, what, where=target.alias, todo=f"Try: ssh -v {target.alias}")
+    return LaunchError(Fault.LOST, what, where=target.alias, todo=f"Try: ssh -v {target.words}")
 
 
 def _open(target: Target, options: Options, below: list[Connection]) -> Connection:
@@ -180,21 +186,18 @@ def _open_and_log_in(connection: Connection, below: Sequence[Connection]) -> Non
     target, options = connection.target, connection.options
     sock = open_through(connection, below[-1]) if below else open_socket(connection)
     known = known_hosts.entries(target)
-    transport = paramiko.Transport(sock)
+    transport = make_transport(sock, target, options.warn)
     connection.transport = transport
     transport.banner_timeout = options.login_limit
     transport.auth_timeout = options.login_limit
     security = transport.get_security_options()
-    # GCM needs no checksum of its own, which paramiko compares byte by byte in Python: with another
-    # cipher that comparison is a third of the time of a start.
-    security.ciphers = sorted(security.ciphers, key=lambda name: "gcm" not in name)
     security.key_types = known_hosts.preferred(known, tuple(security.key_types))
     _negotiate(transport, target, options.login_limit)
     known_hosts.verify(
         target, transport.get_remote_server_key(), known, options.accept_new_host_keys
     )
     log_in(transport, target)
-    transport.set_keepalive(_KEEPALIVE)
+    transport.set_keepalive(target.alive_interval or _KEEPALIVE)
     if isinstance(sock, socket.socket):
         sock.settimeout(_IDLE)
 
@@ -221,7 +224,7 @@ def _negotiate(transport: paramiko.Transport, target: Target, limit: float) -> N
             Fault.REFUSED,
             f"what listens on {target.hostname} port {target.port} is no SSH server ({error})",
             where=target.alias,
-            todo=f"Try: ssh -v {target.alias}",
+            todo=f"Try: ssh -v {target.words}",
         ) from error
 
 
@@ -230,7 +233,7 @@ def _no_answer(target: Target, limit: float) -> LaunchError:
         Fault.TIMEOUT,
         f"connected, but no SSH server answered within {limit:g} s",
         where=target.alias,
-        todo=f"The machine may hang. Try: ssh -v {target.alias}",
+        todo=f"The machine may hang. Try: ssh -v {target.words}",
         broke_off=True,
     )
 

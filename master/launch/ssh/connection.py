@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ from typing import IO
 import paramiko
 
 from ..offer import Options
-from .target import Target
+from .config.target import Target
 
 
 class Connection:
@@ -58,9 +59,10 @@ class Connection:
         """
         ours, theirs = socket.socketpair()
         self._proxy_stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the connection
+        shell = os.environ.get("SHELL") or "/bin/sh"  # as ssh
         with theirs:
             self._proxy = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {command}"],
+                [shell, "-c", f"exec {command}"],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=self._proxy_stderr,

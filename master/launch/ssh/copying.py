@@ -10,6 +10,7 @@ from ...model import Host
 from .. import faults
 from ..offer import Offer, Options
 from ..outcome import Code, CommandOutcome, CopyTarget
+from ..pasteable import words_for
 from . import remote, transfer
 from .connection import Connection
 from .traces import Traces
@@ -103,7 +104,7 @@ class Copying:
             transfer.copy(connection.transport, path, self._offer.client, self._options.copy_limit)
         except transfer.BrokenOff as error:
             what = f"while the client was copied ({error})"
-            todo = f"Try: ssh {self._host.name} true"
+            todo = f"Try: ssh {words_for(self._host.name)} true"
             raise LaunchError(Fault.LOST, what, where=self._host.name, todo=todo) from error
         except transfer.Failed as error:
             raise self._not_copied(connection, place, str(error)) from error

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import paramiko
 
 from ...errors import Fault, LaunchError
+from .config.target import Target
 from .connection import Connection
-from .target import Target
 
 Address = tuple[str, int]
 
@@ -30,7 +30,7 @@ _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
 def _try_verbose(target: Target) -> str:
-    return f"Try: ssh -v {target.alias}"
+    return f"Try: ssh -v {target.words}"
 
 
 def open_socket(connection: Connection) -> socket.socket:
@@ -42,11 +42,17 @@ def open_socket(connection: Connection) -> socket.socket:
     sock = _dial(target, target.timeout or connection.options.connect_limit)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # elsewhere the system's own limit holds: minutes
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_LIMIT_MS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _silence_limit_ms(target))
     address = str(sock.getsockname()[0])
     # An IPv4 address in IPv6 form, or a scope (%eth0), would be useless on the host.
     connection.own_address = address.removeprefix("::ffff:").partition("%")[0]
     return sock
+
+
+def _silence_limit_ms(target: Target) -> int:
+    if target.alive_interval is None:
+        return _SILENCE_LIMIT_MS
+    return target.alive_interval * target.alive_count * 1000
 
 
 def open_through(connection: Connection, last: Connection) -> paramiko.Channel:
@@ -119,7 +125,7 @@ def _addresses(target: Target) -> Iterator[tuple[socket.AddressFamily, Address]]
             Fault.NAME,
             f"{target.hostname}: {getattr(error, 'strerror', error)}",
             where=target.alias,
-            todo=f"Check the name, or its HostName in ~/.ssh/config; try: ssh {target.alias}",
+            todo=f"Check the name, or its HostName in {target.config}; try: ssh {target.words}",
         ) from error
     for family, _, _, _, address in found:
         # An IPv6 address has four parts; connect() takes them as they are.

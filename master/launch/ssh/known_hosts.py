@@ -14,6 +14,7 @@ import functools
 import hashlib
 import hmac
 import os
+import shlex
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ import paramiko
 
 from ...errors import Fault, LaunchError
 from ...record import record
-from .target import Target, stamp
+from .config.read_files import stamp
+from .config.target import Target
 
 _reading = threading.Lock()  # the first of many hosts fills the cache for all
 _writing = threading.Lock()  # many hosts are accepted at once; each adds one whole line
@@ -104,21 +106,28 @@ def verify(target: Target, key: paramiko.PKey, known: list[Entry], accept_new: b
         raise _fault(
             target,
             f"it showed {_fingerprint(key)}",
-            f"Check it with: ssh {target.alias}    (or give --accept-new-host-keys)",
+            f"Check it with: {_asking(target)}    (or give --accept-new-host-keys)",
             Fault.UNKNOWN_KEY,
         )
     _record(target, key)
 
 
 def _changed(target: Target, key: paramiko.PKey, entry: Entry) -> LaunchError:
-    forget = f"ssh-keygen -R '{target.known_name}' -f {entry.file}"
+    file = shlex.quote(str(entry.file))
+    forget = f"ssh-keygen -R '{target.known_name}' -f {file}"
     return _fault(
         target,
         f"it showed {_fingerprint(key)}, not the key of {_place(entry)}",
-        f"If the host was installed anew: {forget}; then ssh {target.alias} once. "
+        f"If the host was installed anew: {forget}; then {_asking(target)} once. "
         "If not, somebody may be in between.",
         Fault.CHANGED_KEY,
     )
+
+
+def _asking(target: Target) -> str:
+    """Return a command line of ssh that shows an unknown key and asks about it."""
+    asks = "-o StrictHostKeyChecking=ask " if target.strict else ""
+    return f"ssh {asks}{target.words}"
 
 
 def _fault(target: Target, what: str, todo: str, fault: Fault = Fault.HOST_KEY) -> LaunchError:
@@ -147,7 +156,7 @@ def _read(file: Path, _stamp: object) -> list[Entry]:
         return []
     except OSError as error:
         what = f"{file} cannot be read: {error.strerror}"
-        raise LaunchError(Fault.HOST_KEY, what, todo=f"ls -l {file}") from error
+        raise LaunchError(Fault.HOST_KEY, what, todo=f"ls -l {shlex.quote(str(file))}") from error
     return list(_entries(file, lines))
 
 
@@ -207,7 +216,7 @@ def _record(target: Target, key: paramiko.PKey) -> None:
             _append_line(file, line)
     except OSError as error:
         what = f"its new key cannot be recorded in {file}: {error.strerror}"
-        raise _fault(target, what, f"ls -l {file}") from error
+        raise _fault(target, what, f"ls -l {shlex.quote(str(file))}") from error
 
 
 def _append_line(file: Path, line: bytes) -> None:

@@ -6,14 +6,17 @@ keys.py finds the keys.
 from __future__ import annotations
 
 import logging
+import os
+import shlex
 from pathlib import Path
 
 import paramiko
 from paramiko.ssh_exception import BadAuthenticationType
 
 from ...errors import Fault, LaunchError
+from .config.algorithms import accepts_key
+from .config.target import Target
 from .keys import candidates
-from .target import Target
 
 log = logging.getLogger("spe.launch")
 
@@ -23,6 +26,8 @@ def log_in(transport: paramiko.Transport, target: Target) -> None:
     tried: list[str] = []
     locked: list[Path] = []
     for name, key in candidates(target, locked):
+        if not accepts_key(transport, target, key):
+            continue
         tried.append(name)
         more = _offer(transport, target, name, key, len(tried))
         if more is None:
@@ -65,7 +70,7 @@ def _no_answer(target: Target) -> LaunchError:
         Fault.TIMEOUT,
         "connected, but the login was not answered (does its home hang?)",
         where=target.alias,
-        todo=f"The machine may hang. Try: ssh -v {target.alias}",
+        todo=f"The machine may hang. Try: ssh -v {target.words}",
         broke_off=True,
     )
 
@@ -75,10 +80,10 @@ def _hung_up(target: Target, name: str, number: int, error: Exception) -> Launch
     # At the first key it cannot have been too many keys (MaxAuthTries).
     if number == 1 or isinstance(error, ConnectionError):
         what = f"while logging in with {name} ({error or 'closed'})"
-        todo = f"Try: ssh -v {target.alias}"
+        todo = f"Try: ssh -v {target.words}"
         return LaunchError(Fault.LOST, what, where=target.alias, todo=todo)
     what = f"it hung up at {name}, after {number} tries ({error})"
-    todo = "Name the right key: IdentityFile and IdentitiesOnly yes in ~/.ssh/config."
+    todo = f"Name the right key: IdentityFile and IdentitiesOnly yes in {target.config}."
     return _no_login(target, what, todo)
 
 
@@ -87,12 +92,32 @@ def _refused(target: Target, tried: list[str], locked: list[Path]) -> LaunchErro
     if locked:
         names = ", ".join(map(str, locked))
         what = f"{names} has a passphrase and no agent holds it"
-        return _no_login(target, what, f"Run: ssh-add {locked[0]}")
+        return _no_login(target, what, f"Run: {_add_to_agent(target, locked[0])}")
     if not tried:
-        todo = f"ssh-keygen -t ed25519; ssh-copy-id {target.alias}"
+        file = f" -f {shlex.quote(str(target.keys[0]))}" if _names_keys(target) else ""
+        todo = f"ssh-keygen -t ed25519{file}; {_copy_key(target)}"
         return _no_login(target, "there is no key to log in with", todo)
     what = f"{target.user} is refused with {', '.join(tried)}"
-    return _no_login(target, what, f"Try: ssh-copy-id {target.alias}")
+    return _no_login(target, what, f"Try: {_copy_key(target)}")
+
+
+def _names_keys(target: Target) -> bool:
+    return target.keys_named and bool(target.keys)
+
+
+def _copy_key(target: Target) -> str:
+    """Return a command line that brings the key to the host with which spe and ssh log in there."""
+    # Without -i, ssh-copy-id takes the newest key of ~/.ssh, which the configuration may not name.
+    file = f"-i {shlex.quote(str(target.keys[0]))} " if _names_keys(target) else ""
+    return f"ssh-copy-id {file}{target.words}"
+
+
+def _add_to_agent(target: Target, file: Path) -> str:
+    """Return a command line that gives the key to the ssh-agent that the host's settings name."""
+    command = f"ssh-add {shlex.quote(str(file))}"
+    if target.agent in (None, os.environ.get("SSH_AUTH_SOCK")):
+        return command
+    return f"SSH_AUTH_SOCK={shlex.quote(str(target.agent))} {command}"
 
 
 def _no_login(target: Target, what: str, todo: str) -> LaunchError:

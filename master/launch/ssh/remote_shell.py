@@ -18,6 +18,7 @@ import paramiko
 from ...errors import Fault, LaunchError
 from ..offer import STAYS
 from ..outcome import CommandOutcome
+from ..pasteable import words_for
 
 END = "#end of the script"
 BOOTSTRAP = (
@@ -95,7 +96,7 @@ def _limited(transport: paramiko.Transport, where: str, limit: float) -> Iterato
         if isinstance(error, TimeoutError) or time.monotonic() > end:
             raise _timeout(where, limit) from error
         what = f"while the client was started ({error or 'closed'})"
-        raise LaunchError(Fault.LOST, what, where=where, todo=f"Try: ssh {where} true") from error
+        raise LaunchError(Fault.LOST, what, where=where, todo=f"Try: ssh {words_for(where)} true") from error
     finally:
         late.cancel()
 
@@ -105,7 +106,7 @@ def _timeout(where: str, limit: float) -> LaunchError:
         Fault.TIMEOUT,
         f"the start was not done within {limit:g} s",
         where=where,
-        todo=f"Is its home or the machine hung? Look there: ssh {where}",
+        todo=f"Is its home or the machine hung? Look there: ssh {words_for(where)}",
         broke_off=True,
     )
 
