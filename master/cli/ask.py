@@ -28,6 +28,7 @@ class WithAllowed(click.Command):
             formatter.write_text(" ".join(allowed))
 
 
+# Options that spe does not know are those of the command: `spe ask 17 ls -l` needs no dashes.
 @click.command(cls=WithAllowed, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[TASK] -- COMMAND...")
 @click.option(
@@ -96,7 +97,9 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
     """
     from ..session.calling import answers
 
+    # stdout of now, not as a default of the argument: output.py puts a stream of its own there.
     target = to or sys.stdout
+    # The text goes on as bytes: a character may be cut in two where one piece ends.
     for event, data in answers(folder, path, body):
         if event == "error":
             raise UsageError(str(data))

@@ -39,12 +39,16 @@ def command(
         with open_reader(file, name) as reader:
             for note in reader.events():
                 _print("note", note)
-        return
-    from ..session.calling import events
+    else:
+        _follow(folder_of(file, name), notes)
+
+
+def _follow(folder: Path, notes: bool) -> None:
+    """Print the events of the run here as they come. Raises UsageError where nothing runs."""
+    from ..session.calling import events  # late: --past needs no HTTP
     from ..session.detached import nothing_runs
     from ..session.living import living
 
-    folder = folder_of(file, name)
     if living(folder) is None:
         raise nothing_runs(folder, "`spe events --past` prints what happened until now.")
     for event, data in events(folder):

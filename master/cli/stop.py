@@ -28,5 +28,6 @@ def command(
     Example: spe stop
     Example: spe stop --now && spe attach
     """
+
     about = {"now": True} if now else {}
     steer(file, name, json_, quiet, "stop", **about)
