@@ -22,6 +22,7 @@ from .document import Document, YamlMap
 from .keys import Faults, Missing, block, entries, key, read_block
 from .values import Listen, StopAfter, WrongValue
 
+
 MOST_SHOWN = 5  # complaints in one message; the rest is counted
 
 
@@ -175,17 +176,21 @@ def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config,
 def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
     """Return the Config in a document. Raises one ConfigError with all complaints."""
     # A key without a value counts as not given: people leave keys empty to fill them in later.
-    given = {key: value for key, value in document.data.items() if key not in document.data.empty}
+    given = _filled_in(document.data)
     parameters = given.get("parameters")
+    # One level deeper only here: below other keys an empty one is a mistake worth a word.
     if isinstance(parameters, YamlMap):
-        given["parameters"] = {
-            key: value for key, value in parameters.items() if key not in parameters.empty
-        }
+        given["parameters"] = _filled_in(parameters)
     document.overridden.update(settings or ())
     try:
         return read_block(Config, given | dict(settings or {})), document
     except Faults as faults:
         raise _complaint(_sorted(faults.found, document), document) from None
+
+
+def _filled_in(data: YamlMap) -> dict[str, Any]:
+    """Return the keys that have a value."""
+    return {key: value for key, value in data.items() if key not in data.empty}
 
 
 def _sorted(faults: Sequence[WrongValue], document: Document) -> list[WrongValue]:
@@ -206,12 +211,18 @@ def _complaint(faults: Sequence[WrongValue], document: Document) -> ConfigError:
     found = [_translated(one, document) for one in faults]
     if len(found) == 1:
         return found[0]
-    lines = [f"{one.what}. {one.todo}".rstrip() for one in found[:MOST_SHOWN]]
-    rest = [
-        f"{one.where}: {line}" for one, line in zip(found[1:MOST_SHOWN], lines[1:], strict=True)
-    ]
-    more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
-    return ConfigError("\n".join([lines[0], *rest, *more]), where=found[0].where)
+    first = found[0]
+    # The error itself has a place for one: those of the others stand in its text.
+    lines = [_in_one_line(first)]
+    lines += [f"{one.where}: {_in_one_line(one)}" for one in found[1:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"and {len(found) - MOST_SHOWN} more")
+    return ConfigError("\n".join(lines), where=first.where)
+
+
+def _in_one_line(error: ConfigError) -> str:
+    """Return what is wrong and what to do about it."""
+    return f"{error.what}. {error.todo}".rstrip()
 
 
 def _translated(fault: WrongValue, document: Document) -> ConfigError:

@@ -84,6 +84,7 @@ def product(blocks: Sequence[Block]) -> Iterator[tuple[Cells, int]]:
     """Return the rows of all blocks combined; without a block there is one set without parameters."""
     if not blocks:
         return iter([((), 0)])
+    # As the block gives them: most sweeps have one, and a million rows go through no further hand.
     if len(blocks) == 1:
         return blocks[0].rows()
     return _combined(blocks[0], blocks[1:])

@@ -77,6 +77,7 @@ class Sweep:
         common = self.identity.digest()
         if common is None:
             return ""
+        # With the version: another spe may read the same file in another way.
         return f"{__version__} {common.hex()} {self.parameters.digest().hex()}"
 
     @property

@@ -12,13 +12,15 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import ConfigError
 from ..model import Worker, WorkerFile
 from .pattern import Pattern
 
+# (word, the word behind it, files of the task) -> files that are read; None for another word.
+_ProgramOption = Callable[[str, str, frozenset[str]], "list[str] | None"]
 Parts = Mapping[str, str]  # "worker linux-x86_64" or "input s.py" -> SHA-256
 
 _INTERPRETER = re.compile(
@@ -65,12 +67,18 @@ def changed_parts(before: Parts, now: Parts) -> list[str]:
     platform ran another file until now: that of `any`, or of their system. An input that came or
     went makes other sets, so nobody needs to be asked about it.
     """
+    gone = _workers_missing(before, now)
+    added = _workers_missing(now, before)
+    new = [name for name in added if _served_before(name, before) not in (None, now[name])]
+    edited = [name for name in before if name in now and now[name] != before[name]]
+    return sorted([*gone, *new, *edited])
+
+
+def _workers_missing(there: Parts, others: Parts) -> list[str]:
+    """Return the files of the worker that are in one program and not in the other."""
     # Only workers: an input that came or went makes other sets.
-    gone = [name for name in before if name not in now and name.startswith(part_of_worker(""))]
-    others = [name for name in now if name not in before and name.startswith(part_of_worker(""))]
-    new = [name for name in others if _served_before(name, before) not in (None, now[name])]
-    other = [name for name in before if name in now and now[name] != before[name]]
-    return sorted([*gone, *new, *other])
+    workers = (name for name in there if name.startswith(part_of_worker("")))
+    return [name for name in workers if name not in others]
 
 
 def _served_before(worker: str, before: Parts) -> str | None:
@@ -112,6 +120,7 @@ def names_of(parts: Sequence[str], worker: str = "") -> str:
 
 def is_executable(path: Path) -> bool:
     """Tell whether a file has an executable bit, or begins with `#!`."""
+
     with path.open("rb") as file:
         return bool(os.fstat(file.fileno()).st_mode & 0o111) or file.read(2) == b"#!"
 
@@ -124,7 +133,13 @@ def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set
     """
     texts = [_text(word) for word in words]
     commands = _commands(texts[0]) if shell else [texts]
-    return {name for command in commands for name in _scripts(command, files)}
+    return set(_scripts_of_all(commands, files))
+
+
+def _scripts_of_all(commands: Iterable[Sequence[str]], files: frozenset[str]) -> Iterator[str]:
+    """Yield the files that the interpreters in these commands read as programs."""
+    for command in commands:
+        yield from _scripts(command, files)
 
 
 def suffixes(names: set[str]) -> set[str]:
@@ -151,6 +166,7 @@ def _commands(text: str) -> list[list[str]]:
         words = text.split()
     commands: list[list[str]] = [[]]
     for word in words:
+        # Several signs may stand together, as in `&&` and `);`.
         if word.strip(_SEPARATORS):
             commands[-1].append(word)
         else:
@@ -165,11 +181,9 @@ def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
         rest = words[at + 1 :]
         if _AWK.fullmatch(name):
             yield from _behind_f(rest, files)
+        # Anywhere in the command: env, nice, mpirun or time may stand before the interpreter.
         elif _INTERPRETER.fullmatch(name):
-            given = next(
-                (options for one, options in _GIVEN_HERE.items() if name.startswith(one)), ()
-            )
-            yield from _read_by(rest, files, bool(_SHELL.fullmatch(name)), given)
+            yield from _read_by(rest, files, name)
 
 
 def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
@@ -181,35 +195,59 @@ def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
             yield from _among(word[2:], files)
 
 
-def _read_by(
-    words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]
-) -> Iterator[str]:
-    """Yield the first file behind an interpreter.
+def _read_by(words: Sequence[str], files: frozenset[str], interpreter: str) -> list[str]:
+    """Return the first file behind an interpreter.
 
     For `sh -c TEXT` the files that the commands in TEXT read.
-
-    `given` are the options of this interpreter behind which its program's text stands.
     """
+    program = _program_option(interpreter)
+    given = _given_here(interpreter)
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if is_shell and re.fullmatch(r"-[a-z]*c", word):
-            yield from (
-                name for command in _commands(following) for name in _scripts(command, files)
-            )
-            return
-        if word in given:
-            return
-        if not is_shell and word == "-m":  # python3 -m package.module
-            yield from _among(f"{following.replace('.', '/')}.py", files)
-            return
-        if found := list(_among(word, files)):
-            yield from found
-            return
-        if _FILLED in word and not word.startswith("-"):
-            return  # each set may name another script: those files are data
+        found = program(word, following, files)
+        if found is not None:
+            return found
+        if word in given or _names_a_script_of_each_set(word):
+            return []
+        if word_files := list(_among(word, files)):
+            return word_files
+    return []
+
+
+def _program_option(interpreter: str) -> _ProgramOption:
+    """Return what reads the option of an interpreter that names its program: -c of shells, or -m."""
+    # One by one: `sh -m` is job control, and `python3 -c` has text that no file of ours is in.
+    return _program_of_shell if _SHELL.fullmatch(interpreter) else _program_of_language
+
+
+def _given_here(interpreter: str) -> tuple[str, ...]:
+    """Return the options of an interpreter behind which its program's text stands."""
+    # By the beginning of its name: python3.11 and lua5.4 have the options of python and lua.
+    found = (options for name, options in _GIVEN_HERE.items() if interpreter.startswith(name))
+    return next(found, ())
+
+
+def _program_of_shell(word: str, following: str, files: frozenset[str]) -> list[str] | None:
+    """Return the files that `sh -c TEXT` reads; None where this word is not -c, as in -ec."""
+    if not re.fullmatch(r"-[a-z]*c", word):
+        return None
+    return list(_scripts_of_all(_commands(following), files))
+
+
+def _program_of_language(word: str, following: str, files: frozenset[str]) -> list[str] | None:
+    """Return the file of `python3 -m package.module`; None where this word is not -m."""
+    if word != "-m":
+        return None
+    return list(_among(f"{following.replace('.', '/')}.py", files))
+
+
+def _names_a_script_of_each_set(word: str) -> bool:
+    """Tell whether each set may name another script: those files are data."""
+    return _FILLED in word and not word.startswith("-")
 
 
 def _among(word: str, files: frozenset[str]) -> Iterator[str]:
     """Yield the file of this name, if it is one of these."""
+    # `./s.py` and `s.py` are one file of the task's directory.
     if word and os.path.normpath(word) in files:
         yield os.path.normpath(word)
 
@@ -231,7 +269,8 @@ def _digested(written: str, folder: Path, where: str) -> WorkerFile:
     """Return one file of the worker with its digests."""
     path = folder / written
     _check(path, written, where)
-    md5 = hashlib.md5(usedforsecurity=False)  # /config names both
+    # Both in one reading: /config names both.
+    md5 = hashlib.md5(usedforsecurity=False)
     sha256 = hashlib.sha256()
     size = 0
     with path.open("rb") as file:
@@ -243,6 +282,7 @@ def _digested(written: str, folder: Path, where: str) -> WorkerFile:
 
 
 def _check(path: Path, written: str, where: str) -> None:
+    # Asked one after another, so that each has the step that mends it.
     if not os.path.exists(path):  # not Path.exists, which raises for a path that is too long
         todo = "Give the path of the executable, relative to the sweep's folder."
         raise ConfigError(f"the worker {written} is not there", where=where, todo=todo)

@@ -45,8 +45,10 @@ def _copied(path: Path, sha256: str, folder: Path) -> Path:
 
     Raises ConfigError where the file has another one.
     """
+    # By digest: platforms with the same file share a copy, and a resumed run finds its own again.
     copy = folder / f"program-{sha256}"
     if not copy.exists():
+        # Under another name until it is whole: a run that goes on takes what has its digest's name.
         temporary = copy.with_suffix(".part")
         shutil.copyfile(path, temporary)
         with temporary.open("rb") as stream:

@@ -63,14 +63,18 @@ class Recipe:
 
     def find_programs(self) -> None:
         """Find the inputs that are programs. Called once the input files are known to be there."""
-        names = {one.name for one in self.inputs}
-        if self.worker:
-            names.add(self.worker)
         words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, frozenset(names))
+        read = program.scripts(words, self.shell, self._names_there())
         endings = program.suffixes(read)
         found = [one for one in self.inputs if self._is_program(one, read, endings)]
         object.__setattr__(self, "programs", tuple(found))
+
+    def _names_there(self) -> frozenset[str]:
+        """Return the names of the files that are in the directory of each task."""
+        names = {one.name for one in self.inputs}
+        if self.worker:
+            names.add(self.worker)
+        return frozenset(names)
 
     def _with_worker(self, word: Pattern) -> Pattern:
         """Return the word with the worker's name filled in; what depends on parameters stays open."""
@@ -83,6 +87,7 @@ class Recipe:
         """Tell whether an input is read by an interpreter, is a module of such a script, or is
         executable.
         """
+        # A path with a parameter in it names many files: those are data, one for each set.
         path = one.pattern.literal
         if path is None or not one.is_file:
             return False
@@ -113,6 +118,7 @@ class Recipe:
 
         Raises ConfigError when an input file is gone or changed.
         """
+        # A list and no generator inside tuple(): this runs for each task that is handed out.
         scope = self.scope(values)
         words = tuple(self.work_words(values))
         inputs = tuple([self._input(one, scope) for one in self.inputs])
@@ -149,19 +155,18 @@ class Recipe:
 
         None where no pattern can fail then.
         """
-        words = [word for word in self.words if not word.simple]
-        env = [(name, pattern) for name, pattern in self.env.items() if not pattern.simple]
-        inputs = [
-            one
-            for one in self.inputs
-            if not one.pattern.simple or (one.is_file and one.pattern.names)
-        ]
+        # Plain names cannot fail for such values, and a million sets go through this.
+        words = tuple(word for word in self.words if not word.simple)
+        env = {name: pattern for name, pattern in self.env.items() if not pattern.simple}
+        inputs = tuple(filter(_may_fail, self.inputs))
         if not (words or env or inputs):
             return None
-        return replace(self, words=tuple(words), env=dict(env), inputs=tuple(inputs)).examine
+        return replace(self, words=words, env=env, inputs=inputs).examine
 
     def _examine_input(self, one: InputPattern, scope: Values) -> None:
         """Raise ConfigError when the input file of these values is not there."""
+        # Asked once for each path: a million sets may name one file, and a call of the system for
+        # each of them would take longer than all else here.
         text = one.pattern.fill(scope)
         if one.is_file and text not in self.files.good:
             self.files.check(text, one.name)
@@ -191,6 +196,11 @@ class Recipe:
         if one.is_file:
             return self.files.input(one.name, text)
         return Input(one.name, text.encode(errors="surrogateescape"))
+
+
+def _may_fail(one: InputPattern) -> bool:
+    """Tell whether an input can be wrong for short values: by its expression, or by its path."""
+    return not one.pattern.simple or (one.is_file and bool(one.pattern.names))
 
 
 def _no_file(path: str, name: str, whole: Path) -> ConfigError:
@@ -254,14 +264,15 @@ class InputFiles:
         that it is the same since then. To read and digest 300 MB for each task took a second of the
         event loop.
         """
-        source = self._copies.get(path)
+        copy = self._copies.get(path)
+        source = copy or self.folder / path
         # Asked for each task: an edit during the run must not go into results unnoticed.
-        stamp = _stamp(source or self.folder / path)
-        if source is None:
-            source = self.folder / path
-            if self._stamps.setdefault(path, stamp) != stamp:
-                raise InputChanged(path)
+        stamp = _stamp(source)
+        # A copy is spe's own: nobody edits it.
+        if copy is None and self._stamps.setdefault(path, stamp) != stamp:
+            raise InputChanged(path)
         sha256 = self.digest(path).hex()
+        # Several must fit into memory at once, or each task would read its file again.
         if stamp[1] > _KEPT_BYTES // 4:
             return Input(name, sha256=sha256, file=source, length=stamp[1])
         return Input(name, self._content(path, source), sha256)
@@ -315,6 +326,7 @@ def _check_argument(text: str, what: str) -> None:
         )
     if 4 * len(text) < LONGEST_ARGUMENT:
         return  # short enough in any encoding, which is cheaper to ask
+    # The kernel would say "Argument list too long", on the host and for each set.
     size = len(text.encode(errors="surrogateescape"))
     if size >= LONGEST_ARGUMENT:
         todo = "Give long values to the program in a file: see inputs."
