@@ -110,10 +110,10 @@ WORKING = ("run", "retry", "check", "collect", "doctor")
 # Beside the first line of each docstring, because the help would have to load all commands for
 # those: 0.3 s, instead of the 0.05 s that it takes.
 SUMMARY = {
-    "init": "Write spe.yaml and its companions, commented, that run as they are.",
+    "init": "Write a first sweep, commented, that runs as it is.",
     "check": "Show the plan and run one set; nothing of it is kept.",
-    "run": "Run what is new of the sweep.",
-    "status": "Show how far it is, who did what, and what failed.",
+    "run": "Run the sets that are new.",
+    "status": "Show how far the sweep is, what each host did, and what failed.",
     "results": "Print the table of results.",
     "retry": "Put failed sets back and run them.",
     "show": "Show everything about one set.",
@@ -126,7 +126,7 @@ SUMMARY = {
     "cancel": "Take sets out of a running sweep.",
     "pause": "Hand out nothing new for a while.",
     "resume": "Go on with a paused sweep.",
-    "stop": "End a running sweep: what runs may finish.",
+    "stop": "End a running sweep: running tasks may finish.",
     "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",

@@ -34,13 +34,13 @@ class WithAllowed(click.Command):
 @click.option(
     "--host",
     metavar="HOST",
-    help="Where no task needs to run: in the client's folder on that host.",
+    help="Run it in the client's folder on this host, where no task needs to run.",
 )
 @click.option(
     "--limit",
     type=click.FloatRange(0.1, 3600),
     default=60.0,
-    help="Seconds that it may take.  [60]",
+    help="Time limit in seconds.  [60]",
 )
 @sweep_file
 @sweep_name
@@ -107,4 +107,4 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
             return int(data)
         target.buffer.write(data)
         target.flush()  # a command may print one line a minute
-    raise UsageError("the master ended before the answer was whole")
+    raise UsageError("the master ended before the answer was complete")

@@ -70,7 +70,7 @@ def _tell(done: Collected) -> None:
     if extracted := str(done.extracted):
         click.echo(extracted, err=True)
     if done.judged:
-        click.echo(f"{done.judged} kept results judged again, {done.accepted} accepted", err=True)
+        click.echo(f"{done.judged} stored results judged again, {done.accepted} accepted", err=True)
     click.echo(f"{sets(done.statistics.done)} collected", err=True)
     # The first ones only: a hook with a fault fails for each of its sets, and all stand in the log.
     for fault in done.faults[:FAULTS]:

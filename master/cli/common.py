@@ -26,7 +26,7 @@ CLIP = 48  # characters of a cell on the screen
 
 def volume(command: F) -> F:
     """Add the options -q, -v and -vv."""
-    command = click.option("-v", "--verbose", count=True, help="Say more; twice: everything.")(
+    command = click.option("-v", "--verbose", count=True, help="Say more; -vv: everything.")(
         command
     )
     return click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")(command)
@@ -62,7 +62,9 @@ def sweep_name(command: F) -> F:
 def as_json(command: F) -> F:
     """Add the option --json."""
     # json_: `json` is a module that some commands use.
-    return click.option("--json", "json_", is_flag=True, help="Print it for programs.")(command)
+    return click.option("--json", "json_", is_flag=True, help="Print the data for programs.")(
+        command
+    )
 
 
 def load(
@@ -119,7 +121,7 @@ def _used_last(file: Path, name: str | None) -> Sweep | None:
 
 def _needs_its_file(file: Path, chosen: ChosenFolder) -> UsageError:
     """Return the error for a sweep used last whose file is not here."""
-    what = f"there is no such file, and runs/{chosen.name}/, used last here, was made by one"
+    what = f"there is no such file, and the sweep used last here, runs/{chosen.name}/, needs one"
     more = ""
     if chosen.others:
         more = f"; or another sweep: -n NAME ({', '.join(chosen.others)})"

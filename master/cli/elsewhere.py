@@ -65,7 +65,10 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
         "--at", metavar="[USER@]HOST:FOLDER", help="The sweep is in that folder of another machine."
     )
     config = click.option(
-        "-F", "ssh_config", type=click.Path(path_type=Path), help="Not ~/.ssh/config, for --at."
+        "-F",
+        "ssh_config",
+        type=click.Path(path_type=Path),
+        help="With --at: read this file instead of ~/.ssh/config.",
     )
     return at(config(here_or_there))
 
@@ -82,10 +85,12 @@ def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int
             code = process.wait()
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
-        raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
+        raise UsageError(
+            "--at needs the program ssh, which is not installed here", todo=todo
+        ) from error
     if code == 255:  # ssh's own: no command of spe ends with it
-        what = f"ssh does not get there; it said why. Try: ssh {at.partition(':')[0]}"
-        raise UsageError(what, where=f"--at {at}")
+        todo = f"Its own message stands above. Try: ssh {at.partition(':')[0]}"
+        raise UsageError("ssh cannot connect", where=f"--at {at}", todo=todo)
     return code
 
 

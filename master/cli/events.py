@@ -14,10 +14,8 @@ from .elsewhere import reading
 
 
 @click.command()
-@click.option("--notes", is_flag=True, help="Only what happens, not how the state changes.")
-@click.option(
-    "--past", is_flag=True, help="The notes that are kept, of all runs until now, and nothing else."
-)
+@click.option("--notes", is_flag=True, help="Print notes only: no states, no changes.")
+@click.option("--past", is_flag=True, help="Print the stored notes of all runs until now, and end.")
 @sweep_file
 @sweep_name
 @as_json

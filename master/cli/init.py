@@ -40,8 +40,8 @@ def write_files(folder: Path) -> list[Path]:
     # All of them are looked for first: half a sweep would be a riddle, and a file may be weeks of work.
     there = [name for name in FILES if (folder / name).exists()]
     if there:
-        todo = "Say it in an empty folder, or move the file away."
-        what = f"{', '.join(there)} is there already; nothing was written"
+        todo = "Run `spe init` in an empty folder, or move the file away."
+        what = f"{', '.join(there)} exists already; nothing was written"
         raise UsageError(what, where=str(folder), todo=todo)
     # As data of the package, no texts in the code: the tests run them as they lie there.
     source = files(__package__) / "first_sweep"

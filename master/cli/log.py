@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
-@click.option("--failed", is_flag=True, help="Of all failed sets, one after another.")
+@click.option("--failed", is_flag=True, help="Print those of all failed sets, one after another.")
 @click.option(
-    "-f", "--follow", is_flag=True, help="Of a set that runs: what it prints, as it prints it."
+    "-f", "--follow", is_flag=True, help="Print what a running set prints, until it ends."
 )
 @sweep_file_by_its_long_name
 @sweep_name

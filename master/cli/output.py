@@ -93,7 +93,7 @@ def end(code: int) -> int:
         return code
     where = f"; the results are safe in {_state.safe}" if _state.safe else ""
     print(
-        f"spe: what this command prints is not all there: {_state.lost}{where}",
+        f"spe: the output of this command is not complete: {_state.lost}{where}",
         file=sys.stderr,
         flush=True,
     )
@@ -138,7 +138,7 @@ class _Output(io.FileIO):
         _state.keep_going = True
         _state.lost = ""
         if lost:
-            return OutputError(f"it could not be printed: {lost}")
+            return OutputError(f"the output could not be written: {lost}")
         return Unread(0)
 
 

@@ -158,7 +158,7 @@ def empty_cells(folder: Path) -> str:
 def uncollected(statistics: Statistics) -> str:
     """Return how many sets no collect function has got, and what to do, for people."""
     sets = counted(statistics.uncollected, "set is", "sets are")
-    return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
+    return f"{sets} not collected because a collect function failed; correct it, then run `spe collect`"
 
 
 def _collect_faults(outcome: Outcome) -> None:
@@ -168,7 +168,7 @@ def _collect_faults(outcome: Outcome) -> None:
         click.echo(f"spe: {fault}", err=True)
     if len(faults) > FAILED:
         click.echo(
-            f"… and {len(faults) - FAILED} more calls of a collect hook went wrong", err=True
+            f"… and {len(faults) - FAILED} more calls of a collect function failed", err=True
         )
     # Also without a fault in this run: an earlier one may have left some.
     if outcome.statistics.uncollected:
@@ -177,7 +177,7 @@ def _collect_faults(outcome: Outcome) -> None:
 
 def _rest(outcome: Outcome) -> None:
     for host in outcome.unheard:
-        what = "its client did not say that it is gone; look there for processes and files of spe"
+        what = "its client did not say goodbye; look on that host for processes and files of spe"
         click.echo(f"{host}: {what}", err=True)
     for host, what in outcome.benched.items():
         click.echo(f"{host}: benched in this run: {what}", err=True)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write them to a file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the table to this file."
+)
 @sweep_file
 @sweep_name
 @as_json

@@ -29,19 +29,21 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of all commands that run something."""
-    hosts = "A hosts file, or hosts with commas; `none`: clients come by hand."
-    keys = "Trust unknown hosts; changed keys never."
+    hosts = "A hosts file, or hosts separated by commas; `none`: you start the clients by hand."
+    keys = "Trust hosts that are not in known_hosts; a changed key is never accepted."
     command = click.option("--hosts", "hosts", help=hosts)(command)
-    config = click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config.")
+    config = click.option(
+        "-F", "ssh_config", type=_FILE, help="Read this file instead of ~/.ssh/config."
+    )
     command = config(command)
     return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
 
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what to do when the program, or `results`, has changed."""
-    missing = "Run sets again that lack a new result."
-    keep = "The program has changed: finished sets stay as they are."
-    command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
+    missing = "Run the sets again that have an empty cell."
+    keep = "Keep finished sets although the program has changed."
+    command = click.option("--fresh", is_flag=True, help="Run all sets again.")(command)
     command = click.option("--missing", is_flag=True, help=missing)(command)
     return click.option("--keep", is_flag=True, help=keep)(command)
 

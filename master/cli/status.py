@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ..store.statistics import Statistics
 
 PAUSE = 1.0  # seconds between two looks of --watch
-KILLED = "the last run ended without a word: it was killed, or its machine went down"
+KILLED = "the last run did not come to its end: it was killed, or its machine went down"
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Again each second, until the run has ended.")
+@click.option("--watch", is_flag=True, help="Show it again each second, until the run has ended.")
 @sweep_file
 @sweep_name
 @as_json

@@ -22,7 +22,6 @@ from .document import Document, YamlMap
 from .keys import Faults, Missing, block, entries, key, read_block
 from .values import Listen, StopAfter, WrongValue
 
-
 MOST_SHOWN = 5  # complaints in one message; the rest is counted
 
 

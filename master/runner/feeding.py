@@ -116,7 +116,7 @@ class Feeding:
         self.progress.line(f"{counted(count, 'failed set')} put back")
         if self.decision.retry and count < len(self.decision.retry):
             self.progress.warn(
-                "of the sets named, only those among today's parameters were put back"
+                "the named sets that are not among today's parameters were not put back"
             )
 
     async def _count(self) -> None:

@@ -144,7 +144,9 @@ async def make_parts(
         context.folder,
         context.progress.warn,
     )
-    door = Door(desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING)
+    door = Door(
+        desk, session.secrets.session, worker, bundle.client_pyz, context.folder.anchor / INCOMING
+    )
     await _restore_steering(dispatch.steering, store, session.resumed)
     return Parts(
         context=context,

@@ -68,7 +68,7 @@ def killed(folder: Path) -> UsageError | None:
     if not (folder / "master.json").exists():
         return None
     todo = "`spe run` goes on where it stopped."
-    return UsageError("the master is gone without a word", where=str(folder), todo=todo)
+    return UsageError("the master was killed, or its machine went down", where=str(folder), todo=todo)
 
 
 def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, str]:

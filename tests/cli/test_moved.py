@@ -220,7 +220,7 @@ def test_runs_removed_is_written_back(bench: Bench) -> None:
     assert "the result files of 2 sets are lost, they wait again: 1 and 2" in said
     assert (bench.runs() / "lock").exists() and (bench.runs() / "master.json").exists()
     done = finish(bench, running)
-    assert "stopped, as its folder was removed" in done.err
+    assert "stopped because its folder was removed" in done.err
     assert [row["word"] for row in bench.rows()] == ["A3", "A4"]
     log = (bench.runs() / "master.log").read_text()
     assert "registered" in log and "was removed while the sweep runs" in log
@@ -361,7 +361,7 @@ def test_a_detached_run_keeps_its_logs_when_its_folder_is_removed(bench: Bench) 
     assert bench.start("status").end().code == 0  # session/ and master.json are there again
     bench.open_gate()
     wait_until(lambda: not is_alive(pid), "the run has ended")
-    assert "stopped, as its folder was removed" in log.read_text()
+    assert "stopped because its folder was removed" in log.read_text()
     assert "registered" in (bench.runs() / "master.log").read_text()
     goes_on(bench, lost=(1, 2))
 
