@@ -35,7 +35,7 @@ from .task.spawn import keep_files_to_ourselves
 from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
-from .wire.master import FIRST_CONNECT, Line, Master, Query
+from .wire.master import FIRST_CONNECT, Master, MasterConnection, Query
 
 # Variables by which libraries learn how many threads to start. Without them each of a host's tasks
 # starts as many as the host has cores.
@@ -137,14 +137,14 @@ class Client:
     def _session(self, ready: Ready) -> exits.Ending:
         self._begin_log()
         self.own_folder.clear_leftovers()
-        line = self.master.line()
-        self.config = register(line, self.options, self.own_folder.others)
+        connection = self.master.connection()
+        self.config = register(connection, self.options, self.own_folder.others)
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
             self.own_folder.owe(sys.argv[0])
         environment = self._environment()
-        self._have_worker(line)
-        line.close()
+        self._have_worker(connection)
+        connection.close()
         ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
         return self._loop(environment)
 
@@ -169,11 +169,11 @@ class Client:
                 variables.setdefault(name, self.config["Cores"])
         return variables
 
-    def _have_worker(self, line: Line) -> None:
+    def _have_worker(self, connection: MasterConnection) -> None:
         if self.config.get("Worker"):
             self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
             self._refuse_noexec()
-            self.original = self.worker.have(line)
+            self.original = self.worker.have(connection)
 
     def _refuse_noexec(self) -> None:
         """End when no worker can be started in the workdir: every task would fail here."""
@@ -259,7 +259,7 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
     return query
 
 
-def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
+def register(connection: MasterConnection, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
     """Register with the master by GET /config and return its answer.
 
     There is one try: the person who started the client wants to know at once. `others`: who else
@@ -268,7 +268,7 @@ def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dic
     where = options.address.url
     try:
         query = _introduction(options, others)
-        reply = line.once("/config", query, connect=FIRST_CONNECT)
+        reply = connection.once("/config", query, connect=FIRST_CONNECT)
     except NotTheMaster as fault:
         raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:

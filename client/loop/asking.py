@@ -47,8 +47,8 @@ class Asker(Talker):
             # With work for every slot there is nothing to wait for: the request is for later tasks.
             can_wait = self.shared.may_hold and not is_over and not is_only_ahead
             query = self._query(count, ahead, WAIT if can_wait else 0)
-            reply = self.line.ask("/task", query, timeout=WAIT + 30.0)
-            fetch_orders(reply, self.line, self._fetch)
+            reply = self.connection.ask("/task", query, timeout=WAIT + 30.0)
+            fetch_orders(reply, self.connection, self._fetch)
             is_over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
@@ -152,7 +152,7 @@ class Asker(Talker):
         files = self._renewal.files
         try:
             wanted = [one.sha256 for one in attempt.task.inputs if one.sha256]
-            return {sha256: files.have(self.line, sha256) for sha256 in wanted}
+            return {sha256: files.have(self.connection, sha256) for sha256 in wanted}
         except OSError as fault:
             raise CannotRun("an input file cannot be had: %s" % words(fault))
 

@@ -96,7 +96,7 @@ class Sender(Talker):
             self.attempts = [attempt]
             try:
                 if not attempt.dropped:
-                    deliver(self.line, attempt, self.senders.settings)
+                    deliver(self.connection, attempt, self.senders.settings)
             except NotWanted:
                 log.say("ticket %d: the master called it back" % attempt.task.ticket)
             self.senders.finish([attempt])
@@ -170,6 +170,6 @@ class Batches(Sender):
         while True:
             self.attempts = [one for one in attempts if not one.dropped]
             try:
-                return deliver_together(self.line, self.attempts)
+                return deliver_together(self.connection, self.attempts)
             except NotWanted:
                 log.say("the master called back some of %d results" % len(attempts))

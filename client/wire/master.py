@@ -60,12 +60,12 @@ class Master:
         self._silent_since: Optional[float] = None
         self._heard_at = time.monotonic()
 
-    def line(self, before: Callable[[], None] = lambda: None) -> "Line":
+    def connection(self, before: Callable[[], None] = lambda: None) -> "MasterConnection":
         """Return a connection for one thread.
 
         `before` is called before each try; its errors end the request.
         """
-        return Line(self, before)
+        return MasterConnection(self, before)
 
     def shorten_grace(self, seconds: float) -> None:
         """Be patient with a silent master for so many seconds at most."""
@@ -98,7 +98,7 @@ class Master:
             log.say("the master's address is now %s" % new.url)
 
 
-class Line:
+class MasterConnection:
     """A keep-alive connection to the master, used by one thread for as long as it lives."""
 
     def __init__(self, master: Master, before: Callable[[], None] = lambda: None) -> None:
