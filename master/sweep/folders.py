@@ -29,7 +29,7 @@ FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # made by one with `name:`, or with -n
 LINE = "line"  # made by a one-liner: `spe run -p … -- COMMAND`
 SHOWN = 100  # characters of a command line in a message
-Line = tuple[list[str], list[str]]
+OneLiner = tuple[list[str], list[str]]  # words of the command, -p options
 
 
 @record
@@ -41,7 +41,7 @@ class ChosenFolder:
 
     name: str
     note: str = ""
-    line: Line | None = None  # of the one-liner whose folder it is, where there is no file
+    line: OneLiner | None = None  # of the one-liner whose folder it is, where there is no file
     others: tuple[str, ...] = ()  # the other sweeps that could have been meant there
 
 
@@ -51,7 +51,7 @@ class KeptSweep:
 
     name: str
     made: str
-    line: Line | None
+    line: OneLiner | None
     used: float  # seconds since 1970
 
 
@@ -195,7 +195,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
     meta = read_settings(path)
     if meta is None:
         return KeptSweep(folder.name, FILE, None, changed)
-    line: Line | None = json.loads(meta.get("line", "null"))
+    line: OneLiner | None = json.loads(meta.get("line", "null"))
     used = float(meta.get("used", changed))  # spe 0.1.0 did not write it
     made = meta.get("made") or _made_by_older_spe(meta, line)
     if not made:
@@ -203,7 +203,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
     return KeptSweep(folder.name, made, line, used)
 
 
-def _made_by_older_spe(meta: dict[str, str], line: Line | None) -> str:
+def _made_by_older_spe(meta: dict[str, str], line: OneLiner | None) -> str:
     """Return how a sweep of spe 0.1.0 was made, which did not write `made`.
 
     "" before its first run.
