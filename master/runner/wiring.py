@@ -86,9 +86,9 @@ class Parts:
 
     def make_page(self, fleet: Fleet) -> Page:
         """Make the page, with the verbs that steer this run. It does not listen yet."""
-        yard = RunYard(self.hosts, fleet)
+        run_hosts = FleetHosts(self.hosts, fleet)
         say = self.context.progress.line
-        acts = Acts(self.desk, Controls(yard, self.interrupts.interrupt, say))
+        acts = Acts(self.desk, Controls(run_hosts, self.interrupts.interrupt, say))
         name = self.context.sweep.name
         return Page(acts, self.context.folder, self.session.secrets, name, fleet)
 
@@ -98,7 +98,7 @@ class Parts:
         self.session.announce(self.address.url(self.server.port), page.url, self.fingerprint)
 
 
-class RunYard:
+class FleetHosts:
     """The hosts of a run for those who add some while it goes on.
 
     They are started, and their clients get their set-up.
