@@ -31,7 +31,10 @@ class Trust(StrEnum):
 
 @dataclass(slots=True)
 class HostRecord:
-    """The standing of one host. `streak`: tasks that failed here since its last success, and nowhere else."""
+    """The failures and successes of one host, and whether it is trusted.
+
+    `streak`: tasks that failed here since its last success, and nowhere else.
+    """
 
     trust: Trust = Trust.TRUSTED
     streak: dict[int, Failure] = field(default_factory=dict)  # the newest ones, by task
@@ -59,7 +62,7 @@ class BlackHoleGuard:
         self._failed_on: dict[int, set[str]] = {}
 
     def record(self, host: str) -> HostRecord:
-        """The standing of one host."""
+        """Return the record of one host; a host without one is trusted."""
         found = self.records.get(host)
         if found is None:
             found = self.records[host] = HostRecord()

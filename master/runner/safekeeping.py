@@ -59,7 +59,7 @@ class Safekeeping:
         self._with_folder = False  # sweep.db was removed together with its folder
         self._to_look_through = False  # all sets are to be looked through for lost files
         self._told: set[str] = set()  # sentences that were shown
-        self._nagging = RateLimitedLog(log)
+        self._limited_log = RateLimitedLog(log)
         self._looking = asyncio.Lock()
 
     async def watch(self) -> None:
@@ -86,7 +86,7 @@ class Safekeeping:
                 # A full disk, a server that does not answer, a folder that is just being moved: the
                 # next look may do.
                 log.debug("looking at %s went wrong", self.folder, exc_info=True)
-                self._nagging.say(
+                self._limited_log.say(
                     f"{self.folder} was changed while the sweep runs, and this cannot be repaired yet: {error}"
                 )
                 return False

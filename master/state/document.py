@@ -185,7 +185,7 @@ class Picture:
         asked = self.dispatch.clients.strangers.get(name)
         # Clients that have left still count for the host's work, but not for its slots.
         present = [client for client in clients if not client.state.is_gone]
-        state, why = self._standing(name, clients, present)
+        state, why = self._state_of_host(name, clients, present)
         if state == "starting":
             state = _state_of_stranger(now, asked, running)
         host: dict[str, Any] = {
@@ -223,7 +223,7 @@ class Picture:
         # In steps: exact times would change the document of each host with each heartbeat.
         return int((moment + self.epoch) // WORD_STEP * WORD_STEP)
 
-    def _standing(
+    def _state_of_host(
         self, name: str, clients: Sequence[Client], present: Sequence[Client]
     ) -> tuple[str, str]:
         """Return how a host stands in one word and, where that is worth a sentence, why."""
@@ -231,15 +231,15 @@ class Picture:
         if aside:  # before all else: people want to see what they have done
             return aside.value, _why_aside(clients, present)
         if not present:
-            return self._standing_of_absent(name, clients)
+            return self._state_of_absent(name, clients)
         if all(client.state.is_cut_off for client in present):
             return (
                 "suspect",
                 "the connection to its client is cut; its sets go to others if it stays silent",
             )
-        return self._standing_of_present(name)
+        return self._state_of_present(name)
 
-    def _standing_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
+    def _state_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
         fault = self._fault(name)
         if isinstance(fault, HostBenched):
             return "benched", fault.what
@@ -249,10 +249,10 @@ class Picture:
             return "gone", ""
         return "starting", ""
 
-    def _standing_of_present(self, name: str) -> tuple[str, str]:
+    def _state_of_present(self, name: str) -> tuple[str, str]:
         record = self.dispatch.guard.records.get(name)
         if record and record.trust is not Trust.TRUSTED:
-            return _standing_of_doubted(record)
+            return _state_of_doubted(record)
         if name in self.dispatch.steering.on_trial:
             return "up", "its clients did not stay before: it gets work once this one has"
         if name in self.dispatch.handout.loaded:
@@ -277,7 +277,7 @@ class Picture:
         return task.tickets[0] != ticket.id
 
 
-def _standing_of_doubted(record: HostRecord) -> tuple[str, str]:
+def _state_of_doubted(record: HostRecord) -> tuple[str, str]:
     if record.trust is Trust.BENCHED:
         return "benched", f"it fails what succeeds elsewhere: {record.reason}"
     return "up", "its last tasks failed; others try them first"
