@@ -76,7 +76,7 @@ class Client:
         self.master = Master(options.address, session, own_folder.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
-        self.original: Optional[Original] = None  # of the worker
+        self.original: Optional[Original] = None  # original of the worker
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
 
@@ -161,7 +161,7 @@ class Client:
     def _environment(self) -> Dict[str, str]:
         setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
         mark = holding.mark(self.own_folder.folder)
-        os.environ[process_tree.MARK] = mark  # what a setup leaves has it, too
+        os.environ[process_tree.MARK] = mark  # processes that a setup leaves have it, too
         variables = login.environment(setup, self.began_in)
         variables[process_tree.MARK] = mark
         if "Cores" in self.config:

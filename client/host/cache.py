@@ -180,7 +180,7 @@ def _clear_parts(folder: str) -> None:
         if name.endswith(PART):
             try:
                 os.unlink(os.path.join(folder, name))
-            except FileNotFoundError:  # that client lives, and has just finished
+            except FileNotFoundError:  # the other client lives, and has just finished
                 continue
 
 

@@ -178,13 +178,13 @@ def pay(folder: int) -> None:
     """
     try:
         owed = [str(json.loads(line)) for line in content(folder, OWED).splitlines()]
-    except ValueError:  # its client was killed while it wrote that down
+    except ValueError:  # the client was killed while it wrote that down
         return
     for one in owed:
         if os.path.abspath(one) == sys.argv[0]:
             continue
         try:
             os.unlink(one)
-        except OSError:  # its client has removed it already
+        except OSError:  # the client has removed it already
             pass
         folders.unmake(os.path.dirname(one))

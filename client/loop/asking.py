@@ -17,7 +17,7 @@ from .recall import Returner
 from .renewal import OriginalRenewal
 from .talker import Shared, Talker
 
-# Seconds that the master may hold a request for tasks; while nothing is held it is the only one.
+# Seconds that the master may hold a request for tasks. A client has only one of these out.
 WAIT = 30
 ASK_AGAIN = 2.0  # seconds between requests when no task is left but some are still held
 OVER_GRACE = 10.0  # seconds of silence after which a master that said the sweep is over is gone
@@ -108,7 +108,7 @@ class Asker(Talker):
         self.tickets.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
-            if attempt.originals:  # it does not wait for the files of the next attempt
+            if attempt.originals:  # an attempt does not wait for the files of the next one
                 self.inbox.tell("ready", [attempt])
         self.inbox.tell("ready", [one for one in attempts if not one.originals])
 

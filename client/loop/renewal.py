@@ -38,7 +38,7 @@ class OriginalRenewal:
         self.files = InputCache(folder, needed=self._needed)
         self._under_way: Set[str] = set()  # keys of originals that are being fetched
         self._suspects: Set[str] = set()
-        self._fault = ""  # why the latest one could not be fetched
+        self._fault = ""  # reason why the latest original could not be fetched
 
     def is_under_way(self) -> bool:
         """Tell whether nothing may begin now."""

@@ -16,7 +16,7 @@ from ..task.settings import Settings
 from .talker import Shared, Talker
 
 MOST_SINGLE = 8  # senders of large results
-# What one batch holds at most: the master reads all of it before it answers.
+# Limits of one batch: the master reads all of it before it answers.
 MOST_TOGETHER = 500  # attempts
 MOST_PARTS = 5000
 MOST_BYTES = 1 << 20
@@ -134,7 +134,7 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
-        # Of short tasks more end within this moment: one request for all costs each of them less.
+        # More short tasks end within this moment: one request for all costs each of them less.
         # With nothing else at work it would only delay the result.
         if self.shared.prefetch.is_quick() and self.tickets.is_busy():
             self.master.stopping.wait(SHORT)

@@ -25,7 +25,7 @@ class Shared(NamedTuple):
     load: Load
     base: str  # the path of the folder of this client
     worker_name: str  # empty for none
-    may_hold: bool  # whether the master may hold requests (long poll)
+    may_hold: bool  # True: the master may hold requests (long poll)
 
 
 class Talker(threading.Thread):

@@ -9,7 +9,7 @@ from .attempt import Attempt
 from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .settings import Settings
 
-SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure carries
+SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # parts that the report of a failure carries
 
 
 def deliver_together(connection: MasterConnection, attempts: List[Attempt]) -> bool:
@@ -26,7 +26,7 @@ def deliver_together(connection: MasterConnection, attempts: List[Attempt]) -> b
         text = "results are sent one by one: the master answers %d %s"
         log.say(text % (reply.status, reply.text))
         return False
-    # One line a ticket. Whatever the master says, it has the report: nothing is sent again.
+    # The answer has one line a ticket. Whatever it says, the master has the report: nothing is sent again.
     for answer in reply.body.decode("utf-8", "replace").splitlines():
         if not answer.endswith((" accepted", " noted")):
             log.say("ticket " + answer)

@@ -53,7 +53,7 @@ class Master:
         `reread` returns the address that was handed over since, if any.
         """
         self.address, self.session = address, session
-        self.client = ""  # what the master calls us, once we have registered
+        self.client = ""  # our name at the master, once we have registered
         self.grace = 180.0  # seconds of silence after which the client ends
         self.stopping = threading.Event()  # set when the client ends
         self._reread = reread

@@ -141,7 +141,7 @@ def _outcome(task: TaskDetail) -> str:
     text = f"set 1 failed: {task.reason or 'it was not run'}\n"
     if not task.tickets:
         return text
-    # Of the last attempt alone: earlier ones were lost, or failed in the same way.
+    # The last attempt says enough: earlier ones were lost, or failed in the same way.
     ticket = task.tickets[-1]
     if ticket.stderr:
         text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"

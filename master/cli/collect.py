@@ -14,7 +14,7 @@ from .common import as_json, load, print_json, start_logging, sweep_file, sweep_
 if TYPE_CHECKING:
     from ..runner.collect_again import Collected
 
-FAULTS = 5  # of hooks that are printed
+FAULTS = 5  # faults of hooks that are printed
 
 
 @click.command()

@@ -154,7 +154,7 @@ def folder_of(file: Path, name: str | None) -> Path:
         raise UsageError(
             f"there is no {file} and nothing has run here", todo="Begin with `spe init`."
         )
-    # Of the only sweep here nothing is said: no other one could be meant.
+    # The only sweep here needs no word: no other one could be meant.
     if last.others:
         tell(last.note)
     return runs / last.name
@@ -182,7 +182,7 @@ def tell(note: str) -> None:
 
 def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
     """Start the log of the master: runs/<name>/master.log, and with -v the terminal."""
-    # Of a full disk below master.log those tell that wait for it. The tracebacks of the logging
+    # A full disk below master.log is told by those who wait for it. Tracebacks of the logging
     # module would fill the terminal.
     logging.raiseExceptions = False
     root = logging.getLogger("spe")

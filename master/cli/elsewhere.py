@@ -99,7 +99,7 @@ def _stdin(command: Sequence[str], words: Sequence[str]) -> int | None:
     if "-t" in command:
         return None
     if _goes_on(words):
-        # It ends with this process, however that ends, and then the command there ends, too.
+        # The pipe ends with this process, however that ends, and then the command there ends, too.
         return subprocess.PIPE
     return subprocess.DEVNULL
 

@@ -40,8 +40,8 @@ class _State:
     """The state of this process' output. There is one of it: `_state`."""
 
     keep_going = False
-    safe = ""  # where the results of a run are
-    lost = ""  # why something that was printed to stdout is not there
+    safe = ""  # path of the results of a run
+    lost = ""  # reason why some output is missing on stdout
     unread = False  # the reader of stdout has gone
 
 

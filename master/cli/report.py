@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..runner.run import Outcome  # late: `spe status` needs no web server
 
 
-ROWS = 10  # of the table that are printed
-FAILED = 5  # failed sets that are named
+ROWS = 10  # rows of the table that are printed
+FAILED = 5  # failed sets that are named; failed.csv has all
 
 
 def report(outcome: Outcome, json_: bool, quiet: bool) -> None:

@@ -103,7 +103,7 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
     from ..model import HERE
 
     if hosts:
-        return Early()  # which hosts these are is read later
+        return Early()  # the hosts of --hosts are read later
     return Early(sweep.hosts or (HERE,))
 
 

@@ -204,7 +204,7 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
         owner = owner_of_hidden(folder)
         return [f"a run of {owner} goes on here"] if owner else []
     line = f"runs as process {run.pid}"
-    # It may be stopped, or wait for a disk: what is stored is shown all the same.
+    # The master may be stopped, or wait for a disk: what is stored is shown all the same.
     if document is None:
         return [f"{line}: its master does not answer now"]
     if how := pace(document, time.time()):

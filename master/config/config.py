@@ -130,7 +130,7 @@ class Config:
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
     timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none
-    attempts: int = key(values.count, 3)  # that may go wrong; those lost with a host do not count
+    attempts: int = key(values.count, 3)  # attempts that may fail; attempts lost with a host do not count
     retry: RetrySpec = key(_retry, RetrySpec())
     stop_after: StopAfter | None = key(values.stop_after, None)
     once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
@@ -146,7 +146,7 @@ class Config:
     nice: int = key(values.nice, 10)  # programs stand back for people at the host
     env: dict[str, str] = key(names.env, {})
     setup: dict[str, str] = key(names.by_platform, {})
-    listen: Listen = key(values.listen, Listen(None, 0))  # where clients find the master
+    listen: Listen = key(values.listen, Listen(None, 0))  # address at which clients find the master
     listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
     max_result: int = key(values.size, 10_000_000_000)  # bytes of one result
     keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr

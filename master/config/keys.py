@@ -127,7 +127,7 @@ def _collected(check: Check[Any], value: Any, name: str, found: list[WrongValue]
 
 def _below(name: str, fault: WrongValue) -> WrongValue:
     """Return the same fault as the block above sees it."""
-    # Of the same class: Missing must stay Missing.
+    # The same class as before: Missing must stay Missing.
     return type(fault)(fault.what, fault.todo, (name, *fault.path))
 
 

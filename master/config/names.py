@@ -109,7 +109,7 @@ def _check_variable(name: str) -> None:
     if not _VARIABLE.match(name):
         what = f"{name!r} is not the name of a variable"
         raise WrongValue(what, "Letters, digits and _ make one.", (name,))
-    # So that a later spe may add variables without breaking a sweep.
+    # A later spe may add variables, and must not break a sweep with them.
     if name.startswith("SPE_"):
         what = "names that begin with SPE_ are given by spe"
         raise WrongValue(what, "Take another name.", (name,))
@@ -127,7 +127,7 @@ def by_platform(value: Any) -> dict[str, str]:
 
 def platform(key: str) -> str:
     """Return the name of a platform."""
-    # What `uname` says is written in capitals, as in Linux-x86_64.
+    # `uname` writes capitals, as in Linux-x86_64.
     if not _PLATFORM.match(key):
         near = ""
         if _PLATFORM.match(key.lower()):

@@ -114,7 +114,7 @@ def _steps(name: str, step: str, arguments: Any) -> Sequence[str]:
     try:
         return stepped(step, [_cell(entry, name, step) for entry in arguments])
     except WrongValue:
-        raise  # it is a ValueError, too, and names the entry
+        raise  # WrongValue is a ValueError, too, and this one names the entry
     except ValueError as error:
         raise WrongValue(f"{step}: {error}", path=(name, step)) from None
 

@@ -27,7 +27,7 @@ def result_name(value: Any) -> str:
         raise WrongValue(
             f"a result can't be called {name}: the wire uses that name", "Give it another name."
         )
-    # It is a part of paths, too: `collect: [concat]` writes <result>.txt.
+    # The name is a part of paths, too: `collect: [concat]` writes <result>.txt.
     if not _RESULT.match(name) or ".." in name or name != name.strip():
         raise WrongValue(
             f"{name!r} can't be the name of a result",

@@ -156,7 +156,7 @@ class Acts:
         dispatch = self.desk.dispatch
         cancelled = dispatch.steering.cancel(numbers)
         await self.desk.obey()
-        # Others may wait in the store. What is just being stored is done, though the store does not
+        # Other sets may wait in the store. What is just being stored is done, though the store does not
         # know it yet.
         elsewhere = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)
         if elsewhere:

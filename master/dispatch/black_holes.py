@@ -16,7 +16,7 @@ from ..model import Failure
 from ..record import record
 
 SUSPECT_AFTER = 3  # tasks failed in a row
-PROOF = 2  # of them that succeeded elsewhere
+PROOF = 2  # tasks of the streak that succeeded elsewhere
 REMEMBERED = 100  # failures of one host
 PROBE_FIRST, PROBE_MOST = 60.0, 960.0  # seconds until a benched host gets one task to try
 
@@ -38,7 +38,7 @@ class HostRecord:
 
     trust: Trust = Trust.TRUSTED
     streak: dict[int, Failure] = field(default_factory=dict)  # the newest ones, by task
-    proved: set[int] = field(default_factory=set)  # of these, those that succeeded elsewhere
+    proved: set[int] = field(default_factory=set)  # tasks of the streak that succeeded elsewhere
     probe_at: float = 0.0
     pause: float = PROBE_FIRST
     reason: str = ""

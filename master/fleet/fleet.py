@@ -34,7 +34,7 @@ class Fleet:
         self._offer, self._options = offer, options
         self._upkeep: dict[
             Host, Upkeep
-        ] = {}  # of those that were to be started; a name may stand for several ports
+        ] = {}  # hosts that were to be started; a name may stand for several ports
         self._started = False
         self._began = 0.0
 

@@ -79,6 +79,6 @@ def _mark(path: Path) -> Stamp | None:
 
     None when it is not there: an editor may need a moment to put it back.
     """
-    with contextlib.suppress(OSError):  # its server may be away for a while
+    with contextlib.suppress(OSError):  # the file server may be away for a while
         return stamp(path)
     return None

@@ -20,7 +20,7 @@ class Life:
 
     def __init__(self, desk: Desk, host: Host, one: Launcher) -> None:
         self.host, self.launcher = host, one
-        self.is_doubtful = False  # its client was taken for gone, and may only be cut off or busy
+        self.is_doubtful = False  # the client was taken for gone, and may only be cut off or busy
         self._desk, self._began = desk, desk.clock()
         self._had_ended = self._ended
 

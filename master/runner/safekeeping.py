@@ -178,7 +178,7 @@ class Safekeeping:
         elif self.database.is_whole_at(home):
             await self._go_to(home, None)
         elif now == self.store.writer.path and self.database.is_whole_at(now):
-            return  # it was moved away alone, and that was told
+            return  # the database was moved away alone, and that was told
         elif self.database.anchor.is_at(home):
             await self._go_to(home, None)
             sentence = (
@@ -231,7 +231,7 @@ class Safekeeping:
         before = self._files_place or home
         now = held.where()
         if held.is_at(home):
-            held.last = self._files_place = home  # it moved with its folder, or came back
+            held.last = self._files_place = home  # files/ moved with its folder, or came back
         elif now is None:
             await self._drain()
             self.folder.renew_files()

@@ -228,14 +228,14 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
     now = time.monotonic()
     for row in await store.known_clients():
         facts = (row.id, row.host, row.platform, row.slots, row.slots)
-        # It may be at work since before the crash: it is waited for at the end like one that asked
+        # The client may be at work since before the crash: it is waited for at the end like one that asked
         # us for work.
         dispatch.board.enter_client(
             Client(*facts, now, now, bool(row.pings), state=ClientState.AT_WORK)
         )
     for ticket, task in await store.live():
         client = dispatch.clients.get(ticket.client)
-        ticket.word = now  # it has a lease from now on: how long the master was away, nobody knows
+        ticket.word = now  # the lease begins now: how long the master was away is not known
         ticket.leased = client is not None and client.pings
         if ticket.program == dispatch.board.program:
             dispatch.board.restore(task, ticket)

@@ -39,7 +39,7 @@ def owner_of_hidden(folder: Path) -> str:
     except OSError:
         return ""
     if holder and holder["host"] == socket.gethostname() and not is_process(int(holder["pid"])):
-        return ""  # it was killed
+        return ""  # the run was killed
     try:
         return pwd.getpwuid(owner).pw_name
     except KeyError:

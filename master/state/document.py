@@ -265,7 +265,7 @@ class Picture:
             "host": ticket.host,
             "copy": self._is_copy(ticket),
         }
-        if ticket.begun or ticket.issued:  # one of before a restart of the master has none
+        if ticket.begun or ticket.issued:  # a ticket from before a restart of the master has neither
             shown["began"] = self._unix(ticket.begun or ticket.issued)
         return shown
 

@@ -181,7 +181,7 @@ class Progress:
         """
         if not _can_ask():
             return False
-        shown, self._screen = self._screen, None  # what is drawn meanwhile would hide the question
+        shown, self._screen = self._screen, None  # a picture that is drawn meanwhile would hide the question
         if shown:
             shown.stop(True)
         self._print(f"{sentence}.")

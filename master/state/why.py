@@ -54,7 +54,7 @@ def _given_up(task: TaskDetail) -> list[str]:
 
 
 def _runs(task: TaskDetail) -> str:
-    # Of two copies, both are named: a straggler has one on another host.
+    # Both copies are named: a straggler has one on another host.
     hosts = ", ".join(ticket.host for ticket in task.tickets if ticket.state == "issued")
     return f"it runs, on {hosts or 'nobody'}"
 
@@ -66,7 +66,7 @@ def _no_run(reader: Reader) -> list[str]:
     """
     if living(reader.folder):
         return []
-    # Its master.json is not readable for us: `living` has seen nothing
+    # The master.json of a colleague is not readable for us: `living` has seen nothing
     owner = owner_of_hidden(reader.folder)
     if owner:
         return [

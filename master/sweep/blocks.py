@@ -64,7 +64,7 @@ class Grid:
                 yield (value, *others), 0
 
     def has_nul(self) -> bool:
-        # Others are numbers.
+        # All other values are ranges, which have numbers.
         written = [values for values in self.values if isinstance(values, tuple)]
         return any("\0" in value for values in written for value in values)
 

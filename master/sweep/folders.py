@@ -41,7 +41,7 @@ class ChosenFolder:
 
     name: str
     note: str = ""
-    line: OneLiner | None = None  # of the one-liner whose folder it is, where there is no file
+    line: OneLiner | None = None  # the one-liner that made the folder; None where a file did
     others: tuple[str, ...] = ()  # the other sweeps that could have been meant there
 
 

@@ -45,7 +45,7 @@ def read_hosts(path: Path, shown: str = "") -> HostList:
     """Return the hosts of a file. Raises ConfigError naming file and line."""
     shown = shown or path.name
     try:
-        # Some editors write a byte order mark, which would be a part of the first host's name.
+        # Editors may write a byte order mark, which would be a part of the first host's name.
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     except OSError as error:
         todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."

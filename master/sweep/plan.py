@@ -28,13 +28,13 @@ class Sweep:
     worker: Worker | None
     parameters: Parameters
     hosts: tuple[Host, ...]  # empty: this machine
-    hosts_file: Path | None  # where they stand, if they have a file
+    hosts_file: Path | None  # file in which the hosts stand, if there is one
     warnings: tuple[str, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
     # Words and -p options of a sweep without a file.
     line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    folder_note: str = ""  # what to tell people about the folder that was chosen, see folders.py
+    folder_note: str = ""  # sentence for people about the chosen folder, see folders.py
 
     @property
     def made(self) -> str:

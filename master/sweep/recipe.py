@@ -21,7 +21,7 @@ from .pattern import Pattern, Values
 from .segments import Segment
 
 LONGEST_ARGUMENT = 128 * 1024  # bytes with the closing NUL: Linux's MAX_ARG_STRLEN
-_KEPT_BYTES = 64 << 20  # of input files in memory
+_KEPT_BYTES = 64 << 20  # bytes of input files in memory
 _CHUNK = 1 << 20  # bytes read at once
 
 
@@ -50,7 +50,7 @@ class Recipe:
     inputs: tuple[InputPattern, ...]
     env: Mapping[str, Pattern]
     folder: Path
-    names: tuple[str, ...]  # of the parameters
+    names: tuple[str, ...]  # names of the parameters
     shell: bool = False
     worker: str | None = None
     files: InputFiles = field(init=False, repr=False)
@@ -225,7 +225,7 @@ class InputFiles:
         self._digests: dict[str, bytes] = {}
         self._stamps: dict[str, tuple[int, int]] = {}
         self._contents: dict[str, bytes] = {}
-        # Of programs: an edit changes nothing of a running sweep.
+        # Copies of programs: an edit changes nothing of a running sweep.
         self._copies: dict[str, Path] = {}
 
     def use_copy(self, path: str, copy: Path) -> None:

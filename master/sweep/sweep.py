@@ -151,7 +151,7 @@ class _Builder:
             return [ParameterFile(self.folder / rows, rows)]
         if not rows:
             return []
-        # Their lines, because warnings and errors about a set name the line where it stands.
+        # With their lines, because warnings and errors about a set name the line where it stands.
         lines = [self.document.line("parameters", "rows", i) for i in range(len(rows))]
         names = tuple(rows[0])
         return [Listed(names, [tuple(row[name] for name in names) for row in rows], lines)]
@@ -164,7 +164,7 @@ class _Builder:
             characters=recipe.characters,
             first=lambda values: warnings_of_first(values, recipe, self.config, self.document),
         )
-        # What messages about sets name: the parameter file, else spe.yaml.
+        # Messages about sets name the parameter file, else spe.yaml.
         source = self.document.name
         rows = self.config.parameters.rows
         if isinstance(rows, str):
@@ -308,7 +308,7 @@ class _Builder:
         """
         if not isinstance(self.config.hosts, str):
             return None
-        # Where the user stands when typing the path, and where the shell completes it.
+        # From the current folder: the shell completes the path there.
         if "hosts" in self.document.overridden:
             return Path(self.config.hosts)
         return self.folder / self.config.hosts

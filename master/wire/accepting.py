@@ -79,7 +79,7 @@ class Newcomer:
     async def _receive(self, how: Receive) -> None:
         try:
             await how(self)
-        except (OSError, asyncio.CancelledError):  # it hung up, speaks no TLS, or took too long
+        except (OSError, asyncio.CancelledError):  # the peer hung up, speaks no TLS, or took too long
             self.left()
         except Exception:
             log.exception("a connection could not be received")
@@ -149,7 +149,7 @@ class Reception:
         for _ in range(AT_ONCE):
             # A newcomer is closed for a new one; a client of ours never is.
             if self._is_full() and not _make_room():
-                # Those in the backlog are served later. To accept and close them would be an error
+                # Connections in the backlog are served later. To accept and close them would be an error
                 # for their clients.
                 self._shut_for_a_while()
                 return
@@ -159,7 +159,7 @@ class Reception:
                 return
             except OSError as error:
                 if error.errno not in OUT_OF_FILES:
-                    continue  # this one connection broke off before it was accepted
+                    continue  # the connection broke off before it was accepted
                 if not _make_room():
                     self._shut_for_a_while()
                 return

@@ -15,7 +15,7 @@ from .spool import Spool, SpoolWriter, spool
 
 __all__ = ["SIDE_LIMIT", "SIDE_PARTS", "BodyRefused", "Intake", "Spool", "spool"]
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results
-SIDE_LIMIT = 64 * 1024  # of these only the end is kept
+SIDE_LIMIT = 64 * 1024  # bytes: of longer side parts the end is kept, where errors stand
 # A large file is synced while more of it arrives. With one fsync at the end the disk would idle
 # during the transfer, and the client would wait for all of it afterwards.
 SYNC_EVERY = 32 * 1024 * 1024  # bytes
@@ -127,7 +127,7 @@ class _Result:
         file = self._file or await self._open()
         if self._sync is not None:
             await self._writer.synced(self._sync)
-        await self._writer.synced(asyncio.to_thread(os.fsync, file.fileno()))  # others are served meanwhile
+        await self._writer.synced(asyncio.to_thread(os.fsync, file.fileno()))  # other requests are served meanwhile
         self.close()
         return Part(self.name, None, self._path, self._size)
 

@@ -93,7 +93,7 @@ class SpoolWriter:
             return await coming
         except OSError as error:
             await self._wait_for_room(error)
-        # What was written before is gone with the failed sync. The client keeps its copy until the
+        # Data written before is gone with the failed sync. The client keeps its copy until the
         # answer: it is cut off and sends again, but only once a sync succeeds here, or it would
         # send in vain for as long as the disk is full.
         while True:
