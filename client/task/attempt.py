@@ -31,7 +31,7 @@ RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # Bytes that went to and from storage. Other systems than Linux count something else in these
 # fields, and a kernel without the accounting says 0, as if the program had read nothing.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
-BLOCK = 512  # bytes
+BLOCK = 512  # bytes: getrusage counts blocks of this size
 
 # To a hand: a task, is it sure, held since, is it prepared, originals.
 Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]

@@ -9,7 +9,7 @@ from .connection import describe
 from .master import Master, Query
 
 BYE_TIME = 3.0  # seconds: the client ends, whether the master answers or not
-MOST_LEFT = 900  # characters
+MOST_LEFT = 900  # characters: the text goes into the first line of a request
 
 
 def say_bye(master: Master, left: str = "", killed: bool = False) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..runner.run import RunOptions
     from ..session.living import Living
     from ..state.progress import Progress
-    from ..sweep.program_change import ProgramChange
+    from ..sweep.program import ProgramChange
     from ..sweep.sweep import Sweep
 
 
@@ -176,7 +176,7 @@ def make_options(
 def _program_change(keep: bool, fresh: bool) -> ProgramChange:
     """Return what becomes of finished sets when the program has changed. Raises UsageError."""
     from ..errors import UsageError
-    from ..sweep.program_change import ProgramChange
+    from ..sweep.program import ProgramChange
 
     if keep and fresh:
         raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")

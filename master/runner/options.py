@@ -8,7 +8,7 @@ from pathlib import Path
 from ..launch import Early
 from ..model import Host
 from ..record import record
-from ..sweep.program_change import ProgramChange
+from ..sweep.program import ProgramChange
 
 
 @record

@@ -31,7 +31,7 @@ from ..session.run_folder import RunFolder
 from ..session.session import Session
 from ..state.progress import Progress
 from ..store.store import Store
-from ..sweep.program_change import keep_programs, snapshot
+from ..sweep.input_files import snapshot
 from ..sweep.sweep import Sweep
 from ..wire.routes import Door
 from ..wire.server import Server
@@ -209,7 +209,7 @@ def copy_programs(sweep: Sweep, session: Session) -> Worker | None:
 
     Return the worker, if there is one.
     """
-    keep_programs(sweep.recipe, session.folder)
+    sweep.recipe.keep_programs(session.folder)
     return snapshot(sweep.worker, session.folder)
 
 

@@ -7,16 +7,14 @@ program that it ran, by the digests of its files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from ..errors import ConfigError
-from ..model import Worker, WorkerFile
 from .pattern import Pattern
 
 # (word, the word behind it, files of the task) -> files that are read; None for another word.
@@ -43,9 +41,16 @@ _GIVEN_HERE = {
     "octave": ("--eval",),
     "php": ("-r", "--run"),
 }
-_CHUNK = 1 << 20  # bytes read at once
 _FILLED = "\0"  # stands for an expression in a word
 _SEPARATORS = ";|&()\n"
+
+
+class ProgramChange(StrEnum):
+    """The decision about finished sets that were computed by another program."""
+
+    ASK = "ask"
+    KEEP = "keep"  # finished sets stay as they are
+    FRESH = "fresh"  # all sets run again
 
 
 def part_of_worker(platform: str) -> str:
@@ -250,57 +255,3 @@ def _among(word: str, files: frozenset[str]) -> Iterator[str]:
     # `./s.py` and `s.py` are one file of the task's directory.
     if word and os.path.normpath(word) in files:
         yield os.path.normpath(word)
-
-
-def find_worker(
-    name: str, paths: Mapping[str, str], folder: Path, where: Mapping[str, str]
-) -> Worker:
-    """Return the worker with these paths by platform. `where` tells for each where it is written.
-
-    Raises ConfigError for a file that is missing, cannot be read, or is not executable.
-    """
-    found = {}
-    for platform, path in paths.items():
-        found[platform] = _digested(path, folder, where[platform])
-    return Worker(name, found)
-
-
-def _digested(written: str, folder: Path, where: str) -> WorkerFile:
-    """Return one file of the worker with its digests."""
-    path = folder / written
-    _check(path, written, where)
-    # Both in one reading: /config names both.
-    md5 = hashlib.md5(usedforsecurity=False)
-    sha256 = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            md5.update(chunk)
-            sha256.update(chunk)
-            size += len(chunk)
-    return WorkerFile(path, md5.hexdigest(), sha256.hexdigest(), size)
-
-
-def _check(path: Path, written: str, where: str) -> None:
-    # Asked one after another, so that each has the step that mends it.
-    if not os.path.exists(path):  # not Path.exists, which raises for a path that is too long
-        todo = "Give the path of the executable, relative to the sweep's folder."
-        raise ConfigError(f"the worker {written} is not there", where=where, todo=todo)
-    if not os.path.isfile(path):
-        raise ConfigError(
-            f"the worker {written} is not a file",
-            where=where,
-            todo="Give the path of the executable.",
-        )
-    if not os.access(path, os.R_OK):
-        raise ConfigError(
-            f"the worker {written} can't be read",
-            where=where,
-            todo=f"chmod +r {shlex.quote(written)}",
-        )
-    if not os.access(path, os.X_OK):
-        raise ConfigError(
-            f"the worker {written} is not executable",
-            where=where,
-            todo=f"chmod +x {shlex.quote(written)}",
-        )

@@ -26,11 +26,11 @@ from .checks import at, check_known, check_names, warnings, warnings_of_first
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
+from .input_files import find_worker
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, split
 from .plan import Sweep, run_folder
-from .program import find_worker
 from .recipe import InputPattern, Recipe
 from .segments import Segment
 
