@@ -90,7 +90,7 @@ async def _import_hooks(sweep: Sweep) -> None:
     try:
         await hooks.check_import()
     finally:
-        await hooks.close()  # the process of the hooks would outlive this command
+        await hooks.close()  # the run of the one set starts a process of its own
 
 
 def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:

@@ -43,7 +43,7 @@ def write_files(folder: Path) -> list[Path]:
         todo = "Run `spe init` in an empty folder, or move the file away."
         what = f"{', '.join(there)} exists already; nothing was written"
         raise UsageError(what, where=str(folder), todo=todo)
-    # As data of the package, no texts in the code: the tests run them as they lie there.
+    # Files of the package, not texts in the code: they are read and checked as what they are.
     source = files(__package__) / "first_sweep"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -137,7 +137,7 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
         "state": ticket.state,
         "exit_code": ticket.exit_code,
         "reason": ticket.reason,
-        # JSON is text: bytes that are none are lost here, but not without --json.
+        # JSON is text: bytes that are not UTF-8 are replaced here, and printed as they are for people.
         "stdout": ticket.stdout.decode("utf-8", "replace"),
         "stderr": ticket.stderr.decode("utf-8", "replace"),
         **files_there(ticket.files),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..sweep.sweep import Sweep
 
 
-# A wrong path is told before anything runs; ssh's own complaint would come once for each host.
+# A wrong path is told before anything runs; later it would be an error of each host.
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -102,7 +102,7 @@ def read_block(record: type[T], value: Any) -> T:
     known = keys_of(record)
     found: list[WrongValue] = []
     made = {}
-    # By the record and not by the file: a missing key has its place among the faults.
+    # By the keys of the record, not by those of the file: missing keys are found as well.
     for name, one in known.items():
         if name in given:
             made[one.name] = _collected(one.metadata["check"], given[name], name, found)

@@ -152,7 +152,7 @@ def timeout(value: Any) -> float | Times:
     try:
         return seconds(value)
     except WrongValue:
-        # A second sentence, because `seconds` alone does not know of 3x.
+        # The fault of `seconds` names durations alone, and `3x` is allowed as well.
         raise wrong(value, wanted) from None
 
 

@@ -69,7 +69,7 @@ class BlackHoleGuard:
         return found
 
     def failed(self, now: float, host: str, task: int, failure: Failure, ticket: int = 0) -> bool:
-        """A task failed there; whether the host is suspected from now on."""
+        """Note that a task failed there; return whether the host is suspected from now on."""
         self.record(host).newest = max(ticket, self.record(host).newest)
         hosts = self._failed_on.setdefault(task, set())
         hosts.add(host)
@@ -100,7 +100,7 @@ class BlackHoleGuard:
         record.probe_at = now + record.pause
 
     def succeeded(self, now: float, host: str, task: int, ticket: float = math.inf) -> list[Benched]:
-        """A task succeeded there: the host is trusted, and those where it failed may be benched.
+        """Trust a host where a task succeeded; return the hosts benched because it had failed there.
 
         A ticket of before the failures says nothing of the host as it is now: its result came late.
         """
@@ -133,11 +133,11 @@ class BlackHoleGuard:
         return doubted
 
     def blamed(self) -> set[int]:
-        """The tasks whose failure may turn out to be a host's."""
+        """Return the tasks whose failure may turn out to be a host's."""
         return {task for record in self.records.values() for task in record.streak}
 
     def forget(self, task: int) -> None:
-        """The task has left the sweep."""
+        """Forget a task that has left the sweep."""
         self._failed_on.pop(task, None)
 
     def doubted(self, host: str, others: Collection[str]) -> bool:
@@ -165,5 +165,5 @@ class BlackHoleGuard:
         return record.proven and record.trust is Trust.TRUSTED and not record.streak
 
     def probing(self, now: float, host: str) -> None:
-        """A probe was handed out: the next one later."""
+        """Note that a probe was handed out: the next one comes later."""
         self._next_probe(now, self.record(host))

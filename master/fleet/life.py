@@ -57,7 +57,7 @@ class Life:
         )
 
     async def until_vanished(self) -> None:
-        """Until its client has been silent for too long; a young one that was cut off is taken for gone earlier."""
+        """Wait until the client has been silent for too long; a young one that was cut off is taken for gone earlier."""
         cut_since: float | None = None
         while not self._desk.dispatch.board.closed and self._desk.present(self.host.name):
             await asyncio.sleep(PRESENT_PAUSE)
@@ -91,7 +91,7 @@ class Life:
         )
 
     def lost_sets(self) -> set[int]:
-        """The sets that ran at the end of its client and have not ended elsewhere since: its oldest tickets."""
+        """Return the sets that ran at the end of the client and have not ended elsewhere since: its oldest tickets."""
         found: set[int] = set()
         for client in self.clients():
             its = (t for t in self._desk.dispatch.board.tickets.values() if t.client == client.id)

@@ -73,7 +73,7 @@ def from_command_line(
             "there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'"
         )
     given = _settings_of_line(words, options)
-    # First of all, because the name of the folder is that of the sweep: a worker may be called so.
+    # Before the checks, because the name of the folder is the name of the sweep, and checked with it.
     chosen = choose_for_line(folder.absolute(), words, name)
     document = Document("command line", YamlMap())
     checked, _ = config.check(document, {"name": chosen.name, **given, **(settings or {})})
@@ -176,7 +176,7 @@ class _Builder:
         text = self.config.parameters.where
         if text is None:
             return None
-        # jinja would take an unknown name only when the first set is read.
+        # jinja itself would notice an unknown name only when the first set is read.
         with at(self.document, "parameters", "where"):
             where = Condition(text)
             check_known(where.names, recipe.names)
