@@ -57,7 +57,10 @@ class Life:
         )
 
     async def until_vanished(self) -> None:
-        """Wait until the client has been silent for too long; a young one that was cut off is taken for gone earlier."""
+        """Wait until the client has been silent for too long.
+
+        A young client that was cut off is taken for gone earlier.
+        """
         cut_since: float | None = None
         while not self._desk.dispatch.board.closed and self._desk.present(self.host.name):
             await asyncio.sleep(PRESENT_PAUSE)

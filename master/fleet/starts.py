@@ -40,7 +40,9 @@ class Starts:
     blameless: bool = False  # in the last one there was no task that may have killed the client
     tries: int = 0  # starts that failed since a client of this host was up
     holds: bool = False  # the session of the start is held open, for the rest of the run
-    reached: bool = False  # the host has answered and was lost: worth trying as long as there is work
+    reached: bool = (
+        False  # the host has answered and was lost: worth trying as long as there is work
+    )
     _pause: float = AGAIN_FIRST
 
     def came_up(self) -> None:

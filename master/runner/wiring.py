@@ -20,6 +20,7 @@ from ..dispatch.rules import Rules
 from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
+from ..fleet.fleet_hosts import FleetHosts
 from ..full_disk import FullDisk
 from ..launch import Offer, Options, bundle
 from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
@@ -96,26 +97,6 @@ class Parts:
         """Serve the page, and tell programs on this machine where everything is."""
         await page.start(self.context.sweep.config.listen_page, self.session)
         self.session.announce(self.address.url(self.server.port), page.url, self.fingerprint)
-
-
-class FleetHosts:
-    """The hosts of a run for those who add some while it goes on.
-
-    They are started, and their clients get their set-up.
-    """
-
-    def __init__(self, hosts: list[Host], fleet: Fleet) -> None:
-        """`hosts` is the list from which the brief takes the set-up of each host."""
-        self.hosts, self._fleet = hosts, fleet
-
-    def add(self, hosts: Sequence[Host]) -> None:
-        """Start these hosts, too. They are known before their clients register."""
-        self.hosts += hosts
-        self._fleet.add(hosts)
-
-    def use(self, name: str) -> bool:
-        """Start this host again if its client has left; return whether it had to be started."""
-        return self._fleet.use(name)
 
 
 async def make_parts(

@@ -32,7 +32,9 @@ class BodyRefused(SpeError):
 class Intake:
     """The parts of one request, in the order in which they come."""
 
-    def __init__(self, wanted: Mapping[str, bool], limit: int, into: Spool, gone: Callable[[], bool]) -> None:
+    def __init__(
+        self, wanted: Mapping[str, bool], limit: int, into: Spool, gone: Callable[[], bool]
+    ) -> None:
         """`wanted`: whether a result is to be a file even when it is small. `limit`: bytes of one, 0: any."""
         self._wanted, self._limit = wanted, limit
         self._writer = SpoolWriter(into, gone)
@@ -101,7 +103,9 @@ class _Tail:
 class _Result:
     """A part that is kept whole: in memory, or in a file when it is to be one or is large."""
 
-    def __init__(self, name: str, as_file: bool, writer: SpoolWriter, within: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, name: str, as_file: bool, writer: SpoolWriter, within: Callable[[str, int], None]
+    ) -> None:
         """`within(name, size)` raises when the result has become too large."""
         self.name, self._as_file, self._writer, self._within = name, as_file, writer, within
         self._head, self._size, self._synced = bytearray(), 0, 0
@@ -127,7 +131,9 @@ class _Result:
         file = self._file or await self._open()
         if self._sync is not None:
             await self._writer.synced(self._sync)
-        await self._writer.synced(asyncio.to_thread(os.fsync, file.fileno()))  # other requests are served meanwhile
+        await self._writer.synced(
+            asyncio.to_thread(os.fsync, file.fileno())
+        )  # other requests are served meanwhile
         self.close()
         return Part(self.name, None, self._path, self._size)
 

@@ -36,7 +36,9 @@ class Spool:
 
     def new(self) -> FileIO:
         """Open a fresh file. Its name is random: names from outside never become paths."""
-        self.folder.mkdir(exist_ok=True)  # not its parents: a run folder that was moved is not made again
+        self.folder.mkdir(
+            exist_ok=True
+        )  # not its parents: a run folder that was moved is not made again
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
         return FileIO(path, "x")
@@ -121,7 +123,9 @@ class SpoolWriter:
         disk = self._into.disk
         if disk.is_ending:
             disk.lose_upload()
-            raise ConnectionResetError("the run ends, and there is no room for this result") from error
+            raise ConnectionResetError(
+                "the run ends, and there is no room for this result"
+            ) from error
         await disk.pause("a result", error, os.path.realpath(self._into.folder))
         if self._gone():
             raise ConnectionResetError("the sender has gone") from error
