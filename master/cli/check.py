@@ -126,6 +126,7 @@ def _run_one(
     # Not below runs/: nothing of it is kept, and a run of this sweep may go on there.
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)
+        # No master.log: the scratch folder goes with it.
         start_logging(None, quiet, verbose)
         # One set needs one host, but the user asks whether all of them come up.
         all_hosts = dataclasses.replace(options, try_all_hosts=True)

@@ -61,6 +61,7 @@ def command(
     chosen = make_options(**options)
     sweep = _sweep(file, name, chosen)
     hosts = _hosts(sweep, chosen)
+    # No master.log: hosts may be looked at where there is no sweep, and nothing is left anywhere.
     start_logging(None, quiet, verbose)
     begun = time.monotonic()
     examined = asyncio.run(_look(sweep, hosts, chosen, quiet))

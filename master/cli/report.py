@@ -34,6 +34,7 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
         _results(reader, outcome.statistics, quiet)
         if not quiet:
             click.echo(summary(outcome.statistics), err=True, nl=False)
+        # Also with -q, which means: only what went wrong.
         _failures(reader, outcome.statistics)
     _missing(outcome)
     _collect_faults(outcome)
