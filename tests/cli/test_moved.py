@@ -126,7 +126,7 @@ def test_runs_moved_away_is_drained_where_it_is_now(bench: Bench) -> None:
     done = finish(bench, running, new / "sweep.db")
     assert not (bench.folder / "runs").exists()  # the old path was not made again
     assert done.out.strip().endswith(str(new / "results.csv"))
-    assert f"all of it is in {new}" in done.err
+    assert f"everything is in {new}" in done.err
     assert len((new / "results.csv").read_text().splitlines()) == 5
     assert done_in(new) == {1, 2, 3, 4}
     left = {path.name for path in new.iterdir()}
