@@ -33,7 +33,7 @@ AT_ONCE = 200  # clients that register side by side
 Answer = Callable[[int, bytes], None]
 
 
-class Line(asyncio.Protocol):
+class KeptConnection(asyncio.Protocol):
     """One kept-alive connection: a request, its answer, the next."""
 
     def __init__(self) -> None:
@@ -82,8 +82,8 @@ class Crowd:
         self.batch = False
         self.loop = asyncio.get_running_loop()
 
-    async def line(self) -> Line:
-        _, made = await self.loop.create_connection(Line, self.server.host, self.server.port)
+    async def connect(self) -> KeptConnection:
+        _, made = await self.loop.create_connection(KeptConnection, self.server.host, self.server.port)
         return made
 
     def get(self, path: str, query: str) -> bytes:
@@ -103,18 +103,18 @@ class Client:
     def __init__(self, crowd: Crowd, number: int) -> None:
         self.crowd, self.number, self.id = crowd, number, ""
         self.free, self.over, self.held = crowd.slots, list[int](), set[int]()
-        self.tasks: Line
-        self.results: Line
+        self.tasks: KeptConnection
+        self.results: KeptConnection
 
     async def register(self, with_results: bool) -> None:
         crowd = self.crowd
-        self.tasks = await crowd.line()
+        self.tasks = await crowd.connect()
         said: asyncio.Future[bytes] = crowd.loop.create_future()
         query = f"platform=linux-x86_64&host=h{self.number}&slots={crowd.slots}&pings=1"
         self.tasks.ask(crowd.get("/config", query), lambda status, body: said.set_result(body))
         text = (await said).decode()
         self.id = re.findall(r"^Client=(.*)$", text, re.MULTILINE)[0]
-        self.results = await crowd.line() if with_results else self.tasks
+        self.results = await crowd.connect() if with_results else self.tasks
         if with_results:  # a master closes connections that have not yet shown the session, when they are many
             shown: asyncio.Future[int] = crowd.loop.create_future()
             self.results.ask(crowd.get("/ping", f"client={self.id}"), lambda status, body: shown.set_result(status))

@@ -23,7 +23,7 @@ from statistics import median
 
 from master_kit import Server, bare, master, on_core
 from spe.client.wire.connection import MasterAddress
-from spe.client.wire.master import Line, Master
+from spe.client.wire.master import Master, MasterConnection
 from spe.client.wire.multipart import Body, FilePart
 
 MB = 1 << 20
@@ -33,11 +33,11 @@ Sent = tuple[float, float, float]  # seconds of wall time and of the server's pr
 def send(host: str, port: str, session: str, path: str, query: str, file: str) -> None:
     """A client of its own process: seconds that it took, and the most memory it had."""
     on_core(1)
-    line = Line(Master(MasterAddress("http", host, int(port), "", "", ""), session, lambda: None))
-    line.ask("/nothing", [])  # it is connected
+    connection = MasterConnection(Master(MasterAddress("http", host, int(port), "", "", ""), session, lambda: None))
+    connection.ask("/nothing", [])  # it is connected
     body = Body([("data", FilePart(file, os.path.getsize(file)))])
     begun = time.monotonic()
-    reply = line.ask(path, [("ticket", query)], body, timeout=600)
+    reply = connection.ask(path, [("ticket", query)], body, timeout=600)
     print(time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     assert reply.text == "accepted", (reply.status, reply.text)
 

@@ -78,12 +78,13 @@ def transfer(data: Path, folder: Path) -> float:
     """Seconds of the way to a host: the digest that tells sets apart, and what a client of ours does with the file."""
     text = f"command: /bin/true {{{{ x }}}}\nparameters: {{grid: {{x: [1, 2]}}}}\ninputs: {{data: {{file: {data}}}}}\n"
     with master(folder, text) as server:
-        line = Master(MasterAddress("http", server.host, server.port, "", "", ""), server.session, lambda: None).line()
-        assert line.ask("/task", [("files", "sha256")]).status == 200
+        address = MasterAddress("http", server.host, server.port, "", "", "")
+        connection = Master(address, server.session, lambda: None).connection()
+        assert connection.ask("/task", [("files", "sha256")]).status == 200
         begun = time.monotonic()
         with data.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        InputCache(str(folder / "files")).have(line, digest)
+        InputCache(str(folder / "files")).have(connection, digest)
         took = time.monotonic() - begun
     for name in ("runs", "files"):
         shutil.rmtree(folder / name)

@@ -30,7 +30,7 @@ PART = b'--%s\r\nContent-Disposition: form-data; name="%d/%s"\r\n\r\n%s\r\n'
 BOUNDARY = b"5ca1ab1e0ddba11"
 
 
-class Line:
+class KeptConnection:
     """One kept-alive connection."""
 
     def __init__(self, server: Server) -> None:
@@ -69,7 +69,7 @@ class Client:
     """Holds what it has taken, the oldest first."""
 
     def __init__(self, server: Server) -> None:
-        self.tasks, self.results, self.pings = (Line(server) for _ in range(3))
+        self.tasks, self.results, self.pings = (KeptConnection(server) for _ in range(3))
         text = self.tasks.ask("/config", "platform=linux-x86_64&host=h&slots=2&pings=1")[1].decode()
         self._me = "client=" + re.findall(r"^Client=(.*)$", text, re.MULTILINE)[0]
         self.held: deque[int] = deque()

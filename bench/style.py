@@ -1,6 +1,7 @@
 """How the code reads, in figures: `python bench/style.py [FOLDER…]`, of master/ and client/ when nothing is said.
 
-Each figure has the limit that the project keeps. `--show MEASURE` lists the places that count against it.
+Each figure has the limit that the project keeps. `--show MEASURE` lists the places that count against it. `--draw 40`
+prints forty comments at random, each with the code behind it, for a reader who judges whether they say why.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import random
 import re
 import tokenize
 from collections import Counter
@@ -60,11 +62,36 @@ def opens_with_a_pronoun(docstring: str) -> bool:
     return PRONOUNS.match(docstring.lstrip("`")) is not None
 
 
+def says_something(comment: str) -> bool:
+    """Tell whether a comment is for readers: neither a word to a tool nor a heading such as `# -- hosts`."""
+    return not comment.startswith(("# type:", "# noqa", "#!", "# -- "))
+
+
 def comments_of(text: str) -> Iterator[tuple[int, str]]:
     """Yield line number and text of each comment."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
+
+
+def comment_blocks(file: Path) -> Iterator[str]:
+    """Yield each comment of a file as people read it: its place, all of its lines, and the code behind it."""
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    found = [number for number, comment in comments_of(text) if says_something(comment)]
+    for number in found:
+        # A comment behind code is one by itself, and so is the first of several lines.
+        if _is_comment(lines[number - 1]) and number > 1 and _is_comment(lines[number - 2]):
+            continue
+        last = number
+        while _is_comment(lines[last - 1]) and last < len(lines):
+            last += 1
+        shown = "\n".join(f"    {line}" for line in lines[number - 1 : last])
+        yield f"{file.relative_to(ROOT)}:{number}\n{shown}"
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
 
 
 def measure(file: Path, found: Figures) -> None:
@@ -79,7 +106,7 @@ def measure(file: Path, found: Figures) -> None:
     for number, comment in comments_of(text):
         if "fmt: skip" in comment:
             found.fmt_skip.append(f"{name}:{number}")
-        elif not comment.startswith(("# type:", "# noqa", "#!")):
+        elif says_something(comment):
             found.comments += 1
     for node in ast.walk(tree):
         if isinstance(node, ast.IfExp):
@@ -145,17 +172,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", nargs="*", default=["master", "client"])
     parser.add_argument("--show", metavar="MEASURE")
+    parser.add_argument("--draw", metavar="N", type=int)
+    parser.add_argument("--seed", metavar="N", type=int, default=0)
     words = parser.parse_args()
+    files = [file for folder in words.folders for file in _files(ROOT / folder)]
+    if words.draw is not None:
+        blocks = [block for file in files for block in comment_blocks(file)]
+        print("\n\n".join(random.Random(words.seed).sample(blocks, words.draw)))
+        return
     found = Figures()
-    for folder in words.folders:
-        path = ROOT / folder
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            measure(file, found)
+    for file in files:
+        measure(file, found)
     for name, figure, limit, places in table(found):
         if words.show is None:
             print(f"{name:24} {figure:10.1f}   {limit}")
         elif words.show == name:
             print("\n".join(places))
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
 if __name__ == "__main__":

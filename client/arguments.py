@@ -31,7 +31,7 @@ class ClientOptions(NamedTuple):
     detach: bool
     hold: bool  # stay in the foreground until the client has ended
     log: str  # a file, empty for standard error
-    trusted: bool  # others may write into the workdir
+    trusted: bool  # True: other users may write into the workdir
 
 
 def parse(argv: Optional[List[str]] = None) -> ClientOptions:

@@ -32,7 +32,7 @@ def clean_up(
     `killed`: the client ends because a process of it was killed, maybe by a program of a ticket
     that it still has.
     """
-    # What the client owes lies in the home, whose server may be away; its own folder mostly does not.
+    # The home, with what the client owes, may be on a server that is away; its own folder mostly is not.
     if not within(HOME_TIME, lambda: _leave_home(config, worker, own_folder)):
         own_folder.remove_what_is_here()
         return

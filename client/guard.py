@@ -62,7 +62,7 @@ def guarded(
     made = passed_folders.received(ours)
     if made is not None:
         own_folder.take_over(*made)
-    if own_folder.is_of(client):  # it was killed, or had no memory left to clear up by itself
+    if own_folder.is_of(client):  # the client was killed, or had no memory left to clear up by itself
         _clear_up(own_folder, last_words())
     return code
 

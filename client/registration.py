@@ -8,7 +8,7 @@ from .arguments import ClientOptions
 from .host.writers import NOBODY, Others
 from .machine import facts
 from .wire.connection import NotTheMaster, describe
-from .wire.master import FIRST_CONNECT, Line, Query
+from .wire.master import FIRST_CONNECT, MasterConnection, Query
 
 
 def _introduction(options: ClientOptions, others: Others) -> Query:
@@ -24,7 +24,7 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
     return query
 
 
-def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
+def register(connection: MasterConnection, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
     """Register with the master by GET /config and return its answer.
 
     There is one try: the person who started the client wants to know at once. `others`: who else
@@ -33,7 +33,7 @@ def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dic
     where = options.address.url
     try:
         query = _introduction(options, others)
-        reply = line.once("/config", query, connect=FIRST_CONNECT)
+        reply = connection.once("/config", query, connect=FIRST_CONNECT)
     except NotTheMaster as fault:
         raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:

@@ -37,7 +37,7 @@ from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
 from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
-from .wire.master import Line, Master
+from .wire.master import Master, MasterConnection
 
 # Variables by which libraries learn how many threads to start. Without them each of a host's tasks
 # starts as many as the host has cores.
@@ -78,7 +78,7 @@ class Client:
         self.master = Master(options.address, session, own_folder.reread)
         self.config: Dict[str, str] = {}
         self.worker: Optional[Worker] = None
-        self.original: Optional[Original] = None  # of the worker
+        self.original: Optional[Original] = None  # original of the worker
         self.container: Optional[Container] = None
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
@@ -140,14 +140,14 @@ class Client:
     def _session(self, ready: Ready) -> exits.Ending:
         self._begin_log()
         self.own_folder.clear_leftovers()
-        line = self.master.line()
-        self.config = register(line, self.options, self.own_folder.others)
+        connection = self.master.connection()
+        self.config = register(connection, self.options, self.own_folder.others)
         self._take_settings()
         if is_yes(self.config, "DeleteClient") and own_file():
             self.own_folder.owe(sys.argv[0])
-        environment = self._software(line, self._environment())
-        self._have_worker(line)
-        line.close()
+        environment = self._software(connection, self._environment())
+        self._have_worker(connection)
+        connection.close()
         ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
         return self._loop(environment)
 
@@ -164,7 +164,7 @@ class Client:
     def _environment(self) -> Dict[str, str]:
         setup = json.loads(self.config["Setup"]) if self.config.get("Setup") else ""
         mark = holding.mark(self.own_folder.folder)
-        os.environ[process_tree.MARK] = mark  # what a setup leaves has it, too
+        os.environ[process_tree.MARK] = mark  # processes that a setup leaves have it, too
         variables = login.environment(setup, self.began_in)
         variables[process_tree.MARK] = mark
         if "Cores" in self.config:
@@ -172,7 +172,7 @@ class Client:
                 variables.setdefault(name, self.config["Cores"])
         return variables
 
-    def _software(self, line: Line, environment: Dict[str, str]) -> Dict[str, str]:
+    def _software(self, connection: MasterConnection, environment: Dict[str, str]) -> Dict[str, str]:
         """Make what the sweep brings along. Return the environment with it."""
         if not is_yes(self.config, "Software"):
             return environment
@@ -183,15 +183,15 @@ class Client:
         def make(said: Dict[str, Any], python: str) -> Build:
             return Build(said, public, user.replace("/", "_"), python)
 
-        made = software.bring(self.master, line, environment, make, own, self.own_folder.owe)
+        made = software.bring(self.master, connection, environment, make, own, self.own_folder.owe)
         self.container = made.container
         return made.environment
 
-    def _have_worker(self, line: Line) -> None:
+    def _have_worker(self, connection: MasterConnection) -> None:
         if self.config.get("Worker"):
             self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
             self._refuse_noexec()
-            self.original = self.worker.have(line)
+            self.original = self.worker.have(connection)
 
     def _refuse_noexec(self) -> None:
         """End when no worker can be started in the workdir: every task would fail here."""

@@ -100,7 +100,7 @@ class Fault(StrEnum):
     START = "start failed"
     NO_COMMANDS = "login runs nothing"
     NO_STAY = "client does not stay"
-    ENDED = "client ended"  # one that had worked, also by a fault of its own
+    ENDED = "client ended"  # a client that had worked has ended, perhaps by a fault of its own
     KILLED = "client killed"
     LOST = "connection lost"
     # A host works in spite of these: only `spe doctor` names them.

@@ -88,7 +88,7 @@ class FullDisk:
         self._last: OSError | None = None  # the latest reason for a wait
         self._sets: set[int] = set()  # sets whose result arrived and was not stored
         self._uploads = 0  # results that were cut off while they arrived
-        self._tables = ""  # why the tables were not made
+        self._tables = ""  # reason why the tables were not made
         self.gave_up = False  # True when the store writes nothing more
 
     def end(self) -> None:

@@ -74,7 +74,7 @@ class ParameterSet:
     """A parameter set as its source gives it."""
 
     values: Mapping[str, str]
-    line: int = 0  # of the parameter file; 0 when the set is in none
+    line: int = 0  # line of the parameter file; 0 when the set is in none
 
 
 @record
@@ -83,7 +83,7 @@ class Input:
 
     name: str
     content: bytes = b""
-    sha256: str = ""  # of the content, where it is known already
+    sha256: str = ""  # digest of the content, where it is known already
     # A large input stays on the disk until a client asks for it: a sweep may have gigabytes of them.
     file: Path | None = None
     length: int = 0  # bytes of `file`
@@ -142,11 +142,11 @@ class TicketState(Word):
     """States of an attempt at a task. Only lifecycle.py moves it."""
 
     ISSUED = "issued"  # a client has it
-    CHECKING = "checking"  # its result has arrived and is being validated
+    CHECKING = "checking"  # the result has arrived and is being validated
     ACCEPTED = "accepted"
     REJECTED = "rejected"  # the validation refused the result
     FAILED = "failed"  # the program failed, or ran out of time
-    LOST = "lost"  # its host went silent; a late result is still accepted
+    LOST = "lost"  # the host went silent; a late result is still accepted
     EXPIRED = "expired"  # another attempt won
 
 
@@ -182,7 +182,7 @@ class Task:
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt failed
     key: bytes = b""  # identity of its inputs: only a task with this identity is handed out
     planned: bool = True  # known to be one of today's sets; only these are ever queued
-    death: Death | None = None  # of the host whose loss counted last
+    death: Death | None = None  # death of the host whose loss counted last
     redone: bool = False  # an earlier result is still stored, until a new one replaces it
 
 
@@ -197,10 +197,10 @@ class Ticket:
     issued: float  # monotonic seconds of this master
     state: TicketState = TicketState.ISSUED
     word: float = 0.0  # last sign of life, monotonic seconds
-    leased: bool = False  # its client sends heartbeats, so silence means that it is gone
+    leased: bool = False  # the client sends heartbeats, so silence means that it is gone
     charged: bool = False  # has used up an attempt
     begun: float = 0.0  # latest time at which its program began, monotonic seconds; 0: unknown
-    blamed: bool = False  # its loss counts against the task, which may have killed the host
+    blamed: bool = False  # the loss counts against the task, which may have killed the host
     program: int | None = None  # number of its program in the store
 
 
@@ -217,7 +217,7 @@ class ClientState(Word):
     SENT_HOME = "sent home"  # was told that the sweep is over
     SENT_HOME_CUT_OFF = "sent home, cut off"
     GONE = "gone"  # said goodbye, or is known to have ended
-    GONE_UNASKED = "gone before it asked"  # its set-up failed, or never ended
+    GONE_UNASKED = "gone before it asked"  # the set-up failed, or never ended
 
     @property
     def is_cut_off(self) -> bool:
@@ -260,13 +260,13 @@ class Client:
     host: str
     platform: str
     slots: int
-    cores: int  # of its host
-    since: float  # when it registered, monotonic seconds
+    cores: int  # cores of the host
+    since: float  # time of the registration, monotonic seconds
     word: float  # last sign of life, monotonic seconds
     pings: bool = False
     state: ClientState = ClientState.SETTING_UP
     # None in these three: the client does not report the figure.
-    load: float | None = None  # of its host, caused by others
+    load: float | None = None  # load of the host that others cause
     memory: float | None = None  # used share of its host's memory, 0 to 1
     disk: float | None = None  # used share of the disk where its tasks work, 0 to 1
 

@@ -52,8 +52,8 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._sock.setblocking(False)
-        self._came = bytearray()  # not yet a whole message
-        self.unsent = bytearray()  # what the other end had no room for yet
+        self._came = bytearray()  # bytes of a message that is not complete yet
+        self.unsent = bytearray()  # bytes for which the other end had no room yet
 
     def fileno(self) -> int:
         """Return the number of the open socket, for `select`."""

@@ -30,7 +30,7 @@ def _wait_for_one(programs: Container[int]) -> Tuple[int, int, Any]:
         if found.si_pid in programs:
             process_tree.send_group(found.si_pid, signal.SIGKILL)
         return os.wait4(found.si_pid, 0)
-    # Some Pythons of macOS have no waitid: the number is free a moment before its group is killed.
+    # Pythons of macOS may have no waitid: the number is free a moment before its group is killed.
     ended = os.wait4(-1, os.WNOHANG)
     if ended[0] in programs:
         process_tree.send_group(ended[0], signal.SIGKILL)

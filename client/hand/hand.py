@@ -56,7 +56,7 @@ class Hand:
         self.files = TaskFiles(settings.worker, places, self._say)
         self.stopping = False
         self.is_hasty = False  # the host shuts down
-        self._due = 0.0  # when the client is to hear of short tasks at the latest
+        self._due = 0.0  # latest time at which the client is to hear of short tasks
         self._numbers = sorted(slots, reverse=True)  # free slots; the lowest is taken first
         self._wakeup = WakeupPipe()
         self._orders: Dict[str, Callable[[Any], None]] = {

@@ -19,7 +19,7 @@ SHARE = 0.05
 # Seconds that are too short for a message of their own about the free slot.
 BRIEF = 0.002
 ENDING = frozenset([signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
-CRASHES = frozenset([signal.SIGSEGV, signal.SIGABRT])  # nobody sends these to end a host
+CRASHES = frozenset([signal.SIGSEGV, signal.SIGABRT])  # a host that ends sends other signals
 SHELL = 128  # a shell says by this and more that its command died of a signal
 
 

@@ -29,7 +29,7 @@ def work(slots: List[int], channel: Channel, settings: Settings, lease: Lease) -
     hand = Hand(slots, channel, settings, lease, places)
     try:
         run(hand)
-    except BaseException:  # whatever it is: programs must not run on without anybody to watch them
+    except BaseException:  # any error: programs must not run on unwatched
         channel.send("fault", exits.unforeseen().args)
         channel.flush_all()
         end(hand)

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from .. import exits, log
 from ..machine import facts
-from ..wire.master import Line, Query
+from ..wire.master import MasterConnection, Query
 from . import folders, lock
 from .originals import WORKER, Original, seal
 
@@ -51,47 +51,47 @@ class Worker:
         if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
             raise exits.Ending(exits.WORKER, "the worker's name %r is not a file name" % self.name)
 
-    def have(self, line: Line) -> Original:
+    def have(self, connection: MasterConnection) -> Original:
         """Make our copy, from the cache or from the master, and return it as an original.
 
         A copy that is there already is replaced by a new file.
         """
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         remove_if_there(self.path)  # not overwritten: tasks may be linked to the file
-        self._bring(line)
+        self._bring(connection)
         return seal(WORKER, self.path)
 
-    def _bring(self, line: Line) -> None:
+    def _bring(self, connection: MasterConnection) -> None:
         if not self.sums:
             # Without a checksum from the master, nothing in a cache could be found again.
-            return self._fetch(line, self.path)
+            return self._fetch(connection, self.path)
         try:
-            self._have_through_cache(line, self._place())
+            self._have_through_cache(connection, self._place())
         except OSError as fault:
             log.say("the cache folder cannot be used (%s); fetching the worker without it" % fault)
-            self._fetch(line, self.path)
+            self._fetch(connection, self.path)
         return None
 
     def _place(self) -> str:
         key = self.sums.get("sha256") or self.sums["md5"]
         return os.path.join(cache_folder(), "workers", key, self.name)
 
-    def _have_through_cache(self, line: Line, place: str) -> None:
+    def _have_through_cache(self, connection: MasterConnection, place: str) -> None:
         for _ in range(TRIES):  # another client may clean up between the two steps
             if _is_there(place) and self._copy(place):
                 return
-            self._put_into_cache(line, place)
-        self._fetch(line, self.path)
+            self._put_into_cache(connection, place)
+        self._fetch(connection, self.path)
 
-    def _put_into_cache(self, line: Line, place: str) -> None:
+    def _put_into_cache(self, connection: MasterConnection, place: str) -> None:
         folder = os.path.dirname(place)
         try:
-            self._fetch_once(line, place, folder)
+            self._fetch_once(connection, place, folder)
         finally:  # removes nothing when the worker is there: a folder with files in it stays
             folders.unmake(folder, surely_ours=True)  # the name is a checksum
             folders.unmake(os.path.dirname(folder))
 
-    def _fetch_once(self, line: Line, place: str, folder: str) -> None:
+    def _fetch_once(self, connection: MasterConnection, place: str, folder: str) -> None:
         """Fetch the worker into the cache, unless another client has done so while this one waited."""
         folders.make(os.path.dirname(folder))
         with lock.LockFile(folder + ".lock"):
@@ -99,7 +99,7 @@ class Worker:
                 folders.make(folder)
                 _clear_parts(folder)
                 self._owe(place)  # before it is there, in case this client is killed meanwhile
-                self._fetch(line, place)
+                self._fetch(connection, place)
                 self.fetched = place
 
     def _copy(self, place: str) -> bool:
@@ -123,12 +123,12 @@ class Worker:
     def _agree(self, sums: List[Any]) -> bool:
         return all(one.hexdigest() == self.sums[one.name] for one in sums)
 
-    def _fetch(self, line: Line, path: str) -> None:
+    def _fetch(self, connection: MasterConnection, path: str) -> None:
         """Fetch the worker under a name of our own, check it, and rename it into place."""
         temporary = "%s.%s.%d%s" % (path, facts.host_name(), os.getpid(), PART)
         try:
             for _ in range(TRIES):
-                self._download(line, temporary)
+                self._download(connection, temporary)
                 if self._is_right(temporary):
                     os.chmod(temporary, 0o755)
                     os.replace(temporary, path)
@@ -139,11 +139,11 @@ class Worker:
         text = "the worker %s came %d times with a wrong checksum"
         raise exits.Ending(exits.WORKER, text % (self.name, TRIES))
 
-    def _download(self, line: Line, path: str) -> None:
+    def _download(self, connection: MasterConnection, path: str) -> None:
         log.say("fetching the worker %s for %s" % (self.name, self.platform))
         try:
             query: Query = [("name", self.name), ("platform", self.platform)]
-            reply = line.ask("/worker", query, into=path, timeout=60.0)
+            reply = connection.ask("/worker", query, into=path, timeout=60.0)
         except exits.SessionRefused as fault:
             text = "the worker %s could not be fetched: %s"
             raise exits.Ending(exits.WORKER, text % (self.name, fault))
@@ -180,7 +180,7 @@ def _clear_parts(folder: str) -> None:
         if name.endswith(PART):
             try:
                 os.unlink(os.path.join(folder, name))
-            except FileNotFoundError:  # that client lives, and has just finished
+            except FileNotFoundError:  # the other client lives, and has just finished
                 continue
 
 

@@ -196,6 +196,6 @@ def pay(folder: int) -> None:
             continue
         try:
             os.unlink(one)
-        except OSError:  # its client has removed it already
+        except OSError:  # the client has removed it already
             pass
         folders.unmake(os.path.dirname(one))

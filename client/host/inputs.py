@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import Callable, Set
 
-from ..wire.master import Line
+from ..wire.master import MasterConnection
 from .cache import PART, TRIES, read_digests, remove_if_there
 from .originals import Original, seal
 
@@ -31,7 +31,7 @@ class InputCache:
         self.kept: "OrderedDict[str, Original]" = OrderedDict()
         self._lock = threading.Lock()
 
-    def have(self, line: Line, sha256: str) -> Original:
+    def have(self, connection: MasterConnection, sha256: str) -> Original:
         """Return the original with this checksum, fetched again if somebody has changed it.
 
         Raises OSError.
@@ -41,7 +41,7 @@ class InputCache:
             original = self.kept.get(sha256)
             if original is None or not original.is_right():
                 try:
-                    self.kept[sha256] = original = self._bring(line, sha256)
+                    self.kept[sha256] = original = self._bring(connection, sha256)
                 except OSError:
                     self.kept.pop(sha256, None)
                     raise
@@ -49,14 +49,14 @@ class InputCache:
             self._make_room()
         return original
 
-    def _bring(self, line: Line, sha256: str) -> Original:
+    def _bring(self, connection: MasterConnection, sha256: str) -> Original:
         if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
             raise OSError("%r is not a SHA-256" % sha256)
         path = os.path.join(self.folder, sha256)
         new = path + PART  # not `path`, which tasks may be linked to
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         try:
-            fetch(line, sha256, new)
+            fetch(connection, sha256, new)
             os.replace(new, path)
         except OSError:
             remove_if_there(new)  # half of a file would fill a full disk for good
@@ -76,10 +76,10 @@ class InputCache:
                 remove_if_there(one.path)
 
 
-def fetch(line: Line, sha256: str, path: str) -> None:
+def fetch(connection: MasterConnection, sha256: str, path: str) -> None:
     """Fetch the file with this checksum to `path`. Raises OSError when it cannot be had."""
     for _ in range(TRIES):
-        reply = line.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
+        reply = connection.ask("/file", [("sha256", sha256)], into=path, timeout=60.0)
         if reply.status != 200:
             raise OSError(
                 "the master does not give out the file %s: %d %s"

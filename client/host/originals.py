@@ -18,11 +18,11 @@ from ..machine.attributes import attributes
 # Bytes from which on a task gets no copy: less is copied in less time than a program needs to
 # start.
 LARGE = 1 << 20
-COPY, CLONE, LINK = range(3)  # how a task gets its file
+COPY, CLONE, LINK = range(3)  # ways in which a task gets its file
 WORKER = ""  # the key of the worker; that of an input is its SHA-256
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 BLOCK = 1 << 20
-# Where Linux has other numbers for requests (PowerPC), there is none of this number.
+# On PowerPC requests have other numbers, and none has this one.
 _FICLONE = 0x40049409
 # Times are as coarse as the kernel's tick: a write within 4 ms of the one before leaves them as they are, and on some
 # file systems one within 2 s. So an original gets an older time, which no write can leave.
@@ -40,7 +40,7 @@ class Original(NamedTuple):
     how: int
     # Size, time of the last write in ns, inode, mode, user, group, attributes.
     stamp: Tuple[Any, ...]
-    # Of a small worker: read before any program runs that could change the file.
+    # Content of a small worker, read before any program runs that could change the file.
     content: Optional[bytes]
 
     @property

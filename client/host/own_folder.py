@@ -16,8 +16,8 @@ from . import anchor, clearing, folders, writers
 from .clearing import OWED
 from .holding import LOCK, NotOurs, content, hold, holder, is_held, opened, write
 
-ID, ADDRESS = "id", "address"  # files in it
-# Names that are tried, where what a dead client left can be neither removed nor moved.
+ID, ADDRESS = "id", "address"  # files in the folder
+# Names to try: what a dead client left may be neither removable nor movable.
 MOST_NAMES = 9
 
 
@@ -43,7 +43,7 @@ class OwnFolder:
         self.name = "spe-%s-%s" % (label(session), re.sub(r"[^\w.-]", "_", host))
         self.above = self.folder = self._held = -1
         self.others = writers.NOBODY
-        self.left = ""  # what stayed when it was removed
+        self.left = ""  # one line about what stayed in the removed folder
         self._tell_made: Callable[[str, int, int], None] = lambda name, above, folder: None
 
     def when_made(self, tell: Callable[[str, int, int], None]) -> None:
@@ -136,7 +136,7 @@ class OwnFolder:
         """
         try:
             is_there = self.folder >= 0 and os.fstat(self.folder).st_nlink > 0
-        except OSError:  # what NFS says of an open folder that is removed
+        except OSError:  # the answer of NFS for an open folder that is removed
             return False
         return is_there and holder(self.folder)[1:2] in ([], [str(pid)])
 

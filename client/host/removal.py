@@ -14,7 +14,7 @@ from typing import List, Sequence, Tuple
 from .anchor import SAME_FOLDER, is_same, shown
 
 MOST_SHOWN = 300  # characters of a path
-MOST_TIMES = 1000  # beginnings anew beside another process that removes the same tree
+MOST_TIMES = 1000  # restarts: another process may remove the same tree
 MOUNT_IDS, MOUNTED = "/proc/self/fdinfo/%d", "something is mounted there"
 _BARE = getattr(os, "O_PATH", 0)
 # A step on the way down: the folder above, the name in it of the folder that we are in, its other
@@ -168,7 +168,7 @@ def _entered(above: int, name: str, mount: str) -> int:
     if os.fstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.fchmod(folder, stat.S_IRWXU)
-        except OSError:  # of another user, or immutable: removing says so
+        except OSError:  # a folder of another user, or immutable: removing says so
             pass
     return folder
 

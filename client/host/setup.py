@@ -14,7 +14,7 @@ from .. import exits
 from ..machine import process_tree
 from . import anchor
 
-LIMIT = 600.0  # seconds
+LIMIT = 600.0  # seconds of `setup:`
 NO_RETURN = (
     "the setup did not return: something in it ends or replaces the shell (exit, exec); "
     "leave that out"

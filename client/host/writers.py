@@ -11,7 +11,7 @@ import pwd
 import stat
 from typing import Iterator, NamedTuple
 
-UNKNOWN = 65534  # what a container or NFS calls accounts that it does not know
+UNKNOWN = 65534  # number that containers and NFS give to unknown accounts
 MOST_LINKS = 40
 
 

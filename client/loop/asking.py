@@ -17,7 +17,7 @@ from .recall import Returner
 from .renewal import OriginalRenewal
 from .talker import Shared, Talker
 
-# Seconds that the master may hold a request for tasks; while nothing is held it is the only one.
+# Seconds that the master may hold a request for tasks. A client has only one of these out.
 WAIT = 30
 ASK_AGAIN = 2.0  # seconds between requests when no task is left but some are still held
 OVER_GRACE = 10.0  # seconds of silence after which a master that said the sweep is over is gone
@@ -47,8 +47,8 @@ class Asker(Talker):
             # With work for every slot there is nothing to wait for: the request is for later tasks.
             can_wait = self.shared.may_hold and not is_over and not is_only_ahead
             query = self._query(count, ahead, WAIT if can_wait else 0)
-            reply = self.line.ask("/task", query, timeout=WAIT + 30.0)
-            fetch_orders(reply, self.line, self._fetch)
+            reply = self.connection.ask("/task", query, timeout=WAIT + 30.0)
+            fetch_orders(reply, self.connection, self._fetch)
             is_over = reply.status == 503 and reply.headers.get("Retry-After") is None
             if reply.status == 200:
                 self._take(reply, asked)
@@ -108,7 +108,7 @@ class Asker(Talker):
         self.tickets.hold(attempts, asked)
         for attempt in attempts:
             self._prepare(attempt)
-            if attempt.originals:  # it does not wait for the files of the next attempt
+            if attempt.originals:  # an attempt does not wait for the files of the next one
                 self.inbox.tell("ready", [attempt])
         self.inbox.tell("ready", [one for one in attempts if not one.originals])
 
@@ -152,7 +152,7 @@ class Asker(Talker):
         files = self._renewal.files
         try:
             wanted = [one.sha256 for one in attempt.task.inputs if one.sha256]
-            return {sha256: files.have(self.line, sha256) for sha256 in wanted}
+            return {sha256: files.have(self.connection, sha256) for sha256 in wanted}
         except OSError as fault:
             raise CannotRun("an input file cannot be had: %s" % words(fault))
 

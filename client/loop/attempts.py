@@ -147,7 +147,7 @@ class AttemptPipeline:
         """
         self.hear_unbegun(told)
         if self._recall.note_answer():
-            self._hands.feed(self._following, 0)  # those that have a free slot here stay
+            self._hands.feed(self._following, 0)  # attempts with a free slot here stay
             count = min(self._recall.take_owed(), len(self._tickets.ready))
             self._give_up([self._tickets.ready.pop() for _ in range(count)])
 
@@ -206,7 +206,7 @@ class AttemptPipeline:
             if self._watchers:
                 self.hear_watched(attempt.task.ticket)
             self._senders.put(attempt)
-        # This host may be at fault: others should have what has not begun, not fail here as well.
+        # This host may be at fault: what has not begun should run elsewhere, not fail here as well.
         if self._prefetch.is_doubtful and (self._tickets.ready or self._hands.are_waiting()):
             self._recall.owe(len(self._tickets.held))
 

@@ -81,7 +81,7 @@ class Carrier(Talker):
             self._end([("reason", "this client does not understand the order")])
         finally:
             self._carriers.discard(self)
-            self.line.close()
+            self.connection.close()
 
     def _carry_out(self) -> int:
         if len(self._carriers) > MOST_AT_ONCE:
@@ -93,13 +93,13 @@ class Carrier(Talker):
     def _say(self, data: bytes) -> None:
         """Send a piece of output. Raises NobodyListens."""
         query: Query = [("order", self.order["id"])]
-        reply = self.line.ask("/answer", query, PlainBody(data))
+        reply = self.connection.ask("/answer", query, PlainBody(data))
         if reply.status != 200:
             raise NobodyListens()
 
     def _end(self, how: Query) -> None:
         query: Query = [("order", self.order["id"]), ("end", 1)]
-        self.line.ask("/answer", query + how, PlainBody(b""))
+        self.connection.ask("/answer", query + how, PlainBody(b""))
 
     # -- the deeds
 

@@ -33,8 +33,8 @@ class HandProcess:
         self.pid, self.channel, self.slots = pid, channel, slots
         # Tickets that have a slot at the hand, or wait for one, in the order in which it got them.
         self.tickets: Dict[int, None] = {}
-        self.given = 0  # how many these are
-        self.asked = 0.0  # when it was asked whether it is there; 0: it has answered
+        self.given = 0  # number of attempts given
+        self.asked = 0.0  # time of the unanswered question whether the hand is there; 0: none
         self.silent = 0.0  # seconds for which it has not answered
         self.stopped = 0.0  # seconds for which somebody has stopped it
 

@@ -8,7 +8,7 @@ import json
 import threading
 from typing import Any, Dict, List, Set
 
-from ..wire.master import Line
+from ..wire.master import MasterConnection
 from .carrier import Carrier
 from .hands import Hands
 from .talker import Shared
@@ -26,9 +26,9 @@ class ReceivedOrders:
         self._seen: Set[int] = set()
         self._lock = threading.Lock()  # two threads may hear of the same order
 
-    def fetch(self, line: Line) -> None:
+    def fetch(self, connection: MasterConnection) -> None:
         """Fetch orders and begin with those that are new. After a lost answer some come again."""
-        reply = line.ask("/orders", [])
+        reply = connection.ask("/orders", [])
         if reply.status != 200:
             return
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Callable, List, Optional
 
 from .. import log
 from ..wire.lease import clock
-from ..wire.master import Line, Query
+from ..wire.master import MasterConnection, Query
 from ..wire.reply import Reply
 from .talker import Shared, Talker
 
@@ -19,7 +19,7 @@ GATHER = 0.2  # seconds in which new tickets gather for one ping
 PAUSE = 1.0  # seconds between two such pings
 TICKETS_A_PING = 100
 
-FetchOrders = Callable[[Line], None]  # fetches the orders that the master says it has
+FetchOrders = Callable[[MasterConnection], None]  # fetches the orders that the master says it has
 
 
 class Pinger(Talker):
@@ -44,7 +44,7 @@ class Pinger(Talker):
             self.inbox.tell("confirmed", began)
 
     def _ping(self, tickets: List[int]) -> None:
-        reply = self.line.ask("/ping", [("ticket", one) for one in tickets])
+        reply = self.connection.ask("/ping", [("ticket", one) for one in tickets])
         if reply.status != 205:
             return
         expired = _tickets_in(reply.headers.get("Expired"))
@@ -79,8 +79,8 @@ class LongPoller(Talker):
             began = time.monotonic()
             hold = HOLD if self.shared.may_hold else A_MOMENT
             query: Query = [("wait", hold), *self.shared.load.told(self.shared.base)]
-            reply = self.line.ask("/ping", query, timeout=HOLD + 30.0)
-            fetch_orders(reply, self.line, self._fetch)
+            reply = self.connection.ask("/ping", query, timeout=HOLD + 30.0)
+            fetch_orders(reply, self.connection, self._fetch)
             if reply.status == 205:
                 for ticket in _tickets_in(reply.headers.get("Expired")) or []:
                     self.inbox.tell("expired", ticket)
@@ -96,10 +96,10 @@ class LongPoller(Talker):
             self.master.stopping.wait(self._every)  # a master that does not hold: ask less often
 
 
-def fetch_orders(reply: Reply, line: Line, fetch: FetchOrders) -> None:
+def fetch_orders(reply: Reply, connection: MasterConnection, fetch: FetchOrders) -> None:
     """Fetch orders when the master says that there are some."""
     if reply.headers.get("Orders"):
-        fetch(line)
+        fetch(connection)
 
 
 def number_in(header: Optional[str], otherwise: float) -> float:

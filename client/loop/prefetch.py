@@ -10,7 +10,7 @@ from typing import Optional, Tuple
 
 from ..task.attempt import SHORT
 
-SECONDS = 1.0  # of work a slot that is fetched ahead, at most
+SECONDS = 1.0  # seconds of work a slot, the most that is fetched ahead
 MOST = 256  # tasks fetched ahead
 NEAR = 0.06  # seconds of work a slot that lie ready where programs are started
 # Failures in a row after which this host may be at fault. With fewer, each pair of bad parameter
@@ -78,8 +78,8 @@ class Demand:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._taken = 0  # tickets that have a slot, or wait for one
-        self._held = 0  # these, and those whose results are not delivered
-        self._ahead = 0  # how many beyond the slots are worth having
+        self._held = 0  # tickets here, and those whose results are not delivered
+        self._ahead = 0  # tasks beyond the slots that are worth having
         self._is_refused = False  # nothing is to be had ahead, until a slot is free again
         self.nothing_held, self.something_held = threading.Event(), threading.Event()
         self._changed = threading.Condition()

@@ -60,8 +60,8 @@ class Returner(Talker):
     def talk(self) -> None:
         query: Query = [("ticket", one.task.ticket) for one in self.given]
         if query:
-            self.line.ask("/back", [*query, ("reason", self.reason)] if self.reason else query)
+            self.connection.ask("/back", [*query, ("reason", self.reason)] if self.reason else query)
         # Cleared after the request: idle hosts wait for these tickets, and removing may take long.
         for one in self.given:
             one.clear()
-        self.line.close()
+        self.connection.close()

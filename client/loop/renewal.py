@@ -38,7 +38,7 @@ class OriginalRenewal:
         self.files = InputCache(folder, needed=self._needed)
         self._under_way: Set[str] = set()  # keys of originals that are being fetched
         self._suspects: Set[str] = set()
-        self._fault = ""  # why the latest one could not be fetched
+        self._fault = ""  # reason why the latest original could not be fetched
 
     def is_under_way(self) -> bool:
         """Tell whether nothing may begin now."""
@@ -115,16 +115,16 @@ class Fetcher(Talker):
         original, fault = None, ""
         try:
             if self._key != WORKER:
-                original = renewal.files.have(self.line, self._key)
+                original = renewal.files.have(self.connection, self._key)
             elif renewal.worker:
-                original = renewal.worker.have(self.line)
+                original = renewal.worker.have(self.connection)
         except OSError as trouble:
             fault = str(trouble)
             if self._key == WORKER:  # without it nothing can run here; without an input, most can
                 text = "the worker could not be fetched again: %s"
                 raise exits.Ending(exits.WORKER, text % fault)
         self.inbox.tell("renewed", (self._key, original, fault))
-        self.line.close()
+        self.connection.close()
 
 
 def _identity(task: Task) -> str:

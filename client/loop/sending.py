@@ -16,7 +16,7 @@ from ..task.settings import Settings
 from .talker import Shared, Talker
 
 MOST_SINGLE = 8  # senders of large results
-# What one batch holds at most: the master reads all of it before it answers.
+# Limits of one batch: the master reads all of it before it answers.
 MOST_TOGETHER = 500  # attempts
 MOST_PARTS = 5000
 MOST_BYTES = 1 << 20
@@ -96,7 +96,7 @@ class Sender(Talker):
             self.attempts = [attempt]
             try:
                 if not attempt.dropped:
-                    deliver(self.line, attempt, self.senders.settings)
+                    deliver(self.connection, attempt, self.senders.settings)
             except NotWanted:
                 log.say("ticket %d: the master called it back" % attempt.task.ticket)
             self.senders.finish([attempt])
@@ -134,7 +134,7 @@ class Batches(Sender):
         with self._came:
             while not self._waiting:
                 self._came.wait()
-        # Of short tasks more end within this moment: one request for all costs each of them less.
+        # More short tasks end within this moment: one request for all costs each of them less.
         # With nothing else at work it would only delay the result.
         if self.shared.prefetch.is_quick() and self.tickets.is_busy():
             self.master.stopping.wait(SHORT)
@@ -170,6 +170,6 @@ class Batches(Sender):
         while True:
             self.attempts = [one for one in attempts if not one.dropped]
             try:
-                return deliver_together(self.line, self.attempts)
+                return deliver_together(self.connection, self.attempts)
             except NotWanted:
                 log.say("the master called back some of %d results" % len(attempts))

@@ -25,7 +25,7 @@ class Shared(NamedTuple):
     load: Load
     base: str  # the path of the folder of this client
     worker_name: str  # empty for none
-    may_hold: bool  # whether the master may hold requests (long poll)
+    may_hold: bool  # True: the master may hold requests (long poll)
 
 
 class Talker(threading.Thread):
@@ -39,7 +39,7 @@ class Talker(threading.Thread):
         super().__init__(daemon=True)
         self.shared = shared
         self.master, self.inbox, self.tickets = shared.master, shared.inbox, shared.tickets
-        self.line = shared.master.line(self.before_request)
+        self.connection = shared.master.connection(self.before_request)
 
     def run(self) -> None:
         # Signals are the loop's: while it starts a program it hears none, and each would wake a thread instead.
@@ -71,4 +71,4 @@ class Talker(threading.Thread):
 
     def hang_up(self) -> None:
         """Close the connection. A request that waits in this thread ends at once."""
-        self.line.close()
+        self.connection.close()

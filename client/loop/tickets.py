@@ -17,7 +17,7 @@ class Tickets:
         self.held: Dict[int, Attempt] = {}  # by ticket: all of them
         self.ready: Deque[Attempt] = deque()  # waiting for a hand with a free slot
         self.working: Dict[int, Attempt] = {}  # by ticket: what a hand has
-        self.ending: Optional[exits.Ending] = None  # why the client ends, once it does
+        self.ending: Optional[exits.Ending] = None  # reason of the client's end, once it ends
 
     def hold(self, attempts: List[Attempt], asked: float) -> None:
         """Take attempts whose tickets came in the answer to a request that began at clock time

@@ -5,7 +5,7 @@ import os
 from fcntl import ioctl
 from typing import Any, Tuple, Union
 
-_GETFLAGS = 0x80086601  # where Linux has other numbers for requests (PowerPC), there is none of this number
+_GETFLAGS = 0x80086601  # on PowerPC requests have other numbers, and none has this one
 _NONE = bytes(8)
 _found = bytearray(_NONE)
 _names: Any = getattr(os, "listxattr", lambda file: ())

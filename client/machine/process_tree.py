@@ -166,7 +166,7 @@ def send_group(group: int, number: int) -> None:
         return
     try:
         os.killpg(group, number)
-    except OSError:  # nobody is left in it
+    except OSError:  # no process is left in the group
         return
 
 

@@ -19,7 +19,7 @@ from ..host.inputs import fetch
 from ..host.lock import LockFile
 from ..host.removal import remove_tree
 from ..host.setup import how, run
-from ..wire.master import Line
+from ..wire.master import MasterConnection
 
 WHOLE = ".spe-whole"  # a file in the folder of a build that is done
 MOST_LINES = 5  # last lines of a build that failed
@@ -47,7 +47,7 @@ class Build:
                 raise exits.Ending(exits.SOFTWARE, "the build %s has a file %r" % (self.shown, name))
 
     def have(
-        self, line: Line, environment: Dict[str, str], own: str, owe: Callable[[str], None]
+        self, connection: MasterConnection, environment: Dict[str, str], own: str, owe: Callable[[str], None]
     ) -> str:
         """Make the folder, or wait until another host has made it. Return its path.
 
@@ -56,18 +56,18 @@ class Build:
         """
         place = os.path.join(cache_folder(), "built", self.key[:32])
         try:
-            return self._have_shared(line, environment, place, owe)
+            return self._have_shared(connection, environment, place, owe)
         except OSError as fault:
             log.say("the cache folder cannot be used (%s); this host makes its own" % fault)
         place = os.path.join(own, "built-" + self.kind)
         try:
-            self._make(line, environment, place)
+            self._make(connection, environment, place)
         except OSError as fault:
             raise exits.Ending(exits.SOFTWARE, "%s: %s" % (self.shown, fault))
         return place
 
     def _have_shared(
-        self, line: Line, environment: Dict[str, str], place: str, owe: Callable[[str], None]
+        self, connection: MasterConnection, environment: Dict[str, str], place: str, owe: Callable[[str], None]
     ) -> str:
         mark = shared_folder.mark_of(place, shared_folder.KEPT if self.is_kept else self._user)
         if not self.is_kept:
@@ -77,7 +77,7 @@ class Build:
         with LockFile(place + shared_folder.LOCK):
             if not folders.listed(os.path.join(place, WHOLE)):
                 self._refuse_again(place + shared_folder.FAILED)
-                self._make_or_note(line, environment, place)
+                self._make_or_note(connection, environment, place)
         return place
 
     def _refuse_again(self, noted: str) -> None:
@@ -90,16 +90,16 @@ class Build:
         if session == self._session:
             raise exits.Ending(exits.SOFTWARE, text)
 
-    def _make_or_note(self, line: Line, environment: Dict[str, str], place: str) -> None:
+    def _make_or_note(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:
         try:
-            self._make(line, environment, place)
+            self._make(connection, environment, place)
         except exits.Ending as ending:
             if ending.code == exits.SOFTWARE:
                 with open(place + shared_folder.FAILED, "w", encoding="utf-8") as file:
                     json.dump([self._session, ending.text], file)
             raise
 
-    def _make(self, line: Line, environment: Dict[str, str], place: str) -> None:
+    def _make(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:
         remove_tree(place)  # what a client left that was killed meanwhile
         os.makedirs(place, mode=0o700)
         try:
@@ -107,7 +107,7 @@ class Build:
             for name, sha256, mode in self.files:
                 path = os.path.join(place, name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
-                fetch(line, sha256, path)
+                fetch(connection, sha256, path)
                 os.chmod(path, mode)
             if self.unpack:
                 _unpack(os.path.join(place, self.unpack), place)

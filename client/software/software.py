@@ -8,7 +8,7 @@ import threading
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from .. import exits
-from ..wire.master import Line, Master
+from ..wire.master import Master, MasterConnection
 from . import python
 from .build import Build
 
@@ -32,7 +32,7 @@ class Software(NamedTuple):
 
 def bring(
     master: Master,
-    line: Line,
+    connection: MasterConnection,
     environment: Dict[str, str],
     make: Callable[[Dict[str, Any], str], Build],
     own: str,
@@ -47,11 +47,11 @@ def bring(
         made = environment
         container = None
         binds: List[str] = []
-        script = line.ask("/software", []).body
-        for said in _asked(line, python.describe(chosen, script, environment)):
+        script = connection.ask("/software", []).body
+        for said in _asked(connection, python.describe(chosen, script, environment)):
             build = make(said, chosen)
             program = _program(build.programs, made)
-            place = build.have(line, made, own, owe)
+            place = build.have(connection, made, own, owe)
             made = _with(made, build, place)
             if program:
                 container = Container(program, os.path.join(place, build.image), binds)
@@ -60,10 +60,10 @@ def bring(
     return Software(made, container)
 
 
-def _asked(line: Line, description: str) -> List[Dict[str, Any]]:
+def _asked(connection: MasterConnection, description: str) -> List[Dict[str, Any]]:
     """Return what the master says that this host is to make."""
     while True:
-        reply = line.ask("/software", [("python", description)])
+        reply = connection.ask("/software", [("python", description)])
         if reply.status == 200:
             found = json.loads(reply.body.decode("utf-8"))
             return list(found)
@@ -99,7 +99,7 @@ class _Heartbeat:
     """
 
     def __init__(self, master: Master) -> None:
-        self._line = master.line()
+        self._connection = master.connection()
         self._done = threading.Event()
         self._is_over = False
         self._thread = threading.Thread(target=self._go_on, daemon=True)
@@ -109,7 +109,7 @@ class _Heartbeat:
 
     def __exit__(self, kind: Any, ending: Any, _: Any) -> None:
         self._done.set()
-        self._line.close()  # ends a ping that is held
+        self._connection.close()  # ends a ping that is held
         self._thread.join()
         if self._is_over and isinstance(ending, exits.Ending):
             raise exits.Ending(exits.OK, "the sweep is over")
@@ -117,7 +117,7 @@ class _Heartbeat:
     def _go_on(self) -> None:
         while not self._done.is_set():
             try:
-                reply = self._line.once("/ping", [("wait", HEARD)])
+                reply = self._connection.once("/ping", [("wait", HEARD)])
             except Exception:  # the thread that works says more, should it matter
                 self._done.wait(1.0)
                 continue

@@ -33,7 +33,7 @@ RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
 # Bytes that went to and from storage. Other systems than Linux count something else in these
 # fields, and a kernel without the accounting says 0, as if the program had read nothing.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
-BLOCK = 512  # bytes
+BLOCK = 512  # bytes: getrusage counts blocks of this size
 
 # To a hand: a task, is it sure, held since, is it prepared, originals.
 Given = Tuple[Tuple[Any, ...], bool, float, bool, Any]
@@ -62,12 +62,12 @@ class Attempt:
         self.slot = 0
         # Monotonic seconds, 0: none.
         self.began = self.deadline = self.kill_at = self.give_up = 0.0
-        self.tell_at = 0.0  # when the client may hear what came of it
-        self.heard_at = 0.0  # when the client heard that
+        self.tell_at = 0.0  # time from which the client may hear the outcome
+        self.heard_at = 0.0  # time at which the client heard the outcome
         self.stopped_at = 0.0  # since when it is paused by a person
-        self.sure = True  # whether it may begin without a ping that names it
+        self.sure = True  # True: it may begin without a ping that names it
         self.held_at = 0.0  # clock time since when the ticket is held
-        self.reason = ""  # why it failed
+        self.reason = ""  # reason of the failure
         self.exit_code: Optional[int] = None  # -N: killed by signal N
         self.usage: Dict[str, Any] = {}
         self.pid = 0  # the process of the program, whose group and session have the same number
@@ -76,13 +76,13 @@ class Attempt:
         self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
-        self.has_left = False  # its slot is free; in the client
-        self.originals = _NOTHING  # of its inputs that are fetched apart, by their keys
+        self.has_left = False  # the slot is free; in the client
+        self.originals = _NOTHING  # originals of inputs that are fetched apart, by their keys
         # Names of its files that are links, with their originals.
         self.linked: Tuple[Tuple[str, Original], ...] = ()
-        # Its task may have changed an original here: it gets originals of its own.
+        # The task may have changed an original here: it gets originals of its own.
         self.is_suspect = False
-        # Why what came of it proves nothing: it is given back as if it had never been given out.
+        # Reason why the outcome proves nothing: the ticket is given back as if it had never been given out.
         self.lost = ""
 
     # -- from the client to a hand and back

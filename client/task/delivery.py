@@ -3,22 +3,22 @@
 from typing import List, Optional
 
 from .. import log
-from ..wire.master import PATIENT, Line, Query, UploadBrokenOff
+from ..wire.master import PATIENT, MasterConnection, Query, UploadBrokenOff
 from ..wire.multipart import Body, BodyGone, Part
 from .attempt import Attempt
 from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .settings import Settings
 
-SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # what a failure carries
+SAID = ("stdout", "stderr", "exit-code", "usage", "files")  # parts that the report of a failure carries
 
 
-def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
+def deliver_together(connection: MasterConnection, attempts: List[Attempt]) -> bool:
     """Deliver packed reports in one request. Return False when the master does not take them so."""
     parts = _parts_of(attempts)
     if not parts:
         return True
     try:
-        reply = line.ask("/results", [], Body(parts), timeout=PATIENT)
+        reply = connection.ask("/results", [], Body(parts), timeout=PATIENT)
     except UploadBrokenOff as fault:
         log.say("results are sent one by one: %s" % fault)
         return False
@@ -26,7 +26,7 @@ def deliver_together(line: Line, attempts: List[Attempt]) -> bool:
         text = "results are sent one by one: the master answers %d %s"
         log.say(text % (reply.status, reply.text))
         return False
-    # One line a ticket. Whatever the master says, it has the report: nothing is sent again.
+    # The answer has one line a ticket. Whatever it says, the master has the report: nothing is sent again.
     for answer in reply.body.decode("utf-8", "replace").splitlines():
         if not answer.endswith((" accepted", " noted")):
             log.say("ticket " + answer)
@@ -41,20 +41,20 @@ def _parts_of(attempts: List[Attempt]) -> List[Part]:
     return parts
 
 
-def deliver(line: Line, attempt: Attempt, settings: Settings) -> None:
+def deliver(connection: MasterConnection, attempt: Attempt, settings: Settings) -> None:
     """Deliver one report. Return when the master has it, or knows that there is none to have."""
     if not attempt.reason:
-        attempt.reason = _complete(line, attempt, settings) or ""
+        attempt.reason = _complete(connection, attempt, settings) or ""
     if attempt.reason:
-        _failed(line, attempt, settings)
+        _failed(connection, attempt, settings)
 
 
-def _complete(line: Line, attempt: Attempt, settings: Settings) -> Optional[str]:
+def _complete(connection: MasterConnection, attempt: Attempt, settings: Settings) -> Optional[str]:
     """Deliver a success. Return None when the master took it, else why it is a failure."""
     ticket = attempt.task.ticket
     try:
         body = _body(attempt, settings)
-        reply = line.ask("/complete", [("ticket", ticket)], body, timeout=PATIENT)
+        reply = connection.ask("/complete", [("ticket", ticket)], body, timeout=PATIENT)
     except NoResult as fault:
         return str(fault)
     except BodyGone as fault:
@@ -77,14 +77,14 @@ def _body(attempt: Attempt, settings: Settings) -> Body:
     return Body([*found, *printed(attempt), *remarks(attempt, settings)])
 
 
-def _failed(line: Line, attempt: Attempt, settings: Settings) -> None:
+def _failed(connection: MasterConnection, attempt: Attempt, settings: Settings) -> None:
     """Deliver a failure. What was packed for a success stays useful, but for the results."""
     ticket = attempt.task.ticket
     query: Query = [("ticket", ticket), ("reason", attempt.reason[:MOST_REASON])]
     said: List[Part] = [part for part in attempt.packed or [] if part[0] in SAID]
     if not said:
         said = [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, settings)]
-    reply = line.ask("/failed", query, Body(said))
+    reply = connection.ask("/failed", query, Body(said))
     if reply.status != 200:
         text = "ticket %d: the master answers %d to /failed: %s"
         log.say(text % (ticket, reply.status, reply.text))

@@ -15,7 +15,7 @@ from ..host.anchor import SAME_FOLDER
 from ..host.removal import mount_of, remove_tree
 from ..machine.attributes import marks
 
-OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # it is read here, too
+OUTPUT = os.O_RDWR | os.O_CREAT | os.O_APPEND  # the client reads it, too
 Marks = Tuple[Any, ...]
 OLD = 1000000000  # a time of last write that no file gets by a write: seconds since 1970
 FEW = 16  # files that are removed one by one; a place with more is not worth keeping
@@ -35,7 +35,7 @@ class TaskPlace:
         self.work, self.stdin = path + "/work", path + "/stdin"
         self.stdout, self.stderr = path + "/stdout", path + "/stderr"
         self.free_since = 0.0
-        self.is_kept = False  # it may go to another ticket
+        self.is_kept = False  # True: the directory may go to another ticket
         self.open_folder = -1  # `path`, open
         self.as_made: Marks = ()  # as it was when its program started
         self.mounts = 0  # what FreePlaces counted when it was made
@@ -173,7 +173,7 @@ class FreePlaces:
     """The places of one hand that are free for another ticket. Lives as long as the hand."""
 
     def __init__(self, kept: bool) -> None:
-        self.kept = kept  # whether any are kept; not where a stray might still write into one
+        self.kept = kept  # True: places are kept; not where a stray might still write into one
         self._free: List[TaskPlace] = []
         self._mounts = 0  # how often something was mounted or unmounted on this host
         self._look = select.poll() if kept and os.path.exists(MOUNTS) else None

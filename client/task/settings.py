@@ -10,9 +10,9 @@ class Settings(NamedTuple):
     """The settings that hold for all tasks of one client, from its registration to its end."""
 
     base: str  # the folder of the client, in which the places of tasks lie
-    environment: Dict[bytes, bytes]  # what programs get, but for the variables of their tasks
+    environment: Dict[bytes, bytes]  # variables of all programs, beside those of their tasks
     worker: Optional[Original]
-    together: bool  # whether the master takes several results at once
+    together: bool  # True: the master takes several results at once
     max_result: int  # bytes, 0 for no limit
-    lists_files: bool  # whether the master wants lists of files beside results, too
+    lists_files: bool  # True: the master wants lists of files beside results, too
     container: Optional[Container] = None  # what runs the commands of tasks; None: nothing does

@@ -19,7 +19,7 @@ from ..machine import facts
 PAUSES = (0.01, 0.05, 0.2)
 # Python itself ignores these; programs shall die of them as they do elsewhere.
 IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
-# Where a program is, by its name and PATH. Without it each task would look through the folders.
+# Paths of programs by name and PATH. Without this each task would look through the folders.
 _known: Dict[Tuple[bytes, bytes], bytes] = {}
 MOST_KNOWN = 100  # programs; tasks may have a PATH each
 _posix_spawn: Any = getattr(os, "posix_spawn", None)

@@ -43,7 +43,7 @@ class MasterAddress(NamedTuple):
     scheme: str
     host: str
     port: int
-    prefix: str  # of all paths, empty for none
+    prefix: str  # beginning of all paths, empty for none
     fingerprint: str  # SHA-256 of the certificate; empty: a known authority signed it
     url: str  # as it was given
 

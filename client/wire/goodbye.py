@@ -9,7 +9,7 @@ from .connection import describe
 from .master import Master, Query
 
 BYE_TIME = 3.0  # seconds: the client ends, whether the master answers or not
-MOST_LEFT = 900  # characters
+MOST_LEFT = 900  # characters: the text goes into the first line of a request
 
 
 def say_bye(master: Master, left: str = "", killed: bool = False) -> None:
@@ -33,11 +33,11 @@ def give_back(master: Master, tickets: List[int]) -> None:
 
 def _say(master: Master, path: str, query: Query) -> None:
     """Ask one time: nobody waits for the answer."""
-    line = master.line()
+    connection = master.connection()
     try:
-        line.once(path, query, timeout=BYE_TIME, connect=BYE_TIME)
+        connection.once(path, query, timeout=BYE_TIME, connect=BYE_TIME)
     except (OSError, http.client.HTTPException) as fault:
         log.say("could not send %s to the master: %s" % (path, describe(fault)))
     except Ending as ending:
         log.say(ending.text)
-    line.close()
+    connection.close()

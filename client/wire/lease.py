@@ -28,7 +28,7 @@ def boot_clock() -> Optional[int]:
     try:
         if number is not None:
             time.clock_gettime(number)
-    except OSError:  # a kernel that does not know it
+    except OSError:  # a kernel older than this clock
         return None
     return number
 
@@ -71,7 +71,7 @@ class Lease:
     def __init__(self, every: float) -> None:
         """Begin a lease now. `every`: seconds between pings, 0 for none."""
         self._seconds = 3 * every + 5 if every > 0 else float("inf")
-        self._renewed = SharedTime(clock())  # when the latest answered round of pings began
+        self._renewed = SharedTime(clock())  # time at which the latest answered round of pings began
         self._changed = threading.Condition()
         self._requested = threading.Event()  # the next ping need not wait for its time
 

@@ -53,19 +53,19 @@ class Master:
         `reread` returns the address that was handed over since, if any.
         """
         self.address, self.session = address, session
-        self.client = ""  # what the master calls us, once we have registered
+        self.client = ""  # our name at the master, once we have registered
         self.grace = 180.0  # seconds of silence after which the client ends
         self.stopping = threading.Event()  # set when the client ends
         self._reread = reread
         self._silent_since: Optional[float] = None
         self._heard_at = time.monotonic()
 
-    def line(self, before: Callable[[], None] = lambda: None) -> "Line":
+    def connection(self, before: Callable[[], None] = lambda: None) -> "MasterConnection":
         """Return a connection for one thread.
 
         `before` is called before each try; its errors end the request.
         """
-        return Line(self, before)
+        return MasterConnection(self, before)
 
     def shorten_grace(self, seconds: float) -> None:
         """Be patient with a silent master for so many seconds at most."""
@@ -98,7 +98,7 @@ class Master:
             log.say("the master's address is now %s" % new.url)
 
 
-class Line:
+class MasterConnection:
     """A keep-alive connection to the master, used by one thread for as long as it lives."""
 
     def __init__(self, master: Master, before: Callable[[], None] = lambda: None) -> None:

@@ -29,18 +29,19 @@ class WithAllowed(click.Command):
             formatter.write_text(" ".join(allowed))
 
 
+# Options that spe does not know are those of the command: `spe ask 17 ls -l` needs no dashes.
 @click.command(cls=WithAllowed, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[TASK] -- COMMAND...")
 @click.option(
     "--host",
     metavar="HOST",
-    help="Where no task needs to run: in the client's folder on that host.",
+    help="Run it in the client's folder on this host, where no task needs to run.",
 )
 @click.option(
     "--limit",
     type=click.FloatRange(0.1, 3600),
     default=60.0,
-    help="Seconds that it may take.  [60]",
+    help="Time limit in seconds.  [60]",
 )
 @sweep_file
 @sweep_name
@@ -98,7 +99,9 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
     """
     from ..session.calling import answers
 
+    # stdout of now, not as a default of the argument: output.py puts a stream of its own there.
     target = to or sys.stdout
+    # The text goes on as bytes: a character may be cut in two where one piece ends.
     for event, data in answers(folder, path, body):
         if event == "error":
             raise UsageError(str(data))
@@ -106,4 +109,4 @@ def printed(folder: Path, path: str, body: dict[str, Any] | None, to: Any = None
             return int(data)
         target.buffer.write(data)
         target.flush()  # a command may print one line a minute
-    raise UsageError("the master ended before the answer was whole")
+    raise UsageError("the master ended before the answer was complete")

@@ -12,6 +12,9 @@ from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volu
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..dispatch.shortfall import Reason
     from ..store.statistics import Statistics
 
 
@@ -27,44 +30,64 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..dispatch.shortfall import records
     from ..session.detached import follow, nothing_runs
     from ..session.forwarding import forwarding
     from ..session.living import living
     from ..store.reader import Reader
-    from .report import statistics_record, summary, waiting
 
     folder = folder_of(file, name)
     run = living(folder)
     if run is None:
         raise nothing_runs(folder)
-    if not quiet and not json_:
+    silent = quiet or json_
+    if not silent:
         click.echo(f"page: {run.page}", err=True)
         if line := forwarding(run.page):
             click.echo(line, err=True)
-    shown = ""
-
-    def show() -> None:
-        nonlocal shown
-        with Reader(folder) as reader:
-            counts = reader.counts()
-        text = ", ".join(f"{n} {state}" for state, n in counts.items())
-        # A line for each change alone, not one for each look.
-        if text != shown and not quiet and not json_:
-            shown = text
-            _show_counts(text)
-
-    follow(folder, show)
+    # From the store, not from the master: what it shows is what is kept, and a master that is busy
+    # or stopped holds nothing up.
+    follow(folder, _Counts(folder, silent).show)
     with Reader(folder) as reader:
         statistics = reader.statistics()
         because = reader.waiting_because()
+    _print_end(folder, statistics, because, json_)
+    return _code(statistics)
+
+
+class _Counts:
+    """The numbers of sets by state, as they were shown last while a run is followed."""
+
+    def __init__(self, folder: Path, silent: bool) -> None:
+        self.folder = folder
+        self.silent = silent
+        self.shown = ""
+
+    def show(self) -> None:
+        """Show the numbers of now, if they have changed."""
+        from ..store.reader import Reader
+
+        with Reader(self.folder) as reader:
+            counts = reader.counts()
+        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        # A line for each change alone, not one for each look.
+        if text != self.shown and not self.silent:
+            self.shown = text
+            _show_counts(text)
+
+
+def _print_end(
+    folder: Path, statistics: Statistics, because: Sequence[Reason], json_: bool
+) -> None:
+    """Print how the run ended, as `spe run` does on its own terminal."""
+    from ..dispatch.shortfall import records
+    from .report import statistics_record, summary, waiting
+
     if json_:
         print_json({**statistics_record(statistics), "waiting_because": records(because)})
-    else:
-        click.echo(summary(statistics), err=True, nl=False)
-        click.echo(waiting(because), err=True, nl=False)
-        click.echo(str(folder / "results.csv"))
-    return _code(statistics)
+        return
+    click.echo(summary(statistics), err=True, nl=False)
+    click.echo(waiting(because), err=True, nl=False)
+    click.echo(str(folder / "results.csv"))
 
 
 def _show_counts(text: str) -> None:
@@ -77,6 +100,7 @@ def _show_counts(text: str) -> None:
 
 def _code(statistics: Statistics) -> int:
     """Return the exit code of the run: 0 all done, 1 some failed, 130 interrupted."""
+    # The run is another process' child, so its own exit code is nowhere to be had.
     if statistics.running + statistics.waiting:
         return 130
     return statistics.exit_code

@@ -57,24 +57,29 @@ def command(
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
     asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
-    for warning in (*sweep.warnings, *census.warnings):
-        click.echo(f"warning: {warning}", err=True)
     lines = _lines(sweep, census)
-    if not json_:
-        click.echo(f"{sets(census.count)} of {sweep.name}")
-        width = len(str(census.count))
-        for number, line in lines:
-            click.echo(f"{number:>{width}}  {line}")
+    # Before the one set runs: that may take hours, and a look at the lines may be enough.
+    _show_plan(sweep, census, lines, json_)
     task = None
     if not dry:
         task = _run_one(sweep, census, make_options(**options), quiet, verbose)
     if json_:
         print_json(_record(sweep, census, lines, task))
     elif task:
-        click.echo(_told(task), nl=False)
-    if task is None or task.state == "done":
-        return 0
-    return 1
+        click.echo(_outcome(task), nl=False)
+    return 0 if task is None or task.state == "done" else 1
+
+
+def _show_plan(sweep: Sweep, census: Census, lines: list[tuple[int, str]], json_: bool) -> None:
+    """Print warnings, and for people the number of sets and the command lines."""
+    for warning in (*sweep.warnings, *census.warnings):
+        click.echo(f"warning: {warning}", err=True)
+    if json_:
+        return
+    click.echo(f"{sets(census.count)} of {sweep.name}")
+    width = len(str(census.count))
+    for number, line in lines:
+        click.echo(f"{number:>{width}}  {line}")
 
 
 async def _import_hooks(sweep: Sweep) -> None:
@@ -85,16 +90,18 @@ async def _import_hooks(sweep: Sweep) -> None:
     try:
         await hooks.check_import()
     finally:
-        await hooks.close()
+        await hooks.close()  # the run of the one set starts a process of its own
 
 
 def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
     """Return the first three command lines and the last one, with their places."""
     from ..wire.records import command_line
 
+    # Quoted, so that they can be pasted into a shell.
     found: list[tuple[int, str]] = []
     for place, one in enumerate(islice(sweep.parameters, FIRST), 1):
         found.append((place, command_line(sweep.work(one.values).words)))
+    # The last one shows where a range ends, without a walk through all that lie between.
     if census.count > FIRST:
         found.append((census.count, command_line(sweep.work(census.last.values).words)))
     return found
@@ -116,8 +123,10 @@ def _run_one(
     # Without the collect hooks: they may write where the user keeps results.
     config = dataclasses.replace(sweep.config, collect=("table",))
     only = dataclasses.replace(sweep, parameters=one, config=config)
+    # Not below runs/: nothing of it is kept, and a run of this sweep may go on there.
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)
+        # No master.log: the scratch folder goes with it.
         start_logging(None, quiet, verbose)
         # One set needs one host, but the user asks whether all of them come up.
         all_hosts = dataclasses.replace(options, try_all_hosts=True)
@@ -126,21 +135,28 @@ def _run_one(
             return reader.task(1)
 
 
-def _told(task: TaskDetail) -> str:
+def _outcome(task: TaskDetail) -> str:
     """Return what became of the one set, for people."""
+    if task.state == "done":
+        return _results(task)
     text = f"set 1 failed: {task.reason or 'it was not run'}\n"
     if not task.tickets:
         return text
+    # The last attempt says enough: earlier ones were lost, or failed in the same way.
     ticket = task.tickets[-1]
-    if task.state == "done":
-        cells = ((o.name, o.value, o.size) for o in task.outputs)
-        head = f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n"
-        return head + table(["result", "value", "bytes"], cells)
     if ticket.stderr:
         text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"
     if ticket.files:
         text += f"its directory had: {ticket.files.summary()}\n"
     return text
+
+
+def _results(task: TaskDetail) -> str:
+    """Return where the set ran, and the table of its results."""
+    ticket = task.tickets[-1]
+    cells = ((o.name, o.value, o.size) for o in task.outputs)
+    head = f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n"
+    return head + table(["result", "value", "bytes"], cells)
 
 
 def _record(

@@ -17,6 +17,7 @@ from ..text import printable
 if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
     from ..store.reader import Reader
+    from ..sweep.folders import ChosenFolder
     from ..sweep.sweep import Sweep
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +26,7 @@ CLIP = 48  # characters of a cell on the screen
 
 def volume(command: F) -> F:
     """Add the options -q, -v and -vv."""
-    command = click.option("-v", "--verbose", count=True, help="Say more; twice: everything.")(
+    command = click.option("-v", "--verbose", count=True, help="Say more; -vv: everything.")(
         command
     )
     return click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")(command)
@@ -60,7 +61,10 @@ def sweep_name(command: F) -> F:
 
 def as_json(command: F) -> F:
     """Add the option --json."""
-    return click.option("--json", "json_", is_flag=True, help="Print it for programs.")(command)
+    # json_: `json` is a module that some commands use.
+    return click.option("--json", "json_", is_flag=True, help="Print the data for programs.")(
+        command
+    )
 
 
 def load(
@@ -76,6 +80,7 @@ def load(
         found = sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
         tell(found.folder_note)
         return found
+
     if parameters:
         raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
     # A one-liner needs no file, and its folder remembers the words.
@@ -83,6 +88,13 @@ def load(
         last = _used_last(file, name)
         if last:
             return last
+    return _of_file(file, name)
+
+
+def _of_file(file: Path, name: str | None) -> Sweep:
+    """Return the sweep of a spe.yaml; a name of the command line stands above that of the file."""
+    from ..sweep import sweep
+
     settings = {"name": name} if name else None
     found = sweep.load(file, settings)
     tell(found.folder_note)
@@ -102,13 +114,18 @@ def _used_last(file: Path, name: str | None) -> Sweep | None:
     if chosen is None or (name and not chosen.line):
         return None
     if not chosen.line:
-        what = f"there is no such file, and runs/{chosen.name}/, used last here, was made by one"
-        more = ""
-        if chosen.others:
-            more = f"; or another sweep: -n NAME ({', '.join(chosen.others)})"
-        raise UsageError(what, where=str(file), todo=f"Name its file: -f FILE{more}.")
+        raise _needs_its_file(file, chosen)
     tell(chosen.note)
     return sweep.from_command_line(*chosen.line, file.parent, chosen.name)
+
+
+def _needs_its_file(file: Path, chosen: ChosenFolder) -> UsageError:
+    """Return the error for a sweep used last whose file is not here."""
+    what = f"there is no such file, and the sweep used last here, runs/{chosen.name}/, needs one"
+    more = ""
+    if chosen.others:
+        more = f"; or another sweep: -n NAME ({', '.join(chosen.others)})"
+    return UsageError(what, where=str(file), todo=f"Name its file: -f FILE{more}.")
 
 
 def open_reader(file: Path, name: str | None) -> Reader:
@@ -129,12 +146,7 @@ def folder_of(file: Path, name: str | None) -> Path:
     if name:
         return runs / name
     if file.exists():
-        from ..config.yaml_file import read
-
-        given = read(file).data.get("name")
-        if not isinstance(given, str):
-            given = None
-        chosen = choose_for_file(file.absolute().parent, given)
+        chosen = choose_for_file(file.absolute().parent, _name_in(file))
         tell(chosen.note)
         return runs / chosen.name
     last = choose_without_file(file.parent)
@@ -142,9 +154,19 @@ def folder_of(file: Path, name: str | None) -> Path:
         raise UsageError(
             f"there is no {file} and nothing has run here", todo="Begin with `spe init`."
         )
+    # The only sweep here needs no word: no other one could be meant.
     if last.others:
         tell(last.note)
     return runs / last.name
+
+
+def _name_in(file: Path) -> str | None:
+    """Return the `name:` of a spe.yaml, of which nothing else is checked; None without one."""
+    from ..config.yaml_file import read  # late: it loads PyYAML
+
+    # Results of a sweep are read while its file is being edited, so a wrong name is no error here.
+    given = read(file).data.get("name")
+    return given if isinstance(given, str) else None
 
 
 def tell(note: str) -> None:
@@ -160,22 +182,27 @@ def tell(note: str) -> None:
 
 def start_logging(folder: Path | None, quiet: bool, verbose: int) -> None:
     """Start the log of the master: runs/<name>/master.log, and with -v the terminal."""
-    # Of a full disk below master.log those tell that wait for it. The tracebacks of the logging
+    # A full disk below master.log is told by those who wait for it. Tracebacks of the logging
     # module would fill the terminal.
     logging.raiseExceptions = False
     root = logging.getLogger("spe")
     root.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     root.propagate = False  # the handlers below are all that there are
-    layout = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     if folder:
-        path = folder / "master.log"
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(layout)
-        root.addHandler(handler)
+        root.addHandler(_log_file(folder))
     screen = logging.StreamHandler()
     screen.setLevel(_screen_level(quiet, verbose))
     screen.setFormatter(logging.Formatter("spe: %(message)s"))
     root.addHandler(screen)
+
+
+def _log_file(folder: Path) -> logging.Handler:
+    """Return the handler that writes master.log."""
+    # Names of files may hold bytes that are not UTF-8: escaped, so that no line is lost for one.
+    path = folder / "master.log"
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
 
 
 def _screen_level(quiet: bool, verbose: int) -> int:
@@ -207,12 +234,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     Long cells are cut, control characters are made visible.
     """
-    cells = [[_cell(c) for c in row] for row in [head, *rows]]
+    # All at once, although a caller may have many rows: widths are known when all cells are.
+    cells = [list(map(_cell, row)) for row in [head, *rows]]
     columns = list(zip(*cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
     # Numbers stand on the right, so that their digits are below each other.
-    numeric = [len(column) > 1 and all(map(_is_number, column[1:])) for column in columns]
+    numeric = list(map(_is_numeric, columns))
     return "".join(_line(row, widths, numeric) for row in cells)
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    """Tell whether all cells below the head of a column are numbers or empty."""
+    return len(column) > 1 and all(map(_is_number, column[1:]))
 
 
 def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
@@ -223,6 +256,8 @@ def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) ->
 
 
 def _cell(value: object) -> str:
+    # One cell is one line: a newline in a value would break the table, and an escape sequence
+    # that a program wrote could do anything to the terminal.
     text = printable(str(value).replace("\n", "⏎").replace("\t", "→"))
     if len(text) > CLIP:
         return text[: CLIP - 1] + "…"

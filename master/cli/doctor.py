@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..doctor.diagnosis import Examined, HostReport
     from ..doctor.reach import NonceServer
+    from ..doctor.sighting import Needs
     from ..launch.offer import Offer
     from ..model import Host
     from ..runner.run import RunOptions
@@ -60,24 +61,26 @@ def command(
     chosen = make_options(**options)
     sweep = _sweep(file, name, chosen)
     hosts = _hosts(sweep, chosen)
+    # No master.log: hosts may be looked at where there is no sweep, and nothing is left anywhere.
     start_logging(None, quiet, verbose)
     begun = time.monotonic()
     examined = asyncio.run(_look(sweep, hosts, chosen, quiet))
     seconds = time.monotonic() - begun
+    working = sum(report.works for report in examined.reports)
     if json_:
         print_json(record(examined, seconds))
     else:
         click.echo(text(examined, quiet), nl=False)
-        if not quiet:
-            working = sum(report.works for report in examined.reports)
-            click.echo(f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True)
-    if all(report.works for report in examined.reports):
-        return 0
-    return 1
+    if not json_ and not quiet:
+        click.echo(
+            f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True
+        )
+    return 0 if working == len(examined.reports) else 1
 
 
 def _sweep(file: Path, name: str | None, options: RunOptions) -> Sweep | None:
     """Return the sweep; None where hosts are named and there is no spe.yaml: they need none."""
+    # New machines are looked at before there is a sweep for them.
     if options.hosts and not file.exists():
         return None
     return load(file, name=name)
@@ -107,7 +110,6 @@ async def _look(
     from ..doctor.examine import examine
     from ..doctor.reach import NonceServer
     from ..doctor.script import Questions
-    from ..doctor.sighting import Needs
     from ..launch.offer import Options
 
     bind, port = _address(sweep, hosts)
@@ -125,13 +127,18 @@ async def _look(
             login_limit=5.0,
             warn=lambda text: click.echo(f"warning: {text}", err=True),
         )
+        # As long as the port is open: a host can be asked whether it gets the nonce from there.
         seen = await examine(hosts, Questions(offer, settings.homes.run, door.nonce), settings)
-    worker = None
-    cores = 1
-    if sweep:
-        worker = sweep.worker
-        cores = sweep.config.cores
-    return judge(seen, Needs(worker, cores, port, len(offer.client)))
+    return judge(seen, _needs(sweep, port, len(offer.client)))
+
+
+def _needs(sweep: Sweep | None, port: int, client_size: int) -> Needs:
+    """Return what hosts must have; without a sweep no worker is looked for."""
+    from ..doctor.sighting import Needs
+
+    if sweep is None:
+        return Needs(None, 1, port, client_size)
+    return Needs(sweep.worker, sweep.config.cores, port, client_size)
 
 
 def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, int]:
@@ -139,9 +146,9 @@ def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, in
     from ..runner.address import LOOPBACK, listen_address
 
     if sweep is None:
-        if all(host.is_here for host in hosts):
-            return LOOPBACK, 0
-        return None, 0
+        # A port on all addresses is open to everybody, so not for this machine alone.
+        bind = LOOPBACK if all(host.is_here for host in hosts) else None
+        return bind, 0
     address = listen_address(sweep, hosts, by_hand=False)
     return address.bind, address.port
 
@@ -174,24 +181,38 @@ def text(examined: Examined, quiet: bool = False) -> str:
     out = ""
     if wanted:
         out = table(HEAD, map(_row, wanted))
-    for report in wanted:
-        for finding in report.findings:
-            out += f"\n{report.sighting.host.name}: {finding.fault}: {finding.what}\n"
-            if finding.todo:
-                out += f"  {finding.todo}\n"
+    # Below the table and not in it: a cell is cut at 48 characters, and these are sentences.
+    out += "".join(map(_findings, wanted))
     if examined.homes and not quiet:
-        out += "\n"
-        for number, names in enumerate(examined.homes, 1):
-            out += f"home {number}: {' '.join(names)}\n"
+        out += "\n" + _homes(examined.homes)
     return out
+
+
+def _findings(report: HostReport) -> str:
+    """Return what is wrong with one host, and below each fault what mends it."""
+    out = ""
+    for finding in report.findings:
+        out += f"\n{report.sighting.host.name}: {finding.fault}: {finding.what}\n"
+        if finding.todo:
+            out += f"  {finding.todo}\n"
+    return out
+
+
+def _homes(homes: Sequence[Sequence[str]]) -> str:
+    """Return a line for each home that several hosts share."""
+    lines = (f"home {number}: {' '.join(names)}\n" for number, names in enumerate(homes, 1))
+    return "".join(lines)
 
 
 def _row(report: HostReport) -> list[object]:
     said = report.record()
-    row = []
-    for key in COLUMNS:
-        cell = said[key]
-        if key.endswith("_free") and isinstance(cell, int):
-            cell = bytes_text(cell)
-        row.append("" if cell is None else cell)
-    return row
+    return [_cell(key, said[key]) for key in COLUMNS]
+
+
+def _cell(key: str, value: object) -> object:
+    """Return a fact for the table. What a host did not tell is an empty cell, no 0 and no "no"."""
+    if value is None:
+        return ""
+    if key.endswith("_free") and isinstance(value, int):
+        return bytes_text(value)
+    return value

@@ -26,6 +26,8 @@ PLACE = re.compile(
     r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z",
     re.S,
 )
+# Before what PATH says there: a shell that ssh starts is no login shell, and often has no PATH of
+# the user's.
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
 # Set for a command there that must end when nobody listens here any more.
 LISTENS = "SPE_ENDS_WITH_STDIN"
@@ -66,6 +68,8 @@ def anywhere_with_config(command: Callable[..., Any]) -> Callable[..., Any]:
             return run_there(at, options["ssh_config"], sys.argv[1:])
         if os.environ.pop(LISTENS, ""):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
+        # Such a command may have nothing to print for hours, and would not notice the end of
+        # `| head` before its next line.
         if _goes_on(sys.argv[1:]):
             output.end_when_unread()
         return command(*words, **options)
@@ -83,21 +87,28 @@ def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int
     """
     words = _without(arguments)
     command = ssh_command(at, ssh_config, words)
-    stdin: int | None = subprocess.DEVNULL
-    if "-t" in command:
-        stdin = None  # the terminal
-    elif _goes_on(words):
-        stdin = subprocess.PIPE  # it ends with this process, and then the command there ends, too
     try:
-        with subprocess.Popen(command, stdin=stdin) as process:
+        with subprocess.Popen(command, stdin=_stdin(command, words)) as process:
             code = process.wait()
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
-        raise UsageError("--at needs the program ssh, which is not here", todo=todo) from error
+        raise UsageError(
+            "--at needs the program ssh, which is not installed here", todo=todo
+        ) from error
     if code == 255:  # ssh's own: no command of spe ends with it
-        what = f"ssh does not get there; it said why. Try: ssh {_typed(at, ssh_config)}"
-        raise UsageError(what, where=f"--at {at}")
+        todo = f"Its own message stands above. Try: ssh {_typed(at, ssh_config)}"
+        raise UsageError("ssh cannot connect", where=f"--at {at}", todo=todo)
     return code
+
+
+def _stdin(command: Sequence[str], words: Sequence[str]) -> int | None:
+    """Return the standard input of ssh: the terminal (None), a pipe, or nothing at all."""
+    if "-t" in command:
+        return None
+    if _goes_on(words):
+        # The pipe ends with this process, however that ends, and then the command there ends, too.
+        return subprocess.PIPE
+    return subprocess.DEVNULL
 
 
 def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[str]:
@@ -109,23 +120,37 @@ def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[
     if place is None:
         todo = "Write it like --at me@lab01:sweeps/pi."
         raise UsageError(f"--at {at}: this is not [user@]host:folder", todo=todo)
-    folder = ""  # of "~": where ssh begins
-    if place["folder"] != "~":
-        folder = place["folder"].removeprefix("~/")
     live = _goes_on(words)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     listens: list[str] = []
     if live and not terminal:
         listens = ["env", f"{LISTENS}=1"]
-    there = shlex.join(["exec", *listens, "sh", "-c", FIND, folder or ".", *words])
+    folder = _folder_there(place["folder"])
+    there = shlex.join(["exec", *listens, "sh", "-c", FIND, folder, *words])
+    options = _ssh_options(ssh_config, live, terminal)
+    # ssh takes an IPv6 address without the brackets, which tell it from the folder here.
+    return ["ssh", *options, "--", _target(place), there]
+
+
+def _folder_there(written: str) -> str:
+    """Return the folder for `cd`, which knows no `~` in quotes: ssh begins in the home."""
+    if written == "~":
+        return "."
+    return written.removeprefix("~/") or "."
+
+
+def _ssh_options(ssh_config: Path | None, live: bool, terminal: bool) -> list[str]:
+    """Return the options of ssh. `live`: the command goes on until somebody ends it."""
     options: list[str] = []
     if ssh_config:
         options += ["-F", str(ssh_config)]
+    # A terminal there only where there is one here: it puts a carriage return before each newline,
+    # which files and programs do not want.
     options.append("-t" if live and terminal else "-T")
     options += ["-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20"]
     if not terminal:
         options += ["-o", "BatchMode=yes"]  # a question would wait for ever
-    return ["ssh", *options, "--", _target(place), there]
+    return options
 
 
 def _typed(at: str, ssh_config: Path | None) -> str:
@@ -156,6 +181,7 @@ def _end_with_stdin() -> None:
     # os.read, not sys.stdin: Python locks that one at its end, and would wait for this thread.
     while os.read(0, 4096):
         continue
+    # As Ctrl-C here: the command ends its connection to the master, which ends what it follows.
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -164,6 +190,7 @@ def _without(arguments: Sequence[str]) -> list[str]:
 
     A run that a command there begins must not end with this connection, so it is detached.
     """
+    # All others as they were given: the spe there may be older or newer, and have other options.
     words = iter(arguments)
     kept = []
     for word in words:

@@ -14,10 +14,8 @@ from .elsewhere import anywhere
 
 
 @click.command()
-@click.option("--notes", is_flag=True, help="Only what happens, not how the state changes.")
-@click.option(
-    "--past", is_flag=True, help="The notes that are kept, of all runs until now, and nothing else."
-)
+@click.option("--notes", is_flag=True, help="Print notes only: no states, no changes.")
+@click.option("--past", is_flag=True, help="Print the stored notes of all runs until now, and end.")
 @sweep_file
 @sweep_name
 @as_json
@@ -39,12 +37,16 @@ def command(
         with open_reader(file, name) as reader:
             for note in reader.events():
                 _print("note", note)
-        return
-    from ..session.calling import events
+    else:
+        _follow(folder_of(file, name), notes)
+
+
+def _follow(folder: Path, notes: bool) -> None:
+    """Print the events of the run here as they come. Raises UsageError where nothing runs."""
+    from ..session.calling import events  # late: --past needs no HTTP
     from ..session.detached import nothing_runs
     from ..session.living import living
 
-    folder = folder_of(file, name)
     if living(folder) is None:
         raise nothing_runs(folder, "`spe events --past` prints what happened until now.")
     for event, data in events(folder):

@@ -81,6 +81,7 @@ def _show(file: Path, name: str | None, json_: bool) -> None:
     """Show what each host is doing now, or what each has done where nothing runs."""
     from ..session.calling import snapshot
 
+    # None also where the master does not answer: then what is stored is better than an error.
     document = snapshot(folder_of(file, name))
     if document is None:
         _show_stored(file, name, json_)
@@ -89,6 +90,7 @@ def _show(file: Path, name: str | None, json_: bool) -> None:
     else:
         from ..state.lines import HEAD, host_rows
 
+        # All hosts, where the live screen shows those that fit: who asks for hosts wants them.
         click.echo(table(HEAD, host_rows(document, time.time(), 100_000)), nl=False)
 
 
@@ -110,6 +112,7 @@ def _show_stored(file: Path, name: str | None, json_: bool) -> None:
 
 def _named(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the facts of a host under the names that a running sweep gives them."""
+    # A program need not know whether the sweep runs at the moment in which it asks.
     named = {
         "host": facts["host"],
         "state": "gone",

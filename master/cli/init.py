@@ -37,11 +37,13 @@ def write_files(folder: Path) -> list[Path]:
 
     Raises UsageError where one is there.
     """
+    # All of them are looked for first: half a sweep would be a riddle, and a file may be weeks of work.
     there = [name for name in FILES if (folder / name).exists()]
     if there:
-        todo = "Say it in an empty folder, or move the file away."
-        what = f"{', '.join(there)} is there already; nothing was written"
+        todo = "Run `spe init` in an empty folder, or move the file away."
+        what = f"{', '.join(there)} exists already; nothing was written"
         raise UsageError(what, where=str(folder), todo=todo)
+    # Files of the package, not texts in the code: they are read and checked as what they are.
     source = files(__package__) / "first_sweep"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,15 +24,19 @@ from .common import (
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..model import Output
+    from ..results.leftovers import Leftovers
     from ..store.reader import Reader
     from ..store.task_details import TaskDetail, TicketRow
 
 
 @click.command()
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
-@click.option("--failed", is_flag=True, help="Of all failed sets, one after another.")
+@click.option("--failed", is_flag=True, help="Print those of all failed sets, one after another.")
 @click.option(
-    "-f", "--follow", is_flag=True, help="Of a set that runs: what it prints, as it prints it."
+    "-f", "--follow", is_flag=True, help="Print what a running set prints, until it ends."
 )
 @sweep_file_by_its_long_name
 @sweep_name
@@ -57,23 +61,35 @@ def command(
     Example: spe log 17 -f
     Example: spe log --failed
     """
-    if (number is None) != failed:
-        raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
-    if follow and (failed or json_):
-        raise UsageError("-f follows one set, as text", todo="spe log 17 -f")
+    _check_words(number, failed, follow, json_)
+    # The log of a set that has ended is complete: there is nothing to follow.
     if follow and number is not None and not _has_ended(number, file, name):
         return _follow(number, folder_of(file, name))
     with open_reader(file, name) as reader:
         numbers = [row.number for row in reader.failed()] if number is None else [number]
-        tasks = (reader.task(n) for n in numbers)
-        if json_:
-            print_json([record(task) for task in tasks])
-            return None
-        for task in tasks:
-            _print(reader, task)
-        if not numbers:
-            click.echo("no set has failed", err=True)
+        # One at a time: with `keep_output: all` each may have any amount of output.
+        _show(reader, map(reader.task, numbers), json_)
+    if not numbers and not json_:
+        click.echo("no set has failed", err=True)
     return None
+
+
+def _check_words(number: int | None, failed: bool, follow: bool, json_: bool) -> None:
+    """Raise UsageError for words that exclude each other."""
+    if (number is None) != failed:
+        raise UsageError("name a set or say --failed", todo="spe log 17, or spe log --failed")
+    # Two outputs that grow at the same time have no order in one JSON document.
+    if follow and (failed or json_):
+        raise UsageError("-f follows one set, as text", todo="spe log 17 -f")
+
+
+def _show(reader: Reader, tasks: Iterable[TaskDetail], json_: bool) -> None:
+    """Print these sets, for programs or for people."""
+    if json_:
+        print_json([record(task) for task in tasks])
+        return
+    for task in tasks:
+        _print(reader, task)
 
 
 def _has_ended(number: int, file: Path, name: str | None) -> bool:
@@ -121,6 +137,7 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
         "state": ticket.state,
         "exit_code": ticket.exit_code,
         "reason": ticket.reason,
+        # JSON is text: bytes that are not UTF-8 are replaced here, and printed as they are for people.
         "stdout": ticket.stdout.decode("utf-8", "replace"),
         "stderr": ticket.stderr.decode("utf-8", "replace"),
         **files_there(ticket.files),
@@ -132,6 +149,7 @@ def _print(reader: Reader, task: TaskDetail) -> None:
     from ..model import TaskState
 
     name = f"== task {task.number} ({shown(task.values)})"
+    # A cancelled set, for one, has a reason that no attempt of it has.
     if task.reason and task.reason not in [ticket.reason for ticket in task.tickets]:
         click.echo(f"{name}: {task.state}: {task.reason}")
     if not task.tickets:
@@ -141,22 +159,32 @@ def _print(reader: Reader, task: TaskDetail) -> None:
             f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True
         )
     for ticket in task.tickets:
-        if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
-            continue  # a copy, or never begun: there is nothing to tell
-        head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
-        if ticket.reason:
-            head += f": {ticket.reason}"
-        click.echo(head)
-        _print_evidence(ticket)
+        _print_attempt(name, ticket)
     for output in task.outputs:
-        head = f"-- result {output.name}"
-        if output.file:
-            head += f" ({reader.folder / output.file})"
-        click.echo(head)
-        raw = output.raw
-        if raw is None:
-            raw = output.value.encode() + b"\n"
-        _raw(raw)
+        _print_result(reader.folder, output)
+
+
+def _print_attempt(name: str, ticket: TicketRow) -> None:
+    """Print how an attempt ended, and its evidence."""
+    if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
+        return  # a copy, or never begun: there is nothing to tell
+    head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
+    if ticket.reason:
+        head += f": {ticket.reason}"
+    click.echo(head)
+    _print_evidence(ticket)
+
+
+def _print_result(folder: Path, output: Output) -> None:
+    """Print one result: as the program wrote it, where that is kept."""
+    head = f"-- result {output.name}"
+    if output.file:
+        head += f" ({folder / output.file})"
+    click.echo(head)
+    raw = output.raw
+    if raw is None:
+        raw = output.value.encode() + b"\n"
+    _raw(raw)
 
 
 def _print_evidence(ticket: TicketRow) -> None:
@@ -165,15 +193,22 @@ def _print_evidence(ticket: TicketRow) -> None:
         if data:
             click.echo(f"-- {name}")
             _raw(data)
+    # None where the attempt did not fail; an empty list says that the program wrote nothing.
     if ticket.files:
-        none = "" if ticket.files.files else ": none"
-        click.echo(f"-- files in its directory{none}")
-        for line in ticket.files.lines():
-            click.echo(line)
+        _print_files(ticket.files)
+
+
+def _print_files(left: Leftovers) -> None:
+    """Print the files in the directory of a failed attempt."""
+    none = "" if left.files else ": none"
+    click.echo(f"-- files in its directory{none}")
+    for line in left.lines():
+        click.echo(line)
 
 
 def _raw(data: bytes) -> None:
     """Print bytes as they are, with a newline at the end."""
+    # Bytes, no text: a program may print a picture, or text in another encoding than ours.
     sys.stdout.flush()  # what is in the text layer comes before these bytes
     sys.stdout.buffer.write(data)
     if not data.endswith(b"\n"):

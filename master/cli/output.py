@@ -40,8 +40,8 @@ class _State:
     """The state of this process' output. There is one of it: `_state`."""
 
     keep_going = False
-    safe = ""  # where the results of a run are
-    lost = ""  # why something that was printed to stdout is not there
+    safe = ""  # path of the results of a run
+    lost = ""  # reason why some output is missing on stdout
     unread = False  # the reader of stdout has gone
 
 
@@ -54,6 +54,7 @@ def take_over() -> None:
         _open_closed(number)
         stream = getattr(sys, name)
         if number == 0:
+            # Python makes it None where it was closed, and then each question would be a traceback.
             sys.stdin = stream or open(0, closefd=False)  # noqa: SIM115  # as long as the process
         elif stream is None or stream.fileno() == number:
             setattr(sys, name, _stream(number, stream))
@@ -73,6 +74,7 @@ def results_in(path: Path) -> None:
 
 def end_when_unread() -> None:
     """Let this command end with its reader, also while there is nothing new to be shown."""
+    # A file and a terminal have no reader that could go.
     kind = os.fstat(1).st_mode
     if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
         signal.signal(signal.SIGPIPE, _on_signal)
@@ -91,13 +93,14 @@ def end(code: int) -> int:
         return code
     where = f"; the results are safe in {_state.safe}" if _state.safe else ""
     print(
-        f"spe: what this command prints is not all there: {_state.lost}{where}",
+        f"spe: the output of this command is not complete: {_state.lost}{where}",
         file=sys.stderr,
         flush=True,
     )
     return code or OutputError.exit_code
 
 
+# Below Python's buffers and not above: print, click, rich and a traceback all end here.
 class _Output(io.FileIO):
     """The descriptor 1 or 2. What it does not take is dropped, or ends the command."""
 
@@ -118,16 +121,25 @@ class _Output(io.FileIO):
     def _fail(self, error: OSError, size: int) -> int:
         """Drop the data and return its size, or end the command."""
         goes_on = _state.keep_going or not self._shows
-        if error.errno not in FULL or not goes_on:
+        full = error.errno in FULL
+        # A disk that is full may have space again later; a reader that has gone does not come back.
+        if not full or not goes_on:
             _point_to_nothing(self.fileno())  # so that what is left in buffers fails no more
-        if error.errno in FULL and self._shows:
+        if full and self._shows:
             _state.lost = f"{reason(error)} (standard output)"
         if goes_on:
             return size
-        _state.keep_going, lost, _state.lost = True, _state.lost, ""
+        raise self._end_of_command()
+
+    def _end_of_command(self) -> SystemExit | OutputError:
+        """Return what ends a command that only shows something, and let its last words pass."""
+        lost = _state.lost
+        # The error itself is printed: it must not fail, and must not be told a second time.
+        _state.keep_going = True
+        _state.lost = ""
         if lost:
-            raise OutputError(f"it could not be printed: {lost}")
-        raise Unread(0)
+            return OutputError(f"the output could not be written: {lost}")
+        return Unread(0)
 
 
 def _stream(number: int, before: TextIO | None) -> TextIO:
@@ -146,6 +158,8 @@ def _stream(number: int, before: TextIO | None) -> TextIO:
 
 def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
     """Return the bytes of a file's name as they are; escape what was never bytes."""
+    # The first one takes bytes that Python read as such; all else, as a terminal of ASCII has it,
+    # is escaped: no character that cannot be shown may end a run.
     for name in ("surrogateescape", "backslashreplace"):
         try:
             return codecs.lookup_error(name)(error)

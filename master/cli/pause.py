@@ -34,6 +34,7 @@ def made(verb: str, help_: str) -> click.Command:
     return command
 
 
+# Made by a function and not by a decorator: `spe resume` is the same in all but verb and help.
 command = made(
     "pause",
     """Hand out nothing new until `spe resume`; what runs goes on. With numbers: stop the programs of

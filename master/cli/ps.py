@@ -33,7 +33,13 @@ def command(
     found = fetch(folder_of(file, name), "/processes", host=host or "")
     if json_:
         print_json(found)
-        return
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Print the trees, each below the set to which it belongs."""
+    # Named, so that a host without a line is not taken for one without processes.
     for one in found["silent"]:
         click.echo(f"{one}: its client has not answered", err=True)
     place = ("", 0)  # host and ticket that the last heading named

@@ -17,10 +17,12 @@ from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
+    from ..results.table_files import ResultRow
     from ..runner.run import Outcome  # late: `spe status` needs no web server
 
-ROWS = 10  # of the table that are printed
-FAILED = 5  # failed sets that are named
+
+ROWS = 10  # rows of the table that are printed
+FAILED = 5  # failed sets that are named; failed.csv has all
 
 
 def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
@@ -32,9 +34,12 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
         _results(reader, outcome.statistics, quiet)
         if not quiet:
             click.echo(summary(outcome.statistics), err=True, nl=False)
+        # Also with -q, which means: only what went wrong.
         _failures(reader, outcome.statistics)
     _missing(outcome)
+    _collect_faults(outcome)
     _rest(outcome)
+    # Last on stdout, also with -q: `$(spe run -q | tail -1)` is the table.
     click.echo(str(outcome.folder / "results.csv"))
 
 
@@ -62,19 +67,39 @@ def _results(reader: Reader, statistics: Statistics, quiet: bool) -> None:
         return
     head = ["number", *reader.parameters, *reader.results, "host", "seconds", "attempts"]
     # The first rows alone: a table of a million would scroll away everything else.
-    rows = []
-    for row in islice(reader.rows(), ROWS):
-        values = [row.values.get(name, "") for name in reader.parameters]
-        cells = [row.outputs[name].value if name in row.outputs else "" for name in reader.results]
-        rows.append([row.number, *values, *cells, row.host, f"{row.seconds:.3f}", row.attempts])
+    rows = [_row(reader, row) for row in islice(reader.rows(), ROWS)]
     click.echo(table(head, rows), nl=False)
     if statistics.done > ROWS:
         click.echo(f"… and {statistics.done - ROWS} more")
 
 
+def _row(reader: Reader, row: ResultRow) -> list[object]:
+    """Return one set as a row of the table."""
+    values = [row.values.get(name, "") for name in reader.parameters]
+    cells = [_value(row, name) for name in reader.results]
+    return [row.number, *values, *cells, row.host, f"{row.seconds:.3f}", row.attempts]
+
+
+def _value(row: ResultRow, name: str) -> str:
+    """Return a result; an empty cell where `results` has named it only since the set was done."""
+    return row.outputs[name].value if name in row.outputs else ""
+
+
 def summary(s: Statistics, most: int | None = None) -> str:
     """Return who did what, for people; at most so many hosts."""
+    text = "\n" + ", ".join(_numbers(s))
+    if not s.hosts:  # the run had nothing to do
+        return text + "\n"
+    text += f"; {_work(s)}\n{hosts_table(s.hosts[:most])}"
+    if most is not None and len(s.hosts) > most:
+        text += f"… and {len(s.hosts) - most} more hosts\n"
+    return text
+
+
+def _numbers(s: Statistics) -> list[str]:
+    """Return how many sets are in which state."""
     parts = [f"{s.done} of {s.total} sets done", f"{s.failed} failed"]
+    # What most sweeps do not have is not told as 0: the line is read at a glance.
     for count, what in (
         (s.cancelled, "cancelled"),
         (s.missing, "with an empty cell"),
@@ -84,13 +109,7 @@ def summary(s: Statistics, most: int | None = None) -> str:
             parts.append(f"{count} {what}")
     if s.running or s.waiting:
         parts += [f"{s.running} running", f"{s.waiting} waiting"]
-    text = "\n" + ", ".join(parts)
-    if not s.hosts:  # the run had nothing to do
-        return text + "\n"
-    text += f"; {_work(s)}\n{hosts_table(s.hosts[:most])}"
-    if most is not None and len(s.hosts) > most:
-        text += f"… and {len(s.hosts) - most} more hosts\n"
-    return text
+    return parts
 
 
 def _work(s: Statistics) -> str:
@@ -140,19 +159,26 @@ def empty_cells(folder: Path) -> str:
 def uncollected(statistics: Statistics) -> str:
     """Return how many sets no collect function has got, and what to do, for people."""
     sets = counted(statistics.uncollected, "set is", "sets are")
-    return f"{sets} not collected, as a collect function failed; mend it, then: spe collect"
+    return f"{sets} not collected because a collect function failed; correct it, then run `spe collect`"
+
+
+def _collect_faults(outcome: Outcome) -> None:
+    """Print what went wrong in collect functions, and how many sets they lack."""
+    faults = outcome.gather_faults
+    for fault in faults[:FAILED]:
+        click.echo(f"spe: {fault}", err=True)
+    if len(faults) > FAILED:
+        click.echo(
+            f"… and {len(faults) - FAILED} more calls of a collect function failed", err=True
+        )
+    # Also without a fault in this run: an earlier one may have left some.
+    if outcome.statistics.uncollected:
+        click.echo(f"spe: {uncollected(outcome.statistics)}", err=True)
 
 
 def _rest(outcome: Outcome) -> None:
-    for fault in outcome.gather_faults[:FAILED]:
-        click.echo(f"spe: {fault}", err=True)
-    if len(outcome.gather_faults) > FAILED:
-        more = len(outcome.gather_faults) - FAILED
-        click.echo(f"… and {more} more calls of a collect hook went wrong", err=True)
-    if outcome.statistics.uncollected:
-        click.echo(f"spe: {uncollected(outcome.statistics)}", err=True)
     for host in outcome.unheard:
-        what = "its client did not say that it is gone; look there for processes and files of spe"
+        what = "its client did not say goodbye; look on that host for processes and files of spe"
         click.echo(f"{host}: {what}", err=True)
     for host, what in outcome.benched.items():
         click.echo(f"{host}: benched in this run: {what}", err=True)

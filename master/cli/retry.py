@@ -71,6 +71,8 @@ def told_the_running_one(
     from ..session.living import living
     from .steer import steer
 
+    # A second run beside the one that goes on is refused, so the numbers go to that one; --hosts or
+    # --fresh cannot be given to it, and then the refusal says who runs it.
     if any(options.values()) or living(folder_of(file, name)) is None:
         return False
     steer(file, name, json_, quiet, "retry", tasks=list(numbers) or None)

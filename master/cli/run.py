@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,27 +17,33 @@ if TYPE_CHECKING:
     from ..launch import Early
     from ..model import Host
     from ..runner.run import RunOptions
+    from ..session.living import Living
+    from ..state.progress import Progress
+    from ..sweep.program import ProgramChange
     from ..sweep.sweep import Sweep
 
 
+# A wrong path is told before anything runs; later it would be an error of each host.
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of all commands that run something."""
-    hosts = "A hosts file, or hosts with commas; `none`: clients come by hand."
-    keys = "Trust unknown hosts; changed keys never."
+    hosts = "A hosts file, or hosts separated by commas; `none`: you start the clients by hand."
+    keys = "Trust hosts that are not in known_hosts; a changed key is never accepted."
     command = click.option("--hosts", "hosts", help=hosts)(command)
-    config = click.option("-F", "ssh_config", type=_FILE, help="Another file than ~/.ssh/config.")
+    config = click.option(
+        "-F", "ssh_config", type=_FILE, help="Read this file instead of ~/.ssh/config."
+    )
     command = config(command)
     return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
 
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what to do when the program, or `results`, has changed."""
-    missing = "Run sets again that lack a new result."
-    keep = "The program has changed: finished sets stay as they are."
-    command = click.option("--fresh", is_flag=True, help="All sets run again.")(command)
+    missing = "Run the sets again that have an empty cell."
+    keep = "Keep finished sets although the program has changed."
+    command = click.option("--fresh", is_flag=True, help="Run all sets again.")(command)
     command = click.option("--missing", is_flag=True, help=missing)(command)
     return click.option("--keep", is_flag=True, help=keep)(command)
 
@@ -85,6 +91,7 @@ def command(
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
     sweep = load(file, words, parameters, name)
+    # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
@@ -99,34 +106,44 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
     from ..model import HERE
 
     if hosts:
-        return Early()  # which hosts these are is read later
+        return Early()  # the hosts of --hosts are read later
     return Early(sweep.hosts or (HERE,))
 
 
 def run_detached(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
     from ..session.detached import LOG, start
-    from ..session.forwarding import forwarding
     from ..session.run_folder import make_run_folder
     from ..sweep.sweep import run_folder
 
     folder = run_folder(sweep)
     make_run_folder(folder)
+    # The words themselves and not what they were parsed to: the run reads them as this process did,
+    # and no option can be forgotten here.
     own, dashes, rest = _split(sys.argv[1:])
     run, code, words = start([*(a for a in own if a != "--detach"), *dashes, *rest], folder)
     if run is None:
         sys.stderr.write(words)  # the last words of the run that did not come up
         return code
     if not quiet:
-        lines = [f"page: {run.page}", forwarding(run.page)]
-        lines.append(f"runs as process {run.pid}; `spe attach` follows it")
-        click.echo("\n".join(filter(None, lines)), err=True)
-        click.echo(f"what it says is in {folder / LOG}", err=True)
+        _say_it_runs(run, folder / LOG)
     return 0
+
+
+def _say_it_runs(run: Living, log: Path) -> None:
+    """Tell where the page of a detached run is, and where its output goes."""
+    # Here, because run.log must not hold the token in the address: people send logs to others.
+    from ..session.forwarding import forwarding
+
+    lines = [f"page: {run.page}", forwarding(run.page)]
+    lines.append(f"runs as process {run.pid}; `spe attach` follows it")
+    click.echo("\n".join(filter(None, lines)), err=True)
+    click.echo(f"its output goes to {log}", err=True)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str], list[str]]:
     """Return spe's own words, the dashes, and the words of the command."""
+    # The command may have a --detach of its own, which is not for spe.
     if "--" not in arguments:
         return arguments, [], []
     at = arguments.index("--")
@@ -146,23 +163,14 @@ def make_options(
 ) -> RunOptions:
     """Return the options of the command line, as the run knows them. Raises UsageError."""
     startup.load_aiohttp()  # before any import of it: see startup.py
-    from ..errors import UsageError
     from ..launch import Early
     from ..runner.run import RunOptions
-    from ..sweep.program_change import ProgramChange
 
-    if keep and fresh:
-        raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
-    change = ProgramChange.ASK
-    if keep:
-        change = ProgramChange.KEEP
-    if fresh:
-        change = ProgramChange.FRESH
     return RunOptions(
         hosts=_hosts(hosts),
         hosts_file=_hosts_file(hosts),
         by_hand=hosts == "none",
-        change=change,
+        change=_program_change(keep, fresh),
         retry=retry,
         retry_numbers=tuple(retry_numbers),
         ssh_config=ssh_config,
@@ -170,6 +178,21 @@ def make_options(
         missing=missing,
         early=early or Early(),
     )
+
+
+def _program_change(keep: bool, fresh: bool) -> ProgramChange:
+    """Return what becomes of finished sets when the program has changed. Raises UsageError."""
+    from ..errors import UsageError
+    from ..sweep.program import ProgramChange
+
+    if keep and fresh:
+        raise UsageError("--keep and --fresh exclude each other", todo="Choose one.")
+    if keep:
+        return ProgramChange.KEEP
+    if fresh:
+        return ProgramChange.FRESH
+    # Neither is a good default: one mixes results of two programs, the other throws hours away.
+    return ProgramChange.ASK
 
 
 def _hosts_file(given: str | None) -> Path | None:
@@ -202,16 +225,21 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     from .report import report
 
     progress = Progress(quiet)
-    for warning in (*sweep.warnings, *sweep.parameters.check().warnings):
-        progress.warn(warning)
+    # All sets are read once before the folder is made: a mistake in the last line of a million
+    # leaves nothing behind.
+    _warn(progress, (*sweep.warnings, *sweep.parameters.check().warnings))
     folder = run_folder(sweep)
     make_run_folder(folder)
-    # Before anything is stored there.
-    for warning in filesystem.warnings(folder):
-        progress.warn(warning)
-    results_in(folder / "results.csv")  # for a command whose output breaks off
+    _warn(progress, filesystem.warnings(folder))  # before anything is stored there
+    # For a command whose output breaks off: the run goes on, and its last words name this file.
+    results_in(folder / "results.csv")
     start_logging(folder, quiet, verbose)
     startup.while_working()  # all that the run needs is loaded by now
     outcome = asyncio.run(Run(sweep, options, progress).run())
     report(outcome, json_, quiet)
     return outcome.exit_code
+
+
+def _warn(progress: Progress, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        progress.warn(warning)

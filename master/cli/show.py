@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..model import Output
     from ..store.task_details import TaskDetail, TicketRow
 
+# The reason comes last: it is the only one that may be long, and columns behind it would be far away.
 ATTEMPT = (
     "ticket",
     "host",
@@ -77,10 +78,19 @@ def record(task: TaskDetail) -> dict[str, object]:
         "in_todays_parameters": task.in_plan,
         "program": task.program,
         "results": {o.name: o.value for o in task.outputs},
-        "as_written": {o.name: _written(o) for o in task.outputs if _written(o) != o.value},
+        # Beside the values and not in place of them: `results` are what the table has.
+        "as_written": dict(_other_spellings(task)),
         "files": {o.name: o.file for o in task.outputs if o.file},
         "tickets": [_ticket_record(ticket) for ticket in task.tickets],
     }
+
+
+def _other_spellings(task: TaskDetail) -> Iterator[tuple[str, str]]:
+    """Yield the results whose number the program spelled in another way than the table."""
+    for output in task.outputs:
+        written = _written(output)
+        if written != output.value:
+            yield output.name, written
 
 
 def _ticket_record(ticket: TicketRow) -> dict[str, object]:
@@ -102,27 +112,38 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
 
 def text(task: TaskDetail) -> str:
     """Return one set, for people."""
+    out = _head(task)
+    if task.values:
+        out += "\nparameters\n" + table(["name", "value"], task.values.items())
+    # Only of a set that is done: a failed one may have run with several programs.
+    if task.accepted_ticket:
+        out += f"\nprogram: {_program(task.program)}\n"
+    if task.outputs:
+        out += "\nresults\n" + table(["name", "value", "bytes", "file"], map(_result, task.outputs))
+    if task.tickets:
+        out += "\nattempts\n" + table(ATTEMPT, map(_attempt, task.tickets))
+    return out
+
+
+def _head(task: TaskDetail) -> str:
+    """Return number and state, and the reason where there is one."""
+    # A set that left the parameters keeps its row in the store, and comes back with its line.
     gone = "" if task.in_plan else " (no longer among the parameters)"
     out = f"task {task.number}: {task.state}{gone}\n"
     if task.reason:
         out += f"reason: {task.reason}\n"
-    if task.values:
-        out += "\nparameters\n" + table(["name", "value"], task.values.items())
-    if task.accepted_ticket:
-        out += f"\nprogram: {_program(task.program)}\n"
-    if task.outputs:
-        cells = ((o.name, _spelled(o), o.size, o.file or "") for o in task.outputs)
-        out += "\nresults\n" + table(["name", "value", "bytes", "file"], cells)
-    if task.tickets:
-        rows = map(_attempt, task.tickets)
-        out += "\nattempts\n" + table(ATTEMPT, rows)
     return out
+
+
+def _result(output: Output) -> list[object]:
+    """Return one result as a row of the table."""
+    return [output.name, _spelled(output), output.size, output.file or ""]
 
 
 def _program(parts: dict[str, str] | None) -> str:
     """Return the files of a row's program, each with the beginning of its SHA-256."""
     if parts is None:
-        return "not recorded"
+        return "not recorded"  # by an older spe
     if not parts:
         return "as it is on the hosts"
     return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items())
@@ -149,6 +170,7 @@ def _attempt(ticket: TicketRow) -> list[object]:
     """Return one attempt as a row of the table."""
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
     times = [_cell(one, "{:.3f}".format) for one in (ticket.seconds, ticket.cpu)]
+    # 0 bytes of memory mean that the host's system did not tell.
     sizes = [_cell(one, bytes_text) for one in (ticket.memory or None, ticket.read, ticket.written)]
     code = _cell(ticket.exit_code, str)
     place = [ticket.id, ticket.host, ticket.state, began]

@@ -17,16 +17,18 @@ from .common import as_json, folder_of, open_reader, print_json, sweep_file, swe
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..dispatch.shortfall import Reason
     from ..store.reader import Reader
     from ..store.statistics import Statistics
 
 PAUSE = 1.0  # seconds between two looks of --watch
-KILLED = "the last run ended without a word: it was killed, or its machine went down"
+KILLED = "the last run did not come to its end: it was killed, or its machine went down"
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Again each second, until the run has ended.")
+@click.option("--watch", is_flag=True, help="Show it again each second, until the run has ended.")
 @sweep_file
 @sweep_name
 @as_json
@@ -43,55 +45,73 @@ def command(
     """
     from ..session.living import living
 
-    if watch and not json_:
-        _watch(file, name)
+    if not json_:
+        if watch:
+            _watch(file, name)
+        _show(file, name)
         return
-    while True:
-        with open_reader(file, name) as reader:
-            if json_:
-                print_json(record(reader))
-                sys.stdout.flush()
-            else:
-                click.echo(text(reader), nl=False)
-        if not watch or living(folder_of(file, name)) is None:
-            return
+    _print_record(file, name)
+    while watch and living(folder_of(file, name)) is not None:
         time.sleep(PAUSE)
+        _print_record(file, name)
 
 
-def _watch(file: Path, name: str | None) -> None:
-    """Show the status again and again: in one place on a terminal, else one below the other as it
-    changes.
+def _print_record(file: Path, name: str | None) -> None:
+    """Print the sweep for programs, once."""
+    # Opened anew for each look: a reader takes the plan and the names of columns as it is opened,
+    # and the next run may have others.
+    with open_reader(file, name) as reader:
+        print_json(record(reader))
+    sys.stdout.flush()
 
-    The last one stays.
-    """
-    from ..session.living import living
 
-    screen = None
-    said = ""
-    if sys.stdout.isatty():
-        from ..state.terminal import Screen
-
-        screen = Screen(sys.stdout)
-    try:
-        while living(folder_of(file, name)) is not None:
-            with open_reader(file, name) as reader:
-                now = text(reader, _height())
-            if screen:
-                screen.text(now)
-            elif now != said:
-                click.echo(now)
-            said = now
-            time.sleep(PAUSE)
-    finally:
-        if screen:
-            screen.stop()
+def _show(file: Path, name: str | None) -> None:
+    """Print the sweep for people, once."""
     with open_reader(file, name) as reader:
         click.echo(text(reader), nl=False)
 
 
+def _watch(file: Path, name: str | None) -> None:
+    """Show the status again and again until the run has ended: in one place on a terminal, else one
+    below the other as it changes.
+    """
+    if not sys.stdout.isatty():
+        _watch_in_lines(file, name)
+        return
+    from ..state.terminal import Screen  # late: it loads rich
+
+    screen = Screen(sys.stdout)
+    try:
+        for now in _looks(file, name):
+            screen.text(now)
+    finally:
+        screen.stop()
+
+
+def _watch_in_lines(file: Path, name: str | None) -> None:
+    """Print the status as often as it has changed."""
+    said = ""
+    for now in _looks(file, name):
+        # A log of a night would otherwise have the same text 30,000 times.
+        if now != said:
+            click.echo(now)
+        said = now
+
+
+def _looks(file: Path, name: str | None) -> Iterator[str]:
+    """Yield the status each second, until the run has ended."""
+    from ..session.living import living
+
+    while living(folder_of(file, name)) is not None:
+        with open_reader(file, name) as reader:
+            now = text(reader, _height())
+        yield now
+        time.sleep(PAUSE)
+
+
 def _height() -> int:
     if not sys.stdout.isatty():
-        return 10_000
+        return 10_000  # a file has all hosts
     return shutil.get_terminal_size().lines
 
 
@@ -119,9 +139,7 @@ def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
     attempts, too.
     """
     found = reader.statistics()
-    busy = None
-    if document:
-        busy = document["sweep"].get("efficiency")
+    busy = document["sweep"].get("efficiency") if document else None
     if busy is None:
         return found
     return dataclasses.replace(found, efficiency=busy)
@@ -129,23 +147,32 @@ def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
 
 def text(reader: Reader, height: int | None = None) -> str:
     """Return the sweep for people, on one screen of this height where there is one."""
-    from .report import FAILED, summary, waiting
+    from .report import summary, waiting
 
     document = _document(reader.folder)
     statistics = _statistics(reader, document)
-    failures = [
-        f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)
-    ]
-    more = statistics.failed + statistics.cancelled - FAILED
-    if more > 0:
-        failures.append(f"… and {more} more failed sets")
+    failures = _failures(reader, statistics)
     head = [str(reader.folder), *_run(reader.folder, document)]
     foot = waiting(_because(reader))
     if height is None:
         height = _height()
+    # The hosts are cut and nothing else: why sets fail or wait matters more than the fortieth host.
     around = len(failures) + len(head) + foot.count("\n") + 6  # lines that are no hosts
     out = "\n".join(head) + summary(statistics, max(3, height - around))
     return out + "".join(f"{line}\n" for line in failures) + foot
+
+
+def _failures(reader: Reader, statistics: Statistics) -> list[str]:
+    """Return the first failed sets with their reasons, and how many more there are."""
+    from .report import FAILED
+
+    lines = [
+        f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)
+    ]
+    more = statistics.failed + statistics.cancelled - FAILED
+    if more > 0:
+        lines.append(f"… and {more} more failed sets")
+    return lines
 
 
 def _because(reader: Reader) -> tuple[Reason, ...]:
@@ -173,19 +200,18 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
 
     run = living(folder)
     if run is None:
+        # A colleague's: whether its process lives may be told, but not where to ask it.
         owner = owner_of_hidden(folder)
-        if not owner:
-            return []
-        return [f"a run of {owner} goes on here"]
-    how = "its master does not answer now"
-    if document:
-        how = pace(document, time.time())
-    lines = [f"runs as process {run.pid}"]
-    if how:
-        lines[0] += f": {how}"
-    if document and document["sweep"]["paused"]:
-        lines.append("it is paused: `spe resume` goes on")
-    return lines
+        return [f"a run of {owner} goes on here"] if owner else []
+    line = f"runs as process {run.pid}"
+    # The master may be stopped, or wait for a disk: what is stored is shown all the same.
+    if document is None:
+        return [f"{line}: its master does not answer now"]
+    if how := pace(document, time.time()):
+        line += f": {how}"
+    if document["sweep"]["paused"]:
+        return [line, "it is paused: `spe resume` goes on"]
+    return [line]
 
 
 def _document(folder: Path) -> dict[str, Any] | None:

@@ -12,7 +12,9 @@ from .steer import steer
 
 
 @click.command()
-@click.option("--now", is_flag=True, help="End what runs, too; its sets wait for the next run.")
+@click.option(
+    "--now", is_flag=True, help="End running tasks, too; their sets wait for the next run."
+)
 @sweep_file
 @sweep_name
 @as_json
@@ -30,5 +32,6 @@ def command(
     Example: spe stop
     Example: spe stop --now && spe attach
     """
+
     about = {"now": True} if now else {}
     steer(file, name, json_, quiet, "stop", **about)

@@ -34,7 +34,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     from ..state.lines import plain
 
     folder = folder_of(file, name)
-    find(folder)  # raises where nothing runs
+    # Raises where nothing runs; `snapshot` has the same answer for that and for a silent master.
+    find(folder)
     if sys.stdout.isatty() and not json_:
         _follow(folder)
         return
@@ -51,6 +52,8 @@ def _follow(folder: Path) -> None:
     from ..state.lines import counts
     from ..state.terminal import Screen
 
+    # A copy of the state that follows the changes: asking for the whole of it twice a second would
+    # cost the master more with each host.
     watch = Watch(folder).start()
     screen = Screen(sys.stdout)
     try:
@@ -58,6 +61,6 @@ def _follow(folder: Path) -> None:
             if watch.state:
                 screen.show(watch.state)
     finally:
-        screen.stop()
+        screen.stop()  # also after Ctrl-C: it gives the terminal back as it was
     if watch.state:
         click.echo(f"{counts(watch.state)}; the run has ended")

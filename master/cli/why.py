@@ -27,6 +27,8 @@ def command(
     """
     from ..state.why import why, written
 
+    # From the store and from a file that the master writes, not from the master itself: there is an
+    # answer for a colleague's run, for an archive, and where the master does not answer.
     with open_reader(file, name) as reader:
         task = reader.task(number)
         reasons = why(reader, task, written(reader.folder))

@@ -130,7 +130,7 @@ class Config:
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
     timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none
-    attempts: int = key(values.count, 3)  # that may go wrong; those lost with a host do not count
+    attempts: int = key(values.count, 3)  # attempts that may fail; attempts lost with a host do not count
     retry: RetrySpec = key(_retry, RetrySpec())
     stop_after: StopAfter | None = key(values.stop_after, None)
     once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
@@ -152,7 +152,7 @@ class Config:
     prepare_timeout: float = key(values.seconds, 1800.0)
     keep_venv: bool = key(values.flag, False)  # what venv and container put on hosts stays there
     keep_prepared: bool = key(values.flag, False)
-    listen: Listen = key(values.listen, Listen(None, 0))  # where clients find the master
+    listen: Listen = key(values.listen, Listen(None, 0))  # address at which clients find the master
     listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
     max_result: int = key(values.size, 10_000_000_000)  # bytes of one result
     keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr
@@ -181,17 +181,21 @@ def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config,
 def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
     """Return the Config in a document. Raises one ConfigError with all complaints."""
     # A key without a value counts as not given: people leave keys empty to fill them in later.
-    given = {key: value for key, value in document.data.items() if key not in document.data.empty}
+    given = _filled_in(document.data)
     parameters = given.get("parameters")
+    # One level deeper only here: below other keys an empty one is a mistake worth a word.
     if isinstance(parameters, YamlMap):
-        given["parameters"] = {
-            key: value for key, value in parameters.items() if key not in parameters.empty
-        }
+        given["parameters"] = _filled_in(parameters)
     document.overridden.update(settings or ())
     try:
         return read_block(Config, given | dict(settings or {})), document
     except Faults as faults:
         raise _complaint(_sorted(faults.found, document), document) from None
+
+
+def _filled_in(data: YamlMap) -> dict[str, Any]:
+    """Return the keys that have a value."""
+    return {key: value for key, value in data.items() if key not in data.empty}
 
 
 def _sorted(faults: Sequence[WrongValue], document: Document) -> list[WrongValue]:
@@ -212,12 +216,18 @@ def _complaint(faults: Sequence[WrongValue], document: Document) -> ConfigError:
     found = [_translated(one, document) for one in faults]
     if len(found) == 1:
         return found[0]
-    lines = [f"{one.what}. {one.todo}".rstrip() for one in found[:MOST_SHOWN]]
-    rest = [
-        f"{one.where}: {line}" for one, line in zip(found[1:MOST_SHOWN], lines[1:], strict=True)
-    ]
-    more = [f"and {len(found) - MOST_SHOWN} more"] if len(found) > MOST_SHOWN else []
-    return ConfigError("\n".join([lines[0], *rest, *more]), where=found[0].where)
+    first = found[0]
+    # The error itself has a place for one: those of the others stand in its text.
+    lines = [_in_one_line(first)]
+    lines += [f"{one.where}: {_in_one_line(one)}" for one in found[1:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"and {len(found) - MOST_SHOWN} more")
+    return ConfigError("\n".join(lines), where=first.where)
+
+
+def _in_one_line(error: ConfigError) -> str:
+    """Return what is wrong and what to do about it."""
+    return f"{error.what}. {error.todo}".rstrip()
 
 
 def _translated(fault: WrongValue, document: Document) -> ConfigError:

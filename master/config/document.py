@@ -41,7 +41,8 @@ class Document:
 
         The line is as deep as the file goes: that of the last key that is there.
         """
-        shown = ".".join(str(step) for step in path)
+        shown = ".".join(map(str, path))
+        # A line of the file would send people to a value that does not count.
         if path and path[0] in self.overridden:
             return f"command line: {shown}"
         line = self.line(*path)

@@ -109,6 +109,7 @@ def read_block(record: type[T], value: Any) -> T:
     known = keys_of(record)
     found: list[WrongValue] = []
     made = {}
+    # By the keys of the record, not by those of the file: missing keys are found as well.
     for name, one in known.items():
         if name in given:
             made[one.name] = _collected(one.metadata["check"], given[name], name, found)
@@ -133,7 +134,7 @@ def _collected(check: Check[Any], value: Any, name: str, found: list[WrongValue]
 
 def _below(name: str, fault: WrongValue) -> WrongValue:
     """Return the same fault as the block above sees it."""
-    # Of the same class: Missing must stay Missing.
+    # The same class as before: Missing must stay Missing.
     return type(fault)(fault.what, fault.todo, (name, *fault.path))
 
 

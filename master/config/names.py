@@ -40,18 +40,25 @@ def safe(name: str) -> str:
 
     Empty if it is good.
     """
-    parts = name.split("/")
-    if not name or name.startswith("/"):
-        if not name:
-            return "a file name"
+    if not name:
+        return "a file name"
+    if name.startswith("/"):
         return "a relative path"
+    if fault := _safe_parts(name.split("/")):
+        return fault
+    if not name.isprintable() or len(name.encode()) > 200:
+        return "a path of at most 200 bytes without control characters"
+    return ""
+
+
+def _safe_parts(parts: list[str]) -> str:
+    """Return what is wanted in place of such a path; empty if it is good."""
     # `..` anywhere, also where the path would end inside: a link on the way could lead elsewhere.
     if ".." in parts:
         return "a path without .., which stays in the task's directory"
+    # One file has one name, so that two inputs of one path are seen.
     if "" in parts or "." in parts[1:] or parts == ["."]:
         return "the path of a file in its shortest form"
-    if any(not char.isprintable() for char in name) or len(name.encode()) > 200:
-        return "a path of at most 200 bytes without control characters"
     return ""
 
 
@@ -93,18 +100,19 @@ def env(value: Any) -> dict[str, str]:
     """Return variables and their values."""
     found = {name: text(entry) for name, entry in mapping(value, "a mapping of variables").items()}
     for name in found:
-        if not _VARIABLE.match(name):
-            raise WrongValue(
-                f"{name!r} is not the name of a variable",
-                "Letters, digits and _ make one.",
-                (name,),
-            )
-        # So that a later spe may add variables without breaking a sweep.
-        if name.startswith("SPE_"):
-            raise WrongValue(
-                "names that begin with SPE_ are given by spe", "Take another name.", (name,)
-            )
+        _check_variable(name)
     return found
+
+
+def _check_variable(name: str) -> None:
+    """Raise WrongValue for what can be no variable's name, and for those of spe."""
+    if not _VARIABLE.match(name):
+        what = f"{name!r} is not the name of a variable"
+        raise WrongValue(what, "Letters, digits and _ make one.", (name,))
+    # A later spe may add variables, and must not break a sweep with them.
+    if name.startswith("SPE_"):
+        what = "names that begin with SPE_ are given by spe"
+        raise WrongValue(what, "Take another name.", (name,))
 
 
 def by_platform(value: Any) -> dict[str, str]:
@@ -119,11 +127,14 @@ def by_platform(value: Any) -> dict[str, str]:
 
 def platform(key: str) -> str:
     """Return the name of a platform."""
+    # `uname` writes capitals, as in Linux-x86_64.
     if not _PLATFORM.match(key):
         near = ""
         if _PLATFORM.match(key.lower()):
             near = f"Did you mean {key.lower()}?"
-        raise WrongValue(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
+        raise WrongValue(
+            f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,)
+        )
     return key
 
 
@@ -136,14 +147,20 @@ def worker(value: Any) -> Any:
     """Return a path, or paths by platform with an optional name, as {name, files}."""
     if isinstance(value, str):
         return {"files": {"any": path(value)}}
+    # `name` stands beside the platforms, as no platform is called so.
     table = dict(mapping(value, "a path, or a path by platform"))
     name = table.pop("name", None)
     if not table:
         raise wrong(value, "a path, or a path by platform such as linux-x86_64: PATH")
     for key, entry in table.items():
-        if not isinstance(entry, str) or not entry:
-            raise wrong(entry, "a path", key)
+        _check_path(key, entry)
     files = {"files": {platform(key): entry for key, entry in table.items()}}
     if name is None:
         return files
     return {"name": name, **files}
+
+
+def _check_path(key: str, entry: Any) -> None:
+    """Raise WrongValue for what is no path under the key of a platform."""
+    if not isinstance(entry, str) or not entry:
+        raise wrong(entry, "a path", key)

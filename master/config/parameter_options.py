@@ -13,18 +13,24 @@ def parameter_options(options: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return the values of each -p option by name. Raises UsageError."""
     grid: dict[str, Sequence[str]] = {}
     for option in options:
-        try:
-            name, values = parse_parameter_option(option)
-        except ValueError as error:
-            todo = "Write it like -p x=1:10 or -p y=a,b ."
-            raise UsageError(str(error), where=f"-p {option}", todo=todo) from error
+        name, values = _parsed(option)
         fault = name_fault(name)
         if name in grid:
             fault = f"the name {name} is there twice"
         if fault:
             todo = "Give each parameter once, under a name of its own."
             raise UsageError(fault, where=f"-p {option}", todo=todo)
-        if isinstance(values, list):
-            values = tuple(values)  # not a range: that makes its numbers when they are asked for
         grid[name] = values
     return grid
+
+
+def _parsed(option: str) -> tuple[str, Sequence[str]]:
+    """Return name and values of one option. Raises UsageError."""
+    try:
+        name, values = parse_parameter_option(option)
+    except ValueError as error:
+        todo = "Write it like -p x=1:10 or -p y=a,b ."
+        raise UsageError(str(error), where=f"-p {option}", todo=todo) from error
+    if isinstance(values, list):
+        return name, tuple(values)
+    return name, values  # a range, which makes its numbers when they are asked for

@@ -13,14 +13,16 @@ from .parameter_names import name_fault
 from .sequences import Steps, stepped
 from .values import WrongValue, did_you_mean, mapping, text, wrong
 
+_STEPS = ("range", "linspace", "logspace")
+
 
 def rows(value: Any) -> str | tuple[dict[str, str], ...]:
     """Return the path of a parameter file, or rows that stand in spe.yaml."""
     wanted = "a parameter file, or a list of mappings such as - {x: 1, y: 2}"
-    if isinstance(value, str) and value:
-        return value
-    if not isinstance(value, (list, tuple)) or not value:
+    if not value or not isinstance(value, (str, list, tuple)):
         raise wrong(value, wanted)
+    if isinstance(value, str):
+        return value
     return tuple(_row(row, position, value[0]) for position, row in enumerate(value))
 
 
@@ -31,17 +33,23 @@ def _row(row: Any, position: int, first: Any) -> dict[str, str]:
     for name in row:
         if fault := name_fault(name):
             raise WrongValue(fault, path=(position, name))
-    if missing := [name for name in first if name not in row]:
-        raise WrongValue(
-            f"this row has no {missing[0]}, the first one has",
-            "Give every row the same names.",
-            (position,),
-        )
-    if more := [name for name in row if name not in first]:
-        raise WrongValue(
-            f"the first row has no {more[0]}", "Give every row the same names.", (position, more[0])
-        )
+    _check_same_names(row, first, position)
+    # In the order of the first row: a row is told by its names, not by their order.
     return {name: _cell(row[name], position, name) for name in first}
+
+
+def _check_same_names(row: Mapping[str, Any], first: Mapping[str, Any], position: int) -> None:
+    """Raise WrongValue for a row with other names than the first one.
+
+    A missing name is no empty cell: it is a slip as a rule, and the set would run all the same.
+    """
+    todo = "Give every row the same names."
+    missing = next((name for name in first if name not in row), None)
+    if missing is not None:
+        raise WrongValue(f"this row has no {missing}, the first one has", todo, (position,))
+    more = next((name for name in row if name not in first), None)
+    if more is not None:
+        raise WrongValue(f"the first row has no {more}", todo, (position, more))
 
 
 def _cell(value: Any, *at: str | int) -> str:
@@ -84,24 +92,29 @@ def _axis(name: str, value: Any) -> Sequence[str]:
     """
     wanted = "a list of values, or one of {range: […]}, {linspace: […]}, {logspace: […]}"
     if isinstance(value, Steps):
-        return value
-    if isinstance(value, (list, tuple)) and value:
+        return value  # from -p on the command line
+    if not value:
+        raise WrongValue(f"{name} has no values", path=(name,))
+    if isinstance(value, (list, tuple)):
         return tuple(_cell(entry, name, position) for position, entry in enumerate(value))
-    if not isinstance(value, Mapping) or len(value) != 1:
-        if not value:
-            raise WrongValue(f"{name} has no values", path=(name,))
-        raise wrong(value, wanted, name)
     # One key alone: two kinds of steps for one name would have no order.
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise wrong(value, wanted, name)
     step, arguments = next(iter(value.items()))
-    if step not in ("range", "linspace", "logspace"):
-        near = difflib.get_close_matches(step, ("range", "linspace", "logspace"), 1)
+    if step not in _STEPS:
+        near = difflib.get_close_matches(step, _STEPS, 1)
         raise wrong(step, wanted, name, step, todo=did_you_mean(near))
+    return _steps(name, step, arguments)
+
+
+def _steps(name: str, step: str, arguments: Any) -> Sequence[str]:
+    """Return the numbers of `{step: [arguments]}`."""
     if not isinstance(arguments, (list, tuple)):
         raise wrong(arguments, "a list such as [1, 10]", name, step)
     try:
         return stepped(step, [_cell(entry, name, step) for entry in arguments])
     except WrongValue:
-        raise
+        raise  # WrongValue is a ValueError, too, and this one names the entry
     except ValueError as error:
         raise WrongValue(f"{step}: {error}", path=(name, step)) from None
 

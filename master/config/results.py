@@ -27,6 +27,7 @@ def result_name(value: Any) -> str:
         raise WrongValue(
             f"a result can't be called {name}: the wire uses that name", "Give it another name."
         )
+    # The name is a part of paths, too: `collect: [concat]` writes <result>.txt.
     if not _RESULT.match(name) or ".." in name or name != name.strip():
         raise WrongValue(
             f"{name!r} can't be the name of a result",
@@ -74,6 +75,7 @@ def result(value: Any) -> Any:
     if isinstance(value, str):
         if not value:
             raise wrong(value, "stdout, a file, or {from: …, as: …}")
+
         kind = "text" if value == "stdout" else "file"
         return {"from": value, "as": kind}
     return value
@@ -83,16 +85,30 @@ def sensible(
     kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None
 ) -> None:
     """Raise WrongValue for keys of one result that exclude each other."""
+    _sensible_place(kind, regex, path)
+    _sensible_limits(kind, low, high)
+
+
+def _sensible_place(kind: Kind, regex: str | None, path: str | None) -> None:
+    """Raise WrongValue for a `regex` or `path` that finds nothing in such a result."""
+    key = "regex" if regex else "path"
+    # A file is stored as it is, and nothing in it is looked for.
     if kind is Kind.FILE and (regex or path):
-        key = "regex" if regex else "path"
         raise WrongValue(
             f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,)
         )
     if regex and path:
         raise WrongValue("regex and path don't go together", "Keep one of them.", ("path",))
-    if kind not in (Kind.INT, Kind.FLOAT) and (low is not None or high is not None):
-        key = "min" if low is not None else "max"
-        raise WrongValue(f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,))
+
+
+def _sensible_limits(kind: Kind, low: float | None, high: float | None) -> None:
+    """Raise WrongValue for `min` and `max` of what is no number, or that no number meets."""
+    given = [key for key, limit in (("min", low), ("max", high)) if limit is not None]
+    if given and kind not in (Kind.INT, Kind.FLOAT):
+        key = given[0]
+        raise WrongValue(
+            f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,)
+        )
     if low is not None and high is not None and low > high:
         raise WrongValue("min is greater than max", "Exchange them.", ("min",))
 
@@ -107,10 +123,12 @@ def keep_output(value: Any) -> bool:
 
 def _listed(value: Any, known: Sequence[str], wanted: str) -> tuple[str, ...]:
     """Return names of ours and `FILE.py:FUNCTION` of the user's."""
-    for position, entry in enumerate(found := words(value)):
+    found = words(value)
+    for position, entry in enumerate(found):
         if entry not in known and not _HOOK.match(entry):
-            todo = did_you_mean(difflib.get_close_matches(entry, known, 1))
+            # One word alone has no line of its own below that of its key.
             at = (position,) if isinstance(value, (list, tuple)) else ()
+            todo = did_you_mean(difflib.get_close_matches(entry, known, 1))
             raise wrong(entry, wanted, *at, todo=todo)
     return found
 

@@ -13,6 +13,7 @@ from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import overload
 
+# Three times the digits of a float: no sum of steps shows that it was rounded.
 _EXACT = Context(prec=50)
 _MOST = 100_000_000  # values of one range
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
@@ -63,6 +64,7 @@ def parse_parameter_option(text: str) -> tuple[str, Sequence[str]]:
     name, equals, rest = text.partition("=")
     if not equals or not name.isidentifier():
         raise ValueError(f"{text!r} is not NAME=VALUES, as in x=1:10 or y=a,b")
+    # Only where all parts are numbers: `t=a:b` is one text with a colon in it.
     parts = rest.split(":")
     if len(parts) in (2, 3) and all(map(_NUMBER.match, parts)):
         return name, stepped("range", parts)
@@ -74,16 +76,22 @@ def parse_parameter_option(text: str) -> tuple[str, Sequence[str]]:
 def shortest(value: Decimal | Fraction) -> str:
     """Return a number in its shortest usual form: `100`, `0.3`, `1e-05`."""
     if isinstance(value, Fraction):
-        if value.denominator == 1 and abs(value) < 10**16:
-            return str(value.numerator)
-        # repr gives the shortest text that is the same float: 1/3 needs 16 digits, not 50.
-        value = Decimal(repr(float(value)))
+        value = _decimal_of(value)
     if not value:
         return "0"
+    # As Python and most programs write floats: no exponent where the number is easily read.
     value = value.normalize(_EXACT)
     if -5 < value.adjusted() < 16:
         return format(value, "f")
     return str(value).replace("E+", "e").replace("E", "e")
+
+
+def _decimal_of(value: Fraction) -> Decimal:
+    """Return a fraction with the digits that a float of it has."""
+    if value.denominator == 1 and abs(value) < 10**16:
+        return Decimal(value.numerator)  # exactly: a float would round above 2**53
+    # repr gives the shortest text that is the same float: 1/3 needs 16 digits, not 50.
+    return Decimal(repr(float(value)))
 
 
 def _numbers(arguments: Sequence[str], wanted: str, counts: tuple[int, ...]) -> list[Decimal]:
@@ -108,11 +116,7 @@ def _decimal(text: str) -> Decimal:
 def _range(numbers: list[Decimal]) -> Steps:
     """Return first, first + step, …, up to and including last."""
     first, last, step = map(Fraction, [*numbers, Decimal(1)][:3])
-    if not step:
-        raise ValueError("the step is 0")
-    if (last - first) * step < 0:
-        way = f"from {shortest(first)} to {shortest(last)}"
-        raise ValueError(f"{way} needs a step of the other sign than {shortest(step)}")
+    _check_step(first, last, step)
     count = (last - first) // step + 1  # last is included, as people expect of `x=1:10`
     if count > _MOST:
         raise ValueError(f"{count} values are too many")
@@ -123,6 +127,18 @@ def _range(numbers: list[Decimal]) -> Steps:
     start = numbers[0]
     stride = [*numbers, Decimal(1)][2]
     return Steps(count, lambda i: shortest(_EXACT.add(start, _EXACT.multiply(stride, i))))
+
+
+def _check_step(first: Fraction, last: Fraction, step: Fraction) -> None:
+    """Raise ValueError for a step that never comes from `first` to `last`.
+
+    Python's range would be empty then, without a word about it.
+    """
+    if not step:
+        raise ValueError("the step is 0")
+    if (last - first) * step < 0:
+        way = f"from {shortest(first)} to {shortest(last)}"
+        raise ValueError(f"{way} needs a step of the other sign than {shortest(step)}")
 
 
 def _linspace(first: Decimal, last: Decimal, count: int) -> Steps:
@@ -140,6 +156,7 @@ def _logspace(first: Decimal, last: Decimal, count: int) -> Steps:
     span = _EXACT.subtract(_EXACT.ln(last), start)
 
     def at(index: int) -> str:
+        # The ends as they were given: they may have more digits than a float.
         if index == 0:
             return shortest(first)
         if index == count - 1:

@@ -6,6 +6,7 @@ import re
 
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-zA-Z]*)\s*\Z")
 
+# In lower case, as the text is compared: people write `10 Min` and `2H`, too.
 _SECONDS = {
     1.0: ("", "s", "sec", "secs", "second", "seconds"),
     0.001: ("ms",),
@@ -14,6 +15,7 @@ _SECONDS = {
     86400.0: ("d", "day", "days"),
 }
 _DURATIONS = {unit: seconds for seconds, units in _SECONDS.items() for unit in units}
+# `kB` is 1000 and `KiB` is 1024, as the standards have it; `KB` cannot be told from `kB`.
 _SIZES = {"": 1, "b": 1} | {
     prefix + ending: base**power
     for power, prefix in enumerate("kmgt", start=1)

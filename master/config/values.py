@@ -60,6 +60,7 @@ def shown(value: Any, limit: int = 60) -> str:
         return "a mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
+    # "found ''" would look like a value.
     if value == "":
         return "nothing"
     written = repr(value)
@@ -147,14 +148,20 @@ def timeout(value: Any) -> float | Times:
     wanted = "a duration such as 10min, 0 for none, or 3x for three times the median"
     match = _TIMES.match(value) if isinstance(value, str) else None
     if match:
-        # Half of all sets take longer than the median, so 1x would end them.
-        if float(match[1]) <= 1:
-            raise wrong(value, "more than 1x: half of all sets take longer than the median")
-        return Times(float(match[1]))
+        return _times(float(match[1]), value)
     try:
         return seconds(value)
     except WrongValue:
+        # The fault of `seconds` names durations alone, and `3x` is allowed as well.
         raise wrong(value, wanted) from None
+
+
+def _times(number: float, value: Any) -> Times:
+    """Return how many times the median. Raises WrongValue."""
+    # Half of all sets take longer than the median, so 1x would end them.
+    if number <= 1:
+        raise wrong(value, "more than 1x: half of all sets take longer than the median")
+    return Times(number)
 
 
 def size(value: Any) -> int:
@@ -175,11 +182,14 @@ def stop_after(value: Any) -> StopAfter:
     """Return the limit of failed sets."""
     wanted = "a share of all sets such as 5% failed, or a number such as 20 failed"
     match = _STOP_AFTER.match(text(value, wanted))
-    if not match or float(match[1]) <= 0 or (match[2] and float(match[1]) > 100):
+    if not match or float(match[1]) <= 0:
         raise wrong(value, wanted)
-    if match[2]:
-        return StopAfter(share=float(match[1]) / 100)
-    return StopAfter(count=count(match[1]))
+    if not match[2]:
+        return StopAfter(count=count(match[1]))
+    # More than all would never be reached, and look like a limit.
+    if float(match[1]) > 100:
+        raise wrong(value, wanted)
+    return StopAfter(share=float(match[1]) / 100)
 
 
 def listen(value: Any) -> Listen:
@@ -197,6 +207,7 @@ def listen(value: Any) -> Listen:
 def command(value: Any) -> str:
     """Return the command as one text."""
     todo = "Write it in one line: ./simulate --seed {{ seed }}."
+
     if isinstance(value, (list, tuple)):
         raise wrong(value, "one text, split into words as a shell would", todo=todo)
     if not text(value, "a command").strip():
@@ -224,13 +235,16 @@ def control(value: Any) -> str:
 
 def by_code(value: Any) -> dict[str, int]:
     """Return attempts by exit code or signal, as in `{75: 5}`; one number is for any of them."""
-    if isinstance(value, Mapping):
-        table = {}
-        for key, limit in value.items():
-            code = key if key == "any" else str(count(key, 0, 255))
-            table[code] = count(limit)
-        return table
-    return {"any": count(value)}
+    if not isinstance(value, Mapping):
+        return {"any": count(value)}
+    return {_code(key): count(limit) for key, limit in value.items()}
+
+
+def _code(key: Any) -> str:
+    """Return an exit code or the number of a signal as outcomes have it: `075` is 75."""
+    if key == "any":
+        return "any"
+    return str(count(key, 0, 255))  # an exit status has one byte
 
 
 def mapping_or(key: str, value: Any, wanted: str) -> Any:
@@ -246,6 +260,7 @@ def one_of(value: Any, choices: Collection[str]) -> Any:
     """Return a mapping that has exactly one of the keys, or one with unknown keys, which others
     report.
     """
+    # Unknown keys first: `fiel: x` has a hint, and "one of text and file" would hide it.
     if isinstance(value, Mapping) and not set(value) - set(choices) and len(value) != 1:
         raise wrong(value, f"one of {' and '.join(choices)}")
     return value

@@ -7,7 +7,6 @@ is refused by name: anchors, tags, merge keys, a key given twice. Only this modu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,7 @@ class _Composer:
             raise self._error(
                 event, "the file is not a mapping", "Write `key: value` lines, at least `command:`."
             )
+        # One file is one sweep: whoever has a second document there expects that it counts.
         if (more := next(self.events)) is not None:
             raise self._error(more, "a second document begins here", "Remove the `---` line.")
         return data
@@ -81,12 +81,8 @@ class _Composer:
 
     def _node(self, event: Any) -> Data:
         """Return the data that begins with this event."""
-        if isinstance(event, yaml.AliasEvent) or event.anchor:
-            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
-            todo = f"Write the value out; a text that begins with {sign} goes in quotes."
-            raise self._error(
-                event, f"anchors and aliases ({sign}{event.anchor}) are not used here", todo
-            )
+        self._refuse_anchor(event)
+        # "!" alone is the tag of a quoted text, which the parser itself gives.
         if event.tag is not None and event.tag != "!":
             raise self._error(
                 event,
@@ -96,6 +92,19 @@ class _Composer:
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping()
         return self._sequence() if isinstance(event, yaml.SequenceStartEvent) else event.value
+
+    def _refuse_anchor(self, event: Any) -> None:
+        """Raise ConfigError for an anchor or an alias.
+
+        With them a value stands in another line than its key, and ten lines can hold a billion
+        entries.
+        """
+        is_alias = isinstance(event, yaml.AliasEvent)
+        if is_alias or event.anchor:
+            sign = "*" if is_alias else "&"
+            todo = f"Write the value out; a text that begins with {sign} goes in quotes."
+            what = f"anchors and aliases ({sign}{event.anchor}) are not used here"
+            raise self._error(event, what, todo)
 
     def _mapping(self) -> YamlMap:
         """Return a mapping with the lines of its keys."""
@@ -107,11 +116,7 @@ class _Composer:
                 todo = f"Keep one of the two (the first is in line {found.lines[key]})."
                 raise self._error(event, f"the key {key} is given twice", todo)
             value = next(self.events)
-            if (
-                isinstance(value, yaml.ScalarEvent)
-                and not value.style
-                and value.value in ("", "~", "null")
-            ):
+            if _is_empty(value):
                 found.empty.add(key)
             found[key], found.lines[key] = self._node(value), line
         return found
@@ -143,29 +148,48 @@ class _Composer:
 
     def _syntax(self, error: yaml.YAMLError) -> ConfigError:
         """Return the error for what is not YAML, with the usual causes in plain words."""
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line if mark else self.text[: getattr(error, "position", 0)].count("\n")
+        line = self._line_of(error)
+        # The words of PyYAML and of libyaml differ: one says in `problem` what the other one says
+        # in `reason`.
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        lines = self.text.split("\n")
-        if "\\t" in problem or "\t" in "".join(
-            re.findall(r"^\s*", lines[line] if line < len(lines) else "")
-        ):
-            return ConfigError(
-                "a tab character stands where YAML wants spaces",
-                where=f"{self.name}:{line + 1}",
-                todo="Replace the tab by spaces.",
-            )
-        todo = (
-            self._hint(line)
-            or "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
-        )
+        where = f"{self.name}:{line + 1}"
+        if "\\t" in problem or "\t" in self._indentation(line):
+            what = "a tab character stands where YAML wants spaces"
+            return ConfigError(what, where=where, todo="Replace the tab by spaces.")
+        todo = "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
         return ConfigError(
-            f"not readable as YAML: {problem}", where=f"{self.name}:{line + 1}", todo=todo
+            f"not readable as YAML: {problem}", where=where, todo=self._hint(line) or todo
         )
+
+    def _line_of(self, error: yaml.YAMLError) -> int:
+        """Return the line of a syntax error, counted from 0."""
+        mark = getattr(error, "problem_mark", None)
+        if mark:
+            line: int = mark.line
+            return line
+        # A character that YAML does not allow has a position, and no mark.
+        return self.text[: getattr(error, "position", 0)].count("\n")
+
+    def _indentation(self, line: int) -> str:
+        """Return the white space with which a line begins."""
+        text = self._text_of(line)
+        return text[: len(text) - len(text.lstrip())]
+
+    def _text_of(self, line: int) -> str:
+        """Return a line; an empty one behind the last, where the parser wanted more."""
+        lines = self.text.split("\n")
+        return lines[line] if line < len(lines) else ""
 
     def _hint(self, line: int) -> str:
         """Return the hint for a value that begins with `{{`, which YAML takes for a mapping."""
-        text = [*self.text.split("\n"), ""][line]
+        text = self._text_of(line)
         if "{{" in text:
             return "A value that begins with {{ goes in quotes: '{{ name }} …'."
         return ""
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether a key has no value at all, or null. An empty text in quotes is a value."""
+    if not isinstance(value, yaml.ScalarEvent) or value.style:
+        return False
+    return value.value in ("", "~", "null")

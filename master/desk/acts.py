@@ -23,7 +23,7 @@ from .questions import signal_tasks
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
 
 
-class Yard(Protocol):
+class RunHosts(Protocol):
     """The hosts of a run, as far as people may change them."""
 
     @property
@@ -41,7 +41,7 @@ class Yard(Protocol):
 class Controls:
     """The parts of a run that people reach beside its desk."""
 
-    yard: Yard
+    run_hosts: RunHosts
     stop: Callable[[bool], None]  # does what Ctrl-C does; with True, what a second Ctrl-C does
     say: Callable[[str], None]  # shows the user what was done to the run
 
@@ -65,7 +65,7 @@ class Acts:
 
     def __init__(self, desk: Desk, controls: Controls) -> None:
         self.desk = desk
-        self.yard = controls.yard
+        self.run_hosts = controls.run_hosts
         self._controls = controls
 
     def note(self, kind: str, sentence: str, host: str = "") -> None:
@@ -156,7 +156,7 @@ class Acts:
         dispatch = self.desk.dispatch
         cancelled = dispatch.steering.cancel(numbers)
         await self.desk.obey()
-        # Others may wait in the store. What is just being stored is done, though the store does not
+        # Other sets may wait in the store. What is just being stored is done, though the store does not
         # know it yet.
         elsewhere = sorted(set(numbers) - set(cancelled) - self.desk.arrivals.finishing)
         if elsewhere:
@@ -225,14 +225,14 @@ class Acts:
         """Give this host work again; return False when nothing was in its way."""
         changed = self.desk.dispatch.steering.use(host)
         await self._make_durable()
-        started = self.yard.use(host)
+        started = self.run_hosts.use(host)
         return changed or started
 
     async def add(self, line: str) -> str:
         """Start the hosts that this line of a hosts file names."""
         self._refuse_when_closed()
         new = parse_line(line, "this line")
-        there = {host.name.lower() for host in self.yard.hosts}
+        there = {host.name.lower() for host in self.run_hosts.hosts}
         known = [host.name for host in new if host.name.lower() in there]
         if known:
             raise UsageError(
@@ -241,7 +241,7 @@ class Acts:
             )
         if not new:
             raise UsageError("this line names no host")
-        self.yard.add(new)
+        self.run_hosts.add(new)
         return self._noted("added", f"{', '.join(host.name for host in new)}: being started")
 
     def _host(self, wanted: str) -> str:
@@ -251,7 +251,7 @@ class Acts:
         } | self.desk.dispatch.steering.aside.keys()
         # Addresses of clients that did not register.
         there |= self.desk.dispatch.clients.strangers.keys()
-        there |= {host.name for host in self.yard.hosts}
+        there |= {host.name for host in self.run_hosts.hosts}
         # Names of hosts have no case. In the run's own spelling, as all tables are keyed by it.
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:

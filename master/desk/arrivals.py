@@ -92,13 +92,13 @@ class Arrivals:
             judged = [
                 one for report in reports if (one := await self._look_at(client, report, answers))
             ]
-            # Those without files first: a failure must not wait for the files of others.
+            # Reports without files first: a failure must not wait for the files of others.
             with_files = [one for one in judged if one.keeps_files]
             await self._conclude([one for one in judged if not one.keeps_files], client, answers)
             await self._conclude(with_files, client, answers)
         except Exception:
             for report in reports:
-                # It must not be out for ever; the client sends its result again
+                # The ticket must not be out for ever; the client sends its result again
                 self.dispatch.attempts.release(report.ticket)
             await self.store.commit(self.dispatch.board.take_changes())
             self._spread()
@@ -128,7 +128,7 @@ class Arrivals:
         usage = self._usage(report, ticket)
         verdict = await self.judges.judge(task, ticket.host, usage.wall, report.parts)
         if not all(part.is_there for part in report.parts.values()):
-            # Its client has it, and sends it again
+            # The client still has the result, and sends it again
             raise Lost("a file of it was removed while it was looked at")
         whole = whole_outputs(report.parts, f"files/{task.number}")
         return Judged(report, verdict, usage, task.redone, whole)
@@ -157,7 +157,7 @@ class Arrivals:
         return True
 
     def _usage(self, report: Report, ticket: Ticket) -> Usage:
-        wall = 0.0  # of a ticket of before a restart of the master nobody knows it
+        wall = 0.0  # unknown for a ticket that was given out before a restart of the master
         if ticket.issued:
             wall = self._clock() - ticket.issued
         return usage_of(report.parts, wall)
@@ -181,7 +181,7 @@ class Arrivals:
             return False
         ticket, task = found
         if ticket.program != self.dispatch.board.program:
-            # It ran another program than today's: its result is no result of today's rows
+            # The ticket ran another program than today's: its result belongs to no row of today
             return True
         undone = (
             task.state not in (TaskState.DONE, TaskState.CANCELLED)

@@ -60,7 +60,7 @@ class Desk:
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.clock = tell, clock
         self.events = Events()
-        self.shortfall = Shortfall()  # why sets will wait at the end
+        self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
         self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
@@ -68,7 +68,7 @@ class Desk:
         self.orders = Orders(self.held_requests.reach, clock)
         self.work_maker = WorkMaker(brief, dispatch, folder, self.shortfall)
         self._pings = Pings(dispatch, self.arrivals, self.held_requests, self.orders, clock)
-        # What the parts can do, for those who have the desk.
+        # The methods of the parts, for callers that have the desk only.
         self.work_of: Callable[[Task], Work] = self.work_maker.work_of
         self.wake_idle: Callable[[], None] = self.held_requests.wake_idle
         self.take_call: Callable[[str], int] = self.held_requests.take_call
@@ -164,7 +164,7 @@ class Desk:
                 self.wake_idle()  # the task for which this request was woken goes to another
                 return []
             records = await self._take(client, count, load, ahead, address)
-            if records and not alive():  # it hung up meanwhile: these never reached it
+            if records and not alive():  # the client hung up meanwhile: these tasks never reached it
                 await self._take_back(records)
                 return []
             left = deadline - self.clock()

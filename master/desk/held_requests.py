@@ -49,7 +49,7 @@ class HeldRequests:
         count = self.dispatch.handout.offers
         if self.dispatch.board.closed or self.dispatch.steering.leaving:
             count = len(self.idle)
-        # One a task: waking all of a thousand idle clients for one task would be a stampede
+        # One client a task: waking all of a thousand idle clients for one task would be a stampede
         self.idle.wake(count)
 
     # -- pings
@@ -62,7 +62,7 @@ class HeldRequests:
         future: Held = asyncio.get_running_loop().create_future()
         held = self.pings.setdefault(client, set())
         held.add(future)
-        # What became due between the answer to the last ping and this one has found nobody to wake.
+        # A change that became due between the answer to the last ping and this one has found nobody to wake.
         if is_due or client in self._calls:
             settle(future)
         try:

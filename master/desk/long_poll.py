@@ -32,7 +32,7 @@ async def hold(future: Held, seconds: float) -> bool:
 
 def settle(future: Held, woken: bool = True) -> None:
     """Let the request go on that waits for this; `woken` False: its time is over."""
-    if not future.done():  # its time may be over in the same turn in which something happens
+    if not future.done():  # the time may be over in the same turn in which something happens
         future.set_result(woken)
 
 

@@ -38,8 +38,8 @@ class Order:
     ) -> None:
         self.number, self.client, self.what = number, client, what
         self.exit: int | None = None
-        self.told_at: float | None = None  # when the client fetched it last
-        self.heard = False  # whether anything came of it
+        self.told_at: float | None = None  # time at which the client last fetched the order
+        self.heard = False  # True once a part of the answer has come
         self._clock, self._given_at = clock, clock()
         self._pieces: deque[bytes] = deque()
         self._reason, self._ended = "", False

@@ -40,7 +40,7 @@ class Pings:
             await self._recall_lost(ticket)
         expired = self.dispatch.ping(self.clock(), client, tickets)
         if wait > 0 and client:
-            if not expired:  # what has expired is told at once
+            if not expired:  # a client with an expired ticket is answered at once
                 await self._hold(client, wait)
                 expired = self.dispatch.ping(self.clock(), client, tickets)
             expired = await self._without_unstored(expired)

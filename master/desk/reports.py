@@ -33,7 +33,7 @@ class Judged:
     report: Report
     verdict: Verdict | None
     usage: Usage
-    redone: bool = False  # its set has an earlier result, which this one is to replace
+    redone: bool = False  # the set has an earlier result, which this one is to replace
     whole: tuple[Output, ...] = ()  # all that the program printed, with `keep_output: all`
 
     @property

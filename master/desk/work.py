@@ -14,7 +14,7 @@ from ..errors import SpeError
 from ..model import Note, ResultSpec, Setup, Task, Ticket, Work, WorkerFile
 from ..record import record
 from ..session.run_folder import Folder, stands
-from ..sweep.recipe import InputChanged
+from ..sweep.input_files import InputChanged
 
 log = logging.getLogger("spe.desk")
 
@@ -29,16 +29,16 @@ class Brief:
     key: Callable[[Mapping[str, str]], bytes]  # parameter values -> identity of the set
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]  # platform -> executable of the worker
-    keep_output: bool = False  # of each attempt all of stdout and stderr
+    keep_output: bool = False  # True: all of stdout and stderr, not the last 64 kB alone
 
 
 @record
 class Welcome:
     """The facts for one client that has just registered, beside those for all clients."""
 
-    client: str  # its ID
+    client: str  # ID of the client
     file: WorkerFile | None  # the worker for its platform
-    shell: str | None  # its set-up snippet
+    shell: str | None  # set-up snippet of the host
 
 
 @record
@@ -73,7 +73,7 @@ class WorkMaker:
         """
         try:
             same = not task.key or self.brief.key(task.values) == task.key
-        except KeyError:  # its parameters have other names
+        except KeyError:  # the parameters of an older set have other names
             same = False
         if not same:
             raise NotToday(f"task {task.number} is none of today's sets")
@@ -108,7 +108,7 @@ class WorkMaker:
         A result of today would stand under the identity of another set.
         """
         log.info("task %d is not handed out: %s", task.number, error)
-        if len(task.tickets) > 1:  # it runs elsewhere, since before
+        if len(task.tickets) > 1:  # the task runs elsewhere, since before
             self.dispatch.handout.give_back(ticket.id, ticket.client)
             return
         first = error.line not in self.dispatch.board.left_out.values()

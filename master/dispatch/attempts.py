@@ -34,7 +34,7 @@ class Attempts:
         if ticket is None or task is None or ticket.state in (TicketState.ACCEPTED, TicketState.CHECKING):
             return None
         board.attach(task, ticket)
-        board.unqueue(task)  # nobody else needs to begin it while its result is checked
+        board.unqueue(task)  # no other client needs to begin a task whose result is being checked
         board.move_ticket(ticket, TicketEvent.ARRIVE)
         return task
 

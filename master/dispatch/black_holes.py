@@ -16,7 +16,7 @@ from ..model import Failure
 from ..record import record
 
 SUSPECT_AFTER = 3  # tasks failed in a row
-PROOF = 2  # of them that succeeded elsewhere
+PROOF = 2  # tasks of the streak that succeeded elsewhere
 REMEMBERED = 100  # failures of one host
 PROBE_FIRST, PROBE_MOST = 60.0, 960.0  # seconds until a benched host gets one task to try
 
@@ -31,11 +31,14 @@ class Trust(StrEnum):
 
 @dataclass(slots=True)
 class HostRecord:
-    """The standing of one host. `streak`: tasks that failed here since its last success, and nowhere else."""
+    """The failures and successes of one host, and whether it is trusted.
+
+    `streak`: tasks that failed here since its last success, and nowhere else.
+    """
 
     trust: Trust = Trust.TRUSTED
     streak: dict[int, Failure] = field(default_factory=dict)  # the newest ones, by task
-    proved: set[int] = field(default_factory=set)  # of these, those that succeeded elsewhere
+    proved: set[int] = field(default_factory=set)  # tasks of the streak that succeeded elsewhere
     probe_at: float = 0.0
     pause: float = PROBE_FIRST
     reason: str = ""
@@ -59,14 +62,14 @@ class BlackHoleGuard:
         self._failed_on: dict[int, set[str]] = {}
 
     def record(self, host: str) -> HostRecord:
-        """The standing of one host."""
+        """Return the record of one host; a host without one is trusted."""
         found = self.records.get(host)
         if found is None:
             found = self.records[host] = HostRecord()
         return found
 
     def failed(self, now: float, host: str, task: int, failure: Failure, ticket: int = 0) -> bool:
-        """A task failed there; whether the host is suspected from now on."""
+        """Note that a task failed there; return whether the host is suspected from now on."""
         self.record(host).newest = max(ticket, self.record(host).newest)
         hosts = self._failed_on.setdefault(task, set())
         hosts.add(host)
@@ -97,7 +100,7 @@ class BlackHoleGuard:
         record.probe_at = now + record.pause
 
     def succeeded(self, now: float, host: str, task: int, ticket: float = math.inf) -> list[Benched]:
-        """A task succeeded there: the host is trusted, and those where it failed may be benched.
+        """Trust a host where a task succeeded; return the hosts benched because it had failed there.
 
         A ticket of before the failures says nothing of the host as it is now: its result came late.
         """
@@ -130,11 +133,11 @@ class BlackHoleGuard:
         return doubted
 
     def blamed(self) -> set[int]:
-        """The tasks whose failure may turn out to be a host's."""
+        """Return the tasks whose failure may turn out to be a host's."""
         return {task for record in self.records.values() for task in record.streak}
 
     def forget(self, task: int) -> None:
-        """The task has left the sweep."""
+        """Forget a task that has left the sweep."""
         self._failed_on.pop(task, None)
 
     def doubted(self, host: str, others: Collection[str]) -> bool:
@@ -162,5 +165,5 @@ class BlackHoleGuard:
         return record.proven and record.trust is Trust.TRUSTED and not record.streak
 
     def probing(self, now: float, host: str) -> None:
-        """A probe was handed out: the next one later."""
+        """Note that a probe was handed out: the next one comes later."""
         self._next_probe(now, self.record(host))

@@ -31,19 +31,19 @@ class Board:
         self.changes: list[Change] = []
         self.notes: list[Note] = []  # sentences for the user, until somebody takes them
         self.draining = False  # nothing more is handed out in this run
-        self.in_state: Counter[TaskState] = Counter()  # of the tasks that are here, and those that left since
+        self.in_state: Counter[TaskState] = Counter()  # tasks on the board, and tasks that left since
         self.given_up: dict[int, Task] = {}  # tasks that failed on a host in doubt: the host may have done it
         self.left_out: dict[int, str] = {}  # tasks that cannot be handed out in this run, and why: they wait
-        self.program: int | None = None  # what tickets run, as the store counts programs
+        self.program: int | None = None  # number of today's program in the store
         self.total = 0  # all sets of the sweep, 0 while they are being counted
         self.done_before = self.failed_before = self.cancelled_before = 0  # sets that ended in earlier runs and stay so
         self.more = True  # the store may have tasks that are not here yet
         self.fed = -1  # the last position in the store that came in
-        self.looks = 0  # how often the store had to be looked through from its beginning again
-        self.first_ticket = next_ticket  # those below were given out by an earlier master
+        self.looks = 0  # number of times that the store had to be read from its beginning
+        self.first_ticket = next_ticket  # lower numbers were given out by an earlier master
         self._next_ticket = next_ticket
         self._left: set[int] = set()  # finished since the last `add`: what was read meanwhile may not know it
-        self._out_noted = -1  # how many tasks had a slot when changes were last taken
+        self._out_noted = -1  # tasks with a slot when changes were last taken
 
     # -- tasks in and out
 
@@ -59,7 +59,7 @@ class Board:
             elif known:
                 self.plan(known, task.redone)
                 if known.state is TaskState.WAITING and known.number not in self.waiting:
-                    self.waiting.append(known.number)  # it came before its turn, with a late word of an old ticket
+                    self.waiting.append(known.number)  # loaded before its turn, for a late report of an old ticket
         self._left.clear()
         return new
 
@@ -91,7 +91,7 @@ class Board:
     def _enter(self, task: Task) -> None:
         self.tasks[task.number] = task
         self.given_up.pop(task.number, None)
-        if task.state is not TaskState.FAILED:  # one that had left as failed was counted then
+        if task.state is not TaskState.FAILED:  # a task that had left as failed was counted then
             self._count(task, +1)
 
     def _count(self, task: Task, by: int) -> None:
@@ -233,7 +233,8 @@ class Board:
         """Let a task wait again if its last live attempt is gone. `reason`: of what ended badly, "" for nothing."""
         if task.state is TaskState.RUNNING and not task.tickets:
             self.return_to_queue(task)
-        if reason or task.state is not TaskState.FAILED:  # why it failed stays known when a late attempt is called back
+        # The reason of the failure stays when a late attempt is called back.
+        if reason or task.state is not TaskState.FAILED:
             self.note_moved(task, reason)
 
     def return_to_queue(self, task: Task) -> None:

@@ -12,7 +12,7 @@ from dataclasses import field
 from ..model import Failure, Output, TaskState, TicketState, Usage
 from ..record import record
 
-UNBEGUN = "given back, not begun"  # why a ticket expired that was no attempt: the store counts it as none
+UNBEGUN = "given back, not begun"  # reason of an expired ticket that the store does not count as an attempt
 
 
 @record
@@ -50,7 +50,7 @@ class TicketIssued:
     task: int
     client: str
     host: str
-    program: int | None = None  # what it runs, as the store counts programs
+    program: int | None = None  # number of the ticket's program in the store
 
 
 @record
@@ -68,7 +68,7 @@ class TicketEnded:
     state: TicketState
     usage: Usage = Usage()
     failure: Failure | None = None
-    stdout: bytes | None = b""  # None: its client did not say
+    stdout: bytes | None = b""  # None: the client did not say
     stderr: bytes = b""
 
 
@@ -99,7 +99,7 @@ class Decision:
     """The rule by which a run treats finished and failed sets of earlier runs; applied once today's sets are known."""
 
     program: int  # today's
-    parts: str  # of it, as program.py writes them
+    parts: str  # parts of the program, as program.py writes them
     same: Sequence[int] = ()  # programs whose results today's would give too
     fresh: bool = False  # all of today's sets run again
     keep: bool = False  # finished sets of other programs stay as they are

@@ -21,7 +21,7 @@ class Clients:
 
     def __init__(self, next_id: int = 1) -> None:
         self.strangers: dict[str, float] = {}  # address of a client that did not register -> when it asked last
-        self.last_word = 0.0  # when any client was heard last
+        self.last_word = 0.0  # time of the newest message of any client
         self.now = 0.0  # the latest time that an event brought
         self._by_id: dict[str, Client] = {}
         self._next_id = next_id

@@ -46,7 +46,8 @@ class Dispatch:
     def ping(self, now: float, client_id: str, ticket_ids: Iterable[int]) -> list[int]:
         """Renew the leases of these tickets. Return those that have expired."""
         client = self.clients.heard(now, client_id)
-        if client and client.state.is_gone:  # its goodbye has overtaken this: what it had went back to the queue
+        # The goodbye has overtaken this request: the client's tasks went back to the queue.
+        if client and client.state.is_gone:
             return list(ticket_ids)
         return [ticket_id for ticket_id in ticket_ids if not self.losses.renew(now, ticket_id)]
 

@@ -14,9 +14,9 @@ class TaskEvent(Word):
     """An event in the life of a task."""
 
     ISSUE = "issue"  # a ticket for it was handed out
-    RETURN = "return"  # its last live ticket ended without a result
+    RETURN = "return"  # the last live ticket ended without a result
     ACCEPT = "accept"  # a valid result is here
-    GIVE_UP = "give up"  # its attempts are used up
+    GIVE_UP = "give up"  # the attempts are used up
     CANCEL = "cancel"  # the user does not want it
     RETRY = "retry"  # the user wants it again
 
@@ -24,12 +24,12 @@ class TaskEvent(Word):
 class TicketEvent(Word):
     """An event in the life of a ticket."""
 
-    ARRIVE = "arrive"  # its result is here
+    ARRIVE = "arrive"  # the result is here
     ACCEPT = "accept"
     REJECT = "reject"
     FAIL = "fail"  # the program went wrong
-    LOSE = "lose"  # its host went silent
-    RENEW = "renew"  # its host spoke again
+    LOSE = "lose"  # the host went silent
+    RENEW = "renew"  # the host spoke again
     EXPIRE = "expire"  # the task is done or given up
 
 
@@ -37,10 +37,10 @@ class ClientEvent(Word):
     """An event in the life of a client."""
 
     WORD = "word"  # any request of it
-    ASK = "ask"  # it asked for tasks
+    ASK = "ask"  # the client asked for tasks
     BREAK = "break"  # the connection of a request that it held is broken
-    END = "end"  # it was told that the sweep is over
-    LEAVE = "leave"  # it said goodbye, or it is known to have ended
+    END = "end"  # the client was told that the sweep is over
+    LEAVE = "leave"  # the client said goodbye, or is known to have ended
 
 
 class IllegalMove(Exception):
@@ -92,7 +92,7 @@ CLIENT_MOVES: dict[tuple[ClientState, ClientEvent], ClientState] = {
     (_S.SETTING_UP, ClientEvent.WORD): _S.SETTING_UP,
     (_S.SETTING_UP, ClientEvent.ASK): _S.AT_WORK,
     (_S.SETTING_UP, ClientEvent.BREAK): _S.SETTING_UP_CUT_OFF,
-    (_S.SETTING_UP, ClientEvent.END): _S.SENT_HOME,  # its first request for tasks came when all was over
+    (_S.SETTING_UP, ClientEvent.END): _S.SENT_HOME,  # the first request for tasks came when all was over
     (_S.SETTING_UP, ClientEvent.LEAVE): _S.GONE_UNASKED,
     (_S.SETTING_UP_CUT_OFF, ClientEvent.WORD): _S.SETTING_UP,
     (_S.SETTING_UP_CUT_OFF, ClientEvent.BREAK): _S.SETTING_UP_CUT_OFF,

@@ -19,7 +19,8 @@ from .rules import Rules
 from .tally import Tally
 
 MAX_LOST = 3  # a task that lost so many clients is taken for their killer
-LATE = 5.0  # seconds by which words of one moment may differ, beside the pause between pings
+# Seconds. Clients that die in one moment were heard last within one ping and this.
+LATE = 5.0
 
 
 class Losses:
@@ -42,7 +43,7 @@ class Losses:
     def _revive(self, ticket: Ticket) -> None:
         board, task = self._board, self._board.tasks[ticket.task]
         board.move_ticket(ticket, TicketEvent.RENEW)
-        if ticket.blamed:  # its host was slow, not killed
+        if ticket.blamed:  # the host was slow, not killed
             task.lost, task.death = max(0, task.lost - 1), None
         ticket.blamed = False
         board.attach(task, ticket)

@@ -15,11 +15,11 @@ class Rules:
     attempts: int = 3
     retry: Callable[[str], int | None] = lambda kind: None  # a reason's own limit, e.g. of "timeout" or "exit:75"
     ping: float = 30.0
-    copies: int = 1  # of a running task, at the end, on other hosts; 0: `once: true`
-    stop_after: Callable[[int, int], bool] = lambda failed, total: False  # of failed sets, of all: give the sweep up
-    max_load: float = 0.0  # of a host's cores, by others and us together; 0: no such rule
-    cores: int = 1  # that one task takes
-    timeout: float | Times = 0.0  # of an attempt, in seconds or so many times the median; 0: none
+    copies: int = 1  # copies of a running task at the end, on other hosts; 0: `once: true`
+    stop_after: Callable[[int, int], bool] = lambda failed, total: False  # (failed sets, all sets) -> give the sweep up
+    max_load: float = 0.0  # share of a host's cores, used by others and us; 0: no such rule
+    cores: int = 1  # slots that one task takes
+    timeout: float | Times = 0.0  # seconds of an attempt, or times the median; 0: none
 
     def spent(self, faults: Mapping[str, int], kind: str) -> bool:
         """Tell whether a task may not be tried again. `faults`: attempts used up, by reason; `kind`: the latest reason.

@@ -10,7 +10,7 @@ from ..model import Task, Ticket, TicketState
 COPY_LEAST, COPY_FACTOR = 1.0, 1.5  # an attempt is long after so many seconds, after so many times the median
 COPY_UNKNOWN = 30.0  # or after so many seconds, while no median is known
 AFTER_TIMEOUT = 30.0  # seconds for the client to end the program and say so
-LOOK_AHEAD = 64  # how far a task that shuns this host may be passed over: bounds the cost of one pick
+LOOK_AHEAD = 64  # tasks that one pick may pass over because they shun this host: bounds its cost
 
 
 def pick(waiting: deque[int], tasks: Mapping[int, Task], host: str, others: bool) -> Task | None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..record import record
 from ..text import counted
 
-META = "waiting_because"  # of the store: what `written` makes, "" while a run goes on
+META = "waiting_because"  # setting of the store: the text that `written` makes, "" while a run goes on
 FAULT = (
     "they were not handed out, and that is a fault of spe: please report it, with master.log of this folder; "
     "`spe run` tries them again"

@@ -22,8 +22,8 @@ CANCELLABLE = (TaskState.WAITING, TaskState.RUNNING)
 class Aside(StrEnum):
     """The way in which a host is set aside: it finishes what it has begun and gets nothing new."""
 
-    BENCHED = "benched"  # its client stays there, ready
-    DRAINED = "drained"  # its client leaves when it has nothing more
+    BENCHED = "benched"  # the client stays there, ready
+    DRAINED = "drained"  # the client leaves when it has nothing more
 
 
 class Steering:
@@ -124,7 +124,7 @@ class Steering:
         """Note that the store has set these tasks back to waiting, which were in these states: they come in again."""
         board = self._board
         for state, count in Counter(before.values()).items():
-            board.in_state[state] -= count  # those that come in are counted then
+            board.in_state[state] -= count  # tasks that come in are counted then
         board.forget_left(before)
         self.cancelled.difference_update(before)
         for number in before:

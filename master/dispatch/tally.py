@@ -108,7 +108,7 @@ class Tally:
         known = self.failures.get(task)
         failure = FailedTask(task, reason, known.host if known else "", now, final=True)
         self._remember(failure)
-        if len(self._given_up) < NEWEST:  # of very many at once a few are told
+        if len(self._given_up) < NEWEST:  # if very many fail at once, a few are told
             self._given_up.append(failure)
         self._ended(now)
 

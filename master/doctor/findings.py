@@ -41,7 +41,7 @@ def find_faults(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
 
     `usual`: seconds that hosts usually take to answer, 0 when unknown.
     """
-    # Of a host that was not reached nothing else is known: guesses would hide the cause.
+    # A host that was not reached has no other findings: guesses would hide the cause.
     if seen.error is not None:
         return [_from_error(seen.error, seen.error.todo)]
     found = [

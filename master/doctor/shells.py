@@ -18,7 +18,7 @@ from ..model import Host
 class Shell(Protocol):
     """A shell on a host, from its start until `close`. Methods block; any thread may call `close`."""
 
-    own_address: str | None  # this machine's end of the connection
+    own_address: str | None  # address of this machine's end of the connection
 
     def say(self, data: bytes) -> None:
         """Send the script to the shell."""

@@ -15,7 +15,7 @@ class Needs:
 
     worker: Worker | None = None
     cores: int = 1
-    port: int = 0  # where the master would listen, 0: any
+    port: int = 0  # port on which the master would listen, 0: any
     client: int = 0  # bytes of the client's file
 
 
@@ -41,7 +41,7 @@ class Sighting:
     """All that was seen of one host during one `spe doctor`. None stands for: not seen."""
 
     host: Host
-    error: LaunchError | None = None  # why it was not reached, or did not answer everything
+    error: LaunchError | None = None  # reason why the host was not reached, or did not answer everything
     seconds: float | None = None  # until its first line
     clock_off: float | None = None  # seconds that its clock is ahead of ours
     platform: str = ""
@@ -58,10 +58,10 @@ class Sighting:
     everybody: str = ""  # folder where all users may write: the workdir, or one above it
     writers: tuple[str, str] = ("", "")  # other users who may write, and the folder
     address: str | None = (
-        None  # of the master, as the host would be given it; None: only through SSH
+        None  # address of the master that the host would be given; None: only through SSH
     )
     reached: bool | None = None
     unreached_why: str = ""
-    forwards: bool | None = None  # whether its SSH server forwards a port
+    forwards: bool | None = None  # True: the SSH server forwards a port
     nonce: str = ""
     seen: frozenset[str] = frozenset()  # nonces in its home

@@ -18,8 +18,7 @@ from ..state.progress import Progress
 from ..store.reader import Reader
 from ..store.store import Store
 from ..sweep.folders import FILE
-from ..sweep.program import as_text, changed_parts, from_text, named, names_of, part_of_worker
-from ..sweep.program_change import ProgramChange
+from ..sweep.program import ProgramChange, as_text, changed_parts, from_text, named, names_of, part_of_worker
 from ..sweep.sweep import Sweep
 
 CHUNK = 5000  # keys of sets in one query: the keys of a million sets at once would be some 70 MB

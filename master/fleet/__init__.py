@@ -2,9 +2,10 @@
 
 It leaves to launch/ how a client gets to a host.
 
-    fleet       The hosts of a run: each is started in parallel, looked after (by upkeep.py)
-    hosts_file  A hosts file that changes while the sweep runs
-    life        The client that came of one start of a host, as the dispatch knows it
-    starts      The starts of one host in a run, and what follows from the end of each
-    upkeep      The care for one host: its client is started, watched, and started again when it vanishes
+    fleet        The hosts of a run: each is started in parallel, looked after (by upkeep.py)
+    fleet_hosts  The hosts of a run for the verbs that change them
+    hosts_file   A hosts file that changes while the sweep runs
+    life         The client that came of one start of a host, as the dispatch knows it
+    starts       The starts of one host in a run, and what follows from the end of each
+    upkeep       The care for one host: its client is started, watched, and started again when it vanishes
 """

@@ -35,7 +35,7 @@ class Fleet:
         self._offer, self._options = offer, options
         self._upkeep: dict[
             Host, Upkeep
-        ] = {}  # of those that were to be started; a name may stand for several ports
+        ] = {}  # hosts that were to be started; a name may stand for several ports
         self._started = False
         self._began = 0.0
 
@@ -63,7 +63,7 @@ class Fleet:
             self._start(hosts)
 
     def use(self, name: str) -> bool:
-        """A host of this name takes part again: if its client has left, it is started. Whether it had to be."""
+        """Let a host of this name take part again; return whether it had to be started."""
         return self._started and self._start([host for host in self.hosts if host.name == name])
 
     # -- who is up
@@ -75,13 +75,13 @@ class Fleet:
 
     @property
     def benched(self) -> dict[str, HostBenched]:
-        """The same of those that are not started any more as their starts came to nothing."""
+        """The faults of hosts that are not started any more, because their starts came to nothing."""
         return {
             name: fault for name, fault in self.faults.items() if isinstance(fault, HostBenched)
         }
 
     def stranded(self) -> NothingRuns | None:
-        """The error that ends the run: no host is up or may come up, and no other client is here."""
+        """Return the error that ends the run where no host is up or may come up, and no other client is here."""
         if not (self._upkeep and all(one.is_out for one in self._upkeep.values())):
             return None
         out = {host.name for host, one in self._upkeep.items() if one.is_given_up}
@@ -129,7 +129,7 @@ class Fleet:
         self.unheard = sorted(host for host, client in last.items() if not client.state.is_gone)
 
     def give_up(self) -> None:
-        """The run ends: hosts that are not up are not waited for any longer, and all of them are named."""
+        """Wait no longer for hosts that are not up, as the run ends, and name all of them."""
         took = time.monotonic() - self._began
         hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
         late = [host.name for host, one in self._upkeep.items() if one.end(hung[host])]

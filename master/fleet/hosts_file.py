@@ -60,16 +60,16 @@ class HostsFile:
                 f"{name}: its line is gone from {self._path.name}, it gets nothing new",
                 name,
             )
-        yard = self._acts.yard
-        assert yard is not None
-        there = {host.name for host in yard.hosts}
+        run_hosts = self._acts.run_hosts
+
+        there = {host.name for host in run_hosts.hosts}
         for name in [name for name in now if name not in before and name in there]:
             await self._acts.use(name)
             self._acts.note(
                 "used", f"{name}: its line is back in {self._path.name}, it is used again", name
             )
         if new := [host for name, host in now.items() if name not in before and name not in there]:
-            yard.add(new)
+            run_hosts.add(new)
             names = ", ".join(host.name for host in new)
             self._acts.note("added", f"{names}: new in {self._path.name}, being started")
 
@@ -79,6 +79,6 @@ def _mark(path: Path) -> Stamp | None:
 
     None when it is not there: an editor may need a moment to put it back.
     """
-    with contextlib.suppress(OSError):  # its server may be away for a while
+    with contextlib.suppress(OSError):  # the file server may be away for a while
         return stamp(path)
     return None

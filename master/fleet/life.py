@@ -20,7 +20,7 @@ class Life:
 
     def __init__(self, desk: Desk, host: Host, one: Launcher) -> None:
         self.host, self.launcher = host, one
-        self.is_doubtful = False  # its client was taken for gone, and may only be cut off or busy
+        self.is_doubtful = False  # the client was taken for gone, and may only be cut off or busy
         self._desk, self._began = desk, desk.clock()
         self._had_ended = self._ended
 
@@ -57,7 +57,10 @@ class Life:
         )
 
     async def until_vanished(self) -> None:
-        """Until its client has been silent for too long; a young one that was cut off is taken for gone earlier."""
+        """Wait until the client has been silent for too long.
+
+        A young client that was cut off is taken for gone earlier.
+        """
         cut_since: float | None = None
         while not self._desk.dispatch.board.closed and self._desk.present(self.host.name):
             await asyncio.sleep(PRESENT_PAUSE)
@@ -91,7 +94,7 @@ class Life:
         )
 
     def lost_sets(self) -> set[int]:
-        """The sets that ran at the end of its client and have not ended elsewhere since: its oldest tickets."""
+        """Return the sets that ran at the end of the client and have not ended elsewhere since: its oldest tickets."""
         found: set[int] = set()
         for client in self.clients():
             its = (t for t in self._desk.dispatch.board.tickets.values() if t.client == client.id)

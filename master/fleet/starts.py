@@ -35,12 +35,14 @@ class Starts:
     by_ssh: bool = True  # False: a child process on this machine has no session to hold
     brief: int = 0  # starts in a row whose client was gone in a short time, or never came
     unfinished: int = 0  # the last ones of them in which no task was finished
-    suspects: frozenset[int] = frozenset()  # the sets that ran at the end of each of these
+    suspects: frozenset[int] = frozenset()  # the sets that ran at the end of each start
     stayed: bool = False  # a client has passed its trial: what ends the next ones may well be tasks
     blameless: bool = False  # in the last one there was no task that may have killed the client
     tries: int = 0  # starts that failed since a client of this host was up
-    holds: bool = False  # its session is held open, for the rest of the run
-    reached: bool = False  # it has answered and was lost: worth trying as long as there is work
+    holds: bool = False  # the session of the start is held open, for the rest of the run
+    reached: bool = (
+        False  # the host has answered and was lost: worth trying as long as there is work
+    )
     _pause: float = AGAIN_FIRST
 
     def came_up(self) -> None:

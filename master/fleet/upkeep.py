@@ -104,7 +104,7 @@ class Upkeep:
             self._desk.moved.set()
             if keeping is not None:
                 keeping.cancel()
-                # What it raises was heard before, or comes too late.
+                # Errors of `keeping` were handled before, or come too late.
                 await asyncio.gather(keeping, return_exceptions=True)
             await life.launcher.close()
 
@@ -113,7 +113,7 @@ class Upkeep:
         try:
             await life.launcher.start()
         except LaunchError as error:
-            # Where the connection was lost on the way back, the client works all the same.
+            # A client works on although the connection was lost on the way back.
             if not (error.broke_off and life.is_up):
                 raise
 
@@ -146,7 +146,7 @@ class Upkeep:
             await keeping
         except LaunchError as error:
             fault = error
-        if life.launcher.ended:  # nobody needs to wait until its lease is over
+        if life.launcher.ended:  # the lease need not be waited for
             outcome = life.launcher.outcome
             is_told = outcome is not None and outcome.code > faults.SIGNALLED
             is_killed = fault is not None or not self.host.is_here
@@ -234,7 +234,7 @@ class Upkeep:
             )
 
     def _bench(self, error: SilentStart) -> bool:
-        self._told = None  # this is said in any case
+        self._told = None  # the next sentence is said in any case
         self._tell(benched(error, self._starts))
         return self._give_up()
 

@@ -36,11 +36,11 @@ class _Pending:
     frame: bytes
     label: str
     future: asyncio.Future[Answer]
-    died: bool = False  # its process has died once while it ran
+    died: bool = False  # the process has died once during this call
 
     def settle(self, answer: Answer) -> None:
         """Give the caller its answer."""
-        if not self.future.done():  # its caller may have been cancelled
+        if not self.future.done():  # the caller may have been cancelled
             self.future.set_result(answer)
 
 
@@ -63,7 +63,7 @@ class CallQueue:
         self._pending: deque[_Pending] = deque()
         self._process: HookProcess | None = None
         self._ready = False
-        self._since = 0.0  # when the oldest call began
+        self._since = 0.0  # time at which the oldest call began
         self._hung = False
         self._runner: asyncio.Task[None] | None = None
 

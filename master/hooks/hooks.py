@@ -72,7 +72,7 @@ class HookVerdict:
     """The answer of all validate functions: the first no, the first fault, or yes."""
 
     kind: VerdictKind
-    reason: str = ""  # one line for REJECTED; with the traceback for HOOK_FAULT
+    reason: str = ""  # REJECTED: one line; HOOK_FAULT: with the traceback
 
 
 class Hooks:

@@ -24,7 +24,7 @@ LENGTH = struct.Struct(">I")
 class HookSetup:
     """The first message: what the process is for."""
 
-    # Of the sweep: its working directory, and the first place where it looks for modules
+    # Folder of the sweep: the working directory, and the first place where Python looks for modules
     folder: Path
     functions: tuple[str, ...]  # FILE.py:FUNCTION
     specs: tuple[ResultSpec, ...]
@@ -90,7 +90,7 @@ class Answer:
     """
 
     trouble: Trouble | None = None
-    reason: str | None = None  # why a function said no
+    reason: str | None = None  # reason that a function gave for its no
     judgement: Judgement | None = None
 
 

@@ -56,7 +56,7 @@ class HookProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=(trace.fileno(),),
-            # So that all it starts dies with it, and Ctrl-C does not reach it
+            # A session of its own: all its children die with it, and Ctrl-C does not reach it
             start_new_session=True,
         )
         new = cls(process, setup, trace, log)
@@ -109,7 +109,7 @@ class HookProcess:
             await asyncio.wait_for(self._process.wait(), GOODBYE)
         self._kill()
         await self._process.wait()
-        # What it started elsewhere may hold the pipe open
+        # A process that a hook started elsewhere may hold the pipe open
         await asyncio.wait([self._prints], timeout=1)
         self._prints.cancel()
         self._trace.close()

@@ -86,6 +86,6 @@ class Early:
 
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
-            self._child.kill()  # it has no session yet, so it has nothing to clean up
+            self._child.kill()  # the client has no session yet, so it has nothing to clean up
             self._child.communicate()
             self._child = None

@@ -73,7 +73,7 @@ class LocalLauncher:
         """Tell the client the master's URL and the session ID, on its standard input alone."""
         assert process.stdin is not None
         url = self._offer.url(self._offer.address or "127.0.0.1")
-        with contextlib.suppress(ConnectionError):  # it ended at once: watch() tells why
+        with contextlib.suppress(ConnectionError):  # the client ended at once: watch() tells why
             process.stdin.write(f"{url}\n{self._offer.session}\n".encode())
             process.stdin.close()
 

@@ -28,7 +28,7 @@ class Offer:
 
     port: int  # the master's port
     address: str | None  # from `listen:`; None: the master's own end of each connection
-    tls: bool  # whether the master's port speaks HTTPS
+    tls: bool  # True: the master's port speaks HTTPS
     fingerprint: str  # SHA-256 of its certificate, "" without TLS
     session: str = field(repr=False)  # never in a log, never on a command line
     # Makes the client's one file. A function, as a run on this machine alone never needs the file.
@@ -79,7 +79,7 @@ class Offer:
 class Options:
     """Settings of one run, made once: all its launchers share `homes`, `early` and `owed` through it."""
 
-    folder: Path  # where a local client's file is written
+    folder: Path  # folder of the run: the file of a local client is written there
     ssh_config: Path | None = None  # `spe run -F FILE`; None: ~/.ssh/config and /etc/ssh/ssh_config
     accept_new_host_keys: bool = False
     # All limits in seconds.
@@ -106,7 +106,7 @@ class Launcher(Protocol):
     handed_over: bool  # True: a client of this session ran there already and was told our address
     note: str  # unusual facts about this host for the user, "" when there are none
     ended: bool  # True: the client is known to have ended; never set before `watch`
-    outcome: CommandOutcome | None  # how the client ended, where it was a child of ours
+    outcome: CommandOutcome | None  # end of a client that was a child of ours
 
     async def start(self) -> None:
         """Start the client and return; its registration is for the master to see."""

@@ -28,7 +28,7 @@ LIMIT = 60.0  # seconds that a command may take where the question does not say
 LONGEST = 3600.0  # seconds that it may take at most
 MOST = 64 * 1024 * 1024  # bytes that it may print
 BEFORE = 64 * 1024  # bytes of what was printed already, when a log is followed
-WORDS = 1000  # of a command
+WORDS = 1000  # words of a command
 LONG_NAME = 1000  # characters of a host's name
 SHOWN = 300  # characters of a command in the log
 

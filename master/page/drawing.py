@@ -12,9 +12,9 @@ from typing import Protocol
 from ..record import record
 from ..results.numerals import comparable
 
-WIDTH = 1000.0  # of every drawing, in its own units
+WIDTH = 1000.0  # width of every drawing, in its own units
 ROW = 14.0  # height of a slot in the timeline
-HEIGHT = 300.0  # of a plot
+HEIGHT = 300.0  # height of a plot
 
 
 class Lived(Protocol):

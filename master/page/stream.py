@@ -38,7 +38,7 @@ class Listener:
 
     def __init__(self, noted: int) -> None:
         self.noted = noted  # the last note that was sent
-        self.behind = True  # it gets the whole document next, as that is then
+        self.behind = True  # the follower gets the whole document next
         self.frames: list[bytes] = []
         self.ended = False
         self.woken = asyncio.Event()
@@ -98,7 +98,7 @@ class Stream:
             self._told = self._events.last
             self._drawing = asyncio.create_task(self._go_on())
         if last > self._events.last:
-            last = 0  # of an earlier run, whose notes were counted apart
+            last = 0  # the number is of an earlier run, whose notes were counted apart
         listener = Listener(last)
         self._listeners.add(listener)
         return listener

@@ -11,7 +11,7 @@ from ..store.conditions import ColumnCondition, parse
 from ..store.listing import Found, Listing, TaskFilter
 from . import drawing
 
-ROWS = 50  # of a table on one page
+ROWS = 50  # rows of a table on one page
 MOST = 10**15  # largest number in an address
 
 
@@ -108,7 +108,7 @@ class Wish:
         counts = listing.reader.counts()
         if self.with_row:
             if listing.reader.meta("replacing") and counts[TaskState.WAITING]:
-                return None  # some waiting tasks still have a row; which ones, nobody counts
+                return None  # waiting tasks may still have a row, and the store does not count these
             return counts[TaskState.DONE]
         if self.only:
             return counts[self.only]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ATTEMPTS = 1000  # bars of the timeline
-DOTS = 1500  # of the plot
+DOTS = 1500  # dots of the plot
 NEXT = 100  # tasks on the page of the next ones
 TABS = {
     "": "Overview",
@@ -183,7 +183,7 @@ class Views:
             sentence = f"task {number} has no file {name}"
             return await self._page(request, "missing", status=404, sentence=sentence)
         saved = f"{number}-{path.name}".encode("ascii", "replace").decode()
-        saved = re.sub(r'["\\?]', "_", saved)  # they would end or change the header's parameter
+        saved = re.sub(r'["\\?]', "_", saved)  # a quote would end the parameter of the header, a backslash change it
         headers = {
             "Content-Disposition": f'attachment; filename="{saved}"',
             "Content-Type": "application/octet-stream",

@@ -14,7 +14,7 @@ from typing import Protocol
 from .numerals import is_beyond_64_bits
 
 Cells = tuple[str, ...]
-_DIGITS = 19  # of the first whole numbers beyond 64 bits
+_DIGITS = 19  # digits of the first whole numbers beyond 64 bits
 
 
 class _Block(Protocol):
@@ -50,7 +50,7 @@ class NumericColumns:
         """
         if cells is not None and are_numbers(cells):
             return
-        # Of a filtered block the cell that is no number may belong to a set that is left out.
+        # In a filtered block a cell that is no number may belong to a set that is left out.
         if cells is None or filtered:
             self._open.append(self._names.index(name))
         else:

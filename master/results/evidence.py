@@ -17,7 +17,7 @@ from .leftovers import Leftovers, parse
 
 KEPT = 64 * 1024  # bytes of stdout and stderr that are kept of an attempt
 USED = ("wall", "user", "system", "memory", "read", "written")  # seconds, bytes
-LARGEST = 10**18  # of each figure of USED
+LARGEST = 10**18  # largest value of each figure of USED
 LONGEST = 10**9  # seconds of `wall`: thirty years
 NUMBERS = frozenset((int, float))  # float() accepts more that JSON has: true, "5", "1_0"
 WHOLE = "-"  # `-stdout` is the part with all of stdout: no result has a name that begins so

@@ -13,8 +13,8 @@ from ..record import record
 from ..text import printable, volume
 
 MOST = 100  # files that are kept of an attempt
-MOST_BYTES = 8000  # of all their lines
-LARGEST = 10**18 - 1  # what a line can say
+MOST_BYTES = 8000  # bytes of all lines
+LARGEST = 10**18 - 1  # largest size that a line can have
 SUMMED_UP = 10  # files that a sentence names
 _LINE = re.compile(r"(-|[0-9]{1,18}) (.+)")
 _MORE = re.compile(r"([+>])([0-9]{1,18})")
@@ -34,7 +34,7 @@ class Leftovers:
 
     files: tuple[Left, ...]
     more: int = 0
-    at_least: bool = False  # nobody counted to the end
+    at_least: bool = False  # there were too many to count
 
     def lines(self) -> list[str]:
         """Return the files for people, one a line."""

@@ -27,8 +27,8 @@ _WITH_EXPONENT = re.compile(r"([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]{1,6})")
 _FORTRAN_INSIDE = re.compile(rf"(?<![\w.+-])(?:{_FORTRAN.pattern})(?![\w.+-])")
 
 _LEAST, _MOST = -(2**63), 2**63 - 1  # SQLite's integers
-_INT_DIGITS = 19  # of _MOST
-# Of an int that is written with an exponent: 1D999999 would be a megabyte of zeros.
+_INT_DIGITS = 19  # digits of _MOST
+# Digits of an int that is written with an exponent: 1D999999 would be a megabyte of zeros.
 _MOST_DIGITS = 5000
 
 

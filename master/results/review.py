@@ -52,7 +52,7 @@ def review(
     found = evidence(stored, then)
     there = {source: one for source, one in found.items() if one.file not in missing}
     before = {one.name: one for one in then}
-    # Of all results at once: a name depends on the names before it.
+    # For all results at once: a name depends on the names before it.
     names = file_names(now)
     stays = frozenset(
         one.name

@@ -70,7 +70,7 @@ def text_mode(collect: Sequence[str]) -> Mode | None:
 
     Raises ConfigError when there are several.
     """
-    modes = [Mode(entry) for entry in collect if entry in set(Mode)]  # others are hooks
+    modes = [Mode(entry) for entry in collect if entry in set(Mode)]  # all other entries are hooks
     if len(set(modes)) > 1:
         # The last one could win, but then the user would miss a file that spe.yaml asks for.
         what = f"collect: {', '.join(modes)} would all write the same <result>.txt"

@@ -35,8 +35,8 @@ class Collected:
     folder: Path
     statistics: Statistics
     judged: int  # kept results that were judged again
-    accepted: int  # of these
-    calls: int  # of gather hooks
+    accepted: int  # results of these that are accepted now
+    calls: int  # calls of gather hooks
     faults: tuple[str, ...]
     extracted: Extracted
 

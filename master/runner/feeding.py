@@ -21,7 +21,7 @@ from ..text import counted
 
 FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hosts get work at once
 CHUNK = 5000  # sets of each further transaction
-LOW = 1000  # when fewer tasks than this wait in the dispatch, more are loaded
+LOW = 1000  # tasks that wait in the dispatch: below this number more are loaded
 WINDOW = 5000  # tasks that are loaded at once
 
 
@@ -116,14 +116,14 @@ class Feeding:
         self.progress.line(f"{counted(count, 'failed set')} put back")
         if self.decision.retry and count < len(self.decision.retry):
             self.progress.warn(
-                "of the sets named, only those among today's parameters were put back"
+                "the named sets that are not among today's parameters were not put back"
             )
 
     async def _count(self) -> None:
         """Count all sets, and those that ended before this run, for the dispatch and for the user."""
         board = self.desk.dispatch.board
         counts = await self.desk.store.count()
-        # Some have ended in this run already: the first ones run while the last ones are being
+        # Some sets have ended in this run already: the first ones run while the last ones are being
         # read.
         before = {
             state: max(0, counts.get(state, 0) - board.in_state[state]) for state in TaskState

@@ -57,7 +57,9 @@ class Interrupts:
     def _hung_up(self) -> None:
         self.progress.end(terminal=False)
         leave_terminal(anchor_of(self.folder))
-        self.progress.line(f"the terminal is gone; the sweep goes on, this is {self.folder}/{LOG}")
+        self.progress.line(
+            f"the terminal was closed; the run goes on, and its output goes to {self.folder}/{LOG}"
+        )
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:

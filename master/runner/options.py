@@ -8,7 +8,7 @@ from pathlib import Path
 from ..launch import Early
 from ..model import Host
 from ..record import record
-from ..sweep.program_change import ProgramChange
+from ..sweep.program import ProgramChange
 
 
 @record
@@ -16,7 +16,7 @@ class RunOptions:
     """The options of one run, as the command line gives them."""
 
     hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
-    hosts_file: Path | None = None  # where those stand
+    hosts_file: Path | None = None  # file in which the hosts stand
     by_hand: bool = False  # `--hosts none`
     change: ProgramChange = ProgramChange.ASK
     retry: bool = False  # put failed sets back first

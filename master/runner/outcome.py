@@ -27,8 +27,8 @@ class Outcome:
     # Host -> why it was not started any more
     benched: Mapping[str, str] = field(default_factory=dict)
     stranded: str = ""  # no host was left, and this says why
-    stopped: str = ""  # its folder was moved or removed while it ran: where everything is now
-    database: Path | None = None  # where sweep.db is, when it was moved away alone
+    stopped: str = ""  # sentence about a folder that was moved or removed during the run
+    database: Path | None = None  # path of a sweep.db that was moved away alone
 
     @property
     def exit_code(self) -> int:

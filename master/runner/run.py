@@ -100,7 +100,7 @@ class Run:
         """Decide which sets run again, as the program, the results and the command line say."""
         retry = self.options.retry_numbers if self.options.retry else None
         if retry is not None:
-            await results.extract()  # what today's `results` refuse has failed, too
+            await results.extract()  # sets that today's `results` refuse have failed, too
         change, folder = self.options.change, self.folder.path
         decision = await decide_about_program(
             store, self.sweep, change, self.progress, folder, retry
@@ -158,7 +158,7 @@ class Run:
                 await parts.desk.store.close_session()
         finally:
             keeping.let_go()
-            # What the store could not be told any more, the next run sees from this
+            # A session that is left tells the next run what the store could not be told any more.
             if ended and keeping.is_ours:
                 parts.session.end()
                 clear_incoming(self.folder, keep_staged=self.disk.is_ending)

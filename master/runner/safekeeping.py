@@ -27,7 +27,7 @@ from .rescue import new_folder, put_back_lost, take_along_logs
 
 log = logging.getLogger("spe.safekeeping")
 LOOK = 1.0  # seconds between two looks
-ENDS = "Nothing more is handed out; what runs may finish, and is kept"
+ENDS = "Nothing more is handed out; running tasks may finish, and their results are kept"
 
 
 class Safekeeping:
@@ -59,7 +59,7 @@ class Safekeeping:
         self._with_folder = False  # sweep.db was removed together with its folder
         self._to_look_through = False  # all sets are to be looked through for lost files
         self._told: set[str] = set()  # sentences that were shown
-        self._nagging = RateLimitedLog(log)
+        self._limited_log = RateLimitedLog(log)
         self._looking = asyncio.Lock()
 
     async def watch(self) -> None:
@@ -86,8 +86,8 @@ class Safekeeping:
                 # A full disk, a server that does not answer, a folder that is just being moved: the
                 # next look may do.
                 log.debug("looking at %s went wrong", self.folder, exc_info=True)
-                self._nagging.say(
-                    f"{self.folder} is not as it was, and this cannot be put right yet: {error}"
+                self._limited_log.say(
+                    f"{self.folder} was changed while the sweep runs, and this cannot be repaired yet: {error}"
                 )
                 return False
 
@@ -122,7 +122,7 @@ class Safekeeping:
             await asyncio.sleep(LOOK)
             if self.store.disk.is_over:
                 self.store.disk.lose_tables(
-                    "results.csv was not made, as the folder cannot be put right"
+                    "results.csv was not written, because the folder of the sweep could not be repaired"
                 )
                 raise self.store.disk.not_stored(self.folder)
         if self._files_lost:
@@ -143,8 +143,8 @@ class Safekeeping:
             await self._tell(
                 "moved",
                 f"{before} was moved while the sweep runs and is {now} now. {ENDS} there.",
-                f"stopped, as its folder was moved: all of it is in {now}; `spe run` goes on when that is runs/"
-                f"{before.name} beside spe.yaml",
+                f"stopped because its folder was moved: everything is in {now}; move it to runs/{before.name} "
+                "beside spe.yaml, then `spe run` goes on",
             )
 
     async def _make_folder_again(self, place: Path) -> None:
@@ -160,12 +160,12 @@ class Safekeeping:
         found = (
             "is written back there"
             if made == place
-            else f"is in {made}, as there is something else there by now"
+            else f"is in {made}, because something else stands there now"
         )
         await self._tell(
             "removed",
             f"{place} was removed while the sweep runs: what was stored {found}; result files are lost. {ENDS}.",
-            f"stopped, as its folder was removed; what was stored is in {made}: `spe run` does what is left",
+            f"stopped because its folder was removed; what was stored is in {made}: `spe run` does the rest",
         )
 
     # -- sweep.db
@@ -178,21 +178,21 @@ class Safekeeping:
         elif self.database.is_whole_at(home):
             await self._go_to(home, None)
         elif now == self.store.writer.path and self.database.is_whole_at(now):
-            return  # it was moved away alone, and that was told
+            return  # the database was moved away alone, and that was told
         elif self.database.anchor.is_at(home):
             await self._go_to(home, None)
             sentence = (
                 f"{home}-wal was removed while the sweep runs; what it held is in {home}. {ENDS}."
             )
             await self._tell(
-                "removed", sentence, f"stopped, as {home}-wal was removed: `spe run` goes on"
+                "removed", sentence, f"stopped because {home}-wal was removed: `spe run` goes on"
             )
         else:
             await self._go_to(now, now)
             await self._tell(
                 "moved",
                 f"{home} was moved while the sweep runs and is {now} now. {ENDS} in it.",
-                f"stopped, as {home} was moved: it is {now} now; move it back, and `spe run` goes on",
+                f"stopped because {home} was moved: it is {now} now; move it back, and `spe run` goes on",
             )
 
     async def _go_to(self, path: Path, elsewhere: Path | None) -> None:
@@ -218,7 +218,7 @@ class Safekeeping:
         await self._tell(
             "removed",
             f"{path} was removed while the sweep runs; all of it is written back there.{aside} {ENDS}.",
-            f"stopped, as {path} was removed; it was written back: `spe run` goes on",
+            f"stopped because {path} was removed; it was written back: `spe run` goes on",
         )
 
     # -- files/
@@ -231,7 +231,7 @@ class Safekeeping:
         before = self._files_place or home
         now = held.where()
         if held.is_at(home):
-            held.last = self._files_place = home  # it moved with its folder, or came back
+            held.last = self._files_place = home  # files/ moved with its folder, or came back
         elif now is None:
             await self._drain()
             self.folder.renew_files()
@@ -239,14 +239,14 @@ class Safekeeping:
             await self._tell(
                 "removed",
                 f"{home} was removed while the sweep runs. {ENDS}.",
-                f"stopped, as {home} was removed: `spe run` does again what was lost",
+                f"stopped because {home} was removed: `spe run` repeats what was lost",
             )
         elif now != before:
             self._files_place = now
             await self._tell(
                 "moved",
                 f"{home} was moved while the sweep runs and is {now} now. {ENDS} there.",
-                f"stopped, as {home} was moved: it is {now} now; move it back, and `spe run` goes on",
+                f"stopped because {home} was moved: it is {now} now; move it back, and `spe run` goes on",
             )
 
     async def _put_back(self) -> None:
@@ -283,7 +283,7 @@ class Safekeeping:
                 # Only hosts that come now would miss it, and nothing more is handed out: no reason
                 # to end the run.
                 log.warning("not all of session/ can be made again: %s", error)
-            log.warning("written again, as it was removed: %s", ", ".join(missing))
+            log.warning("written again because it was removed: %s", ", ".join(missing))
 
     # -- what is said
 

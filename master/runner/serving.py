@@ -141,7 +141,9 @@ class Serving:
             if gap > STOPPED:
                 # A laptop that slept, or Ctrl-Z. Clients could not be heard: their silence is not
                 # theirs.
-                log.warning("this master was stopped for %.0f s; nobody loses a task for that", gap)
+                log.warning(
+                    "this master was suspended for %.0f s; no client loses a task for that", gap
+                )
                 self.desk.dispatch.losses.forgive(gap)
             await self.desk.tick()
 

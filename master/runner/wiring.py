@@ -20,6 +20,7 @@ from ..dispatch.rules import Rules
 from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
+from ..fleet.fleet_hosts import FleetHosts
 from ..full_disk import FullDisk
 from ..launch import START_LIMIT, Offer, Options, bundle
 from ..model import HERE, Client, ClientState, Host, Setup, Worker, WorkerFile
@@ -32,7 +33,7 @@ from ..session.session import Session
 from ..software.software import SOFTWARE, Software
 from ..state.progress import Progress
 from ..store.store import Store
-from ..sweep.program_change import keep_programs, snapshot
+from ..sweep.input_files import snapshot
 from ..sweep.sweep import Sweep
 from ..wire.routes import Door
 from ..wire.server import Server
@@ -88,9 +89,9 @@ class Parts:
 
     def make_page(self, fleet: Fleet) -> Page:
         """Make the page, with the verbs that steer this run. It does not listen yet."""
-        yard = RunYard(self.hosts, fleet)
+        run_hosts = FleetHosts(self.hosts, fleet)
         say = self.context.progress.line
-        acts = Acts(self.desk, Controls(yard, self.interrupts.interrupt, say))
+        acts = Acts(self.desk, Controls(run_hosts, self.interrupts.interrupt, say))
         name = self.context.sweep.name
         return Page(acts, self.context.folder, self.session.secrets, name, fleet)
 
@@ -98,26 +99,6 @@ class Parts:
         """Serve the page, and tell programs on this machine where everything is."""
         await page.start(self.context.sweep.config.listen_page, self.session)
         self.session.announce(self.address.url(self.server.port), page.url, self.fingerprint)
-
-
-class RunYard:
-    """The hosts of a run for those who add some while it goes on.
-
-    They are started, and their clients get their set-up.
-    """
-
-    def __init__(self, hosts: list[Host], fleet: Fleet) -> None:
-        """`hosts` is the list from which the brief takes the set-up of each host."""
-        self.hosts, self._fleet = hosts, fleet
-
-    def add(self, hosts: Sequence[Host]) -> None:
-        """Start these hosts, too. They are known before their clients register."""
-        self.hosts += hosts
-        self._fleet.add(hosts)
-
-    def use(self, name: str) -> bool:
-        """Start this host again if its client has left; return whether it had to be started."""
-        return self._fleet.use(name)
 
 
 async def make_parts(
@@ -222,7 +203,7 @@ def copy_programs(sweep: Sweep, session: Session) -> Worker | None:
 
     Return the worker, if there is one.
     """
-    keep_programs(sweep.recipe, session.folder)
+    sweep.recipe.keep_programs(session.folder)
     return snapshot(sweep.worker, session.folder)
 
 
@@ -241,14 +222,14 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
     now = time.monotonic()
     for row in await store.known_clients():
         facts = (row.id, row.host, row.platform, row.slots, row.slots)
-        # It may be at work since before the crash: it is waited for at the end like one that asked
+        # The client may be at work since before the crash: it is waited for at the end like one that asked
         # us for work.
         dispatch.board.enter_client(
             Client(*facts, now, now, bool(row.pings), state=ClientState.AT_WORK)
         )
     for ticket, task in await store.live():
         client = dispatch.clients.get(ticket.client)
-        ticket.word = now  # it has a lease from now on: how long the master was away, nobody knows
+        ticket.word = now  # the lease begins now: how long the master was away is not known
         ticket.leased = client is not None and client.pings
         if ticket.program == dispatch.board.program:
             dispatch.board.restore(task, ticket)

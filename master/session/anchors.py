@@ -14,7 +14,7 @@ from .stamps import identity, identity_of
 
 __all__ = ["DELETED", "Anchor", "identity"]
 DELETED = " (deleted)"
-SILLY = ".nfs"  # what NFS renames a file to that is removed while it is open
+SILLY = ".nfs"  # beginning of the name that NFS gives to an open file that is removed
 FDS = Path("/proc/self/fd")
 
 

@@ -160,7 +160,7 @@ def events(folder: Path) -> Iterator[Event]:
                 last = serial or last
                 yield event, data
         except (OSError, http.client.HTTPException):
-            pass  # it ends, or something in between has failed
+            pass  # the run ends, or something in between has failed
         time.sleep(AGAIN)
         if living(folder) is None:
             break

@@ -39,7 +39,7 @@ def owner_of_hidden(folder: Path) -> str:
     except OSError:
         return ""
     if holder and holder["host"] == socket.gethostname() and not is_process(int(holder["pid"])):
-        return ""  # it was killed
+        return ""  # the run was killed
     try:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
@@ -88,7 +88,7 @@ def killed(folder: Path) -> UsageError | None:
     if not (folder / "master.json").exists():
         return None
     todo = "`spe run` goes on where it stopped."
-    return UsageError("the master is gone without a word", where=str(folder), todo=todo)
+    return UsageError("the master was killed, or its machine went down", where=str(folder), todo=todo)
 
 
 def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, str]:

@@ -29,7 +29,7 @@ class RunFolder:
         self._held: Anchor | None = None
         self._files: Anchor | None = None
         self._making = threading.Lock()  # results are given their places by several threads
-        self.database: Path | None = None  # where sweep.db is, when it was moved away alone
+        self.database: Path | None = None  # path of a sweep.db that was moved away alone
 
     def hold(self) -> None:
         """Hold the folder that is there now, and files/ in it if there is one.

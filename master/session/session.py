@@ -74,7 +74,7 @@ class Session:
         self._remove_copied()
         left = self._load()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)  # one that was there before may have another mode
+        self.folder.chmod(0o700)  # a folder that was there before may have another mode
         self.resumed = left is not None and left.told == told
         if left and self.resumed:
             self.secrets = left

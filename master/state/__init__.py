@@ -1,11 +1,12 @@
 """The state of a sweep for people: as one document, in words, on a terminal; when it will end; why a set waits.
 
-    blockers  Reasons why hosts get no work now, written down by the run for why.py
-    document  The one document that says how a sweep stands
-    forecast  How long a sweep will still take, as a range
-    lines     How a sweep stands, as words for a terminal
-    patch     JSON merge patches (RFC 7396)
-    progress  What `spe run` shows while it runs
-    terminal  What is shown live on a terminal
-    why       Why a set does not run now, in sentences, for `spe why` and its page
+    blockers     Reasons why hosts get no work now, written down by the run for why.py
+    document     The one document that says how a sweep stands
+    forecast     How long a sweep will still take, as a range
+    host_states  The state of a host in one word, and why
+    lines        How a sweep stands, as words for a terminal
+    patch        JSON merge patches (RFC 7396)
+    progress     What `spe run` shows while it runs
+    terminal     What is shown live on a terminal
+    why          Why a set does not run now, in sentences, for `spe why` and its page
 """

@@ -1,4 +1,4 @@
-"""The reasons why hosts get no work now, in the file session/standing.json.
+"""The reasons why hosts get no work now, in the file session/blockers.json.
 
 The run writes it, why.py reads it.
 """
@@ -17,7 +17,7 @@ from ..logs import RateLimitedLog
 from ..session.run_folder import Folder, anchor_of, private_write
 from .why import FILE
 
-log = logging.getLogger("spe.standing")
+log = logging.getLogger("spe.blockers")
 
 
 class BlockersFile:
@@ -30,24 +30,24 @@ class BlockersFile:
         """`folder` is runs/<name>/."""
         self._path = anchor_of(folder) / FILE
         self._written: dict[str, str] | None = None
-        self._nagging = RateLimitedLog(log)
+        self._limited_log = RateLimitedLog(log)
 
     def note(self, dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> None:
         """Write down what keeps hosts from getting work now.
 
         `faults`: why hosts are not up, by their names.
         """
-        standing = of(dispatch, faults)
-        if standing != self._written:
-            self._write(standing)
+        blockers = of(dispatch, faults)
+        if blockers != self._written:
+            self._write(blockers)
 
-    def _write(self, standing: dict[str, str]) -> None:
+    def _write(self, blockers: dict[str, str]) -> None:
         try:
-            private_write(self._path, json.dumps(standing))
-            self._written = standing
+            private_write(self._path, json.dumps(blockers))
+            self._written = blockers
         except OSError as error:
             # A full disk, say. Ending the run would be worse than a `spe why` that tells less.
-            self._nagging.say(f"{FILE} cannot be written: {reason(error)}")
+            self._limited_log.say(f"{FILE} cannot be written: {reason(error)}")
 
 
 def of(dispatch: Dispatch, faults: Mapping[str, LaunchError]) -> dict[str, str]:

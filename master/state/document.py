@@ -13,16 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ..dispatch.black_holes import HostRecord, Trust
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.tally import FailedTask
-from ..errors import HostBenched, LaunchError
+from ..errors import LaunchError
 from ..model import Client, Host, TaskState, Ticket
 from . import forecast
+from .host_states import state_of_host, state_of_stranger
 
 WORD_STEP = 5  # seconds: nobody needs to hear of every word of every host
-# Seconds after which a client that did not register and has nothing to do counts as gone
-SILENCE = 60.0
 
 
 class Hosts(Protocol):
@@ -185,9 +183,9 @@ class Picture:
         asked = self.dispatch.clients.strangers.get(name)
         # Clients that have left still count for the host's work, but not for its slots.
         present = [client for client in clients if not client.state.is_gone]
-        state, why = self._standing(name, clients, present)
+        state, why = state_of_host(self.dispatch, name, clients, self._fault(name))
         if state == "starting":
-            state = _state_of_stranger(now, asked, running)
+            state = state_of_stranger(now, asked, running)
         host: dict[str, Any] = {
             "state": state,
             "slots": sum(self._slots(client) for client in present),
@@ -223,49 +221,15 @@ class Picture:
         # In steps: exact times would change the document of each host with each heartbeat.
         return int((moment + self.epoch) // WORD_STEP * WORD_STEP)
 
-    def _standing(
-        self, name: str, clients: Sequence[Client], present: Sequence[Client]
-    ) -> tuple[str, str]:
-        """Return how a host stands in one word and, where that is worth a sentence, why."""
-        aside = self.dispatch.steering.aside.get(name)
-        if aside:  # before all else: people want to see what they have done
-            return aside.value, _why_aside(clients, present)
-        if not present:
-            return self._standing_of_absent(name, clients)
-        if all(client.state.is_cut_off for client in present):
-            return (
-                "suspect",
-                "the connection to its client is cut; its sets go to others if it stays silent",
-            )
-        return self._standing_of_present(name)
-
-    def _standing_of_absent(self, name: str, clients: Sequence[Client]) -> tuple[str, str]:
-        fault = self._fault(name)
-        if isinstance(fault, HostBenched):
-            return "benched", fault.what
-        if fault:
-            return "fault", fault.what
-        if clients:
-            return "gone", ""
-        return "starting", ""
-
-    def _standing_of_present(self, name: str) -> tuple[str, str]:
-        record = self.dispatch.guard.records.get(name)
-        if record and record.trust is not Trust.TRUSTED:
-            return _standing_of_doubted(record)
-        if name in self.dispatch.steering.on_trial:
-            return "up", "its clients did not stay before: it gets work once this one has"
-        if name in self.dispatch.handout.loaded:
-            return "up", "is loaded by others, it gets no work now"
-        return "up", ""
-
     def _ticket(self, ticket: Ticket) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "task": ticket.task,
             "host": ticket.host,
             "copy": self._is_copy(ticket),
         }
-        if ticket.begun or ticket.issued:  # one of before a restart of the master has none
+        if (
+            ticket.begun or ticket.issued
+        ):  # a ticket from before a restart of the master has neither
             shown["began"] = self._unix(ticket.begun or ticket.issued)
         return shown
 
@@ -277,36 +241,10 @@ class Picture:
         return task.tickets[0] != ticket.id
 
 
-def _standing_of_doubted(record: HostRecord) -> tuple[str, str]:
-    if record.trust is Trust.BENCHED:
-        return "benched", f"it fails what succeeds elsewhere: {record.reason}"
-    return "up", "its last tasks failed; others try them first"
-
-
-def _why_aside(clients: Sequence[Client], present: Sequence[Client]) -> str:
-    if not clients:
-        return "by hand; no client of ours is there"
-    if not present:
-        return "set aside by hand: it gets nothing new; its client has left"
-    return "set aside by hand: it gets nothing new"
-
-
 def _stayed(client: Client, now: float) -> float:
     """Return the seconds that a client has been there."""
     until = client.word if client.state.is_gone else now
     return until - client.since
-
-
-def _state_of_stranger(now: float, asked: float | None, running: int) -> str:
-    """Return the state of a host without a registered client.
-
-    `asked`: when a client there asked for work last.
-    """
-    if running:
-        return "up"
-    if asked is None:
-        return "starting"
-    return "up" if now - asked < SILENCE else "gone"
 
 
 def _measured(client: Client) -> dict[str, float]:

@@ -14,7 +14,7 @@ Document = Mapping[str, Any]
 
 def diff(old: Document, new: Document) -> dict[str, Any]:
     """Return the patch that makes `new` of `old`; empty when they are equal."""
-    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())  # None: these are gone
+    patch: dict[str, Any] = dict.fromkeys(old.keys() - new.keys())  # None: the key is gone
     for key, value in new.items():
         known = old.get(key)
         if _both(Mapping, known, value):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..dispatch.dispatch import Dispatch
 from ..errors import LaunchError
 from ..model import TaskState
-from ..sweep.program_change import ProgramChange
+from ..sweep.program import ProgramChange
 from ..text import counted, sets
 
 if TYPE_CHECKING:
@@ -181,7 +181,10 @@ class Progress:
         """
         if not _can_ask():
             return False
-        shown, self._screen = self._screen, None  # what is drawn meanwhile would hide the question
+        shown, self._screen = (
+            self._screen,
+            None,
+        )  # a picture that is drawn meanwhile would hide the question
         if shown:
             shown.stop(True)
         self._print(f"{sentence}.")

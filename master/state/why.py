@@ -17,13 +17,13 @@ from ..store.reader import Reader
 from ..store.task_details import TaskDetail
 from ..text import counted
 
-FILE = Path("session") / "standing.json"  # below runs/<name>/; blockers.py writes it
+FILE = Path("session") / "blockers.json"  # below runs/<name>/; blockers.py writes it
 
 
-def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[str]:
+def why(reader: Reader, task: TaskDetail, blockers: Mapping[str, str]) -> list[str]:
     """Return the reasons, the most important first.
 
-    `standing`: what keeps hosts from getting work, as `written` returns it.
+    `blockers`: what keeps hosts from getting work, as `written` returns it.
     """
     if task.state is TaskState.DONE:
         return [_done(task)]
@@ -37,7 +37,7 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
         return [*reasons, _runs(task)]
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
-        reasons = sentences(standing)
+        reasons = sentences(blockers)
     return [*reasons, _place(reader, task), *_before(task)]
 
 
@@ -54,7 +54,7 @@ def _given_up(task: TaskDetail) -> list[str]:
 
 
 def _runs(task: TaskDetail) -> str:
-    # Of two copies, both are named: a straggler has one on another host.
+    # Both copies are named: a straggler has one on another host.
     hosts = ", ".join(ticket.host for ticket in task.tickets if ticket.state == "issued")
     return f"it runs, on {hosts or 'nobody'}"
 
@@ -66,7 +66,7 @@ def _no_run(reader: Reader) -> list[str]:
     """
     if living(reader.folder):
         return []
-    # Its master.json is not readable for us: `living` has seen nothing
+    # The master.json of a colleague is not readable for us: `living` has seen nothing
     owner = owner_of_hidden(reader.folder)
     if owner:
         return [
@@ -101,12 +101,12 @@ def _evidence(task: TaskDetail) -> list[str]:
     return [f"its directory had: {task.tickets[-1].files.summary()}"]
 
 
-def sentences(standing: Mapping[str, str]) -> list[str]:
+def sentences(blockers: Mapping[str, str]) -> list[str]:
     """Return the sentences about hosts, the one about all of them first.
 
     Its key "" is sorted before all names.
     """
-    return [f"{host} {text}".strip() for host, text in sorted(standing.items())]
+    return [f"{host} {text}".strip() for host, text in sorted(blockers.items())]
 
 
 def written(folder: Path) -> dict[str, str]:

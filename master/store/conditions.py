@@ -116,7 +116,7 @@ class Columns:
     parameters: Collection[str]
     results: Collection[str]
     numeric: Collection[str]  # parameters that are numbers in all sets
-    kinds: Mapping[str, str]  # of the results
+    kinds: Mapping[str, str]  # kinds of the results
 
     def is_of_ticket(self, name: str) -> bool:
         """Tell whether a column is one of the attempt; a parameter of the same name goes before."""

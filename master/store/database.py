@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COPIES = 10  # tries to copy a database that somebody writes meanwhile
 _BESIDE = ("-wal", "-shm", "-journal")
-#: What SQLite says where it may not write, or has no room for its files beside the database.
+#: Errors of SQLite where it may not write, or has no room for its files beside the database.
 _UNWRITABLE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
@@ -79,7 +79,7 @@ def read_settings(path: Path) -> dict[str, str] | None:
             with contextlib.closing(connect(path, **query)) as connection:
                 connection.execute("PRAGMA busy_timeout=10000")
                 if not connection.execute(_HAS_META).fetchone():
-                    return {}  # its first transaction is still to come
+                    return {}  # the first transaction of this database is still to come
                 return dict(connection.execute("SELECT key, value FROM meta"))
         except sqlite3.Error:
             continue

@@ -32,9 +32,9 @@ class OpenDatabase:
         """Remember the file at `path`, which was just opened and written."""
         self.anchor = Anchor(path)
         self.path = path  # as the connection knows it
-        self.aside: list[Path] = []  # what stood at the place of the file and was moved away
+        self.aside: list[Path] = []  # files that stood at the place of the database and were moved away
         self._companions = _companions(path)
-        # Of a file that was written anew and is not yet known to be in use.
+        # A file that was written anew and is not yet known to be in use.
         self._fresh: Anchor | None = None
 
     def is_whole_at(self, path: Path) -> bool:

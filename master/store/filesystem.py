@@ -52,7 +52,7 @@ def of(folder: Path, mounts: Path = MOUNTS) -> FileSystem | None:
     for line in filter(None, lines):
         left, _, right = line.partition(" - ")
         point = Path(_unescaped(left.split(" ")[4]))
-        # Of two mounts at one place the later one is seen.
+        # If two mounts have one place, the later one is seen.
         if place.is_relative_to(point) and len(point.parts) >= best:
             kind, source = right.split(" ")[:2]
             found = FileSystem(kind, _unescaped(source))

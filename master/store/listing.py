@@ -23,7 +23,7 @@ from .database import code_of
 from .reader import Reader
 
 PATIENCE = 3.0  # seconds that one question may take
-STEPS = 50_000  # of SQLite's machine between two looks at the clock
+STEPS = 50_000  # steps of SQLite's machine between two looks at the clock
 OWN = ("number", "attempts", "seconds", "host")  # columns of every task
 _LAST = "coalesce(t.ticket, (SELECT max(id) FROM tickets WHERE task = t.number))"
 # To the store, a task that is out waits: its ticket tells that it runs.
@@ -53,7 +53,7 @@ class TaskFilter:
     among: Sequence[int] | None = None  # only these tasks
     # Only those that have a row in the table: done, or to be replaced by a new result.
     with_row: bool = False
-    # Those that have a slot; others that are out wait. None: all that are out run.
+    # Tasks that have a slot; other tasks that are out wait. None: all that are out run.
     begun: Sequence[int] | None = None
 
 
@@ -131,7 +131,7 @@ class Listing:
         question = f"""
         SELECT {number} FROM {tables} WHERE {where.sql} ORDER BY {order} LIMIT ? OFFSET ?
         """
-        # One more than a page, which tells whether there is a next one.
+        # One row more than a page, which tells whether there is a next one.
         found = self._ask(question, [*where.values, wanted.limit + 1, wanted.offset])
         return [row[0] for row in found]
 

@@ -27,7 +27,7 @@ SELECT host, sum(nth > 1) AS again, sum(state = 'accepted') AS accepted,
 FROM (SELECT *, row_number() OVER (PARTITION BY task ORDER BY id) AS nth FROM tickets) GROUP BY host
 """
 
-#: What makes a database of an older schema one of the next: SQL by the version that it comes from.
+#: Statements that make a database of an older schema one of the next: SQL by the version that it comes from.
 MIGRATIONS = {
     1: ("ALTER TABLE clients ADD COLUMN heard FLOAT",),
     2: (
@@ -72,7 +72,7 @@ MIGRATIONS = {
         "DROP TRIGGER IF EXISTS ticket_came",
         "DROP TRIGGER IF EXISTS ticket_ended",
         "INSERT OR REPLACE INTO meta VALUES ('legacy', '1')",
-        # Of accepted attempts up to here stdout was not stored (stored.UNTIL); later, no row means
+        # Up to here the stdout of accepted attempts was not stored (stored.UNTIL); later, no row means
         # an empty one.
         """
         INSERT OR REPLACE INTO meta
@@ -81,7 +81,7 @@ MIGRATIONS = {
     ),
 }
 
-#: What a database of an older schema lacks, by the version that it has: for those who only read it.
+#: Stand-ins for what an older schema lacks, by its version: for those who only read it.
 MISSING_COLUMNS: dict[int, dict[str, tuple[str, ...]]] = {
     1: {"clients": ("heard",)},
     4: {"tickets": ("read", "written"), "logs": ("files",)},
@@ -164,7 +164,7 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 
 # -- the view `results`
 
-#: What the result of a row took. The attempts of a set that waits are those towards its next
+#: Resources that the result of a row took. The attempts of a set that waits are those towards its next
 #: result.
 ATTEMPTS = """
 CASE WHEN t.state = 'done' THEN t.attempts ELSE (
@@ -172,7 +172,7 @@ CASE WHEN t.state = 'done' THEN t.attempts ELSE (
   WHERE a.task = t.number AND a.id <= t.ticket AND a.state IN ('failed', 'rejected', 'accepted')
 ) END
 """
-#: Which sets have a row in the table: those that are done, and those whose row a new result is to
+#: Sets that have a row in the table: those that are done, and those whose row a new result is to
 #: replace.
 HAS_ROW = "(t.state = 'done' OR (t.state = 'waiting' AND t.ticket IS NOT NULL))"
 

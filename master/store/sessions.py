@@ -11,7 +11,7 @@ from ..model import Task, TaskState, Ticket, TicketState
 from ..record import record
 from .schema import get_meta, set_meta
 
-#: Whether something of an earlier result of a task is stored: a row in the table, or what is left
+#: True where something of an earlier result of a task is stored: a row in the table, or what is left
 #: of one.
 REDONE = """
 (tasks.ticket IS NOT NULL OR EXISTS (SELECT 1 FROM outputs WHERE task = tasks.number)
@@ -138,7 +138,7 @@ def _pair(row: tuple[Any, ...], plan: int | None) -> tuple[Ticket, Task]:
         lost,
         faults_of(faults),
         key=key,
-        # Whether the set is one of today's is known only once the present reading has come to it.
+        # True once the present reading has come to the set: before, it may be one of today's or not.
         planned=plan is not None and made_in == plan,
         redone=bool(redone),
     )

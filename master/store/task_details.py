@@ -30,7 +30,7 @@ class TicketRow:
     reason: str | None
     stdout: bytes
     stderr: bytes
-    files: Leftovers | None  # that were in its directory, when it failed
+    files: Leftovers | None  # files in the directory of a failed attempt
 
 
 @record
@@ -47,7 +47,7 @@ class TaskDetail:
     outputs: tuple[Output, ...]
     in_plan: bool
     accepted_ticket: int | None  # the one whose result is kept
-    program: dict[str, str] | None  # what that one ran: file -> SHA-256; None: not recorded
+    program: dict[str, str] | None  # program of the accepted attempt: file -> SHA-256; None: not recorded
 
 
 def read_task(

@@ -87,7 +87,7 @@ class Writer:
             self.connection = open_for_writing(path)
         except sqlite3.DatabaseError as error:
             raise _unusable(error, path) from error
-        # What goes wrong from here on leaves no open connection behind, which would keep its locks.
+        # An error from here on leaves no open connection behind, which would keep its locks.
         try:
             with transaction(self.connection):
                 prepare(self.connection)
@@ -327,7 +327,7 @@ def _settle(requests: list[_Settled]) -> None:
 
 def _resolve(requests: list[_Settled]) -> None:
     for request, result, error in requests:
-        if request.future.cancelled():  # who waited has gone; what was to be written is written
+        if request.future.cancelled():  # the caller has gone; the change is written all the same
             continue
         if error:
             request.future.set_exception(error)

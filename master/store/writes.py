@@ -168,7 +168,7 @@ def _write_states(
     the ticket of the word before, or the one that is stored.
     """
     last: dict[int, TaskMoved] = {}
-    tickets: dict[int, int | None] = {}  # of the tasks whose ticket is told here
+    tickets: dict[int, int | None] = {}  # tickets of the tasks whose ticket is told here
     for change in changes:
         last[change.number] = change
         if change.state not in (TaskState.WAITING, TaskState.RUNNING):

@@ -6,12 +6,13 @@
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
+    input_files     Input files, the worker, and copies of programs
     parameter_file  The parameter file: a header line with the names, then one line a set
     parameters      The parameter sets of a sweep, as a stream
     pattern         Patterns: text with expressions, filled with the values of one parameter set
     plan            A checked sweep: everything that a run knows of it before it begins
-    program         The program of a sweep: its worker, and inputs that are programs
-    program_change  Copies of programs that no compiler and no editor overwrites
+    program         The program of a sweep: what it is, and whether it has changed
+
     recipe          The patterns of a sweep: what one parameter set runs
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line

@@ -64,7 +64,7 @@ class Grid:
                 yield (value, *others), 0
 
     def has_nul(self) -> bool:
-        # Others are numbers.
+        # All other values are ranges, which have numbers.
         written = [values for values in self.values if isinstance(values, tuple)]
         return any("\0" in value for values in written for value in values)
 
@@ -84,6 +84,7 @@ def product(blocks: Sequence[Block]) -> Iterator[tuple[Cells, int]]:
     """Return the rows of all blocks combined; without a block there is one set without parameters."""
     if not blocks:
         return iter([((), 0)])
+    # As the block gives them: most sweeps have one, and a million rows go through no further hand.
     if len(blocks) == 1:
         return blocks[0].rows()
     return _combined(blocks[0], blocks[1:])

@@ -36,12 +36,20 @@ def check_names(recipe: Recipe, config: Config, document: Document) -> None:
     for path, pattern in recipe.patterns():
         with at(document, *path):
             check_known(pattern.names, known)
+    _check_parameters(recipe, config, document)
+    _check_results(recipe, config, document)
+
+
+def _check_parameters(recipe: Recipe, config: Config, document: Document) -> None:
     # In the order of the file, so that the first fault is told first.
     for name in recipe.names:
         if fault := _parameter_fault(name, recipe.names.count(name)):
             raise ConfigError(
                 fault, where=_place(name, config, document), todo="Rename the parameter."
             )
+
+
+def _check_results(recipe: Recipe, config: Config, document: Document) -> None:
     for name in config.results:
         if fault := _result_fault(name, recipe, config):
             raise ConfigError(
@@ -116,7 +124,9 @@ def _place(name: str, config: Config, document: Document) -> str:
 # -- warnings
 
 
-def warnings(recipe: Recipe, parameters: Parameters, config: Config, document: Document) -> list[str]:
+def warnings(
+    recipe: Recipe, parameters: Parameters, config: Config, document: Document
+) -> list[str]:
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
@@ -125,7 +135,9 @@ def warnings(recipe: Recipe, parameters: Parameters, config: Config, document: D
     ]
 
 
-def warnings_of_first(values: Values, recipe: Recipe, config: Config, document: Document) -> list[str]:
+def warnings_of_first(
+    values: Values, recipe: Recipe, config: Config, document: Document
+) -> list[str]:
     """Return the warnings about the first set: arguments that are files here, but not in the task's
     directory.
     """
@@ -136,37 +148,53 @@ def warnings_of_first(values: Values, recipe: Recipe, config: Config, document: 
         key = "worker: or inputs:"
     else:
         words = words[1:]
-    there = {one.name for one in recipe.inputs}
-    there |= {entry.source for entry in config.results.values()}
-    if recipe.worker:
-        there.add(recipe.worker)
-    found = [path for word in words for path in _files(word, recipe.folder)]
-    missing = dict.fromkeys(path for path in found if Path(path).as_posix() not in there)
     where = document.where("command")
     return [
         f"{where}: {path} is a file here, but will not be in the task's directory; name it under {key}"
-        for path in missing
+        for path in _files_left_here(words, recipe, config)
     ]
+
+
+def _files_left_here(words: Sequence[str], recipe: Recipe, config: Config) -> list[str]:
+    """Return the paths in these arguments that are files here and not in the task's directory."""
+    there = _files_of_task(recipe, config)
+    found = dict.fromkeys(path for word in words for path in _files(word, recipe.folder))
+    return [path for path in found if Path(path).as_posix() not in there]
+
+
+def _files_of_task(recipe: Recipe, config: Config) -> set[str]:
+    """Return the names that a file in the task's directory has, at the start or at the end."""
+    there = {one.name for one in recipe.inputs}
+    # The program writes these itself. What lies here is left over from a try by hand.
+    there |= {entry.source for entry in config.results.values()}
+    if recipe.worker:
+        there.add(recipe.worker)
+    return there
 
 
 def there_are(name: str, known: Sequence[str]) -> str:
     """Return what to do about an unknown name: `Did you mean samples? There are samples, seed.`"""
-    near = difflib.get_close_matches(name, known, 1)
-    hint = ""
-    if near:
-        hint = f"Did you mean {{{{ {near[0]} }}}}? "
-    if name == "worker" and "worker" not in known:
-        hint = "There is no worker: in the file. "
+    hint = _hint(name, known)
     if not known:
         return hint + "There are no parameters."
     verb = "are" if len(known) > 1 else "is"
     return f"{hint}There {verb} {', '.join(known)}."
 
 
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return what an unknown name may have meant; empty where nothing is near."""
+    # Before the nearest name: {{ worker }} is a name of spe, and a parameter `works` is not meant.
+    if name == "worker" and "worker" not in known:
+        return "There is no worker: in the file. "
+    near = difflib.get_close_matches(name, known, 1)
+    return f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+
+
 def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str]:
     """Warn about `$name` where name is a parameter: no shell fills it in."""
     for path, pattern in recipe.patterns():
         for name in dict.fromkeys(_dollar_names(pattern)):
+            # A variable under `env:` is there for the program and its shell to fill in.
             if name in recipe.names and name not in config.env:
                 yield f"{document.where(*path)}: ${name} is not filled in; write {{{{ {name} }}}}"
 
@@ -190,15 +218,21 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
 
 def _unused(recipe: Recipe, parameters: Parameters, config: Config) -> Iterator[str]:
     """Warn about parameters that command, inputs, env, where and hooks do not use."""
+    used = _used_names(recipe, parameters, config)
+    hooks = _hooks_text(config, recipe.folder)
+    for name in parameters.names:
+        if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):
+            yield f"{parameters.source}: the parameter {name} is used nowhere: not in command, inputs or env"
+
+
+def _used_names(recipe: Recipe, parameters: Parameters, config: Config) -> set[str]:
+    """Return the names that patterns and `where` use."""
     used = {name for _, pattern in recipe.patterns() for name in pattern.names}
     if parameters.where:
         used |= parameters.where.names
     if config.parameters.repeat:
         used.add("rep")  # made by spe, so nobody has to use it
-    hooks = _hooks_text(config, recipe.folder)
-    for name in parameters.names:
-        if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):
-            yield f"{parameters.source}: the parameter {name} is used nowhere: not in command, inputs or env"
+    return used
 
 
 def _hooks_text(config: Config, folder: Path) -> str:

@@ -46,11 +46,9 @@ def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[V
     try:
         names = frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
         template = _ENVIRONMENT.from_string(source)
+    # RecursionError: thousands of brackets are a text that jinja's parser cannot go into.
     except (TemplateError, RecursionError) as error:
-        todo = "Mend the expression."
-        if "{%" in shown:
-            todo = "A {% … %} has to begin and to end within one word."
-        raise ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo) from error
+        raise _no_pattern(shown, error) from error
 
     def fill(values: Values) -> str:
         try:
@@ -61,6 +59,15 @@ def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[V
             ) from error
 
     return names, fill
+
+
+def _no_pattern(shown: str, error: Exception) -> ConfigError:
+    """Return the error for a text that jinja does not take."""
+    todo = "Mend the expression."
+    # The command is split into words first, so a loop over several words is cut in pieces.
+    if "{%" in shown:
+        todo = "A {% … %} has to begin and to end within one word."
+    return ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo)
 
 
 def _protected(text: str) -> str:

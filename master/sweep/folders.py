@@ -29,7 +29,7 @@ FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # made by one with `name:`, or with -n
 LINE = "line"  # made by a one-liner: `spe run -p … -- COMMAND`
 SHOWN = 100  # characters of a command line in a message
-Line = tuple[list[str], list[str]]
+OneLiner = tuple[list[str], list[str]]  # words of the command, -p options
 
 
 @record
@@ -41,7 +41,7 @@ class ChosenFolder:
 
     name: str
     note: str = ""
-    line: Line | None = None  # of the one-liner whose folder it is, where there is no file
+    line: OneLiner | None = None  # the one-liner that made the folder; None where a file did
     others: tuple[str, ...] = ()  # the other sweeps that could have been meant there
 
 
@@ -51,7 +51,7 @@ class KeptSweep:
 
     name: str
     made: str
-    line: Line | None
+    line: OneLiner | None
     used: float  # seconds since 1970
 
 
@@ -70,18 +70,25 @@ def choose_for_file(project: Path, name: str | None) -> ChosenFolder:
     here = read_kept(runs / today)
     if here and here.made != LINE:
         return ChosenFolder(today)
+    # Neither one-liners nor sweeps with a name follow the name of the project folder.
     others = [kept.name for kept in kept_sweeps(runs) if kept.made == FILE]
+    if not others:
+        return ChosenFolder(today)
+    # The one used last would be a guess, and a wrong one runs all sets again.
     if len(others) > 1:
-        raise UsageError(
-            f"no sweep in runs/ has the name of this folder, and any of these may be meant: {', '.join(others)}",
-            where=str(project),
-            todo=f"Write the one that you mean into spe.yaml, such as `name: {others[0]}`, or a new name.",
-        )
-    if others:
-        return ChosenFolder(
-            others[0], f"this folder was called {others[0]}: its sweep is in runs/{others[0]}/"
-        )
-    return ChosenFolder(today)
+        raise _any_of(others, project)
+    note = f"this folder was called {others[0]}: its sweep is in runs/{others[0]}/"
+    return ChosenFolder(others[0], note)
+
+
+def _any_of(names: Sequence[str], project: Path) -> UsageError:
+    """Return the error for a renamed project folder with several sweeps."""
+    what = "no sweep in runs/ has the name of this folder, and any of these may be meant"
+    return UsageError(
+        f"{what}: {', '.join(names)}",
+        where=str(project),
+        todo=f"Write the one that you mean into spe.yaml, such as `name: {names[0]}`, or a new name.",
+    )
 
 
 def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> ChosenFolder:
@@ -93,29 +100,38 @@ def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> Ch
     if name:
         return ChosenFolder(name)
     program = clean_name(Path(words[0]).name)
-    # PROGRAM-1 is never made: the first one has no number.
-    numbered = re.compile(re.escape(program) + r"(-([2-9]|[1-9][0-9]+))?")
-    there = {
-        kept.name: kept for kept in kept_sweeps(project / "runs") if numbered.fullmatch(kept.name)
-    }
-    own = [
-        kept
-        for kept in there.values()
-        if kept.made == LINE and kept.line and kept.line[0] == list(words)
-    ]
+    there = _of_program(program, project / "runs")
+    own = [kept for kept in there if _has_words(kept, words)]
     # Several have the same words where a folder was copied: the one used last is meant.
+    found = _first_free(program, {kept.name for kept in there})
     if own:
         found = max(own, key=lambda kept: kept.used).name
-    else:
-        found = program
-        number = 1
-        while found in there:
-            number += 1
-            found = f"{program}-{number}"
     note = ""
     if found != program:
         note = f"this command's sweep is in runs/{found}/: runs/{program}/ is another one's"
     return ChosenFolder(found, note)
+
+
+def _of_program(program: str, runs: Path) -> list[KeptSweep]:
+    """Return the sweeps in folders that one-liners of this program may have."""
+    # PROGRAM-1 is never made: the first one has no number.
+    numbered = re.compile(re.escape(program) + r"(-([2-9]|[1-9][0-9]+))?")
+    return [kept for kept in kept_sweeps(runs) if numbered.fullmatch(kept.name)]
+
+
+def _has_words(kept: KeptSweep, words: Sequence[str]) -> bool:
+    """Tell whether a one-liner of these words made this sweep, whatever its -p options were."""
+    return kept.made == LINE and kept.line is not None and kept.line[0] == list(words)
+
+
+def _first_free(program: str, taken: set[str]) -> str:
+    """Return the first of PROGRAM, PROGRAM-2, … that no sweep has."""
+    found = program
+    number = 1
+    while found in taken:
+        number += 1
+        found = f"{program}-{number}"
+    return found
 
 
 def choose_without_file(project: Path, name: str | None = None) -> ChosenFolder | None:
@@ -125,22 +141,33 @@ def choose_without_file(project: Path, name: str | None = None) -> ChosenFolder 
     """
     runs = project / "runs"
     if name:
-        kept = read_kept(runs / name)
-        return ChosenFolder(name, line=kept.line if kept else None)
+        return _by_name(runs, name)
     there = sorted(kept_sweeps(runs), key=lambda kept: kept.used)
     if not there:
         return None
     last = there[-1]
     others = tuple(sorted(kept.name for kept in there[:-1]))
+    return ChosenFolder(last.name, _note(last, others), last.line, others)
+
+
+def _by_name(runs: Path, name: str) -> ChosenFolder:
+    """Return the folder of -n, with the words of its sweep where a one-liner made it."""
+    kept = read_kept(runs / name)
+    return ChosenFolder(name, line=kept.line if kept else None)
+
+
+def _note(last: KeptSweep, others: Sequence[str]) -> str:
+    """Return which sweep is meant, and how to mean another one."""
     note = f"runs/{last.name}/ is meant, used last here"
     if last.line:
         note += f": {_one_line(last.line[0])}"
     if others:
         note += f" (-n NAME for another one: {', '.join(others)})"
-    return ChosenFolder(last.name, note, last.line, others)
+    return note
 
 
 def _one_line(words: Sequence[str]) -> str:
+    # Words of a command may be whole scripts, with newlines and escape sequences.
     text = printable(shlex.join(words))
     if len(text) > SHOWN:
         return text[: SHOWN - 1] + "…"
@@ -168,7 +195,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
     meta = read_settings(path)
     if meta is None:
         return KeptSweep(folder.name, FILE, None, changed)
-    line: Line | None = json.loads(meta.get("line", "null"))
+    line: OneLiner | None = json.loads(meta.get("line", "null"))
     used = float(meta.get("used", changed))  # spe 0.1.0 did not write it
     made = meta.get("made") or _made_by_older_spe(meta, line)
     if not made:
@@ -176,7 +203,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
     return KeptSweep(folder.name, made, line, used)
 
 
-def _made_by_older_spe(meta: dict[str, str], line: Line | None) -> str:
+def _made_by_older_spe(meta: dict[str, str], line: OneLiner | None) -> str:
     """Return how a sweep of spe 0.1.0 was made, which did not write `made`.
 
     "" before its first run.

@@ -45,15 +45,13 @@ def read_hosts(path: Path, shown: str = "") -> HostList:
     """Return the hosts of a file. Raises ConfigError naming file and line."""
     shown = shown or path.name
     try:
-        # Some editors write a byte order mark, which would be a part of the first host's name.
+        # Editors may write a byte order mark, which would be a part of the first host's name.
         lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
     except OSError as error:
         todo = "Name a file that is there, or give a list: hosts: [lab1, lab2]."
         raise ConfigError(f"can't be read: {error.strerror}", where=shown, todo=todo) from error
-    found = parse_hosts(
-        (f"{shown}:{number}", _decoded(line, f"{shown}:{number}"))
-        for number, line in enumerate(lines, 1)
-    )
+    places = [f"{shown}:{number}" for number in range(1, len(lines) + 1)]
+    found = parse_hosts(zip(places, map(_decoded, lines, places), strict=True))
     if not found.hosts:
         return HostList((), (f"{shown}: names no host, so all work is done on this machine",))
     return found
@@ -66,6 +64,7 @@ def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
     for place, line in lines:
         for host in parse_line(line, place):
             # Upper and lower case are one name for DNS; another port may be another machine.
+
             first = hosts.setdefault((host.name.lower(), host.port), host)
             if first is not host:
                 warnings.append(
@@ -87,6 +86,7 @@ def parse_line(line: str, place: str = "") -> list[Host]:
 
 
 def _decoded(line: bytes, place: str) -> str:
+    # Line by line, so that the message can name the line.
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -106,7 +106,8 @@ def _words(line: str, place: str) -> list[str]:
         raise ConfigError(
             f"{line.strip()!r}: {error}", where=place, todo="Close the quote."
         ) from error
-    if any(not char.isprintable() for word in words for char in word):
+    # Names and paths of a line stand in the log and on the terminal.
+    if not "".join(words).isprintable():
         raise ConfigError(f"{line!r} has control characters", where=place, todo=_SHAPE)
     return words
 
@@ -119,16 +120,21 @@ def _without_comment(line: str) -> str:
     quote = ""
     before = " "
     for position, char in enumerate(line):
-        if char == quote:
-            quote = ""
-        elif quote:
-            pass
-        elif char in "'\"":
-            quote = char
-        elif char == "#" and before.isspace():
+        if char == "#" and before.isspace() and not quote:
             return line[:position]
+        quote = _quote_after(char, quote)
         before = char
     return line
+
+
+def _quote_after(char: str, quote: str) -> str:
+    """Return the quote that is open behind this character, where `quote` is open before it."""
+    if char == quote:
+        return ""
+    # Within one kind of quotes the other one is a character like any.
+    if not quote and char in "'\"":
+        return char
+    return quote
 
 
 def _target(word: str, place: str) -> Host:
@@ -157,41 +163,57 @@ def _port(text: str | None, word: str, place: str) -> int | None:
     """Return the port; None where none is given. Raises ConfigError."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+    if not _is_number(text, 65535):
         raise ConfigError(
             f"{text!r} in {word!r} is not a port (1 to 65535)", where=place, todo=_SHAPE
         )
     return int(text)
 
 
+def _is_number(text: str, most: int) -> bool:
+    """Tell whether a text is a whole number from 1."""
+    # int() alone would take `1_000`, ` 5 ` and digits of other scripts.
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= most
+
+
 def _expanded(name: str, place: str) -> list[str]:
     """Return the names of a range. Raises ConfigError for what is no range, or too large a one."""
     if "[" not in name and "]" not in name:
         return [name]
+    # Stricter than ClusterShell, which takes operators such as `!` and `&` between sets, too.
     if not _RANGED.match(name):
-        raise ConfigError(
-            f"{name!r} is not a host range",
-            where=place,
-            todo="Write it like lab[01-20] or lab[1-3,7].",
-        )
-    # Counted before ClusterShell makes the names: for h[1-99999999999] that takes hours.
+        todo = "Write it like lab[01-20] or lab[1-3,7]."
+        raise ConfigError(f"{name!r} is not a host range", where=place, todo=todo)
+    _check_pieces(name, place)
+    names = _names_of_range(name, place)
+    # Counted again: several pieces in brackets multiply.
+    if len(names) > MOST_HOSTS:
+        raise _too_many(name, len(names), place)
+    return names
+
+
+def _check_pieces(name: str, place: str) -> None:
+    """Raise ConfigError for a range with a piece such as `1-99999` that is too large by itself."""
+    # Before ClusterShell makes the names: for h[1-99999999999] that takes hours.
     for first, last, step in _PIECE.findall(name):
+        # 18 digits bound the time of int(), and are more than anyone has hosts.
         count = (int(last[:18]) - int(first[:18])) // max(1, int(step[:18] or 1)) + 1
         if count > MOST_HOSTS:
             raise _too_many(name, count, place)
+
+
+def _names_of_range(name: str, place: str) -> list[str]:
+    """Return the names that ClusterShell makes of a range. Raises ConfigError."""
     # Late: only ranges need it.
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
     try:
         # Without groups: `@compute` would be looked up in files of the site.
-        nodes = NodeSet(name, resolver=RESOLVER_NOGROUP)
+        return list(map(str, NodeSet(name, resolver=RESOLVER_NOGROUP)))
     except NodeSetException as error:
         raise ConfigError(
             f"{name!r} is not a host range: {error}", where=place, todo="Write it like lab[01-20]."
         ) from error
-    if len(nodes) > MOST_HOSTS:
-        raise _too_many(name, len(nodes), place)
-    return [str(node) for node in nodes]
 
 
 def _too_many(name: str, count: int, place: str) -> ConfigError:
@@ -207,12 +229,9 @@ def _with_options(host: Host, words: list[str], place: str) -> Host:
         if name in given:
             raise ConfigError(f"{name}= is given twice", where=place, todo="Keep one of them.")
         given[name] = value
-    slots = None
-    if "slots" in given:
-        slots = _slots(given["slots"], place)
     return replace(
         host,
-        slots=slots,
+        slots=_slots(given.get("slots"), place),
         workdir=given.get("workdir"),
         python=given.get("python"),
         setup=given.get("setup"),
@@ -227,18 +246,27 @@ def _option(word: str, host: str, place: str) -> tuple[str, str]:
         what = f"{word!r} after the host {host!r} is not an option"
         raise ConfigError(what, where=place, todo=_SHAPE)
     if name not in _OPTIONS:
-        near = difflib.get_close_matches(name, _OPTIONS, 1)
-        hint = f"There are {', '.join(_OPTIONS)}."
-        if near:
-            hint = f"Did you mean {near[0]}=?"
-        raise ConfigError(f"unknown option {name!r}", where=place, todo=hint)
+        raise _unknown_option(name, place)
+
     if not value:
         raise ConfigError(f"{name}= has no value", where=place, todo=_SHAPE)
     return name, value
 
 
-def _slots(text: str, place: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
+def _unknown_option(name: str, place: str) -> ConfigError:
+    """Return the error for an option that nobody knows, with the one that it may have meant."""
+    near = difflib.get_close_matches(name, _OPTIONS, 1)
+    hint = f"There are {', '.join(_OPTIONS)}."
+    if near:
+        hint = f"Did you mean {near[0]}=?"
+    return ConfigError(f"unknown option {name!r}", where=place, todo=hint)
+
+
+def _slots(text: str | None, place: str) -> int | None:
+    # Without the option the client takes as many as its host has cores.
+    if text is None:
+        return None
+    if not _is_number(text, 100_000):
         raise ConfigError(
             f"slots={text}: wanted a whole number from 1",
             where=place,
@@ -257,13 +285,18 @@ def _yes_or_no(name: str, text: str, place: str) -> bool:
 
 def _check(host: Host, place: str) -> None:
     """Raise ConfigError for what can be no host's name, and for localhost with a user or a port."""
+    # No name begins with a hyphen: `-oProxyCommand=…` must never reach ssh as an option.
     if not (_NAME.match(host.name) or _is_ipv6(host.name)):
         raise ConfigError(f"{host.name!r} is not a host name", where=place, todo=_SHAPE)
     if host.is_here and (host.user or host.port):
-        what = "localhost is this machine, without SSH: a user or a port has no meaning"
-        raise ConfigError(
-            what, where=place, todo="Write localhost alone, or 127.0.0.1 to go over SSH."
-        )
+        raise _without_ssh(place)
+
+
+def _without_ssh(place: str) -> ConfigError:
+    """Return the error for localhost with a user or a port."""
+    what = "localhost is this machine, without SSH: a user or a port has no meaning"
+    todo = "Write localhost alone, or 127.0.0.1 to go over SSH."
+    return ConfigError(what, where=place, todo=todo)
 
 
 def _is_ipv6(text: str) -> bool:

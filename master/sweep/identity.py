@@ -26,7 +26,7 @@ class Identity:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.names = sorted(recipe.names)  # so that columns in another order make no other set
+        self.names = sorted(recipe.names)  # columns in another order make no other set
         self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
         self._before = [one for one in recipe.inputs if one.is_file]  # spe 0.1.0 took all for data
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)

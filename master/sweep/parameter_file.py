@@ -113,6 +113,7 @@ class ParameterFile:
         """Return the error for a line with too many or too few cells, or after an empty line."""
         width = len(self.names)
         if empty:
+            # The empty line is told and not this one: it is the one to be mended.
             todo = "Remove it, or fill it in."
             if width == 1:
                 todo = 'Remove it; a set with one empty cell is written "".'
@@ -127,19 +128,24 @@ class ParameterFile:
         """Raise ConfigError for a header without names, with a name that none may have, or with one
         twice.
         """
-        where = self.where(1)
         if not self.names:
             todo = "Write a header line with the names, then one line a set."
             what = "the header line is empty" if self.path.stat().st_size else "the file is empty"
-            raise ConfigError(what, where=where, todo=todo)
+            raise ConfigError(what, where=self.where(1), todo=todo)
         for position, name in enumerate(self.names):
-            if fault := name_fault(name):
-                what = f"column {position + 1} of the header: {fault}"
-                raise ConfigError(what, where=where, todo="Mend the header line.")
-            if name in self.names[:position]:
-                first = self.names.index(name) + 1
-                what = f"the name {name} is there twice, as column {first} and {position + 1}"
-                raise ConfigError(what, where=where, todo="Rename one of them.")
+            self._check_name(name, position)
+
+    def _check_name(self, name: str, position: int) -> None:
+        """Raise ConfigError for a name that none may have, or that an earlier column has."""
+        where = self.where(1)
+        # By its number too: a name of spaces, or none at all, is not found by looking for it.
+        if fault := name_fault(name):
+            what = f"column {position + 1} of the header: {fault}"
+            raise ConfigError(what, where=where, todo="Mend the header line.")
+        if name in self.names[:position]:
+            first = self.names.index(name) + 1
+            what = f"the name {name} is there twice, as column {first} and {position + 1}"
+            raise ConfigError(what, where=where, todo="Rename one of them.")
 
     def _unquoted(self, error: csv.Error, line: int) -> ConfigError:
         """Return the error for wrong quoting, in place of the words of the csv module."""
@@ -176,9 +182,11 @@ class ParameterFile:
 
 def _separator(path: Path, header: str) -> str:
     """Return the sign between the cells of this file."""
-    if path.suffix.lower() == ".tsv":
+    suffix = path.suffix.lower()
+    if suffix == ".tsv":
         return "\t"
-    if path.suffix.lower() == ".csv" and ("," in header or "|" not in header):
+    # One column has no sign at all, and cells of a .csv file may hold `|` then.
+    if suffix == ".csv" and ("," in header or "|" not in header):
         return ","
     return "|"
 

@@ -151,6 +151,7 @@ class _FirstPass:
         self.parameters = parameters
         self.inspector = parameters.inspector
         self.quick = self.inspector.quick
+        # A value with a NUL is wrong however short it is: no argument of a program can hold one.
         if any(block.has_nul() for block in parameters.blocks):
             self.quick = self.inspector.whole
         # By the low byte of the hash: to look for equal hashes in one part at a time takes less
@@ -210,23 +211,29 @@ class _FirstPass:
 
     def _equal_sets(self, repeated: frozenset[int]) -> list[str]:
         """Read all sets again and return warnings about equal ones; put `count` and `last` right."""
-        seen: dict[Cells, int] = {}
         warnings: list[str] = []
         more = 0
+        for cells, first, second in self._equal_pairs(repeated):
+            self.count -= 1
+            if len(warnings) < _NAMED:
+                warnings.append(self._equal(cells, first, second))
+            else:
+                more += 1
+        if more:
+            warnings.append(f"{self.parameters.source}: {more} more sets are there already")
+        return warnings
+
+    def _equal_pairs(self, repeated: frozenset[int]) -> Iterator[tuple[Cells, int, int]]:
+        """Yield each set that is there again: its cells, its first line and this one."""
+        seen: dict[Cells, int] = {}
         for cells, line in self.parameters.kept():
+            # Different sets may have one hash, so the cells decide.
             if hash(cells) in repeated and cells in seen:
-                self.count -= 1
-                if len(warnings) < _NAMED:
-                    warnings.append(self._equal(cells, seen[cells], line))
-                else:
-                    more += 1
+                yield cells, seen[cells], line
                 continue
             if hash(cells) in repeated:
                 seen[cells] = line
             self.last = (cells, line)
-        if more:
-            warnings.append(f"{self.parameters.source}: {more} more sets are there already")
-        return warnings
 
     def _equal(self, cells: Cells, first: int, second: int) -> str:
         """Return the warning about one pair of equal sets."""
@@ -282,13 +289,14 @@ def _repeated(buckets: list[array[int]]) -> Iterator[int]:
 
 def shown(values: Mapping[str, str], limit: int = 80) -> str:
     """Return a set for a message: `x=1, y='a b'`, cut where it gets long."""
-    parts = []
-    for name, value in values.items():
-        cut = value[:limit]
-        if " " in value or not value:
-            cut = repr(cut)
-        parts.append(f"{name}={cut}")
-    text = ", ".join(parts)
+    text = ", ".join(f"{name}={_shown_value(value, limit)}" for name, value in values.items())
     if len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
+
+
+def _shown_value(value: str, limit: int) -> str:
+    """Return a value, in quotes where it could not be told from the text around it."""
+    if " " in value or not value:
+        return repr(value[:limit])
+    return value[:limit]

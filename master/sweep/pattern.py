@@ -11,6 +11,7 @@ stands and what an argument may hold is known in recipe.py.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -27,6 +28,7 @@ class Pattern:
 
     def __init__(self, segments: Iterable[Segment]) -> None:
         self.segments = _joined(segments)
+        # jinja fills a plain name, too, but in 7 us instead of 0.7.
         self.simple = all(not s.code or s.name for s in self.segments)
         self.names: frozenset[str]
         self.fill: Callable[[Values], str]
@@ -103,6 +105,7 @@ _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 
 def number(text: str) -> int | float | str:
     """Return a value as `where` sees it: a number if it looks like one."""
+    # Not float for all: whole numbers above 2**53 would be equal to their neighbours.
     if _INT.match(text):
         return int(text)
     if _FLOAT.match(text):
@@ -113,24 +116,35 @@ def number(text: str) -> int | float | str:
 def _joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Return the segments with neighbouring literals joined and empty ones left out."""
     joined: list[Segment] = []
-    for segment in segments:
-        if joined and not segment.code and not joined[-1].code:
-            joined[-1] = Segment(False, joined[-1].text + segment.text)
-        elif segment.text:
-            joined.append(segment)
+    # The splitter makes a segment of each character.
+    for code, neighbours in itertools.groupby(segments, key=lambda segment: segment.code):
+        if code:
+            joined += neighbours
+        elif text := "".join(segment.text for segment in neighbours):
+            joined.append(Segment(False, text))
     return tuple(joined)
 
 
 def _filler(segments: tuple[Segment, ...]) -> Callable[[Values], str]:
     """Return the fast way to fill literal text and plain names: one `%` of Python."""
     names = [s.name for s in segments if s.name]
-    shape = "".join("%s" if s.code else s.text.replace("%", "%%") for s in segments)
     if not names:
         text = "".join(s.text for s in segments)
         return lambda values: text
+    shape = "".join(map(_shape, segments))
     if len(names) == 1:
-        name = names[0]
-        if shape == "%s":
-            return lambda values: values[name]
-        return lambda values: shape % values[name]
+        return _one_name_filler(names[0], shape)
+    # A list: a generator would take longer than the `%` itself.
     return lambda values: shape % tuple([values[name] for name in names])
+
+
+def _shape(segment: Segment) -> str:
+    """Return a segment as the `%` of Python has it."""
+    return "%s" if segment.code else segment.text.replace("%", "%%")
+
+
+def _one_name_filler(name: str, shape: str) -> Callable[[Values], str]:
+    """Return the filler of most words: a value alone, or with literal text around it."""
+    if shape == "%s":
+        return lambda values: values[name]
+    return lambda values: shape % values[name]

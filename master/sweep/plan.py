@@ -29,14 +29,14 @@ class Sweep:
     worker: Worker | None
     parameters: Parameters
     hosts: tuple[Host, ...]  # empty: this machine
-    hosts_file: Path | None  # where they stand, if they have a file
+    hosts_file: Path | None  # file in which the hosts stand, if there is one
     warnings: tuple[str, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
     # Words and -p options of a sweep without a file.
     line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     software: Sources = Sources()  # what comes along with the program
-    folder_note: str = ""  # what to tell people about the folder that was chosen, see folders.py
+    folder_note: str = ""  # sentence for people about the chosen folder, see folders.py
 
     @property
     def made(self) -> str:
@@ -79,6 +79,7 @@ class Sweep:
         common = self.identity.digest()
         if common is None:
             return ""
+        # With the version: another spe may read the same file in another way.
         return f"{__version__} {common.hex()} {self.parameters.digest().hex()}"
 
     @property

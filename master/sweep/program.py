@@ -7,18 +7,18 @@ program that it ran, by the digests of its files.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from ..errors import ConfigError
-from ..model import Worker, WorkerFile
 from .pattern import Pattern
 
+# (word, the word behind it, files of the task) -> files that are read; None for another word.
+_ProgramOption = Callable[[str, str, frozenset[str]], "list[str] | None"]
 Parts = Mapping[str, str]  # "worker linux-x86_64" or "input s.py" -> SHA-256
 
 _INTERPRETER = re.compile(
@@ -41,9 +41,16 @@ _GIVEN_HERE = {
     "octave": ("--eval",),
     "php": ("-r", "--run"),
 }
-_CHUNK = 1 << 20  # bytes read at once
 _FILLED = "\0"  # stands for an expression in a word
 _SEPARATORS = ";|&()\n"
+
+
+class ProgramChange(StrEnum):
+    """The decision about finished sets that were computed by another program."""
+
+    ASK = "ask"
+    KEEP = "keep"  # finished sets stay as they are
+    FRESH = "fresh"  # all sets run again
 
 
 def part_of_worker(platform: str) -> str:
@@ -123,6 +130,7 @@ def names_of(parts: Sequence[str], worker: str = "") -> str:
 
 def is_executable(path: Path) -> bool:
     """Tell whether a file has an executable bit, or begins with `#!`."""
+
     with path.open("rb") as file:
         return bool(os.fstat(file.fileno()).st_mode & 0o111) or file.read(2) == b"#!"
 
@@ -135,7 +143,13 @@ def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set
     """
     texts = [_text(word) for word in words]
     commands = _commands(texts[0]) if shell else [texts]
-    return {name for command in commands for name in _scripts(command, files)}
+    return set(_scripts_of_all(commands, files))
+
+
+def _scripts_of_all(commands: Iterable[Sequence[str]], files: frozenset[str]) -> Iterator[str]:
+    """Yield the files that the interpreters in these commands read as programs."""
+    for command in commands:
+        yield from _scripts(command, files)
 
 
 def suffixes(names: set[str]) -> set[str]:
@@ -162,6 +176,7 @@ def _commands(text: str) -> list[list[str]]:
         words = text.split()
     commands: list[list[str]] = [[]]
     for word in words:
+        # Several signs may stand together, as in `&&` and `);`.
         if word.strip(_SEPARATORS):
             commands[-1].append(word)
         else:
@@ -176,11 +191,9 @@ def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
         rest = words[at + 1 :]
         if _AWK.fullmatch(name):
             yield from _behind_f(rest, files)
+        # Anywhere in the command: env, nice, mpirun or time may stand before the interpreter.
         elif _INTERPRETER.fullmatch(name):
-            given = next(
-                (options for one, options in _GIVEN_HERE.items() if name.startswith(one)), ()
-            )
-            yield from _read_by(rest, files, bool(_SHELL.fullmatch(name)), given)
+            yield from _read_by(rest, files, name)
 
 
 def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
@@ -192,86 +205,58 @@ def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
             yield from _among(word[2:], files)
 
 
-def _read_by(
-    words: Sequence[str], files: frozenset[str], is_shell: bool, given: Sequence[str]
-) -> Iterator[str]:
-    """Yield the first file behind an interpreter.
+def _read_by(words: Sequence[str], files: frozenset[str], interpreter: str) -> list[str]:
+    """Return the first file behind an interpreter.
 
     For `sh -c TEXT` the files that the commands in TEXT read.
-
-    `given` are the options of this interpreter behind which its program's text stands.
     """
+    program = _program_option(interpreter)
+    given = _given_here(interpreter)
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if is_shell and re.fullmatch(r"-[a-z]*c", word):
-            yield from (
-                name for command in _commands(following) for name in _scripts(command, files)
-            )
-            return
-        if word in given:
-            return
-        if not is_shell and word == "-m":  # python3 -m package.module
-            yield from _among(f"{following.replace('.', '/')}.py", files)
-            return
-        if found := list(_among(word, files)):
-            yield from found
-            return
-        if _FILLED in word and not word.startswith("-"):
-            return  # each set may name another script: those files are data
+        found = program(word, following, files)
+        if found is not None:
+            return found
+        if word in given or _names_a_script_of_each_set(word):
+            return []
+        if word_files := list(_among(word, files)):
+            return word_files
+    return []
+
+
+def _program_option(interpreter: str) -> _ProgramOption:
+    """Return what reads the option of an interpreter that names its program: -c of shells, or -m."""
+    # One by one: `sh -m` is job control, and `python3 -c` has text that no file of ours is in.
+    return _program_of_shell if _SHELL.fullmatch(interpreter) else _program_of_language
+
+
+def _given_here(interpreter: str) -> tuple[str, ...]:
+    """Return the options of an interpreter behind which its program's text stands."""
+    # By the beginning of its name: python3.11 and lua5.4 have the options of python and lua.
+    found = (options for name, options in _GIVEN_HERE.items() if interpreter.startswith(name))
+    return next(found, ())
+
+
+def _program_of_shell(word: str, following: str, files: frozenset[str]) -> list[str] | None:
+    """Return the files that `sh -c TEXT` reads; None where this word is not -c, as in -ec."""
+    if not re.fullmatch(r"-[a-z]*c", word):
+        return None
+    return list(_scripts_of_all(_commands(following), files))
+
+
+def _program_of_language(word: str, following: str, files: frozenset[str]) -> list[str] | None:
+    """Return the file of `python3 -m package.module`; None where this word is not -m."""
+    if word != "-m":
+        return None
+    return list(_among(f"{following.replace('.', '/')}.py", files))
+
+
+def _names_a_script_of_each_set(word: str) -> bool:
+    """Tell whether each set may name another script: those files are data."""
+    return _FILLED in word and not word.startswith("-")
 
 
 def _among(word: str, files: frozenset[str]) -> Iterator[str]:
     """Yield the file of this name, if it is one of these."""
+    # `./s.py` and `s.py` are one file of the task's directory.
     if word and os.path.normpath(word) in files:
         yield os.path.normpath(word)
-
-
-def find_worker(
-    name: str, paths: Mapping[str, str], folder: Path, where: Mapping[str, str]
-) -> Worker:
-    """Return the worker with these paths by platform. `where` tells for each where it is written.
-
-    Raises ConfigError for a file that is missing, cannot be read, or is not executable.
-    """
-    found = {}
-    for platform, path in paths.items():
-        found[platform] = _digested(path, folder, where[platform])
-    return Worker(name, found)
-
-
-def _digested(written: str, folder: Path, where: str) -> WorkerFile:
-    """Return one file of the worker with its digests."""
-    path = folder / written
-    _check(path, written, where)
-    md5 = hashlib.md5(usedforsecurity=False)  # /config names both
-    sha256 = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            md5.update(chunk)
-            sha256.update(chunk)
-            size += len(chunk)
-    return WorkerFile(path, md5.hexdigest(), sha256.hexdigest(), size)
-
-
-def _check(path: Path, written: str, where: str) -> None:
-    if not os.path.exists(path):  # not Path.exists, which raises for a path that is too long
-        todo = "Give the path of the executable, relative to the sweep's folder."
-        raise ConfigError(f"the worker {written} is not there", where=where, todo=todo)
-    if not os.path.isfile(path):
-        raise ConfigError(
-            f"the worker {written} is not a file",
-            where=where,
-            todo="Give the path of the executable.",
-        )
-    if not os.access(path, os.R_OK):
-        raise ConfigError(
-            f"the worker {written} can't be read",
-            where=where,
-            todo=f"chmod +r {shlex.quote(written)}",
-        )
-    if not os.access(path, os.X_OK):
-        raise ConfigError(
-            f"the worker {written} is not executable",
-            where=where,
-            todo=f"chmod +x {shlex.quote(written)}",
-        )

@@ -6,31 +6,19 @@ Where the patterns come from is sweep.py's business; how sets are told apart is 
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from ..errors import ConfigError
 from ..model import Input, Work
 from ..record import record
 from . import program
+from .input_files import InputFiles
 from .pattern import Pattern, Values
 from .segments import Segment
 
 LONGEST_ARGUMENT = 128 * 1024  # bytes with the closing NUL: Linux's MAX_ARG_STRLEN
-_KEPT_BYTES = 64 << 20  # of input files in memory
-_CHUNK = 1 << 20  # bytes read at once
-
-
-class InputChanged(ConfigError):
-    """An input file has changed since the sets were told apart. Its sets wait for another run."""
-
-    def __init__(self, path: str) -> None:
-        todo = "`spe run` again, once it is as you want it: it runs the sets with the file as it is then."
-        super().__init__("this input file was changed while the sweep runs", where=path, todo=todo)
 
 
 @record
@@ -50,7 +38,7 @@ class Recipe:
     inputs: tuple[InputPattern, ...]
     env: Mapping[str, Pattern]
     folder: Path
-    names: tuple[str, ...]  # of the parameters
+    names: tuple[str, ...]  # names of the parameters
     shell: bool = False
     worker: str | None = None
     files: InputFiles = field(init=False, repr=False)
@@ -63,14 +51,18 @@ class Recipe:
 
     def find_programs(self) -> None:
         """Find the inputs that are programs. Called once the input files are known to be there."""
-        names = {one.name for one in self.inputs}
-        if self.worker:
-            names.add(self.worker)
         words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, frozenset(names))
+        read = program.scripts(words, self.shell, self._names_there())
         endings = program.suffixes(read)
         found = [one for one in self.inputs if self._is_program(one, read, endings)]
         object.__setattr__(self, "programs", tuple(found))
+
+    def _names_there(self) -> frozenset[str]:
+        """Return the names of the files that are in the directory of each task."""
+        names = {one.name for one in self.inputs}
+        if self.worker:
+            names.add(self.worker)
+        return frozenset(names)
 
     def _with_worker(self, word: Pattern) -> Pattern:
         """Return the word with the worker's name filled in; what depends on parameters stays open."""
@@ -83,6 +75,7 @@ class Recipe:
         """Tell whether an input is read by an interpreter, is a module of such a script, or is
         executable.
         """
+        # A path with a parameter in it names many files: those are data, one for each set.
         path = one.pattern.literal
         if path is None or not one.is_file:
             return False
@@ -100,6 +93,11 @@ class Recipe:
             parts[program.part_of_input(one.name)] = digest.hex()
         return parts
 
+    def keep_programs(self, folder: Path) -> None:
+        """Copy the inputs that are programs into `folder`; they are read from there from now on."""
+        for path in {one.pattern.literal or "" for one in self.programs}:
+            self.files.keep_copy(path, folder)
+
     @property
     def runs_worker(self) -> bool:
         """Tell whether the command begins with the worker itself, not with a program that reads it."""
@@ -113,6 +111,7 @@ class Recipe:
 
         Raises ConfigError when an input file is gone or changed.
         """
+        # A list and no generator inside tuple(): this runs for each task that is handed out.
         scope = self.scope(values)
         words = tuple(self.work_words(values))
         inputs = tuple([self._input(one, scope) for one in self.inputs])
@@ -149,19 +148,18 @@ class Recipe:
 
         None where no pattern can fail then.
         """
-        words = [word for word in self.words if not word.simple]
-        env = [(name, pattern) for name, pattern in self.env.items() if not pattern.simple]
-        inputs = [
-            one
-            for one in self.inputs
-            if not one.pattern.simple or (one.is_file and one.pattern.names)
-        ]
+        # Plain names cannot fail for such values, and a million sets go through this.
+        words = tuple(word for word in self.words if not word.simple)
+        env = {name: pattern for name, pattern in self.env.items() if not pattern.simple}
+        inputs = tuple(filter(_may_fail, self.inputs))
         if not (words or env or inputs):
             return None
-        return replace(self, words=tuple(words), env=dict(env), inputs=tuple(inputs)).examine
+        return replace(self, words=words, env=env, inputs=inputs).examine
 
     def _examine_input(self, one: InputPattern, scope: Values) -> None:
         """Raise ConfigError when the input file of these values is not there."""
+        # Asked once for each path: a million sets may name one file, and a call of the system for
+        # each of them would take longer than all else here.
         text = one.pattern.fill(scope)
         if one.is_file and text not in self.files.good:
             self.files.check(text, one.name)
@@ -193,118 +191,9 @@ class Recipe:
         return Input(one.name, text.encode(errors="surrogateescape"))
 
 
-def _no_file(path: str, name: str, whole: Path) -> ConfigError:
-    """Return the error of an input whose path names no file."""
-    what, todo = "is not there", "Make it, or mend its path."
-    if os.path.isdir(whole):
-        what, todo = "is a folder", "Name each of its files under `inputs:`."
-    elif os.path.exists(whole):
-        what = "is not a regular file"
-    return ConfigError(f"the input file {path} of inputs.{name} {what}", todo=todo)
-
-
-class InputFiles:
-    """The input files of a sweep by their paths as written.
-
-    Each is digested once and must then stay as it is.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.good: set[str] = set()  # paths that were checked: a million sets may name one file
-        self._digests: dict[str, bytes] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
-        self._contents: dict[str, bytes] = {}
-        # Of programs: an edit changes nothing of a running sweep.
-        self._copies: dict[str, Path] = {}
-
-    def use_copy(self, path: str, copy: Path) -> None:
-        """Read the bytes of this file from `copy`, which has the same content, from now on."""
-        self._copies[path] = copy
-
-    def check(self, path: str, name: str) -> None:
-        """Raise ConfigError unless there is such a file. Called once for each path."""
-        whole = self.folder / path
-        if not os.path.isfile(whole):  # not Path.is_file, which raises for a path that is too long
-            raise _no_file(path, name, whole)
-        if not os.access(whole, os.R_OK):
-            raise ConfigError(
-                f"the input file {path} of inputs.{name} can't be read", todo=f"chmod +r {path}"
-            )
-        self.good.add(path)
-
-    def digest(self, path: str) -> bytes:
-        """Return the SHA-256 of a file, computed at the first call."""
-        if path not in self._digests:
-            # The stamp is taken before the content: a change in between is noticed later.
-            digest = hashlib.sha256()
-            self._stamps[path] = _stamp(self.folder / path)
-            with _opened(self.folder / path) as file:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
-            self._digests[path] = digest.digest()
-        return self._digests[path]
-
-    def input(self, name: str, path: str) -> Input:
-        """Return the file as an input.
-
-        Raises InputChanged when it is not what was first seen in this run.
-
-        A large file is not read: its digest is known from the keys of the sets, and its stamp tells
-        that it is the same since then. To read and digest 300 MB for each task took a second of the
-        event loop.
-        """
-        source = self._copies.get(path)
-        # Asked for each task: an edit during the run must not go into results unnoticed.
-        stamp = _stamp(source or self.folder / path)
-        if source is None:
-            source = self.folder / path
-            if self._stamps.setdefault(path, stamp) != stamp:
-                raise InputChanged(path)
-        sha256 = self.digest(path).hex()
-        if stamp[1] > _KEPT_BYTES // 4:
-            return Input(name, sha256=sha256, file=source, length=stamp[1])
-        return Input(name, self._content(path, source), sha256)
-
-    def _content(self, path: str, source: Path) -> bytes:
-        """Return the content, which must have the digest that was computed first."""
-        if path not in self._contents:
-            with _opened(source) as file:
-                content = file.read()
-            # A change between two looks at the stamp.
-            if hashlib.sha256(content).digest() != self.digest(path):
-                raise InputChanged(path)
-            self._keep(path, content)
-            return content
-        return self._contents[path]
-
-    def _keep(self, path: str, content: bytes) -> None:
-        """Keep the last few contents, because sets near each other often share a file."""
-        self._contents[path] = content
-        while sum(map(len, self._contents.values())) > _KEPT_BYTES:
-            del self._contents[next(iter(self._contents))]
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise _vanished(path, error) from error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return time of modification and size: equal stamps mean an unchanged file."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise _vanished(path, error) from error
-    return found.st_mtime_ns, found.st_size
-
-
-def _vanished(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"this input file can't be read: {error.strerror}", where=str(path), todo="Put it back."
-    )
+def _may_fail(one: InputPattern) -> bool:
+    """Tell whether an input can be wrong for short values: by its expression, or by its path."""
+    return not one.pattern.simple or (one.is_file and bool(one.pattern.names))
 
 
 def _check_argument(text: str, what: str) -> None:
@@ -315,6 +204,7 @@ def _check_argument(text: str, what: str) -> None:
         )
     if 4 * len(text) < LONGEST_ARGUMENT:
         return  # short enough in any encoding, which is cheaper to ask
+    # The kernel would say "Argument list too long", on the host and for each set.
     size = len(text.encode(errors="surrogateescape"))
     if size >= LONGEST_ARGUMENT:
         todo = "Give long values to the program in a file: see inputs."

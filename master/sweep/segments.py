@@ -76,6 +76,7 @@ class _Splitter:
 
     def _step(self) -> None:
         """Read one character, escape or expression."""
+        # Before quotes and backslashes: those of an expression are jinja's, not the shell's.
         char = self.text[self.here]
         if self.text.startswith(_OPENERS, self.here):
             end = _code_end(self.text, self.here)
@@ -117,6 +118,7 @@ class _Splitter:
                 "the command ends with a backslash", todo="Remove it, or write it twice."
             )
         self.here += 2
+        # A command may go over several lines, as in a shell.
         if after == "\n":
             return
         # Within double quotes a backslash only escapes these four.
@@ -147,30 +149,40 @@ def _code_end(text: str, start: int) -> int:
         return _find(text, "#}", start)
     # Between raw and endraw nothing is code, whatever it looks like.
     if raw := _RAW.match(text, start):
-        end = _ENDRAW.search(text, raw.end())
-        if end is None:
-            raise _unclosed(text, start, "{% endraw %}")
-        return end.end()
+        return _raw_end(text, start, raw.end())
     return _expression_end(text, start, "}}" if opener == "{{" else "%}")
+
+
+def _raw_end(text: str, start: int, inside: int) -> int:
+    """Return the place behind the `{% endraw %}` of the code that begins at `start`."""
+    end = _ENDRAW.search(text, inside)
+    if end is None:
+        raise _unclosed(text, start, "{% endraw %}")
+    return end.end()
 
 
 def _expression_end(text: str, start: int, closer: str) -> int:
     """Return where an expression ends; braces in its strings and brackets are its own."""
     here = start + 2
-    open_ = [""]  # the closing brackets that are still to come
+    open_ = [""]  # the closing brackets that are still to come; "" closes nothing
     while here < len(text):
-        char = text[here]
         if len(open_) == 1 and text.startswith(closer, here):
             return here + 2
-        if char in "'\"":
-            here = _string_end(text, here)
-            continue
-        if char in _BRACKETS:
-            open_.append(_BRACKETS[char])
-        elif char == open_[-1]:
-            open_.pop()
-        here += 1
+        here = _past(text, here, open_)
     raise _unclosed(text, start, closer)
+
+
+def _past(text: str, here: int, open_: list[str]) -> int:
+    """Return the place behind the string or the character at `here`; keep count of the brackets."""
+    char = text[here]
+    if char in "'\"":
+        return _string_end(text, here)
+    # A bracket that was never opened is left to jinja, which says what is wrong with it.
+    if char in _BRACKETS:
+        open_.append(_BRACKETS[char])
+    elif char == open_[-1]:
+        open_.pop()
+    return here + 1
 
 
 def _string_end(text: str, start: int) -> int:

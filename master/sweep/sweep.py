@@ -37,11 +37,11 @@ from .checks import (
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
+from .input_files import find_worker
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, split
 from .plan import Sweep, run_folder
-from .program import find_worker
 from .recipe import InputPattern, Recipe
 from .segments import Segment
 
@@ -83,14 +83,22 @@ def from_command_line(
         raise UsageError(
             "there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'"
         )
+    given = _settings_of_line(words, options)
+    # Before the checks, because the name of the folder is the name of the sweep, and checked with it.
     chosen = choose_for_line(folder.absolute(), words, name)
-    given = {"name": chosen.name, "command": " ".join(words), **(settings or {})}
-    if options:
-        given["parameters"] = {"grid": parameter_options(options)}
     document = Document("command line", YamlMap())
-    checked, _ = config.check(document, given)
+    checked, _ = config.check(document, {"name": chosen.name, **given, **(settings or {})})
     sweep = _Builder(checked, document, folder.absolute(), words).sweep()
     return replace(sweep, line=(tuple(words), tuple(options)), folder_note=chosen.note)
+
+
+def _settings_of_line(words: Sequence[str], options: Sequence[str]) -> dict[str, Any]:
+    """Return the keys of spe.yaml that stand for a one-liner."""
+    # The command is there for messages alone: the words that the shell made are used as they are.
+    given: dict[str, Any] = {"command": " ".join(words)}
+    if options:
+        given["parameters"] = {"grid": parameter_options(options)}
+    return given
 
 
 class _Builder:
@@ -138,16 +146,7 @@ class _Builder:
     def _blocks(self) -> list[Block]:
         """Return the blocks of parameters, in the order in which they vary: the slowest first."""
         spec = self.config.parameters
-        blocks: list[Block] = []
-        if isinstance(spec.rows, str):
-            self._check_there(self.folder / spec.rows, spec.rows, "parameters")
-            blocks.append(ParameterFile(self.folder / spec.rows, spec.rows))
-        elif spec.rows:
-            lines = [self.document.line("parameters", "rows", i) for i in range(len(spec.rows))]
-            names = tuple(spec.rows[0])
-            blocks.append(
-                Listed(names, [tuple(row[name] for name in names) for row in spec.rows], lines)
-            )
+        blocks = self._rows(spec.rows)
         if spec.grid:
             blocks.append(Grid(tuple(spec.grid), tuple(spec.grid.values())))
         if spec.zip:
@@ -157,25 +156,43 @@ class _Builder:
             blocks.append(Grid(("rep",), (tuple(map(str, range(1, spec.repeat + 1))),)))
         return blocks
 
+    def _rows(self, rows: str | Sequence[Mapping[str, str]] | None) -> list[Block]:
+        """Return the block of `rows:`, a parameter file or rows of spe.yaml; none without the key."""
+        if isinstance(rows, str):
+            self._check_there(self.folder / rows, rows, "parameters")
+            return [ParameterFile(self.folder / rows, rows)]
+        if not rows:
+            return []
+        # With their lines, because warnings and errors about a set name the line where it stands.
+        lines = [self.document.line("parameters", "rows", i) for i in range(len(rows))]
+        names = tuple(rows[0])
+        return [Listed(names, [tuple(row[name] for name in names) for row in rows], lines)]
+
     def _parameters(self, blocks: list[Block], recipe: Recipe) -> Parameters:
         """Return the stream of sets, with the checks that each of them needs."""
-        spec = self.config.parameters
-        where = None
-        if spec.where is not None:
-            with at(self.document, "parameters", "where"):
-                where = Condition(spec.where)
-                check_known(where.names, recipe.names)
         inspector = Inspector(
             whole=recipe.examine,
             quick=recipe.quick_examination(),
             characters=recipe.characters,
             first=lambda values: warnings_of_first(values, recipe, self.config, self.document),
         )
-        # What messages about sets name: the parameter file, else spe.yaml.
+        # Messages about sets name the parameter file, else spe.yaml.
         source = self.document.name
-        if isinstance(spec.rows, str):
-            source = spec.rows
-        return Parameters(blocks, where, source, inspector)
+        rows = self.config.parameters.rows
+        if isinstance(rows, str):
+            source = rows
+        return Parameters(blocks, self._where(recipe), source, inspector)
+
+    def _where(self, recipe: Recipe) -> Condition | None:
+        """Return the condition of `where:`, of which all names are parameters."""
+        text = self.config.parameters.where
+        if text is None:
+            return None
+        # jinja itself would notice an unknown name only when the first set is read.
+        with at(self.document, "parameters", "where"):
+            where = Condition(text)
+            check_known(where.names, recipe.names)
+        return where
 
     def _words(self) -> list[Pattern]:
         """Return the words of the command as patterns."""
@@ -189,11 +206,12 @@ class _Builder:
 
     def _split(self) -> list[Pattern]:
         """Return the command split into words, or as one word for a shell."""
-        if self.shell_words is None:
-            command = self.config.command
-            return [Pattern.parse(command)] if self.config.shell else split(command)
         if self.config.shell:
-            return [Pattern.parse(" ".join(self.shell_words))]
+            # The shell on the host splits it, after the values are filled in.
+            words = self.shell_words or [self.config.command]
+            return [Pattern.parse(" ".join(words))]
+        if self.shell_words is None:
+            return split(self.config.command)
         # The user's shell has split it already; to split again would break words with spaces.
         return [Pattern.parse(word) for word in self.shell_words]
 
@@ -205,41 +223,51 @@ class _Builder:
         """
         if self.config.worker:
             return self._named_worker(self.config.worker), words
-        path = words[0].literal
-        if path is not None:
-            with at(self.document, "command"):
-                check_interpreter(path, self.folder)
-        if self.config.shell or path is None or "/" not in path or path.startswith("/"):
+        path = self._program_of_sweep(words[0])
+        if path is None:
             return None, words
         where = {"any": self.document.where("command")}
         worker = find_worker(Path(path).name, {"any": path}, self.folder, where)
         # A segment, not a pattern to be parsed: a name that holds `{{` is still text.
         return worker, [Pattern([Segment(False, f"./{worker.name}")]), *words[1:]]
 
+    def _program_of_sweep(self, first: Pattern) -> str | None:
+        """Return the path of the command's program, if it is one below the sweep's folder.
+
+        None for a program of the hosts: a name that PATH knows there, or an absolute path.
+        """
+        path = first.literal
+        if path is None:
+            return None
+        with at(self.document, "command"):
+            check_interpreter(path, self.folder)
+        if self.config.shell:
+            return None
+        if "/" not in path or path.startswith("/"):
+            return None
+        return path
+
     def _named_worker(self, spec: WorkerSpec) -> Worker:
         """Return the worker under the key `worker`."""
+        name = spec.name
         if len(spec.files) > 1:
+            # Files of several platforms have names of their own, and the task needs one for all.
             where = {platform: self.document.where("worker", platform) for platform in spec.files}
-            return find_worker(spec.name or self.name, spec.files, self.folder, where)
-        ((platform, path),) = spec.files.items()
-        where = {platform: self.document.where("worker")}
-        return find_worker(
-            spec.name or Path(path).name or self.name, spec.files, self.folder, where
-        )
+        else:
+            ((platform, path),) = spec.files.items()
+            where = {platform: self.document.where("worker")}
+            name = name or Path(path).name
+        return find_worker(name or self.name, spec.files, self.folder, where)
 
     def _recipe(
         self, words: list[Pattern], worker: Worker | None, names: tuple[str, ...]
     ) -> Recipe:
         """Return the patterns of the command, the inputs and the environment, checked."""
         inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())
-        env = {}
-        for name, text in self.config.env.items():
-            with at(self.document, "env", name):
-                env[name] = Pattern.parse(text)
         recipe = Recipe(
             words=tuple(words),
             inputs=inputs,
-            env=env,
+            env=self._env(),
             folder=self.folder,
             names=names,
             shell=self.config.shell,
@@ -250,6 +278,14 @@ class _Builder:
                 self._check_input(one, recipe)
         recipe.find_programs()  # after the checks: it looks into the files
         return recipe
+
+    def _env(self) -> dict[str, Pattern]:
+        """Return the patterns of the environment."""
+        env = {}
+        for name, text in self.config.env.items():
+            with at(self.document, "env", name):
+                env[name] = Pattern.parse(text)
+        return env
 
     def _input(self, name: str, spec: InputSpec) -> InputPattern:
         """Return the pattern of one input."""
@@ -262,6 +298,7 @@ class _Builder:
         """Raise ConfigError for an input with the worker's name, and for a file that is not there."""
         if one.name == recipe.worker:
             raise ConfigError("an input has the name of the worker", todo="Give it another name.")
+        # A path with parameters is looked at for each set, in the first pass over them.
         if one.is_file and one.pattern.literal is not None:
             recipe.files.check(one.pattern.literal, one.name)
 
@@ -290,14 +327,15 @@ class _Builder:
 
         The list is empty where all work is done on this machine.
         """
-        hosts = self.config.hosts
-        if hosts is None:
-            return HostList(())
-        if isinstance(hosts, str) and (path := self._hosts_file()):
-            self._check_there(path, hosts, "hosts")
-            return read_hosts(path, hosts)
-        lines = [(self.document.where("hosts", at), line) for at, line in enumerate(hosts)]
-        return parse_hosts(lines)
+        path = self._hosts_file()
+        if path is not None:
+            written = str(self.config.hosts)
+            self._check_there(path, written, "hosts")
+            return read_hosts(path, written)
+        lines = self.config.hosts or ()
+        return parse_hosts(
+            (self.document.where("hosts", at), line) for at, line in enumerate(lines)
+        )
 
     def _hosts_file(self) -> Path | None:
         """Return the path of the hosts file.
@@ -306,6 +344,7 @@ class _Builder:
         """
         if not isinstance(self.config.hosts, str):
             return None
+        # From the current folder: the shell completes the path there.
         if "hosts" in self.document.overridden:
             return Path(self.config.hosts)
         return self.folder / self.config.hosts

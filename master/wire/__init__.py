@@ -9,6 +9,7 @@
     many_results    The body of `POST /results`: reports of many tickets
     multipart       The parser of multipart/form-data
     multipart_head  The parser of its headers
+    open_files      The limit of open files, and how many connections may take
     query           The query of a request: numbers, texts, tickets
     records         The replies of docs/protocol.md as text
     routes          One handler a path

@@ -15,15 +15,15 @@ clients that come in one moment take a busy machine a while, and that is not the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
-import os
 import resource
 import socket
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+
+from .open_files import files_for_connections, open_files
 
 log = logging.getLogger("spe.server")
 MOST = 1000  # silent connections, and as many waiting ones
@@ -36,7 +36,6 @@ BACKLOG = 256  # connections that the system keeps for the master while it is bu
 AT_ONCE = 64  # connections accepted before any other work has its turn
 PAUSE = 1.0  # seconds until the next try when no connection fits
 TOLD = 600.0  # seconds between two warnings about that
-MOST_FILES = 65536  # open files and connections that the master asks the system for
 OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 Receive = Callable[["Newcomer"], Awaitable[object]]
 # All listeners of the process: open files are short for all of them together.
@@ -79,7 +78,10 @@ class Newcomer:
     async def _receive(self, how: Receive) -> None:
         try:
             await how(self)
-        except (OSError, asyncio.CancelledError):  # it hung up, speaks no TLS, or took too long
+        except (
+            OSError,
+            asyncio.CancelledError,
+        ):  # the peer hung up, speaks no TLS, or took too long
             self.left()
         except Exception:
             log.exception("a connection could not be received")
@@ -149,7 +151,7 @@ class Reception:
         for _ in range(AT_ONCE):
             # A newcomer is closed for a new one; a client of ours never is.
             if self._is_full() and not _make_room():
-                # Those in the backlog are served later. To accept and close them would be an error
+                # Connections in the backlog are served later. To accept and close them would be an error
                 # for their clients.
                 self._shut_for_a_while()
                 return
@@ -159,7 +161,7 @@ class Reception:
                 return
             except OSError as error:
                 if error.errno not in OUT_OF_FILES:
-                    continue  # this one connection broke off before it was accepted
+                    continue  # the connection broke off before it was accepted
                 if not _make_room():
                     self._shut_for_a_while()
                 return
@@ -267,36 +269,6 @@ def _make_room() -> bool:
         return len(one.silent), len(one.waiting), len(one.received)
 
     return any(one.drop_oldest() for one in sorted(_receptions, key=crowd, reverse=True))
-
-
-def files_for_connections() -> int:
-    """Return the number of open files up to which connections are accepted.
-
-    The rest is kept for the work: results, the database.
-    """
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit == resource.RLIM_INFINITY:
-        limit = MOST_FILES
-    return limit - max(32, min(256, limit // 4))
-
-
-def open_files() -> int:
-    """Return how many files this process has open; the most allowed when none is left to look."""
-    try:
-        return len(os.listdir("/dev/fd"))
-    except OSError:
-        return MOST_FILES
-
-
-def ask_for_files() -> None:
-    """Raise the limit of open files: each connection is one, and many systems allow 1,024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(ValueError, OSError):  # then the limit stays as it is
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listening_socket(address: str | None, port: int) -> socket.socket:

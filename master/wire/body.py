@@ -77,7 +77,7 @@ class Source:
     async def piece(self) -> bytes:
         """Return the next chunk, empty at the end of the body."""
         content = self.request.content
-        # What is there costs no wait, and a wait costs a timer.
+        # Data that is there needs no wait, and a wait costs a timer.
         there = content.read_nowait()
         if there or content.is_eof():
             return there

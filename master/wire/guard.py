@@ -31,7 +31,7 @@ class Guard:
         if not self._knows(request):
             self._report(request)
             return short_answer(403, NO_SESSION)
-        admit(request)  # its connection is no newcomer any more
+        admit(request)  # the connection is no newcomer any more
         return await answered(request, partial(_refusing, handler))
 
     async def expect(self, request: web.Request) -> web.Response | None:

@@ -15,7 +15,7 @@ from .spool import Spool, SpoolWriter, spool
 
 __all__ = ["SIDE_LIMIT", "SIDE_PARTS", "BodyRefused", "Intake", "Spool", "spool"]
 SIDE_PARTS = ("stdout", "stderr", "exit-code", "usage", "files")  # welcome beside the results
-SIDE_LIMIT = 64 * 1024  # of these only the end is kept
+SIDE_LIMIT = 64 * 1024  # bytes: of longer side parts the end is kept, where errors stand
 # A large file is synced while more of it arrives. With one fsync at the end the disk would idle
 # during the transfer, and the client would wait for all of it afterwards.
 SYNC_EVERY = 32 * 1024 * 1024  # bytes
@@ -32,7 +32,9 @@ class BodyRefused(SpeError):
 class Intake:
     """The parts of one request, in the order in which they come."""
 
-    def __init__(self, wanted: Mapping[str, bool], limit: int, into: Spool, gone: Callable[[], bool]) -> None:
+    def __init__(
+        self, wanted: Mapping[str, bool], limit: int, into: Spool, gone: Callable[[], bool]
+    ) -> None:
         """`wanted`: whether a result is to be a file even when it is small. `limit`: bytes of one, 0: any."""
         self._wanted, self._limit = wanted, limit
         self._writer = SpoolWriter(into, gone)
@@ -101,7 +103,9 @@ class _Tail:
 class _Result:
     """A part that is kept whole: in memory, or in a file when it is to be one or is large."""
 
-    def __init__(self, name: str, as_file: bool, writer: SpoolWriter, within: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, name: str, as_file: bool, writer: SpoolWriter, within: Callable[[str, int], None]
+    ) -> None:
         """`within(name, size)` raises when the result has become too large."""
         self.name, self._as_file, self._writer, self._within = name, as_file, writer, within
         self._head, self._size, self._synced = bytearray(), 0, 0
@@ -127,7 +131,9 @@ class _Result:
         file = self._file or await self._open()
         if self._sync is not None:
             await self._writer.synced(self._sync)
-        await self._writer.synced(asyncio.to_thread(os.fsync, file.fileno()))  # others are served meanwhile
+        await self._writer.synced(
+            asyncio.to_thread(os.fsync, file.fileno())
+        )  # other requests are served meanwhile
         self.close()
         return Part(self.name, None, self._path, self._size)
 

@@ -45,7 +45,7 @@ class LargeInputs:
     def _keep(self, digest: str, item: Input) -> None:
         """Keep the content in memory, in place of the one that was not used for longest."""
         if item.file:
-            return  # its content is on disk, and each fetch must ask whether the file has changed
+            return  # the content is on disk, and each fetch must ask whether the file has changed
         if digest not in self._kept:
             self._kept[digest] = item
             self._size += item.size
@@ -85,7 +85,7 @@ class LargeInputs:
             try:
                 inputs = self._work(task).inputs
             except SpeError:
-                # Its file is gone, or it is no task of today's sets. Another task may have the
+                # The file is gone, or the task is none of today's sets. Another task may have the
                 # same content.
                 continue
             for item in inputs:

@@ -90,7 +90,7 @@ class Parser:
         self._most = most
         self._names: set[str] = set()
         self._beside = 0  # bytes outside the parts
-        self._head = Head("", None)  # of the part that is arriving
+        self._head = Head("", None)  # head of the part that is arriving
         self._size = 0  # bytes of its content so far
         self._events: list[Event] = []
 

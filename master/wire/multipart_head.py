@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 LONGEST_BOUNDARY = 70  # RFC 2046
 AS_THEY_ARE = ("", "binary", "8bit", "7bit")  # transfer encodings that change no byte
-CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # of `name*=`, as RFC 5987 has it
+CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")  # charsets of `name*=` in RFC 5987
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _HEADER = re.compile(rf"({_TOKEN}):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)")

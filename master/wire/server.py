@@ -16,7 +16,8 @@ from typing import Any
 from aiohttp import ClientPayloadError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .accepting import GREETING, Newcomer, Reception, ask_for_files, listening_socket
+from .accepting import GREETING, Newcomer, Reception, listening_socket
+from .open_files import ask_for_files
 
 log = logging.getLogger("spe.server")
 KEEP_ALIVE = 120.0  # seconds that an idle connection is kept

@@ -36,7 +36,9 @@ class Spool:
 
     def new(self) -> FileIO:
         """Open a fresh file. Its name is random: names from outside never become paths."""
-        self.folder.mkdir(exist_ok=True)  # not its parents: a run folder that was moved is not made again
+        self.folder.mkdir(
+            exist_ok=True
+        )  # not its parents: a run folder that was moved is not made again
         path = self.folder / secrets.token_hex(8)
         self.made.append(path)
         return FileIO(path, "x")
@@ -93,7 +95,7 @@ class SpoolWriter:
             return await coming
         except OSError as error:
             await self._wait_for_room(error)
-        # What was written before is gone with the failed sync. The client keeps its copy until the
+        # Data written before is gone with the failed sync. The client keeps its copy until the
         # answer: it is cut off and sends again, but only once a sync succeeds here, or it would
         # send in vain for as long as the disk is full.
         while True:
@@ -121,7 +123,9 @@ class SpoolWriter:
         disk = self._into.disk
         if disk.is_ending:
             disk.lose_upload()
-            raise ConnectionResetError("the run ends, and there is no room for this result") from error
+            raise ConnectionResetError(
+                "the run ends, and there is no room for this result"
+            ) from error
         await disk.pause("a result", error, os.path.realpath(self._into.folder))
         if self._gone():
             raise ConnectionResetError("the sender has gone") from error

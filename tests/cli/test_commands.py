@@ -66,7 +66,7 @@ def test_init_writes_into_a_new_folder_and_overwrites_nothing(bench: Bench) -> N
     (bench.folder / "a/b/spe.yaml").write_text("mine")
     for name in ("params.csv", "hosts.txt", "hooks.py"):
         (bench.folder / "a/b" / name).unlink()
-    assert "spe.yaml is there already; nothing was written" in bench.refused("init", "a/b")
+    assert "spe.yaml exists already; nothing was written" in bench.refused("init", "a/b")
     assert [path.name for path in (bench.folder / "a/b").iterdir()] == ["spe.yaml"]
     assert (bench.folder / "a/b/spe.yaml").read_text() == "mine"
 

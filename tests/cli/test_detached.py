@@ -101,7 +101,7 @@ def test_a_closed_terminal_ends_nothing(bench: Bench) -> None:
     wait_until(lambda: len(bench.logged()) == 2, "two programs run")
     process.send_signal(signal.SIGHUP)
     os.close(leader)
-    wait_until(lambda: "the terminal is gone" in read(bench.runs() / "run.log"), "it has noticed")
+    wait_until(lambda: "the terminal was closed" in read(bench.runs() / "run.log"), "it has noticed")
     bench.open_gate()
     assert process.wait(60) == 0
     assert bench.column("stdout") == ["1", "2", "3"]

@@ -233,7 +233,7 @@ def test_a_gather_hook_that_raises_is_reported_holds_nothing_up_and_is_repeated(
     done = bench.spe("run")
     assert done.code == 1, done
     assert "3 of 3 sets done, 0 failed, 1 not collected" in done.err
-    assert "1 set is not collected, as a collect function failed; mend it, then: spe collect" in done.err
+    assert "1 set is not collected because a collect function failed; correct it, then run `spe collect`" in done.err
     assert bench.column("stdout") == ["1", "2", "3"]
     assert "task 2" in done.err
     assert "ZeroDivisionError" in done.err

@@ -274,7 +274,7 @@ def test_a_plain_run_without_the_file_that_made_the_sweep_used_last_runs_nothing
     squares.ok("run")
     (squares.folder / "spe.yaml").unlink()
     said = squares.refused("run")
-    assert "runs/sweep/, used last here, was made by one" in said
+    assert "the sweep used last here, runs/sweep/, needs one" in said
     assert "-f FILE; or another sweep: -n NAME (echo)" in said
     assert squares.ok("status").out.startswith("runs/sweep")
 

@@ -128,7 +128,7 @@ def test_runs_moved_away_is_drained_where_it_is_now(bench: Bench) -> None:
     done = finish(bench, running, new / "sweep.db")
     assert not (bench.folder / "runs").exists()  # the old path was not made again
     assert done.out.strip().endswith(str(new / "results.csv"))
-    assert f"all of it is in {new}" in done.err
+    assert f"everything is in {new}" in done.err
     assert len((new / "results.csv").read_text().splitlines()) == 5
     assert done_in(new) == {1, 2, 3, 4}
     left = {path.name for path in new.iterdir()}
@@ -222,7 +222,7 @@ def test_runs_removed_is_written_back(bench: Bench) -> None:
     assert "the result files of 2 sets are lost, they wait again: 1 and 2" in said
     assert (bench.runs() / "lock").exists() and (bench.runs() / "master.json").exists()
     done = finish(bench, running)
-    assert "stopped, as its folder was removed" in done.err
+    assert "stopped because its folder was removed" in done.err
     assert [row["word"] for row in bench.rows()] == ["A3", "A4"]
     log = (bench.runs() / "master.log").read_text()
     assert "registered" in log and "was removed while the sweep runs" in log
@@ -363,7 +363,7 @@ def test_a_detached_run_keeps_its_logs_when_its_folder_is_removed(bench: Bench) 
     assert bench.start("status").end().code == 0  # session/ and master.json are there again
     bench.open_gate()
     wait_until(lambda: not is_alive(pid), "the run has ended")
-    assert "stopped, as its folder was removed" in log.read_text()
+    assert "stopped because its folder was removed" in log.read_text()
     assert "registered" in (bench.runs() / "master.log").read_text()
     goes_on(bench, lost=(1, 2))
 

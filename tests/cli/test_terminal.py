@@ -231,6 +231,6 @@ def test_a_copy_stays_true_when_the_master_is_killed_and_comes_back(running: Sta
     running.process.kill()
     running.process.communicate()
     told = listening.end()
-    assert told.code == 2 and "the master is gone without a word" in told.err
+    assert told.code == 2 and "the master was killed" in told.err
     sweep.open_gate()
     assert sweep.spe("run").code == 1

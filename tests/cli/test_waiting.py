@@ -95,10 +95,10 @@ def test_of_a_run_that_was_killed_status_says_that_it_ended_without_a_word(bench
     running.signal(signal.SIGKILL)
     running.end()
     told = bench.start("status").end()
-    assert "6 sets wait: the last run ended without a word" in told.out, told
+    assert "6 sets wait: the last run did not come to its end" in told.out, told
     bench.open_gate()
     bench.ok("run")
-    assert "without a word" not in bench.ok("status").out
+    assert "did not come to its end" not in bench.ok("status").out
 
 
 def test_what_is_counted_of_a_run_is_of_that_run(bench: Bench) -> None:

@@ -17,8 +17,8 @@ from spe.client.host.folders import MARKER, make, unmake
 from spe.client.host.inputs import InputCache
 from spe.client.host.lock import STALE_AFTER, LockFile
 from spe.client.wire.connection import parse_address
-from spe.client.wire.master import Line
 from spe.client.wire.master import Master as Wire
+from spe.client.wire.master import MasterConnection
 from waiting import wait_until
 
 from .kit import Started
@@ -206,8 +206,8 @@ def test_a_folder_that_somebody_uses_stays_and_is_still_known_as_ours(tmp_path: 
 
 
 @pytest.fixture
-def line(master: Master) -> Line:
-    return Wire(parse_address(master.url, ""), SESSION, lambda: None).line()
+def connection(master: Master) -> MasterConnection:
+    return Wire(parse_address(master.url, ""), SESSION, lambda: None).connection()
 
 
 @pytest.fixture
@@ -217,39 +217,43 @@ def sums(master: Master) -> list[str]:
     return list(master.files)
 
 
-def test_shared_files_are_kept_within_a_limit(tmp_path: Path, master: Master, line: Line, sums: list[str]) -> None:
+def test_shared_files_are_kept_within_a_limit(
+    tmp_path: Path, master: Master, connection: MasterConnection, sums: list[str]
+) -> None:
     files = InputCache(str(tmp_path / "files"), limit=2500)
     for one in [*sums, sums[4], sums[0]]:
-        assert Path(files.have(line, one).path).read_bytes() == master.files[one]
+        assert Path(files.have(connection, one).path).read_bytes() == master.files[one]
     assert sorted(one.name for one in (tmp_path / "files").iterdir()) == sorted([sums[4], sums[0]])
     assert len(master.of("/file")) == 6
 
 
-def test_a_shared_file_that_a_task_needs_stays_whatever_the_limit(tmp_path: Path, line: Line, sums: list[str]) -> None:
+def test_a_shared_file_that_a_task_needs_stays_whatever_the_limit(
+    tmp_path: Path, connection: MasterConnection, sums: list[str]
+) -> None:
     """One set may have inputs that together are larger: all must be there when its directory is made."""
     files = InputCache(str(tmp_path / "files"), limit=2500, needed=lambda: set(sums[:3]))
     for one in [*sums, sums[3]]:
-        files.have(line, one)
+        files.have(connection, one)
     assert {one.name for one in (tmp_path / "files").iterdir()} == {*sums[:3], sums[3]}
 
 
 def test_a_shared_file_that_somebody_removed_is_no_trouble_when_room_is_made(
-    tmp_path: Path, line: Line, sums: list[str]
+    tmp_path: Path, connection: MasterConnection, sums: list[str]
 ) -> None:
     files = InputCache(str(tmp_path / "files"), limit=2500)
-    Path(files.have(line, sums[0]).path).unlink()
+    Path(files.have(connection, sums[0]).path).unlink()
     for one in sums[1:]:
-        files.have(line, one)
+        files.have(connection, one)
     assert {one.name for one in (tmp_path / "files").iterdir()} == {*sums[3:]}
 
 
 @pytest.mark.parametrize("how", ["append", "write as much", "write as much and restore the mode", "replace", "remove"])
 def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_they_have(
-    tmp_path: Path, master: Master, line: Line, sums: list[str], how: str
+    tmp_path: Path, master: Master, connection: MasterConnection, sums: list[str], how: str
 ) -> None:
     """Also in the moment after it came, within one tick of the kernel's clock."""
     files = InputCache(str(tmp_path / "files"))
-    original = files.have(line, sums[1])
+    original = files.have(connection, sums[1])
     path = Path(original.path)
     assert path.stat().st_mtime < time.time() - 5, "older than what any write leaves, however coarse the clock"
     os.link(path, tmp_path / "of a task")
@@ -262,31 +266,31 @@ def test_a_shared_file_that_was_changed_is_brought_again_and_tasks_keep_what_the
             file.write(b"x" * 1000)
         path.chmod(0o444)
     assert not original.is_right()
-    again = files.have(line, sums[1])
+    again = files.have(connection, sums[1])
     assert again.is_right() and path.read_bytes() == master.files[sums[1]]
     assert again.stamp[2] != original.stamp[2] or how in ("replace", "remove")
     assert os.stat(tmp_path / "of a task").st_ino == original.stamp[2]
 
 
 def test_a_worker_that_is_fetched_again_is_a_new_file_and_tasks_keep_what_they_have(
-    worker_master: Master, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worker_master: Master, connection: MasterConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     worker = Worker(worker_master.config, PLATFORM, str(tmp_path / "worker"))
-    first = worker.have(line)
+    first = worker.have(connection)
     os.link(first.path, tmp_path / "of a task")
     (tmp_path / "of a task").chmod(0o755)
     (tmp_path / "of a task").write_bytes(b"changed")
     assert not first.is_right()
-    again = worker.have(line)
+    again = worker.have(connection)
     assert again.is_right() and Path(again.path).read_bytes() == PROGRAM
     assert (tmp_path / "of a task").read_bytes() == b"changed" and again.stamp[2] != first.stamp[2]
 
 
-def test_a_checksum_that_is_a_path_is_refused_and_removes_nothing(tmp_path: Path, line: Line) -> None:
+def test_a_checksum_that_is_a_path_is_refused_and_removes_nothing(tmp_path: Path, connection: MasterConnection) -> None:
     (tmp_path / "precious.part").touch()
     with pytest.raises(OSError, match="not a SHA-256"):
-        InputCache(str(tmp_path / "files")).have(line, "../precious")
+        InputCache(str(tmp_path / "files")).have(connection, "../precious")
     assert (tmp_path / "precious.part").exists()
 
 

@@ -227,7 +227,7 @@ def test_a_host_that_is_used_again_gets_work_also_when_the_guard_had_benched_it(
             await say(acts, "bench", host="h")
             assert await at.take(client) == []
             assert await say(acts, "use", host="h") == "h is used again"
-            assert isinstance(acts.yard, Hosts) and acts.yard.used == ["h"]
+            assert isinstance(acts.run_hosts, Hosts) and acts.run_hosts.used == ["h"]
             assert len(await at.take(client)) == 1
             with pytest.raises(UsageError, match="h is in use"):
                 await say(acts, "use", host="h")
@@ -242,7 +242,8 @@ def test_hosts_come_by_lines_of_a_hosts_file(tmp_path: Path) -> None:
         async with office(tmp_path, "a") as at:
             acts = acting(at, "h")
             assert await say(acts, "add", line="lab[1-2] slots=3") == "lab1, lab2: being started"
-            assert acts.yard and [(host.name, host.slots) for host in acts.yard.hosts[1:]] == [("lab1", 3), ("lab2", 3)]
+            added = acts.run_hosts.hosts[1:]
+            assert [(host.name, host.slots) for host in added] == [("lab1", 3), ("lab2", 3)]
             with pytest.raises(UsageError, match="h: already a host of this run"):
                 await say(acts, "add", line="h slots=2")
             with pytest.raises(SpeError, match="unknown option"):
@@ -283,16 +284,16 @@ def test_a_hosts_file_that_changes_is_taken_up(tmp_path: Path) -> None:
         path.write_text("a\nb slots=2\n")
         async with office(tmp_path, "x") as at:
             acts, warned = acting(at, "a", "b slots=2"), list[str]()
-            yard = acts.yard
-            assert isinstance(yard, Hosts)
-            watching = asyncio.create_task(HostsFile(path, tuple(yard.hosts), acts, warned.append).watch(0.01))
+            run_hosts = acts.run_hosts
+            assert isinstance(run_hosts, Hosts)
+            watching = asyncio.create_task(HostsFile(path, tuple(run_hosts.hosts), acts, warned.append).watch(0.01))
             path.write_text("a\nc\n")
-            await wait_in_loop(lambda: len(yard.hosts) == 3, "the new line is started")
+            await wait_in_loop(lambda: len(run_hosts.hosts) == 3, "the new line is started")
             assert at.dispatch.steering.aside == {"b": Aside.DRAINED}
             path.write_text("a\nb slots=2\nc\n# more\n")
-            await wait_in_loop(lambda: yard.used, "the line that is back is used")
+            await wait_in_loop(lambda: run_hosts.used, "the line that is back is used")
             assert not at.dispatch.steering.aside
-            assert yard.used == ["b"] and [host.name for host in yard.hosts] == ["a", "b", "c"]
+            assert run_hosts.used == ["b"] and [host.name for host in run_hosts.hosts] == ["a", "b", "c"]
             path.write_text("a sluts=2\n")
             await wait_in_loop(lambda: warned, "it says what is wrong")
             assert "unknown option 'sluts'" in warned[0] and "the hosts stay as they are" in warned[0]

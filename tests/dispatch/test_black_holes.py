@@ -298,26 +298,26 @@ def test_who_was_handed_out_before_the_median_was_known_is_ended_by_the_timeout_
 def test_why_nothing_is_handed_out_is_written_down_for_those_who_ask(tmp_path: Path) -> None:
     (tmp_path / "session").mkdir()
     dispatch = make_dispatch(10)
-    standing = BlockersFile(tmp_path)
-    standing.note(dispatch, {"far": LaunchError(Fault.START, "no route to host", where="far")})
+    blockers = BlockersFile(tmp_path)
+    blockers.note(dispatch, {"far": LaunchError(Fault.START, "no route to host", where="far")})
     nobody, far = sentences(written(tmp_path))
     assert nobody == "no host is up yet" and far.startswith("far is not up: ")
     bad, good = host(dispatch, "bad"), host(dispatch, "good")
     for _ in range(SUSPECT_AFTER):
         fail(dispatch, take(dispatch, bad)[0])
-    standing.note(dispatch, {})
+    blockers.note(dispatch, {})
     assert sentences(written(tmp_path)) == ["bad is under suspicion, its last tasks failed; others try them first"]
     for ticket in take(dispatch, good, 9):
         finish(dispatch, ticket)
     dispatch.handout.loaded = {"good"}
-    standing.note(dispatch, {})
+    blockers.note(dispatch, {})
     benched, loaded = sentences(written(tmp_path))
     assert benched == "bad is benched, it fails what succeeds elsewhere: libfoo.so is missing"
     assert loaded == "good is loaded by others"
     dispatch.board.draining = True
-    standing.note(dispatch, {})
+    blockers.note(dispatch, {})
     assert sentences(written(tmp_path))[0] == "the run ends: nothing more is handed out"
-    assert (tmp_path / "session/standing.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "session/blockers.json").stat().st_mode & 0o777 == 0o600
     assert sentences(written(tmp_path / "nowhere")) == []
 
 

@@ -28,7 +28,7 @@ from needs import need_program, need_root
 from spe.launch import bundle
 from waiting import wait_until
 
-from .figures import Figures, Line
+from .figures import DrillFigures, Figures
 
 MARK = "SPE_DRILL"
 SIZE = 5000  # bytes of a result file
@@ -309,4 +309,4 @@ def report(figures: Figures, what: str, drill: Drill, times: int = 1, plain: flo
     seen = Counter(int(row["x"]) for file in ("results.csv", "failed.csv") for row in drill.rows(file))
     lost, doubled = drill.sets - len(seen), sum(seen.values()) - len(seen)
     left = (len(drill.processes()), len(drill.left()))
-    figures.add(Line(what, times, drill.sets, lost, doubled, plain, drill.seconds, *left))
+    figures.add(DrillFigures(what, times, drill.sets, lost, doubled, plain, drill.seconds, *left))

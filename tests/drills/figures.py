@@ -14,8 +14,8 @@ HEAD = ("what was done", "how often", "sets", "lost", "doubled", "extra time", "
 
 
 @dataclass(frozen=True)
-class Line:
-    """One drill."""
+class DrillFigures:
+    """The figures of one drill: a row of the table."""
 
     what: str
     times: int
@@ -40,19 +40,19 @@ class Line:
 
 
 class Figures:
-    """Where a test puts its line."""
+    """The place where a test puts the figures of its drill."""
 
     def __init__(self, properties: list[tuple[str, Any]]) -> None:
         self._properties = properties
 
-    def add(self, line: Line) -> None:
+    def add(self, line: DrillFigures) -> None:
         self._properties.append((KEY, json.dumps(asdict(line))))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """All lines of all processes, as the rows of a table."""
     reports = [r for rs in terminalreporter.stats.values() for r in rs if getattr(r, "when", "") == "call"]
-    lines = [Line(**json.loads(text)) for r in reports for key, text in r.user_properties if key == KEY]
+    lines = [DrillFigures(**json.loads(text)) for r in reports for key, text in r.user_properties if key == KEY]
     if lines:
         terminalreporter.section("drills")
         for cells in (HEAD, ("---",) * len(HEAD), *(line.cells for line in lines)):

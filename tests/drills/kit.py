@@ -33,7 +33,7 @@ from lab import USER, Boot, Lab, LabHost
 from spe.launch import bundle
 from waiting import wait_until
 
-from .figures import Figures, Line
+from .figures import DrillFigures, Figures
 
 THERE = "/mnt/drill"  # where hosts of the lab see the folder with log and gate
 OPEN = 10**9
@@ -312,7 +312,7 @@ class Drill(Bench):
         if self.figures:
             plain = self.undisturbed() if compare else 0.0
             numbers = (times, self.sets, len(lost), doubled, plain, self.took, len(processes), len(files))
-            self.figures.add(Line(what, *numbers))
+            self.figures.add(DrillFigures(what, *numbers))
         assert (lost, doubled, failed) == (set(), 0, []), self.story()
         assert [int(row["x"]) for row in done] == list(range(1, self.sets + 1))
         self._check_bytes(done)

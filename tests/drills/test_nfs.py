@@ -151,7 +151,7 @@ def test_a_host_whose_home_hangs_is_named_and_the_others_go_on(
     assert drill.done_by("h03") & set(range(31, 55)), "its tasks need no home"
     told = drill.said.read_text()
     assert "h02: timeout: it was still being started after" in told
-    assert "h03: its client did not say that it is gone" in told
+    assert "h03: its client did not say goodbye" in told
     wait_until(lambda: not lab["h03"].processes(user_only=True), "its client does not wait for the home", 15)
     views[1].heal()
     views[2].heal()

@@ -234,7 +234,7 @@ def test_no_name_from_outside_becomes_a_path(drill: Drill) -> None:
         target.deliver({ticket: x})
         assert not (drill.folder / "evil").exists()
     new = {str(path.relative_to(drill.runs)) for path in everything(drill.root) - before}
-    own = {"incoming", "session/standing.json"}  # the master's, at any time
+    own = {"incoming", "session/blockers.json"}  # the master's, at any time
     kept = {name for name in new - own if not name.startswith("files")}
     assert not kept
     assert all(name == "files" or name.split("/")[1].isdigit() for name in new - own)

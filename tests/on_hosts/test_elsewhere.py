@@ -187,7 +187,7 @@ def test_where_spe_folder_or_host_is_missing_it_says_what_was_looked_for(
     told = refused("h02:sweeps")
     assert "spe: spe is not installed there" in told and "~/.local/bin/spe" in told and "python3 -m spe" in told
     assert "there is no folder it's not there" in refused("h02:it's not there")
-    assert "ssh does not get there" in refused("no-such-host.invalid:sweeps")
+    assert "ssh cannot connect" in refused("no-such-host.invalid:sweeps")
     assert "not [user@]host:folder" in refused("sweeps")
     hosts[2].boot(Boot(new_host_key=True))
     assert "HOST IDENTIFICATION HAS CHANGED" in refused("h03:sweeps")

@@ -289,14 +289,14 @@ def test_a_note_is_enough_for_what_the_master_draws_to_follow(sweep: LargeSweep,
 
 
 def test_why_a_set_waits_is_told_from_memory_and_not_from_what_was_last_written(sweep: LargeSweep, page: Any) -> None:
-    standing = sweep.folder / "runs" / "sweep" / "session" / "standing.json"
+    blockers = sweep.folder / "runs" / "sweep" / "session" / "blockers.json"
     act(sweep, "pause")
-    wait_until(lambda: "is paused" in standing.read_text(encoding="utf-8"), "`spe why` says it, too")
-    standing.unlink()
+    wait_until(lambda: "is paused" in blockers.read_text(encoding="utf-8"), "`spe why` says it, too")
+    blockers.unlink()
     page.goto(sweep.url("task/50000"))
     expect(page.locator("main .reasons")).to_contain_text("is paused")
     act(sweep, "resume")
-    wait_until(standing.exists, "it is written again")
+    wait_until(blockers.exists, "it is written again")
 
 
 def test_a_lost_connection_is_told_and_caught_up_with(sweep: LargeSweep, page: Any) -> None:

@@ -26,7 +26,7 @@ ORDERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Yard:
+class RunHosts:
     """In place of the fleet."""
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class Served:
     """A page with its listener, of a sweep with one running and one waiting set; and all that acts could change."""
 
     def __init__(self, at: Office, folder: Path) -> None:
-        self.at, self.yard = at, Yard()
+        self.at, self.run_hosts = at, RunHosts()
         self.said, self.asked, self.stopped = list[str](), list[tuple[str, str]](), list[bool]()
-        acts = Acts(at.desk, Controls(self.yard, self.stopped.append, self.said.append))
+        acts = Acts(at.desk, Controls(self.run_hosts, self.stopped.append, self.said.append))
         self.page = Page(acts, folder, Secrets("s" * 32, READ, ACT, 0), "served")
 
     def picture(self) -> tuple[Any, ...]:
@@ -59,7 +59,7 @@ class Served:
             sorted(dispatch.board.in_state.items()),
             list(dispatch.board.waiting),
         )
-        return (*here, stored, list(self.yard.told), list(self.stopped), list(self.said))
+        return (*here, stored, list(self.run_hosts.told), list(self.stopped), list(self.said))
 
     async def post(self, path: str, token: str | None, body: object) -> tuple[int, str]:
         query = {} if token is None else {"token": token}

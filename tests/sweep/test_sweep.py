@@ -517,7 +517,7 @@ def test_what_init_writes_is_a_good_sweep(tmp_path: Path) -> None:
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "hosts.txt").write_text("mine\n")
     error = fault(lambda: write_files(tmp_path))
-    assert "hosts.txt is there already; nothing was written" in error.what
+    assert "hosts.txt exists already; nothing was written" in error.what
     assert [path.name for path in tmp_path.iterdir()] == ["hosts.txt"]
 
 

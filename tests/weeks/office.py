@@ -38,7 +38,7 @@ from spe.session.session import Session
 from spe.state.progress import Progress
 from spe.store.reader import Reader
 from spe.store.store import Store
-from spe.sweep.program_change import ProgramChange
+from spe.sweep.program import ProgramChange
 from spe.sweep.sweep import load
 
 from .model import FRESH, KEEP, MISSING, RETRY, Broken, Seen

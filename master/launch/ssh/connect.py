@@ -33,7 +33,7 @@ log = logging.getLogger("spe.launch")
 if logging.getLogger("paramiko").level == logging.NOTSET:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
-BROKEN = (paramiko.SSHException, OSError, EOFError)  # what paramiko raises for a broken connection
+BROKEN = (paramiko.SSHException, OSError, EOFError)  # errors of paramiko for a broken connection
 _IDLE = 2.0  # seconds between wake-ups of a waiting connection; paramiko's own are 0.1
 # Seconds, without ServerAliveInterval: shorter than the idle limit of common firewalls.
 _KEEPALIVE = 15
@@ -107,7 +107,7 @@ class _HungUp(Exception):
     def __init__(self, after_banner: bool, words: str = "") -> None:
         super().__init__(words)
         self.after_banner = after_banner
-        self.words = words  # of the ProxyCommand
+        self.words = words  # words of the ProxyCommand
 
 
 def _try_often(target: Target, options: Options, below: list[Connection]) -> Connection:

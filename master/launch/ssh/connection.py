@@ -25,7 +25,7 @@ class Connection:
         self.target = target
         self.options = options
         self.transport: paramiko.Transport
-        self.own_address: str | None = None  # this machine's end, as the first hop sees it
+        self.own_address: str | None = None  # address of this machine, as the first hop sees it
         self.below: list[Connection] = []  # connections to jump hosts, the first hop first
         self._proxy: subprocess.Popen[bytes] | None = None
         self._proxy_stderr: IO[bytes] | None = None

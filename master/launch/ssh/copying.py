@@ -70,7 +70,7 @@ class Copying:
 
     def _target(self, said: CommandOutcome) -> CopyTarget | None:
         """Return the folder to copy the client to; None when the client is there."""
-        if said.code == Code.STARTED:  # of a look script: the client is there
+        if said.code == Code.STARTED:  # the script that looks has found the client there
             return None
         if said.code != Code.NO_CLIENT or said.place is None:
             raise faults.from_outcome(said, self._host)

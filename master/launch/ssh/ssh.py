@@ -185,7 +185,7 @@ class SshLauncher:
         if not said.begun:
             raise faults.from_outcome(said, self.host)
         if said.code == Code.NO_CLIENT and said.client_spoke:
-            # It ran and removed its own file as it ended: copying it again would change nothing.
+            # The client ran and removed its own file as it ended: copying it again would change nothing.
             return CommandOutcome(Code.OTHER, said.lines)
         if self._session:
             self._add_note("its SSH session is held open")
