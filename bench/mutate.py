@@ -56,6 +56,7 @@ class Slot:
         for source, target in PARTS.items():
             shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
         self.mutant: Mutant | None = None
+        self._original = b""
         self._mutants = 0
         self.deadline = 0.0
 
@@ -66,15 +67,16 @@ class Slot:
     def mutate(self, mutant: Mutant) -> None:
         """Write the mutated file with a time of its own: by time and size Python finds what it has compiled."""
         place = self._place(mutant)
+        self._original = place.read_bytes()
         place.write_text(mutant.text, encoding="utf-8")
         self.mutant = mutant
         self._mutants += 1
         os.utime(place, (self._mutants, self._mutants))
 
     def restore(self) -> None:
-        """Bring the original back."""
+        """Bring the original back: of the copy, as the sources may have been edited meanwhile."""
         if self.mutant:
-            shutil.copy2(ROOT / self.mutant.file, self._place(self.mutant))
+            self._place(self.mutant).write_bytes(self._original)
         self.mutant = None
 
     def start(self, arguments: list[str], limits: Limits) -> int:
