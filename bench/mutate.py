@@ -89,6 +89,7 @@ class Slot:
         code = 3
         try:
             os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 5))
             code = self._run_tests(arguments)
         finally:
@@ -158,6 +159,17 @@ def run_mutants(mutants: list[Mutant], slots: list[Slot], arguments: list[str], 
     waiting = list(reversed(mutants))
     free = list(slots)
     busy: dict[int, Slot] = {}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield from _run(waiting, free, busy, arguments, limits)
+    finally:
+        for child in busy:
+            os.killpg(child, signal.SIGKILL)
+
+
+def _run(
+    waiting: list[Mutant], free: list[Slot], busy: dict[int, Slot], arguments: list[str], limits: Limits
+) -> Iterator[Mutant]:
     while waiting or busy:
         while waiting and free:
             slot = free.pop()
