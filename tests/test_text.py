@@ -151,6 +151,7 @@ def test_a_parameter_set_is_one_line() -> None:
         ("a+b=c.d_é", "a+b=c.d_é"),
         ("x" * 99 + " yz", "x" * 99),
         ("x" * 101, "x" * 100),
+        ("-" + "x" * 101, "x" * 100),
     ],
 )
 def test_any_text_is_made_into_the_name_of_a_folder(name: str, folder: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from spe.dispatch.board import Board
-from spe.dispatch.changes import TaskMoved, TasksOut, TicketEnded
+from spe.dispatch.changes import Decision, Settled, TaskMoved, TasksOut, TicketEnded
 from spe.dispatch.clients import Clients
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.lifecycle import TaskEvent, TicketEvent
@@ -120,7 +120,7 @@ def test_a_ticket_that_comes_back_has_cost_what_its_state_tells(state: TicketSta
     assert (task.tickets, task.past) == (([7], []) if is_live else ([], [7]))
     assert task.state is (TaskState.RUNNING if is_live else TaskState.WAITING)
     assert dispatch.board.is_live(7) == is_live
-    assert dispatch.board.with_slot == (state is TicketState.ISSUED)
+    assert dispatch.board.with_slot == dispatch.board.occupancy.begun == (state is TicketState.ISSUED)
     assert dispatch.board.has_ended(7) == (state in ENDED)
 
 
@@ -399,3 +399,9 @@ def test_the_first_changes_tell_how_many_tasks_run(tasks: int) -> None:
     dispatch.register(0.0, "a", "", 2, True)
     take(dispatch, "1", 2)
     assert dispatch.board.take_changes()[-1] == TasksOut(tasks)
+
+
+def test_a_change_that_says_no_more_changes_nothing_else() -> None:
+    assert Decision(3, "a") == Decision(3, "a", (), fresh=False, keep=False, before=1, retry=None)
+    assert Settled() == Settled(again=0, retried=0)
+    assert TaskMoved(1, TaskState.DONE, 1, 0) == TaskMoved(1, TaskState.DONE, 1, 0, "", None, {}, ())
