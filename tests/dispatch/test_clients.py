@@ -182,3 +182,12 @@ def test_a_copy_is_counted_as_one_only_while_the_other_attempt_is_out(other: Tic
     tickets[1].state = other
     occupancy.count(tickets[2], [1], +1)
     assert occupancy.with_slot == (1 if other is TicketState.ISSUED else 2)
+
+
+def test_an_attempt_beside_one_that_is_out_and_one_that_is_checked_is_a_copy() -> None:
+    tickets = {number: Ticket(number, 5, str(number), "a", 0.0) for number in (1, 2, 3)}
+    occupancy = Occupancy(clients_on("a", "b", "c"), tickets, 1)
+    occupancy.count(tickets[1], [1], +1)
+    tickets[2].state = TicketState.CHECKING
+    occupancy.count(tickets[3], [1, 2, 3], +1)
+    assert (occupancy.begun, occupancy.with_slot) == (2, 1)

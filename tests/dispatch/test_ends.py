@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from spe.dispatch.changes import TaskMoved, TicketEnded
+from spe.dispatch.changes import ClientHeard, TaskMoved, TicketEnded
 from spe.dispatch.dispatch import Dispatch
 from spe.model import Client, Death, Failure, Note, Task, TaskState, Ticket, TicketState, Times, Usage
 
@@ -475,6 +475,15 @@ def test_a_client_registers_with_its_cores_and_is_recorded() -> None:
     assert dispatch.register(3.0, "a", "linux", 2, True) == Client("1", "a", "linux", 2, 2, 3.0, 3.0, True)
     assert dispatch.register(3.0, "a", "linux", 2, True, cores=8).cores == 8
     assert len(dispatch.board.changes) == 2 and len(dispatch.clients) == 2
+
+
+def test_with_time_it_is_recorded_when_each_client_was_heard() -> None:
+    dispatch, _ = out(0, "")
+    dispatch.register(0.0, "a", "", 1, True)
+    dispatch.ping(10.0, "1", [])
+    dispatch.board.take_changes()
+    dispatch.tick(30.0)
+    assert dispatch.board.changes == [ClientHeard("1", 20.0)]
 
 
 def test_a_goodbye_loses_the_clients_own_tickets_only() -> None:
