@@ -17,6 +17,9 @@ import yaml
 from ..errors import ConfigError
 from .document import Data, Document, YamlList, YamlMap
 
+# Where YAML counts a new line: fewer would be found by "\n" alone, and a fault may stand in the last one.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
 
 def read(path: Path) -> Document:
     """Read a YAML file whose top is a mapping. Raises ConfigError with the line."""
@@ -146,10 +149,7 @@ class _Composer:
         mark = getattr(error, "problem_mark", None)
         line = mark.line if mark else self.text[: getattr(error, "position", 0)].count("\n")
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        lines = self.text.split("\n")
-        if "\\t" in problem or "\t" in "".join(
-            re.findall(r"^\s*", lines[line] if line < len(lines) else "")
-        ):
+        if "\\t" in problem or re.match(r" *\t", self._written(line)):
             return ConfigError(
                 "a tab character stands where YAML wants spaces",
                 where=f"{self.name}:{line + 1}",
@@ -163,9 +163,12 @@ class _Composer:
             f"not readable as YAML: {problem}", where=f"{self.name}:{line + 1}", todo=todo
         )
 
+    def _written(self, line: int) -> str:
+        """Return the text of a line, counted from 0."""
+        return [*_BREAK.split(self.text), ""][line]
+
     def _hint(self, line: int) -> str:
         """Return the hint for a value that begins with `{{`, which YAML takes for a mapping."""
-        text = [*self.text.split("\n"), ""][line]
-        if "{{" in text:
+        if "{{" in self._written(line):
             return "A value that begins with {{ goes in quotes: '{{ name }} …'."
         return ""
