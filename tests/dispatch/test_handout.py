@@ -291,9 +291,18 @@ def test_as_many_copies_run_as_the_rules_allow(copies: int, made: int) -> None:
 @pytest.mark.parametrize(("silence", "copied"), [(600.0, False), (600.1, True)])
 def test_an_attempt_of_a_client_that_never_pings_counts_for_ten_minutes(silence: float, copied: bool) -> None:
     dispatch = with_hosts(1, "ab", pings=False, copies=0)
-    take(dispatch, "1")
-    dispatch.clients.now = silence
+    take(dispatch, "1", now=50.0)
+    dispatch.clients.now = 50.0 + silence
     assert bool(dispatch.handout._may_copy(dispatch.board.tasks[1])) == copied
+
+
+def test_a_client_that_has_a_copy_gets_no_second_one_and_nobody_does_while_a_result_is_checked() -> None:
+    dispatch = at_the_end(hosts="abc", copies=2)
+    assert len(dispatch.handout.take(100.0, "2", 1)) == 1
+    dispatch.tick(110.0)
+    assert dispatch.handout.take(110.0, "2", 1) == []
+    dispatch.attempts.arrive(110.0, 1)
+    assert dispatch.handout.take(110.0, "3", 1) == []
 
 
 def test_nothing_is_copied_that_nobody_has() -> None:
