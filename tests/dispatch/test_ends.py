@@ -410,10 +410,10 @@ def test_a_limit_in_medians_ends_an_attempt_thirty_seconds_after_it_from_when_it
     assert dispatch.tick(10.0) == [] and ticket.begun == 10.0
     dispatch.ping(45.0, "1", [1])
     assert dispatch.tick(46.0) == [] and ticket.begun == 10.0 and dispatch.board.is_live(1), "6 and 30 seconds"
-    dispatch.tick(46.5)
+    dispatch.tick(46.1234567)
     assert dispatch.clients.take_expired("1") == [1]
     failure = Failure("timeout", "timeout after 6 s")
-    assert TicketEnded(1, TicketState.FAILED, Usage(wall=36.5), failure, b"", b"") in dispatch.board.changes
+    assert TicketEnded(1, TicketState.FAILED, Usage(wall=36.123457), failure, b"", b"") in dispatch.board.changes
     assert not dispatch.board.tasks
 
 
@@ -459,6 +459,16 @@ def test_hosts_that_fall_silent_together_are_held_against_no_task(
     dispatch.clients["1"].word = words[0]
     assert first in dispatch.tick(now)
     assert first.blamed == blamed
+
+
+def test_a_host_that_falls_silent_while_others_are_heard_is_held_against_its_task() -> None:
+    """Just a ping and five seconds ago is heard; a moment later, the link may be down."""
+    for now, blamed in ((105.0, True), (105.1, False)):
+        dispatch, (first, *_) = out(3, "abc", ping=30.0)
+        for client in ("2", "3"):
+            dispatch.ping(70.0, client, [])
+        assert dispatch.tick(now)[0] is first
+        assert first.blamed == blamed
 
 
 def test_several_clients_on_one_host_that_fall_silent_are_held_against_their_tasks() -> None:
