@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.dispatch.shortfall import FAULT, Reason, Shortfall, read, records, written
+from spe.dispatch.shortfall import FAULT, META, Reason, Shortfall, read, records, written
 
 SENTENCES = st.sampled_from(["the run was interrupted", "the disk is full", "they were cancelled"])
 
@@ -58,3 +58,7 @@ def test_what_is_written_for_the_store_and_for_programs_is_read_back() -> None:
     assert records(reasons) == [{"sets": 3, "reason": "the disk is full"}, {"sets": 1, "reason": FAULT}]
     assert read(written(reasons)) == reasons
     assert read("") == read(written(())) == ()
+
+
+def test_the_reasons_of_earlier_runs_are_found_under_the_name_that_they_have_in_the_store() -> None:
+    assert META == "waiting_because"
