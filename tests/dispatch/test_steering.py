@@ -65,6 +65,10 @@ def test_a_host_that_is_set_aside_gets_nothing_until_it_is_used_again() -> None:
         assert set(steering.at_work) == {"a", "b"}
 
 
+def test_the_ways_to_set_a_host_aside_have_the_names_that_commands_show() -> None:
+    assert list(Aside) == ["benched", "drained"]
+
+
 def test_a_host_that_is_used_again_is_trusted_whatever_the_guard_thought_of_it() -> None:
     dispatch = with_hosts(9, "good", "bad", attempts=9)
     for ticket in take(dispatch, "2", 3):

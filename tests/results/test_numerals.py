@@ -189,3 +189,12 @@ def test_the_spelling_of_the_program_is_found_in_its_bytes(cell: str, raw: bytes
 )  # fmt: skip
 def test_any_text_is_compared_by_the_number_that_it_is_or_by_none(text: str | None, number: object) -> None:
     assert comparable(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("9" * 18, 10**18 - 1), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", 2.0**63), ("9" * 19, 1e19)],
+)
+def test_an_int_beyond_64_bits_is_compared_as_a_float(text: str, number: int | float) -> None:
+    assert comparable(text) == number and type(comparable(text)) is type(number)
+    assert comparable("-" + text) == -number
