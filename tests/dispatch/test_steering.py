@@ -121,6 +121,9 @@ def test_a_drained_host_without_a_client_has_nobody_to_be_told() -> None:
     assert not dispatch.steering.leaving
     dispatch.steering.set_aside("a", Aside.BENCHED)
     assert not dispatch.steering.leaving
+    dispatch.register(0.0, "b", "", 2, True)
+    dispatch.steering.set_aside("b", Aside.DRAINED)
+    assert dispatch.steering.leaving, "one of several is enough"
 
 
 # -- tasks
