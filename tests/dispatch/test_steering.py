@@ -152,6 +152,14 @@ def test_a_task_that_only_runs_is_cancelled_and_the_queue_stays_as_it_is() -> No
     assert list(dispatch.board.waiting) == [2, 3, 4]
 
 
+def test_the_guard_forgets_a_task_that_is_cancelled() -> None:
+    dispatch = with_hosts(2, "a", "b")
+    dispatch.attempts.fail(0.0, take(dispatch, "1")[0].id, BROKEN, NO_USAGE)
+    dispatch.steering.cancel([1])
+    dispatch.guard.failed(0.0, "b", 1, BROKEN)
+    assert list(dispatch.guard.record("b").streak) == [1]
+
+
 def test_a_failed_task_whose_late_result_is_looked_at_is_not_cancelled() -> None:
     dispatch = with_hosts(2, "a", attempts=1)
     (ticket,) = take(dispatch, "1")
