@@ -146,7 +146,7 @@ def test_the_history_goes_on_with_empty_bars_while_nothing_ends_up_to_a_limit() 
     assert history.until(9.0) == history.until(10.0) == [1]
     assert history.until(13.5) == [1, 0, 0, 0]
     assert history.until(1e6) == [1] + [0] * 1200
-    assert History().until(100.0) == []
+    assert History().until(100.0) == [] and History() == History(began=0.0, width=1.0, bars=[])
 
 
 def test_empty_bars_are_as_wide_as_the_others() -> None:
