@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from spe.model import Kind, ResultSpec
 from spe.results.extract import Part, Refused, extract
-from spe.results.judge import judge
+from spe.results.judge import file_names, judge
 
 KIB = 1024
 
@@ -151,3 +151,31 @@ def test_the_first_group_that_took_part_is_the_value(regex: str, found: str | No
 def test_a_line_end_counts_anywhere_but_at_the_very_end(data: bytes, is_one: bool) -> None:
     judgement = judge([ResultSpec("x")], ["one_line"], {"x": Part.of("x", data)}, 0, "files/1")
     assert (judgement.reason is None) == is_one
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("stdout", "r.txt"),
+        ("a.csv", "r.csv"),
+        ("a.b.csv", "r.csv"),
+        ("Makefile", "r"),
+        *((f"a.b.csv{packed}", f"r.csv{packed}") for packed in (".gz", ".bz2", ".xz", ".zst")),
+        ("a.gz", "r.gz"),
+        ("a.csv.zip", "r.zip"),
+    ],
+)
+def test_a_file_of_a_result_keeps_the_ending_that_tells_what_is_inside(source: str, name: str) -> None:
+    assert file_names([ResultSpec("r", source, Kind.FILE)]) == {"r": name}
+
+
+def test_files_of_results_never_have_one_name() -> None:
+    specs = [ResultSpec(name, "x.txt", Kind.FILE) for name in ("a", "a.txt", "a.txt-2", "a.txt-2.txt")]
+    assert list(file_names(specs).values()) == ["a.txt", "a.txt-2.txt", "a.txt-2-2.txt", "a.txt-2.txt-2.txt"]
+
+
+def test_validations_of_others_are_left_to_them() -> None:
+    part = {"x": Part.of("x", b"1")}
+    assert judge([ResultSpec("x")], ["exit_zero", "hooks.py:check"], part, 0, "files/1").reason is None
+    with pytest.raises(ValueError, match="no built-in validation 'check'"):
+        judge([ResultSpec("x")], ["check"], part, 0, "files/1")

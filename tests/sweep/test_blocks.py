@@ -16,6 +16,11 @@ CELLS = st.text("ab\0", max_size=2)
 GRIDS = st.lists(st.lists(CELLS, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3)
 
 
+def distinct(values: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Each value once: a product in which values are repeated may be that of other values, too."""
+    return [tuple(dict.fromkeys(cells)) for cells in values]
+
+
 def test_without_a_block_there_is_one_set_without_parameters() -> None:
     assert list(product([])) == [((), 0)]
 
@@ -55,7 +60,7 @@ def test_rows_that_are_listed_show_their_columns_and_a_nul() -> None:
     assert Listed(("x",), [("1",), ("a\0",)]).has_nul()
 
 
-@given(GRIDS, GRIDS)
+@given(GRIDS.map(distinct), GRIDS.map(distinct))
 def test_grids_with_equal_content_have_equal_rows(some: list[tuple[str, ...]], others: list[tuple[str, ...]]) -> None:
     one, other = (Grid(tuple("xyz"[: len(values)]), values) for values in (some, others))
     equal = list(one.content()) == list(other.content())
@@ -89,3 +94,16 @@ def test_a_broken_pattern_says_how_to_mend_it_by_what_is_in_it() -> None:
         with pytest.raises(ConfigError) as caught:
             Pattern.parse(text)
         assert caught.value.todo.startswith(todo)
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        (r"{{ '\'' ~ x }}", "'7"),
+        (r"{{ '\\' ~ x }}", "\\7"),
+        (r"{{ '}}' ~ x ~ '\'}}' }}", "}}7'}}"),
+        (r"{{ ''~x }}", "7"),
+    ],
+)
+def test_a_string_in_an_expression_ends_at_its_own_quote(text: str, filled: str) -> None:
+    assert Pattern.parse(text).fill({"x": "7"}) == filled
