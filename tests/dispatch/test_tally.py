@@ -121,6 +121,15 @@ def test_ends_of_one_second_are_counted_however_many_they_are() -> None:
 # -- the history
 
 
+def test_every_end_of_a_task_is_in_the_history_and_a_failed_attempt_is_none() -> None:
+    tally = Tally()
+    tally.done(5.0, "a", 1, 1.0)
+    tally.failed(6.0, "a", 2, "exit code 1", 1.0)
+    tally.gave_up(7.5, 2, "exit code 1")
+    tally.lost("a")
+    assert tally.history == History(began=5.0, width=1.0, bars=[1, 0, 1])
+
+
 def history_of(times: list[float]) -> History:
     history = History()
     for time in times:
