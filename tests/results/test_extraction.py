@@ -45,6 +45,8 @@ def test_a_result_is_written_with_the_keys_of_spe_yaml_and_without_those_that_ar
 
 def test_a_source_that_is_kept_has_a_readable_name_that_no_result_has() -> None:
     assert kept_file(17, "out/a b.txt") == "files/17/.kept/out%2Fa b.txt"
+    assert kept_file(17, "x" * 200) == "files/17/.kept/" + "x" * 200
+    assert len(kept_file(17, "x" * 201)) == len("files/17/.kept/") + 64
     long = kept_file(17, "é" * 200)
     assert long.startswith("files/17/.kept/") and len(long.rpartition("/")[2]) == 64
     assert long != kept_file(17, "é" * 199)

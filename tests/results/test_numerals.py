@@ -198,3 +198,7 @@ def test_any_text_is_compared_by_the_number_that_it_is_or_by_none(text: str | No
 def test_an_int_beyond_64_bits_is_compared_as_a_float(text: str, number: int | float) -> None:
     assert comparable(text) == number and type(comparable(text)) is type(number)
     assert comparable("-" + text) == -number
+
+
+def test_zero_is_an_int_however_it_is_written() -> None:
+    assert [typed(text, Kind.INT) for text in ("0", "-0", "+00", "0e5")] == [0, 0, 0, 0]
