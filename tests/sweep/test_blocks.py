@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spe.config.sequences import stepped
 from spe.errors import ConfigError
 from spe.sweep.blocks import Grid, Listed, product
-from spe.sweep.pattern import Pattern
+from spe.sweep.pattern import Pattern, split
 
 CELLS = st.text("ab\0", max_size=2)
 GRIDS = st.lists(st.lists(CELLS, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3)
@@ -73,10 +73,22 @@ def test_grids_with_equal_content_have_equal_rows(some: list[tuple[str, ...]], o
 # -- patterns that jinja fills
 
 
-@pytest.mark.parametrize("literal", ["a\n{b", "\\{\n\"'}", "\r\n", "{\\n", "a%}b{c", "\r{a"])
+@pytest.mark.parametrize("literal", ["a\n", "\n\n", "a\n{b", "\\{\n\"'}", "\r\n", "{\\n", "a%}b{c", "\r{a"])
 def test_literal_text_beside_an_expression_stays_as_it_is(literal: str) -> None:
     for text in (literal + "{{ x|int }}", "{{ x|int }}" + literal):
         assert Pattern.parse(text).fill({"x": "7"}) == text.replace("{{ x|int }}", "7")
+
+
+@pytest.mark.parametrize(
+    ("command", "word"), [("'{'{{ x|int }}", "{7"), ("'{'{{ x|int }}'}'", "{7}"), ("'{{'{{ x|int }}", None)]
+)
+def test_a_quoted_brace_before_an_expression_is_none_of_its_own(command: str, word: str | None) -> None:
+    if word is None:
+        with pytest.raises(ConfigError, match="is not closed"):
+            split(command)
+        return
+    (pattern,) = split(command)
+    assert pattern.fill({"x": "7"}) == word
 
 
 def test_a_pattern_that_cannot_be_filled_is_shown_whole_or_by_its_first_eighty_characters() -> None:
