@@ -1,7 +1,7 @@
-"""A mutation run over one room: which small changes of the sources does no test notice?
+"""A mutation run over one package: which small changes of the sources does no test notice?
 
     .venv-tests/bin/python bench/mutate.py master/dispatch -- tests/dispatch
-    .venv-tests/bin/python bench/mutate.py master/sweep/blocks.py --sample 40 --seed 7 -- tests/sweep -k blocks
+    .venv-tests/bin/python bench/mutate.py master/sweep --sample 40 --seed 7 -- tests/sweep --noconftest
 
 What follows `--` goes to pytest. Each mutant is one change of one place (bench/mutations.py) in a copy of the package.
 The tests of a mutant run in a process of their own that is forked from one that has imported pytest and all other
