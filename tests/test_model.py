@@ -12,6 +12,7 @@ from spe.model import (
     Client,
     ClientState,
     Death,
+    Failure,
     Host,
     Input,
     Kind,
@@ -105,6 +106,7 @@ def test_what_is_not_said_of_a_record_is_nothing() -> None:
     assert ParameterSet({}).line == 0
     assert Input("a") == Input("a", b"", "", None, 0)
     assert Host("a") == Host("a", None, None, None, None, None, None, trust_workdir=False, origin="")
+    assert Failure("exit:1", "exit code 1") == Failure("exit:1", "exit code 1", None, "", None)
     assert Output("x", "1") == Output("x", "1", None, None, 0, None)
     assert Usage() == Usage(0.0, 0.0, 0.0, 0, None, None)
     assert Task(1, {}) == Task(1, {}, TaskState.WAITING, 0, 0, {}, [], [], set(), b"", True, None, False)
