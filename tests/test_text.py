@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from spe.session.stamps import identity, stamp
-from spe.text import counted, named, printable, rate, span, volume
+from spe.text import (
+    clean_name,
+    counted,
+    named,
+    printable,
+    rate,
+    said,
+    seconds,
+    sets,
+    shown,
+    span,
+    time_of_day,
+    volume,
+)
 
 
 def test_a_count_stands_with_the_words_that_fit_it() -> None:
@@ -44,3 +61,105 @@ def test_a_stamp_tells_a_file_that_was_written_anew_also_when_its_time_is_set_ba
     os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
     other.replace(path)
     assert first is not None and stamp(path) != first
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (999.0, "999 bytes"),
+        (1000, "1.0 kB"),
+        (9940, "9.9 kB"),
+        (10_000, "10 kB"),
+        (999_000, "999 kB"),
+        (10**6, "1.0 MB"),
+        (10**9, "1.0 GB"),
+        (10**12, "1.0 TB"),
+        (25 * 10**12, "25 TB"),
+    ],
+)
+def test_a_size_goes_to_the_next_unit_at_a_thousand(size: float, text: str) -> None:
+    assert volume(size) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (None, ""),
+        (0.0, "0 s"),
+        (0.2512, "0.251 s"),
+        (9.994, "9.99 s"),
+        (10.0, "10 s"),
+        (10.4, "10 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min 0 s"),
+        (185.0, "3 min 5 s"),
+        (7199.0, "119 min 59 s"),
+        (7200.0, "2 h 0 min"),
+        (7859.0, "2 h 10 min"),
+        (90_000.0, "25 h 0 min"),
+    ],
+)
+def test_a_measured_time_has_two_units_at_most(length: float | None, text: str) -> None:
+    assert seconds(length) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (5399, "90 min"),
+        (5400, "2 h"),
+        (172_799, "48 h"),
+        (172_800, "2 days"),
+        (10**6, "12 days"),
+    ],
+)
+def test_an_estimate_goes_to_the_next_unit_at_one_and_a_half_of_it_and_to_days_at_two(length: float, text: str) -> None:
+    assert span(length) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [(1.0, "1/s"), (0.99, "59.4/min"), (1 / 60, "1/min"), (0.016, "57.6/h"), (12.345, "12.3/s"), (0.0, "0/h")],
+)
+def test_a_rate_has_the_unit_that_makes_it_one_or_more(per_second: float, text: str) -> None:
+    assert rate(per_second) == text
+
+
+def test_a_moment_is_told_as_local_time() -> None:
+    moment = time.mktime((2026, 1, 2, 14, 35, 2, 0, 0, -1))
+    assert [time_of_day(one) for one in (moment, None, 0.0)] == ["14:35:02", "", ""]
+
+
+def test_a_parameter_set_is_one_line() -> None:
+    assert shown({"x": "1", "y": "a"}) == "x=1 y=a"
+    assert said({"x": "1", "y": "a"}) == "x=1, y=a"
+    assert [sets(count) for count in (0, 1, 2)] == ["0 sets", "1 set", "2 sets"]
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("my sweep", "my sweep"),
+        ("a/b\\c:d", "a-b-c-d"),
+        ("../x", "x"),
+        (" -x- ", "x"),
+        ("", "sweep"),
+        ("...", "sweep"),
+        ("a+b=c.d_é", "a+b=c.d_é"),
+        ("x" * 99 + " yz", "x" * 99),
+        ("x" * 101, "x" * 100),
+        ("-" + "x" * 101, "x" * 100),
+    ],
+)
+def test_any_text_is_made_into_the_name_of_a_folder(name: str, folder: str) -> None:
+    assert clean_name(name) == folder
+
+
+@given(st.text())
+def test_harmless_text_is_as_long_as_it_was_and_keeps_all_that_is_printable(text: str) -> None:
+    harmless = printable(text)
+    assert harmless.isprintable() and len(harmless) == len(text)
+    assert all(after == before for before, after in zip(text, harmless, strict=True) if before.isprintable())

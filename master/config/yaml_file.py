@@ -16,6 +16,9 @@ import yaml
 from ..errors import ConfigError
 from .document import Data, Document, YamlList, YamlMap
 
+# Where YAML counts a new line: fewer would be found by "\n" alone, and a fault may stand in the last one.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
 
 def read(path: Path) -> Document:
     """Read a YAML file whose top is a mapping. Raises ConfigError with the line."""
@@ -177,8 +180,7 @@ class _Composer:
 
     def _text_of(self, line: int) -> str:
         """Return a line; an empty one behind the last, where the parser wanted more."""
-        lines = self.text.split("\n")
-        return lines[line] if line < len(lines) else ""
+        return [*_BREAK.split(self.text), ""][line]
 
     def _hint(self, line: int) -> str:
         """Return the hint for a value that begins with `{{`, which YAML takes for a mapping."""

@@ -33,6 +33,7 @@ class Attempts:
         task = board.tasks.get(ticket.task) if ticket else None
         if ticket is None or task is None or ticket.state in (TicketState.ACCEPTED, TicketState.CHECKING):
             return None
+        board.take_back_blame(task, ticket)
         board.attach(task, ticket)
         board.unqueue(task)  # no other client needs to begin a task whose result is being checked
         board.move_ticket(ticket, TicketEvent.ARRIVE)
@@ -132,6 +133,7 @@ class Attempts:
         ticket = self._board.tickets.get(ticket_id)
         if ticket is None or ticket.state not in (TicketState.ISSUED, TicketState.LOST):
             return False
+        self._board.take_back_blame(self._board.tasks[ticket.task], ticket)
         self.end(ticket, TicketEvent.FAIL, failure, usage, stdout, failure.stderr.encode())
         return True
 

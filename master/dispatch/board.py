@@ -256,6 +256,13 @@ class Board:
             self.move(task, TaskEvent.ISSUE)
 
     @staticmethod
+    def take_back_blame(task: Task, ticket: Ticket) -> None:
+        """Take back a loss that was held against the task, as its host is heard: it was slow, not killed."""
+        if ticket.blamed:
+            task.lost, task.death = max(0, task.lost - 1), None
+            ticket.blamed = False
+
+    @staticmethod
     def attach(task: Task, ticket: Ticket) -> None:
         """Make a ticket one of the live ones of its task."""
         if ticket.id not in task.tickets:

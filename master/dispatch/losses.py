@@ -43,9 +43,7 @@ class Losses:
     def _revive(self, ticket: Ticket) -> None:
         board, task = self._board, self._board.tasks[ticket.task]
         board.move_ticket(ticket, TicketEvent.RENEW)
-        if ticket.blamed:  # the host was slow, not killed
-            task.lost, task.death = max(0, task.lost - 1), None
-        ticket.blamed = False
+        board.take_back_blame(task, ticket)
         board.attach(task, ticket)
         board.unqueue(task)
         board.changes.append(TicketEnded(ticket.id, ticket.state))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from spe import model
 from spe.config import config
 from spe.config import values as keys
@@ -160,6 +164,29 @@ def test_several_faults_are_told_at_once_in_the_order_of_the_file() -> None:
 
 def test_many_faults_are_counted() -> None:
     assert str(complaint("command: x\n" + "".join(f"k{i}: 1\n" for i in range(9)))).endswith("and 4 more")
+
+
+@pytest.mark.parametrize(("faults", "more"), [(5, ""), (6, "and 1 more")])
+def test_five_faults_are_told_in_full(faults: int, more: str) -> None:
+    lines = str(complaint("command: x\n" + "".join(f"k{i}: 1\n" for i in range(faults)))).splitlines()
+    assert len(lines) == 5 + bool(more) and more in lines[-1] and "0 more" not in lines[-1]
+
+
+@given(st.text("ab:-[]{}'\"# \t\n\r\x85\u2028\u2029", max_size=20))
+@example("command: 'x\r\r\r\r")
+@example("command: x\u2028\u2028\u2028\u2028y: [a\n")
+@example("a: b\x85c: {{ d }}\x85\te: [")
+def test_whatever_ends_the_lines_of_a_file_it_is_read_or_refused_with_a_line(text: str) -> None:
+    with suppress(ConfigError):
+        yamlfile.parse(text, "spe.yaml")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x85", "\u2028"])
+def test_a_hint_belongs_to_its_line_whatever_ends_the_lines(end: str) -> None:
+    error = complaint(end.join(["command: x", "name: {{ y }} z", ""]))
+    assert error.where == "spe.yaml:2" and error.todo.startswith("A value that begins with {{ goes in quotes")
+    error = complaint(end.join(["command: x", "", "\tname: y", ""]))
+    assert error.where == "spe.yaml:3" and error.what.startswith("a tab character")
 
 
 def test_values_are_what_was_written() -> None:

@@ -84,3 +84,8 @@ def test_the_steps_of_a_range_are_not_made_to_look_at_them() -> None:
 
     steps = Watched(1000, str)
     assert Grid(("x",), (steps,)).columns() == [["0"]] and not made
+
+
+def test_a_long_number_within_64_bits_is_a_number() -> None:
+    assert are_numbers(["0.12345678901234567890", "-9223372036854775808", " 1 "])
+    assert not are_numbers(["1", "9223372036854775808"]) and are_numbers([])

@@ -87,6 +87,8 @@ def test_the_shortest_form_is_the_same_number(value: float) -> None:
         ('y="a,b",c', "y", ["a,b", "c"]),
         ('t="12:30"', "t", ["12:30"]),
         ("f=a:b", "f", ["a:b"]),
+        ("f=1:b", "f", ["1:b"]),
+        ("f=1:2:3:4", "f", ["1:2:3:4"]),
         ("e=x=1,y=2", "e", ["x=1", "y=2"]),
     ],
 )

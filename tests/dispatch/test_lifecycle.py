@@ -21,6 +21,7 @@ from spe.dispatch.lifecycle import (
     move_ticket,
 )
 from spe.model import Client, ClientState, Task, TaskState, Ticket, TicketState
+from spe.record import Word
 
 SOURCES = sorted(Path(spe.__file__).parent.rglob("*.py"))
 
@@ -109,6 +110,11 @@ def test_every_state_of_tasks_tickets_and_clients_can_be_reached() -> None:
     assert {TicketState.ISSUED, *TICKET_MOVES.values()} == set(TicketState)
     assert {ClientState.SETTING_UP, *CLIENT_MOVES.values()} == set(ClientState)
     assert frozenset({TicketState.ISSUED, TicketState.CHECKING}) == LIVE
+
+
+@pytest.mark.parametrize("words", [TaskEvent, TicketEvent, ClientEvent, TaskState, TicketState])
+def test_an_event_or_state_is_called_in_words_as_it_is_named(words: type[Word]) -> None:
+    assert [word.value for word in words] == [word.name.lower().replace("_", " ") for word in words]
 
 
 def _assignments_of_state(source: str) -> list[int]:

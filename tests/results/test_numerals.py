@@ -189,3 +189,24 @@ def test_the_spelling_of_the_program_is_found_in_its_bytes(cell: str, raw: bytes
 )  # fmt: skip
 def test_any_text_is_compared_by_the_number_that_it_is_or_by_none(text: str | None, number: object) -> None:
     assert comparable(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("9" * 18, 10**18 - 1), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", 2.0**63), ("9" * 19, 1e19)],
+)
+def test_an_int_beyond_64_bits_is_compared_as_a_float(text: str, number: int | float) -> None:
+    assert comparable(text) == number and type(comparable(text)) is type(number)
+    assert comparable("-" + text) == -number
+
+
+def test_zero_is_an_int_however_it_is_written() -> None:
+    assert [typed(text, Kind.INT) for text in ("0", "-0", "+00", "0e5")] == [0, 0, 0, 0]
+
+
+def test_an_int_that_is_written_out_has_no_zeros_before_it_and_they_do_not_count_for_its_length() -> None:
+    found = read("007d1", Kind.INT)
+    assert found is not None and (found.cell, found.value) == ("70", 70)
+    long = read("0" * 10 + "1e4999", Kind.INT)
+    assert long is not None and long.cell == "1" + "0" * 4999
+    assert read("1e5000", Kind.INT) is None
