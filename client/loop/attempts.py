@@ -198,8 +198,10 @@ class AttemptPipeline:
         left: List[Tuple[Attempt, float, bool]] = []
         for attempt in attempts:
             if not attempt.has_left:
-                failed = bool(attempt.reason) and not attempt.dropped
-                left.append((attempt, attempt.usage.get("wall", 0.0), failed))
+                # A dropped attempt was ended by this client: it neither succeeded nor failed.
+                counts = not attempt.dropped
+                wall = attempt.usage.get("wall", 0.0) if counts else 0.0
+                left.append((attempt, wall, counts and bool(attempt.reason)))
         self._leave_slots(left)
         for attempt in attempts:
             self._tickets.working.pop(attempt.task.ticket, None)

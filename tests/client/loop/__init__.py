@@ -1,0 +1,1 @@
+"""The parts of the client's loop, each driven by its own methods: no client is started."""
