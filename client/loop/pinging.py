@@ -107,7 +107,7 @@ def number_in(header: Optional[str], otherwise: float) -> float:
     try:
         return max(0.0, float(header or ""))
     except ValueError:
-        log.say("Retry-After: %r is not a number of seconds" % header)
+        log.say("the master sends %r in place of a number" % header)
         return otherwise
 
 

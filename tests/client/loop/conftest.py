@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from spe.client.hand.wakeup import ENDS
 
 from .kit import Parts
 
@@ -28,3 +30,15 @@ def make_parts(tmp_path: Path) -> Iterator[Callable[..., Parts]]:
 def parts(make_parts: Callable[..., Parts]) -> Parts:
     """The parts of a loop with one hand of two slots."""
     return make_parts(2)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Bring back the handlers of signals that pytest has."""
+    numbers = [signal.SIGCHLD, *ENDS]
+    before = [signal.getsignal(number) for number in numbers]
+    wakeup = signal.set_wakeup_fd(-1)
+    yield
+    signal.set_wakeup_fd(wakeup)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

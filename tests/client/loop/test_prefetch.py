@@ -147,6 +147,9 @@ def test_results_go_together_when_tasks_take_less_than_a_short_moment() -> None:
 
 def test_three_failures_in_a_row_make_the_host_doubtful_and_one_success_ends_that() -> None:
     prefetch = Prefetch(1)
+    for _ in range(DOUBT - 1):
+        prefetch.note_failure()
+    assert not prefetch.is_doubtful
     prefetch.note_success(0.1)
     for _ in range(DOUBT - 1):
         prefetch.note_failure()

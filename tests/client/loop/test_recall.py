@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from spe.client.loop.recall import Recall, Returner
+from spe.client.wire.connection import parse_address
 
+from ..pretended_master import SESSION, Master
 from .kit import Parts, PlayedMaster, reply
 
 
@@ -75,6 +77,15 @@ def test_tickets_are_given_back_in_one_request_and_then_cleared_away(
     assert line.asked == [("/back", [("ticket", 1), ("ticket", 2), *more])]
     assert line.closed == 1
     assert not os.listdir(parts.base)
+
+
+def test_a_thread_of_its_own_gives_tickets_back(parts: Parts, master: Master) -> None:
+    parts.master.address = parse_address(master.url, "")
+    returner = Returner(parts.shared, [parts.attempt(7)])
+    returner.start()
+    returner.join(20)
+    assert [one.query for one in master.requests] == [{"sessionID": [SESSION], "ticket": ["7"]}]
+    assert not parts.events()
 
 
 def test_nothing_is_asked_when_nothing_is_given_back(parts: Parts) -> None:
