@@ -56,7 +56,8 @@ class PlayedMaster(Line):
     def ask(self, path: str, query: Any, body: Any = None, timeout: float = 30.0, into: str | None = None) -> Reply:
         self.asked.append((path, list(query)))
         self.timeouts.append(timeout)
-        self.bodies.append(b"".join(body.content()) if body else b"")
+        content = body.content() if body else b""
+        self.bodies.append(content if isinstance(content, bytes) else b"".join(content))
         if not self.answers:
             raise Stopping()
         answer = self.answers.popleft()

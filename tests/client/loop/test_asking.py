@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -47,10 +48,8 @@ class Asking:
     def talk(self, *answers: Any) -> PlayedMaster:
         """Give these answers and return the line on which they were asked for."""
         line = self.asker.line = PlayedMaster(self.parts.master, *answers)
-        try:
+        with contextlib.suppress(Stopping):
             self.asker.talk()
-        except Stopping:
-            pass
         return line
 
     def ready(self) -> list[list[int]]:
@@ -74,9 +73,7 @@ def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:
 
 def test_a_request_asks_for_each_free_slot_and_may_be_held(asking: Asking) -> None:
     line = asking.talk()
-    assert line.asked == [
-        ("/task", [("count", 2), ("wait", 30), ("extra", 1), ("files", "sha256"), ("load", "0.50")])
-    ]
+    assert line.asked == [("/task", [("count", 2), ("wait", 30), ("extra", 1), ("files", "sha256"), ("load", "0.50")])]
     assert line.timeouts == [WAIT + 30.0] == [60.0]
 
 
@@ -293,9 +290,7 @@ def prepared_by(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> list[tuple[A
     return found
 
 
-@pytest.mark.parametrize(
-    ("how", "size", "here"), [(COPY, LARGE, True), (COPY, LARGE - 1, False), (LINK, LARGE, False)]
-)
+@pytest.mark.parametrize(("how", "size", "here"), [(COPY, LARGE, True), (COPY, LARGE - 1, False), (LINK, LARGE, False)])
 def test_only_directories_with_a_copy_of_a_large_file_are_made_here(
     asking: Asking, files: Files, monkeypatch: pytest.MonkeyPatch, how: int, size: int, here: bool
 ) -> None:

@@ -116,6 +116,7 @@ def test_an_attempt_that_must_not_begin_any_more_is_finished_on_the_way(way: Way
     way.pipeline.add_ready([dropped, failed, good])
     way.pipeline.feed_hands()
     assert way.heard() == [[("begin", [3])]]
+    assert way.parts.prefetch.ahead() == 0, "no length is known: these two took no time"
     assert way.outbox.tickets == [1, 2] and list(way.working) == [3]
     assert dropped.has_left and failed.has_left and not good.has_left
 
@@ -279,6 +280,8 @@ def test_the_slot_of_an_attempt_is_counted_as_free_once_though_its_report_follow
     assert way.parts.wanted() == (1, 0)
     assert way.parts.prefetch.ahead() == 10, "its length has been counted"
     assert way.outbox.tickets == [1] and list(way.working) == [2]
+    way.parts.tickets.release(attempts)
+    assert way.parts.demand.nothing_held.is_set(), "a slot that is free changes nothing about what is held"
 
 
 def test_what_is_worth_fetching_ahead_follows_the_lengths_of_tasks(way: Way) -> None:

@@ -81,9 +81,7 @@ class Bench:
         renewal = OriginalRenewal(parts.shared, parts.hands, None, None, parts.base + "/files")
         self.pipeline = AttemptPipeline(parts.shared, parts.hands, renewal, self.outbox, parts.host_ends)  # type: ignore[arg-type]
         self.answering = False
-        self.loop = Loop(
-            parts.shared, parts.hands, self.pipeline, renewal, lambda: self.answering, parts.host_ends
-        )
+        self.loop = Loop(parts.shared, parts.hands, self.pipeline, renewal, lambda: self.answering, parts.host_ends)
         self.killer, self.returned = Killer(), list[list[int]]()
         monkeypatch.setattr(module, "time", self.inbox)
         monkeypatch.setattr(module, "Children", self.killer)

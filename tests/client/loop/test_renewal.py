@@ -160,8 +160,10 @@ def test_the_tasks_of_lost_attempts_are_suspects_by_number_or_else_by_command(re
 def test_the_inputs_of_all_tickets_that_are_held_are_needed(renewal: Any) -> None:
     parts = renewal.parts
     attempts = [
-        parts.attempt(1, shared={"a": b"shared", "b": b"more"}), parts.attempt(2, inputs={"c": b"own"}), parts.attempt(3)
-    ]  # fmt: skip
+        parts.attempt(1, shared={"a": b"shared", "b": b"more"}),
+        parts.attempt(2, inputs={"c": b"own"}),
+        parts.attempt(3),
+    ]
     assert renewal.files._needed() == set()
     parts.tickets.hold(attempts, 0.0)
     assert renewal.files._needed() == {KEY, hashlib.sha256(b"more").hexdigest()}

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from spe.client.loop import sending as module
-from spe.client.loop.sending import MOST_BYTES, MOST_PARTS, MOST_SINGLE, MOST_TOGETHER, Batches, NotWanted, Sender, Senders
+from spe.client.loop.sending import (
+    MOST_BYTES,
+    MOST_PARTS,
+    MOST_SINGLE,
+    MOST_TOGETHER,
+    Batches,
+    NotWanted,
+    Sender,
+    Senders,
+)
 from spe.client.task.attempt import SHORT, Attempt
 from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import clock
