@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
 from spe.client.loop import hands as module
-from spe.client.loop.hands import LONGEST_SILENCE, HandProcess
+from spe.client.loop.hands import END_TIME, LONGEST_SILENCE, HandProcess
 from spe.client.machine import facts
 
 from .kit import Parts, PlayedHand, is_over, told
@@ -169,6 +168,7 @@ def test_hands_that_have_not_ended_are_killed(parts: Parts, sleeper: subprocess.
     as_hand(parts, sleeper)
     parts.hands.kill()
     assert sleeper.wait(20) == -signal.SIGKILL
+    assert END_TIME == 9.0, "three times the seconds that a hand gives its programs"
 
 
 # -- hands that are silent
@@ -290,19 +290,3 @@ def test_a_hand_that_is_gone_is_seen_neither_stopped_nor_silent(parts: Parts) ->
     parts.hand.process.asked = 1.0
     parts.hand.process.look(29.0)
     assert not parts.hand.process.is_dead()
-
-
-def test_slots_are_spread_evenly_over_four_hands_at_most(parts: Parts) -> None:
-    """Real hands: each ends when its client does."""
-    script = (
-        "import sys, json\n"
-        "from spe.client.loop.hands import Hands\n"
-        "from spe.client.task.settings import Settings\n"
-        "from spe.client.wire.lease import Lease\n"
-        "def made(slots):\n"
-        "    hands = Hands(slots, Settings('.', {}, None, False, 0, False), Lease(0))\n"
-        "    return [one.slots for one in hands.processes]\n"
-        "print(json.dumps([made(1), made(3), made(6), made(9)]))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=parts.base)
-    assert done.stdout == "[[1], [1, 1, 1], [2, 2, 1, 1], [3, 2, 2, 2]]\n", done.stderr

@@ -441,3 +441,23 @@ def test_the_client_ends_its_programs_also_when_the_loop_itself_fails(
         bench.loop.run(asker, [])
     assert bench.killer == [bench.parts.base, "killed"] and asker.hung_up == 1
     asker.join(20)
+
+
+def test_each_turn_waits_handles_what_came_and_feeds_the_hands(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, handlers: None
+) -> None:
+    steps: list[str] = []
+
+    def handle() -> None:
+        steps.append("handle")
+        if len(steps) > 3:
+            bench.tickets.end(OVER)
+
+    monkeypatch.setattr(bench.loop, "wait", lambda: steps.append("wait"))
+    monkeypatch.setattr(bench.loop, "handle_events", handle)
+    monkeypatch.setattr(bench.pipeline, "feed_hands", lambda: steps.append("feed"))
+    monkeypatch.setattr(bench.loop, "stop", lambda: steps.append("stop"))
+    asker = Told(bench.parts)
+    assert bench.loop.run(asker, []) is OVER
+    assert steps == ["wait", "handle", "feed", "wait", "handle", "feed", "stop"]
+    asker.join(20)
