@@ -135,10 +135,15 @@ class AttemptPipeline:
         )
 
     def hear_unbegun(self, told: List[Told]) -> None:
-        """Queue again what a hand has given back after a failure, without having begun it."""
+        """Queue again what a hand has given back after a failure, without having begun it.
+
+        At the end of the client such a message may come after its attempts have been dropped.
+        """
         for ticket, came in reversed(told):  # to the front of the queue, in their old order
-            self._tickets.working[ticket].hear(came)
-            self._tickets.ready.appendleft(self._tickets.working.pop(ticket))
+            attempt = self._tickets.working.pop(ticket, None)
+            if attempt is not None:
+                attempt.hear(came)
+                self._tickets.ready.appendleft(attempt)
 
     def hear_back(self, told: List[Told]) -> None:
         """Queue again what a hand was asked to give back.

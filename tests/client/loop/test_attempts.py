@@ -371,6 +371,15 @@ def test_what_no_hand_can_tell_of_any_more_is_dropped_at_the_end(way: Way) -> No
     assert all(one.dropped and one.has_left for one in attempts)
 
 
+@pytest.mark.parametrize("name", ["unbegun", "back"])
+def test_what_a_hand_gave_back_just_before_it_was_killed_is_dropped_with_the_rest(way: Way, name: str) -> None:
+    """The message still lies in the channel when the attempts of that hand have been dropped."""
+    way.begin(1, 2)
+    way.pipeline.drop_working()
+    getattr(way.pipeline, f"hear_{name}")([told(1), told(2)])
+    assert not way.ready and way.outbox.tickets == [1, 2]
+
+
 @pytest.mark.parametrize("why", ["the host shuts down", "a process was killed"])
 def test_what_ends_together_with_the_client_counts_for_nothing(way: Way, why: str) -> None:
     attempts = way.begin(1, 2)

@@ -133,7 +133,14 @@ def waiting(parts: Parts, ticket: int) -> None:
 def test_an_order_that_cannot_be_read_is_answered_and_does_not_end_the_client(
     carry: Callable[..., Carried], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for order in ({"do": "dance"}, {}, {"do": "run", "words": 5}, {"do": "run", "words": ["true"], "limit": "x"}):
+    for order in (
+        {"do": "dance"},
+        {},
+        {"do": "run", "words": 5},
+        {"do": "run", "words": ["true"], "limit": "x"},
+        {"do": "stop", "ticket": "all"},
+        {"do": "stop", "ticket": None},
+    ):
         person = carry(order).talk()
         assert person.end == {"reason": "this client does not understand the order"}, order
     assert "spe-client: order {'id': 5, 'do': 'dance'} cannot be read: KeyError('dance')" in capfd.readouterr().err

@@ -150,6 +150,18 @@ def test_a_hand_that_has_just_ended_by_itself_is_no_killed_one(parts: Parts) -> 
     ended.returncode = 0
 
 
+def test_a_hand_that_was_waited_for_with_all_other_children_has_ended(parts: Parts) -> None:
+    """At the end of the client, where all processes below it are killed and waited for."""
+    ended = subprocess.Popen(["true"])
+    hand = as_hand(parts, ended)
+    ended.wait()
+    hand.say("watched", 1)
+    hand.channel.close()
+    heard = parts.hands.receive() + parts.hands.receive()
+    assert heard == [("watched", 1), ("killed", ("a process of the client has ended", []))]
+    assert not parts.hands.processes
+
+
 def test_hands_are_told_to_end_also_those_that_somebody_has_stopped(
     parts: Parts, sleeper: subprocess.Popen[bytes]
 ) -> None:

@@ -56,6 +56,34 @@ def test_orders_are_being_answered_until_their_threads_have_left(parts: Parts, b
     assert not orders.is_answering()
 
 
+@pytest.mark.parametrize("line", [b"no json", b"[]", b"7", b"{}", b'{"id": []}', b"\xff", b"null"])
+def test_an_order_that_nobody_understands_keeps_no_other_from_being_carried_out(
+    parts: Parts, begun: Begun, line: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    orders = ReceivedOrders(parts.shared, parts.hands, [])
+    orders.fetch(PlayedMaster(parts.master, reply(200, line + b'\n{"id": 2}\n')))
+    assert [one["id"] for one in begun] == [2]
+    assert capfd.readouterr().err.startswith("spe-client: an order of the master cannot be read: ")
+
+
+def test_an_order_for_which_there_is_no_thread_is_answered_and_does_not_end_the_client(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(module.Carrier, "start", fail)
+    line = PlayedMaster(parts.master)
+    monkeypatch.setattr(type(parts.master), "line", lambda *_: line)
+    orders = ReceivedOrders(parts.shared, parts.hands, [])
+    line.answers.extend([answer(1), reply(200)])
+    orders.fetch(line)
+    assert line.asked[1:] == [
+        ("/answer", [("order", 1), ("end", 1), ("reason", "this host has no memory for one more question")])
+    ]
+    assert line.closed == 1 and not orders.is_answering()
+
+
 def test_a_master_that_gives_out_no_orders_is_left_alone(parts: Parts, begun: Begun) -> None:
     orders = ReceivedOrders(parts.shared, parts.hands, [])
     orders.fetch(PlayedMaster(parts.master, reply(404, b"what?")))
