@@ -365,6 +365,8 @@ def test_attempts_whose_files_have_no_room_on_the_disk_go_back(
     assert asking.parts.prefetch.ahead() == 3
     asking.parts.demand.change(-1, -1)
     assert asking.parts.wanted() == (3, 3)
+    asking.parts.demand.change(-2, -2)
+    assert asking.parts.demand.nothing_held.is_set(), "what goes back was never held"
 
 
 def test_for_each_slot_an_attempt_is_taken_whatever_the_size_of_its_files(
@@ -394,6 +396,19 @@ def test_a_shared_file_of_unknown_length_counts_as_nothing(asking: Asking, files
     asking.talk(reply(200, record + task(3, "true", inputs={"big": b"x" * 50})))
     assert len(asking.parts.tickets.held) == 2, "the largest has 10 bytes: one would fit, and there are two slots"
     assert returned == [[3], []]
+
+
+def test_where_no_length_is_known_nothing_is_limited(asking: Asking, files: Files, returned: Returned) -> None:
+    files.limit = 0
+    asking.talk(reply(200, b"".join(shared(n).replace(b"Length=6", b"Length=") for n in range(1, 4))))
+    assert len(asking.parts.tickets.held) == 3 and not returned
+
+
+def test_an_answer_without_new_tickets_limits_nothing(asking: Asking, files: Files, returned: Returned) -> None:
+    asking.parts.held(1)
+    asking.parts.prefetch.note_success(0.001)
+    asking.talk(reply(200, shared(1, size=30)))
+    assert asking.parts.prefetch.ahead() == 256 and not returned
 
 
 def test_all_shared_files_of_an_attempt_count_together(asking: Asking, files: Files, returned: Returned) -> None:

@@ -103,6 +103,7 @@ def test_pings_at_intervals_of_any_length_are_sent(parts: Parts, every: float) -
     parts.held(1)
     assert Requests(parts, False).requests
     assert len(talk(Pinger(parts.shared, every), KEEP_ON).asked) == 1
+    assert len(talk(LongPoller(parts.shared, every, lambda _: None), reply(205, Expired="1")).asked) == 2
 
 
 def test_new_tickets_gather_before_a_ping_that_was_requested_and_pings_are_a_second_apart(
@@ -172,10 +173,10 @@ def test_only_a_205_expires_tickets(parts: Parts) -> None:
 
 
 def test_what_is_no_number_in_a_list_of_tickets_is_left_out(parts: Parts) -> None:
-    parts.held(1, 2)
+    parts.held(17, 23)
     Requests(parts, False)
-    talk(Pinger(parts.shared, 30.0), reply(205, Expired="2,x 1"))
-    assert [argument for name, argument in parts.events() if name == "expired"] == [2, 1]
+    talk(Pinger(parts.shared, 30.0), reply(205, Expired="23,x 17"))
+    assert [argument for name, argument in parts.events() if name == "expired"] == [23, 17]
 
 
 # -- the long poll
