@@ -175,7 +175,7 @@ def test_only_a_205_expires_tickets(parts: Parts) -> None:
 def test_what_is_no_number_in_a_list_of_tickets_is_left_out(parts: Parts) -> None:
     parts.held(17, 23)
     Requests(parts, False)
-    talk(Pinger(parts.shared, 30.0), reply(205, Expired="23,x 17"))
+    talk(Pinger(parts.shared, 30.0), reply(205, Expired="23,x 17 ²"))
     assert [argument for name, argument in parts.events() if name == "expired"] == [23, 17]
 
 
@@ -266,6 +266,8 @@ def test_a_number_in_a_header_is_at_least_0_and_what_is_none_is_told(capfd: pyte
     assert number_in("2.5", 1.0) == 2.5
     assert number_in("-3", 1.0) == 0.0
     assert number_in("0", 1.0) == 0.0
+    assert number_in("86400", 1.0) == number_in("86401", 1.0) == number_in("inf", 1.0) == 86400.0, "no longer than a day"
+    assert number_in("nan", 1.0) == 0.0
     assert number_in("soon", 1.5) == 1.5
     assert number_in(None, 2.5) == 2.5
     assert capfd.readouterr().err.splitlines()[0] == "spe-client: the master sends 'soon' in place of a number"
