@@ -16,7 +16,6 @@ examples in each run and does not shrink them.
 from __future__ import annotations
 
 import argparse
-import compileall
 import importlib
 import os
 import random
@@ -37,7 +36,7 @@ from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = {"master": "spe", "client": "spe/client", "workers": "spe/workers"}  # as setup.cfg's package_dir has them
-PYTEST = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
+PYTEST = ["-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "--assert=plain"]
 WAIT = 0.01  # seconds between two looks at the processes
 
 
@@ -56,8 +55,9 @@ class Slot:
         self.folder = folder
         for source, target in PARTS.items():
             shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
-        compileall.compile_dir(folder, quiet=2)
         self.mutant: Mutant | None = None
+        self._original = b""
+        self._mutants = 0
         self.deadline = 0.0
 
     def _place(self, mutant: Mutant) -> Path:
@@ -65,17 +65,18 @@ class Slot:
         return self.folder / PARTS[part] / rest
 
     def mutate(self, mutant: Mutant) -> None:
-        """Write the mutated file, and drop what was compiled of it: its time and size may be the same."""
+        """Write the mutated file with a time of its own: by time and size Python finds what it has compiled."""
         place = self._place(mutant)
-        for compiled in (place.parent / "__pycache__").glob(f"{place.stem}.*.pyc"):
-            compiled.unlink()
+        self._original = place.read_bytes()
         place.write_text(mutant.text, encoding="utf-8")
         self.mutant = mutant
+        self._mutants += 1
+        os.utime(place, (self._mutants, self._mutants))
 
     def restore(self) -> None:
-        """Bring the original back. It stays without a compiled file, which costs little."""
+        """Bring the original back: of the copy, as the sources may have been edited meanwhile."""
         if self.mutant:
-            shutil.copyfile(ROOT / self.mutant.file, self._place(self.mutant))
+            self._place(self.mutant).write_bytes(self._original)
         self.mutant = None
 
     def start(self, arguments: list[str], limits: Limits) -> int:
@@ -88,6 +89,7 @@ class Slot:
         code = 3
         try:
             os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 5))
             code = self._run_tests(arguments)
         finally:
@@ -99,8 +101,10 @@ class Slot:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
         sys.path[0] = str(self.folder)
-        sys.dont_write_bytecode = True
-        os.environ.update(PYTHONPATH=str(self.folder), PYTHONDONTWRITEBYTECODE="1")
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = str(self.folder / "compiled")  # the tests' own folders stay as they are
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ.update(PYTHONPATH=str(self.folder), PYTHONPYCACHEPREFIX=sys.pycache_prefix)
         code = int(pytest.main([*PYTEST, *arguments]))
         (self.folder / "modules").write_text("\n".join(_libraries()))
         return code
@@ -155,6 +159,17 @@ def run_mutants(mutants: list[Mutant], slots: list[Slot], arguments: list[str], 
     waiting = list(reversed(mutants))
     free = list(slots)
     busy: dict[int, Slot] = {}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield from _run(waiting, free, busy, arguments, limits)
+    finally:
+        for child in busy:
+            os.killpg(child, signal.SIGKILL)
+
+
+def _run(
+    waiting: list[Mutant], free: list[Slot], busy: dict[int, Slot], arguments: list[str], limits: Limits
+) -> Iterator[Mutant]:
     while waiting or busy:
         while waiting and free:
             slot = free.pop()

@@ -159,7 +159,7 @@ def _changes_of_an_expression(node: ast.expr, parent: ast.AST | None) -> Iterato
     elif isinstance(node, ast.BinOp):
         if not _is_type_union(node):
             yield node, f"({ast.unparse(ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right))})"
-    elif isinstance(node, ast.UnaryOp):
+    elif isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.UAdd):
         yield node, f"({ast.unparse(node.operand)})"
     elif isinstance(node, ast.Constant):
         yield from _changes_of_a_constant(node)
