@@ -169,6 +169,14 @@ class Parts:
     def close(self) -> None:
         for one in self.played:
             one.close()
+        close_inbox(self.inbox)
+
+
+def close_inbox(inbox: Inbox) -> None:
+    """Close the pipe, which in a client lives as long as the process."""
+    pipe = inbox._wakeup
+    for file in [*pipe._bells, pipe._ring]:
+        os.close(file)
 
 
 def told(ticket: int, **what: Any) -> tuple[int, tuple[Any, ...]]:

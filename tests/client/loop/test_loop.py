@@ -20,7 +20,7 @@ from spe.client.loop.talker import Talker
 from spe.client.task.attempt import Attempt
 from spe.client.wire.lease import clock
 
-from .kit import Parts, told
+from .kit import Parts, close_inbox, told
 
 OVER = exits.Ending(exits.OK, "the sweep is over")
 
@@ -75,6 +75,7 @@ class Bench:
     """A loop whose hands, threads and clock the test plays."""
 
     def __init__(self, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+        close_inbox(parts.inbox)
         self.inbox = QuickInbox()
         parts.inbox, parts.shared = self.inbox, parts.shared._replace(inbox=self.inbox)
         self.parts, self.outbox, self.tickets = parts, Outbox(parts), parts.tickets

@@ -266,7 +266,9 @@ def test_a_number_in_a_header_is_at_least_0_and_what_is_none_is_told(capfd: pyte
     assert number_in("2.5", 1.0) == 2.5
     assert number_in("-3", 1.0) == 0.0
     assert number_in("0", 1.0) == 0.0
-    assert number_in("86400", 1.0) == number_in("86401", 1.0) == number_in("inf", 1.0) == 86400.0, "no longer than a day"
+    assert number_in("86400", 1.0) == number_in("86401", 1.0) == number_in("inf", 1.0) == 86400.0, (
+        "no longer than a day"
+    )
     assert number_in("nan", 1.0) == 0.0
     assert number_in("soon", 1.5) == 1.5
     assert number_in(None, 2.5) == 2.5

@@ -128,6 +128,10 @@ def test_an_attempt_gets_its_originals_as_they_are_now(renewal: Any) -> None:
 
 
 def test_an_attempt_whose_original_could_not_be_fetched_again_fails(renewal: Any) -> None:
+    early = renewal.parts.attempt(3)
+    early.originals = {"of another file": INPUT}
+    renewal.refresh(early)
+    assert early.reason == "an input file cannot be had again: ", "nobody said why"
     attempt = renewal.parts.attempt(1)
     attempt.originals = {KEY: INPUT}
     renewal.end((KEY, None, "404 gone"))
