@@ -30,7 +30,7 @@ from spe.client.task.attempt import Attempt
 from spe.client.wire.master import Stopping
 from spe.client.wire.reply import Reply
 
-from .kit import Parts, PlayedMaster, reply
+from .loop_kit import Parts, PlayedMaster, reply
 
 ROWS = [
     Process(1, 0, 11, "S", 0.5, 1000, "sh"),

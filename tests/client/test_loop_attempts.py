@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from spe.client.loop.attempts import AttemptPipeline
 from spe.client.loop.renewal import OriginalRenewal
 from spe.client.task.attempt import Attempt
 
-from .kit import Parts, told
+from .loop_kit import Parts, told
 
 
 class Outbox:
@@ -331,6 +332,12 @@ def test_a_task_that_took_no_time_tells_nothing_about_lengths(way: Way) -> None:
     assert way.parts.prefetch._failures == 1, "it is no success either"
 
 
+def test_a_report_without_a_time_tells_nothing_about_lengths_either(way: Way) -> None:
+    way.begin(1)
+    way.pipeline.hear_done([told(1, usage={})])
+    assert way.parts.prefetch.ahead() == 0 and way.outbox.tickets == [1]
+
+
 def test_attempts_that_prove_nothing_are_given_back_with_the_reason_and_the_others_delivered(
     way: Way, returned: Returned
 ) -> None:
@@ -405,6 +412,15 @@ def test_what_has_ended_just_before_is_dropped_and_what_ended_long_ago_is_delive
     way.parts.host_ends.set(1.0)
     way.pipeline.void_latest()
     assert (latest.dropped, old.dropped, dropped.dropped) == (True, False, True)
+
+
+def test_what_ended_two_seconds_before_is_the_last_that_is_delivered(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    last, later = way.parts.held(1, 2)
+    last.heard_at, later.heard_at = 98.0, 98.25
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    way.parts.host_ends.set(1.0)
+    way.pipeline.void_latest()
+    assert (last.dropped, later.dropped) == (False, True)
 
 
 def test_the_reason_of_a_killed_client_voids_the_latest_as_well(way: Way) -> None:

@@ -13,7 +13,7 @@ from spe.client.loop import hands as module
 from spe.client.loop.hands import END_TIME, LONGEST_SILENCE, HandProcess
 from spe.client.machine import facts
 
-from .kit import Parts, PlayedHand, is_over, told
+from .loop_kit import Parts, PlayedHand, is_over, told
 
 
 def feed(parts: Parts, count: int, near: int = 0, first: int = 1) -> list[list[int]]:

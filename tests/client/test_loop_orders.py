@@ -9,7 +9,7 @@ import pytest
 from spe.client.loop import orders as module
 from spe.client.loop.orders import ReceivedOrders
 
-from .kit import Parts, PlayedMaster, reply
+from .loop_kit import Parts, PlayedMaster, reply
 
 
 class Begun(list[dict[str, Any]]):

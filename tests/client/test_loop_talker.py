@@ -13,7 +13,7 @@ from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import clock
 from spe.client.wire.master import Stopping
 
-from .kit import Parts
+from .loop_kit import Parts
 
 
 class Saying(Talker):

@@ -9,7 +9,7 @@ import pytest
 from spe.client.loop.prefetch import DOUBT, MOST_AT_ONCE, MOST_UNDELIVERED, Demand, Prefetch
 from spe.client.task.attempt import SHORT
 
-from ..kit import wait_until
+from .kit import wait_until
 
 
 def is_waiting(demand: Demand) -> bool:

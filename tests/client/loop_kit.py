@@ -25,7 +25,7 @@ from spe.client.wire.master import Line, Master, Stopping
 from spe.client.wire.reply import Reply
 from spe.client.wire.task_record import parse_tasks
 
-from ..pretended_master import SESSION, task
+from .pretended_master import SESSION, task
 
 NO_PROCESS = 1 << 30  # no system gives a process so high a number
 

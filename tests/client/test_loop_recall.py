@@ -9,8 +9,8 @@ import pytest
 from spe.client.loop.recall import Recall, Returner
 from spe.client.wire.connection import parse_address
 
-from ..pretended_master import SESSION, Master
-from .kit import Parts, PlayedMaster, reply
+from .loop_kit import Parts, PlayedMaster, reply
+from .pretended_master import SESSION, Master
 
 
 def heard_names(parts: Parts) -> list[list[str]]:

@@ -20,7 +20,7 @@ from spe.client.loop.talker import Talker
 from spe.client.task.attempt import Attempt
 from spe.client.wire.lease import clock
 
-from .kit import Parts, close_inbox, told
+from .loop_kit import Parts, close_inbox, told
 
 OVER = exits.Ending(exits.OK, "the sweep is over")
 

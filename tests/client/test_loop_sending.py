@@ -23,9 +23,9 @@ from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import clock
 from spe.client.wire.master import Stopping
 
-from ..kit import wait_until
-from ..pretended_master import Master
-from .kit import Parts, PlayedMaster, reply
+from .kit import wait_until
+from .loop_kit import Parts, PlayedMaster, reply
+from .pretended_master import Master
 
 
 def packed(parts: Parts, ticket: int, content: bytes = b"x", count: int = 1) -> Attempt:

@@ -14,9 +14,9 @@ from spe.client.loop import renewal as module
 from spe.client.loop.renewal import Fetcher, OriginalRenewal
 from spe.client.wire.connection import parse_address
 
-from ..kit import wait_until
-from ..pretended_master import Master, task
-from .kit import Parts, PlayedMaster, parse_tasks, reply
+from .kit import wait_until
+from .loop_kit import Parts, PlayedMaster, parse_tasks, reply
+from .pretended_master import Master, task
 
 KEY = hashlib.sha256(b"shared").hexdigest()
 INPUT = Original(KEY, "/files/in", 2, (6, 1), None)

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
-from collections.abc import Iterator
 
-import pytest
 from spe.client.hand.wakeup import ENDS
 from spe.client.loop.inbox import Inbox
 
-from .kit import PlayedHand
-
-
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    """Bring back the handlers of signals that pytest has."""
-    numbers = [signal.SIGCHLD, *ENDS]
-    before = [signal.getsignal(number) for number in numbers]
-    wakeup = signal.set_wakeup_fd(-1)
-    yield
-    signal.set_wakeup_fd(wakeup)
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+from .loop_kit import PlayedHand
 
 
 def test_events_come_out_once_in_the_order_in_which_they_went_in() -> None:

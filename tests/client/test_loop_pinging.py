@@ -20,7 +20,7 @@ from spe.client.loop.pinging import (
 )
 from spe.client.wire.master import Line, Stopping
 
-from .kit import InstantEvent, Parts, PlayedMaster, reply
+from .loop_kit import InstantEvent, Parts, PlayedMaster, reply
 
 KEEP_ON = reply(204)
 

@@ -19,8 +19,8 @@ from spe.client.task.attempt import Attempt
 from spe.client.wire.lease import clock
 from spe.client.wire.master import Line, Stopping
 
-from ..pretended_master import task
-from .kit import InstantEvent, Parts, PlayedMaster, reply
+from .loop_kit import InstantEvent, Parts, PlayedMaster, reply
+from .pretended_master import task
 
 LATER = {"Retry_After": "7"}
 KEY = hashlib.sha256(b"shared").hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from spe.client import exits
 from spe.client.wire.lease import clock
 
-from .kit import Parts
+from .loop_kit import Parts
 
 
 def test_tickets_that_are_held_take_slots_and_have_the_next_ping_sent_at_once(

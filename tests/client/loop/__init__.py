@@ -1,1 +1,0 @@
-"""The parts of the client's loop, each driven by its own methods: no client is started."""
