@@ -135,10 +135,15 @@ class AttemptPipeline:
         )
 
     def hear_unbegun(self, told: List[Told]) -> None:
-        """Queue again what a hand has given back after a failure, without having begun it."""
+        """Queue again what a hand has given back after a failure, without having begun it.
+
+        At the end of the client such a message may come after its attempts have been dropped.
+        """
         for ticket, came in reversed(told):  # to the front of the queue, in their old order
-            self._tickets.working[ticket].hear(came)
-            self._tickets.ready.appendleft(self._tickets.working.pop(ticket))
+            attempt = self._tickets.working.pop(ticket, None)
+            if attempt is not None:
+                attempt.hear(came)
+                self._tickets.ready.appendleft(attempt)
 
     def hear_back(self, told: List[Told]) -> None:
         """Queue again what a hand was asked to give back.
@@ -198,8 +203,10 @@ class AttemptPipeline:
         left: List[Tuple[Attempt, float, bool]] = []
         for attempt in attempts:
             if not attempt.has_left:
-                failed = bool(attempt.reason) and not attempt.dropped
-                left.append((attempt, attempt.usage.get("wall", 0.0), failed))
+                # A dropped attempt was ended by this client: it neither succeeded nor failed.
+                counts = not attempt.dropped
+                wall = attempt.usage.get("wall", 0.0) if counts else 0.0
+                left.append((attempt, wall, counts and bool(attempt.reason)))
         self._leave_slots(left)
         for attempt in attempts:
             self._tickets.working.pop(attempt.task.ticket, None)

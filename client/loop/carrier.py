@@ -56,7 +56,7 @@ class Carrier(Talker):
         """Take one order. `carriers`: all that are at work; this one leaves them at its end."""
         super().__init__(shared)
         self.order, self.hands, self.allowed, self._carriers = order, hands, allowed, carriers
-        self.ticket = int(order.get("ticket", 0))
+        self.ticket = 0  # for none
         self._deeds: Dict[str, Callable[[], int]] = {
             "run": self._run,
             "follow": self._follow,
@@ -83,9 +83,18 @@ class Carrier(Talker):
             self._carriers.discard(self)
             self.connection.close()
 
+    def refuse(self, why: str) -> None:
+        """Say why the order is not carried out, in the thread that received it."""
+        try:
+            self._end([("reason", why)])
+        finally:
+            self._carriers.discard(self)
+            self.line.close()
+
     def _carry_out(self) -> int:
         if len(self._carriers) > MOST_AT_ONCE:
             raise CannotCarryOut("too many questions to this host at once")
+        self.ticket = int(self.order.get("ticket", 0))
         return self._deeds[self.order["do"]]()
 
     # -- saying what comes

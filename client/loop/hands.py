@@ -169,7 +169,10 @@ class Hands:
         """Wait for a hand that is gone. Return why it is, and the tickets that it had begun."""
         self.processes.remove(hand)
         hand.channel.close()
-        status = os.waitpid(hand.pid, 0)[1]
+        try:
+            status = os.waitpid(hand.pid, 0)[1]
+        except ChildProcessError:  # waited for with all other children, at the end of the client
+            status = 0
         begun = list(hand.tickets)[: hand.slots]
         if not os.WIFSIGNALED(status):
             return "a process of the client has ended", begun

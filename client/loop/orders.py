@@ -8,6 +8,7 @@ import json
 import threading
 from typing import Any, Dict, List, Set
 
+from .. import log
 from ..wire.master import MasterConnection
 from .carrier import Carrier
 from .hands import Hands
@@ -33,8 +34,13 @@ class ReceivedOrders:
             return
         with self._lock:
             for text in reply.body.splitlines():
-                order = json.loads(text.decode("utf-8"))
-                if order["id"] not in self._seen:
+                try:
+                    order = json.loads(text.decode("utf-8"))
+                    is_new = order["id"] not in self._seen
+                except (KeyError, TypeError, ValueError) as fault:
+                    log.say("an order of the master cannot be read: %r: %r" % (text[:100], fault))
+                    continue
+                if is_new:
                     self._seen.add(order["id"])
                     self._begin(order)
 
@@ -46,4 +52,7 @@ class ReceivedOrders:
         # A thread of its own for each: an order may follow the output of a task for hours.
         carrier = Carrier(self._shared, order, self._hands, self._allowed, self._carriers)
         self._carriers.add(carrier)
-        carrier.start()
+        try:
+            carrier.start()
+        except RuntimeError:  # the system gives no more threads
+            carrier.refuse("this host has no memory for one more question")

@@ -18,6 +18,7 @@ POLL, A_MOMENT = 1.0, "0.01"
 GATHER = 0.2  # seconds in which new tickets gather for one ping
 PAUSE = 1.0  # seconds between two such pings
 TICKETS_A_PING = 100
+MOST = 86400.0  # in a header: Python raises an error for a wait of 300 years
 
 FetchOrders = Callable[[MasterConnection], None]  # fetches the orders that the master says it has
 
@@ -103,15 +104,15 @@ def fetch_orders(reply: Reply, connection: MasterConnection, fetch: FetchOrders)
 
 
 def number_in(header: Optional[str], otherwise: float) -> float:
-    """Return the seconds or the count in a header, at least 0; `otherwise` for no number."""
+    """Return the seconds or the count in a header, from 0 to MOST; `otherwise` for no number."""
     try:
-        return max(0.0, float(header or ""))
+        return min(max(0.0, float(header or "")), MOST)
     except ValueError:
-        log.say("Retry-After: %r is not a number of seconds" % header)
+        log.say("the master sends %r in place of a number" % header)
         return otherwise
 
 
 def _tickets_in(header: Optional[str]) -> Optional[List[int]]:
     if header is None:
         return None
-    return [int(word) for word in header.replace(",", " ").split() if word.isdigit()]
+    return [int(word) for word in header.replace(",", " ").split() if word.isdecimal()]

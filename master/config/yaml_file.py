@@ -7,6 +7,7 @@ is refused by name: anchors, tags, merge keys, a key given twice. Only this modu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
