@@ -56,7 +56,6 @@ _SCRIPT = (
     + r"""
 LC_ALL=C; export LC_ALL
 unset OMP_NUM_THREADS OMP_THREAD_LIMIT # nproc believes them
-say begin
 say clock "$(date +%s)"
 say platform "$(uname -s)-$(uname -m)"
 say user "$(id -un)"

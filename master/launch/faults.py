@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import signal
+from collections.abc import Sequence
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
@@ -25,13 +26,23 @@ _DENIED = (
     "no such file",
     "nonexistent",
 )
+# The start-up file of each shell that is read for a command, too.
+_START_FILES = {
+    "bash": "~/.bashrc",
+    "zsh": "~/.zshenv",
+    "fish": "~/.config/fish/config.fish",
+    "tcsh": "~/.tcshrc",
+    "csh": "~/.cshrc",
+    "ksh": "the file that $ENV names",
+}
+_NO_SHELL = ("not available", "restricted", "nologin", "sftp", "interactive", "disabled", "expired")
+_LINES = 3  # of a login's words in a message
+_LINE = 100  # characters of each
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 
 def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
     """Return the error of a start that ended so; a SilentStart when the host gave no reason."""
-    if not said.begun:
-        return _not_begun(said, host)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
         return _killed(said, host)
     fault, what, remedy = _meaning(said, host)
@@ -121,8 +132,6 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.COPY: f"Look there: {look('ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
         f"or name it in the hosts file: {name} python=PATH",
-        Fault.NO_COMMANDS: "Look for exit, exec or read in its ~/.bashrc, ~/.zshenv or ~/.cshrc; "
-        f"this must say hello: ssh {name} echo hello",
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
         "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
         f"look there: {look('ulimit -a')}",
@@ -131,24 +140,58 @@ def _todos(name: str) -> dict[Fault, str]:
     }
 
 
-def _not_begun(said: CommandOutcome, host: Host) -> LaunchError:
-    """Return the error of a login that ended before it ran anything of ours.
+def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> LaunchError:
+    """Return the error of a login whose shell did not run our command.
 
-    A shell's start-up file with `exit` in it does that.
+    `code`: with which it ended; None when it waits for input. A SilentStart when it ended without a
+    reason, as it may do once.
     """
-    # An account without a shell, or a locked one, says so; its words are better than ours.
-    if said.code != Code.STARTED and said.lines:
-        what = f"exit {said.code}: {said.last}"
-        return LaunchError(Fault.START, what, where=host.name, todo=todo(Fault.START, host.name))
-    words = ", without any output"
-    if said.lines:
-        words = f" and said: {said.last}"
-    return SilentStart(
-        Fault.NO_COMMANDS,
-        f"its login ended with exit {said.code}{words}, before it had run anything of ours",
-        where=host.name,
-        todo=todo(Fault.NO_COMMANDS, host.name),
-    )
+    what = "the login shell of this account did not run spe's command"
+    if code is None:
+        what += ": it waits for input (a question, a menu, another shell)"
+    elif code >= 0:
+        what += f" and ended with exit {code}"
+    else:
+        what += " and ended without an exit code"
+    if printed:
+        what += f"; it printed: {_first_words(printed)}"
+    else:
+        what += ", and it printed nothing" if code is None else ", without any output"
+    # An account without a shell, or a locked one, says so, and says it again when tried again.
+    is_silent = code is not None and (code <= 0 or not printed)
+    kind = SilentStart if is_silent else LaunchError
+    remedy = _login_todo(where, printed, waits=code is None)
+    return kind(Fault.NO_COMMANDS, what, where=where, todo=remedy)
+
+
+def _first_words(printed: Sequence[str]) -> str:
+    """Return the first lines of a login, in one line that a terminal can show."""
+    lines = (re.sub(r"\x1b\[[\d;?]*[A-Za-z]|[^\x20-\x7e\xa0-\uffff]", "", line) for line in printed)
+    return " | ".join([line.strip()[:_LINE] for line in lines if line.strip()][:_LINES])
+
+
+def _login_todo(where: str, printed: Sequence[str], waits: bool) -> str:
+    """Return where to look for what a login does instead of running commands."""
+    text = " ".join(printed).lower()
+    if not waits and any(word in text for word in _NO_SHELL):
+        return "Ask its administrator for a login shell that runs commands (chsh -s /bin/bash)."
+    files = [f"{file} ({shell})" for shell, file in _START_FILES.items() if _names(shell, text)]
+    look = "read, a menu or exec" if waits else "exit, exec or return"
+    # bash reads its file for each command that comes by SSH; that surprises most.
+    remedy = f"Look for {look} in ~/.bashrc there, which bash also reads for commands by SSH"
+    if files:
+        remedy = f"Look for {look} in {', '.join(files)} there"
+    else:
+        others = ", ".join(f"{shell}: {file}" for shell, file in _START_FILES.items() if shell != "bash")
+        remedy += f" ({others})"
+    if waits:
+        remedy += ", and let it come only in a terminal: [ -t 0 ] || return"
+    return f"{remedy}; this must say hello: ssh {where} echo hello"
+
+
+def _names(shell: str, text: str) -> bool:
+    """Return whether the login's words are of this shell: `fish: …`, `/home/a/.bashrc: line 3`."""
+    return re.search(rf"(?:^|[\s/.-]){shell}(?:rc|env)?(?:: | version )", text) is not None
 
 
 def with_fault(error: LaunchError, fault: Fault) -> LaunchError:

@@ -45,7 +45,7 @@ class CommandOutcome:
 
     code: int
     lines: tuple[str, ...]
-    begun: bool = True  # False: the login ended without running anything of ours
+    processes: str = ""  # the limit of processes of the account there, where the script failed
 
     @property
     def place(self) -> CopyTarget | None:

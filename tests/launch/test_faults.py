@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import paramiko
 import pytest
 from lab import USER, Boot, Lab, LabHost
 from lab.host import UID
@@ -327,31 +326,12 @@ def test_a_master_of_another_certificate_is_a_failed_start(hosts: list[LabHost],
     assert starter.master.hosts == []
 
 
-def test_an_account_that_may_not_log_in_is_a_failed_start_with_its_words(
+def test_an_account_that_may_not_log_in_runs_nothing_and_its_words_are_told(
     hosts: list[LabHost], starter: Starter
 ) -> None:
     hosts[0].boot(Boot(shell="/usr/sbin/nologin"))
     error = starter.fault("h01")
-    assert error.fault is Fault.START
-    assert "not available" in error.what
-
-
-def test_who_ends_before_we_have_spoken_is_a_failed_start_with_its_words_too(
-    hosts: list[LabHost], starter: Starter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosts[0].boot(Boot(shell="/usr/sbin/nologin"))
-    send = paramiko.Channel.sendall
-
-    def send_late(channel: paramiko.Channel, data: bytes) -> None:
-        assert channel.status_event.wait(20), "it has ended"
-        end = time.monotonic() + 20
-        while not channel.closed and time.monotonic() < end:
-            time.sleep(0.01)
-        send(channel, data)
-
-    monkeypatch.setattr(paramiko.Channel, "sendall", send_late)
-    error = starter.fault("h01")
-    assert error.fault is Fault.START
+    assert error.fault is Fault.NO_COMMANDS
     assert "not available" in error.what
 
 

@@ -100,7 +100,13 @@ class Copying:
         self._traces.copied = transfer.temporary(self._offer)
         path = f"{place.folder}/{self._traces.copied}"
         try:
-            transfer.copy(connection.transport, path, self._offer.client, self._options.copy_limit)
+            transfer.copy(
+                connection.transport,
+                path,
+                self._offer.client,
+                self._host.name,
+                self._options.copy_limit,
+            )
         except transfer.BrokenOff as error:
             what = f"while the client was copied ({error})"
             todo = f"Try: ssh {self._host.name} true"

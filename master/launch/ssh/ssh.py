@@ -94,7 +94,7 @@ class SshLauncher:
             self._traces.pay_debts(connection.transport)
             self._bring_up(connection)
         except LaunchError as error:
-            self._remove_traces(connection)
+            self._remove_traces(connection, error)
             self._port = 0
             self._session = None
             raise self._told_apart(connection, error) from error
@@ -102,7 +102,9 @@ class SshLauncher:
             if self._closed.is_set() or not (self._port or self._session):
                 connection.close()
 
-    def _remove_traces(self, connection: Connection) -> None:
+    def _remove_traces(self, connection: Connection, error: LaunchError) -> None:
+        if error.fault is Fault.NO_COMMANDS:  # nothing has run, and nothing would
+            return
         client = ""
         # A client that was there before us belongs to somebody else's sweep and stays.
         if self._traces.copied and not self._offer.keep_client:
@@ -182,8 +184,6 @@ class SshLauncher:
         else:
             said = remote_shell.run(*words)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
-        if not said.begun:
-            raise faults.from_outcome(said, self.host)
         if said.code == Code.NO_CLIENT and said.client_spoke:
             # It ran and removed its own file as it ended: copying it again would change nothing.
             return CommandOutcome(Code.OTHER, said.lines)
