@@ -171,7 +171,8 @@ class Client:
 
     def _have_worker(self, line: Line) -> None:
         if self.config.get("Worker"):
-            self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
+            name = facts.platform_name()
+            self.worker = Worker(self.config, name, "worker", self._owe_worker, self.options.cache)
             self._refuse_noexec()
             self.original = self.worker.have(line)
 

@@ -7,7 +7,9 @@ slow a host down or are worth knowing: the host works in spite of them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from ..errors import Fault, LaunchError
 from ..record import record
@@ -73,16 +75,28 @@ def _python(seen: Sighting) -> Iterator[Finding]:
 
 
 def _disks(seen: Sighting, needs: Needs) -> list[Finding]:
-    found: list[Finding] = []
     wanted = _bytes_for_worker(needs)
-    if seen.home is not None:
-        found += _folder(seen, seen.home, Fault.HOME, wanted + needs.client)
+    remarks = _home(seen, wanted + needs.client)
+    if remarks or seen.host.workdir:  # then the client is copied there, too
+        wanted += needs.client
+    found: list[Finding] = []
     if seen.workdir is not None:
         found += _folder(seen, seen.workdir, Fault.WORKDIR, wanted)
         found += _noexec(seen, seen.workdir)
         found += _writers(seen)
-    # Without duplicates: home and workdir may lie on the same full disk.
-    return list(dict.fromkeys(found))
+    # Once: home and workdir may lie on the same full disk.
+    told = {finding.what for finding in found}
+    return [*(one for one in remarks if one.what not in told), *found]
+
+
+def _home(seen: Sighting, wanted: int) -> list[Finding]:
+    """Return what is wrong with the home, as remarks: a home that takes no files stops no host."""
+    if seen.home is None or seen.host.workdir:
+        return []
+    found = _folder(seen, seen.home, Fault.HOME, wanted)
+    there = seen.workdir.path if seen.workdir else "/tmp"
+    then = "" if seen.host.is_here else f"Until then spe's files go below {there}. "
+    return [Finding(one.fault, one.what, f"{then}{one.todo}", stops=False) for one in found]
 
 
 def _bytes_for_worker(needs: Needs) -> int:
@@ -127,10 +141,8 @@ def _writers(seen: Sighting) -> Iterator[Finding]:
 def _folder(seen: Sighting, folder: FolderState, denied: Fault, wanted: int) -> Iterator[Finding]:
     """Yield what is wrong with a folder that must take `wanted` bytes."""
     if folder.fault and not _NO_SPACE.search(folder.fault):
-        # On this machine the client lies in runs/, so its home is not needed.
-        stops = denied is not Fault.HOME or not seen.host.is_here
-        what = f"{folder.path}: {_reason(folder)}"
-        yield Finding(denied, what, _mend(seen, folder, denied), stops)
+        what = f"{_shown(seen, folder, denied)}: {_reason(folder)}"
+        yield Finding(denied, what, _mend(seen, folder, denied))
     elif folder.fault or _is_short(folder, wanted):
         yield _full(seen, folder)
 
@@ -166,8 +178,25 @@ def _mend(seen: Sighting, folder: FolderState, denied: Fault) -> str:
     if denied is Fault.WORKDIR:
         name = seen.host.name
         return f"Name a folder that can be written, in the hosts file: {name} workdir=PATH"
-    command = _on(seen, f"sudo chown {seen.user} {folder.path}")
-    return f"Give it back to {seen.user or 'its user'}: {command}"
+    name = seen.host.name
+    other = f"name another folder in the hosts file: {name} workdir=PATH"
+    home = seen.home_path.rstrip("/")
+    is_below = bool(home) and folder.path.startswith(f"{home}/")
+    # Never a folder above the home, nor a home like / or /home that others have, too.
+    is_own_home = folder.path == home and PurePosixPath(home).name == seen.user
+    if "Permission denied" in folder.fault and seen.user and (is_below or is_own_home):
+        command = _on(seen, f"sudo chown {seen.user} {shlex.quote(folder.path)}")
+        return f"Give it back to {seen.user}: {command}"
+    if not is_below and folder.path != home:
+        return f"Have its administrator make the home of {seen.user or 'this account'}, or {other}"
+    return f"Have its administrator make it writable, or {other}"
+
+
+def _shown(seen: Sighting, folder: FolderState, denied: Fault) -> str:
+    """Return the path that cannot be written, also a home that is not there."""
+    if denied is Fault.HOME and seen.home_path.startswith(folder.path.rstrip("/") + "/"):
+        return f"there is no {seen.home_path}, and {folder.path}"
+    return folder.path
 
 
 def _look(seen: Sighting, command: str) -> str:

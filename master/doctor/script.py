@@ -16,6 +16,7 @@ from ..launch import bundle, faults
 from ..launch.offer import Offer
 from ..launch.outcome import Code, CommandOutcome
 from ..launch.ssh import remote
+from ..launch.ssh.places import PLACES
 from ..model import Host
 from ..record import record
 from .sighting import FolderState, Sighting
@@ -53,6 +54,7 @@ for pair in found._asdict().items():
 # written (KiB), port, limit, address ("": none), reach_text, writers_text.
 _SCRIPT = (
     remote.FIND_PYTHON
+    + PLACES
     + r"""
 LC_ALL=C; export LC_ALL
 unset OMP_NUM_THREADS OMP_THREAD_LIMIT # nproc believes them
@@ -62,15 +64,12 @@ say user "$(id -un)"
 say cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 read -r load rest 2>/dev/null </proc/loadavg || load=$(uptime)
 say load "$load"
-parent=${XDG_CACHE_HOME:-$HOME/.cache}
-client=$parent/spe/$name
+say home_path "$HOME"
+number=1
+place
 mine= tried=
 trap 'rm -f $tried ${mine:+"$mine"}' EXIT
 trap 'exit 1' HUP INT TERM
-existing() { # the nearest folder that is there
-    near=$1
-    while [ ! -d "$near" ] && [ "$near" != / ] && [ "$near" != . ]; do near=$(dirname "$near"); done
-}
 one_line() { printf '%s' "$1" | tr '\n' ' '; }
 room() { # KIND FOLDER FILE: leaves the file there, empty, if it can be made
     say doing "$1" "$2"
@@ -98,16 +97,13 @@ case $python_code in
             case $? in 0 | 43) say elsewhere "$other"; break ;; esac
         done ;;
 esac
-existing "$parent/spe"
+existing "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/spe"
 mine=$near/$nonce
 if room home "$near" "$mine"; then
     for file in "$near/.home-$run"-*; do say "seen ${file##*/}"; done
 else
     mine=
 fi
-case $workdir in "~"|"~/"*) workdir=$HOME${workdir#"~"} ;; esac
-tmp=${TMPDIR:-/tmp}
-[ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
 workdir=${workdir:-$tmp}
 case $python_code in 0 | 43) "$found" -c "$writers_text" "$workdir" </dev/null 2>&1 ;; esac
 existing "$workdir"
@@ -183,6 +179,7 @@ def read_answers(seen: Sighting, lines: list[str], nonce: str) -> None:
     seen.ours = _number(said.get("ours")) or 0
     seen.load = _load(said.get("load", ""))
     seen.home = _folder(said, "home")
+    seen.home_path = said.get("home_path", "")
     seen.workdir = _folder(said, "workdir")
     seen.everybody = said.get("writers_everybody", "")
     seen.writers = said.get("writers_who", ""), said.get("writers_where", "")

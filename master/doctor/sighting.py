@@ -52,7 +52,8 @@ class Sighting:
     python: str = ""  # "/usr/bin/python3 3.11.2"
     python_error: LaunchError | None = None
     python_elsewhere: str = ""  # a suitable one outside the PATH
-    home: FolderState | None = None
+    home: FolderState | None = None  # the folder of the home that would take our files
+    home_path: str = ""  # the home itself, as its account has it
     workdir: FolderState | None = None
     runs_programs: bool | None = None  # False: the workdir is mounted noexec
     everybody: str = ""  # folder where all users may write: the workdir, or one above it

@@ -223,12 +223,19 @@ def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
             remedy += f"or name another: {host.name} python=PATH"
             return Fault.NO_PYTHON, said.last, remedy
         case Code.NO_FOLDER:
-            return from_message(said.last) or Fault.COPY, said.last, ""
+            return _no_folder(said, host), said.last, ""
         case Code.NO_CLIENT:
             what = "the client's file vanished each time after it was copied"
             return Fault.COPY, what, f"Look there: ssh {host.name} ls -l ~/.cache/spe"
         case _:
             return _meaning_of_the_client(said, host)
+
+
+def _no_folder(said: CommandOutcome, host: Host) -> Fault:
+    fault = from_message(said.last) or Fault.COPY
+    if host.workdir and fault is not Fault.DISK_FULL:
+        return Fault.WORKDIR
+    return fault
 
 
 def _no_python(said: CommandOutcome, host: Host) -> str:

@@ -57,6 +57,15 @@ class CommandOutcome:
         # The last ones: a login script may print lines like ours, and does so before the script.
         return CopyTarget(folder[-1], python[-1], self._words("seen"))
 
+    @property
+    def elsewhere(self) -> tuple[str, str]:
+        """(folder, why) when the home takes no files and the client's lies in this folder; else ""."""
+        folder = self._words("elsewhere")
+        why = self._words("refused")
+        if not folder or not why:
+            return "", ""
+        return folder[-1], why[-1]
+
     def _words(self, key: str) -> tuple[str, ...]:
         begin = f"spe: {key} "
         return tuple(line.removeprefix(begin) for line in self.lines if line.startswith(begin))

@@ -27,9 +27,10 @@ BEGIN = "spe: begin"
 # the session ID behind it. So a first line that every login shell (also csh and fish) passes on
 # unread collects the script with `read`, which takes a byte at a time, and then runs it. It forks
 # nothing, so that a host without room for processes can still say so; and it does not hold the mark
-# itself, as a login shell may print what it is told (`set -x`).
+# itself, as a login shell may print what it is told (`set -x`). All that is ours comes by one stream:
+# SSH does not keep the order of two.
 BOOTSTRAP = (
-    "/bin/sh -c 'b=begin; echo; echo \"spe: $b\"; n=${IFS#??}; s=; "
+    "/bin/sh -c 'exec 2>&1; b=begin; echo; echo \"spe: $b\"; n=${IFS#??}; s=; "
     f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
 )
 ASK_AFTER = 4.0  # seconds of a login without our mark after which the second session begins
@@ -57,7 +58,6 @@ class StartedShell:
         self._head = b""
         self._tail = b"\n"
         try:
-            # In one stream the last line is the last one of both.
             self.channel.set_combine_stderr(True)
             self.channel.settimeout(limit)
             self.channel.exec_command(BOOTSTRAP)
@@ -90,6 +90,7 @@ class StartedShell:
         before, mark, after = (self._tail + data).partition(_MARK)
         if mark:
             self.has_begun = True
+            self.channel.set_combine_stderr(False)  # from now on that is the login's alone
             self.rest = after
         self._tail = before[-len(_MARK) :]
 
