@@ -15,7 +15,6 @@ from .host import setup as login
 from .host.cache import Worker
 from .host.originals import Original
 from .host.own_folder import AlreadyRuns, OwnFolder
-from .host.writers import NOBODY, Others
 from .loop.asking import Asker
 from .loop.attempts import AttemptPipeline
 from .loop.hands import Hands
@@ -30,12 +29,13 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
+from .machine.unforeseen import unforeseen
+from .registration import register
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
-from .wire.connection import NotTheMaster, describe
 from .wire.goodbye import say_bye
 from .wire.lease import Lease, SharedTime
-from .wire.master import FIRST_CONNECT, Line, Master, Query
+from .wire.master import Line, Master
 
 # Variables by which libraries learn how many threads to start. Without them each of a host's tasks
 # starts as many as the host has cores.
@@ -62,9 +62,13 @@ def main(argv: Optional[List[str]] = None) -> int:
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if os.environ.get("XDG_CACHE_HOME"):
         os.environ["XDG_CACHE_HOME"] = os.path.abspath(os.environ["XDG_CACHE_HOME"])
-    if options.detach:
-        return detached(client.guarded, options.hold)
-    return client.guarded(lambda code, text: None)
+    try:
+        if options.detach:
+            return detached(client.guarded, options.hold)
+        return client.guarded(lambda code, text: None)
+    except exits.Ending as ending:  # no process can be started
+        log.say(ending.text)
+        return ending.code
 
 
 class Client:
@@ -128,7 +132,7 @@ class Client:
         except OSError as trouble:
             ending = exits.Ending(exits.OTHER, anchor.words(trouble))
         except Exception:
-            ending = exits.unforeseen()
+            ending = unforeseen()
         code = _told(ready, ending)
         is_killed = ending.code in (exits.KILLED, exits.FAULT)  # a program may be why
         clean_up(self.master, self.own_folder, self.config, self.worker, is_killed)
@@ -145,8 +149,7 @@ class Client:
         environment = self._environment()
         self._have_worker(line)
         line.close()
-        ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
-        return self._loop(environment)
+        return self._loop(environment, lambda: ready(exits.OK, ""))
 
     def _begin_log(self) -> None:
         if self.options.log or self.options.detach:
@@ -188,8 +191,11 @@ class Client:
         if is_yes(self.config, "DeleteWorker"):
             self.own_folder.owe(path)
 
-    def _loop(self, environment: Dict[str, str]) -> exits.Ending:
-        """Fork the hands, make the parts of the loop and its threads, and work until the end."""
+    def _loop(self, environment: Dict[str, str], ready: Callable[[], None]) -> exits.Ending:
+        """Fork the hands, make the parts of the loop and its threads, and work until the end.
+
+        `ready` is called once all run: what fails before is said in the foreground.
+        """
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots, every = max(1, self.options.slots // cores), _number(self.config, "Ping", 0)
         lease, settings = Lease(every), self._task_settings(environment)
@@ -205,7 +211,7 @@ class Client:
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
         log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)
-        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)])
+        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)], ready)
 
     def _task_settings(self, environment: Dict[str, str]) -> Settings:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
@@ -245,45 +251,6 @@ def _told(ready: Ready, ending: exits.Ending) -> int:
     log.say(ending.text)
     ready(ending.code, ending.text)
     return ending.code
-
-
-def _introduction(options: ClientOptions, others: Others) -> Query:
-    query: Query = [
-        ("platform", facts.platform_name()),
-        ("host", options.host),
-        ("slots", options.slots),
-        ("pings", 1),
-        ("cores", facts.cores()),
-    ]
-    if others.who:
-        query += [("others", others.who), ("where", others.where)]
-    return query
-
-
-def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
-    """Register with the master by GET /config and return its answer.
-
-    There is one try: the person who started the client wants to know at once. `others`: who else
-    may write in the workdir.
-    """
-    where = options.address.url
-    try:
-        query = _introduction(options, others)
-        reply = line.once("/config", query, connect=FIRST_CONNECT)
-    except NotTheMaster as fault:
-        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
-    except Exception as fault:
-        if isinstance(fault, exits.Ending):
-            raise
-        text = "the master at %s cannot be reached: %s"
-        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
-    if reply.status != 200:
-        why = (where, reply.status, reply.text)
-        raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
-    # Decoded as file names are: a worker may have an umlaut, a host no locale.
-    lines = os.fsdecode(reply.body).split("\n")
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _number(config: Dict[str, str], key: str, otherwise: float) -> float:

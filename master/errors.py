@@ -102,6 +102,7 @@ class Fault(StrEnum):
     ENDED = "client ended"  # one that had worked, also by a fault of its own
     KILLED = "client killed"
     LOST = "connection lost"
+    PROCESSES = "no more processes"
     # A host works in spite of these: only `spe doctor` names them.
     CLOCK = "clock off"
     LOADED = "loaded by others"

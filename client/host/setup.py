@@ -11,7 +11,7 @@ import sys
 from typing import Dict
 
 from .. import exits
-from ..machine import process_tree
+from ..machine import process_limit, process_tree
 from . import anchor
 
 LIMIT = 600.0  # seconds
@@ -74,7 +74,7 @@ def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
         )
     except OSError as fault:
         text = "setup failed: the login shell %s: %s"
-        raise exits.Ending(exits.SETUP, text % (shell, fault.strerror))
+        raise exits.Ending(exits.SETUP, text % (shell, process_limit.reason(fault)))
     try:
         return process.wait(LIMIT)
     except subprocess.TimeoutExpired:

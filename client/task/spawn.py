@@ -12,7 +12,7 @@ import time
 from typing import Any, Dict, List, Tuple
 
 from ..host import anchor
-from ..machine import facts
+from ..machine import facts, process_limit
 
 # Seconds between tries, while the program's file is still open for writing: an input that is a
 # program may be open in another process that is just being started.
@@ -155,5 +155,5 @@ def why_not_started(program: bytes, folder: str, fault: Exception) -> str:
     if isinstance(fault, PermissionError):
         text = "program '%s' is not executable on host %s (its mode, or a noexec file system)"
         return text % (name, host)
-    what = getattr(fault, "strerror", None) or fault
+    what = process_limit.reason(fault) if isinstance(fault, OSError) else fault
     return "program '%s' cannot be started on host %s: %s" % (name, host, what)

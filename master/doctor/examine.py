@@ -13,8 +13,10 @@ import time
 from collections.abc import Sequence
 
 from ..errors import Fault, LaunchError
+from ..launch import faults
 from ..launch.offer import Options
 from ..launch.ssh.connect import BROKEN
+from ..launch.ssh.remote_shell import FRAME, read_outcome
 from ..launch.ssh.shell_start import END
 from ..launch.threads import in_thread
 from ..model import Host
@@ -97,7 +99,7 @@ class Examination:
         # None: this machine has no address that the host could reach, only forwarding can work
         self.seen.address = self.questions.offer.address_for(shell.own_address)
         script = self.questions.script(self.host, self.seen.address, self.seen.nonce)
-        shell.say(f"{script}{END}\n".encode())
+        shell.say(f"{FRAME}{script}{END}\n".encode())
         self._hear(shell)
         read_answers(self.seen, self._lines, self.questions.nonce)
         if self.seen.reached is False:
@@ -113,6 +115,9 @@ class Examination:
                 self._lines.append(line)
             if line == "spe: end":
                 return
+        said = read_outcome(0, "\n".join(["", *self._lines, ""]).encode())
+        if said.code:
+            raise faults.from_outcome(said, self.host)
         raise self._lost("closed")
 
     def _note_clock(self, line: str) -> None:

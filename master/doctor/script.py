@@ -68,7 +68,7 @@ say home_path "$HOME"
 number=1
 place
 mine= tried=
-trap 'rm -f $tried ${mine:+"$mine"}' EXIT
+trap 'spe_end; rm -f $tried ${mine:+"$mine"}' EXIT
 trap 'exit 1' HUP INT TERM
 one_line() { printf '%s' "$1" | tr '\n' ' '; }
 room() { # KIND FOLDER FILE: leaves the file there, empty, if it can be made

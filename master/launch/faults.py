@@ -36,6 +36,12 @@ _START_FILES = {
     "ksh": "the file that $ENV names",
 }
 _NO_SHELL = ("not available", "restricted", "nologin", "sftp", "interactive", "disabled", "expired")
+# The words of sh, bash, zsh, fish and csh for fork's EAGAIN.
+_NO_PROCESS = re.compile(
+    r"(?:cannot|can't) fork|fork(?: failed)?: (?:retry: )?resource temporarily|no more processes"
+    r"|pthread_create: resource|out of process slots|failed to execute process .* error number 11",
+    re.IGNORECASE,
+)
 _LINES = 3  # of a login's words in a message
 _LINE = 100  # characters of each
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
@@ -43,6 +49,8 @@ _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
     """Return the error of a start that ended so; a SilentStart when the host gave no reason."""
+    if said.code and _starts_no_process(said.lines):
+        return no_processes(host.name, said.last, said.processes)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
         return _killed(said, host)
     fault, what, remedy = _meaning(said, host)
@@ -132,12 +140,29 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.COPY: f"Look there: {look('ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
         f"or name it in the hosts file: {name} python=PATH",
+        Fault.PROCESSES: "End processes of this account there, or have its administrator raise the limit "
+        "(ulimit -u in /etc/security/limits.conf, TasksMax of systemd).",
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
         "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
         f"look there: {look('ulimit -a')}",
         Fault.OLD_PYTHON: "Python 3.6 or newer is needed; "
         f"name it in the hosts file: {name} python=PATH",
     }
+
+
+def no_processes(where: str, words: str, limit: str = "") -> LaunchError:
+    """Return the error of a host that starts no more processes for this account.
+
+    `limit`: the account's, where it is known.
+    """
+    what = words
+    if limit:
+        what += f"; the limit on processes of this account (ulimit -u) is {limit}"
+    return LaunchError(Fault.PROCESSES, what, where=where, todo=todo(Fault.PROCESSES, where))
+
+
+def _starts_no_process(lines: Sequence[str]) -> bool:
+    return any(_NO_PROCESS.search(line) for line in lines)
 
 
 def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> LaunchError:
@@ -157,6 +182,8 @@ def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> L
         what += f"; it printed: {_first_words(printed)}"
     else:
         what += ", and it printed nothing" if code is None else ", without any output"
+    if _starts_no_process(printed):
+        return no_processes(where, what)
     # An account without a shell, or a locked one, says so, and says it again when tried again.
     is_silent = code is not None and (code <= 0 or not printed)
     kind = SilentStart if is_silent else LaunchError
@@ -251,6 +278,8 @@ def _meaning_of_the_client(said: CommandOutcome, host: Host) -> tuple[Fault, str
     match said.code:
         case Code.WORKDIR:
             return _workdir(said.last), said.last, ""
+        case Code.NO_PROCESS:
+            return Fault.PROCESSES, said.last.removeprefix("spe-client: "), ""
         case Code.OTHERS:
             return Fault.OTHERS, said.last, ""
         case Code.WORKER:

@@ -23,6 +23,7 @@ class Code(IntEnum):
     OTHERS = 10
     FAULT = 11
     KILLED = 12
+    NO_PROCESS = 13
     NO_PYTHON = 41
     BAD_PYTHON = 42
     NO_CLIENT = 43

@@ -139,7 +139,7 @@ esac
 "$found" "$run" "$@"
 code=$?
 # these are the client's own codes: it has begun and said why it ended, and may have removed its file
-case $code in 0 | [3-9] | 10) exit "$code" ;; esac
+case $code in 0 | [3-9] | 1[0-3]) exit "$code" ;; esac
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # a client of another host of this home ended, and removed the file
 """

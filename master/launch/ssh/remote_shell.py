@@ -141,15 +141,15 @@ def _heard(shell: StartedShell, end: float, until: str = "") -> CommandOutcome:
         done = channel.status_event.wait(_LOOK)
         text = _read_ready(channel, text)
         if _LAST.search(text):
-            return _said(0, text)
+            return read_outcome(0, text)
         if until and until.encode() in text and not done:
-            return _said(0, text)
+            return read_outcome(0, text)
         if not done and time.monotonic() > end:
             raise TimeoutError
     text = _read_rest(channel, text)
     if _LAST.search(text):
-        return _said(0, text)
-    return _said(_exit_code(channel), text)
+        return read_outcome(0, text)
+    return read_outcome(_exit_code(channel), text)
 
 
 def _read_ready(channel: paramiko.Channel, text: bytes) -> bytes:
@@ -174,7 +174,7 @@ def _exit_code(channel: paramiko.Channel) -> int:
     return code
 
 
-def _said(code: int, text: bytes) -> CommandOutcome:
+def read_outcome(code: int, text: bytes) -> CommandOutcome:
     """Return the outcome that the last mark tells; without the mark, the one with this exit code."""
     # The first one: nothing of ours prints behind it, a start-up file's `trap` may.
     last = _LAST.search(text)

@@ -49,7 +49,8 @@ class StartedShell:
     `rest`: what has arrived behind the mark.
     """
 
-    def __init__(self, transport: paramiko.Transport, limit: float) -> None:
+    def __init__(self, transport: paramiko.Transport, where: str, limit: float) -> None:
+        """Begin the session. Raises LaunchError when the host can start no shell in it."""
         self.channel = transport.open_session(timeout=limit)
         self.rest = b""
         self.has_begun = False
@@ -61,6 +62,13 @@ class StartedShell:
             self.channel.set_combine_stderr(True)
             self.channel.settimeout(limit)
             self.channel.exec_command(BOOTSTRAP)
+        except paramiko.SSHException as error:
+            self.channel.close()
+            if not transport.is_active():
+                raise
+            # The connection stands: sshd has tried to start a process for the session, and could not.
+            words = f"its SSH server could start no process for the login ({error})"
+            raise faults.no_processes(where, words) from error
         except BaseException:
             self.channel.close()
             raise
@@ -117,7 +125,7 @@ def start_shell(
     """
     begun = time.monotonic()
     end = begun + min(limit, _LONGEST)
-    shell = StartedShell(transport, limit)
+    shell = StartedShell(transport, where, limit)
     try:
         shell.listen(min(begun + ask_after, end))
         if not shell.is_decided and _waits_for_input(transport, shell, where, end):
@@ -143,8 +151,8 @@ def _waits_for_input(
     Returns as soon as this one is decided, or at the end of its time.
     """
     try:
-        second = StartedShell(transport, end - time.monotonic())
-    except (paramiko.ChannelException, TimeoutError):  # MaxSessions in its sshd_config
+        second = StartedShell(transport, where, end - time.monotonic())
+    except (paramiko.ChannelException, LaunchError, TimeoutError):  # MaxSessions in its sshd_config
         shell.listen(end)
         return False
     told_at = time.monotonic() + _TELL_AFTER

@@ -1,0 +1,50 @@
+"""Registering with the master: what the host is, and how the master wants it to work."""
+
+import os
+from typing import Dict
+
+from . import exits
+from .arguments import ClientOptions
+from .host.writers import NOBODY, Others
+from .machine import facts
+from .wire.connection import NotTheMaster, describe
+from .wire.master import FIRST_CONNECT, Line, Query
+
+
+def _introduction(options: ClientOptions, others: Others) -> Query:
+    query: Query = [
+        ("platform", facts.platform_name()),
+        ("host", options.host),
+        ("slots", options.slots),
+        ("pings", 1),
+        ("cores", facts.cores()),
+    ]
+    if others.who:
+        query += [("others", others.who), ("where", others.where)]
+    return query
+
+
+def register(line: Line, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
+    """Register with the master by GET /config and return its answer.
+
+    There is one try: the person who started the client wants to know at once. `others`: who else
+    may write in the workdir.
+    """
+    where = options.address.url
+    try:
+        query = _introduction(options, others)
+        reply = line.once("/config", query, connect=FIRST_CONNECT)
+    except NotTheMaster as fault:
+        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
+    except Exception as fault:
+        if isinstance(fault, exits.Ending):
+            raise
+        text = "the master at %s cannot be reached: %s"
+        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
+    if reply.status != 200:
+        why = (where, reply.status, reply.text)
+        raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
+    # Decoded as file names are: a worker may have an umlaut, a host no locale.
+    lines = os.fsdecode(reply.body).split("\n")
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return {key.strip(): value.strip() for key, _, value in pairs}
