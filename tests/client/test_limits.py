@@ -17,6 +17,7 @@ from .kit import wait_until
 from .pretended_master import SESSION, Master, task
 
 UID = 54321  # nobody else's: the limit counts all processes and threads of an account
+AS_USER = ("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups")
 MOST = 20  # a client with one hand needs fewer
 
 
@@ -33,7 +34,7 @@ def place() -> Iterator[Path]:
 
 
 def start(place: Path, master: Master, limit: int, *more: str) -> subprocess.Popen[str]:
-    words = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "prlimit", f"--nproc={limit}", "--"]
+    words = [*AS_USER, "prlimit", f"--nproc={limit}", "--"]
     words += ["/usr/bin/python3", str(place / "client.pyz"), "--master", master.url, "--host", "h", "--slots", "1"]
     words += ["--workdir", str(place / "work"), *more]
     environment = {"PATH": os.environ["PATH"], "HOME": str(place), "SPE_SESSION": SESSION, "SHELL": "/bin/sh"}
@@ -71,7 +72,7 @@ def test_a_program_that_cannot_be_started_is_told_with_the_limit(place: Path, ma
     master.add(task(1, "true"))
     wait_until(lambda: 1 in master.completed, 30)
     for line in processes():
-        subprocess.run(["prlimit", "--nproc=1", "--pid", line.split()[0]], check=True)
+        subprocess.run([*AS_USER, "prlimit", "--nproc=1", "--pid", line.split()[0]], check=True)
     master.add(task(2, "true"))
     wait_until(lambda: 2 in master.failed, 30)
     master.finish()
