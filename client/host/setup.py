@@ -4,7 +4,6 @@ It runs in the user's login shell, where `module load` and the like are known.
 """
 
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Dict
 
 from .. import exits
 from ..machine import process_limit, process_tree
-from . import anchor
+from . import anchor, login_shell
 
 LIMIT = 600.0  # seconds
 NO_RETURN = (
@@ -31,7 +30,7 @@ def environment(setup: str, folder: str) -> Dict[str, str]:
 
 
 def _after(setup: str, folder: str) -> Dict[str, str]:
-    shell = _login_shell()
+    shell = login_shell.path()
     target, complaints = "setup.env", "setup.err"
     # Python prints the environment, not the shell's `env`, whose lines cannot be told apart where
     # a value has line ends.
@@ -59,12 +58,9 @@ def _content(path: str) -> bytes:
 
 
 def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
-    # A name that starts with - makes a login shell of every kind of shell; an option for that has
-    # another name in each.
-    name = b"-" + os.fsencode(os.path.basename(shell))
     try:
         process = subprocess.Popen(
-            [name, b"-c", script],
+            login_shell.words(script),
             cwd=folder,
             executable=shell,
             stdin=subprocess.DEVNULL,
@@ -83,16 +79,6 @@ def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
         if process.returncode is None:
             process_tree.send_tree(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _login_shell() -> str:
-    named = os.environ.get("SHELL") or ""
-    if not named:
-        try:
-            named = pwd.getpwuid(os.getuid()).pw_shell
-        except KeyError:
-            named = ""
-    return named or "/bin/sh"
 
 
 def _unless_well(shell: str) -> str:

@@ -10,13 +10,14 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
+from ..host import login_shell
 from ..host.anchor import shown
 from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
 from ..wire.task_record import Task, from_plain, to_plain
 from .place import FreePlaces, TaskPlace
-from .spawn import spawn, why_not_started
+from .spawn import NOT_FOUND, program_not_found, spawn, why_not_started
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
@@ -286,6 +287,8 @@ class Attempt:
         if self.exit_code is None or self.timed_out:
             return
         self.reason += why_killed(self.exit_code)
+        if self.exit_code == NOT_FOUND:
+            self.reason += login_shell.advice(program_not_found(self.stderr))
         if full:  # a file may be cut short, even if the program did not notice
             where = (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
             text = "%s in %s on host %s" % where
