@@ -95,6 +95,7 @@ class Fault(StrEnum):
     NO_EXEC = "workdir runs no programs"
     COPY = "copy failed"
     NO_WORKER = "no worker"
+    NO_PROGRAM = "program not found"  # only `spe doctor`: a run names it as a task's failure
     UNREACHABLE = "master not reachable"
     START = "start failed"
     NO_COMMANDS = "login runs nothing"

@@ -124,13 +124,26 @@ async def _look(
             connect_limit=4.0,
             login_limit=5.0,
         )
-        seen = await examine(hosts, Questions(offer, settings.homes.run, door.nonce), settings)
+        program = _program(sweep)
+        questions = Questions(offer, settings.homes.run, door.nonce, program)
+        seen = await examine(hosts, questions, settings)
     worker = None
     cores = 1
     if sweep:
         worker = sweep.worker
         cores = sweep.config.cores
-    return judge(seen, Needs(worker, cores, port, len(offer.client)))
+    return judge(seen, Needs(worker, cores, port, len(offer.client), program))
+
+
+def _program(sweep: Sweep | None) -> str:
+    """Return the program that all tasks begin with; "" when it differs, or a setup may find it."""
+    if sweep is None or sweep.recipe.shell or sweep.config.setup or "PATH" in sweep.recipe.env:
+        return ""
+    first = sweep.recipe.words[0]
+    if first.names:
+        return ""
+    word = first.fill({})
+    return "" if "/" in word else word
 
 
 def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, int]:

@@ -48,6 +48,7 @@ def find_faults(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
         *_python(seen),
         *_disks(seen, needs),
         *_worker(seen, needs),
+        *_program(seen, needs),
         *_master(seen, needs),
         *_clock(seen),
         *_load(seen, needs),
@@ -71,7 +72,32 @@ def _python(seen: Sighting) -> Iterator[Finding]:
     if seen.python_elsewhere:
         todo = "It has a suitable one elsewhere; name it in the hosts file: "
         todo += f"{seen.host.name} python={seen.python_elsewhere}"
+    elif seen.python_module:
+        todo = _module_todo(seen)
     yield _from_error(error, todo)
+
+
+def _module_todo(seen: Sighting) -> str:
+    """Return how to use a Python that needs its module: by a script, as `python=` is one path."""
+    script = f"#!/bin/bash -l\\nmodule load {seen.python_module}\\nexec python3 \"$@\"\\n"
+    command = f"printf '{script}' >~/spe-python; chmod 755 ~/spe-python"
+    quoted = command if seen.host.is_here else f"ssh {seen.host.name} {shlex.quote(command)}"
+    return (
+        f"A login shell there has one after `module load {seen.python_module}`. Make a script that "
+        f"starts it: {quoted} and name it in the hosts file: {seen.host.name} python=~/spe-python"
+    )
+
+
+def _program(seen: Sighting, needs: Needs) -> Iterator[Finding]:
+    if seen.program_in_login is None:
+        return
+    what = f"{needs.program} is not in the PATH of its tasks"
+    if seen.program_in_login:
+        what += f", but a login shell there finds {seen.program_in_login}"
+        todo = 'Give tasks the environment of a login shell, in spe.yaml: setup: "true"'
+    else:
+        todo = f"Install it there, or set PATH by setup: in spe.yaml; look with: {_on(seen, 'echo $PATH')}"
+    yield Finding(Fault.NO_PROGRAM, what, todo)
 
 
 def _disks(seen: Sighting, needs: Needs) -> list[Finding]:

@@ -139,7 +139,7 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.NO_EXEC: f"Name another folder in the hosts file: {name} workdir=PATH",
         Fault.COPY: f"Look there: {look('ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
-        f"or name it in the hosts file: {name} python=PATH",
+        f"or name it in the hosts file: {name} python=PATH; `spe doctor` looks for one elsewhere",
         Fault.PROCESSES: "End processes of this account there, or have its administrator raise the limit "
         "(ulimit -u in /etc/security/limits.conf, TasksMax of systemd).",
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
