@@ -18,8 +18,8 @@ command line, where other users of the machine could read it. Example:
   echo SESSION | python3 spe-client.pyz --master http://10.0.0.1:8040 --detach
 Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 master not reached, 4 session refused,
 5 not the master's certificate, 6 workdir not usable, 7 Python too old, 8 setup failed, 9 no worker to be had,
-10 all users may write into the workdir or above it, 11 a fault of its own, 12 it or a process of it was killed, 13 no process can be started,
-128+N ended by signal N."""
+10 all users may write into the workdir or above it, 11 a fault of its own, 12 it or a process of it was killed,
+13 no process can be started, 128+N ended by signal N."""
 
 
 class ClientOptions(NamedTuple):

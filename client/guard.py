@@ -16,7 +16,7 @@ from .host.own_folder import OwnFolder
 from .machine import process_limit, process_tree
 from .machine.bounded import HOME_TIME, within
 from .machine.out_of_memory import go_first, why_killed
-from .machine.unforeseen import unforeseen
+from .machine.process_limit import unforeseen
 from .wire.lease import SharedTime
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

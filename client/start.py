@@ -29,7 +29,7 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
-from .machine.unforeseen import unforeseen
+from .machine.process_limit import unforeseen
 from .registration import register
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves

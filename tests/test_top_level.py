@@ -41,7 +41,7 @@ ROOMS = {
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},
-    "client": {"", "__main__", "installed", "start", "cleanup", "guard", "detach", "arguments"},
+    "client": {"", "__main__", "installed", "start", "cleanup", "guard", "detach", "arguments", "registration"},
 }
 MOST_FILES, MOST_ON_THE_GROUND = 15, 10
 COMMANDS = "cli"  # a file a command, as many as there are

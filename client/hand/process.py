@@ -9,7 +9,7 @@ import time
 from typing import List
 
 from ..machine import process_tree
-from ..machine.unforeseen import unforeseen
+from ..machine.process_limit import unforeseen
 from ..task.place import MOST_KEPT, FreePlaces
 from ..task.settings import Settings
 from ..task.spawn import have_no_input

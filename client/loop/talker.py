@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .. import exits
 from ..machine.load import Load
-from ..machine.unforeseen import unforeseen
+from ..machine.process_limit import unforeseen
 from ..wire.lease import Lease
 from ..wire.master import Master, Stopping
 from .inbox import Inbox

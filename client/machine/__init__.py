@@ -9,5 +9,4 @@
     process_limit  The limit on processes and threads, where the system starts no more of them
     process_tree   Trees of processes: who is below whom, and how to end them all
     processes      The processes of the running tasks, as a person wants to see them
-    unforeseen     The ending for an error that nothing has handled
 """

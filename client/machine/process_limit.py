@@ -3,12 +3,12 @@
 import errno
 import os
 import resource
+import sys
+import traceback
 from typing import Iterator, Tuple
 
 from .. import exits
 from .facts import content
-
-NO_MORE = (errno.EAGAIN, errno.ENOMEM)
 
 
 def fork() -> int:
@@ -67,3 +67,14 @@ def _group_limits() -> Iterator[Tuple[str, str]]:
             if most.isdigit():
                 yield top + path, most
             path = os.path.dirname(path)
+
+
+def unforeseen() -> exits.Ending:
+    """Return the ending for the error in hand: a fault of ours, unless memory has run out."""
+    fault = sys.exc_info()[1]
+    if "can't start new thread" in str(fault) and is_reached():
+        return exits.Ending(exits.NO_PROCESS, "no thread can be started: %s" % limit())
+    no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
+    if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
+        return exits.Ending(exits.OTHER, "out of memory: this host has no room for the client any more")
+    return exits.Ending(exits.FAULT, "a fault of spe's own:\n" + traceback.format_exc())

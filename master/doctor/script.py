@@ -15,8 +15,8 @@ from ..errors import LaunchError
 from ..launch import bundle, faults
 from ..launch.offer import Offer
 from ..launch.outcome import Code, CommandOutcome
+from ..launch.places import PLACES
 from ..launch.ssh import remote
-from ..launch.ssh.places import PLACES
 from ..model import Host
 from ..record import record
 from .sighting import FolderState, Sighting
@@ -82,7 +82,10 @@ room() { # KIND FOLDER FILE: leaves the file there, empty, if it can be made
 }
 login() { # the output of a command in a login shell, which gets some seconds
     words="-l -c"
-    case ${SHELL##*/} in csh | tcsh) words=-c; set -- "if ( -r ~/.login ) source ~/.login >& /dev/null; which $program" ;; esac
+    case ${SHELL##*/} in csh | tcsh) # it takes no options together
+        words=-c
+        set -- "if ( -r ~/.login ) source ~/.login >& /dev/null; which $program" ;;
+    esac
     limited=
     command -v timeout >/dev/null && limited="timeout 3"
     $limited "${SHELL:-/bin/sh}" $words "$1" </dev/null 2>/dev/null
@@ -90,8 +93,10 @@ login() { # the output of a command in a login shell, which gets some seconds
 suits() { probe "$1" "$client" >/dev/null; case $? in 0 | 43) return 0 ;; *) return 1 ;; esac; }
 elsewhere() { # a Python outside of the PATH
     for other in /usr/libexec/platform-python /usr/local/bin/python3* /usr/local/*/bin/python3 \
-        /opt/*/bin/python3 /opt/*/*/bin/python3 /opt/*/*/*/bin/python3 /opt/*/bin/python3.*[0-9] /opt/*/*/bin/python3.*[0-9] \
-        /sw/*/bin/python3 /sw/*/*/bin/python3 "$HOME"/bin/python3 "$HOME"/.local/bin/python3 \
+        /opt/*/bin/python3 /opt/*/*/bin/python3 /opt/*/*/*/bin/python3 \
+        /opt/*/bin/python3.*[0-9] \
+        /opt/*/*/bin/python3.*[0-9] /sw/*/bin/python3 /sw/*/*/bin/python3 \
+        "$HOME"/bin/python3 "$HOME"/.local/bin/python3 \
         "$HOME"/*conda*/bin/python3 "$HOME"/*forge*/bin/python3 "$HOME"/*mamba*/envs/*/bin/python3 \
         "$HOME"/.pyenv/versions/*/bin/python3 "$HOME"/.local/share/uv/python/*/bin/python3; do
         [ -x "$other" ] && suits "$other" && say elsewhere "$other" && return 0

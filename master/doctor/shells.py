@@ -7,8 +7,6 @@ import subprocess
 from collections.abc import Iterable
 from typing import Protocol
 
-import paramiko
-
 from ..launch.offer import Options
 from ..launch.ssh import forward
 from ..launch.ssh.connect import BROKEN, connect
@@ -63,18 +61,14 @@ class SshShell:
     def begin(self) -> None:
         transport = self._connection.transport
         self._started = start_shell(transport, self._host.name, LOGIN_LIMIT, ASK_AFTER)
-        self._started.channel.settimeout(None)
-
-    @property
-    def _channel(self) -> paramiko.Channel:
-        assert self._started is not None
-        return self._started.channel
 
     def say(self, data: bytes) -> None:
-        self._channel.sendall(data)
+        assert self._started is not None
+        self._started.send(data)
 
     def lines(self) -> Iterable[str]:
-        return (line.decode(errors="replace").strip() for line in self._channel.makefile("rb"))
+        assert self._started is not None
+        return self._started.lines()
 
     def forwards(self) -> bool:
         transport = self._connection.transport
@@ -89,9 +83,7 @@ class SshShell:
         if self._started is None:
             return
         with contextlib.suppress(*BROKEN):
-            self._channel.shutdown_write()
-            while self._channel.recv(4096):
-                pass
+            self._started.end_input()
 
     def close(self) -> None:
         self._connection.close()

@@ -11,6 +11,7 @@ client runs it looks after itself, and the run decides what to do about a host t
     local    The launcher for a client on this machine
     offer    Records and the protocol that all launchers share
     outcome  The end of a command on a host, and the meaning of its exit codes
+    places   The places on a host where the client's file may lie
     threads  Blocking work beside the event loop, a thread for each piece
 """
 

@@ -128,7 +128,7 @@ def test_how_a_program_failed_is_said(master: Master, client: Started, script: s
     assert (master.failed[1].reason, master.failed[1].parts["exit-code"]) == (reason, code)
 
 
-@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash", "/usr/bin/zsh", "/usr/bin/fish", "/usr/bin/tcsh", "/usr/bin/ksh"])
+@pytest.mark.parametrize("shell", [f"/bin/{name}" for name in ("sh", "bash", "zsh", "fish", "tcsh", "ksh")])
 def test_a_program_that_only_a_login_shell_finds_is_told_so(master: Master, client: Started, shell: str) -> None:
     need_program(shell, shell.rpartition("/")[2])
     home, tool = client.folder / "home", client.folder / "opt" / "simulate"

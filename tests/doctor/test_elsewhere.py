@@ -1,4 +1,4 @@
-"""What is not in the PATH of a host, but in /opt, in the home, in a module or a login shell: doctor says how to get it."""
+"""What is in /opt, in the home, in a module or in the PATH of a login shell: doctor says how to get it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .kit import HOME, spe
 
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 4
-TOOLS = "cat chmod date dd df dirname getconf grep head id ls mkdir mv nproc printf rm sed sh sleep tail timeout tr uname"
+TOOLS = "cat chmod date dd df dirname getconf grep head id ls mkdir mv nproc printf rm sed sh sleep tail timeout tr"
 MODULE = """
 PATH=$HOME/bin
 module() {{
@@ -27,11 +27,12 @@ module() {{
 def without_python(host: LabHost) -> None:
     """Only these programs are in its PATH, and a Python in none of the usual folders."""
     host.boot(Boot(path=f"{HOME}/bin", shell="/bin/bash"))
-    host.shell(f"/bin/mkdir -p bin; for w in {TOOLS}; do /bin/ln -s $(command -v $w) bin/$w; done")
+    host.shell(f"/bin/mkdir -p bin; for w in {TOOLS} uname; do /bin/ln -s $(command -v $w) bin/$w; done")
 
 
 def put_python(host: LabHost, folder: str, text: str = 'exec /usr/bin/python3 "$@"') -> None:
-    host.shell(f"/bin/mkdir -p {folder}; printf '%s\\n' '#!/bin/sh' '{text}' >{folder}/python3; chmod 755 {folder}/python3")
+    host.shell(f"/bin/mkdir -p {folder}; printf '%s\\n' '#!/bin/sh' '{text}' >{folder}/python3; "
+               f"chmod 755 {folder}/python3")  # fmt: skip
 
 
 def test_a_python_elsewhere_is_offered_by_the_line_that_makes_the_host_work(

@@ -1,4 +1,4 @@
-"""Homes that take no files stop no host: `spe doctor` says where the files go, and gives no advice that harms others."""
+"""Homes that take no files stop no host: `spe doctor` says where the files go, and harms nobody by advice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_home_that_takes_no_files_is_a_remark_and_nobody_is_told_to_take_what_
         "h02": f"chown root:root {HOME}",
         "h03": f"mount --bind {HOME} {HOME}; mount -o remount,ro,bind {HOME}",
         "h04": f"mv {HOME} /home/away",
-        "h05": "sed 's,:/home/tester:,:/home:,' /etc/passwd >/run/passwd.new; cat /run/passwd.new >/etc/passwd; rm /run/passwd.new",
+        "h05": "sed 's,:/home/tester:,:/home:,' /etc/passwd >/run/new; cat /run/new >/etc/passwd; rm /run/new",
     }
     for host in hosts:
         host._dirty = True

@@ -1,4 +1,4 @@
-"""Homes that take no files: everything of ours goes below `workdir=`, or below $TMPDIR or /tmp with a line that says so."""
+"""Homes that take no files: what is ours goes below `workdir=`, or below $TMPDIR or /tmp with a note."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@
     keys          The keys to log in with
     known_hosts   The user's known_hosts files
     login         Logging in: each key in turn, no prompt, and an error that says what to do
-    places        The places on a host where the client's file may lie
     remote        The shell script that runs on a host before the client does
     remote_shell  The only way to run a script on a host
     shell_start   Start a shell on a host, and wait until it says that it reads our script

@@ -12,7 +12,7 @@ import shlex
 from ...model import Host
 from ..offer import Offer
 from ..outcome import CopyTarget
-from .places import PLACES
+from ..places import PLACES
 
 # For any Python from 2.7 on. Exit codes: 7 too old, 42 a module is missing, 43 the client's file is not
 # there or not ours, 0 all is well. The folder is listed before the file is opened: on NFS a name that
@@ -98,7 +98,8 @@ meet() { # again, when another host of this home has just removed a folder; NFS 
     for try in 1 2 3 4 5; do
         [ "$try" = 1 ] || sleep 1
         { [ -z "$workdir" ] || deep "$parent"; } && made "$parent" && made "$folder" &&
-            { [ "$folder" = "$parent/spe" ] || ours "$folder" || return 1; } && why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
+            { [ "$folder" = "$parent/spe" ] || ours "$folder" || return 1; } &&
+            why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
         case $why in *"o such file"* | *nonexistent* | *tale*) ;; *) return 1 ;; esac
     done
     return 1
@@ -212,8 +213,8 @@ def start_script(
 ) -> str:
     """Return the script that does the same and starts the client when it is there.
 
-    `number`: of the first place to be tried (places.py). The client reads the session ID from standard input. `holds`: the script goes on until the client
-    has ended.
+    `number`: of the first place to be tried (places.py). The client reads the session ID from
+    standard input. `holds`: the script goes on until the client has ended.
     """
     more = {"task": "start", "run": run, "nonce": nonce, "number": str(number)}
     words = assigned({**basics(host, offer), **more})

@@ -19,10 +19,15 @@ from ..offer import STAYS
 from ..outcome import CommandOutcome
 from .shell_start import END, StartedShell, start_shell
 
-# The first line of each script. The limit is printed by built-in commands: when there is no room for
+# The beginning of each script. The limit is printed by built-in commands: when there is no room for
 # processes, a shell can start no other.
-FRAME = """spe_end() { c=$?; [ $c = 0 ] || { echo; echo "spe: processes"; ulimit -u 2>/dev/null || ulimit -p 2>/dev/null; }; \
-echo; echo "spe: end $c"; }; trap spe_end 0
+FRAME = r"""
+spe_end() {
+    c=$?
+    [ $c = 0 ] || { echo; echo "spe: processes"; ulimit -u 2>/dev/null || ulimit -p 2>/dev/null; }
+    echo; echo "spe: end $c"
+}
+trap spe_end 0
 """
 _LAST = re.compile(rb"\n(?:spe: processes\n(\w*)\n?)?\nspe: end (\d+)\n")
 _LOOK = 0.5  # seconds between reads of its output while it runs; its end wakes us at once

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 
 import paramiko
 
@@ -102,7 +103,22 @@ class StartedShell:
             self.rest = after
         self._tail = before[-len(_MARK) :]
 
-    def lines(self) -> tuple[str, ...]:
+    def send(self, data: bytes) -> None:
+        """Send a script, without any time limit."""
+        self.channel.settimeout(None)
+        self.channel.sendall(data)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines behind the mark, until the shell ends."""
+        return (line.decode(errors="replace").strip() for line in self.channel.makefile("rb"))
+
+    def end_input(self) -> None:
+        """Close the input of the script, and return when the shell has ended."""
+        self.channel.shutdown_write()
+        while self.channel.recv(4096):
+            pass
+
+    def first_words(self) -> tuple[str, ...]:
         """Return what the login has printed first."""
         lines = (line.strip() for line in self._head.decode(errors="replace").splitlines())
         return tuple(line for line in lines if line)
@@ -129,14 +145,14 @@ def start_shell(
     try:
         shell.listen(min(begun + ask_after, end))
         if not shell.is_decided and _waits_for_input(transport, shell, where, end):
-            raise faults.login_ran_nothing(where, shell.lines(), None)
+            raise faults.login_ran_nothing(where, shell.first_words(), None)
         if not shell.is_decided:
             raise _silent(where, time.monotonic() - begun)
         if not shell.has_begun:
             code = shell.exit_code()
             if code == -1 and not transport.is_active():
                 raise EOFError("no exit status")
-            raise faults.login_ran_nothing(where, shell.lines(), code)
+            raise faults.login_ran_nothing(where, shell.first_words(), code)
     except BaseException:
         shell.channel.close()
         raise
