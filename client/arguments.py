@@ -6,7 +6,6 @@ What is done with them is in start.py.
 import argparse
 import os
 import sys
-import tempfile
 from typing import List, NamedTuple, Optional
 
 from . import VERSION, exits
@@ -80,12 +79,18 @@ def _takes_files(path: str) -> bool:
     """Tell whether something can be written there, or in the folder in which it is to be made."""
     while not os.path.isdir(path) and path not in ("", "/"):
         path = os.path.dirname(path)
+    trial = os.path.join(path, ".spe-trial-%d" % os.getpid())
     try:
-        with tempfile.TemporaryFile(dir=path or ".") as file:
-            file.write(b" " * 4096)
+        file = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:
         return False
-    return True
+    try:
+        return os.write(file, b" " * 4096) == 4096
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+        os.unlink(trial)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,8 +38,9 @@ _START_FILES = {
 _NO_SHELL = ("not available", "restricted", "nologin", "sftp", "interactive", "disabled", "expired")
 # The words of sh, bash, zsh, fish and csh for fork's EAGAIN.
 _NO_PROCESS = re.compile(
-    r"(?:cannot|can't) fork|fork(?: failed)?: (?:retry: )?resource temporarily|no more processes"
-    r"|pthread_create: resource|out of process slots|failed to execute process .* error number 11",
+    r"(?:cannot|can't) fork|fork(?: failed)?: (?:retry: )?resource temporarily unavailable"
+    r"|no more processes|pthread_create: resource temporarily unavailable|out of process slots"
+    r"|failed to execute process .* error number 11",
     re.IGNORECASE,
 )
 _LINES = 3  # of a login's words in a message
@@ -49,8 +50,9 @@ _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
     """Return the error of a start that ended so; a SilentStart when the host gave no reason."""
-    if said.code and _starts_no_process(said.lines):
-        return no_processes(host.name, said.last, said.processes)
+    words = _words_of_no_process(said.lines)
+    if said.code and words:
+        return no_processes(host.name, f"its shell says: {words}", said.processes)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
         return _killed(said, host)
     fault, what, remedy = _meaning(said, host)
@@ -161,8 +163,10 @@ def no_processes(where: str, words: str, limit: str = "") -> LaunchError:
     return LaunchError(Fault.PROCESSES, what, where=where, todo=todo(Fault.PROCESSES, where))
 
 
-def _starts_no_process(lines: Sequence[str]) -> bool:
-    return any(_NO_PROCESS.search(line) for line in lines)
+def _words_of_no_process(lines: Sequence[str]) -> str:
+    """Return a shell's words for a fork that failed, without its name and line number; else ""."""
+    found = [match[0] for line in lines if (match := _NO_PROCESS.search(line))]
+    return found[-1] if found else ""
 
 
 def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> LaunchError:
@@ -182,8 +186,9 @@ def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> L
         what += f"; it printed: {_first_words(printed)}"
     else:
         what += ", and it printed nothing" if code is None else ", without any output"
-    if _starts_no_process(printed):
-        return no_processes(where, what)
+    words = _words_of_no_process(printed)
+    if words:
+        return no_processes(where, f"its login shell says: {words}")
     # An account without a shell, or a locked one, says so, and says it again when tried again.
     is_silent = code is not None and (code <= 0 or not printed)
     kind = SilentStart if is_silent else LaunchError

@@ -126,6 +126,8 @@ WORKING = {
     "logout": ("/bin/bash", ".bash_logout", "echo Good bye; exit 7\n"),
     "a question with a limit": ("/bin/bash", ".bashrc", "read -t 1 project\n"),
     "slow": ("/bin/bash", ".bashrc", "sleep 7\n"),
+    "slow once": ("/bin/bash", ".bashrc", "[ -e .once ] || { touch .once; echo Updating; sleep 20; }\n"),
+    "slow with other words each time": ("/bin/bash", ".bashrc", "head -c $((RANDOM / 9)) /etc/services; sleep 7\n"),
 }
 
 

@@ -36,10 +36,12 @@ BOOTSTRAP = (
 )
 ASK_AFTER = 4.0  # seconds of a login without our mark after which the second session begins
 _GRACE = 1.5  # seconds that the first session then still has: both may have waited for one slow disk
+_REACTION = 2.0  # seconds in which a login that waits for input reacts to the end of it
 _TELL_AFTER = 15.0  # seconds after which a person is told what is waited for
 _LONGEST = 60.0  # seconds for a login, even if the whole start may take longer
 _STEP = 0.05  # seconds between looks at the two sessions
 _AFTERWARDS = 2.0  # seconds for the exit status after the end of the output
+_ENDLESS = 1 << 16  # bytes more of a menu that goes round and round without input
 _HEAD = 4096  # bytes kept of what the login prints first
 _MARK = f"\n{BEGIN}\n".encode()
 
@@ -65,6 +67,7 @@ class StartedShell:
             self.channel.exec_command(BOOTSTRAP)
         except paramiko.SSHException as error:
             self.channel.close()
+            transport.join(_STEP)  # of a lost connection it closes the channels before it says so
             if not transport.is_active():
                 raise
             # The connection stands: sshd has tried to start a process for the session, and could not.
@@ -102,6 +105,15 @@ class StartedShell:
             self.channel.set_combine_stderr(False)  # from now on that is the login's alone
             self.rest = after
         self._tail = before[-len(_MARK) :]
+
+    def reacts_to_end_of_input(self, end: float) -> bool:
+        """Close its input, and return whether the login goes on or ends: it has waited for input."""
+        before = self.count
+        self.channel.shutdown_write()
+        end = min(end, time.monotonic() + _REACTION)
+        while not self.is_decided and self.count < before + _ENDLESS and time.monotonic() < end:
+            self.listen(min(end, time.monotonic() + _STEP))
+        return self.is_decided or self.count >= before + _ENDLESS
 
     def send(self, data: bytes) -> None:
         """Send a script, without any time limit."""
@@ -144,22 +156,33 @@ def start_shell(
     shell = StartedShell(transport, where, limit)
     try:
         shell.listen(min(begun + ask_after, end))
-        if not shell.is_decided and _waits_for_input(transport, shell, where, end):
-            raise faults.login_ran_nothing(where, shell.first_words(), None)
-        if not shell.is_decided:
-            raise _silent(where, time.monotonic() - begun)
-        if not shell.has_begun:
-            code = shell.exit_code()
-            if code == -1 and not transport.is_active():
-                raise EOFError("no exit status")
-            raise faults.login_ran_nothing(where, shell.first_words(), code)
+        if not shell.is_decided and _is_overtaken(transport, shell, where, end):
+            words = shell.first_words()
+            if shell.reacts_to_end_of_input(end):
+                raise faults.login_ran_nothing(where, words, None)
+            # Busy, and not waiting: the next one overtakes it, too.
+            shell.channel.close()
+            shell = StartedShell(transport, where, limit)
+            shell.listen(end)
+        _judge(transport, shell, where, time.monotonic() - begun)
     except BaseException:
         shell.channel.close()
         raise
     return shell
 
 
-def _waits_for_input(
+def _judge(transport: paramiko.Transport, shell: StartedShell, where: str, seconds: float) -> None:
+    """Raise the LaunchError of a login that has not run our command in its time."""
+    if not shell.is_decided:
+        raise _silent(where, seconds)
+    if not shell.has_begun:
+        code = shell.exit_code()
+        if code == -1 and not transport.is_active():
+            raise EOFError("no exit status")
+        raise faults.login_ran_nothing(where, shell.first_words(), code)
+
+
+def _is_overtaken(
     transport: paramiko.Transport, shell: StartedShell, where: str, end: float
 ) -> bool:
     """Return whether a session with closed input gets further than this one; False when in doubt.
@@ -179,8 +202,7 @@ def _waits_for_input(
             shell.listen(time.monotonic() + _STEP)
             second.listen(time.monotonic() + _STEP)
             now = time.monotonic()
-            # Menus go round and round without input: the one that prints more is further, too.
-            if second.is_decided or second.count > shell.count:
+            if second.is_decided or second.count > shell.count + _ENDLESS:
                 further_since = further_since or now
             if further_since and now > further_since + _GRACE:
                 return not shell.is_decided
