@@ -18,7 +18,7 @@ command line, where other users of the machine could read it. Example:
 Exit codes: 0 swept to the end (with --detach: at work), 1 other, 2 usage, 3 master not reached, 4 session refused,
 5 not the master's certificate, 6 workdir not usable, 7 Python too old, 8 setup failed, 9 no worker to be had,
 10 all users may write into the workdir or above it, 11 a fault of its own, 12 it or a process of it was killed,
-13 what the sweep brings along cannot be had, 128+N ended by signal N."""
+13 no process can be started, 14 what the sweep brings along cannot be had, 128+N ended by signal N."""
 
 
 class ClientOptions(NamedTuple):
@@ -32,6 +32,7 @@ class ClientOptions(NamedTuple):
     hold: bool  # stay in the foreground until the client has ended
     log: str  # a file, empty for standard error
     trusted: bool  # True: other users may write into the workdir
+    cache: str  # where workers are kept between runs; empty for the user's cache folder
 
 
 def parse(argv: Optional[List[str]] = None) -> ClientOptions:
@@ -40,6 +41,9 @@ def parse(argv: Optional[List[str]] = None) -> ClientOptions:
     Wrong usage ends the process with code 2 and a line that says what is wrong.
     """
     given = _parser().parse_args(argv)
+    if given.start_in:
+        sys.argv[0] = os.path.abspath(sys.argv[0])
+        os.chdir(given.start_in if os.access(given.start_in, os.X_OK) else "/")
     url = sys.stdin.readline() if given.master == "-" else given.master
     try:
         address = parse_address(url, given.fingerprint)
@@ -54,11 +58,12 @@ def parse(argv: Optional[List[str]] = None) -> ClientOptions:
         hold=given.hold,
         log=os.path.abspath(given.log) if given.log else "",
         trusted=given.trust_workdir,
+        cache=os.path.abspath(os.path.expanduser(given.cache)) if given.cache else "",
     )
 
 
 def temporary_folder() -> str:
-    """Return $TMPDIR or /tmp; never $XDG_RUNTIME_DIR.
+    """Return $TMPDIR, or /tmp where that takes no files; never $XDG_RUNTIME_DIR.
 
     That is memory, small, and removed when the user logs out.
     """
@@ -67,7 +72,25 @@ def temporary_folder() -> str:
         runtime = os.path.realpath(runtime)
         if os.path.commonpath([os.path.realpath(wanted), runtime]) == runtime:
             return "/tmp"
-    return wanted or "/tmp"
+    return wanted if wanted and _takes_files(wanted) else "/tmp"
+
+
+def _takes_files(path: str) -> bool:
+    """Tell whether something can be written there, or in the folder in which it is to be made."""
+    while not os.path.isdir(path) and path not in ("", "/"):
+        path = os.path.dirname(path)
+    trial = os.path.join(path, ".spe-trial-%d" % os.getpid())
+    try:
+        file = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:
+        return False
+    try:
+        return os.write(file, b" " * 4096) == 4096
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+        os.unlink(trial)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         "--workdir", metavar="PATH", default="", help="where to work (default: $TMPDIR, else /tmp)"
     )
     trust = "work where others may write, too"
+    parser.add_argument("--cache", metavar="PATH", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--start-in", metavar="PATH", default="", help=argparse.SUPPRESS)
     parser.add_argument("--trust-workdir", action="store_true", help=trust)
     parser.add_argument(
         "--detach", action="store_true", help="go on in the background once it has registered"

@@ -9,6 +9,7 @@ import sys
 from typing import Callable, Optional, Tuple
 
 from . import exits, log
+from .machine import process_limit
 
 Ready = Callable[[int, str], None]
 END = b"\0"
@@ -25,7 +26,7 @@ def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
     nobody's orphan: programs that clear up after users who have logged out look for orphans.
     """
     reader, writer = os.pipe()
-    child = os.fork()
+    child = process_limit.fork()
     if child:
         os.close(writer)
         code, text = _hear(reader)
@@ -38,7 +39,12 @@ def detached(work: Callable[[Ready], int], holds: bool = False) -> int:
     os.setsid()
     os.chdir("/")
     _close_standard_streams()
-    code = work(_Teller(writer).tell)
+    ready = _Teller(writer).tell
+    try:
+        code = work(ready)
+    except exits.Ending as ending:  # before there was a client
+        ready(ending.code, ending.text)
+        code = ending.code
     os._exit(code)
 
 

@@ -1,8 +1,5 @@
 """The ways in which a client ends: its exit codes, and the sentence that goes with each."""
 
-import errno
-import sys
-import traceback
 from typing import List
 
 # The master reads these codes, too (master/launch/outcome.py); its own begin at 40.
@@ -18,7 +15,8 @@ WORKER = 9
 OTHERS = 10
 FAULT = 11
 KILLED = 12
-SOFTWARE = 13
+NO_PROCESS = 13
+SOFTWARE = 14
 
 
 class Ending(Exception):
@@ -51,12 +49,3 @@ class SessionRefused(Ending):
 
     def __init__(self, text: str) -> None:
         super().__init__(REFUSED, text)
-
-
-def unforeseen() -> Ending:
-    """Return the ending for the error in hand: a fault of ours, unless memory has run out."""
-    fault = sys.exc_info()[1]
-    no_memory = isinstance(fault, OSError) and fault.errno == errno.ENOMEM
-    if no_memory or isinstance(fault, MemoryError) or "can't start new thread" in str(fault):
-        return Ending(OTHER, "out of memory: this host has no room for the client any more")
-    return Ending(FAULT, "a fault of spe's own:\n" + traceback.format_exc())

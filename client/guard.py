@@ -13,9 +13,10 @@ from typing import Any, Callable
 from . import exits, log
 from .host import passed_folders
 from .host.own_folder import OwnFolder
-from .machine import process_tree
+from .machine import process_limit, process_tree
 from .machine.bounded import HOME_TIME, SHARED_TIME, within
 from .machine.out_of_memory import go_first, why_killed
+from .machine.process_limit import unforeseen
 from .wire.lease import SharedTime
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -46,7 +47,7 @@ def guarded(
     ours, theirs = socket.socketpair()
     # Blocked over the fork: a signal that comes before both have handlers would leave one of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    client = os.fork()
+    client = process_limit.fork()
     if not client:
         ours.close()
         # By these open folders the guard finds what the client made, whoever renames it.
@@ -87,7 +88,7 @@ def _work(work: Callable[[], int]) -> int:
     try:
         return work()
     except BaseException:
-        ending = exits.unforeseen()
+        ending = unforeseen()
         log.say(ending.text)
         return ending.code
     finally:

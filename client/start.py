@@ -29,6 +29,7 @@ from .loop.talker import Shared
 from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
+from .machine.process_limit import unforeseen
 from .registration import register
 from .software import software
 from .software.build import Build
@@ -64,9 +65,13 @@ def main(argv: Optional[List[str]] = None) -> int:
     sys.argv[0] = os.path.abspath(sys.argv[0])  # before any change of directory
     if os.environ.get("XDG_CACHE_HOME"):
         os.environ["XDG_CACHE_HOME"] = os.path.abspath(os.environ["XDG_CACHE_HOME"])
-    if options.detach:
-        return detached(client.guarded, options.hold)
-    return client.guarded(lambda code, text: None)
+    try:
+        if options.detach:
+            return detached(client.guarded, options.hold)
+        return client.guarded(lambda code, text: None)
+    except exits.Ending as ending:  # no process can be started
+        log.say(ending.text)
+        return ending.code
 
 
 class Client:
@@ -131,7 +136,7 @@ class Client:
         except OSError as trouble:
             ending = exits.Ending(exits.OTHER, anchor.words(trouble))
         except Exception:
-            ending = exits.unforeseen()
+            ending = unforeseen()
         code = _told(ready, ending)
         is_killed = ending.code in (exits.KILLED, exits.FAULT)  # a program may be why
         clean_up(self.master, self.own_folder, self.config, self.worker, is_killed)
@@ -148,8 +153,7 @@ class Client:
         environment = self._software(connection, self._environment())
         self._have_worker(connection)
         connection.close()
-        ready(exits.OK, "")  # only now: what fails in the setup is said in the foreground
-        return self._loop(environment)
+        return self._loop(environment, lambda: ready(exits.OK, ""))
 
     def _begin_log(self) -> None:
         if self.options.log or self.options.detach:
@@ -181,7 +185,7 @@ class Client:
         own = anchor.shown(anchor.HERE)
 
         def make(said: Dict[str, Any], python: str) -> Build:
-            return Build(said, public, user.replace("/", "_"), python)
+            return Build(said, public, user.replace("/", "_"), python, self.options.cache)
 
         made = software.bring(self.master, connection, environment, make, own, self.own_folder.owe)
         self.container = made.container
@@ -189,7 +193,8 @@ class Client:
 
     def _have_worker(self, connection: MasterConnection) -> None:
         if self.config.get("Worker"):
-            self.worker = Worker(self.config, facts.platform_name(), "worker", self._owe_worker)
+            name = facts.platform_name()
+            self.worker = Worker(self.config, name, "worker", self._owe_worker, self.options.cache)
             self._refuse_noexec()
             self.original = self.worker.have(connection)
 
@@ -205,8 +210,11 @@ class Client:
         if is_yes(self.config, "DeleteWorker"):
             self.own_folder.owe(path)
 
-    def _loop(self, environment: Dict[str, str]) -> exits.Ending:
-        """Fork the hands, make the parts of the loop and its threads, and work until the end."""
+    def _loop(self, environment: Dict[str, str], ready: Callable[[], None]) -> exits.Ending:
+        """Fork the hands, make the parts of the loop and its threads, and work until the end.
+
+        `ready` is called once all run: what fails before is said in the foreground.
+        """
         cores = max(1, int(_number(self.config, "Cores", 1)))
         slots, every = max(1, self.options.slots // cores), _number(self.config, "Ping", 0)
         lease, settings = Lease(every), self._task_settings(environment)
@@ -222,7 +230,7 @@ class Client:
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
         log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)
-        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)])
+        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)], ready)
 
     def _task_settings(self, environment: Dict[str, str]) -> Settings:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}

@@ -96,6 +96,7 @@ class Fault(StrEnum):
     COPY = "copy failed"
     NO_WORKER = "no worker"
     SOFTWARE = "software"  # its environment, image or prepared folder
+    NO_PROGRAM = "program not found"  # only `spe doctor`: a run names it as a task's failure
     UNREACHABLE = "master not reachable"
     START = "start failed"
     NO_COMMANDS = "login runs nothing"
@@ -103,6 +104,7 @@ class Fault(StrEnum):
     ENDED = "client ended"  # a client that had worked has ended, perhaps by a fault of its own
     KILLED = "client killed"
     LOST = "connection lost"
+    PROCESSES = "no more processes"
     # A host works in spite of these: only `spe doctor` names them.
     CLOCK = "clock off"
     LOADED = "loaded by others"

@@ -8,8 +8,8 @@ thread that touches Python between two system calls costs more than its own work
 import time
 from typing import List
 
-from .. import exits
 from ..machine import process_tree
+from ..machine.process_limit import unforeseen
 from ..task.place import MOST_KEPT, FreePlaces
 from ..task.settings import Settings
 from ..task.spawn import have_no_input
@@ -30,7 +30,7 @@ def work(slots: List[int], channel: Channel, settings: Settings, lease: Lease) -
     try:
         run(hand)
     except BaseException:  # any error: programs must not run on unwatched
-        channel.send("fault", exits.unforeseen().args)
+        channel.send("fault", unforeseen().args)
         channel.flush_all()
         end(hand)
 

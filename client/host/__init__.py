@@ -7,6 +7,7 @@
     holding         Open folders of clients, and who holds them
     inputs          The input files that many tasks share, on this host: fetched once, kept for all tasks
     lock            A lock file for hosts that share a file system
+    login_shell     The login shell of this account, and what it would find
     originals       Worker and inputs that many tasks share
     own_folder      The client's own folder on a host
     passed_folders  Passing open folders to another process

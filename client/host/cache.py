@@ -5,8 +5,10 @@ others wait for its lock file, and what lies under its final name is always whol
 copy of its own, which is safe from others' cleaning up.
 """
 
+import errno
 import hashlib
 import os
+import stat
 from typing import Any, Callable, Dict, List, Optional
 
 from .. import exits, log
@@ -38,15 +40,17 @@ class Worker:
         platform: str,
         target: str,
         owe: Callable[[str], None] = lambda path: None,
+        cache: str = "",
     ) -> None:
         """Take names and checksums from /config.
 
-        `owe` is told what is to be deleted, before it is there.
+        `owe` is told what is to be deleted, before it is there. `cache`: a folder of our own in the
+        place of the user's cache folder.
         """
         self.name, self.platform = config["Worker"], platform
         self.path = os.path.join(target, self.name)
         self.sums = {kind: config[key].lower() for kind, key in _KINDS if config.get(key)}
-        self._owe = owe
+        self._owe, self._cache = owe, cache
         self.fetched = ""  # the file in the cache folder, if this client has fetched it
         if "/" in self.name or self.name in ("", ".", "..") or "\0" in self.name:
             raise exits.Ending(exits.WORKER, "the worker's name %r is not a file name" % self.name)
@@ -66,6 +70,8 @@ class Worker:
             # Without a checksum from the master, nothing in a cache could be found again.
             return self._fetch(connection, self.path)
         try:
+            if self._cache:
+                claim(self._cache)
             self._have_through_cache(connection, self._place())
         except OSError as fault:
             log.say("the cache folder cannot be used (%s); fetching the worker without it" % fault)
@@ -74,7 +80,7 @@ class Worker:
 
     def _place(self) -> str:
         key = self.sums.get("sha256") or self.sums["md5"]
-        return os.path.join(cache_folder(), "workers", key, self.name)
+        return os.path.join(self._cache or cache_folder(), "workers", key, self.name)
 
     def _have_through_cache(self, connection: MasterConnection, place: str) -> None:
         for _ in range(TRIES):  # another client may clean up between the two steps
@@ -159,6 +165,14 @@ class Worker:
 
 
 _KINDS = (("md5", "MD5"), ("sha256", "SHA256"))
+
+
+def claim(path: str) -> None:
+    """Make a folder outside of the home. Raises OSError when it is not ours alone."""
+    folders.make(path, 0o700)
+    info = os.lstat(path)
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, "%s belongs to somebody else" % path)
 
 
 def _is_there(place: str) -> bool:

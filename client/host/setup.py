@@ -4,15 +4,14 @@ It runs in the user's login shell, where `module load` and the like are known.
 """
 
 import os
-import pwd
 import signal
 import subprocess
 import sys
 from typing import Any, Dict, Sequence
 
 from .. import exits
-from ..machine import process_tree
-from . import anchor
+from ..machine import process_limit, process_tree
+from . import anchor, login_shell
 
 LIMIT = 600.0  # seconds of `setup:`
 NO_RETURN = (
@@ -31,7 +30,7 @@ def environment(setup: str, folder: str) -> Dict[str, str]:
 
 
 def _after(setup: str, folder: str) -> Dict[str, str]:
-    shell = _login_shell()
+    shell = login_shell.path()
     target, complaints = "setup.env", "setup.err"
     # Python prints the environment, not the shell's `env`, whose lines cannot be told apart where
     # a value has line ends.
@@ -59,14 +58,11 @@ def _content(path: str) -> bytes:
 
 
 def _run(shell: str, script: bytes, folder: str, errors: int) -> int:
-    # A name that starts with - makes a login shell of every kind of shell; an option for that has
-    # another name in each.
-    name = b"-" + os.fsencode(os.path.basename(shell))
     try:
-        return run([name, b"-c", script], folder, errors, LIMIT, executable=shell)
+        return run(login_shell.words(script), folder, errors, LIMIT, executable=shell)
     except OSError as fault:
         text = "setup failed: the login shell %s: %s"
-        raise exits.Ending(exits.SETUP, text % (shell, fault.strerror))
+        raise exits.Ending(exits.SETUP, text % (shell, process_limit.reason(fault)))
     except subprocess.TimeoutExpired:
         raise exits.Ending(exits.SETUP, "setup failed: it took more than %d s" % LIMIT)
 
@@ -91,16 +87,6 @@ def run(words: Sequence[Any], folder: str, output: int, limit: float, **how: Any
         if process.returncode is None:
             process_tree.send_tree(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _login_shell() -> str:
-    named = os.environ.get("SHELL") or ""
-    if not named:
-        try:
-            named = pwd.getpwuid(os.getuid()).pw_shell
-        except KeyError:
-            named = ""
-    return named or "/bin/sh"
 
 
 def _unless_well(shell: str) -> str:

@@ -89,7 +89,7 @@ class Carrier(Talker):
             self._end([("reason", why)])
         finally:
             self._carriers.discard(self)
-            self.line.close()
+            self.connection.close()
 
     def _carry_out(self) -> int:
         if len(self._carriers) > MOST_AT_ONCE:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..hand.channel import Channel, ChannelClosed, Message
 from ..hand.process import STOP_TIME, work
-from ..machine import facts, process_tree
+from ..machine import facts, process_limit, process_tree
 from ..machine.out_of_memory import why_killed
 from ..task.attempt import Attempt
 from ..task.settings import Settings
@@ -78,7 +78,7 @@ class Hands:
 
     def _start(self, slots: List[int], settings: Settings, lease: Lease) -> HandProcess:
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        pid = process_limit.fork()
         if pid:
             theirs.close()
             return HandProcess(pid, Channel(ours), len(slots))

@@ -80,11 +80,14 @@ class Loop:
             "killed": lambda why: self.end(exits.Killed(*why)),
         }
 
-    def run(self, asker: Talker, others: Sequence[Talker]) -> exits.Ending:
+    def run(
+        self, asker: Talker, others: Sequence[Talker], ready: Callable[[], None] = lambda: None
+    ) -> exits.Ending:
         """Start these threads, work until there is a reason to end, and return that reason."""
         self.inbox.hear_signals()
         for thread in [asker, *others]:
             thread.start()
+        ready()
         try:
             while self.tickets.ending is None:
                 self.wait()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .. import exits
 from ..machine.load import Load
+from ..machine.process_limit import unforeseen
 from ..wire.lease import Lease
 from ..wire.master import Master, Stopping
 from .inbox import Inbox
@@ -53,7 +54,7 @@ class Talker(threading.Thread):
         except exits.Ending as ending:
             self.inbox.tell("end", ending)
         except BaseException:
-            self.inbox.tell("end", exits.unforeseen())
+            self.inbox.tell("end", unforeseen())
 
     def talk(self) -> None:
         """Do the work of this thread, until the client ends or the work is done."""

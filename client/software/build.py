@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from .. import exits, log
 from ..host import folders, shared_folder
-from ..host.cache import cache_folder
+from ..host.cache import cache_folder, claim
 from ..host.inputs import fetch
 from ..host.lock import LockFile
 from ..host.removal import remove_tree
@@ -29,11 +29,15 @@ MOST_SAID = 600  # characters of them
 class Build:
     """One build of this host. Lives until its folder is there."""
 
-    def __init__(self, said: Dict[str, Any], session: str, user: str, python: str) -> None:
+    def __init__(
+        self, said: Dict[str, Any], session: str, user: str, python: str, cache: str = ""
+    ) -> None:
         """Take what /software says of it.
 
         `session` and `user`: the public names of session and client. `python` makes environments.
+        `cache`: a folder of our own in the place of the user's cache folder.
         """
+        self._cache = cache
         self.kind, self.shown, self.key = said["kind"], said["shown"], said["key"]
         self.files: List[Tuple[str, str, int]] = [(one[0], one[1], one[2]) for one in said["files"]]
         self.words = [python if word == "{python}" else word for word in said["words"]]
@@ -54,8 +58,10 @@ class Build:
         `own`: our own folder, where it is made when the cache cannot be used. `owe` is told what is
         to be left when this client ends.
         """
-        place = os.path.join(cache_folder(), "built", self.key[:32])
+        place = os.path.join(self._cache or cache_folder(), "built", self.key[:32])
         try:
+            if self._cache:
+                claim(self._cache)
             return self._have_shared(connection, environment, place, owe)
         except OSError as fault:
             log.say("the cache folder cannot be used (%s); this host makes its own" % fault)

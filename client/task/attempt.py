@@ -10,6 +10,7 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
+from ..host import login_shell
 from ..host.anchor import shown
 from ..host.originals import Original
 from ..machine import facts, process_tree
@@ -18,7 +19,7 @@ from ..software.software import Container
 from ..wire.task_record import Task, from_plain, to_plain
 from .container import inside
 from .place import FreePlaces, TaskPlace
-from .spawn import spawn, why_not_started
+from .spawn import NOT_FOUND, program_not_found, spawn, why_not_started
 
 TERM_TIME = 5.0  # seconds between TERM and KILL
 GIVE_UP = 3.0  # seconds for what a task left behind to die
@@ -71,15 +72,13 @@ class Attempt:
         self.exit_code: Optional[int] = None  # -N: killed by signal N
         self.usage: Dict[str, Any] = {}
         self.pid = 0  # the process of the program, whose group and session have the same number
-        # All that is to be said of it, when that is little.
-        self.packed: Optional[List[Tuple[str, bytes]]] = None
+        self.packed: Optional[List[Tuple[str, bytes]]] = None  # all that is to be said, when little
         self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
         self.has_left = False  # the slot is free; in the client
         self.originals = _NOTHING  # originals of inputs that are fetched apart, by their keys
-        # Names of its files that are links, with their originals.
-        self.linked: Tuple[Tuple[str, Original], ...] = ()
+        self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of links, with their originals
         # The task may have changed an original here: it gets originals of its own.
         self.is_suspect = False
         # Reason why the outcome proves nothing: the ticket is given back as if it had never been given out.
@@ -194,12 +193,11 @@ class Attempt:
     ) -> None:
         """Start the program. Raises CannotRun when there is none that can be started."""
         self.slot = slot
-        words, own = self.task.words, {b"SPE_TICKET": b"%d" % self.task.ticket}
-        own[b"SPE_SLOT"] = b"%d" % slot
-        own[b"SPE_TASK"] = self.task.number.encode() or own[b"SPE_TICKET"]
+        words, ticket = self.task.words, b"%d" % self.task.ticket
+        own = {b"SPE_TICKET": ticket, b"SPE_SLOT": b"%d" % slot}
+        own[b"SPE_TASK"] = self.task.number.encode() or ticket
         own.update(self.task.env)
-        variables = environment.copy()
-        variables.update(own)
+        variables = {**environment, **own}
         if container:
             words, more = inside(container, words, os.path.abspath(self.folder), own)
             variables.update(more)
@@ -292,6 +290,8 @@ class Attempt:
         if self.exit_code is None or self.timed_out:
             return
         self.reason += why_killed(self.exit_code)
+        if self.exit_code == NOT_FOUND:
+            self.reason += login_shell.advice(program_not_found(self.stderr))
         if full:  # a file may be cut short, even if the program did not notice
             where = (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
             text = "%s in %s on host %s" % where

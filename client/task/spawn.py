@@ -6,19 +6,25 @@ by subprocess, which costs more.
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import time
 from typing import Any, Dict, List, Tuple
 
-from ..host import anchor
-from ..machine import facts
+from ..host import anchor, login_shell
+from ..machine import facts, process_limit
 
 # Seconds between tries, while the program's file is still open for writing: an input that is a
 # program may be open in another process that is just being started.
 PAUSES = (0.01, 0.05, 0.2)
 # Python itself ignores these; programs shall die of them as they do elsewhere.
 IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
+NOT_FOUND = 127  # exit code of a shell that does not find its command
+_NOT_FOUND = re.compile(
+    r"(?<![\w./+-])([\w.+-]+)['\"\u2019]?: (?:command )?not found|command not found: ([\w.+-]+)"
+    r"|env: \W?([\w.+-]+)\W?: No such file"
+)
 # Paths of programs by name and PATH. Without this each task would look through the folders.
 _known: Dict[Tuple[bytes, bytes], bytes] = {}
 MOST_KNOWN = 100  # programs; tasks may have a PATH each
@@ -151,9 +157,21 @@ def why_not_started(program: bytes, folder: str, fault: Exception) -> str:
         text = "program '%s' not found on host %s"
         if "/" in name and os.path.exists(os.path.join(folder, name)):
             text = "program '%s': the interpreter that its first line names is not found on host %s"
-        return text % (name, host)
+        return text % (name, host) + login_shell.advice(name)
     if isinstance(fault, PermissionError):
         text = "program '%s' is not executable on host %s (its mode, or a noexec file system)"
         return text % (name, host)
-    what = getattr(fault, "strerror", None) or fault
+    what = process_limit.reason(fault) if isinstance(fault, OSError) else fault
     return "program '%s' cannot be started on host %s: %s" % (name, host, what)
+
+
+def program_not_found(stderr: str) -> str:
+    """Return the program that a shell did not find, by the last line of this file; "" if unknown."""
+    try:
+        with open(stderr, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 1000))
+            lines = file.read().decode("utf-8", "replace").strip().split("\n")
+    except OSError:
+        return ""
+    found = _NOT_FOUND.search(lines[-1])
+    return next((one for one in found.groups() if one), "") if found else ""

@@ -128,17 +128,30 @@ async def _look(
             warn=lambda text: click.echo(f"warning: {text}", err=True),
         )
         # As long as the port is open: a host can be asked whether it gets the nonce from there.
-        seen = await examine(hosts, Questions(offer, settings.homes.run, door.nonce), settings)
-    return judge(seen, _needs(sweep, port, len(offer.client)))
+        program = _program(sweep)
+        questions = Questions(offer, settings.homes.run, door.nonce, program)
+        seen = await examine(hosts, questions, settings)
+    return judge(seen, _needs(sweep, port, len(offer.client), program))
 
 
-def _needs(sweep: Sweep | None, port: int, client_size: int) -> Needs:
+def _needs(sweep: Sweep | None, port: int, client_size: int, program: str) -> Needs:
     """Return what hosts must have; without a sweep no worker is looked for."""
     from ..doctor.sighting import Needs
 
     if sweep is None:
-        return Needs(None, 1, port, client_size)
-    return Needs(sweep.worker, sweep.config.cores, port, client_size)
+        return Needs(None, 1, port, client_size, program)
+    return Needs(sweep.worker, sweep.config.cores, port, client_size, program)
+
+
+def _program(sweep: Sweep | None) -> str:
+    """Return the program that all tasks begin with; "" when it differs, or a setup may find it."""
+    if sweep is None or sweep.recipe.shell or sweep.config.setup or "PATH" in sweep.recipe.env:
+        return ""
+    first = sweep.recipe.words[0]
+    if first.names:
+        return ""
+    word = first.fill({})
+    return "" if "/" in word else word
 
 
 def _address(sweep: Sweep | None, hosts: Sequence[Host]) -> tuple[str | None, int]:

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from ..errors import Fault, LaunchError
 from ..launch import faults
 from ..launch.offer import Options
-from ..launch.outcome import CommandOutcome
 from ..launch.pasteable import words_for
 from ..launch.ssh.connect import BROKEN
-from ..launch.ssh.remote_shell import BEGIN, END
+from ..launch.ssh.remote_shell import FRAME, read_outcome
+from ..launch.ssh.shell_start import END
 from ..launch.threads import in_thread
 from ..model import Host
 from .script import Questions, current_step, read_answers
@@ -95,44 +95,37 @@ class Examination:
                 shell.close()
 
     def _ask_through(self, shell: Shell, begun: float) -> None:
+        shell.begin()
+        self.seen.seconds = time.monotonic() - begun
         # None: this machine has no address that the host could reach, only forwarding can work
         self.seen.address = self.questions.offer.address_for(shell.own_address)
         script = self.questions.script(self.host, self.seen.address, self.seen.nonce)
-        # An account that may not log in has closed its input already: what it printed counts.
-        with contextlib.suppress(OSError):
-            shell.say(f"{script}{END}\n".encode())
-        self._hear(shell, begun)
+        shell.say(f"{FRAME}{script}{END}\n".encode())
+        self._hear(shell)
         read_answers(self.seen, self._lines, self.questions.nonce)
         if self.seen.reached is False:
             self.seen.forwards = shell.forwards()
 
-    def _hear(self, shell: Shell, begun: float) -> None:
-        """Keep the lines of the script up to its last one; the first line and the clock are timed."""
+    def _hear(self, shell: Shell) -> None:
+        """Keep the lines of the script up to its last one; the clock is compared as its line comes."""
         heard = 0
         for line in shell.lines():
-            self._note_time(line, begun)
+            self._note_clock(line)
             heard += len(line)
             if heard < _LONGEST or line.startswith("spe: "):
                 self._lines.append(line)
             if line == "spe: end":
                 return
-        raise self._ended_early(shell)
+        said = read_outcome(0, "\n".join(["", *self._lines, ""]).encode())
+        if said.code:
+            raise faults.from_outcome(said, self.host)
+        raise self._lost("closed")
 
-    def _note_time(self, line: str, begun: float) -> None:
-        if line == BEGIN:
-            self.seen.seconds = time.monotonic() - begun
+    def _note_clock(self, line: str) -> None:
         said = line.removeprefix(_CLOCK)
         if said != line and said.isdecimal():
             # Compared as the line arrives: the network's delay is far below the minute that counts.
             self.seen.clock_off = float(said) - time.time()
-
-    def _ended_early(self, shell: Shell) -> LaunchError:
-        """Return the error of a shell that closed early: no login shell, or a broken connection."""
-        if BEGIN in self._lines:
-            return self._lost("closed")
-        words = tuple(filter(None, self._lines))
-        outcome = CommandOutcome(shell.code(), words, begun=False)
-        return faults.from_outcome(outcome, self.host)
 
     def _lost(self, why: str) -> LaunchError:
         what = f"while {current_step(self._lines)} ({why})"

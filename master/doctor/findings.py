@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from ..errors import Fault, LaunchError
 from ..launch.pasteable import words_for
@@ -48,6 +49,7 @@ def find_faults(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
         *_python(seen),
         *_disks(seen, needs),
         *_worker(seen, needs),
+        *_program(seen, needs),
         *_master(seen, needs),
         *_clock(seen),
         *_load(seen, needs),
@@ -71,20 +73,57 @@ def _python(seen: Sighting) -> Iterator[Finding]:
     if seen.python_elsewhere:
         todo = "It has a suitable one elsewhere; name it in the hosts file: "
         todo += f"{seen.host.name} python={seen.python_elsewhere}"
+    elif seen.python_module:
+        todo = _module_todo(seen)
     yield _from_error(error, todo)
 
 
+def _module_todo(seen: Sighting) -> str:
+    """Return how to use a Python that needs its module: by a script, as `python=` is one path."""
+    script = f"#!/bin/bash -l\\nmodule load {seen.python_module}\\nexec python3 \"$@\"\\n"
+    command = f"printf '{script}' >~/spe-python; chmod 755 ~/spe-python"
+    quoted = command if seen.host.is_here else f"ssh {seen.host.name} {shlex.quote(command)}"
+    return (
+        f"A login shell there has one after `module load {seen.python_module}`. Make a script that "
+        f"starts it: {quoted} and name it in the hosts file: {seen.host.name} python=~/spe-python"
+    )
+
+
+def _program(seen: Sighting, needs: Needs) -> Iterator[Finding]:
+    if seen.program_in_login is None:
+        return
+    what = f"{needs.program} is not in the PATH of its tasks"
+    if seen.program_in_login:
+        what += f", but a login shell there finds {seen.program_in_login}"
+        todo = 'Give tasks the environment of a login shell, in spe.yaml: setup: "true"'
+    else:
+        todo = f"Install it there, or set PATH by setup: in spe.yaml; look with: {_on(seen, 'echo $PATH')}"
+    yield Finding(Fault.NO_PROGRAM, what, todo)
+
+
 def _disks(seen: Sighting, needs: Needs) -> list[Finding]:
-    found: list[Finding] = []
     wanted = _bytes_for_worker(needs)
-    if seen.home is not None:
-        found += _folder(seen, seen.home, Fault.HOME, wanted + needs.client)
+    remarks = _home(seen, wanted + needs.client)
+    if remarks or seen.host.workdir:  # then the client is copied there, too
+        wanted += needs.client
+    found: list[Finding] = []
     if seen.workdir is not None:
         found += _folder(seen, seen.workdir, Fault.WORKDIR, wanted)
         found += _noexec(seen, seen.workdir)
         found += _writers(seen)
-    # Without duplicates: home and workdir may lie on the same full disk.
-    return list(dict.fromkeys(found))
+    # Once: home and workdir may lie on the same full disk.
+    told = {finding.what for finding in found}
+    return [*(one for one in remarks if one.what not in told), *found]
+
+
+def _home(seen: Sighting, wanted: int) -> list[Finding]:
+    """Return what is wrong with the home, as remarks: a home that takes no files stops no host."""
+    if seen.home is None or seen.host.workdir:
+        return []
+    found = _folder(seen, seen.home, Fault.HOME, wanted)
+    there = seen.workdir.path if seen.workdir else "/tmp"
+    then = "" if seen.host.is_here else f"Until then spe's files go below {there}. "
+    return [Finding(one.fault, one.what, f"{then}{one.todo}", stops=False) for one in found]
 
 
 def _bytes_for_worker(needs: Needs) -> int:
@@ -129,10 +168,8 @@ def _writers(seen: Sighting) -> Iterator[Finding]:
 def _folder(seen: Sighting, folder: FolderState, denied: Fault, wanted: int) -> Iterator[Finding]:
     """Yield what is wrong with a folder that must take `wanted` bytes."""
     if folder.fault and not _NO_SPACE.search(folder.fault):
-        # On this machine the client lies in runs/, so its home is not needed.
-        stops = denied is not Fault.HOME or not seen.host.is_here
-        what = f"{folder.path}: {_reason(folder)}"
-        yield Finding(denied, what, _mend(seen, folder, denied), stops)
+        what = f"{_shown(seen, folder, denied)}: {_reason(folder)}"
+        yield Finding(denied, what, _mend(seen, folder, denied))
     elif folder.fault or _is_short(folder, wanted):
         yield _full(seen, folder)
 
@@ -168,8 +205,25 @@ def _mend(seen: Sighting, folder: FolderState, denied: Fault) -> str:
     if denied is Fault.WORKDIR:
         name = seen.host.name
         return f"Name a folder that can be written, in the hosts file: {name} workdir=PATH"
-    command = _on(seen, f"sudo chown {seen.user} {folder.path}")
-    return f"Give it back to {seen.user or 'its user'}: {command}"
+    name = seen.host.name
+    other = f"name another folder in the hosts file: {name} workdir=PATH"
+    home = seen.home_path.rstrip("/")
+    is_below = bool(home) and folder.path.startswith(f"{home}/")
+    # Never a folder above the home, nor a home like / or /home that others have, too.
+    is_own_home = folder.path == home and PurePosixPath(home).name == seen.user
+    if "Permission denied" in folder.fault and seen.user and (is_below or is_own_home):
+        command = _on(seen, f"sudo chown {seen.user} {shlex.quote(folder.path)}")
+        return f"Give it back to {seen.user}: {command}"
+    if not is_below and folder.path != home:
+        return f"Have its administrator make the home of {seen.user or 'this account'}, or {other}"
+    return f"Have its administrator make it writable, or {other}"
+
+
+def _shown(seen: Sighting, folder: FolderState, denied: Fault) -> str:
+    """Return the path that cannot be written, also a home that is not there."""
+    if denied is Fault.HOME and seen.home_path.startswith(folder.path.rstrip("/") + "/"):
+        return f"there is no {seen.home_path}, and {folder.path}"
+    return folder.path
 
 
 def _look(seen: Sighting, command: str) -> str:

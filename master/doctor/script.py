@@ -15,6 +15,7 @@ from ..errors import LaunchError
 from ..launch import bundle, faults
 from ..launch.offer import Offer
 from ..launch.outcome import Code, CommandOutcome
+from ..launch.places import PLACES
 from ..launch.ssh import remote
 from ..model import Host
 from ..record import record
@@ -50,28 +51,25 @@ for pair in found._asdict().items():
 """
 
 # Shell variables set before it: name, sha256, python, probe_text (see remote.py), workdir, run, nonce,
-# written (KiB), port, limit, address ("": none), reach_text, writers_text.
+# program, written (KiB), port, limit, address ("": none), reach_text, writers_text.
 _SCRIPT = (
     remote.FIND_PYTHON
+    + PLACES
     + r"""
 LC_ALL=C; export LC_ALL
 unset OMP_NUM_THREADS OMP_THREAD_LIMIT # nproc believes them
-say begin
 say clock "$(date +%s)"
 say platform "$(uname -s)-$(uname -m)"
 say user "$(id -un)"
 say cores "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 read -r load rest 2>/dev/null </proc/loadavg || load=$(uptime)
 say load "$load"
-parent=${XDG_CACHE_HOME:-$HOME/.cache}
-client=$parent/spe/$name
+say home_path "$HOME"
+number=1
+place
 mine= tried=
-trap 'rm -f $tried ${mine:+"$mine"}' EXIT
+trap 'spe_end; rm -f $tried ${mine:+"$mine"}' EXIT
 trap 'exit 1' HUP INT TERM
-existing() { # the nearest folder that is there
-    near=$1
-    while [ ! -d "$near" ] && [ "$near" != / ] && [ "$near" != . ]; do near=$(dirname "$near"); done
-}
 one_line() { printf '%s' "$1" | tr '\n' ' '; }
 room() { # KIND FOLDER FILE: leaves the file there, empty, if it can be made
     say doing "$1" "$2"
@@ -81,6 +79,40 @@ room() { # KIND FOLDER FILE: leaves the file there, empty, if it can be made
     why=$( (: >"$3") 2>&1) || { say "$1_fault $(one_line "${why:-cannot write into $2}")"; return 1; }
     why=$(dd if=/dev/zero of="$3" bs=1024 count="$written" 2>&1) || say "$1_fault $(one_line "$why")"
     (: >"$3") 2>/dev/null
+}
+login() { # the output of a command in a login shell, which gets some seconds
+    words="-l -c"
+    case ${SHELL##*/} in csh | tcsh) # it takes no options together
+        words=-c
+        set -- "if ( -r ~/.login ) source ~/.login >& /dev/null; which $program" ;;
+    esac
+    limited=
+    command -v timeout >/dev/null && limited="timeout 3"
+    $limited "${SHELL:-/bin/sh}" $words "$1" </dev/null 2>/dev/null
+}
+suits() { probe "$1" "$client" >/dev/null; case $? in 0 | 43) return 0 ;; *) return 1 ;; esac; }
+elsewhere() { # a Python outside of the PATH
+    for other in /usr/libexec/platform-python /usr/local/bin/python3* /usr/local/*/bin/python3 \
+        /opt/*/bin/python3 /opt/*/*/bin/python3 /opt/*/*/*/bin/python3 \
+        /opt/*/bin/python3.*[0-9] \
+        /opt/*/*/bin/python3.*[0-9] /sw/*/bin/python3 /sw/*/*/bin/python3 \
+        "$HOME"/bin/python3 "$HOME"/.local/bin/python3 \
+        "$HOME"/*conda*/bin/python3 "$HOME"/*forge*/bin/python3 "$HOME"/*mamba*/envs/*/bin/python3 \
+        "$HOME"/.pyenv/versions/*/bin/python3 "$HOME"/.local/share/uv/python/*/bin/python3; do
+        [ -x "$other" ] && suits "$other" && say elsewhere "$other" && return 0
+    done
+    return 1
+}
+in_login() { # a Python that a login shell has, or a module there
+    login 'p=$(command -v python3) && echo "spe-found - $p"
+        for m in python python3 $(module -t avail 2>&1 | grep -i "^python" | sed "s/[(:].*//"); do
+            (module load $m >/dev/null 2>&1; p=$(command -v python3) && echo "spe-found $m $p")
+        done' | while read -r mark module other; do
+        [ "$mark" = spe-found ] && [ -x "$other" ] || continue
+        [ "$other" != "$(command -v python3)" ] || continue
+        suits "$other" && say elsewhere "$other" && break
+        [ "$module" = - ] || { say module "$module"; break; }
+    done
 }
 say doing python
 python_code=41
@@ -92,23 +124,18 @@ case $python_code in
         say python "$found"
         "$found" -c "$reach_text" "$port" "$limit" $address </dev/null 2>&1 & ;;
     *)
-        for other in /usr/libexec/platform-python /usr/local/bin/python3* /opt/*/bin/python3 \
-            "$HOME"/*conda3/bin/python3 "$HOME"/miniforge3/bin/python3 "$HOME"/.pyenv/versions/*/bin/python3; do
-            [ -x "$other" ] || continue
-            probe "$other" "$client" >/dev/null
-            case $? in 0 | 43) say elsewhere "$other"; break ;; esac
-        done ;;
+        elsewhere || in_login ;;
 esac
-existing "$parent/spe"
+if [ -n "$program" ] && ! command -v "$program" >/dev/null; then
+    say program "$(login "echo; command -v '$program'" | grep "/$program\$" | tail -n 1)"
+fi
+existing "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/spe"
 mine=$near/$nonce
 if room home "$near" "$mine"; then
     for file in "$near/.home-$run"-*; do say "seen ${file##*/}"; done
 else
     mine=
 fi
-case $workdir in "~"|"~/"*) workdir=$HOME${workdir#"~"} ;; esac
-tmp=${TMPDIR:-/tmp}
-[ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
 workdir=${workdir:-$tmp}
 case $python_code in 0 | 43) "$found" -c "$writers_text" "$workdir" </dev/null 2>&1 ;; esac
 existing "$workdir"
@@ -144,6 +171,7 @@ class Questions:
     offer: Offer  # the client that a host would get, the master's port and address
     run: str  # begins the name of every nonce
     nonce: str  # answered by the NonceServer
+    program: str = ""  # that all tasks begin with; "" when that is not known, or a setup may find it
 
     def script(self, host: Host, address: str | None, own: str) -> str:
         """Return the script for one host.
@@ -154,6 +182,7 @@ class Questions:
             "python": host.python or _own_python(host),
             "run": self.run,
             "nonce": own,
+            "program": "" if host.setup else self.program,
             "workdir": host.workdir or "",
             "written": str(WRITTEN // 1024),
             "port": str(self.offer.port),
@@ -184,6 +213,7 @@ def read_answers(seen: Sighting, lines: list[str], nonce: str) -> None:
     seen.ours = _number(said.get("ours")) or 0
     seen.load = _load(said.get("load", ""))
     seen.home = _folder(said, "home")
+    seen.home_path = said.get("home_path", "")
     seen.workdir = _folder(said, "workdir")
     seen.everybody = said.get("writers_everybody", "")
     seen.writers = said.get("writers_who", ""), said.get("writers_where", "")
@@ -200,6 +230,8 @@ def read_answers(seen: Sighting, lines: list[str], nonce: str) -> None:
 def _read_python(seen: Sighting, said: dict[str, str], lines: list[str]) -> None:
     seen.python = f"{said.get('python', '')} {said.get('version', '')}".strip()
     seen.python_elsewhere = said.get("elsewhere", "")
+    seen.python_module = said.get("module", "")
+    seen.program_in_login = said.get("program")
     seen.python_error = _python_error(seen.host, lines, said.get("python_code", ""))
 
 

@@ -11,8 +11,11 @@ from ..launch.offer import Options
 from ..launch.ssh import forward
 from ..launch.ssh.connect import BROKEN, connect
 from ..launch.ssh.connection import Connection
-from ..launch.ssh.remote_shell import BOOTSTRAP
+from ..launch.ssh.shell_start import BEGIN, BOOTSTRAP, StartedShell, start_shell
 from ..model import Host
+
+LOGIN_LIMIT = 8.0  # seconds for the login's start-up files
+ASK_AFTER = 2.5  # seconds until it is asked whether it waits for input: the whole look takes less than 9
 
 
 class Shell(Protocol):
@@ -20,14 +23,14 @@ class Shell(Protocol):
 
     own_address: str | None  # address of this machine's end of the connection
 
+    def begin(self) -> None:
+        """Return when the shell reads a script. Raises LaunchError when it does not."""
+
     def say(self, data: bytes) -> None:
         """Send the script to the shell."""
 
     def lines(self) -> Iterable[str]:
         """Yield the lines that the shell prints, until it ends."""
-
-    def code(self) -> int:
-        """Return the exit code of a shell that has ended."""
 
     def forwards(self) -> bool:
         """Return whether a port can be forwarded back through the connection."""
@@ -43,32 +46,29 @@ def open_shell(host: Host, options: Options) -> Shell:
     """Return a shell on the host. Raises LaunchError when the host is not reached."""
     if host.is_here:
         return LocalShell()
-    return SshShell(connect(host, options))
+    return SshShell(host, connect(host, options))
 
 
 class SshShell:
     """A shell on another machine; owns the connection and closes it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, host: Host, connection: Connection) -> None:
+        self._host = host
         self._connection = connection
         self.own_address: str | None = connection.own_address
-        try:
-            self._channel = connection.transport.open_session()
-            # stderr too: an account that may not log in, or a broken start-up file, explains itself there
-            self._channel.set_combine_stderr(True)
-            self._channel.exec_command(BOOTSTRAP)
-        except BaseException:
-            connection.close()
-            raise
+        self._started: StartedShell | None = None
+
+    def begin(self) -> None:
+        transport = self._connection.transport
+        self._started = start_shell(transport, self._host.name, LOGIN_LIMIT, ASK_AFTER)
 
     def say(self, data: bytes) -> None:
-        self._channel.sendall(data)
+        assert self._started is not None
+        self._started.send(data)
 
     def lines(self) -> Iterable[str]:
-        return (line.decode(errors="replace").strip() for line in self._channel.makefile("rb"))
-
-    def code(self) -> int:
-        return self._channel.recv_exit_status()
+        assert self._started is not None
+        return self._started.lines()
 
     def forwards(self) -> bool:
         transport = self._connection.transport
@@ -80,10 +80,10 @@ class SshShell:
         return True
 
     def leave(self) -> None:
+        if self._started is None:
+            return
         with contextlib.suppress(*BROKEN):
-            self._channel.shutdown_write()
-            while self._channel.recv(4096):
-                pass
+            self._started.end_input()
 
     def close(self) -> None:
         self._connection.close()
@@ -102,6 +102,11 @@ class LocalShell:
             start_new_session=True,  # Ctrl-C is for spe, which lets the script clean up
         )
 
+    def begin(self) -> None:
+        for line in self.lines():
+            if line == BEGIN:
+                return
+
     def say(self, data: bytes) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(data)
@@ -110,9 +115,6 @@ class LocalShell:
     def lines(self) -> Iterable[str]:
         assert self._process.stdout is not None
         return (line.decode(errors="replace").strip() for line in self._process.stdout)
-
-    def code(self) -> int:
-        return self._process.wait()
 
     def forwards(self) -> bool:
         return False

@@ -17,6 +17,7 @@ class Needs:
     cores: int = 1
     port: int = 0  # port on which the master would listen, 0: any
     client: int = 0  # bytes of the client's file
+    program: str = ""  # that all tasks begin with, as far as it is known
 
 
 @dataclass(slots=True)
@@ -52,7 +53,11 @@ class Sighting:
     python: str = ""  # "/usr/bin/python3 3.11.2"
     python_error: LaunchError | None = None
     python_elsewhere: str = ""  # a suitable one outside the PATH
-    home: FolderState | None = None
+    python_module: str = ""  # a module of a login shell that has one which runs with it alone
+    # Where a login shell finds the program of the tasks, "" where it does not; None: not asked.
+    program_in_login: str | None = None
+    home: FolderState | None = None  # the folder of the home that would take our files
+    home_path: str = ""  # the home itself, as its account has it
     workdir: FolderState | None = None
     runs_programs: bool | None = None  # False: the workdir is mounted noexec
     everybody: str = ""  # folder where all users may write: the workdir, or one above it

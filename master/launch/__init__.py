@@ -12,6 +12,7 @@ client runs it looks after itself, and the run decides what to do about a host t
     offer      Records and the protocol that all launchers share
     outcome    The end of a command on a host, and the meaning of its exit codes
     pasteable  The words with which a person calls ssh for a host
+    places     The places on a host where the client's file may lie
     threads    Blocking work beside the event loop, a thread for each piece
 """
 

@@ -31,8 +31,10 @@ DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
 # A comment behind code; kept when a quote is in it, which may belong to a text.
 REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
-# Blanks around signs, in lines without a text; the blanks before a line's code stay.
-BLANKS = re.compile(rb"(?<=\S) *([-+*/%=<>!&|,:(){}\[\]]+) *")
+# A text of one line, which stays as it is, or a sign; with the blanks around it.
+BLANKS = re.compile(
+    rb"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')| *([-+*/%=<>!&|,:(){}\[\]]) *"""
+)
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 # Hosts are started in threads, all at once, and `cache` alone lets each of them pack: 0.14 s each.
 _PACKING = threading.Lock()
@@ -169,14 +171,28 @@ def _clear_idle_imports(
 
 
 def _squeeze(lines: list[bytes], nodes: Sequence[ast.AST]) -> None:
-    """Remove blanks around signs, but in lines that have some of a text."""
+    """Remove blanks around signs, and those before lines inside of brackets.
+
+    Lines with a part of a longer text stay as they are.
+    """
     texts: set[int] = set()
+    inner: set[int] = set()
     for node in nodes:
-        if isinstance(node, ast.Constant) and node.end_lineno and node.end_lineno > node.lineno:
-            texts.update(range(node.lineno - 1, node.end_lineno))
+        last = getattr(node, "end_lineno", None)
+        if not isinstance(node, ast.expr) or not last or last == node.lineno:
+            continue
+        (texts if isinstance(node, ast.Constant) else inner).update(range(node.lineno, last))
+        if isinstance(node, ast.Constant):
+            texts.add(node.lineno - 1)
     for at, line in enumerate(lines):
-        if b'"' not in line and b"'" not in line and at not in texts:
-            lines[at] = BLANKS.sub(rb"\1", line)
+        if at not in texts:
+            code = line.lstrip()
+            before = b"" if at in inner else line[: len(line) - len(code)]
+            lines[at] = before + BLANKS.sub(_squeezed, code)
+
+
+def _squeezed(found: re.Match[bytes]) -> bytes:
+    return found[2] or found[0]
 
 
 def _end(node: ast.expr) -> Position:

@@ -25,6 +25,8 @@ def start_child(host: Host, fingerprint: str = "", file: Path | None = None) -> 
     """
     python = os.path.expanduser(host.python or sys.executable)
     words = ["--master", "-", *host_arguments(host, fingerprint)]
+    if host.workdir:  # then everything lies below it, as places.py has it on other hosts
+        words += ["--cache", f"{host.workdir.rstrip('/')}/.spe-cache-{os.getuid()}"]
     return subprocess.Popen(
         # -I -S: the client needs the standard library alone, and nothing else may get in its way.
         [python, "-I", "-S", str(file or bundle.installed_client()), *words],

@@ -23,7 +23,8 @@ class Code(IntEnum):
     OTHERS = 10
     FAULT = 11
     KILLED = 12
-    SOFTWARE = 13
+    NO_PROCESS = 13
+    SOFTWARE = 14
     NO_PYTHON = 41
     BAD_PYTHON = 42
     NO_CLIENT = 43
@@ -46,7 +47,7 @@ class CommandOutcome:
 
     code: int
     lines: tuple[str, ...]
-    begun: bool = True  # False: the login ended without running anything of ours
+    processes: str = ""  # the limit of processes of the account there, where the script failed
 
     @property
     def place(self) -> CopyTarget | None:
@@ -57,6 +58,15 @@ class CommandOutcome:
             return None
         # The last ones: a login script may print lines like ours, and does so before the script.
         return CopyTarget(folder[-1], python[-1], self._words("seen"))
+
+    @property
+    def elsewhere(self) -> tuple[str, str]:
+        """(folder, why) when the home takes no files and the client's lies in this folder; else ""."""
+        folder = self._words("elsewhere")
+        why = self._words("refused")
+        if not folder or not why:
+            return "", ""
+        return folder[-1], why[-1]
 
     def _words(self, key: str) -> tuple[str, ...]:
         begin = f"spe: {key} "

@@ -21,7 +21,7 @@ from spe.client.task.attempt import Attempt
 from spe.client.task.settings import Settings
 from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import Lease, SharedTime, clock
-from spe.client.wire.master import Line, Master, Stopping
+from spe.client.wire.master import Master, MasterConnection, Stopping
 from spe.client.wire.reply import Reply
 from spe.client.wire.task_record import parse_tasks
 
@@ -42,7 +42,7 @@ class InstantEvent(threading.Event):
         return self.is_set()
 
 
-class PlayedMaster(Line):
+class PlayedMaster(MasterConnection):
     """A line whose answers the test gives. After the last answer the client is ending: Stopping is raised."""
 
     def __init__(self, master: Master, *answers: Reply | Exception) -> None:

@@ -17,7 +17,7 @@ from spe.client.loop.asking import ASK_AGAIN, OVER_GRACE, WAIT, Asker
 from spe.client.loop.renewal import OriginalRenewal
 from spe.client.task.attempt import Attempt
 from spe.client.wire.lease import clock
-from spe.client.wire.master import Line, Stopping
+from spe.client.wire.master import MasterConnection, Stopping
 
 from .loop_kit import InstantEvent, Parts, PlayedMaster, reply
 from .pretended_master import task
@@ -32,7 +32,7 @@ class Asking:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.renewal = OriginalRenewal(parts.shared, parts.hands, None, None, parts.base + "/files")
-        self.fetched: list[Line] = []
+        self.fetched: list[MasterConnection] = []
         self.asker = Asker(parts.shared, self.renewal, self.fetched.append)
         self.quiet = parts.demand.nothing_held = InstantEvent()
         self.worth = parts.demand.wait
@@ -243,7 +243,7 @@ class Files:
         self.fault: OSError | None = None
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def have(self, _: Line, sha256: str) -> Original:
+    def have(self, _: MasterConnection, sha256: str) -> Original:
         self.asked.append(sha256)
         self.meanwhile()
         if self.fault:

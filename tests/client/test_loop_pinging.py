@@ -18,7 +18,7 @@ from spe.client.loop.pinging import (
     fetch_orders,
     number_in,
 )
-from spe.client.wire.master import Line, Stopping
+from spe.client.wire.master import MasterConnection, Stopping
 
 from .loop_kit import InstantEvent, Parts, PlayedMaster, reply
 
@@ -187,7 +187,7 @@ class Polling:
 
     def __init__(self, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
         self.parts = parts
-        self.fetched: list[Line] = []
+        self.fetched: list[MasterConnection] = []
         self.held = parts.demand.something_held = InstantEvent()
         parts.load.told = lambda folder: [("load", "0.50")] if folder == parts.base else []  # type: ignore[method-assign, misc]
         self.now, self.takes = 0.0, 30.0
@@ -277,7 +277,7 @@ def test_a_number_in_a_header_is_at_least_0_and_what_is_none_is_told(capfd: pyte
 
 def test_orders_are_fetched_only_when_there_are_some(parts: Parts) -> None:
     line = PlayedMaster(parts.master)
-    fetched: list[Line] = []
+    fetched: list[MasterConnection] = []
     fetch_orders(reply(204), line, fetched.append)
     assert not fetched
     fetch_orders(reply(204, Orders="2"), line, fetched.append)

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from needs import need_root
+from needs import need_program, need_root
 
 from .kit import Started
 from .pretended_master import SESSION, Master, task
@@ -126,6 +126,41 @@ def test_how_a_program_failed_is_said(master: Master, client: Started, script: s
     run_one(master, client, task(1, *SH, script))
     assert master.failed[1].method == "POST"
     assert (master.failed[1].reason, master.failed[1].parts["exit-code"]) == (reason, code)
+
+
+@pytest.mark.parametrize("shell", [f"/bin/{name}" for name in ("sh", "bash", "zsh", "fish", "tcsh", "ksh")])
+def test_a_program_that_only_a_login_shell_finds_is_told_so(master: Master, client: Started, shell: str) -> None:
+    need_program(shell, shell.rpartition("/")[2])
+    home, tool = client.folder / "home", client.folder / "opt" / "simulate"
+    (home / ".config/fish").mkdir(parents=True)
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    for name in (".profile", ".zprofile"):
+        (home / name).write_text(f"echo Welcome\nPATH=$PATH:{tool.parent}\n")
+    (home / ".config/fish/config.fish").write_text(f"if status is-login\nset -x PATH $PATH {tool.parent}\nend\n")
+    (home / ".login").write_text(f"setenv PATH ${{PATH}}:{tool.parent}\n")
+    env = "#!/usr/bin/env simulate\n"
+    master.add(task(1, "simulate", "-x"), task(2, "sh", "-c", "simulate -x"), task(3, "bash", "-c", "simulate"),
+               task(4, "./nor-this"), task(5, "sh", "-c", "./simulate"), task(6, "sh", "-c", "exit 127"),
+               task(7, "sh", "-c", "chmod +x a; ./a", inputs={"a": env.encode()}))  # fmt: skip
+    assert client.run(HOME=str(home), SHELL=shell)[0] == 0
+    advice = f'; a login shell there finds {tool}: setup: "true" in spe.yaml gives tasks its environment'
+    assert master.failed[1].reason == f"program 'simulate' not found on host {HOST}{advice}"
+    for ticket in (2, 3, 7):
+        assert master.failed[ticket].reason == f"exit code 127{advice}"
+    assert master.failed[4].reason == f"program './nor-this' not found on host {HOST}"
+    for ticket in (5, 6):
+        assert master.failed[ticket].reason == "exit code 127"
+
+
+def test_a_login_shell_that_hangs_holds_nobody_up_for_long(master: Master, client: Started) -> None:
+    home = client.folder / "home"
+    home.mkdir()
+    (home / ".profile").write_text("sleep 1000\n")
+    master.add(task(1, "no-such-program"), task(2, "no-such-program"))
+    assert client.run(HOME=str(home))[0] == 0
+    assert master.failed[2].reason == f"program 'no-such-program' not found on host {HOST}"
 
 
 def test_a_program_that_is_not_there_is_named_with_the_host(master: Master, client: Started) -> None:

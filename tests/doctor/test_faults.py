@@ -39,12 +39,12 @@ PLANTED = {
     "h20": Fault.WORKDIR,
     "h21": Fault.NO_EXEC,
     "h22": Fault.UNKNOWN_KEY,
-    "h23": Fault.START,
+    "h23": Fault.NO_COMMANDS,
     "h24": Fault.TIMEOUT,
     "h25": Fault.NO_COMMANDS,
     "no-such-host.invalid": Fault.NAME,
 }
-WORKS = {"h01", "h07", "h11", "h14", "h15", "h16", "h17", "h18"}
+WORKS = {"h01", "h07", "h08", "h09", "h10", "h11", "h14", "h15", "h16", "h17", "h18"}
 MENDS = {  # what mends it
     "h02": "systemctl start ssh",
     "h03": "ping",
@@ -64,7 +64,7 @@ MENDS = {  # what mends it
     "h20": "h20 workdir=PATH",
     "h21": "h21 workdir=PATH",
     "h22": "ssh -o StrictHostKeyChecking=ask -F CONFIG h22",
-    "h23": "ssh -F CONFIG h23",
+    "h23": "chsh",
     "h24": "ssh -v -F CONFIG h24",
     "h25": "this must say hello: ssh -F CONFIG h25 echo hello",
     "no-such-host.invalid": "ssh -F CONFIG no-such-host.invalid",

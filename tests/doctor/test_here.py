@@ -93,7 +93,9 @@ def test_a_temporary_folder_below_the_runtime_folder_is_passed_over_as_the_clien
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sweep(home, free_port())
-    monkeypatch.setenv("TMPDIR", "/proc/nowhere")  # no place to work in
-    assert stopping(spe("doctor", "--json", cwd=home).hosts["localhost"]) == [Fault.WORKDIR]
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/proc")
+    (home / "run").mkdir()
+    (home / "run").chmod(0o777)  # no place to work in
+    monkeypatch.setenv("TMPDIR", str(home / "run"))
+    assert stopping(spe("doctor", "--json", cwd=home).hosts["localhost"]) == [Fault.OTHERS]
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
     assert stopping(spe("doctor", "--json", cwd=home).hosts["localhost"]) == []

@@ -29,6 +29,7 @@ class MinimalMaster(ThreadingHTTPServer):
         super().__init__(("::", 0), _Handler)
         self.grace, self.fingerprint, self.tls = grace, "", tls
         self.more = ""  # lines of /config
+        self.worker = b""  # what /worker answers
         self.hosts: list[str] = []
         self.gone: list[str] = []
         self.asked: dict[str, int] = {}  # host -> requests for a task so far
@@ -72,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
         if asked.get("sessionID") != SESSION:
             return self._say(403, "no")
-        answer = {"/config": self._config, "/task": self._task, "/ping": self._ping, "/bye": self._bye}.get(parts.path)
+        answer = {"/config": self._config, "/task": self._task, "/ping": self._ping, "/bye": self._bye,
+                  "/worker": self._worker}.get(parts.path)
         return answer(asked) if answer else self._say(404, "no such thing here")
 
     do_POST = do_GET
@@ -93,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ping(self, asked: dict[str, str]) -> None:
         self._say(205, "")
+
+    def _worker(self, asked: dict[str, str]) -> None:
+        self._say(200, self.server.worker.decode())
 
     def _bye(self, asked: dict[str, str]) -> None:
         self.server.gone.append(asked.get("client", "?"))

@@ -59,6 +59,13 @@ class Starter:
                 raise outcome
         return [outcome if isinstance(outcome, LaunchError) else None for outcome in outcomes]
 
+    def notes(self, *hosts: Host | str) -> list[tuple[LaunchError | None, str]]:
+        """All at once; what went wrong with each, and the note of it."""
+        options = self.options()
+        launchers = [self.launcher(host, options) for host in hosts]
+        errors = asyncio.run(self._start(launchers))
+        return [(error, one.note) for error, one in zip(errors, launchers, strict=True)]
+
     def fault(self, host: Host | str) -> LaunchError:
         """The fault of a host that must not come up."""
         [error] = self.start(host)

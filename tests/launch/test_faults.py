@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import paramiko
 import pytest
 from lab import USER, Boot, Lab, LabHost
 from lab.host import UID
@@ -229,7 +228,7 @@ def test_a_named_python_that_is_not_there(hosts: list[LabHost], starter: Starter
 def test_a_full_disk_is_named(hosts: list[LabHost], starter: Starter) -> None:
     hosts[0].boot(Boot(home_size="64k"))
     before = hosts[0].files()
-    error = starter.fault("h01")
+    error = starter.fault(Host("h01", workdir="~/work"))
     assert error.fault is Fault.DISK_FULL
     assert "No space left" in error.what
     assert "df -h" in error.todo
@@ -239,18 +238,18 @@ def test_a_full_disk_is_named(hosts: list[LabHost], starter: Starter) -> None:
 def test_a_disk_that_takes_no_more_files_is_told_from_a_full_one(hosts: list[LabHost], starter: Starter) -> None:
     home = f"/home/{USER}"
     hosts[0].root("mount", "-t", "tmpfs", "-o", f"nr_inodes=1,uid={UID},mode=755", "none", home)
-    error = starter.fault("h01")
+    error = starter.fault(Host("h01", workdir="~"))
     hosts[0].root("umount", home)
     assert error.fault is Fault.INODES_FULL
     assert "df -i" in error.todo
 
 
-def test_a_home_that_cannot_be_written_is_named(hosts: list[LabHost], starter: Starter) -> None:
-    hosts[0].root("chown", "root:root", f"/home/{USER}")
+def test_a_host_where_neither_the_home_nor_tmp_can_be_written_is_named(hosts: list[LabHost], starter: Starter) -> None:
+    hosts[0].root("sh", "-c", f"chown root:root /home/{USER}; chmod 755 /tmp")
     error = starter.fault("h01")
     assert error.fault is Fault.HOME
     assert "Permission denied" in error.what
-    hosts[0].root("chown", f"{USER}:{USER}", f"/home/{USER}")
+    hosts[0].root("sh", "-c", f"chown {USER}:{USER} /home/{USER}; chmod 1777 /tmp")
 
 
 def test_a_working_folder_that_cannot_be_written_is_named(hosts: list[LabHost], starter: Starter) -> None:
@@ -326,29 +325,12 @@ def test_a_master_of_another_certificate_is_a_failed_start(hosts: list[LabHost],
     assert starter.master.hosts == []
 
 
-def test_an_account_that_may_not_log_in_is_a_failed_start_with_its_words(
+def test_an_account_that_may_not_log_in_runs_nothing_and_its_words_are_told(
     hosts: list[LabHost], starter: Starter
 ) -> None:
     hosts[0].boot(Boot(shell="/usr/sbin/nologin"))
     error = starter.fault("h01")
-    assert error.fault is Fault.START
-    assert "not available" in error.what
-
-
-def test_who_ends_before_we_have_spoken_is_a_failed_start_with_its_words_too(
-    hosts: list[LabHost], starter: Starter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosts[0].boot(Boot(shell="/usr/sbin/nologin"))
-    send = paramiko.Channel.sendall
-
-    def send_late(channel: paramiko.Channel, data: bytes) -> None:
-        assert channel.status_event.wait(20), "it has ended"
-        wait_until(lambda: channel.closed, "the channel is closed")
-        send(channel, data)
-
-    monkeypatch.setattr(paramiko.Channel, "sendall", send_late)
-    error = starter.fault("h01")
-    assert error.fault is Fault.START
+    assert error.fault is Fault.NO_COMMANDS
     assert "not available" in error.what
 
 
@@ -361,7 +343,8 @@ def test_eight_hosts_each_with_its_own_fault_do_not_hold_up_the_good_ones(
         lab[name].boot(how)
     hosts[5].freeze()
     begun = time.monotonic()
-    found = starter.start(*(host.name for host in hosts), "no-such-host.invalid")
+    chosen = [Host(host.name, workdir="~/work" if host.name == "h05" else None) for host in hosts]
+    found = starter.start(*chosen, "no-such-host.invalid")
     faults = [error.fault if error else None for error in found]
     assert faults == [
         Fault.REFUSED,

@@ -13,6 +13,7 @@ config/ knows what the user's ssh configuration says.
     login         Logging in: each key in turn, no prompt, and an error that says what to do
     remote        The shell script that runs on a host before the client does
     remote_shell  The only way to run a script on a host
+    shell_start   Start a shell on a host, and wait until it says that it reads our script
     ssh           The launcher of a host over SSH: start the client, keep its connection
     traces        Files that a start leaves on a host, and their removal
     transfer      Copying the client to a host with scp, whole, under a temporary name

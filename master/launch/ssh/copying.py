@@ -42,6 +42,7 @@ class Copying:
         self._traces = traces
         self._run = run
         self._holds = holds
+        self.number = 1  # of the first place to be tried (places.py)
 
     def copy_and_start(
         self, connection: Connection, said: CommandOutcome, url: str
@@ -78,10 +79,16 @@ class Copying:
 
     def _look_script(self) -> str:
         run = self._options.homes.run
-        return remote.look_script(self._host, self._offer, run, self._traces.nonce)
+        return remote.look_script(self._host, self._offer, run, self._traces.nonce, self.number)
 
     def _place_script(self, place: CopyTarget) -> str:
-        return remote.place_script(place, self._traces.copied, self._traces.nonce, self._offer)
+        return remote.place_script(
+            place,
+            copied=self._traces.copied,
+            nonce=self._traces.nonce,
+            host=self._host,
+            offer=self._offer,
+        )
 
     def _place_and_start_script(self, place: CopyTarget, url: str) -> str:
         return remote.place_and_start_script(
@@ -101,7 +108,13 @@ class Copying:
         self._traces.copied = transfer.temporary(self._offer)
         path = f"{place.folder}/{self._traces.copied}"
         try:
-            transfer.copy(connection.transport, path, self._offer.client, self._options.copy_limit)
+            transfer.copy(
+                connection.transport,
+                path,
+                self._offer.client,
+                self._host.name,
+                self._options.copy_limit,
+            )
         except transfer.BrokenOff as error:
             what = f"while the client was copied ({error})"
             todo = f"Try: ssh {words_for(self._host.name)} true"

@@ -12,6 +12,7 @@ import shlex
 from ...model import Host
 from ..offer import Offer
 from ..outcome import CopyTarget
+from ..places import PLACES
 
 # For any Python from 2.7 on. Exit codes: 7 too old, 42 a module is missing, 43 the client's file is not
 # there or not ours, 0 all is well. The folder is listed before the file is opened: on NFS a name that
@@ -71,16 +72,15 @@ shown() { # when another host has just put the file there, NFS may deny it for s
 }
 """
 
-# Set before it: task ("start", or "look" to stop before the start), name, run and nonce (see homes.py),
-# and "$@", the client's arguments. When the client is not there, the script makes the folder to copy
-# it to, and reports the nonces of the hosts that share the folder.
+# Set before it: task ("start", or "look" to stop before the start), name, workdir, number (of the first
+# place to be tried), run and nonce (see homes.py), and "$@", the client's arguments. When the client
+# is not there, the script makes the folder to copy it to, and reports the nonces of the hosts that
+# share the folder.
 _SCRIPT = (
     FIND_PYTHON
     + SHOWN
+    + PLACES
     + r"""
-parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
-folder=$parent/spe
-client=$folder/$name
 made() { # a folder that we had to make is marked, so that the last client to leave may remove it
     [ -d "$1" ] && return 0
     if why=$(LC_ALL=C mkdir "$1" 2>&1); then
@@ -93,18 +93,30 @@ made() { # a folder that we had to make is marked, so that the last client to le
     why=${why:-cannot make $1}
     return 1
 }
+deep() { [ -d "$1" ] || { [ -z "${1%/*}" ] || deep "${1%/*}"; } && made "$1"; }
 meet() { # again, when another host of this home has just removed a folder; NFS may show it for seconds more
     for try in 1 2 3 4 5; do
         [ "$try" = 1 ] || sleep 1
-        made "$parent" && made "$folder" && why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
+        { [ -z "$workdir" ] || deep "$parent"; } && made "$parent" && made "$folder" &&
+            { [ "$folder" = "$parent/spe" ] || ours "$folder" || return 1; } &&
+            why=$( (LC_ALL=C; : >"$folder/$nonce") 2>&1) && return 0
         case $why in *"o such file"* | *nonexistent* | *tale*) ;; *) return 1 ;; esac
     done
     return 1
 }
+place
 find_python
 code=$?
+refused=
+while [ "$code" = 43 ] && ! meet; do
+    refused=${refused:-${why:-cannot write into $folder}}
+    number=$((number + 1))
+    place || { say "$refused"; exit 44; }
+    probe "$found" "$client" >/dev/null
+    code=$?
+done
+[ -z "$refused" ] || { say "elsewhere $folder"; say "refused $refused"; }
 if [ "$code" = 43 ]; then
-    meet || { say "${why:-cannot write into $folder}"; exit 44; }
     for file in "$folder/.home-$run"-*; do say "seen ${file##*/}"; done
     # files that killed masters have left; only tidiness depends on the clock
     find "$folder" \( -name '.home-*' -o -name '.client-*' \) -mmin +60 -exec rm -f {} + 2>/dev/null
@@ -118,17 +130,25 @@ fi
 )
 
 _START = r"""
-"$found" "$client" "$@"
+run=$client
+case $folder in */.spe-cache-"$uid")
+    # entered before it is looked at: others may exchange a folder below one of theirs, not the one we stand in
+    set -- "$@" --cache "$folder" --start-in "$PWD"
+    cd "$folder" && ours . || { say "${why:-cannot enter $folder}"; exit 44; }
+    run=./$name ;;
+esac
+"$found" "$run" "$@"
 code=$?
 # these are the client's own codes: it has begun and said why it ended, and may have removed its file
-case $code in 0 | [3-9] | 10) exit "$code" ;; esac
+case $code in 0 | [3-9] | 1[0-3]) exit "$code" ;; esac
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # a client of another host of this home ended, and removed the file
 """
 
-# Gives a whole copy its own name. Set before it: folder, found, incoming, name, nonce, task.
+# Gives a whole copy its own name. Set before it: folder, found, incoming, name, nonce, task, workdir.
 _PLACE = (
     SHOWN
+    + PLACES
     + r"""
 client=$folder/$name
 if shown && cmp -s "$client" "$folder/$incoming"; then
@@ -142,36 +162,43 @@ rm -f "$folder/$nonce" # last: a host that does not see the nonce any more sees 
 """
 )
 
-# Prints `df -Pi` of the home and of the working folder ($workdir), chosen as the client does.
-_INODES = r"""
+# Prints `df -Pi` of the place of the client's file and of the working folder, chosen as the client does.
+_INODES = (
+    PLACES
+    + r"""
 LC_ALL=C; export LC_ALL
-parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
-while [ ! -d "$parent" ]; do parent=$(dirname "$parent"); done
-case $workdir in "~/"*) workdir=$HOME/${workdir#"~/"} ;; esac
-tmp=${TMPDIR:-/tmp}
-[ -z "$XDG_RUNTIME_DIR" ] || case $tmp/ in "${XDG_RUNTIME_DIR%/}"/*) tmp=/tmp ;; esac # as the client passes it over
-df -Pi "$parent" "${workdir:-$tmp}"
+place
+existing "$parent"
+df -Pi "$near" "${workdir:-$tmp}"
 exit 0
 """
+)
 
-# Removes the files named in $unwanted, and the folders that only we needed.
-_CLEAN = r"""
-parent=${XDG_CACHE_HOME:-${HOME:?}/.cache}
-folder=$parent/spe
-for file in $unwanted; do rm -f "$folder/$file"; done
-for empty in "$folder" "$parent"; do
-    [ "$(ls -A "$empty" 2>/dev/null)" = .spe-made ] && rm -f "$empty/.spe-made" && rmdir "$empty"
+# Removes the files named in $unwanted from all places, and the folders that only we needed.
+_CLEAN = (
+    PLACES
+    + r"""
+while place; do
+    for file in $unwanted; do rm -f "$folder/$file"; done
+    empty=$folder
+    while [ "$(ls -A "$empty" 2>/dev/null)" = .spe-made ]; do
+        rm -f "$empty/.spe-made" && rmdir "$empty" || break
+        empty=${empty%/*}
+    done
+    number=$((number + 1))
 done
 exit 0
 """
+)
 
 
-def look_script(host: Host, offer: Offer, run: str, nonce: str) -> str:
+def look_script(host: Host, offer: Offer, run: str, nonce: str, number: int = 1) -> str:
     """Return the script that reports whether the client is there.
 
     If not, it reports the folder to copy the client to, and the hosts that share that folder.
     """
-    return assigned({**basics(host, offer), "task": "look", "run": run, "nonce": nonce}) + _SCRIPT
+    words = {"task": "look", "run": run, "nonce": nonce, "number": str(number)}
+    return assigned({**basics(host, offer), **words}) + _SCRIPT
 
 
 def start_script(
@@ -181,20 +208,24 @@ def start_script(
     *,
     run: str,
     nonce: str,
+    number: int = 1,
     holds: bool = False,
 ) -> str:
     """Return the script that does the same and starts the client when it is there.
 
-    The client reads the session ID from standard input. `holds`: the script goes on until the client
-    has ended.
+    `number`: of the first place to be tried (places.py). The client reads the session ID from
+    standard input. `holds`: the script goes on until the client has ended.
     """
-    words = assigned({**basics(host, offer), "task": "start", "run": run, "nonce": nonce})
+    more = {"task": "start", "run": run, "nonce": nonce, "number": str(number)}
+    words = assigned({**basics(host, offer), **more})
     return words + _arguments(host, offer, url, holds) + _SCRIPT + _START
 
 
-def place_script(place: CopyTarget, copied: str, nonce: str, offer: Offer) -> str:
+def place_script(
+    place: CopyTarget, *, copied: str, nonce: str, host: Host, offer: Offer
+) -> str:
     """Return the script that gives a whole copy its own name: before that no host starts it."""
-    return _placed("place", place, copied, nonce, offer) + _PLACE
+    return _placed("place", place, copied, nonce, host, offer) + _PLACE
 
 
 def place_and_start_script(
@@ -208,11 +239,13 @@ def place_and_start_script(
     holds: bool = False,
 ) -> str:
     """Return the script that does the same and starts the client with the Python found before."""
-    words = _placed("start", place, copied, nonce, offer)
+    words = _placed("start", place, copied, nonce, host, offer)
     return words + _arguments(host, offer, url, holds) + _PLACE + _START
 
 
-def _placed(task: str, place: CopyTarget, copied: str, nonce: str, offer: Offer) -> str:
+def _placed(
+    task: str, place: CopyTarget, copied: str, nonce: str, host: Host, offer: Offer
+) -> str:
     return assigned(
         {
             "folder": place.folder,
@@ -221,6 +254,7 @@ def _placed(task: str, place: CopyTarget, copied: str, nonce: str, offer: Offer)
             "name": offer.client_name,
             "task": task,
             "nonce": nonce,
+            "workdir": host.workdir or "",
         }
     )
 
@@ -234,12 +268,13 @@ def _arguments(host: Host, offer: Offer, url: str, holds: bool) -> str:
 
 def inodes_script(workdir: str | None) -> str:
     """Return the script that prints `df -Pi` of the home and of the working folder."""
-    return assigned({"workdir": workdir or ""}) + _INODES
+    return assigned({"workdir": workdir or "", "name": "", "number": "1"}) + _INODES
 
 
-def clean_script(*unwanted: str) -> str:
+def clean_script(workdir: str | None, *unwanted: str) -> str:
     """Return the script that removes files of ours, and the folders that were made for them."""
-    return assigned({"unwanted": " ".join(unwanted)}) + _CLEAN
+    words = {"workdir": workdir or "", "name": "", "number": "1", "unwanted": " ".join(unwanted)}
+    return assigned(words) + _CLEAN
 
 
 def basics(host: Host, offer: Offer) -> dict[str, str]:
@@ -248,6 +283,7 @@ def basics(host: Host, offer: Offer) -> dict[str, str]:
         "name": offer.client_name,
         "sha256": offer.client_sha256,
         "python": host.python or "",
+        "workdir": host.workdir or "",
         "probe_text": PROBE,
     }
 

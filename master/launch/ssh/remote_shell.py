@@ -1,14 +1,13 @@
 """The only way to run a script on a host: a shell reads it from standard input, we read its output.
 
-Why not `/bin/sh -s` with the script on standard input: dash reads its script in blocks and swallows
-the session ID behind it. So a first line that every login shell (also csh and fish) passes on unread
-collects the script with `read`, which takes a byte at a time, and then runs it. The script first
-prints BEGIN: without that line the login has run nothing of ours, whatever its exit code.
+Marks stand before and behind the output of the script. What a login prints around them counts for
+nothing, nor does the exit code that it makes of ours. shell_start.py waits for the first mark.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,13 +18,19 @@ from ...errors import Fault, LaunchError
 from ..offer import STAYS
 from ..outcome import CommandOutcome
 from ..pasteable import words_for
+from .shell_start import END, StartedShell, start_shell
 
-END = "#end of the script"
-BOOTSTRAP = (
-    '/bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; s=; '
-    f'while IFS= read -r l && [ "$l" != "{END}" ]; do s=$s$l$n; done; eval "$s"\''
-)
-BEGIN = "spe: begin"
+# The beginning of each script. The limit is printed by built-in commands: when there is no room for
+# processes, a shell can start no other.
+FRAME = r"""
+spe_end() {
+    c=$?
+    [ $c = 0 ] || { echo; echo "spe: processes"; ulimit -u 2>/dev/null || ulimit -p 2>/dev/null; }
+    echo; echo "spe: end $c"
+}
+trap spe_end 0
+"""
+_LAST = re.compile(rb"\n(?:spe: processes\n(\w*)\n?)?\nspe: end (\d+)\n")
 _LOOK = 0.5  # seconds between reads of its output while it runs; its end wakes us at once
 _OUTPUT_LIMIT = 64 * 1024  # bytes kept of its output: a login script may print without end
 _AFTERWARDS = 0.2  # seconds for output that arrives after the exit status
@@ -47,19 +52,19 @@ class HeldSession:
 
 
 def run(
-    transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str = ""
+    transport: paramiko.Transport, script: str, where: str, limit: float, stdin: str | bytes = ""
 ) -> CommandOutcome:
     """Return the outcome of a script on the host, which finds `stdin` behind itself.
 
     Raises LaunchError when the host is silent for `limit` seconds, or lost.
     """
     with _limited(transport, where, limit) as end:
-        channel = transport.open_session(timeout=limit)
+        shell = start_shell(transport, where, limit)
         try:
-            _begin(channel, script, stdin, limit)
-            return _heard(channel, end)
+            _tell(shell, script, stdin, limit)
+            return _heard(shell, end)
         finally:
-            channel.close()
+            shell.channel.close()
 
 
 def run_and_hold(
@@ -70,16 +75,16 @@ def run_and_hold(
     The session is None when the script has ended, because the client was not started.
     """
     with _limited(transport, where, limit) as end:
-        channel = transport.open_session(timeout=limit)
+        shell = start_shell(transport, where, limit)
         held = False
         try:
-            _begin(channel, script, stdin, limit)
-            said = _heard(channel, end, until=STAYS)
+            _tell(shell, script, stdin, limit)
+            said = _heard(shell, end, until=STAYS)
             held = STAYS in said.last
-            return said, HeldSession(channel) if held else None
+            return said, HeldSession(shell.channel) if held else None
         finally:
             if not held:
-                channel.close()
+                shell.channel.close()
 
 
 @contextlib.contextmanager
@@ -111,45 +116,46 @@ def _timeout(where: str, limit: float) -> LaunchError:
     )
 
 
-def _begin(channel: paramiko.Channel, script: str, stdin: str, limit: float) -> None:
-    channel.set_combine_stderr(True)  # in one stream the last line is the last one of both
-    channel.exec_command(BOOTSTRAP)
-    # The script goes behind the bootstrap as input: a command line would show it to all users.
-    channel.settimeout(limit)
-    _tell(channel, f"echo '{BEGIN}'\n{script}{END}\n{stdin}".encode())
+def _tell(shell: StartedShell, script: str, stdin: str | bytes, limit: float) -> None:
+    """Send the script, what it finds behind itself, and the end of input.
 
-
-def _tell(channel: paramiko.Channel, words: bytes) -> None:
-    """Send `words` and the end of input.
-
-    An error is ignored when the other end has closed already: an account that may not log in prints
-    why and ends, and its output counts, not that it did not read ours.
+    The script goes as input, as a command line would show it to all users. An error is ignored when
+    the other end has closed already: what it printed counts, not that it did not read ours.
     """
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    shell.channel.settimeout(limit)
     try:
-        channel.sendall(words)
-        channel.shutdown_write()
+        shell.channel.sendall(f"{FRAME}{script}{END}\n".encode() + stdin)
+        shell.channel.shutdown_write()
     except OSError as error:
-        if isinstance(error, TimeoutError) or not channel.closed:
+        if isinstance(error, TimeoutError) or not shell.channel.closed:
             raise
 
 
-def _heard(channel: paramiko.Channel, end: float, until: str = "") -> CommandOutcome:
-    """Return the outcome once the exit status is there. Raises TimeoutError after `end`.
+def _heard(shell: StartedShell, end: float, until: str = "") -> CommandOutcome:
+    """Return the outcome once the last mark or the exit status is there. Raises TimeoutError after `end`.
 
     Why not read until the end of output: a daemon that the script started may keep it open. `until`:
     a text in the output that counts as exit status 0 at once.
     """
-    text = b""  # the end of the output counts, so the limit cuts its beginning
+    channel = shell.channel
+    text = b"\n" + shell.rest  # the end of the output counts, so the limit cuts its beginning
     done = False
     while not done:
         # Both conditions, polled: paramiko wakes us for the exit status alone, not for output.
         done = channel.status_event.wait(_LOOK)
         text = _read_ready(channel, text)
+        if _LAST.search(text):
+            return read_outcome(0, text)
         if until and until.encode() in text and not done:
-            return _said(0, text)
+            return read_outcome(0, text)
         if not done and time.monotonic() > end:
             raise TimeoutError
-    return _said(_exit_code(channel), _read_rest(channel, text))
+    text = _read_rest(channel, text)
+    if _LAST.search(text):
+        return read_outcome(0, text)
+    return read_outcome(_exit_code(channel), text)
 
 
 def _read_ready(channel: paramiko.Channel, text: bytes) -> bytes:
@@ -162,7 +168,7 @@ def _read_ready(channel: paramiko.Channel, text: bytes) -> bytes:
 def _read_rest(channel: paramiko.Channel, text: bytes) -> bytes:
     channel.settimeout(_AFTERWARDS)
     with contextlib.suppress(TimeoutError):
-        while data := channel.recv(4096):
+        while not _LAST.search(text) and (data := channel.recv(4096)):
             text = (text + data)[-_OUTPUT_LIMIT:]
     return text
 
@@ -174,7 +180,14 @@ def _exit_code(channel: paramiko.Channel) -> int:
     return code
 
 
-def _said(code: int, text: bytes) -> CommandOutcome:
-    lines = [line.strip() for line in text.decode(errors="replace").splitlines()]
-    words = tuple(line for line in lines if line and line != BEGIN)
-    return CommandOutcome(code, words, begun=BEGIN in lines)
+def read_outcome(code: int, text: bytes) -> CommandOutcome:
+    """Return the outcome that the last mark tells; without the mark, the one with this exit code."""
+    # The first one: nothing of ours prints behind it, a start-up file's `trap` may.
+    last = _LAST.search(text)
+    processes = ""
+    if last:
+        code = int(last[2])
+        processes = (last[1] or b"").decode()
+        text = text[: last.start()]
+    lines = (line.strip() for line in text.decode(errors="replace").splitlines())
+    return CommandOutcome(code, tuple(line for line in lines if line), processes)

@@ -50,7 +50,7 @@ class SshLauncher:
         self._connection: Connection | None = None
         self._session: HeldSession | None = None
         self._port = 0  # on the host, when the master's port is forwarded
-        self._traces = Traces(host.name, options)
+        self._traces = Traces(host, options)
         self._copying = Copying(host, offer, options, self._traces, self._run, holds)
         self._closed = threading.Event()
         self._idle = threading.Event()  # set when no start is on its way
@@ -94,7 +94,7 @@ class SshLauncher:
             self._traces.pay_debts(connection.transport)
             self._bring_up(connection)
         except LaunchError as error:
-            self._remove_traces(connection)
+            self._remove_traces(connection, error)
             self._port = 0
             self._session = None
             raise self._told_apart(connection, error) from error
@@ -102,7 +102,9 @@ class SshLauncher:
             if self._closed.is_set() or not (self._port or self._session):
                 connection.close()
 
-    def _remove_traces(self, connection: Connection) -> None:
+    def _remove_traces(self, connection: Connection, error: LaunchError) -> None:
+        if error.fault is Fault.NO_COMMANDS:  # nothing has run, and nothing would
+            return
         client = ""
         # A client that was there before us belongs to somebody else's sweep and stays.
         if self._traces.copied and not self._offer.keep_client:
@@ -153,6 +155,21 @@ class SshLauncher:
         return address, self._offer.port
 
     def _start_client(self, connection: Connection, url: str) -> CommandOutcome:
+        """Return the outcome of the start, in the home or, when that takes no files, elsewhere."""
+        try:
+            return self._start_in_place(connection, url)
+        except LaunchError as error:
+            # What could be written into a full home was so small: its folder and an empty file.
+            full = error.fault in (Fault.DISK_FULL, Fault.INODES_FULL, Fault.HOME)
+            if not full or self.host.workdir or self._copying.number > 1:
+                raise
+            self._remove_traces(connection, error)
+            self._copying.number = 2
+            said = self._start_in_place(connection, url)
+            self._add_note(f"its home takes no files: {error.detail}; those of spe are in $TMPDIR or /tmp")
+            return said
+
+    def _start_in_place(self, connection: Connection, url: str) -> CommandOutcome:
         """Return the outcome of the start. The client is copied only when it is not there."""
         script = remote.start_script(
             self.host,
@@ -160,10 +177,14 @@ class SshLauncher:
             url,
             run=self._options.homes.run,
             nonce=self._traces.nonce,
+            number=self._copying.number,
             holds=self._holds,
         )
         for _ in range(_ROUNDS):
             said = self._run(connection, script, self._offer.session + "\n")
+            folder, why = said.elsewhere
+            if folder:
+                self._add_note(f"its home takes no files ({why}); those of spe are in {folder}")
             # No place is named when the file was there and was removed as the client began.
             if said.code == Code.NO_CLIENT and said.place:
                 said = self._copying.copy_and_start(connection, said, url)
@@ -182,8 +203,6 @@ class SshLauncher:
         else:
             said = remote_shell.run(*words)
         log.debug("%s: exit %d, %s", self.host.name, said.code, " | ".join(said.lines))
-        if not said.begun:
-            raise faults.from_outcome(said, self.host)
         if said.code == Code.NO_CLIENT and said.client_spoke:
             # The client ran and removed its own file as it ended: copying it again would change nothing.
             return CommandOutcome(Code.OTHER, said.lines)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import paramiko
 
 from ...errors import LaunchError
+from ...model import Host
 from ..offer import Options
 from . import remote, remote_shell
 
@@ -23,10 +24,11 @@ class Traces:
     `nonce` is the name of its file for homes.py, `copied` the temporary name of a copy, "" before it.
     """
 
-    def __init__(self, host: str, options: Options) -> None:
+    def __init__(self, host: Host, options: Options) -> None:
         self.nonce = options.homes.nonce()
         self.copied = ""
-        self._host = host
+        self._host = host.name
+        self._workdir = host.workdir
         self._owed = options.owed
 
     def remove_copy(self, transport: paramiko.Transport, limit: float) -> None:
@@ -57,8 +59,7 @@ class Traces:
         if not transport.is_active():
             return False
         with contextlib.suppress(LaunchError):  # the start's own fault is reported, not this one
-            remote_shell.run(
-                transport, remote.clean_script(*filter(None, names)), self._host, limit
-            )
+            script = remote.clean_script(self._workdir, *filter(None, names))
+            remote_shell.run(transport, script, self._host, limit)
             return True
         return False

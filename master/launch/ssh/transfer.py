@@ -16,7 +16,9 @@ import time
 import paramiko
 from scp import SCPClient, SCPException
 
+from ...errors import Fault, LaunchError
 from ..offer import Offer
+from . import remote_shell
 
 log = logging.getLogger("spe.launch")
 
@@ -34,15 +36,17 @@ def temporary(offer: Offer) -> str:
     return f".{offer.client_name}.{secrets.token_hex(6)}"
 
 
-def copy(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
-    """Write `content` to `path` on the host. After a Failed, a part of it may lie there."""
+def copy(
+    transport: paramiko.Transport, path: str, content: bytes, where: str, limit: float
+) -> None:
+    """Write `content` to `path` on the host `where`. After a Failed, a part of it may lie there."""
     # paramiko and scp wait for some answers without a limit: closing the transport ends that.
     late = threading.Timer(limit, transport.close)
     late.daemon = True
     late.start()
     end = time.monotonic() + limit
     try:
-        _put(transport, path, content, limit)
+        _put(transport, path, content, where, limit)
     except (paramiko.SSHException, OSError, EOFError) as error:
         if time.monotonic() >= end - 0.5:  # the timer closed the transport, and it is not precise
             raise Failed(f"not finished after {limit:g} s") from error
@@ -51,7 +55,9 @@ def copy(transport: paramiko.Transport, path: str, content: bytes, limit: float)
         late.cancel()
 
 
-def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+def _put(
+    transport: paramiko.Transport, path: str, content: bytes, where: str, limit: float
+) -> None:
     client = SCPClient(transport, socket_timeout=limit)
     try:
         client.putfo(io.BytesIO(content), path, mode="0600", size=len(content))
@@ -59,23 +65,19 @@ def _put(transport: paramiko.Transport, path: str, content: bytes, limit: float)
         # There is no scp program, or a login script prints into its protocol. A full disk fails here
         # too, and again below, with the system's own words.
         log.info("%s: scp failed (%s), copying through cat", path, error)
-        _put_with_cat(transport, path, content, limit)
+        _put_with_cat(transport, path, content, where, limit)
 
 
-def _put_with_cat(transport: paramiko.Transport, path: str, content: bytes, limit: float) -> None:
+def _put_with_cat(
+    transport: paramiko.Transport, path: str, content: bytes, where: str, limit: float
+) -> None:
     """Write `content` to `path` through `cat`. Raises Failed with what `cat` printed."""
-    channel = transport.open_session(timeout=limit)
+    script = f"LC_ALL=C; export LC_ALL; umask 077; cat >{shlex.quote(path)}\n"
     try:
-        channel.settimeout(limit)
-        channel.set_combine_stderr(True)
-        # Single quotes alone, as every login shell reads them alike, also csh and fish. The path is
-        # of our making but for the name of the home.
-        command = f"umask 077; cat >{shlex.quote(path)}"
-        channel.exec_command(f"/bin/sh -c {shlex.quote(command)}")
-        channel.sendall(content)
-        channel.shutdown_write()
-        said = channel.makefile("rb").read(4096).decode(errors="replace").strip()
-        if channel.recv_exit_status() != 0:
-            raise Failed(said or "cat failed")
-    finally:
-        channel.close()
+        said = remote_shell.run(transport, script, where, limit, content)
+    except LaunchError as error:
+        if error.fault is Fault.LOST:
+            raise EOFError(error.detail) from error
+        raise
+    if said.code != 0:
+        raise Failed(said.last if said.lines else "cat failed")
