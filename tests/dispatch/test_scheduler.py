@@ -86,7 +86,7 @@ def test_an_attempt_without_a_lease_is_lost_thirty_seconds_after_its_timeout() -
         assert is_lost(attempt, 35.6, seconds, 0.5)
 
 
-@pytest.mark.parametrize("state", set(TicketState) - {TicketState.ISSUED})
+@pytest.mark.parametrize("state", sorted(set(TicketState) - {TicketState.ISSUED}))
 def test_only_an_attempt_that_is_out_can_be_lost(state: TicketState) -> None:
     assert not is_lost(ticket(True, state=state), 1e9, 20.0, 1.0)
 
