@@ -74,7 +74,7 @@ def parse_parameter_option(text: str) -> tuple[str, Sequence[str]]:
 
 
 def shortest(value: Decimal | Fraction) -> str:
-    """Return a number in its shortest usual form: `100`, `0.3`, `1e-05`."""
+    """Return a number in its shortest usual form: `100`, `0.3`, `1e-7`."""
     if isinstance(value, Fraction):
         value = _decimal_of(value)
     if not value:

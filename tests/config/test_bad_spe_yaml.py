@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -249,3 +250,13 @@ def test_attempts_by_reason() -> None:
     retry = config.check(yamlfile.parse(text, "spe.yaml"))[0].retry
     kinds = ("exit:75", "exit:1", "timeout", "signal:9", "rejected", "other")
     assert [retry.attempts(kind) for kind in kinds] == [5, 2, 1, None, None, None]
+
+
+def test_a_file_that_cannot_be_read_or_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read: No such file or directory") as caught:
+        yamlfile.read(tmp_path / "spe.yaml")
+    assert caught.value.where == str(tmp_path / "spe.yaml")
+    (tmp_path / "spe.yaml").write_bytes(b"command: x\nname: \xff\n")
+    with pytest.raises(ConfigError, match="this line is not UTF-8") as caught:
+        yamlfile.read(tmp_path / "spe.yaml")
+    assert caught.value.where == "spe.yaml:2"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spe.config import names
 from spe.config.keys import Faults
 from spe.config.parameter_names import name_fault
+from spe.config.parameters import rows
 from spe.config.results import sensible
 from spe.config.values import WrongValue
 from spe.config.yaml_file import parse
@@ -197,3 +198,11 @@ def test_keys_of_a_result_that_go_together_are_taken() -> None:
         (Kind.FLOAT, None, "a", None, 0.0),
     ):
         sensible(kind, regex, path, low, high)
+
+
+def test_rows_are_a_file_or_stand_in_spe_yaml() -> None:
+    assert rows("p.csv") == "p.csv"
+    assert rows([{"x": "1"}, {"x": "2"}]) == ({"x": "1"}, {"x": "2"})
+    for value in ("", [], {"x": "1"}, None):
+        with pytest.raises(WrongValue, match="wanted a parameter file, or a list of mappings"):
+            rows(value)

@@ -20,6 +20,11 @@ from spe.config.sequences import parse_parameter_option, shortest, stepped
         ("range", "0 0.5 0.1", "0 0.1 0.2 0.3 0.4 0.5"),
         ("range", "5 1 -2", "5 3 1"),
         ("range", "3 3", "3"),
+        ("range", "0.5 2.5 1", "0.5 1.5 2.5"),
+        ("range", "0.5 1.5 0.5", "0.5 1 1.5"),
+        ("range", "1 2 0.5", "1 1.5 2"),
+        ("range", "1e16 1e16", "1e16"),
+        ("range", "9999999999999999 9999999999999999", "9999999999999999"),
         ("range", "1e3 3e3 1e3", "1000 2000 3000"),
         ("range", "-1 1 0.5", "-1 -0.5 0 0.5 1"),
         ("linspace", "0 1 5", "0 0.25 0.5 0.75 1"),
@@ -101,3 +106,20 @@ def test_options_of_the_command_line(option: str, name: str, values: list[str]) 
 def test_options_that_are_none_are_refused(option: str) -> None:
     with pytest.raises(ValueError):
         parse_parameter_option(option)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("100", "100"), ("1e5", "100000"), ("0.0001", "0.0001"), ("0.000001", "0.000001"), ("1.2e-7", "1.2e-7"),
+        ("1e15", "1000000000000000"), ("1e16", "1e16"), ("1.5e16", "1.5e16"), ("-0", "0"), ("2.50", "2.5"),
+    ],
+)  # fmt: skip
+def test_a_number_is_written_out_from_a_millionth_to_sixteen_digits(value: str, text: str) -> None:
+    assert shortest(Decimal(value)) == text
+
+
+def test_numbers_of_up_to_four_hundred_digits_are_counted_with() -> None:
+    assert list(stepped("range", ["1e400", "1e400"])) == ["1e400"]
+    with pytest.raises(ValueError, match="'1e401' is not a number that can be counted with"):
+        stepped("range", ["1", "1e401"])

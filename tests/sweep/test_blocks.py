@@ -119,3 +119,8 @@ def test_a_broken_pattern_says_how_to_mend_it_by_what_is_in_it() -> None:
 )
 def test_a_string_in_an_expression_ends_at_its_own_quote(text: str, filled: str) -> None:
     assert Pattern.parse(text).fill({"x": "7"}) == filled
+
+
+def test_the_weight_of_a_name_is_how_often_its_value_goes_into_the_text() -> None:
+    pattern = Pattern.parse("x {{ x }}{{ y }} {{ x }}")
+    assert [pattern.weight(name) for name in ("x", "y", "z")] == [2, 1, 0]
