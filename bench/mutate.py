@@ -1,7 +1,7 @@
-"""A mutation run over one room: which small changes of the sources does no test notice?
+"""A mutation run over one package: which small changes of the sources does no test notice?
 
     .venv-tests/bin/python bench/mutate.py master/dispatch -- tests/dispatch
-    .venv-tests/bin/python bench/mutate.py master/sweep/blocks.py --sample 40 --seed 7 -- tests/sweep -k blocks
+    .venv-tests/bin/python bench/mutate.py master/sweep --sample 40 --seed 7 -- tests/sweep --noconftest
 
 What follows `--` goes to pytest. Each mutant is one change of one place (bench/mutations.py) in a copy of the package.
 The tests of a mutant run in a process of their own that is forked from one that has imported pytest and all other
@@ -42,7 +42,7 @@ WAIT = 0.01  # seconds between two looks at the processes
 
 @dataclass
 class Limits:
-    """What one run of the tests may use; a mutant that needs more counts as timed out."""
+    """The limits of one run of the tests; a mutant that needs more counts as timed out."""
 
     cpu: int  # seconds of one process
     wall: float  # seconds; long, as the machine may be busy
@@ -159,39 +159,39 @@ def run_mutants(mutants: list[Mutant], slots: list[Slot], arguments: list[str], 
     waiting = list(reversed(mutants))
     free = list(slots)
     busy: dict[int, Slot] = {}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        yield from _run(waiting, free, busy, arguments, limits)
+        while waiting or busy:
+            while waiting and free:
+                slot = free.pop()
+                slot.mutate(waiting.pop())
+                busy[slot.start(arguments, limits)] = slot
+            time.sleep(WAIT)
+            for child, slot in list(busy.items()):
+                if mutant := _ended(child, slot):
+                    del busy[child]
+                    free.append(slot)
+                    yield mutant
     finally:
         for child in busy:
-            os.killpg(child, signal.SIGKILL)
-
-
-def _run(
-    waiting: list[Mutant], free: list[Slot], busy: dict[int, Slot], arguments: list[str], limits: Limits
-) -> Iterator[Mutant]:
-    while waiting or busy:
-        while waiting and free:
-            slot = free.pop()
-            slot.mutate(waiting.pop())
-            busy[slot.start(arguments, limits)] = slot
-        time.sleep(WAIT)
-        for child, slot in list(busy.items()):
-            ended, status = os.waitpid(child, os.WNOHANG)
-            late = time.monotonic() > slot.deadline
-            if not ended and not late:
-                continue
             with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)  # what the tests left behind as well
-            if not ended:
-                os.waitpid(child, 0)
-            mutant = slot.mutant
-            assert mutant is not None
-            mutant.outcome = _outcome(status, late)
-            slot.restore()
-            free.append(slot)
-            del busy[child]
-            yield mutant
+                os.killpg(child, signal.SIGKILL)
+
+
+def _ended(child: int, slot: Slot) -> Mutant | None:
+    """Return the mutant of this process with its outcome if the process has ended or is late; clean up after it."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    late = time.monotonic() > slot.deadline
+    if not ended and not late:
+        return None
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what the tests left behind as well
+    if not ended:
+        os.waitpid(child, 0)
+    mutant = slot.mutant
+    assert mutant is not None
+    mutant.outcome = _outcome(status, late)
+    slot.restore()
+    return mutant
 
 
 def _outcome(status: int, late: bool) -> str:
@@ -237,9 +237,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="J", help="tests at the same time")
     parser.add_argument("--again", type=Path, metavar="REPORT", help="only what survived in this output of ours")
     parser.add_argument("--list", action="store_true", help="print the mutants and test nothing")
-    before = sys.argv[1:]
-    own, tests = (before[: before.index("--")], before[before.index("--") + 1 :]) if "--" in before else (before, [])
+    given = [*sys.argv[1:], "--"]
+    own, tests = given[: given.index("--")], given[given.index("--") + 1 : -1]
     words = parser.parse_args(own)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     mutants = choose(words)
     if words.list:
         print("\n".join(map(str, mutants)))

@@ -42,6 +42,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitXor: ast.BitAnd,
 }
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+TYPES = ("int", "float", "str", "bytes", "bool", "list", "dict", "tuple")
 LOGS = ("log", "logger", "logging")
 SKIPPED_FUNCTIONS = ("__repr__", "__str__")
 CONDITIONS = (ast.If, ast.While, ast.IfExp)
@@ -170,9 +171,11 @@ def _changes_of_an_expression(node: ast.expr, parent: ast.AST | None) -> Iterato
 def _is_type_union(node: ast.BinOp) -> bool:
     """Tell whether this is a type such as `int | None` in place of a value: types are not tested."""
     sides = (node.left, node.right)
-    return isinstance(node.op, ast.BitOr) and any(
-        isinstance(side, ast.Constant) or (isinstance(side, ast.Name) and side.id[0].isupper()) for side in sides
-    )
+    if not isinstance(node.op, ast.BitOr):
+        return False
+    names = [side.id for side in sides if isinstance(side, ast.Name)]
+    has_none = any(isinstance(side, ast.Constant) for side in sides)
+    return has_none or any(name in TYPES or name[0].isupper() for name in names)
 
 
 def _changes_of_a_constant(node: ast.Constant) -> Iterator[tuple[ast.AST, str]]:
