@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -285,15 +286,27 @@ def test_of_a_program_that_kills_the_guard_the_ticket_is_blamed(master: Master, 
     client.process.communicate(timeout=20)
 
 
+def put_fault_into(pyz: Path) -> None:
+    """Have this client fail at the first order that it receives: no other answer of a master is known to do that."""
+    with zipfile.ZipFile(pyz) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    (name,) = [name for name in files if name.endswith("loop/orders.py")]
+    assert b"reply.body.splitlines()" in files[name]
+    files[name] = files[name].replace(b"reply.body.splitlines()", b"[1 // 0]")
+    with zipfile.ZipFile(pyz, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
 def test_of_a_client_that_ends_by_a_fault_of_its_own_the_tickets_that_had_begun_are_blamed(
     master: Master, client: Started, tmp_path: Path
 ) -> None:
     """A program may be why, and it would end one client after the other."""
+    put_fault_into(client.pyz)
     master.over = False
     master.add(task(1, "sh", "-c", f": > {tmp_path}/ready; exec sleep 60"))
     client.start("--slots", "2")
     wait_until((tmp_path / "ready").exists, "the program has begun")
-    master.script["/orders"].append((200, {}, b"{"))
     master.order("processes")
     code, said = client.end()
     assert code == FAULT and "a fault of spe's own" in said
