@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from needs import need_program, need_root
 from spe.launch.bundle import client_pyz
+from waiting import wait_until
 
-from .kit import wait_until
 from .pretended_master import SESSION, Master, task
 
 UID = 54321  # nobody else's: the limit counts all processes and threads of an account
@@ -54,7 +54,7 @@ def test_each_process_and_thread_that_a_client_cannot_start_is_named_with_the_li
     for limit in range(1, MOST):
         client = start(place, master, limit, *more)
         _, said = client.communicate(timeout=60)
-        wait_until(lambda: not processes(), 30)
+        wait_until(lambda: not processes(), "no process is left")
         assert "Traceback" not in said
         assert "out of memory" not in said
         if client.returncode == 0:
@@ -70,11 +70,11 @@ def test_a_program_that_cannot_be_started_is_told_with_the_limit(place: Path, ma
     master.over = False
     client = start(place, master, 1000)
     master.add(task(1, "true"))
-    wait_until(lambda: 1 in master.completed, 30)
+    wait_until(lambda: 1 in master.completed, "the first is done")
     for line in processes():
         subprocess.run([*AS_USER, "prlimit", "--nproc=1", "--pid", line.split()[0]], check=True)
     master.add(task(2, "true"))
-    wait_until(lambda: 2 in master.failed, 30)
+    wait_until(lambda: 2 in master.failed, "the second has failed")
     master.finish()
     assert client.wait(60) == 0
     reason = master.failed[2].reason

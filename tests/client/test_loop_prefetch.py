@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from spe.client.loop.prefetch import DOUBT, MOST_AT_ONCE, MOST_UNDELIVERED, Demand, Prefetch
 from spe.client.task.attempt import SHORT
-
-from .kit import wait_until
+from waiting import wait_until
 
 
 def is_waiting(demand: Demand) -> bool:
@@ -104,7 +103,7 @@ def test_a_thread_that_waits_for_demand_is_woken_by_a_change(change: Any) -> Non
     found: list[tuple[int, int]] = []
     thread = threading.Thread(target=lambda: found.append(demand.wait()), daemon=True)
     thread.start()
-    wait_until(lambda: demand._changed._waiters)  # type: ignore[attr-defined]
+    wait_until(lambda: demand._changed._waiters, "somebody waits")  # type: ignore[attr-defined]
     demand.change(*change)
     thread.join(10)
     assert found == [(1, 0) if change[2] is None else (4, 4)]

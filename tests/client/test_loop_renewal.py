@@ -13,8 +13,8 @@ from spe.client.host.originals import WORKER, Original
 from spe.client.loop import renewal as module
 from spe.client.loop.renewal import Fetcher, OriginalRenewal
 from spe.client.wire.connection import parse_address
+from waiting import wait_until
 
-from .kit import wait_until
 from .loop_kit import Parts, PlayedMaster, parse_tasks, reply
 from .pretended_master import Master, task
 
@@ -226,6 +226,6 @@ def test_a_thread_of_its_own_fetches(renewal: Any, master: Master) -> None:
     master.files[KEY] = b"shared"
     renewal.begin(tuple(INPUT))
     found: list[Any] = []
-    wait_until(lambda: found.extend(parts.events()) or found)
+    wait_until(lambda: found.extend(parts.events()) or found, "an event")
     assert found == [("renewed", (KEY, renewal.files.kept[KEY], ""))]
     assert renewal.files.kept[KEY] != INPUT and renewal.is_under_way()

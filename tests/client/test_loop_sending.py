@@ -22,8 +22,8 @@ from spe.client.task.attempt import SHORT, Attempt
 from spe.client.wire.connection import parse_address
 from spe.client.wire.lease import clock
 from spe.client.wire.master import Stopping
+from waiting import wait_until
 
-from .kit import wait_until
 from .loop_kit import Parts, PlayedMaster, reply
 from .pretended_master import Master
 
@@ -98,7 +98,7 @@ def test_a_thread_that_is_idle_takes_the_next_large_result(
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.append(senders.get().task.ticket), daemon=True)
     thread.start()
-    wait_until(lambda: senders.idle == 1)
+    wait_until(lambda: senders.idle == 1, "one is idle")
     senders.put(parts.attempt(1))
     thread.join(20)
     assert found == [1] and not unstarted and senders.idle == 0
@@ -246,7 +246,7 @@ def test_a_thread_that_waits_for_the_first_result_is_woken_by_it(parts: Parts, s
     found: list[list[int]] = []
     thread = threading.Thread(target=lambda: found.append(gathered(senders)), daemon=True)
     thread.start()
-    wait_until(lambda: batches(senders)._came._waiters)  # type: ignore[attr-defined]
+    wait_until(lambda: batches(senders)._came._waiters, "somebody waits")  # type: ignore[attr-defined]
     senders.put(packed(parts, 1))
     thread.join(20)
     assert found == [[1]]
@@ -321,5 +321,5 @@ def test_threads_bring_small_and_large_results_one_batch_after_the_other(parts: 
     parts.tickets.hold([large], clock())
     senders.put(large)
     master.wait_for(lambda: master.of("/complete"))
-    wait_until(lambda: not parts.tickets.held)
+    wait_until(lambda: not parts.tickets.held, "all are sent")
     assert not parts.events()
