@@ -43,7 +43,7 @@ class InstantEvent(threading.Event):
 
 
 class PlayedMaster(MasterConnection):
-    """A line whose answers the test gives. After the last answer the client is ending: Stopping is raised."""
+    """A connection whose answers the test gives. After the last answer the client is ending: Stopping is raised."""
 
     def __init__(self, master: Master, *answers: Reply | Exception) -> None:
         super().__init__(master)

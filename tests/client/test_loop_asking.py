@@ -47,7 +47,7 @@ class Asking:
 
     def talk(self, *answers: Any) -> PlayedMaster:
         """Give these answers and return the line on which they were asked for."""
-        line = self.asker.line = PlayedMaster(self.parts.master, *answers)
+        line = self.asker.connection = PlayedMaster(self.parts.master, *answers)
         with contextlib.suppress(Stopping):
             self.asker.talk()
         return line

@@ -88,7 +88,7 @@ class Carried:
         self.carriers: set[Any] = set(range(others))
         self.carrier = Carrier(parts.shared, {"id": 5, **order}, parts.hands, list(allowed or ("any",)), self.carriers)
         self.carriers.add(self.carrier)
-        self.person = self.carrier.line = Person(self.carrier)
+        self.person = self.carrier.connection = Person(self.carrier)
 
     def talk(self) -> Person:
         self.carrier.talk()
@@ -331,7 +331,7 @@ def test_ps_with_options_shows_an_empty_table_when_nothing_runs(
 @pytest.mark.parametrize(("most", "ends"), [(6, False), (5, True)])
 def test_no_more_is_told_than_the_order_allows(carry: Callable[..., Carried], most: int, ends: bool) -> None:
     person = carry({**RUN, "words": ["sh", "-c", "printf 12345; exec sleep 600"], "most": most, "limit": 600}).carrier
-    line: Any = person.line
+    line: Any = person.connection
     line.hears = lambda: person.tickets.end(exits.Ending(0, "over"))
     person.talk()
     assert line.heard == b"12345"

@@ -74,7 +74,7 @@ def test_an_order_for_which_there_is_no_thread_is_answered_and_does_not_end_the_
 
     monkeypatch.setattr(module.Carrier, "start", fail)
     line = PlayedMaster(parts.master)
-    monkeypatch.setattr(type(parts.master), "line", lambda *_: line)
+    monkeypatch.setattr(type(parts.master), "connection", lambda *_: line)
     orders = ReceivedOrders(parts.shared, parts.hands, [])
     line.answers.extend([answer(1), reply(200)])
     orders.fetch(line)

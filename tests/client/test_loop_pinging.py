@@ -28,7 +28,7 @@ KEEP_ON = reply(204)
 def talk(thread: Any, *answers: Any) -> PlayedMaster:
     """Run a thread's talk in that of the test until these answers are used up."""
     line: PlayedMaster = PlayedMaster(thread.master, *answers)
-    thread.line = line
+    thread.connection = line
     with pytest.raises(Stopping):
         thread.talk()
     return line

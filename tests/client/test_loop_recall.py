@@ -72,7 +72,7 @@ def test_tickets_are_given_back_in_one_request_and_then_cleared_away(
     for one in attempts:
         one.place.make()
     returner = Returner(parts.shared, attempts, reason)
-    line = returner.line = PlayedMaster(parts.master, reply(200))
+    line = returner.connection = PlayedMaster(parts.master, reply(200))
     returner.talk()
     assert line.asked == [("/back", [("ticket", 1), ("ticket", 2), *more])]
     assert line.closed == 1
@@ -90,6 +90,6 @@ def test_a_thread_of_its_own_gives_tickets_back(parts: Parts, master: Master) ->
 
 def test_nothing_is_asked_when_nothing_is_given_back(parts: Parts) -> None:
     returner = Returner(parts.shared, [])
-    line = returner.line = PlayedMaster(parts.master)
+    line = returner.connection = PlayedMaster(parts.master)
     returner.talk()
     assert not line.asked and line.closed == 1

@@ -179,7 +179,7 @@ def test_the_inputs_of_all_tickets_that_are_held_are_needed(renewal: Any) -> Non
 
 def fetch(renewal: Any, key: str, *answers: Any) -> tuple[PlayedMaster, list[Any]]:
     fetcher = Fetcher(renewal, key)
-    line = fetcher.line = PlayedMaster(renewal.parts.master, *answers)
+    line = fetcher.connection = PlayedMaster(renewal.parts.master, *answers)
     fetcher.talk()
     return line, renewal.parts.events()
 

@@ -138,7 +138,7 @@ def test_what_is_delivered_is_cleared_away_and_forgotten(parts: Parts, senders: 
 def talk(sender: Sender, *answers: Any) -> PlayedMaster:
     """Run a sender's talk in that of the test until what waits is delivered."""
     line: PlayedMaster = PlayedMaster(sender.master, *answers)
-    sender.line = line
+    sender.connection = line
     get = sender.senders.get
 
     def next_one() -> Attempt:
@@ -255,7 +255,7 @@ def test_a_thread_that_waits_for_the_first_result_is_woken_by_it(parts: Parts, s
 def bring(parts: Parts, senders: Senders, attempts: list[Attempt], *answers: Any) -> PlayedMaster:
     thread = batches(senders)
     line: PlayedMaster = PlayedMaster(parts.master, *answers)
-    thread.line = line
+    thread.connection = line
     thread._bring(attempts)
     return line
 
@@ -275,7 +275,7 @@ def test_what_was_called_back_is_left_out_of_a_batch_and_forgotten(
     attempts[0].dropped = True
     line = PlayedMaster(parts.master, NotWanted(), reply(200, b"3 accepted\n"))
     thread = batches(senders)
-    thread.line = line
+    thread.connection = line
     told = line.ask
 
     def ask(*arguments: Any, **more: Any) -> Any:

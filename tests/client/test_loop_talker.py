@@ -97,10 +97,10 @@ def test_each_try_of_a_request_is_checked_before_and_hanging_up_ends_a_request_t
     """The master takes the connection and says nothing."""
     server = socket.create_server(("127.0.0.1", 0))
     parts.master.address = parse_address(f"http://127.0.0.1:{server.getsockname()[1]}", "")
-    thread = Saying(parts, lambda: thread.line.ask("/task", []))
+    thread = Saying(parts, lambda: thread.connection.ask("/task", []))
     checked: list[int] = []
-    thread.line._before = lambda: checked.append(1)
-    assert Saying(parts, None).line._before.__name__ == "before_request"
+    thread.connection._before = lambda: checked.append(1)
+    assert Saying(parts, None).connection._before.__name__ == "before_request"
     thread.start()
     server.settimeout(20)
     connection, _ = server.accept()
