@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab.host import until
 from needs import need_program, need_root
 from spe.errors import Fault, LaunchError
 from spe.launch import Offer, Options, launcher
@@ -415,7 +416,8 @@ def test_a_command_of_match_exec_that_hangs_is_cut_off_and_its_place_is_told(
     assert f"{tmp_path}/more.conf:1" in caught.value.what
     assert "Match exec" in caught.value.what
     assert caught.value.todo == f"Try: ssh -G -F {path} a"
-    assert not [pid for pid in Path("/proc").glob("[0-9]*") if seconds.encode() in said_by(pid)]
+    processes = Path("/proc").glob
+    until(lambda: not any(seconds.encode() in said_by(pid) for pid in processes("[0-9]*")), 30, "the command has ended")
     assert SshConfig(path).target(Host("b")).port == 22
 
 
