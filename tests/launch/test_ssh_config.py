@@ -25,6 +25,7 @@ from spe.launch import Offer, Options, launcher
 from spe.launch.ssh.config import warn_once
 from spe.launch.ssh.config.lookup import SshConfig, ssh_config
 from spe.launch.ssh.config.target import Target
+from spe.launch.ssh.dial import silence_limit_ms
 from spe.model import Host
 
 ME = getpass.getuser()
@@ -468,3 +469,15 @@ def test_the_event_loop_goes_on_while_ssh_is_asked(made: Callable[[str], Path], 
         await up.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [("", 45), ("ServerAliveInterval 5\n", 15), ("ServerAliveInterval 300\n", 45), ("BatchMode yes\n", 45),
+     ("ServerAliveInterval 2\nServerAliveCountMax 4\n", 8)],
+)  # fmt: skip
+def test_a_lost_host_is_noticed_no_later_than_without_a_configuration(
+    made: Callable[[str], Path], lines: str, seconds: int
+) -> None:
+    # Debian's ssh sets ServerAliveInterval to 300 where BatchMode is set.
+    assert silence_limit_ms(SshConfig(made(lines)).target(Host("a"))) == seconds * 1000
