@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lab.host import until
 from needs import need_program, need_root
 from spe.errors import Fault, LaunchError
 from spe.launch import Offer, Options, launcher
 from spe.launch.ssh.config import warn_once
 from spe.launch.ssh.config.lookup import SshConfig, ssh_config
 from spe.launch.ssh.config.target import Target
+from spe.launch.ssh.dial import silence_limit_ms
 from spe.model import Host
 
 ME = getpass.getuser()
@@ -91,6 +93,23 @@ CASES = [
     Case("canonical, no domain", "CanonicalizeHostname yes\nHost a\n  Port 8"),
     Case("canonical always, behind a jump",
          "CanonicalizeHostname always\nCanonicalDomains x.invalid\nHost a\n  ProxyJump j"),
+    Case("canonical, behind a jump", "CanonicalizeHostname yes\nMatch canonical\n  User u\nHost a\n  ProxyJump j"),
+    Case("canonical, behind no command",
+         "CanonicalizeHostname yes\nMatch canonical\n  User u\nHost a\n  ProxyCommand none"),
+    Case("canonical no", "CanonicalizeHostname no\nMatch canonical\n  User u\nHost a\n  Port 3"),
+    Case("canonical none, said twice",
+         "Host a\n  CanonicalizeHostname always\nCanonicalizeHostname no\nMatch canonical\n  User u"),
+    Case("match exec with quotes",
+         "Match host a exec \"test '%n' = a\"\n  Port 9\nMatch exec \"test %p = 9\"\n  User u"),
+    Case("quotes in a word", "Host a\n  HostName \"b.\"exa'mpl'e\n  IdentityFile {dir}/\"a k\"ey"),
+    Case("match with equals", "Match host=a\n  Port 9"),
+    Case("user with a backslash and an at", "Host a\n  User DOM\\me@x"),
+    Case("values of several words", "Host a\n  Port 5 # five\n  SendEnv LANG LC_*\n  SetEnv A=b"),
+    Case("single quotes", "Host a\n  HostName 'b.example'\n  IdentityFile '{dir}/a key'"),
+    Case("a keyword that is not ours",
+         "IgnoreUnknown UseKeychain\nUseKeychain yes\nHost a\n  Port 6\n  UseKeychain no"),
+    Case("tabs before and in the line", "\tHost\t a\n\t\tPort\t7"),
+    Case("hash without a space", "Host a\n  HostName b#c\n  IdentityFile {dir}/k#1"),
     Case("canonical of a number", "CanonicalizeHostname yes\nHost 192.0.2.9\n  Port 3", hosts("192.0.2.9")),
     Case("include", "Include {dir}/one.conf\nHost a\n  Port 5"),
     Case("include in a block", "Host a\n  Include {dir}/two.conf\n  Port 5\nHost *\n  User last"),
@@ -415,7 +434,8 @@ def test_a_command_of_match_exec_that_hangs_is_cut_off_and_its_place_is_told(
     assert f"{tmp_path}/more.conf:1" in caught.value.what
     assert "Match exec" in caught.value.what
     assert caught.value.todo == f"Try: ssh -G -F {path} a"
-    assert not [pid for pid in Path("/proc").glob("[0-9]*") if seconds.encode() in said_by(pid)]
+    processes = Path("/proc").glob
+    until(lambda: not any(seconds.encode() in said_by(pid) for pid in processes("[0-9]*")), 30, "the command has ended")
     assert SshConfig(path).target(Host("b")).port == 22
 
 
@@ -449,3 +469,15 @@ def test_the_event_loop_goes_on_while_ssh_is_asked(made: Callable[[str], Path], 
         await up.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [("", 45), ("ServerAliveInterval 5\n", 15), ("ServerAliveInterval 300\n", 45), ("BatchMode yes\n", 45),
+     ("ServerAliveInterval 2\nServerAliveCountMax 4\n", 8)],
+)  # fmt: skip
+def test_a_lost_host_is_noticed_no_later_than_without_a_configuration(
+    made: Callable[[str], Path], lines: str, seconds: int
+) -> None:
+    # Debian's ssh sets ServerAliveInterval to 300 where BatchMode is set.
+    assert silence_limit_ms(SshConfig(made(lines)).target(Host("a"))) == seconds * 1000

@@ -35,7 +35,8 @@ if logging.getLogger("paramiko").level == logging.NOTSET:
 
 BROKEN = (paramiko.SSHException, OSError, EOFError)  # errors of paramiko for a broken connection
 _IDLE = 2.0  # seconds between wake-ups of a waiting connection; paramiko's own are 0.1
-# Seconds, without ServerAliveInterval: shorter than the idle limit of common firewalls.
+# Seconds: shorter than the idle limit of common firewalls. A longer ServerAliveInterval is not
+# followed: Debian's ssh says 300 where BatchMode is set, and a lost host would go unnoticed.
 _KEEPALIVE = 15
 # At a time to one address: sshd's MaxStartups drops connections above 10, and a jump host gets all.
 _HANDSHAKES_AT_ONCE = 4
@@ -197,7 +198,7 @@ def _open_and_log_in(connection: Connection, below: Sequence[Connection]) -> Non
         target, transport.get_remote_server_key(), known, options.accept_new_host_keys
     )
     log_in(transport, target)
-    transport.set_keepalive(target.alive_interval or _KEEPALIVE)
+    transport.set_keepalive(min(target.alive_interval or _KEEPALIVE, _KEEPALIVE))
     if isinstance(sock, socket.socket):
         sock.settimeout(_IDLE)
 

@@ -42,17 +42,18 @@ def open_socket(connection: Connection) -> socket.socket:
     sock = _dial(target, target.timeout or connection.options.connect_limit)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # elsewhere the system's own limit holds: minutes
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _silence_limit_ms(target))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_limit_ms(target))
     address = str(sock.getsockname()[0])
     # An IPv4 address in IPv6 form, or a scope (%eth0), would be useless on the host.
     connection.own_address = address.removeprefix("::ffff:").partition("%")[0]
     return sock
 
 
-def _silence_limit_ms(target: Target) -> int:
+def silence_limit_ms(target: Target) -> int:
+    """Return milliseconds without an acknowledgement after which a connection counts as dead."""
     if target.alive_interval is None:
         return _SILENCE_LIMIT_MS
-    return target.alive_interval * target.alive_count * 1000
+    return min(target.alive_interval * target.alive_count * 1000, _SILENCE_LIMIT_MS)
 
 
 def open_through(connection: Connection, last: Connection) -> paramiko.Channel:

@@ -80,7 +80,7 @@ def _answer(words: Sequence[str], limit: float) -> Values:
 def _run(words: Sequence[str], limit: float) -> tuple[int, bytes, str]:
     """Return (exit code, standard output, words on standard error). Raises Hangs and Refused."""
     # A file and not a pipe: a command of Match exec that goes on in the background would hold it open.
-    with tempfile.TemporaryFile() as errors:
+    with _open_scratch() as errors:
         try:
             process = subprocess.Popen(
                 words,
@@ -98,6 +98,13 @@ def _run(words: Sequence[str], limit: float) -> tuple[int, bytes, str]:
         finally:
             _end(process)
         return process.returncode, out, _words(errors)
+
+
+def _open_scratch() -> IO[bytes]:
+    """Return a file without a name: in memory, where the system has that, as a disk may be full."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("spe-ssh"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -24,7 +24,10 @@ from .tokens import Facts, account, expand
 
 _DEEPEST_INCLUDE = 16  # as OpenSSH
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+|\Z)(.*?)\s*\Z", re.DOTALL)
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_WORD = re.compile(rf"(?:{_QUOTED}|\S)+")
+_PART = re.compile(rf"{_QUOTED}|\S")
+_ESCAPED = re.compile(r"\\([\\\"'])")
 _WHOLE = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")  # not split
 _SEVERAL = ("identityfile", "certificatefile")  # each line adds one
 _RIVALS = {"proxyjump": "proxycommand", "proxycommand": "proxyjump"}  # the first of both wins
@@ -51,11 +54,17 @@ class Line:
 
 
 def split_words(text: str) -> Iterator[str]:
-    """Yield the words of a value, quoted or not, up to a comment."""
-    for quoted, bare in _WORD.findall(text):
-        if bare.startswith("#"):
+    """Yield the words of a value up to a comment; quotes of both kinds may stand anywhere in a word."""
+    for match in _WORD.finditer(text):
+        if match[0].startswith("#"):
             return
-        yield bare or re.sub(r"\\(.)", r"\1", quoted)
+        yield _PART.sub(_unquoted, match[0])
+
+
+def _unquoted(part: re.Match[str]) -> str:
+    if part[0][0] in "\"'" and len(part[0]) > 1:
+        return _ESCAPED.sub(r"\1", part[0][1:-1])
+    return part[0]
 
 
 def read_settings(path: Path | None, question: Question, limit: float, warn: Warn) -> Settings:
@@ -67,13 +76,13 @@ def read_settings(path: Path | None, question: Question, limit: float, warn: War
     reading.read(question.name, final=False)
     values = reading.seen.values
     name = _hostname(values, question.name)
-    direct = "proxycommand" not in values and "proxyjump" not in values
+    ways = (_one(values, "proxycommand", "none"), _one(values, "proxyjump", "none"))
+    direct = all(way.lower() == "none" for way in ways)
     canonical = _one(values, "canonicalizehostname").lower()
     if canonical == "always" or (canonical in ("yes", "true") and direct):
         name = _canonical_name(name, values)
-        reading.seen.wants_final = True
     values["hostname"] = [name]
-    if reading.seen.wants_final:
+    if reading.seen.wants_final or canonical in ("yes", "true", "always"):
         reading.read(name, final=True)
     return Settings({key: tuple(found) for key, found in values.items()})
 
