@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import paramiko
 
 from ...errors import Fault, LaunchError
-from .. import faults
+from .. import login_faults
 
 log = logging.getLogger("spe.launch")
 
@@ -73,7 +73,7 @@ class StartedShell:
                 raise
             # The connection stands: sshd has tried to start a process for the session, and could not.
             words = f"its SSH server could start no process for the login ({error})"
-            raise faults.no_processes(where, words) from error
+            raise login_faults.no_processes(where, words) from error
         except BaseException:
             self.channel.close()
             raise
@@ -160,7 +160,7 @@ def start_shell(
         if not shell.is_decided and _is_overtaken(transport, shell, where, end):
             words = shell.first_words()
             if shell.reacts_to_end_of_input(end):
-                raise faults.login_ran_nothing(where, words, None)
+                raise login_faults.login_ran_nothing(where, words, None)
             # Busy, and not waiting: the next one overtakes it, too.
             shell.channel.close()
             shell = _another(transport, where, end)
@@ -187,7 +187,7 @@ def _judge(transport: paramiko.Transport, shell: StartedShell, where: str, secon
         code = shell.exit_code()
         if code == -1 and not transport.is_active():
             raise EOFError("no exit status")
-        raise faults.login_ran_nothing(where, shell.first_words(), code)
+        raise login_faults.login_ran_nothing(where, shell.first_words(), code)
 
 
 def _is_overtaken(
