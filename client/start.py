@@ -210,7 +210,9 @@ class Client:
         if is_yes(self.config, "DeleteWorker"):
             self.own_folder.owe(path)
 
-    def _loop(self, environment: Dict[str, str], ready: Callable[[], None]) -> exits.Ending:
+    def _loop(
+        self, environment: Dict[str, str], ready: Callable[[], None] = lambda: None
+    ) -> exits.Ending:
         """Fork the hands, make the parts of the loop and its threads, and work until the end.
 
         `ready` is called once all run: what fails before is said in the foreground.

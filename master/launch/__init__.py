@@ -3,17 +3,18 @@
 This file chooses the way: local.py starts a child process, ssh/ goes to another machine. Once the
 client runs it looks after itself, and the run decides what to do about a host that did not come up.
 
-    bundle     The client as one file
-    by_hand    Lines for a shell that start a client by hand
-    child      A client on this machine as a child process
-    faults     The fault that an exit code or a message of a host means, and what mends it
-    homes      Groups of hosts that share a home, found out on the way
-    local      The launcher for a client on this machine
-    offer      Records and the protocol that all launchers share
-    outcome    The end of a command on a host, and the meaning of its exit codes
-    pasteable  The words with which a person calls ssh for a host
-    places     The places on a host where the client's file may lie
-    threads    Blocking work beside the event loop, a thread for each piece
+    bundle        The client as one file
+    by_hand       Lines for a shell that start a client by hand
+    child         A client on this machine as a child process
+    faults        The fault that an exit code or a message of a host means, and what mends it
+    homes         Groups of hosts that share a home, found out on the way
+    local         The launcher for a client on this machine
+    login_faults  Faults of logins whose shell does not run our command
+    offer         Records and the protocol that all launchers share
+    outcome       The end of a command on a host, and the meaning of its exit codes
+    pasteable     The words with which a person calls ssh for a host
+    places        The places on a host where the client's file may lie
+    threads       Blocking work beside the event loop, a thread for each piece
 """
 
 from __future__ import annotations

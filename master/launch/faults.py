@@ -6,10 +6,10 @@ import contextlib
 import re
 import shlex
 import signal
-from collections.abc import Sequence
 
 from ..errors import Fault, LaunchError, SilentStart
 from ..model import Host
+from .login_faults import PROCESSES_TODO, no_processes, words_of_no_process
 from .outcome import Code, CommandOutcome
 from .pasteable import words_for
 
@@ -27,31 +27,12 @@ _DENIED = (
     "no such file",
     "nonexistent",
 )
-# The start-up file of each shell that is read for a command, too.
-_START_FILES = {
-    "bash": "~/.bashrc",
-    "zsh": "~/.zshenv",
-    "fish": "~/.config/fish/config.fish",
-    "tcsh": "~/.tcshrc",
-    "csh": "~/.cshrc",
-    "ksh": "the file that $ENV names",
-}
-_NO_SHELL = ("not available", "restricted", "nologin", "sftp", "interactive", "disabled", "expired")
-# The words of sh, bash, zsh, fish and csh for fork's EAGAIN.
-_NO_PROCESS = re.compile(
-    r"(?:cannot|can't) fork|fork(?: failed)?: (?:retry: )?resource temporarily unavailable"
-    r"|no more processes|pthread_create: resource temporarily unavailable|out of process slots"
-    r"|failed to execute process .* error number 11",
-    re.IGNORECASE,
-)
-_LINES = 3  # of a login's words in a message
-_LINE = 100  # characters of each
 _DF = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s")
 
 
 def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
     """Return the error of a start that ended so; a SilentStart when the host gave no reason."""
-    words = _words_of_no_process(said.lines)
+    words = words_of_no_process(said.lines)
     if said.code and words:
         return no_processes(host.name, f"its shell says: {words}", said.processes)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
@@ -143,88 +124,13 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.COPY: f"Look there: {look('ls -ld ~ ~/.cache; df -h ~')}",
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
         f"or name it in the hosts file: {name} python=PATH; `spe doctor` looks for one elsewhere",
-        Fault.PROCESSES: "End processes of this account there, or have its administrator raise the limit "
-        "(ulimit -u in /etc/security/limits.conf, TasksMax of systemd).",
+        Fault.PROCESSES: PROCESSES_TODO,
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
         "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
         f"look there: {look('ulimit -a')}",
         Fault.OLD_PYTHON: "Python 3.6 or newer is needed; "
         f"name it in the hosts file: {name} python=PATH",
     }
-
-
-def no_processes(where: str, words: str, limit: str = "") -> LaunchError:
-    """Return the error of a host that starts no more processes for this account.
-
-    `limit`: the account's, where it is known.
-    """
-    what = words
-    if limit:
-        what += f"; the limit on processes of this account (ulimit -u) is {limit}"
-    return LaunchError(Fault.PROCESSES, what, where=where, todo=todo(Fault.PROCESSES, where))
-
-
-def _words_of_no_process(lines: Sequence[str]) -> str:
-    """Return a shell's words for a fork that failed, without its name and line number; else ""."""
-    found = [match[0] for line in lines if (match := _NO_PROCESS.search(line))]
-    return found[-1] if found else ""
-
-
-def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> LaunchError:
-    """Return the error of a login whose shell did not run our command.
-
-    `code`: with which it ended; None when it waits for input. A SilentStart when it ended without a
-    reason, as it may do once.
-    """
-    what = "the login shell of this account did not run spe's command"
-    if code is None:
-        what += ": it waits for input (a question, a menu, another shell)"
-    elif code >= 0:
-        what += f" and ended with exit {code}"
-    else:
-        what += " and ended without an exit code"
-    if printed:
-        what += f"; it printed: {_first_words(printed)}"
-    else:
-        what += ", and it printed nothing" if code is None else ", without any output"
-    words = _words_of_no_process(printed)
-    if words:
-        return no_processes(where, f"its login shell says: {words}")
-    # An account without a shell, or a locked one, says so, and says it again when tried again.
-    is_silent = code is not None and (code <= 0 or not printed)
-    kind = SilentStart if is_silent else LaunchError
-    remedy = _login_todo(where, printed, waits=code is None)
-    return kind(Fault.NO_COMMANDS, what, where=where, todo=remedy)
-
-
-def _first_words(printed: Sequence[str]) -> str:
-    """Return the first lines of a login, in one line that a terminal can show."""
-    lines = (re.sub(r"\x1b\[[\d;?]*[A-Za-z]|[^\x20-\x7e\xa0-\uffff]", "", line) for line in printed)
-    return " | ".join([line.strip()[:_LINE] for line in lines if line.strip()][:_LINES])
-
-
-def _login_todo(where: str, printed: Sequence[str], waits: bool) -> str:
-    """Return where to look for what a login does instead of running commands."""
-    text = " ".join(printed).lower()
-    if not waits and any(word in text for word in _NO_SHELL):
-        return "Ask its administrator for a login shell that runs commands (chsh -s /bin/bash)."
-    files = [f"{file} ({shell})" for shell, file in _START_FILES.items() if _names(shell, text)]
-    look = "read, a menu or exec" if waits else "exit, exec or return"
-    # bash reads its file for each command that comes by SSH; that surprises most.
-    remedy = f"Look for {look} in ~/.bashrc there, which bash also reads for commands by SSH"
-    if files:
-        remedy = f"Look for {look} in {', '.join(files)} there"
-    else:
-        others = ", ".join(f"{shell}: {file}" for shell, file in _START_FILES.items() if shell != "bash")
-        remedy += f" ({others})"
-    if waits:
-        remedy += ", and let it come only in a terminal: [ -t 0 ] || return"
-    return f"{remedy}; this must say hello: ssh {where} echo hello"
-
-
-def _names(shell: str, text: str) -> bool:
-    """Return whether the login's words are of this shell: `fish: …`, `/home/a/.bashrc: line 3`."""
-    return re.search(rf"(?:^|[\s/.-]){shell}(?:rc|env)?(?:: | version )", text) is not None
 
 
 def with_fault(error: LaunchError, fault: Fault) -> LaunchError:

@@ -162,9 +162,11 @@ def test_a_login_that_hangs_is_a_timeout_that_says_what_did_not_run(hosts: list[
     assert "has not run spe's command within" in error.what
 
 
-def test_where_only_one_session_is_allowed_a_question_is_a_timeout(hosts: list[LabHost], starter: Starter) -> None:
+def test_where_only_one_session_is_allowed_a_question_is_found_too(hosts: list[LabHost], starter: Starter) -> None:
     hosts[0].boot(Boot(shell="/bin/bash", sshd=("MaxSessions 1",)))
-    write(hosts[0], ".bashrc", "read -p 'Which project? ' project\n")
+    write(hosts[0], ".bashrc", "printf 'Which project? '; read project\n")
     starter.limits["start_limit"] = 9.0
     error = starter.fault("h01")
-    assert error.fault is Fault.TIMEOUT
+    assert error.fault is Fault.NO_COMMANDS
+    assert "it waits for input" in error.what
+    assert "Which project?" in error.what

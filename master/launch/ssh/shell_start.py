@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import paramiko
 
 from ...errors import Fault, LaunchError
-from .. import faults
+from .. import login_faults
 
 log = logging.getLogger("spe.launch")
 
@@ -37,6 +37,7 @@ BOOTSTRAP = (
 ASK_AFTER = 4.0  # seconds of a login without our mark after which the second session begins
 _GRACE = 1.5  # seconds that the first session then still has: both may have waited for one slow disk
 _REACTION = 2.0  # seconds in which a login that waits for input reacts to the end of it
+_ALONE = 20.0  # seconds for a login beside which the host allows no second session
 _TELL_AFTER = 15.0  # seconds after which a person is told what is waited for
 _LONGEST = 60.0  # seconds for a login, even if the whole start may take longer
 _STEP = 0.05  # seconds between looks at the two sessions
@@ -72,7 +73,7 @@ class StartedShell:
                 raise
             # The connection stands: sshd has tried to start a process for the session, and could not.
             words = f"its SSH server could start no process for the login ({error})"
-            raise faults.no_processes(where, words) from error
+            raise login_faults.no_processes(where, words) from error
         except BaseException:
             self.channel.close()
             raise
@@ -159,16 +160,23 @@ def start_shell(
         if not shell.is_decided and _is_overtaken(transport, shell, where, end):
             words = shell.first_words()
             if shell.reacts_to_end_of_input(end):
-                raise faults.login_ran_nothing(where, words, None)
+                raise login_faults.login_ran_nothing(where, words, None)
             # Busy, and not waiting: the next one overtakes it, too.
             shell.channel.close()
-            shell = StartedShell(transport, where, limit)
+            shell = _another(transport, where, end)
             shell.listen(end)
         _judge(transport, shell, where, time.monotonic() - begun)
     except BaseException:
         shell.channel.close()
         raise
     return shell
+
+
+def _another(transport: paramiko.Transport, where: str, end: float) -> StartedShell:
+    try:
+        return StartedShell(transport, where, end - time.monotonic())
+    except paramiko.ChannelException as error:  # the first one counts as long as it is busy
+        raise TimeoutError from error
 
 
 def _judge(transport: paramiko.Transport, shell: StartedShell, where: str, seconds: float) -> None:
@@ -179,7 +187,7 @@ def _judge(transport: paramiko.Transport, shell: StartedShell, where: str, secon
         code = shell.exit_code()
         if code == -1 and not transport.is_active():
             raise EOFError("no exit status")
-        raise faults.login_ran_nothing(where, shell.first_words(), code)
+        raise login_faults.login_ran_nothing(where, shell.first_words(), code)
 
 
 def _is_overtaken(
@@ -192,8 +200,9 @@ def _is_overtaken(
     try:
         second = StartedShell(transport, where, end - time.monotonic())
     except (paramiko.ChannelException, LaunchError, TimeoutError):  # MaxSessions in its sshd_config
-        shell.listen(end)
-        return False
+        # Not at once: this session alone is left, and without input it can run nothing of ours.
+        shell.listen(min(end - _REACTION, time.monotonic() + _ALONE))
+        return not shell.is_decided
     told_at = time.monotonic() + _TELL_AFTER
     further_since = 0.0
     try:
