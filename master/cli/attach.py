@@ -12,7 +12,7 @@ from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volu
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
-    from ..store.statistics import Statistics
+    from ..store.sessions import RunEnd
 
 
 @click.command()
@@ -27,17 +27,17 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..dispatch.shortfall import records
-    from ..session.detached import follow, nothing_runs
+    from ..session.detached import follow
     from ..session.forwarding import forwarding
     from ..session.living import living
     from ..store.reader import Reader
-    from .report import statistics_record, summary, waiting
 
     folder = folder_of(file, name)
     run = living(folder)
     if run is None:
-        raise nothing_runs(folder)
+        code = _code_of_ended(folder)
+        _show_end(folder, json_)
+        return code
     if not quiet and not json_:
         click.echo(f"page: {run.page}", err=True)
         if line := forwarding(run.page):
@@ -55,6 +55,62 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
             _show_counts(text)
 
     follow(folder, show)
+    code = _code_of_followed(folder)
+    _show_end(folder, json_)
+    return code
+
+
+def _code_of_ended(folder: Path) -> int:
+    """Return the exit code of a run that was over before this command began.
+
+    Raises UsageError when nothing has run here, when the run was killed, and when another one is
+    just beginning.
+    """
+    from ..session.detached import holder_of_lock, killed, nothing_runs, owner_of_hidden
+
+    if owner_of_hidden(folder):
+        raise nothing_runs(folder)
+    end = _end(folder)
+    holder = holder_of_lock(folder)
+    if end and holder in (0, end.pid):
+        return end.code
+    raise (None if holder else killed(folder)) or nothing_runs(folder)
+
+
+def _code_of_followed(folder: Path) -> int:
+    """Return the exit code of a run that has just ended. Raises UsageError when it was killed."""
+    from ..session.detached import killed
+    from ..store.reader import Reader
+
+    end = _end(folder)
+    if end:
+        return end.code
+    if error := killed(folder):
+        raise error
+    # The disk was full to the end, or it was a run of an older spe: what is stored tells.
+    with Reader(folder) as reader:
+        statistics = reader.statistics()
+    return 130 if statistics.running + statistics.waiting else statistics.exit_code
+
+
+def _end(folder: Path) -> RunEnd | None:
+    """Return how the last run ended, as far as it is stored."""
+    from ..errors import UsageError
+    from ..store.reader import Reader
+
+    try:
+        with Reader(folder) as reader:
+            return reader.end()
+    except UsageError:  # nothing has run here yet
+        return None
+
+
+def _show_end(folder: Path, json_: bool) -> None:
+    """Print the numbers of the run, why sets wait after it, and the path of the table."""
+    from ..dispatch.shortfall import records
+    from ..store.reader import Reader
+    from .report import statistics_record, summary, waiting
+
     with Reader(folder) as reader:
         statistics = reader.statistics()
         because = reader.waiting_because()
@@ -64,7 +120,6 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         click.echo(summary(statistics), err=True, nl=False)
         click.echo(waiting(because), err=True, nl=False)
         click.echo(str(folder / "results.csv"))
-    return _code(statistics)
 
 
 def _show_counts(text: str) -> None:
@@ -73,10 +128,3 @@ def _show_counts(text: str) -> None:
         click.echo(f"\r\033[K{text}", err=True, nl=False)
     else:
         click.echo(text, err=True)
-
-
-def _code(statistics: Statistics) -> int:
-    """Return the exit code of the run: 0 all done, 1 some failed, 130 interrupted."""
-    if statistics.running + statistics.waiting:
-        return 130
-    return statistics.exit_code

@@ -20,6 +20,7 @@ from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
 from . import schema, stored
 from .database import OpenForReading
+from .sessions import RunEnd, read_end
 from .statistics import Statistics, summarize
 from .task_details import TaskDetail, read_task
 
@@ -139,6 +140,10 @@ class Reader:
         counts = self.counts()
         waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
         return found if sum(one.sets for one in found) == waiting else ()
+
+    def end(self) -> RunEnd | None:
+        """Return how the last run ended; None when it goes on, or when that is not stored."""
+        return read_end(self.connection)
 
     def last_ticket(self) -> int:
         """Return the newest ticket's number, 0 before the first."""
