@@ -9,7 +9,7 @@ from sqlite3 import Connection
 from ..dispatch.changes import Decision, Settled
 from ..model import TaskState
 from .schema import get_meta, set_meta
-from .writes import WAIT_AGAIN
+from .writes import WAIT_AGAIN, forget_given_up
 
 
 def remember_program(connection: Connection, parts: str) -> int:
@@ -22,12 +22,14 @@ def remember_program(connection: Connection, parts: str) -> int:
 def cancel(connection: Connection, plan: int, numbers: Sequence[int], reason: str) -> list[int]:
     """Cancel those of these sets that wait, and return them."""
     statement = """
-    UPDATE tasks SET state = 'cancelled', reason = ?
+    UPDATE tasks SET state = 'cancelled', reason = ?, ticket = NULL
     WHERE state = 'waiting' AND plan = ? AND number IN (SELECT value FROM json_each(?))
     RETURNING number
     """
     found = connection.execute(statement, (reason, plan, json.dumps(list(numbers)))).fetchall()
-    return [row[0] for row in found]
+    cancelled = [row[0] for row in found]
+    forget_given_up(connection, cancelled)
+    return cancelled
 
 
 def put_back(

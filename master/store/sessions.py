@@ -11,11 +11,12 @@ from ..model import Task, TaskState, Ticket, TicketState
 from ..record import record
 from .schema import get_meta, set_meta
 
-#: Whether something of an earlier result of a task is stored: a row in the table, or what is left
-#: of one.
+#: Whether something of an earlier result of a task is stored: a row in the table, what is left of
+#: one, or files that are still to be removed.
 REDONE = """
 (tasks.ticket IS NOT NULL OR EXISTS (SELECT 1 FROM outputs WHERE task = tasks.number)
-OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number))
+OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number)
+OR EXISTS (SELECT 1 FROM staged WHERE task = tasks.number))
 """
 #: meta: exit code and process of the last run, "" while it goes on or when it was killed.
 END = "end"
