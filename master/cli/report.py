@@ -83,7 +83,10 @@ def summary(s: Statistics, most: int | None = None) -> str:
         if count:
             parts.append(f"{count} {what}")
     if s.running or s.waiting:
-        parts += [f"{s.running} running", f"{s.waiting} waiting"]
+        parts.append(f"{s.running - s.paused} running")
+        if s.paused:
+            parts.append(f"{s.paused} paused")
+        parts.append(f"{s.waiting} waiting")
     text = "\n" + ", ".join(parts)
     if not s.hosts:  # the run had nothing to do
         return text + "\n"

@@ -59,10 +59,23 @@ def command(
     """
     with open_reader(file, name) as reader:
         task = reader.task(number)
+        state = shown_state(reader.folder, task)
     if json_:
-        print_json(record(task))
+        print_json({**record(task), "state": state})
     else:
-        click.echo(text(task), nl=False)
+        click.echo(text(task, state), nl=False)
+
+
+def shown_state(folder: Path, task: TaskDetail) -> str:
+    """Return the state of a set in one word: `paused` for a running one that people have paused."""
+    from ..model import TaskState
+    from ..state.lines import is_paused
+    from .status import document_of
+
+    # The store does not know it, and the master is asked for running sets only.
+    if task.state is TaskState.RUNNING and is_paused(document_of(folder), task.number):
+        return "paused"
+    return task.state.value
 
 
 def record(task: TaskDetail) -> dict[str, object]:
@@ -100,10 +113,10 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
     }
 
 
-def text(task: TaskDetail) -> str:
+def text(task: TaskDetail, state: str) -> str:
     """Return one set, for people."""
     gone = "" if task.in_plan else " (no longer among the parameters)"
-    out = f"task {task.number}: {task.state}{gone}\n"
+    out = f"task {task.number}: {state}{gone}\n"
     if task.reason:
         out += f"reason: {task.reason}\n"
     if task.values:

@@ -20,10 +20,12 @@ from ..text import counted
 FILE = Path("session") / "standing.json"  # below runs/<name>/; blockers.py writes it
 
 
-def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[str]:
+def why(
+    reader: Reader, task: TaskDetail, standing: Mapping[str, str], paused: bool = False
+) -> list[str]:
     """Return the reasons, the most important first.
 
-    `standing`: what keeps hosts from getting work, as `written` returns it.
+    `paused`: people have paused its program. `standing`: what keeps hosts from getting work, as `written` returns it.
     """
     if task.state is TaskState.DONE:
         return [_done(task)]
@@ -34,6 +36,8 @@ def why(reader: Reader, task: TaskDetail, standing: Mapping[str, str]) -> list[s
         return [*_given_up(task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
+        if paused:
+            return [*reasons, f"it was paused by hand: `spe resume {task.number}` goes on"]
         return [*reasons, _runs(task)]
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
