@@ -81,10 +81,13 @@ def _no_run(reader: Reader) -> list[str]:
 
 
 def _place(reader: Reader, task: TaskDetail) -> str:
-    ahead = reader.waiting_before(task.number)
+    ahead, tried = reader.waiting_before(task.number)
     if not ahead:
         return "it is next"
-    return f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
+    place = f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
+    if tried:
+        place += ": a set that comes back from a host goes behind those that wait already"
+    return place
 
 
 def _before(task: TaskDetail) -> list[str]:

@@ -204,6 +204,23 @@ def test_why_tells_what_a_set_waits_for(bench: Bench) -> None:
     assert "there is no task 9" in bench.refused("why", "9")
 
 
+def test_why_puts_a_set_that_is_tried_again_behind_those_that_wait_already(bench: Bench) -> None:
+    bench.worker("[ $1 != 1 ] || [ -e $GATE ] || exit 3\n" + GATED)
+    bench.write("spe.yaml", many(40).replace("attempts: 1", "attempts: 3\nhosts: [localhost slots=1]"))
+    running = bench.start("run")
+    failed = "SELECT count(*) FROM tickets WHERE task = 1 AND state = 'failed'"
+    wait_until(lambda: bench.query(failed) == [(1,)] and bench.logged(), "set 1 has failed, set 2 runs")
+
+    def ahead(number: str) -> list[str]:
+        return bench.start("why", number).end().out.splitlines()[1].split(" ", 3)[2:]
+
+    count, text = ahead("1")
+    assert text.endswith("before it: a set that comes back from a host goes behind those that wait already")
+    assert ahead("40") == [str(int(count) - 1), "other sets wait before it"]
+    bench.open_gate()
+    assert running.end().code == 0
+
+
 def test_why_tells_the_reason_of_a_failure_and_that_nothing_runs(bench: Bench) -> None:
     bench.worker("[ $1 != 2 ] || { echo 'no licence' >&2; exit 3; }\necho $1\n")
     bench.write("spe.yaml", THREE.replace("[1, 2, 3]", "[1, 2]") + "attempts: 1\n")
