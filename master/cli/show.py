@@ -115,7 +115,7 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
 
 def text(task: TaskDetail, state: str) -> str:
     """Return one set, for people."""
-    gone = "" if task.in_plan else " (no longer among the parameters)"
+    gone = "" if task.in_plan else f" ({task.absence})"
     out = f"task {task.number}: {state}{gone}\n"
     if task.reason:
         out += f"reason: {task.reason}\n"

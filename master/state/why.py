@@ -31,7 +31,7 @@ def why(
         return [_done(task)]
     # A set that is done keeps its row. All others are as nothing once their parameters are gone.
     if not task.in_plan:
-        return ["it is no longer among the parameters"]
+        return [f"it is {task.absence}"]
     if task.state in (TaskState.CANCELLED, TaskState.FAILED):
         return [*_given_up(task), "`spe retry` tries it again"]
     reasons = _no_run(reader)

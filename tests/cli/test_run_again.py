@@ -61,11 +61,22 @@ def test_only_new_lines_run_and_numbers_stay_while_the_table_follows_the_file(sq
     assert ran(squares) == []
     assert table(squares) == [("5", "9", "81"), ("4", "4", "16"), ("1", "1", "1")]
     assert squares.query("SELECT number, x FROM results") == [(5, 9), (4, 4), (1, 1)]
-    assert "no longer among the parameters" in squares.ok("show", "2").out
+    assert "(not among the parameters of the last run)" in squares.ok("show", "2").out
     sets(squares, 1, 2, 7)  # one comes back: its result is still there
     squares.ok("run")
     assert ran(squares) == ["7"]
     assert table(squares) == [("1", "1", "1"), ("2", "2", "4"), ("6", "7", "49")]
+
+
+def test_a_set_of_an_earlier_command_is_told_from_one_whose_parameters_are_gone(bench: Bench) -> None:
+    text = "command: sh -c 'exit 4' {word} {{{{ n }}}}\nparameters: {{grid: {{n: [1, 2]}}}}\nattempts: 1\n"
+    bench.write("spe.yaml", text.format(word="one"))
+    assert bench.spe("run").code == 1
+    bench.write("spe.yaml", text.format(word="two"))
+    assert bench.spe("run").code == 1
+    told = "of an earlier command or inputs; its parameters are set 3 now"
+    assert bench.ok("show", "1").out.startswith(f"task 1: failed ({told})\n")
+    assert bench.ok("why", "1").out == f"task 1: failed\n  it is {told}\n"
 
 
 def test_columns_in_another_order_are_the_same_sets(bench: Bench) -> None:
