@@ -137,6 +137,21 @@ def finished_by(connection: Connection, programs: Sequence[int], since: int) -> 
     return connection.execute(f"SELECT 1 {_FINISHED} LIMIT 1", given).fetchone() is not None
 
 
+def finished_by_others(connection: Connection, same: Sequence[int]) -> tuple[int, int]:
+    """Return how many finished sets of the last run another program has made, and how many there are.
+
+    `same`: the programs whose results today's would give, too.
+    """
+    query = """
+    SELECT count(*), coalesce(sum(
+      k.program IS NULL OR k.program NOT IN (SELECT value FROM json_each(?))
+    ), 0) FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state = 'done' AND t.plan = ?
+    """
+    plan = int(get_meta(connection, "plan", "0"))
+    count, others = connection.execute(query, (json.dumps(list(same)), plan)).fetchone()
+    return int(others), int(count)
+
+
 def finished_among(
     connection: Connection, keys: Sequence[bytes], programs: Sequence[int], since: int
 ) -> set[int]:

@@ -168,9 +168,31 @@ def test_a_worker_that_was_mended_before_anything_was_done_is_no_question(bench:
 
 @pytest.mark.parametrize(("answer", "code", "runs"), [("k", 0, ["4"]), ("f", 0, ["1", "2", "3", "4"]), ("", 2, [])])
 def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: list[str]) -> None:
+    found, said = answered(changed, answer)
+    assert found == code and b"since the finished sets were computed (work)" in said, said
+    assert ran(changed) == runs
+    changed.assert_nothing_left()
+
+
+def test_on_a_terminal_it_says_how_many_sets_another_program_has_made(bench: Bench) -> None:
+    text = 'echo "$1" >> "$LOG"; [ -e "$GATE" ] || [ $1 != 4 ] || exit 3; echo $1\n'
+    bench.worker(text)
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\nattempts: 1\n")
+    sets(bench, 1, 2, 3, 4)
+    assert bench.spe("run").code == 1
+    bench.open_gate()
+    bench.worker(text + "# another one\n")
+    bench.ok("retry")
+    bench.worker(text)
+    found, said = answered(bench, "")
+    assert found == 2 and b"has changed since 1 of the 4 finished sets was computed (work)." in said, said
+
+
+def answered(bench: Bench, answer: str) -> tuple[int, bytes]:
+    """Exit code and words of a `spe run` on a terminal that got this answer to its question."""
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "spe", "run"], cwd=changed.folder, env={**changed.environment, "TERM": "xterm"},
+        [sys.executable, "-m", "spe", "run"], cwd=bench.folder, env={**bench.environment, "TERM": "xterm"},
         stdin=terminal, stdout=subprocess.DEVNULL, stderr=terminal, start_new_session=True,
     )  # fmt: skip
     os.close(terminal)
@@ -180,9 +202,7 @@ def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: lis
     os.write(master, answer.encode() + b"\n")
     wait_until(lambda: drained(master) and process.poll() is not None, "it ended")
     os.close(master)
-    assert process.returncode == code, said
-    assert ran(changed) == runs
-    changed.assert_nothing_left()
+    return process.returncode, said
 
 
 def drained(terminal: int) -> bool:
