@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..text import counted
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 
 FAULTS = 5  # of hooks that are printed
@@ -54,10 +55,9 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         if extracted:
             click.echo(extracted, err=True)
         if done.judged:
-            click.echo(
-                f"{done.judged} kept results judged again, {done.accepted} accepted", err=True
-            )
-        click.echo(f"{done.statistics.done} sets collected", err=True)
+            judged = counted(done.judged, "kept result")
+            click.echo(f"{judged} judged again, {done.accepted} accepted", err=True)
+        click.echo(f"{counted(done.statistics.done, 'set')} collected", err=True)
         for fault in done.faults[:FAULTS]:
             click.echo(f"spe: {fault}", err=True)
         if done.statistics.missing:

@@ -129,9 +129,7 @@ def folder_of(file: Path, name: str | None) -> Path:
     if name:
         return runs / name
     if file.exists():
-        from ..config.yaml_file import read
-
-        given = read(file).data.get("name")
+        given = _read(file).get("name")
         if not isinstance(given, str):
             given = None
         chosen = choose_for_file(file.absolute().parent, given)
@@ -145,6 +143,18 @@ def folder_of(file: Path, name: str | None) -> Path:
     if last.others:
         tell(last.note)
     return runs / last.name
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what a spe.yaml says. Raises ConfigError, which names the way that needs no spe.yaml."""
+    from ..config.yaml_file import read
+    from ..errors import ConfigError
+
+    try:
+        return read(file).data
+    except ConfigError as error:
+        todo = f"{error.todo} Or name the sweep, -n NAME, which reads no {file.name}."
+        raise ConfigError(error.what, where=error.where, todo=todo.strip()) from error
 
 
 def tell(note: str) -> None:

@@ -244,7 +244,7 @@ def test_failed_sets_are_left_alone_by_run_and_still_count(failing: Bench) -> No
 def test_retry_runs_all_failed_sets_with_all_their_attempts(failing: Bench) -> None:
     done = failing.spe("retry")
     assert done.code == 1
-    assert "2 failed sets put back" in done.err
+    assert "2 sets put back" in done.err
     assert ran(failing) == ["2", "2", "4", "4"]
     failing.open_gate()
     failing.ok("retry")
@@ -277,6 +277,12 @@ def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored
     assert ran(bench) == ["7"]
     bench.ok("collect", "-n", "work")
     assert bench.column("x", "other") == ["7"]
+
+
+def test_a_slip_in_spe_yaml_names_the_way_to_read_without_it(squares: Bench) -> None:
+    squares.write("spe.yaml", "command: [\n")
+    assert "-n NAME, which reads no spe.yaml" in squares.refused("status")
+    assert "3 of 3 sets done" in squares.ok("status", "-n", "sweep").out
 
 
 def test_a_name_on_the_command_line_is_another_sweep_of_the_same_file(squares: Bench) -> None:

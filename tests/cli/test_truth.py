@@ -288,7 +288,7 @@ def test_retry_finds_the_failed_sets_of_a_command_gone_back_to(bench: Bench) -> 
     ran(bench)
     bench.open_gate()
     sweep(bench, "A", 3, "attempts: 1\n")
-    assert "1 failed set put back" in bench.ok("retry").err
+    assert "1 set put back" in bench.ok("retry").err
     assert ran(bench) == ["A 2"]
 
 
