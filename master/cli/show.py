@@ -161,7 +161,10 @@ def _written(output: Output) -> str:
 def _attempt(ticket: TicketRow) -> list[object]:
     """Return one attempt as a row of the table."""
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
-    times = [_cell(one, "{:.3f}".format) for one in (ticket.seconds, ticket.cpu)]
+    seconds, cpu = ticket.seconds, ticket.cpu
+    if ticket.state == "expired" and not seconds:  # nobody measured it: 0 would be untrue
+        seconds = cpu = None
+    times = [_cell(one, "{:.3f}".format) for one in (seconds, cpu)]
     sizes = [_cell(one, bytes_text) for one in (ticket.memory or None, ticket.read, ticket.written)]
     code = _cell(ticket.exit_code, str)
     place = [ticket.id, ticket.host, ticket.state, began]

@@ -148,6 +148,10 @@ def test_stop_now_ends_what_runs_and_the_next_run_does_it(
     done = running.end()
     assert done.code == 130 and not any(map(is_alive, processes)), done
     assert bench.column("x") == [] and bench.rows(file="failed.csv") == []
+    (ticket,) = bench.ok("show", "1", "--json").json["tickets"]
+    assert (ticket["state"], ticket["reason"]) == ("expired", "ended with its run")
+    shown = bench.ok("show", "1").out
+    assert "0.000" not in shown and "its last attempt, on localhost: ended with its run" in bench.ok("why", "1").out
     bench.open_gate()
     bench.ok("run")
     assert bench.column("x") == ["1", "2", "3", "4"]
