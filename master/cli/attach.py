@@ -28,7 +28,6 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     Example: spe run --detach && spe attach
     """
     from ..session.detached import follow
-    from ..session.forwarding import forwarding
     from ..session.living import living
     from ..store.reader import Reader
 
@@ -38,6 +37,8 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
         code = _code_of_ended(folder)
         _show_end(folder, json_)
         return code
+    from ..session.forwarding import forwarding  # late: a run that is over has no page
+
     if not quiet and not json_:
         click.echo(f"page: {run.page}", err=True)
         if line := forwarding(run.page):
@@ -66,15 +67,13 @@ def _code_of_ended(folder: Path) -> int:
     Raises UsageError when nothing has run here, when the run was killed, and when another one is
     just beginning.
     """
-    from ..session.detached import holder_of_lock, killed, nothing_runs, owner_of_hidden
+    from ..session.detached import holder_of_lock, nothing_runs, owner_of_hidden
 
-    if owner_of_hidden(folder):
-        raise nothing_runs(folder)
-    end = _end(folder)
-    holder = holder_of_lock(folder)
-    if end and holder in (0, end.pid):
+    # A run of another user is found first: its files may not be ours to read.
+    end = None if owner_of_hidden(folder) else _end(folder)
+    if end and holder_of_lock(folder) in (0, end.pid):
         return end.code
-    raise (None if holder else killed(folder)) or nothing_runs(folder)
+    raise nothing_runs(folder)
 
 
 def _code_of_followed(folder: Path) -> int:
