@@ -90,13 +90,15 @@ def run(words: Sequence[Any], folder: str, output: int, limit: float, **how: Any
 
 
 def _unless_well(shell: str) -> str:
-    """Return a line, in the words of this shell, that ends with 3 if the last command failed."""
+    """Return a line, in the words of this shell, that ends with the last command's code if it failed."""
     name = os.path.basename(shell)
     if name in ("csh", "tcsh"):
-        return "if ( $status != 0 ) exit 3"
+        # Their own `exit` in a text of several lines ends nothing: the next line runs.
+        return "set spe_code=$status\nif ( $spe_code != 0 ) exec /bin/sh -c \"exit $spe_code\""
     if name == "fish":
-        return "test $status -eq 0; or exit 3"
-    return "test $? -eq 0 || exit 3"
+        return "set -l spe_code $status\ntest $spe_code -eq 0; or exit $spe_code"
+    # A subshell hands on the code without a variable, which `set -a` would export to the tasks.
+    return "(exit $?) || exit $?"
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..dispatch.shortfall import Reason
+    from ..store.sessions import RunEnd
     from ..store.statistics import Statistics
 
 
@@ -30,15 +31,17 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     \b
     Example: spe run --detach && spe attach
     """
-    from ..session.detached import follow, nothing_runs
-    from ..session.forwarding import forwarding
+    from ..session.detached import follow
     from ..session.living import living
-    from ..store.reader import Reader
 
     folder = folder_of(file, name)
     run = living(folder)
     if run is None:
-        raise nothing_runs(folder)
+        code = _code_of_ended(folder)
+        _show_end(folder, json_)
+        return code
+    from ..session.forwarding import forwarding  # late: a run that is over has no page
+
     silent = quiet or json_
     if not silent:
         click.echo(f"page: {run.page}", err=True)
@@ -47,11 +50,62 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     # From the store, not from the master: what it shows is what is kept, and a master that is busy
     # or stopped holds nothing up.
     follow(folder, _Counts(folder, silent).show)
+    code = _code_of_followed(folder)
+    _show_end(folder, json_)
+    return code
+
+
+def _code_of_ended(folder: Path) -> int:
+    """Return the exit code of a run that was over before this command began.
+
+    Raises UsageError when nothing has run here, when the run was killed, and when another one is
+    just beginning.
+    """
+    from ..session.detached import holder_of_lock, nothing_runs, owner_of_hidden
+
+    # A run of another user is found first: its files may not be ours to read.
+    end = None if owner_of_hidden(folder) else _end(folder)
+    if end and holder_of_lock(folder) in (0, end.pid):
+        return end.code
+    raise nothing_runs(folder)
+
+
+def _code_of_followed(folder: Path) -> int:
+    """Return the exit code of a run that has just ended. Raises UsageError when it was killed."""
+    from ..session.detached import killed
+    from ..store.reader import Reader
+
+    end = _end(folder)
+    if end:
+        return end.code
+    if error := killed(folder):
+        raise error
+    # The disk was full to the end, or it was a run of an older spe: what is stored tells.
+    with Reader(folder) as reader:
+        statistics = reader.statistics()
+    return 130 if statistics.running + statistics.waiting else statistics.exit_code
+
+
+def _end(folder: Path) -> RunEnd | None:
+    """Return how the last run ended, as far as it is stored."""
+    from ..errors import UsageError
+    from ..store.reader import Reader
+
+    try:
+        with Reader(folder) as reader:
+            return reader.end()
+    except UsageError:  # nothing has run here yet
+        return None
+
+
+def _show_end(folder: Path, json_: bool) -> None:
+    """Print the numbers of the run, why sets wait after it, and the path of the table."""
+    from ..store.reader import Reader
+
     with Reader(folder) as reader:
         statistics = reader.statistics()
         because = reader.waiting_because()
     _print_end(folder, statistics, because, json_)
-    return _code(statistics)
 
 
 class _Counts:
@@ -96,11 +150,3 @@ def _show_counts(text: str) -> None:
         click.echo(f"\r\033[K{text}", err=True, nl=False)
     else:
         click.echo(text, err=True)
-
-
-def _code(statistics: Statistics) -> int:
-    """Return the exit code of the run: 0 all done, 1 some failed, 130 interrupted."""
-    # The run is another process' child, so its own exit code is nowhere to be had.
-    if statistics.running + statistics.waiting:
-        return 130
-    return statistics.exit_code

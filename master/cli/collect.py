@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..text import sets
+from ..text import counted, sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def _tell(done: Collected) -> None:
     if extracted := str(done.extracted):
         click.echo(extracted, err=True)
     if done.judged:
-        click.echo(f"{done.judged} stored results judged again, {done.accepted} accepted", err=True)
+        judged = counted(done.judged, "stored result")
+        click.echo(f"{judged} judged again, {done.accepted} accepted", err=True)
     click.echo(f"{sets(done.statistics.done)} collected", err=True)
     # The first ones only: a hook with a fault fails for each of its sets, and all stand in the log.
     for fault in done.faults[:FAULTS]:

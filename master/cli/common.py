@@ -161,11 +161,19 @@ def folder_of(file: Path, name: str | None) -> Path:
 
 
 def _name_in(file: Path) -> str | None:
-    """Return the `name:` of a spe.yaml, of which nothing else is checked; None without one."""
-    from ..config.yaml_file import read  # late: it loads PyYAML
+    """Return the `name:` of a spe.yaml, of which nothing else is checked; None without one.
 
-    # Results of a sweep are read while its file is being edited, so a wrong name is no error here.
-    given = read(file).data.get("name")
+    Raises ConfigError, which names the way that needs no spe.yaml.
+    """
+    from ..config.yaml_file import read  # late: it loads PyYAML
+    from ..errors import ConfigError
+
+    try:
+        # Results of a sweep are read while its file is being edited, so a wrong name is no error here.
+        given = read(file).data.get("name")
+    except ConfigError as error:
+        todo = f"{error.todo} Or name the sweep, -n NAME, which reads no {file.name}."
+        raise ConfigError(error.what, where=error.where, todo=todo.strip()) from error
     return given if isinstance(given, str) else None
 
 

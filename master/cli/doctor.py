@@ -75,6 +75,9 @@ def command(
         click.echo(
             f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True
         )
+        # It may take minutes, and may change what a look must not change.
+        if _has_setup(sweep, hosts):
+            click.echo("`setup:` was not tried: `spe check` runs it on every host", err=True)
     return 0 if working == len(examined.reports) else 1
 
 
@@ -98,6 +101,10 @@ def _hosts(sweep: Sweep | None, options: RunOptions) -> tuple[Host, ...]:
     if chosen is None and sweep:
         chosen = sweep.hosts
     return chosen or (Host("localhost"),)
+
+
+def _has_setup(sweep: Sweep | None, hosts: Sequence[Host]) -> bool:
+    return any(host.setup for host in hosts) or bool(sweep and sweep.config.setup)
 
 
 async def _look(

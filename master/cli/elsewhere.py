@@ -155,7 +155,9 @@ def _ssh_options(ssh_config: Path | None, live: bool, terminal: bool) -> list[st
 
 def _typed(at: str, ssh_config: Path | None) -> str:
     """Return the words with which a person calls ssh for the same machine."""
-    from ..launch.pasteable import ssh_words  # only now: other commands start faster without launch/
+    from ..launch.pasteable import (
+        ssh_words,
+    )  # only now: other commands start faster without launch/
 
     place = PLACE.match(at)
     assert place is not None  # ssh_command has looked at it

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..dispatch.shortfall import Reason, records
+from ..dispatch.shortfall import GIVEN_UP, Reason, records
 from ..store.reader import Reader
 from ..store.statistics import HostWork, Statistics
 from ..text import counted, shown, time_of_day
@@ -108,7 +108,10 @@ def _numbers(s: Statistics) -> list[str]:
         if count:
             parts.append(f"{count} {what}")
     if s.running or s.waiting:
-        parts += [f"{s.running} running", f"{s.waiting} waiting"]
+        parts.append(f"{s.running - s.paused} running")
+        if s.paused:
+            parts.append(f"{s.paused} paused")
+        parts.append(f"{s.waiting} waiting")
     return parts
 
 
@@ -193,4 +196,10 @@ def waiting(because: Sequence[Reason]) -> str:
     if not because:
         return ""
     lines = [one.line for one in because]
-    return "".join(f"{line}\n" for line in [*lines, "`spe run` goes on where it stopped"])
+    goes_on = "`spe run` goes on where it stopped"
+    if any(GIVEN_UP in one.sentence for one in because):
+        # A plain run would end again after the next failure.
+        goes_on = (
+            "mend the cause, then `spe retry`: with `spe run` alone these failed sets still count"
+        )
+    return "".join(f"{line}\n" for line in [*lines, goes_on])

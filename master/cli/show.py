@@ -60,10 +60,23 @@ def command(
     """
     with open_reader(file, name) as reader:
         task = reader.task(number)
+        state = shown_state(reader.folder, task)
     if json_:
-        print_json(record(task))
+        print_json({**record(task), "state": state})
     else:
-        click.echo(text(task), nl=False)
+        click.echo(text(task, state), nl=False)
+
+
+def shown_state(folder: Path, task: TaskDetail) -> str:
+    """Return the state of a set in one word: `paused` for a running one that people have paused."""
+    from ..model import TaskState
+    from ..state.lines import is_paused
+    from .status import document_of
+
+    # The store does not know it, and the master is asked for running sets only.
+    if task.state is TaskState.RUNNING and is_paused(document_of(folder), task.number):
+        return "paused"
+    return task.state.value
 
 
 def record(task: TaskDetail) -> dict[str, object]:
@@ -110,9 +123,9 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
     }
 
 
-def text(task: TaskDetail) -> str:
+def text(task: TaskDetail, state: str) -> str:
     """Return one set, for people."""
-    out = _head(task)
+    out = _head(task, state)
     if task.values:
         out += "\nparameters\n" + table(["name", "value"], task.values.items())
     # Only of a set that is done: a failed one may have run with several programs.
@@ -125,11 +138,11 @@ def text(task: TaskDetail) -> str:
     return out
 
 
-def _head(task: TaskDetail) -> str:
+def _head(task: TaskDetail, state: str) -> str:
     """Return number and state, and the reason where there is one."""
     # A set that left the parameters keeps its row in the store, and comes back with its line.
-    gone = "" if task.in_plan else " (no longer among the parameters)"
-    out = f"task {task.number}: {task.state}{gone}\n"
+    gone = "" if task.in_plan else f" ({task.absence})"
+    out = f"task {task.number}: {state}{gone}\n"
     if task.reason:
         out += f"reason: {task.reason}\n"
     return out
@@ -169,7 +182,10 @@ def _written(output: Output) -> str:
 def _attempt(ticket: TicketRow) -> list[object]:
     """Return one attempt as a row of the table."""
     began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ticket.issued))
-    times = [_cell(one, "{:.3f}".format) for one in (ticket.seconds, ticket.cpu)]
+    seconds, cpu = ticket.seconds, ticket.cpu
+    if ticket.state == "expired" and not seconds:  # nobody measured it: 0 would be untrue
+        seconds = cpu = None
+    times = [_cell(one, "{:.3f}".format) for one in (seconds, cpu)]
     # 0 bytes of memory mean that the host's system did not tell.
     sizes = [_cell(one, bytes_text) for one in (ticket.memory or None, ticket.read, ticket.written)]
     code = _cell(ticket.exit_code, str)

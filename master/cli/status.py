@@ -120,7 +120,7 @@ def record(reader: Reader) -> dict[str, Any]:
     from ..dispatch.shortfall import records
     from .report import statistics_record
 
-    document = _document(reader.folder)
+    document = document_of(reader.folder)
     failed = []
     for row in reader.failed():
         facts = {"number": row.number, "parameters": dict(row.values), "reason": row.reason}
@@ -135,21 +135,25 @@ def record(reader: Reader) -> dict[str, Any]:
 
 
 def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
-    """Return the statistics, with the efficiency of the master while it runs: it counts live
-    attempts, too.
+    """Return the statistics, with what the master knows while it runs.
+
+    It counts live attempts in the efficiency, too, and knows which sets are paused.
     """
     found = reader.statistics()
-    busy = document["sweep"].get("efficiency") if document else None
-    if busy is None:
+    if document is None:
         return found
-    return dataclasses.replace(found, efficiency=busy)
+    sweep = document["sweep"]
+    # The document may be a second older than the store.
+    paused = min(found.running, sweep.get("paused_sets", 0))
+    busy = sweep.get("efficiency", found.efficiency)
+    return dataclasses.replace(found, efficiency=busy, paused=paused)
 
 
 def text(reader: Reader, height: int | None = None) -> str:
     """Return the sweep for people, on one screen of this height where there is one."""
     from .report import summary, waiting
 
-    document = _document(reader.folder)
+    document = document_of(reader.folder)
     statistics = _statistics(reader, document)
     failures = _failures(reader, statistics)
     head = [str(reader.folder), *_run(reader.folder, document)]
@@ -214,7 +218,7 @@ def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     return [line]
 
 
-def _document(folder: Path) -> dict[str, Any] | None:
+def document_of(folder: Path) -> dict[str, Any] | None:
     """Return the state of the sweep as its master tells it; None where none runs or answers."""
     from ..session.living import living
 

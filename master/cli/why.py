@@ -26,15 +26,17 @@ def command(
     Example: spe why 17
     """
     from ..state.why import why, written
+    from .show import shown_state
 
     # From the store and from a file that the master writes, not from the master itself: there is an
     # answer for a colleague's run, for an archive, and where the master does not answer.
     with open_reader(file, name) as reader:
         task = reader.task(number)
-        reasons = why(reader, task, written(reader.folder))
+        state = shown_state(reader.folder, task)
+        reasons = why(reader, task, written(reader.folder), state == "paused")
     if json_:
-        print_json({"number": number, "state": task.state.value, "reasons": reasons})
+        print_json({"number": number, "state": state, "reasons": reasons})
     else:
-        click.echo(f"task {number}: {task.state}")
+        click.echo(f"task {number}: {state}")
         for reason in reasons:
             click.echo(f"  {reason}")

@@ -103,8 +103,10 @@ def _why_not(desk: Desk, number: int) -> str:
 
 async def _signal(desk: Desk, number: int, do: str) -> str:
     try:
-        async for _ in pieces(desk, await of_task(desk, number, do)):
+        order = await of_task(desk, number, do)
+        async for _ in pieces(desk, order):
             pass
+        desk.dispatch.steering.note_signal(int(order.what["ticket"]), do == "stop")
     except NotDone as fault:
         sentence = str(fault)
         return sentence if sentence.startswith(f"task {number} ") else f"task {number}: {sentence}"

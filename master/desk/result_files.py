@@ -61,7 +61,11 @@ class ResultFiles:
 
 
 async def place_left_over(store: Store, folder: Folder) -> None:
-    """Give their places to files that were still staged when a master was killed."""
-    for task, moves in (await store.call(writes.staged)).items():
-        await asyncio.to_thread(place_staged, folder, task, moves)
-        await store.call(partial(writes.placed, task=task))
+    """Give their places to files that are still staged, and remove those of sets that have failed.
+
+    The former are there when a master was killed. Called as a run begins and as it ends.
+    """
+    async with store.placing:  # a result may arrive even now
+        for task, moves in (await store.call(writes.staged)).items():
+            await asyncio.to_thread(place_staged, folder, task, moves)
+            await store.call(partial(writes.placed, task=task))

@@ -12,6 +12,7 @@ from .doubts import Doubts
 from .handout import Handout
 from .lifecycle import TaskEvent, TicketEvent
 from .rules import Rules
+from .shortfall import GIVEN_UP
 from .tally import Tally
 
 
@@ -177,7 +178,7 @@ class Attempts:
         board.leave(task)
         failed = board.in_state[TaskState.FAILED] + board.failed_before
         if not board.draining and self._rules.stop_after(failed, board.total):
-            text = f"the sweep is given up (stop_after): {failed} sets have failed"
+            text = f"{GIVEN_UP}: {failed} sets have failed"
             board.notes.append(Note(text, "given_up"))
             self.gave_up = True
             board.stop()

@@ -14,6 +14,8 @@ from .changes import Change, TaskMoved, TasksOut, TicketEnded
 from .clients import Clients, Occupancy
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
 
+WITH_RUN = "ended with its run"  # why an attempt expired whose run was stopped
+
 
 class Board:
     """Live tickets and the tasks that are waiting or running.
@@ -310,7 +312,8 @@ class Board:
         for ticket in self.tickets.values():
             if ticket.state in (TicketState.ISSUED, TicketState.LOST):  # a lost host that comes back must not go on
                 task = stopped[ticket.task] = self.tasks[ticket.task]
-                self.expire(ticket)
+                # One that was lost ended with its host, not with the run.
+                self.expire(ticket, WITH_RUN if ticket.state is TicketState.ISSUED else "")
                 self.detach(task, ticket)
         for task in stopped.values():
             self.settle(task, "")

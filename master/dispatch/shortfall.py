@@ -10,6 +10,7 @@ from ..record import record
 from ..text import counted
 
 META = "waiting_because"  # setting of the store: the text that `written` makes, "" while a run goes on
+GIVEN_UP = "the sweep is given up (stop_after)"  # how that reason begins
 FAULT = (
     "they were not handed out, and that is a fault of spe: please report it, with master.log of this folder; "
     "`spe run` tries them again"

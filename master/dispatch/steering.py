@@ -35,6 +35,7 @@ class Steering:
         self.aside: dict[str, Aside] = {}
         self.on_trial: set[str] = set()  # hosts whose clients did not stay: the next one gets work once it has
         self.cancelled: set[int] = set()  # in this run
+        self.stopped: set[int] = set()  # tickets whose programs were paused by hand
 
     # -- the sweep
 
@@ -94,6 +95,13 @@ class Steering:
         return self._guard.trusts_again(host) or withheld
 
     # -- tasks
+
+    def note_signal(self, ticket: int, stopped: bool) -> None:
+        """Note that the program of this ticket was paused, or goes on."""
+        if stopped:
+            self.stopped.add(ticket)
+        else:
+            self.stopped.discard(ticket)
 
     def cancel(self, numbers: Iterable[int]) -> list[int]:
         """Cancel those of these tasks that wait or run here, call back their tickets, and return their numbers."""

@@ -47,7 +47,8 @@ async def decide_about_program(
         # Only now: the other two answers need no look at the rows, which takes seconds with millions.
         changed = await _changes_to_ask_about(store, sweep, parts, changes)
         if changed:
-            change = await _chosen(changed, sweep, progress, folder, retry is not None)
+            which = _concerned(*await store.finished_by_others(_unchanged(changes)))
+            change = await _chosen(changed, which, sweep, progress, folder, retry is not None)
     number = await store.remember_program(as_text(parts))
     equal = [one for one in _unchanged(changes) if one != number]
     first_ticket, _ = await store.next_ids()
@@ -113,8 +114,19 @@ async def _remembered(store: Store) -> dict[str, str]:
     return {part_of_worker(platform): digest for platform, digest in workers.items()}
 
 
+def _concerned(others: int, count: int) -> str:
+    """Return which finished sets another program has made, as the beginning of a sentence.
+
+    `others` of `count`: after `spe retry` with another program, or `--keep`, they may be few.
+    """
+    if others in (0, count):
+        return "the finished sets were"
+    return f"{others} of the {count} finished sets {'was' if others == 1 else 'were'}"
+
+
 async def _chosen(
     changed: list[str],
+    which: str,
     sweep: Sweep,
     progress: Progress,
     folder: Path,
@@ -130,7 +142,7 @@ async def _chosen(
         )
         return ProgramChange.KEEP
     # In a thread: the question may wait for hours, and the event loop serves the page meanwhile.
-    change = await asyncio.to_thread(progress.ask_about_program, what, names)
+    change = await asyncio.to_thread(progress.ask_about_program, what, names, which)
     # Still ASK: there is no terminal. Choosing for the user could throw away days of results.
     if change is ProgramChange.ASK:
         raise UsageError(

@@ -91,7 +91,10 @@ class Fleet:
         ):
             return None
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
-        todo = "Mend what is said above for one host, then `spe run` again; `spe doctor` looks at all of them."
+        look = "`spe doctor` looks at all of them."
+        if any("setup" in error.detail for error in self.faults.values()):
+            look = "`spe check` tries `setup:` on all of them."
+        todo = f"Mend what is said above for one host, then `spe run` again; {look}"
         if any(work.done or work.failed for work in self.desk.dispatch.tally.hosts.values()):
             return NothingRuns(f"no host is left{why}", todo=todo)
         return NothingRuns(f"{NOTHING_RUNS}no host came up{why}", todo=todo)

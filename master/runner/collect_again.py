@@ -62,6 +62,7 @@ async def recollect(sweep: Sweep) -> Collected:
         extracted = await extract_again(store, sweep.results, hooks, folder)
         await store.show_results({one.name: one.kind for one in sweep.results})
         judged, accepted, faults = await _judge_kept(store, hooks, folder)
+        await place_left_over(store, folder)  # of those that are refused now
         gathering = Gathering(hooks, store, folder, sweep.collect)
         await gathering.begin(again=True)
         await gathering.finish()

@@ -113,7 +113,7 @@ class Feeding:
                 dispatch.board.call_back(dispatch.board.tasks[number])
 
     def _say_retried(self, count: int) -> None:
-        self.progress.line(f"{counted(count, 'failed set')} put back")
+        self.progress.line(f"{counted(count, 'set')} put back")
         if self.decision.retry and count < len(self.decision.retry):
             self.progress.warn(
                 "the named sets that are not among today's parameters were not put back"

@@ -108,7 +108,8 @@ class Gathering:
             await self.hooks.gather(TaskView(task.number, task.values), view(task, self.folder))
         except HookError as error:
             self.faults.append(f"task {task.number}: {error}")
-            log.error("collect, task %d: %s", task.number, error)
+            # No error, which the terminal would show: the end of the run shows all faults.
+            log.warning("collect, task %d: %s", task.number, error)
             # Stored, too: the next run must not call it again, as long as nobody has mended the
             # hook.
             await self.store.mark_collected(task.number, well=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -9,8 +11,13 @@ from pathlib import Path
 from ..desk.desk import Desk
 from ..dispatch import shortfall
 from ..dispatch.shortfall import Reason
+from ..errors import SpeError
 from ..record import record
+from ..store.sessions import RunEnd, note_end
 from ..store.statistics import Statistics
+from ..store.store import Store
+
+INTERRUPTED = 130  # the exit code of a run that was told to end, as of a shell: 128 + SIGINT
 
 
 @record
@@ -38,7 +45,7 @@ class Outcome:
         was left. 130: Ctrl-C.
         """
         if self.interrupted:
-            return 130
+            return INTERRUPTED
         if self.stranded and self.statistics.waiting:
             return 3
         return self.statistics.exit_code
@@ -50,3 +57,17 @@ async def explain(desk: Desk, waiting: int) -> tuple[Reason, ...]:
     if because:
         await desk.store.set_meta(shortfall.META, shortfall.written(because))
     return because
+
+
+def code_of(error: BaseException) -> int:
+    """Return the exit code of a run that this error ends."""
+    if isinstance(error, asyncio.CancelledError):  # Ctrl-C, as asyncio.run passes it on
+        return INTERRUPTED
+    return error.exit_code if isinstance(error, SpeError) else SpeError.exit_code
+
+
+async def record_end(store: Store, code: int) -> None:
+    """Store the exit code of this run, which `spe attach` gives when it comes too late."""
+    # The process too: while it ends, the lock alone does not tell this run from the next one.
+    end = RunEnd(code, os.getpid())
+    await store.call(lambda connection: note_end(connection, end))

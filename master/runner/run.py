@@ -31,7 +31,7 @@ from ..state.progress import Progress
 from ..store.store import Store
 from ..sweep.sweep import Sweep, run_folder
 from .options import RunOptions
-from .outcome import Outcome, explain
+from .outcome import Outcome, code_of, explain, record_end
 from .serving import Serving
 from .tables import TodaysResults
 from .wiring import Parts, RunContext, launch_options, make_parts, program_digest
@@ -89,7 +89,11 @@ class Run:
         decision = await self._decide(store, results)
         session = await self._begin_session(store, decision)
         context = RunContext(self.sweep, self.options, self.progress, self.folder, self.disk)
-        parts = await make_parts(context, store, results, lock, decision, session)
+        try:
+            parts = await make_parts(context, store, results, lock, decision, session)
+        except BaseException as error:
+            await record_end(store, code_of(error))
+            raise
         # To the very end: a full disk may hold up all that is written.
         with parts.interrupts.heard():
             return await self._with_parts(parts)
@@ -121,6 +125,7 @@ class Run:
 
     async def _with_parts(self, parts: Parts) -> Outcome:
         desk, ended = parts.desk, False
+        code = SpeError.exit_code  # of a fault of spe's own
         page: Page | None = None
         try:
             offer = await parts.listen()
@@ -129,11 +134,17 @@ class Run:
             await parts.open_page(page)
             outcome = await Serving(parts, offer, fleet, page).run()
             ended = True
+            code = outcome.exit_code
             return outcome
-        except NotStored:
+        except NotStored as error:
             ended = True
+            code = error.exit_code
+            raise
+        except asyncio.CancelledError as error:
+            code = code_of(error)
             raise
         except SpeError as error:
+            code = error.exit_code
             ended = isinstance(error, NothingRuns)
             broke_off = f"the run broke off: {error.what}"
             desk.shortfall.note(error.what.removeprefix(NOTHING_RUNS) if ended else broke_off)
@@ -144,16 +155,19 @@ class Run:
             if page:
                 await page.stop()
             await parts.server.stop()
-            await self._close_session(parts, ended)
+            await self._close_session(parts, ended, code)
 
     # -- after
 
-    async def _close_session(self, parts: Parts, ended: bool) -> None:
-        """Store the last words, and remove what a run leaves only when it is killed."""
+    async def _close_session(self, parts: Parts, ended: bool, code: int) -> None:
+        """Store the last words and the exit code; remove what a run leaves only when it is killed."""
         keeping = parts.keeping
         try:
             await parts.desk.keep_events()
             await keeping.look()
+            if keeping.is_ours:
+                # Before master.json goes: from then on `spe attach` looks for it.
+                await record_end(parts.desk.store, code)
             if ended and keeping.is_ours:
                 await parts.desk.store.close_session()
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from ..desk.result_files import place_left_over
 from ..disk_errors import is_full
 from ..earlier.extract_again import extract_again
 from ..earlier.missing import decide_about_missing
@@ -112,6 +113,7 @@ class TodaysResults:
         for more in (2, 1, 0):  # three tries: somebody who moves folders about may do it twice
             await keeping.settle()
             try:
+                await place_left_over(self.store, self.folder)
                 await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
                 return await bring_up_to_date(self.store, self.folder, self.sweep)
             except (SpeError, OSError) as error:

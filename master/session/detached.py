@@ -57,14 +57,14 @@ def nothing_runs(
             where=str(folder),
             todo=f"`spe status` shows what is stored; {owner} can give you the address of its page.",
         )
-    holder = _holder(folder)
+    holder = holder_of_lock(folder)
     if holder:
         what = f"process {holder} is only just beginning a run here, or ending one"
         return UsageError(what, where=str(folder), todo="Try again in a moment.")
     return UsageError("nothing runs here", where=str(folder), todo=todo)
 
 
-def _holder(folder: Path) -> int:
+def holder_of_lock(folder: Path) -> int:
     """Return the process of ours that holds the lock of a run; 0 for none, or where no /proc tells.
 
     Not asked of the lock itself: to take it for a moment would turn away a run that begins.
@@ -148,11 +148,9 @@ def leave_terminal(folder: Path) -> None:
 
 
 def follow(folder: Path, show: Callable[[], None], pause: float = 1.0) -> None:
-    """Call `show` again and again until the run has ended. Raises UsageError when it was killed."""
+    """Call `show` again and again until the run has ended, well or killed."""
     run = living(folder)
     while run:
         show()
         time.sleep(pause)
         run = living(folder)
-    if error := killed(folder):
-        raise error

@@ -129,7 +129,7 @@ class Lock:
         return BusyError(
             f"this sweep is being run by {holder}",
             where=str(real(self.folder)),
-            todo="Wait for it, look at it with `spe status`, or stop it with Ctrl-C where it runs.",
+            todo="Wait for it, look at it with `spe status`, or end it with `spe stop`.",
         )
 
     @property

@@ -100,6 +100,8 @@ class Picture:
             "began": round(self.began, 2),
             "paused": dispatch.steering.paused,
         }
+        if paused := self._paused_sets(out):
+            sweep["paused_sets"] = paused
         todo = counted["waiting"] + counted["running"]
         left = forecast.left(todo, ended, span, dispatch.handout.walls, slots)
         if left:
@@ -108,6 +110,14 @@ class Picture:
         if efficiency is not None:  # two digits: a third would change the document each second
             sweep["efficiency"] = round(efficiency, 2)
         return sweep
+
+    def _paused_sets(self, out: Sequence[Ticket]) -> int:
+        """Return how many of the running sets have no program that goes on."""
+        stopped = self.dispatch.steering.stopped
+        if not stopped:
+            return 0
+        goes_on = {ticket.task for ticket in out if ticket.id not in stopped}
+        return len({ticket.task for ticket in out} - goes_on)
 
     def _slots(self, client: Client) -> int:
         """Return how many tasks this client can run at once: a task may take several cores."""
@@ -231,6 +241,8 @@ class Picture:
             ticket.begun or ticket.issued
         ):  # a ticket from before a restart of the master has neither
             shown["began"] = self._unix(ticket.begun or ticket.issued)
+        if ticket.id in self.dispatch.steering.stopped:
+            shown["paused"] = True
         return shown
 
     def _is_copy(self, ticket: Ticket) -> bool:

@@ -66,8 +66,8 @@ def _why_aside(clients: Sequence[Client], present: Sequence[Client]) -> str:
     if not clients:
         return "by hand; no client of ours is there"
     if not present:
-        return "set aside by hand: it gets nothing new; its client has left"
-    return "set aside by hand: it gets nothing new"
+        return "set aside: it gets nothing new; its client has left"
+    return "set aside: it gets nothing new"
 
 
 def state_of_stranger(now: float, asked: float | None, running: int) -> str:

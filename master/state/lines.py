@@ -24,11 +24,22 @@ DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day
 def counts(document: Document) -> str:
     """Return how many sets are in which state, as one line."""
     sweep = document["sweep"]
-    text = f"{sweep['done']} of {sweep['total']} done, {sweep['running']} running"
+    paused = sweep.get("paused_sets", 0)
+    text = f"{sweep['done']} of {sweep['total']} done, {sweep['running'] - paused} running"
+    if paused:
+        text += f", {paused} paused"
     for state in ("failed", "cancelled"):
         if sweep.get(state):
             text += f", {sweep[state]} {state}"
     return text
+
+
+def is_paused(document: Document | None, task: int) -> bool:
+    """Tell whether this set runs, and people have paused all programs that run for it."""
+    if document is None:
+        return False
+    out = [one for one in document["tickets"].values() if one["task"] == task]
+    return bool(out) and all(one.get("paused") for one in out)
 
 
 def ended(document: Document) -> int:

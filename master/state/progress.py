@@ -157,16 +157,16 @@ class Progress:
         else:
             self._print("stopping the running tasks; nothing that was accepted is lost")
 
-    def ask_about_program(self, what: str, names: str) -> ProgramChange:
+    def ask_about_program(self, what: str, names: str, which: str) -> ProgramChange:
         """Ask on a terminal what to do about a changed program, and return the answer.
+
+        `which`: the finished sets that it concerns, such as `1 of the 4 finished sets was`.
 
         Where there is no terminal, return ASK.
         """
         if not _can_ask():
             return ProgramChange.ASK
-        self._print(
-            f"{what.capitalize()} has changed since the finished sets were computed ({names})."
-        )
+        self._print(f"{what.capitalize()} has changed since {which} computed ({names}).")
         while True:
             sys.stderr.write("Keep them as they are [k], run all afresh [f], or do nothing [n]? ")
             sys.stderr.flush()

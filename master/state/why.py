@@ -20,20 +20,25 @@ from ..text import counted
 FILE = Path("session") / "blockers.json"  # below runs/<name>/; blockers.py writes it
 
 
-def why(reader: Reader, task: TaskDetail, blockers: Mapping[str, str]) -> list[str]:
+def why(
+    reader: Reader, task: TaskDetail, blockers: Mapping[str, str], paused: bool = False
+) -> list[str]:
     """Return the reasons, the most important first.
 
-    `blockers`: what keeps hosts from getting work, as `written` returns it.
+    `paused`: people have paused its program. `blockers`: what keeps hosts from getting work, as
+    `written` returns it.
     """
     if task.state is TaskState.DONE:
         return [_done(task)]
     # A set that is done keeps its row. All others are as nothing once their parameters are gone.
     if not task.in_plan:
-        return ["it is no longer among the parameters"]
+        return [f"it is {task.absence}"]
     if task.state in (TaskState.CANCELLED, TaskState.FAILED):
         return [*_given_up(task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
+        if paused:
+            return [*reasons, f"it was paused by hand: `spe resume {task.number}` goes on"]
         return [*reasons, _runs(task)]
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
@@ -77,10 +82,13 @@ def _no_run(reader: Reader) -> list[str]:
 
 
 def _place(reader: Reader, task: TaskDetail) -> str:
-    ahead = reader.waiting_before(task.number)
+    ahead, tried = reader.waiting_before(task.number)
     if not ahead:
         return "it is next"
-    return f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
+    place = f"{counted(ahead, 'other set waits', 'other sets wait')} before it"
+    if tried:
+        place += ": a set that comes back from a host goes behind those that wait already"
+    return place
 
 
 def _before(task: TaskDetail) -> list[str]:

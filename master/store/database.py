@@ -36,7 +36,6 @@ _READ_ONLY = {"mode": "ro", "readonly_shm": "1"}
 _HAS_META = "SELECT 1 FROM sqlite_master WHERE name = 'meta'"
 
 
-
 def connect(path: Path, **query: str) -> sqlite3.Connection:
     """Return a connection to this very file, whatever characters its path has.
 

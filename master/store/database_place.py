@@ -32,7 +32,9 @@ class OpenDatabase:
         """Remember the file at `path`, which was just opened and written."""
         self.anchor = Anchor(path)
         self.path = path  # as the connection knows it
-        self.aside: list[Path] = []  # files that stood at the place of the database and were moved away
+        self.aside: list[
+            Path
+        ] = []  # files that stood at the place of the database and were moved away
         self._companions = _companions(path)
         # A file that was written anew and is not yet known to be in use.
         self._fresh: Anchor | None = None

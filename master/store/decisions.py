@@ -9,7 +9,7 @@ from sqlite3 import Connection
 from ..dispatch.changes import Decision, Settled
 from ..model import TaskState
 from .schema import get_meta, set_meta
-from .writes import WAIT_AGAIN
+from .writes import WAIT_AGAIN, forget_given_up
 
 
 def remember_program(connection: Connection, parts: str) -> int:
@@ -22,12 +22,14 @@ def remember_program(connection: Connection, parts: str) -> int:
 def cancel(connection: Connection, plan: int, numbers: Sequence[int], reason: str) -> list[int]:
     """Cancel those of these sets that wait, and return them."""
     statement = """
-    UPDATE tasks SET state = 'cancelled', reason = ?
+    UPDATE tasks SET state = 'cancelled', reason = ?, ticket = NULL
     WHERE state = 'waiting' AND plan = ? AND number IN (SELECT value FROM json_each(?))
     RETURNING number
     """
     found = connection.execute(statement, (reason, plan, json.dumps(list(numbers)))).fetchall()
-    return [row[0] for row in found]
+    cancelled = [row[0] for row in found]
+    forget_given_up(connection, cancelled)
+    return cancelled
 
 
 def put_back(
@@ -133,6 +135,21 @@ def finished_by(connection: Connection, programs: Sequence[int], since: int) -> 
     """Tell whether any set has a result by one of these programs, of a ticket from `since` on."""
     given = {"programs": json.dumps(list(programs)), "since": since}
     return connection.execute(f"SELECT 1 {_FINISHED} LIMIT 1", given).fetchone() is not None
+
+
+def finished_by_others(connection: Connection, same: Sequence[int]) -> tuple[int, int]:
+    """Return how many finished sets of the last run another program has made, and how many there are.
+
+    `same`: the programs whose results today's would give, too.
+    """
+    query = """
+    SELECT count(*), coalesce(sum(
+      k.program IS NULL OR k.program NOT IN (SELECT value FROM json_each(?))
+    ), 0) FROM tasks t JOIN tickets k ON k.id = t.ticket WHERE t.state = 'done' AND t.plan = ?
+    """
+    plan = int(get_meta(connection, "plan", "0"))
+    count, others = connection.execute(query, (json.dumps(list(same)), plan)).fetchone()
+    return int(others), int(count)
 
 
 def finished_among(

@@ -20,6 +20,7 @@ from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
 from . import schema, stored
 from .database import OpenForReading
+from .sessions import RunEnd, read_end
 from .statistics import Statistics, summarize
 from .task_details import TaskDetail, read_task
 
@@ -140,23 +141,38 @@ class Reader:
         waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
         return found if sum(one.sets for one in found) == waiting else ()
 
+    def end(self) -> RunEnd | None:
+        """Return how the last run ended; None when it goes on, or when that is not stored."""
+        return read_end(self.connection)
+
     def last_ticket(self) -> int:
         """Return the newest ticket's number, 0 before the first."""
         return self._number("SELECT coalesce(max(id), 0) FROM tickets")
 
-    def waiting_before(self, number: int) -> int:
-        """Return how many sets wait that come before this one in the parameters."""
-        before = """
-        t.state = 'waiting' AND t.plan = ?
-        AND t.position < (SELECT position FROM tasks WHERE number = ?)
+    def waiting_before(self, number: int) -> tuple[int, bool]:
+        """Return how many sets wait before this one, and whether that is because it was tried.
+
+        Sets that were handed out in this run, and came back, wait behind all others.
         """
-        waiting = self._number(f"SELECT count(*) FROM tasks t WHERE {before}", self.plan, number)
-        # To the store, what is out waits. Tickets of sessions that have ended are out no more.
+        waits = "t.state = 'waiting' AND t.plan = ?"
+        # To the store, what is out waits. Tickets of sessions that have ended count no more.
         query = f"""
-        SELECT count(DISTINCT t.number) FROM tasks t JOIN tickets k ON k.task = t.number
-        WHERE {before} AND k.id > ? AND k.state = 'issued'
+        SELECT t.number, t.position, max(k.id), max(k.state = 'issued')
+        FROM tasks t JOIN tickets k ON k.task = t.number WHERE {waits} AND k.id > ? GROUP BY t.number
         """
-        return waiting - self._number(query, self.plan, number, int(self.meta("closed", "0")))
+        given = (self.plan, int(self.meta("closed", "0")))
+        tried = {row[0]: row[1:] for row in self.connection.execute(query, given)}
+        if number in tried:
+            last = tried[number][1]
+            waiting = self._number(f"SELECT count(*) FROM tasks t WHERE {waits}", self.plan)
+            before = [one for one, (_, k, out) in tried.items() if k < last and not out]
+            return waiting - len(tried) + len(before), True
+        (position,) = self.connection.execute(
+            "SELECT position FROM tasks WHERE number = ?", (number,)
+        ).fetchone()
+        first = f"SELECT count(*) FROM tasks t WHERE {waits} AND t.position < ?"
+        passed = sum(place < position for place, _, _ in tried.values())
+        return self._number(first, self.plan, position) - passed, False
 
     def uncollected(self) -> int:
         """Return how many done sets of today no collect function has got.

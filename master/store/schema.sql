@@ -65,7 +65,7 @@ CREATE INDEX IF NOT EXISTS failed ON tasks (plan, position) WHERE state = 'faile
 --   rejected  its result was refused by `results` or a hook
 --   failed    the program went wrong
 --   lost      its host or client is gone
---   expired   not counted as an attempt: given back before it began, or another copy was faster
+--   expired   not counted as an attempt: given back, ended with its run, or another copy was faster
 CREATE TABLE IF NOT EXISTS tickets (
   id INTEGER NOT NULL PRIMARY KEY,
   task INTEGER NOT NULL,

@@ -11,12 +11,15 @@ from ..model import Task, TaskState, Ticket, TicketState
 from ..record import record
 from .schema import get_meta, set_meta
 
-#: True where something of an earlier result of a task is stored: a row in the table, or what is left
-#: of one.
+#: True where something of an earlier result of a task is stored: a row in the table, what is left
+#: of one, or files that are still to be removed.
 REDONE = """
 (tasks.ticket IS NOT NULL OR EXISTS (SELECT 1 FROM outputs WHERE task = tasks.number)
-OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number))
+OR EXISTS (SELECT 1 FROM kept WHERE task = tasks.number)
+OR EXISTS (SELECT 1 FROM staged WHERE task = tasks.number))
 """
+#: meta: exit code and process of the last run, "" while it goes on or when it was killed.
+END = "end"
 _TICKETS = f"""
 SELECT k.id, k.client, k.host, k.state, k.program,
   tasks.number, tasks.parameters, tasks.state, tasks.attempts, tasks.lost, tasks.faults, tasks.key,
@@ -34,6 +37,14 @@ class KnownClient:
     platform: str
     slots: int
     pings: bool
+
+
+@record
+class RunEnd:
+    """The exit code with which the last run ended, and the number of its process."""
+
+    code: int
+    pid: int
 
 
 def next_ids(connection: Connection) -> tuple[int, int]:
@@ -66,6 +77,7 @@ def begin_run(connection: Connection, cores: int, resumed: bool) -> None:
     """Begin to count anew, unless the run goes on with one that was killed. `cores`: of a task."""
     set_meta(connection, "cores", str(cores))
     set_meta(connection, shortfall.META, "")
+    set_meta(connection, END, "")
     if resumed:
         return
     close_session(connection)
@@ -85,6 +97,20 @@ def close_session(connection: Connection) -> None:
     connection.execute(here)
     set_meta(connection, "closed", str(_last_ticket(connection)))
     set_meta(connection, "out", "0")
+
+
+def note_end(connection: Connection, end: RunEnd) -> None:
+    """Store how this run ended."""
+    set_meta(connection, END, json.dumps([end.code, end.pid]))
+
+
+def read_end(connection: Connection) -> RunEnd | None:
+    """Return how the last run ended.
+
+    None when it goes on, was killed, or was one of a spe that did not store it.
+    """
+    stored = json.loads(get_meta(connection, END) or "null")
+    return RunEnd(*stored) if stored else None
 
 
 # -- what a master takes up again

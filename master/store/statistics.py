@@ -48,6 +48,7 @@ class Statistics:
     efficiency: float | None
     hosts: tuple[HostWork, ...]
     missing: int = 0  # rows of the table with an empty cell, because a new result was not stored
+    paused: int = 0  # of the running ones, by people; only the master of a run knows it
     uncollected: int = 0  # done sets whose collect functions were not called, or failed
 
     @property

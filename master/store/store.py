@@ -260,6 +260,10 @@ class Store:
         """Tell whether any set was ever finished here."""
         return await self.call(decisions.anything_done)
 
+    async def finished_by_others(self, same: Sequence[int]) -> tuple[int, int]:
+        """Return how many finished sets of the last run are by other programs, and how many there are."""
+        return await self.call(partial(decisions.finished_by_others, same=same))
+
     async def agreed(self, programs: Iterable[int]) -> int:
         """Return the ticket before which results of any program stay as they are.
 

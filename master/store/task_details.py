@@ -46,8 +46,20 @@ class TaskDetail:
     tickets: tuple[TicketRow, ...]
     outputs: tuple[Output, ...]
     in_plan: bool
+    successor: int | None  # the set of the last run with its parameters, where it is none itself
     accepted_ticket: int | None  # the one whose result is kept
-    program: dict[str, str] | None  # program of the accepted attempt: file -> SHA-256; None: not recorded
+    program: (
+        dict[str, str] | None
+    )  # program of the accepted attempt: file -> SHA-256; None: not recorded
+
+    @property
+    def absence(self) -> str:
+        """Why it is none of today's sets, in words that follow "it is"; "" for one that is."""
+        if self.in_plan:
+            return ""
+        if self.successor:
+            return f"of an earlier command or inputs; its parameters are set {self.successor} now"
+        return "not among the parameters of the last run"
 
 
 def read_task(
@@ -82,9 +94,16 @@ def read_task(
         # Without a ticket they are what is left of a result that is no result any more.
         outputs=tuple(outputs) if ticket else (),
         in_plan=made_in == plan,
+        successor=None if made_in == plan else _successor(connection, plan, parameters),
         accepted_ticket=ticket,
         program=_program(connection, ticket),
     )
+
+
+def _successor(connection: sqlite3.Connection, plan: int, parameters: str) -> int | None:
+    query = "SELECT number FROM tasks WHERE plan = ? AND parameters = ? LIMIT 1"
+    row = connection.execute(query, (plan, parameters)).fetchone()
+    return int(row[0]) if row else None
 
 
 def _program(connection: sqlite3.Connection, ticket: int | None) -> dict[str, str] | None:

@@ -132,7 +132,9 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._moves.put(_Move(_Request(future, None), path, bring))
-        self._requests.put(_Request(loop.create_future(), lambda connection: None))  # wakes the thread
+        self._requests.put(
+            _Request(loop.create_future(), lambda connection: None)
+        )  # wakes the thread
         await future
 
     def close(self) -> None:

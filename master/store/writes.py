@@ -34,6 +34,7 @@ SPEC = "spec"  # meta: row of `specs` of the results by which outputs are made n
 #: A task that is out waits, for the store: its ticket tells that it is out, and a row less is
 #: written for each task.
 _STORED = {state: "waiting" if state is TaskState.RUNNING else state.value for state in TaskState}
+_GIVEN_UP = (TaskState.FAILED, TaskState.CANCELLED)
 _TICKET_STORED = {state: state.value for state in TicketState}
 
 #: The beginning of a statement that lets tasks wait with all their attempts.
@@ -146,14 +147,33 @@ def _move_tasks(connection: Connection, moved: Sequence[TaskMoved]) -> None:
     """Write states of tasks, and the outputs of those that have a result now."""
     if not moved:
         return
-    results = list({change.number: change for change in moved if change.outputs}.values())
     spec = None
-    if results:
+    if any(change.outputs for change in moved):
         stored = get_meta(connection, SPEC)
         spec = int(stored) if stored else None
+    dropped: dict[int, TaskMoved] = {}  # results whose set is given up in the same transaction
+    results: dict[int, TaskMoved] = {}
+    given_up: list[int] = []
+    for change in moved:
+        if change.outputs:
+            results[change.number] = change
+        elif change.state in _GIVEN_UP:
+            given_up.append(change.number)
+            if change.number in results:
+                dropped[change.number] = results.pop(change.number)
+    _replace_outputs(connection, list(dropped.values()), spec)
+    if given_up:
+        forget_given_up(connection, given_up)
+    _replace_outputs(connection, list(results.values()), spec)
+    _write_states(connection, moved, {change.number for change in moved if change.outputs}, spec)
+
+
+def _replace_outputs(
+    connection: Connection, results: Sequence[TaskMoved], spec: int | None
+) -> None:
+    if results:
         forget_replaced(connection, results, everywhere=spec is None)
-    _write_states(connection, moved, {change.number for change in results}, spec)
-    keep_outputs(connection, [(change.number, change.outputs) for change in results])
+        keep_outputs(connection, [(change.number, change.outputs) for change in results])
 
 
 def _write_states(
@@ -251,6 +271,22 @@ def forget_results(connection: Connection, numbers: Sequence[int]) -> None:
     for table in ("outputs", "kept", "gaps"):
         statement = f"DELETE FROM {table} WHERE task IN (SELECT value FROM json_each(?))"
         connection.execute(statement, given)
+
+
+def forget_given_up(connection: Connection, numbers: Sequence[int]) -> None:
+    """Remove the earlier results of these sets, which have failed or are cancelled now.
+
+    Their rows are gone from the table, so no file may pass for their result either: each is removed
+    as soon as files are given their places.
+    """
+    with_files = """
+    INSERT OR REPLACE INTO staged (task, moves)
+    SELECT gone.value, '{}' FROM json_each(?) AS gone
+    WHERE EXISTS (SELECT 1 FROM outputs WHERE task = gone.value AND file IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM kept WHERE task = gone.value AND file IS NOT NULL)
+    """
+    connection.execute(with_files, (json.dumps(list(numbers)),))
+    forget_results(connection, numbers)
 
 
 def fill_numbers(

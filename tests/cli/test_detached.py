@@ -17,6 +17,14 @@ from waiting import wait_until
 
 from .kit import Bench
 
+BROKEN = """
+from spe.dispatch.dispatch import Dispatch
+
+def broken(self, now):
+    raise RuntimeError("a fault beside the run")
+
+Dispatch.tick = broken
+"""
 GATED = "echo $$ >> $LOG\nwhile [ ! -e $GATE ]; do sleep 0.02; done\necho $1\n"
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\n"
 
@@ -90,6 +98,69 @@ def test_attach_without_a_run_says_so(bench: Bench) -> None:
     assert "nothing runs here" in bench.refused("attach")
 
 
+def test_attach_to_a_run_that_is_over_prints_its_end_and_gives_its_code(bench: Bench) -> None:
+    gated(bench).open_gate()
+    bench.ok("run")
+    late = bench.spe("attach")
+    assert late.code == 0, late
+    assert "3 of 3 sets done" in late.err and late.out == "runs/sweep/results.csv\n"
+    assert bench.ok("attach", "--json").json["done"] == 3
+
+
+def test_attach_to_a_detached_run_with_nothing_to_do_gives_its_code(bench: Bench) -> None:
+    gated(bench).open_gate()
+    bench.ok("run")
+    assert bench.start("run", "--detach").end().code == 0
+    assert bench.start("attach").end().code == 0
+
+
+def test_attach_to_a_run_that_is_over_gives_the_code_of_every_way_to_end(bench: Bench) -> None:
+    bench.worker("[ $1 != 2 ] || exit 7\necho $1\n")
+    bench.write("spe.yaml", THREE + "attempts: 1\n")
+    assert (bench.spe("run").code, bench.spe("attach").code) == (1, 1)
+    bench.write("spe.yaml", THREE.replace("[1, 2, 3]", "[4]").replace("localhost", "no-such-host.invalid"))
+    assert bench.spe("run").code == 3
+    late = bench.spe("attach")
+    assert late.code == 3, late
+    assert "1 set waits: no host came up" in late.err
+    gated(bench)
+    running = bench.start("run", "--fresh")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    assert bench.start("stop", "--now").end().code == 0
+    assert running.end().code == 130
+    assert bench.spe("attach").code == 130
+
+
+def test_attach_to_a_run_that_broke_off_gives_its_code(bench: Bench) -> None:
+    gated(bench)
+    (bench.root / "broken").mkdir()
+    (bench.root / "broken" / "sitecustomize.py").write_text(BROKEN)
+    running = bench.start("run", PYTHONPATH=str(bench.root / "broken"))
+    said = running.process.communicate(timeout=60)[1]
+    assert running.process.returncode == 2, said
+    late = bench.start("attach").end()
+    assert late.code == 2 and "0 of 3 sets done" in late.err, late
+    bench.open_gate()
+    wait_until(lambda: not bench.processes(), "nothing is left")
+
+
+def test_attach_after_a_kill_of_the_master_does_not_give_the_code_of_the_run_before(bench: Bench) -> None:
+    gated(bench).open_gate()
+    bench.ok("run")
+    bench.write("spe.yaml", THREE.replace("[1, 2, 3]", "[4, 5]"))
+    (bench.root / "gate").unlink()
+    bench.log.unlink()
+    running = bench.start("run")
+    wait_until(lambda: len(bench.logged()) == 2, "two programs run")
+    running.process.kill()
+    running.process.communicate()
+    late = bench.start("attach").end()
+    assert late.code == 2 and "nothing runs here" in late.err, late
+    bench.open_gate()
+    bench.ok("run")
+    assert bench.spe("attach").code == 0
+
+
 def test_a_closed_terminal_ends_nothing(bench: Bench) -> None:
     gated(bench)
     leader, follower = pty.openpty()
@@ -131,6 +202,23 @@ def test_why_tells_what_a_set_waits_for(bench: Bench) -> None:
     assert running.end().code == 0
     assert bench.ok("why", "3").out == "task 3: done\n  it is done, by localhost\n"
     assert "there is no task 9" in bench.refused("why", "9")
+
+
+def test_why_puts_a_set_that_is_tried_again_behind_those_that_wait_already(bench: Bench) -> None:
+    bench.worker("[ $1 != 1 ] || [ -e $GATE ] || exit 3\n" + GATED)
+    bench.write("spe.yaml", many(40).replace("attempts: 1", "attempts: 3\nhosts: [localhost slots=1]"))
+    running = bench.start("run")
+    failed = "SELECT count(*) FROM tickets WHERE task = 1 AND state = 'failed'"
+    wait_until(lambda: bench.query(failed) == [(1,)] and bench.logged(), "set 1 has failed, set 2 runs")
+
+    def ahead(number: str) -> list[str]:
+        return bench.start("why", number).end().out.splitlines()[1].split(" ", 3)[2:]
+
+    count, text = ahead("1")
+    assert text.endswith("before it: a set that comes back from a host goes behind those that wait already")
+    assert ahead("40") == [str(int(count) - 1), "other sets wait before it"]
+    bench.open_gate()
+    assert running.end().code == 0
 
 
 def test_why_tells_the_reason_of_a_failure_and_that_nothing_runs(bench: Bench) -> None:

@@ -178,7 +178,7 @@ def test_a_validate_hook_says_no_or_why_not_and_its_own_fault_keeps_the_result(v
     ran = validated.logged()
     assert sorted(ran) == ["false"] * 2 + ["fine", "raise"] + ["reason"] * 2 + ["two"] * 2  # a fault costs no attempt
     validated.write("hooks.py", CHECK.replace("raise RuntimeError", "return bool"))
-    assert validated.spe("collect").code == 0
+    assert "1 kept result judged again, 1 accepted" in validated.ok("collect").err
     assert validated.column("kind") == ["fine", "raise"]
     assert validated.column("stdout") == ["out fine", "out raise"]
     assert validated.logged() == ran
@@ -236,7 +236,7 @@ def test_a_gather_hook_that_raises_is_reported_holds_nothing_up_and_is_repeated(
     assert "1 set is not collected because a collect function failed; correct it, then run `spe collect`" in done.err
     assert bench.column("stdout") == ["1", "2", "3"]
     assert "task 2" in done.err
-    assert "ZeroDivisionError" in done.err
+    assert done.err.count("Traceback") == 1, "told once"
     assert "hooks.py" in done.err
     assert "spe collect" in done.err
     assert "ZeroDivisionError" in (bench.runs() / "master.log").read_text()
@@ -246,7 +246,7 @@ def test_a_gather_hook_that_raises_is_reported_holds_nothing_up_and_is_repeated(
     assert bench.spe("status", "--json").json["uncollected"] == 1
     again = bench.spe("collect")
     assert again.code == 1, again
-    assert "ZeroDivisionError" in again.err
+    assert again.err.count("Traceback") == 1
     bench.write("hooks.py", GATHER.replace('result.path("copy").read_text().strip()', "2"))
     bench.ok("collect")
     assert (bench.folder / "gathered.txt").read_text() == "1 1 1 2\n2 2 2 2\n3 3 3 2\n"

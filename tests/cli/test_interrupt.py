@@ -130,6 +130,7 @@ def test_a_setup_that_fails_is_told_with_its_last_words_and_exit_3(bench: Bench)
     assert done.code == 3, done
     assert "localhost: start failed" in done.err
     assert "no such module" in done.err
+    assert "`spe check` tries `setup:` on all of them" in done.err and "spe doctor" not in done.err
 
 
 BROKEN = """

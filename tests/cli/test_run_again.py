@@ -61,11 +61,22 @@ def test_only_new_lines_run_and_numbers_stay_while_the_table_follows_the_file(sq
     assert ran(squares) == []
     assert table(squares) == [("5", "9", "81"), ("4", "4", "16"), ("1", "1", "1")]
     assert squares.query("SELECT number, x FROM results") == [(5, 9), (4, 4), (1, 1)]
-    assert "no longer among the parameters" in squares.ok("show", "2").out
+    assert "(not among the parameters of the last run)" in squares.ok("show", "2").out
     sets(squares, 1, 2, 7)  # one comes back: its result is still there
     squares.ok("run")
     assert ran(squares) == ["7"]
     assert table(squares) == [("1", "1", "1"), ("2", "2", "4"), ("6", "7", "49")]
+
+
+def test_a_set_of_an_earlier_command_is_told_from_one_whose_parameters_are_gone(bench: Bench) -> None:
+    text = "command: sh -c 'exit 4' {word} {{{{ n }}}}\nparameters: {{grid: {{n: [1, 2]}}}}\nattempts: 1\n"
+    bench.write("spe.yaml", text.format(word="one"))
+    assert bench.spe("run").code == 1
+    bench.write("spe.yaml", text.format(word="two"))
+    assert bench.spe("run").code == 1
+    told = "of an earlier command or inputs; its parameters are set 3 now"
+    assert bench.ok("show", "1").out.startswith(f"task 1: failed ({told})\n")
+    assert bench.ok("why", "1").out == f"task 1: failed\n  it is {told}\n"
 
 
 def test_columns_in_another_order_are_the_same_sets(bench: Bench) -> None:
@@ -157,9 +168,31 @@ def test_a_worker_that_was_mended_before_anything_was_done_is_no_question(bench:
 
 @pytest.mark.parametrize(("answer", "code", "runs"), [("k", 0, ["4"]), ("f", 0, ["1", "2", "3", "4"]), ("", 2, [])])
 def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: list[str]) -> None:
+    found, said = answered(changed, answer)
+    assert found == code and b"since the finished sets were computed (work)" in said, said
+    assert ran(changed) == runs
+    changed.assert_nothing_left()
+
+
+def test_on_a_terminal_it_says_how_many_sets_another_program_has_made(bench: Bench) -> None:
+    text = 'echo "$1" >> "$LOG"; [ -e "$GATE" ] || [ $1 != 4 ] || exit 3; echo $1\n'
+    bench.worker(text)
+    bench.write("spe.yaml", "command: ./work {{ x }}\nparameters: params.csv\nattempts: 1\n")
+    sets(bench, 1, 2, 3, 4)
+    assert bench.spe("run").code == 1
+    bench.open_gate()
+    bench.worker(text + "# another one\n")
+    bench.ok("retry")
+    bench.worker(text)
+    found, said = answered(bench, "")
+    assert found == 2 and b"has changed since 1 of the 4 finished sets was computed (work)." in said, said
+
+
+def answered(bench: Bench, answer: str) -> tuple[int, bytes]:
+    """Exit code and words of a `spe run` on a terminal that got this answer to its question."""
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "spe", "run"], cwd=changed.folder, env={**changed.environment, "TERM": "xterm"},
+        [sys.executable, "-m", "spe", "run"], cwd=bench.folder, env={**bench.environment, "TERM": "xterm"},
         stdin=terminal, stdout=subprocess.DEVNULL, stderr=terminal, start_new_session=True,
     )  # fmt: skip
     os.close(terminal)
@@ -169,9 +202,7 @@ def test_on_a_terminal_it_asks(changed: Bench, answer: str, code: int, runs: lis
     os.write(master, answer.encode() + b"\n")
     wait_until(lambda: drained(master) and process.poll() is not None, "it ended")
     os.close(master)
-    assert process.returncode == code, said
-    assert ran(changed) == runs
-    changed.assert_nothing_left()
+    return process.returncode, said
 
 
 def drained(terminal: int) -> bool:
@@ -213,7 +244,7 @@ def test_failed_sets_are_left_alone_by_run_and_still_count(failing: Bench) -> No
 def test_retry_runs_all_failed_sets_with_all_their_attempts(failing: Bench) -> None:
     done = failing.spe("retry")
     assert done.code == 1
-    assert "2 failed sets put back" in done.err
+    assert "2 sets put back" in done.err
     assert ran(failing) == ["2", "2", "4", "4"]
     failing.open_gate()
     failing.ok("retry")
@@ -246,6 +277,12 @@ def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored
     assert ran(bench) == ["7"]
     bench.ok("collect", "-n", "work")
     assert bench.column("x", "other") == ["7"]
+
+
+def test_a_slip_in_spe_yaml_names_the_way_to_read_without_it(squares: Bench) -> None:
+    squares.write("spe.yaml", "command: [\n")
+    assert "-n NAME, which reads no spe.yaml" in squares.refused("status")
+    assert "3 of 3 sets done" in squares.ok("status", "-n", "sweep").out
 
 
 def test_a_name_on_the_command_line_is_another_sweep_of_the_same_file(squares: Bench) -> None:

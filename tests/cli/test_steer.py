@@ -92,6 +92,19 @@ def test_a_paused_sweep_begins_nothing_and_says_so(bench: Bench, running: Starte
     assert ends(bench, running).code == 0
 
 
+def test_a_paused_set_is_called_so_and_not_running(bench: Bench, running: Started) -> None:
+    assert tell(bench, "pause", "1") == "1 set paused"
+    wait_until(lambda: ask(bench, "status")["paused"] == 1, "its picture is drawn anew")
+    assert ask(bench, "status")["running"] == 2, "the paused ones are among the running ones"
+    assert "1 running, 1 paused, 2 waiting" in bench.start("status").end().out
+    assert ask(bench, "show", "1")["state"] == "paused" and ask(bench, "show", "2")["state"] == "running"
+    assert bench.start("why", "1").end().out == "task 1: paused\n  it was paused by hand: `spe resume 1` goes on\n"
+    tell(bench, "resume", "1")
+    wait_until(lambda: ask(bench, "show", "1")["state"] == "running", "it goes on")
+    assert ask(bench, "status")["paused"] == 0
+    assert ends(bench, running).code == 0
+
+
 def test_a_master_that_was_killed_while_paused_comes_back_paused(bench: Bench, running: Started) -> None:
     tell(bench, "pause")
     running.signal(signal.SIGKILL)
@@ -135,6 +148,10 @@ def test_stop_now_ends_what_runs_and_the_next_run_does_it(
     done = running.end()
     assert done.code == 130 and not any(map(is_alive, processes)), done
     assert bench.column("x") == [] and bench.rows(file="failed.csv") == []
+    (ticket,) = bench.ok("show", "1", "--json").json["tickets"]
+    assert (ticket["state"], ticket["reason"]) == ("expired", "ended with its run")
+    shown = bench.ok("show", "1").out
+    assert "0.000" not in shown and "its last attempt, on localhost: ended with its run" in bench.ok("why", "1").out
     bench.open_gate()
     bench.ok("run")
     assert bench.column("x") == ["1", "2", "3", "4"]

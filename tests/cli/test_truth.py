@@ -288,7 +288,7 @@ def test_retry_finds_the_failed_sets_of_a_command_gone_back_to(bench: Bench) -> 
     ran(bench)
     bench.open_gate()
     sweep(bench, "A", 3, "attempts: 1\n")
-    assert "1 failed set put back" in bench.ok("retry").err
+    assert "1 set put back" in bench.ok("retry").err
     assert ran(bench) == ["A 2"]
 
 
@@ -350,6 +350,70 @@ def test_a_master_that_died_between_commit_and_file_gives_the_file_its_place(ben
     connection.close()
     bench.ok("run")
     assert [p.read_text() for p in (bench.runs() / "files/1").iterdir()] == ["two 1\n"]
+
+
+def test_the_file_of_a_result_goes_with_its_row_when_its_set_fails_or_is_cancelled(bench: Bench) -> None:
+    bench.worker(
+        'echo "$WORD $1" > out.txt; [ "$1$WORD" != 2two ] || exit 4\n'
+        'echo "$1" >> "$LOG"; while [ "$1$WORD" = 3two ] && [ ! -e "$GATE" ]; do sleep 0.05; done\n'
+    )
+    text = SWEEP.format(word="", sets=4).replace("{y: stdout}", "{y: out.txt}").replace("slots=2", "slots=1")
+    bench.write("spe.yaml", text + "attempts: 1\n")
+    bench.ok("run", WORD="one")
+    bench.log.unlink()
+    run = bench.start("run", "--fresh", WORD="two")
+    wait_until(lambda: bench.logged() == ["1", "3"] and has_failed(bench, 2), "the second failed, the third runs")
+    assert bench.start("cancel", "3", "4").end().code == 0
+    bench.open_gate()
+    assert run.end().code == 1
+    assert files_of(bench) == {"1/y.txt": "two 1\n"}
+    assert not bench.query("SELECT * FROM staged") and bench.query("SELECT task FROM outputs") == [(1,)]
+    bench.ok("retry", WORD="three")
+    assert files_of(bench) == {"1/y.txt": "two 1\n", **{f"{n}/y.txt": f"three {n}\n" for n in (2, 3, 4)}}
+
+
+def test_a_set_that_failed_and_is_tried_again_in_the_same_run_keeps_its_new_file(bench: Bench) -> None:
+    bench.worker(
+        'echo "$WORD $1" > out.txt; [ "$1$WORD" != 1two ] || [ -e "$GATE" ] || exit 4\n'
+        'echo "$1" >> "$LOG"; while [ "$1$WORD" = 2two ] && [ ! -e "$GATE" ]; do sleep 0.05; done\n'
+    )
+    text = SWEEP.format(word="", sets=2).replace("{y: stdout}", "{y: out.txt}").replace("slots=2", "slots=1")
+    bench.write("spe.yaml", text + "attempts: 1\n")
+    bench.ok("run", WORD="one")
+    bench.log.unlink()
+    run = bench.start("run", "--fresh", WORD="two")
+    wait_until(lambda: bench.logged() == ["2"] and has_failed(bench, 1), "the first failed, the second runs")
+    assert bench.start("retry", "1").end().code == 0
+    bench.open_gate()
+    assert run.end().code == 0
+    assert files_of(bench) == {"1/y.txt": "two 1\n", "2/y.txt": "two 2\n"}
+
+
+def test_a_master_that_dies_after_a_set_has_failed_leaves_no_file_of_it_to_the_next_run(bench: Bench) -> None:
+    bench.worker(
+        'echo "$WORD $1" > out.txt; [ "$1$WORD" != 1two ] || exit 4\n'
+        'echo "$1" >> "$LOG"; while [ "$1$WORD" = 2two ] && [ ! -e "$GATE" ]; do sleep 0.05; done\n'
+    )
+    text = SWEEP.format(word="", sets=2).replace("{y: stdout}", "{y: out.txt}").replace("slots=2", "slots=1")
+    bench.write("spe.yaml", text + "attempts: 1\n")
+    bench.ok("run", WORD="one")
+    bench.log.unlink()
+    run = bench.start("run", "--fresh", WORD="two")
+    wait_until(lambda: bench.logged() == ["2"] and has_failed(bench, 1), "the first failed, the second runs")
+    run.signal(signal.SIGKILL)
+    run.process.wait()
+    bench.open_gate()
+    assert bench.spe("run", WORD="two").code == 1
+    assert files_of(bench) == {"2/y.txt": "two 2\n"}
+
+
+def has_failed(bench: Bench, number: int) -> bool:
+    return bench.query(f"SELECT state FROM tasks WHERE number = {number}") == [("failed",)]
+
+
+def files_of(bench: Bench) -> dict[str, str]:
+    files = bench.runs() / "files"
+    return {str(path.relative_to(files)): path.read_text() for path in files.rglob("*") if path.is_file()}
 
 
 def test_what_a_rejected_attempt_printed_is_shown_and_no_result_of_before_stands_under_one_that_failed(

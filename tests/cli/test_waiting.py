@@ -77,7 +77,9 @@ def test_a_sweep_that_is_given_up_says_so(bench: Bench) -> None:
     bench.write("spe.yaml", SIX + "attempts: 1\nstop_after: 2\n")
     done = bench.spe("run")
     sentence = "the sweep is given up (stop_after): 2 sets have failed"
-    assert done.code == 1 and f": {sentence}\n{GOES_ON}" in done.err, done
+    goes_on = "mend the cause, then `spe retry`: with `spe run` alone these failed sets still count"
+    assert done.code == 1 and f": {sentence}\n{goes_on}\n" in done.err, done
+    assert goes_on in bench.ok("status").out and GOES_ON not in done.err
     (told,) = bench.ok("status", "--json").json["waiting_because"]
     assert told["reason"] == sentence
     assert told["sets"] == bench.ok("status", "--json").json["waiting"] > 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 from needs import need_program, need_root
+from spe.client import exits
+from spe.client.host import setup
 
 from .kit import Started
 from .pretended_master import SESSION, Master, task
@@ -231,9 +234,29 @@ def test_a_setup_that_fails_ends_the_client_and_says_why(master: Master, client:
     master.add(task(1, "true"))
     code, said = client.run()
     assert code == 8
-    assert "setup failed (exit code 3): no such module" in said
+    assert "setup failed (exit code 1): no such module" in said
     assert master.of("/bye")
     assert not client.workdir.exists()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "ksh", "csh", "tcsh", "fish"])
+@pytest.mark.parametrize(("last", "code"), [('sh -c "exit 7"', 7), ("no-such-command", 127), ("true", 0)])
+def test_a_setup_ends_with_the_code_of_its_last_command_in_every_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, last: str, code: int
+) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed here")
+    monkeypatch.setenv("SHELL", path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    if not code:
+        assert "spe_code" not in setup.environment(last, str(tmp_path))
+        return
+    if shell in ("csh", "tcsh") and code == 127:
+        code = 1  # these say "Command not found" with it
+    with pytest.raises(exits.Ending, match=rf"setup failed \(exit code {code}\): "):
+        setup.environment(last, str(tmp_path))
 
 
 def test_nice_is_honoured(master: Master, client: Started) -> None:

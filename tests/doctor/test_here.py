@@ -50,6 +50,15 @@ def test_a_worker_for_other_platforms_alone_is_a_fault_of_this_machine_too(home:
     assert stopping(found.hosts["localhost"]) == [Fault.NO_WORKER]
 
 
+def test_doctor_says_that_it_does_not_try_the_setup(home: Path) -> None:
+    write_sweep(home)
+    assert "setup" not in spe("doctor", cwd=home).err
+    with (home / "spe.yaml").open("a") as file:
+        file.write("setup: 'exit 7'\n")
+    said = spe("doctor", cwd=home)
+    assert said.code == 0 and "`setup:` was not tried: `spe check` runs it on every host" in said.err
+
+
 def test_a_port_that_is_in_use_is_replaced_with_a_word(home: Path) -> None:
 
     with socket.create_server(("", 0)) as taken:

@@ -146,8 +146,9 @@ def holder(folder: Path) -> subprocess.Popen[str]:
 
 def test_the_second_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
-        with pytest.raises(BusyError, match=f"is being run by process {process.pid} on "):
+        with pytest.raises(BusyError, match=f"is being run by process {process.pid} on ") as told:
             Lock(tmp_path).acquire()
+        assert "`spe stop`" in told.value.todo, "a detached run has no Ctrl-C"
         process.kill()
 
 
