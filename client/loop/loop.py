@@ -85,9 +85,10 @@ class Loop:
     ) -> exits.Ending:
         """Start these threads, work until there is a reason to end, and return that reason."""
         self.inbox.hear_signals()
-        for thread in [asker, *others]:
+        for thread in others:
             thread.start()
-        ready()
+        ready()  # before any task comes, which may kill all that is ours, the foreground too
+        asker.start()
         try:
             while self.tickets.ending is None:
                 self.wait()
