@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..errors import Fault, LaunchError, SilentStart
+from .pasteable import words_for
 
 PROCESSES_TODO = (
     "End processes of this account there, or have its administrator raise the limit "
@@ -98,7 +99,7 @@ def _login_todo(where: str, printed: Sequence[str], waits: bool) -> str:
         remedy += f" ({others})"
     if waits:
         remedy += ", and let it come only in a terminal: [ -t 0 ] || return"
-    return f"{remedy}; this must say hello: ssh {where} echo hello"
+    return f"{remedy}; this must say hello: ssh {words_for(where)} echo hello"
 
 
 def _names(shell: str, text: str) -> bool:
