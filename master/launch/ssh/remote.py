@@ -11,7 +11,7 @@ import shlex
 
 from ...model import Host
 from ..offer import Offer
-from ..outcome import CopyTarget
+from ..outcome import Code, CopyTarget
 from ..places import PLACES
 
 # For any Python from 2.7 on. Exit codes: 7 too old, 42 a module is missing, 43 the client's file is not
@@ -129,7 +129,12 @@ fi
 """
 )
 
-_START = r"""
+# The codes with which a client ends that has begun, but for those that a shell or Python has, too.
+_OWN = "|".join(
+    str(code.value) for code in Code if code < Code.NO_PYTHON and code is not Code.OTHER
+)
+_START = (
+    r"""
 run=$client
 case $folder in */.spe-cache-"$uid")
     # entered before it is looked at: others may exchange a folder below one of theirs, not the one we stand in
@@ -140,10 +145,13 @@ esac
 "$found" "$run" "$@"
 code=$?
 # these are the client's own codes: it has begun and said why it ended, and may have removed its file
-case $code in 0 | [3-9] | 1[0-3]) exit "$code" ;; esac
+case $code in """
+    + _OWN
+    + r""") exit "$code" ;; esac
 for file in "$folder"/*; do [ "$file" = "$client" ] && exit "$code"; done
 exit 43 # a client of another host of this home ended, and removed the file
 """
+)
 
 # Gives a whole copy its own name. Set before it: folder, found, incoming, name, nonce, task, workdir.
 _PLACE = (
@@ -221,9 +229,7 @@ def start_script(
     return words + _arguments(host, offer, url, holds) + _SCRIPT + _START
 
 
-def place_script(
-    place: CopyTarget, *, copied: str, nonce: str, host: Host, offer: Offer
-) -> str:
+def place_script(place: CopyTarget, *, copied: str, nonce: str, host: Host, offer: Offer) -> str:
     """Return the script that gives a whole copy its own name: before that no host starts it."""
     return _placed("place", place, copied, nonce, host, offer) + _PLACE
 
@@ -243,9 +249,7 @@ def place_and_start_script(
     return words + _arguments(host, offer, url, holds) + _PLACE + _START
 
 
-def _placed(
-    task: str, place: CopyTarget, copied: str, nonce: str, host: Host, offer: Offer
-) -> str:
+def _placed(task: str, place: CopyTarget, copied: str, nonce: str, host: Host, offer: Offer) -> str:
     return assigned(
         {
             "folder": place.folder,
