@@ -1,10 +1,10 @@
 """The client as one file: a zip of client/ that Python runs.
 
 The same source gives the same bytes on every machine: sorted names, fixed dates, not compressed (the
-versions of zlib differ in their output, and a Python without zlib can run it). Docstrings, comments,
-annotations of functions, imports for these, blanks around signs and three of four spaces of each
-indentation are left out: they are a third of the source. The lines keep their numbers, so that a traceback from a host
-points into our source.
+versions of zlib differ in their output). Docstrings, comments, annotations of functions, imports
+for these, blanks around signs and three of four spaces of each indentation are left out, and `self`
+has a short name: that is a third of the source. The lines keep their numbers, so that a traceback
+from a host points into our source.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ DOCSTRING = re.compile(rb'^( *)""".*?"""$', re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(rb"^ *#.*$", re.MULTILINE)
 # A comment behind code; kept when a quote is in it, which may belong to a text.
 REMARK = re.compile(rb"(?<=\S)  # [^\"'\n]*$", re.MULTILINE)
-# A text of one line, which stays as it is, or a sign; with the blanks around it.
-BLANKS = re.compile(
-    rb"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')| *([-+*/%=<>!&|,:(){}\[\]]) *"""
+# A text of one line, which stays as it is; a sign with the blanks around it; or `self`.
+PIECES = re.compile(
+    rb"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')| *([-+*/%=<>!&|,:(){}\[\]]) *|\bself\b"""
 )
+SELF = b"S"  # in the place of `self`, of which there are two thousand
 INDENT = re.compile(rb"^(?: {4})+", re.MULTILINE)
 # Hosts are started in threads, all at once, and `cache` alone lets each of them pack: 0.14 s each.
 _PACKING = threading.Lock()
@@ -171,7 +172,7 @@ def _clear_idle_imports(
 
 
 def _squeeze(lines: list[bytes], nodes: Sequence[ast.AST]) -> None:
-    """Remove blanks around signs, and those before lines inside of brackets.
+    """Remove blanks around signs, and those before lines inside of brackets; shorten `self`.
 
     Lines with a part of a longer text stay as they are.
     """
@@ -188,11 +189,11 @@ def _squeeze(lines: list[bytes], nodes: Sequence[ast.AST]) -> None:
         if at not in texts:
             code = line.lstrip()
             before = b"" if at in inner else line[: len(line) - len(code)]
-            lines[at] = before + BLANKS.sub(_squeezed, code)
+            lines[at] = before + PIECES.sub(_squeezed, code)
 
 
 def _squeezed(found: re.Match[bytes]) -> bytes:
-    return found[2] or found[0]
+    return found[1] or found[2] or SELF
 
 
 def _end(node: ast.expr) -> Position:

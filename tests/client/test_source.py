@@ -194,6 +194,9 @@ def bare_of_annotations(tree: ast.Module) -> ast.Module:
             one.annotation, one.simple = ast.Constant(""), 0
         if isinstance(one, ast.arg):
             one.annotation = None
+            one.arg = "self" if one.arg == "S" else one.arg
+        if isinstance(one, ast.Name) and one.id == "S":
+            one.id = "self"
         if isinstance(one, ast.FunctionDef):
             one.returns = None
     return tree
