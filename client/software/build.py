@@ -38,6 +38,7 @@ class Build:
         `cache`: a folder of our own in the place of the user's cache folder.
         """
         self._cache = cache
+        self.has_failed = False  # True: it was tried here, and others of this home are to learn it
         self.kind, self.shown, self.key = said["kind"], said["shown"], said["key"]
         self.files: List[Tuple[str, str, int]] = [(one[0], one[1], one[2]) for one in said["files"]]
         self.words = [python if word == "{python}" else word for word in said["words"]]
@@ -103,6 +104,7 @@ class Build:
             if ending.code == exits.SOFTWARE:
                 with open(place + shared_folder.FAILED, "w", encoding="utf-8") as file:
                     json.dump([self._session, ending.text], file)
+                self.has_failed = True
             raise
 
     def _make(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:

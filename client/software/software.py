@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from .. import exits
@@ -51,13 +52,24 @@ def bring(
         for said in _asked(connection, python.describe(chosen, script, environment)):
             build = make(said, chosen)
             program = _program(build.programs, made)
-            place = build.have(connection, made, own, owe)
+            try:
+                place = build.have(connection, made, own, owe)
+            except exits.Ending:
+                _linger(connection, build)
+                raise
             made = _with(made, build, place)
             if program:
                 container = Container(program, os.path.join(place, build.image), binds)
             else:
                 binds.append(place)
     return Software(made, container)
+
+
+def _linger(connection: MasterConnection, build: Build) -> None:
+    """Stay for a moment after a build has failed: hosts of this home find that, and do not try it."""
+    if build.has_failed:
+        reply = connection.ask("/software", [("failed", build.kind)])
+        time.sleep(float(reply.headers.get("Linger") or 0))
 
 
 def _asked(connection: MasterConnection, description: str) -> List[Dict[str, Any]]:

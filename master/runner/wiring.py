@@ -137,6 +137,7 @@ async def make_parts(
             sweep.software,
             context.folder.anchor / SOFTWARE,
             partial(files_to_prepare, sweep.recipe, worker, session.folder),
+            hosts,
         ),
     )
     await _restore_steering(dispatch.steering, store, session.resumed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..model import Host
 from ..record import record
 from .build import Build, BuildFile
 from .container import ContainerSource
@@ -12,6 +13,8 @@ from .host_python import HostPython
 from .prepare import PrepareSource
 from .venv import VenvSource, Wheels
 
+# Seconds in which hosts of the same home, started together, come as far as the build that failed.
+LINGER = 10.0
 SOFTWARE = "software"  # the folder in runs/<name>/ that keeps the wheels
 
 
@@ -51,8 +54,13 @@ class Software:
         sources: Sources,
         folder: Path,
         files_to_prepare: Callable[[str], Sequence[BuildFile]],
+        hosts: Sequence[Host] = (),
     ) -> None:
-        """Keep wheels below `folder`. `files_to_prepare` returns the files for a platform."""
+        """Keep wheels below `folder`. `files_to_prepare` returns the files for a platform.
+
+        `hosts`: those of the run, of which some may share a home.
+        """
+        self._hosts = hosts
         self._sources = sources
         self._wheels = Wheels(sources.venv, folder) if sources.venv else None
         self._files_to_prepare = files_to_prepare
@@ -78,6 +86,11 @@ class Software:
         for one in found:
             self._files |= {file.sha256: file.path for file in one.files}
         return found
+
+    @property
+    def linger(self) -> float:
+        """Seconds for a client whose build has failed to stay, so that hosts of its home learn it."""
+        return LINGER if len(self._hosts) > 1 else 0.0
 
     def file(self, sha256: str) -> Path | None:
         """Return the file with this checksum, if it belongs to a build."""

@@ -128,9 +128,12 @@ class Door:
     async def software(self, request: web.Request) -> web.Response:
         """Answer what the host of this client is to make before its first task, as JSON.
 
-        Without a description of its Python: the script that prints one.
+        Without a description of its Python: the script that prints one. To a client that has failed
+        to make a build: how long it is to stay before it ends.
         503 while wheels are being downloaded; 409 with the reason where the host cannot have it.
         """
+        if "failed" in request.query:
+            return _text(200, "noted", {"Linger": f"{self._software.linger:g}"})
         if "python" not in request.query:
             return web.Response(text=host_python.DESCRIBE)
         client = self.desk.dispatch.clients.get(query.short_text(request, "client"))

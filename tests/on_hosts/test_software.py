@@ -68,6 +68,26 @@ def test_a_processor_of_another_kind_without_ensurepip_gets_wheels_of_its_own(
     assert [int(row["sum"]) for row in rows(folder)] == [x * (x - 1) // 2 for x in range(1, 9)]
 
 
+def test_what_fails_is_tried_once_a_home_and_its_hosts_get_no_task(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    for name in ("h01", "h02", "h03"):
+        lab[name].boot(Boot(shared_home=True))
+    before = {host.name: host.files() for host in hosts[:3]}
+    tries = lab["h01"].shell("pwd").stdout.strip() + "/tried"
+    failing = f"prepare: |\n  echo tried >> {tries}\n  echo no compiler here; exit 7\n"
+    folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\n" + failing, "print(1)\n")
+    done = run(folder, lab, "h[01-03] slots=1")
+    assert done.returncode == 3
+    for name in ("h01", "h02", "h03"):
+        assert f"{name}: software: prepare: echo tried" in done.stderr
+    assert done.stderr.count("no compiler here") == 3
+    assert lab["h01"].shell("cat tried; rm tried").stdout == "tried\n", "one host of the home has tried it"
+    idle(hosts[:3])
+    for host in hosts[:3]:
+        assert host.files() == before[host.name], host
+
+
 def test_an_environment_reaches_hosts_without_internet_whatever_their_python_and_processor(
     lab: Lab, hosts: list[LabHost], tmp_path: Path, arm64_root: Path
 ) -> None:

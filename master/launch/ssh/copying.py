@@ -8,7 +8,7 @@ from typing import Protocol
 from ...errors import Fault, LaunchError
 from ...model import Host
 from .. import faults
-from ..offer import Offer, Options
+from ..offer import START_LIMIT, Offer, Options
 from ..outcome import Code, CommandOutcome, CopyTarget
 from ..pasteable import words_for
 from . import remote, transfer
@@ -57,6 +57,8 @@ class Copying:
         place: CopyTarget | None = self._target(said)
         assert place is not None
         alone = place.seen == (self._traces.nonce,)
+        # A start that builds an environment may take minutes, which others would wait for.
+        quick = self._options.start_limit <= START_LIMIT
         with self._options.homes.turn(self._traces.nonce, place.seen) as first:
             # The first one need not look: its failed start has just looked.
             if not first:
@@ -64,7 +66,7 @@ class Copying:
             if place is None:
                 return said
             self._copy(connection, place)
-            if alone and first:
+            if alone and first and quick:
                 return self._give_name(connection, place, self._place_and_start_script(place, url))
             self._give_name(connection, place, self._place_script(place))
         return said
