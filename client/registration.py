@@ -24,7 +24,9 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
     return query
 
 
-def register(connection: MasterConnection, options: ClientOptions, others: Others = NOBODY) -> Dict[str, str]:
+def register(
+    connection: MasterConnection, options: ClientOptions, others: Others = NOBODY
+) -> Dict[str, str]:
     """Register with the master by GET /config and return its answer.
 
     There is one try: the person who started the client wants to know at once. `others`: who else

@@ -49,10 +49,16 @@ class Build:
         self._session, self._user = session, user
         for name in [one[0] for one in self.files] + [self.key]:
             if name.startswith("/") or ".." in name.split("/"):
-                raise exits.Ending(exits.SOFTWARE, "the build %s has a file %r" % (self.shown, name))
+                raise exits.Ending(
+                    exits.SOFTWARE, "the build %s has a file %r" % (self.shown, name)
+                )
 
     def have(
-        self, connection: MasterConnection, environment: Dict[str, str], own: str, owe: Callable[[str], None]
+        self,
+        connection: MasterConnection,
+        environment: Dict[str, str],
+        own: str,
+        owe: Callable[[str], None],
     ) -> str:
         """Make the folder, or wait until another host has made it. Return its path.
 
@@ -74,7 +80,11 @@ class Build:
         return place
 
     def _have_shared(
-        self, connection: MasterConnection, environment: Dict[str, str], place: str, owe: Callable[[str], None]
+        self,
+        connection: MasterConnection,
+        environment: Dict[str, str],
+        place: str,
+        owe: Callable[[str], None],
     ) -> str:
         mark = shared_folder.mark_of(place, shared_folder.KEPT if self.is_kept else self._user)
         if not self.is_kept:
@@ -97,7 +107,9 @@ class Build:
         if session == self._session:
             raise exits.Ending(exits.SOFTWARE, text)
 
-    def _make_or_note(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:
+    def _make_or_note(
+        self, connection: MasterConnection, environment: Dict[str, str], place: str
+    ) -> None:
         try:
             self._make(connection, environment, place)
         except exits.Ending as ending:
@@ -167,4 +179,3 @@ def _last_lines(path: str) -> str:
         lines = file.read()[-8192:].decode("utf-8", "replace").strip().split("\n")
     text = " / ".join(line.strip() for line in lines[-MOST_LINES:] if line.strip())
     return ": " + text[-MOST_SAID:] if text else ", and said nothing"
-

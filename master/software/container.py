@@ -44,4 +44,6 @@ def find_container(written: str, folder: Path, keep: bool) -> ContainerSource:
     try:
         return ContainerSource(written, file_of(path, IMAGE), keep)
     except OSError as error:
-        raise ConfigError(f"the image {written} can't be read: {error.strerror}", todo=todo) from error
+        raise ConfigError(
+            f"the image {written} can't be read: {error.strerror}", todo=todo
+        ) from error

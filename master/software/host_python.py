@@ -137,7 +137,9 @@ def _macos(version: str, machine: str) -> Iterator[str]:
     newest = int(version.split(".")[0])
     kinds = (machine, "universal2")
     yield from (
-        f"macosx_{major}_0_{kind}" for major in range(newest, _OLDEST_MACOS - 1, -1) for kind in kinds
+        f"macosx_{major}_0_{kind}"
+        for major in range(newest, _OLDEST_MACOS - 1, -1)
+        for kind in kinds
     )
     if machine == "x86_64":
         yield from (f"macosx_10_{minor}_{kind}" for minor in range(16, 8, -1) for kind in kinds)

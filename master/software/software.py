@@ -13,8 +13,7 @@ from .host_python import HostPython
 from .prepare import PrepareSource
 from .venv import VenvSource, Wheels
 
-# Seconds in which hosts of the same home, started together, come as far as the build that failed.
-LINGER = 10.0
+DOWNLOADS = 1800.0  # seconds for wheels or an image to be downloaded, sent and installed
 SOFTWARE = "software"  # the folder in runs/<name>/ that keeps the wheels
 
 
@@ -32,7 +31,8 @@ class Sources:
     @property
     def longest(self) -> float:
         """Seconds that a host may take beyond a usual start."""
-        return sum(one.timeout for one in (self.prepare,) if one) + 1800.0 * bool(self.venv or self.container)
+        downloads = DOWNLOADS if self.venv or self.container else 0.0
+        return downloads + (self.prepare.timeout if self.prepare else 0.0)
 
     def program_parts(self) -> dict[str, str]:
         """Return digests by the names under which tickets record them."""
@@ -58,7 +58,7 @@ class Software:
     ) -> None:
         """Keep wheels below `folder`. `files_to_prepare` returns the files for a platform.
 
-        `hosts`: those of the run, of which some may share a home.
+        `hosts`: those of the run.
         """
         self._hosts = hosts
         self._sources = sources
@@ -88,11 +88,10 @@ class Software:
         return found
 
     @property
-    def linger(self) -> float:
-        """Seconds for a client whose build has failed to stay, so that hosts of its home learn it."""
-        return LINGER if len(self._hosts) > 1 else 0.0
+    def hosts(self) -> set[str]:
+        """Return the names of the hosts of the run, of which some may share a home."""
+        return {host.name for host in self._hosts}
 
     def file(self, sha256: str) -> Path | None:
         """Return the file with this checksum, if it belongs to a build."""
         return self._files.get(sha256)
-

@@ -124,7 +124,9 @@ class Wheels:
 
     def _key(self, python: HostPython) -> str:
         # The release of the kernel is among the markers, and is no reason for other wheels.
-        kept = [one for one in python.markers if one[0] not in ("platform_release", "platform_version")]
+        kept = [
+            one for one in python.markers if one[0] not in ("platform_release", "platform_version")
+        ]
         made_of = [self.source.digest, python.version, python.tags, kept]
         return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
@@ -200,7 +202,10 @@ class Wheels:
         missing = _NO_WHEEL.search(said)
         if missing:
             todo = f"Name a version with a wheel for it in {self.source.written}, or leave these hosts out."
-            return SpeError(f"{self.source.shown}: no wheel of {missing[1].strip()} for {python.shown}", todo=todo)
+            return SpeError(
+                f"{self.source.shown}: no wheel of {missing[1].strip()} for {python.shown}",
+                todo=todo,
+            )
         return SpeError(f"{self.source.shown}: pip failed for {python.shown}: {_last_lines(said)}")
 
 
@@ -211,7 +216,10 @@ def _last_lines(said: str) -> str:
 
 def _note(folder: Path) -> None:
     """Write down what was downloaded, with checksums: a later run takes these files."""
-    found = [[str(one.relative_to(folder)), file_of(one, one.name).sha256] for one in sorted(folder.glob("*/*.whl"))]
+    found = [
+        [str(one.relative_to(folder)), file_of(one, one.name).sha256]
+        for one in sorted(folder.glob("*/*.whl"))
+    ]
     (folder / _CHOSEN).write_text(json.dumps(found))
 
 

@@ -34,6 +34,7 @@ MAX_COUNT = 1000  # tasks in one answer
 MOST_LOAD = 1e6  # a load above this is nonsense
 MOST_PIECE = 1024 * 1024  # bytes in one answer to an order
 LONGEST_HOLD = 20.0  # seconds that a client waits for an answer about software: it gives up at 30
+LINGER = 5.0  # seconds from a host's registration until it looks for a build, at most
 MOST_EXIT = 255  # largest exit code of a command that somebody asked for: that of a shell
 
 
@@ -133,7 +134,7 @@ class Door:
         503 while wheels are being downloaded; 409 with the reason where the host cannot have it.
         """
         if "failed" in request.query:
-            return _text(200, "noted", {"Linger": f"{self._software.linger:g}"})
+            return _text(200, "noted", {"Linger": f"{await self._linger():g}"})
         if "python" not in request.query:
             return web.Response(text=host_python.DESCRIBE)
         client = self.desk.dispatch.clients.get(query.short_text(request, "client"))
@@ -150,6 +151,22 @@ class Door:
         except SpeError as error:
             return _text(409, error.line)
         return web.json_response([one.as_json() for one in found])
+
+    async def _linger(self) -> float:
+        """Return the seconds for a client to stay whose build has failed.
+
+        The hosts of its home that start together with it are to find that, so they must have
+        registered first; some may never do.
+        """
+        hosts = self._software.hosts
+        if len(hosts) < 2:
+            return 0.0
+        until = self.desk.clock() + LONGEST_HOLD
+        while self.desk.clock() < until:
+            if hosts <= {one.host for one in self.desk.dispatch.clients}:
+                break
+            await asyncio.sleep(0.1)
+        return LINGER
 
     async def ping(self, request: web.Request) -> web.Response:
         """Renew the leases of tickets: 204 to go on, 205 with the tickets that have expired."""
