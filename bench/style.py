@@ -185,7 +185,7 @@ def main() -> None:
         measure(file, found)
     for name, figure, limit, places in table(found):
         if words.show is None:
-            print(f"{name:24} {figure:10.1f}   {limit}")
+            print(f"{name:24} {figure:10.2f}   {limit}")
         elif words.show == name:
             print("\n".join(places))
 
