@@ -35,7 +35,9 @@ place() { # sets where the client's file may lie; false when there are no more p
     client=$folder/$name
 }
 ours() { # where others may write, they could have put a folder of theirs in the place of ours
-    [ ! -L "$1" ] && [ -O "$1" ] && case $(LC_ALL=C ls -ld "$1") in drwx------*) return 0 ;; esac
+    [ ! -L "$1" ] && [ -O "$1" ] && case $(LC_ALL=C ls -ld "$1") in
+        drwx------* | drwx--S---*) return 0 ;; # S: inherited from the folder above
+    esac
     why="$folder belongs to somebody else, or others may write there: remove it"
     return 1
 }

@@ -178,7 +178,7 @@ def test_a_validate_hook_says_no_or_why_not_and_its_own_fault_keeps_the_result(v
     ran = validated.logged()
     assert sorted(ran) == ["false"] * 2 + ["fine", "raise"] + ["reason"] * 2 + ["two"] * 2  # a fault costs no attempt
     validated.write("hooks.py", CHECK.replace("raise RuntimeError", "return bool"))
-    assert "1 kept result judged again, 1 accepted" in validated.ok("collect").err
+    assert "1 stored result judged again, 1 accepted" in validated.ok("collect").err
     assert validated.column("kind") == ["fine", "raise"]
     assert validated.column("stdout") == ["out fine", "out raise"]
     assert validated.logged() == ran

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from lab import Boot, Lab, LabHost
-from lab.host import until
 from spe.errors import Fault
 from waiting import wait_until
 
@@ -134,7 +133,7 @@ def test_every_planted_fault_has_its_own_name_in_one_look_and_nothing_stays(
     print(f"{len(PLANTED)} hosts, {answers} different answers in {found.record['seconds']} s, load {load:.1f}")
     assert {host.name: host.files() for host in looked_at(lab)} == before
     # The second session beside a slow login ends by itself when that start-up file has ended.
-    until(lambda: not [p for host in looked_at(lab) for p in host.processes(user_only=True)], 30, "nobody is left")
+    wait_until(lambda: not [p for host in looked_at(lab) for p in host.processes(user_only=True)], "nobody is left")
     assert found.record["seconds"] < 10
 
 

@@ -219,7 +219,7 @@ def test_the_other_machine_of_at_is_gone_to_by_the_command_of_the_message(
     with pytest.raises(UsageError) as caught:
         run_there(f"{USER}@near:sweep", file, ["status", "--at", f"{USER}@near:sweep"])
     hosts[2].boot(Boot())
-    command = caught.value.what.partition("Try: ")[2]
+    command = caught.value.todo.partition("Try: ")[2]
     assert paste(f"{command} hostname").strip() == "h03"
 
 

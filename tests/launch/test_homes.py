@@ -6,9 +6,10 @@ import hashlib
 
 import pytest
 from lab import USER, Boot, LabHost
-from lab.host import UID, until
+from lab.host import UID
 from spe.errors import Fault, LaunchError
 from spe.model import Host
+from waiting import wait_until
 
 from .starter import Starter
 
@@ -39,7 +40,7 @@ def mend(host: LabHost) -> None:
 def end(starter: Starter, host: LabHost) -> None:
     """The sweep is over, and the client is gone."""
     starter.master.over.set()
-    until(lambda: not host.processes(user_only=True), 30, "the client is gone")
+    wait_until(lambda: not host.processes(user_only=True), "the client is gone")
     starter.master.over.clear()
 
 

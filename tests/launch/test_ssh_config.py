@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab.host import until
 from needs import need_program, need_root
 from spe.errors import Fault, LaunchError
 from spe.launch import Offer, Options, launcher
@@ -27,6 +26,7 @@ from spe.launch.ssh.config.lookup import SshConfig, ssh_config
 from spe.launch.ssh.config.target import Target
 from spe.launch.ssh.dial import silence_limit_ms
 from spe.model import Host
+from waiting import wait_until
 
 ME = getpass.getuser()
 HOME = os.path.expanduser("~")
@@ -435,7 +435,7 @@ def test_a_command_of_match_exec_that_hangs_is_cut_off_and_its_place_is_told(
     assert "Match exec" in caught.value.what
     assert caught.value.todo == f"Try: ssh -G -F {path} a"
     processes = Path("/proc").glob
-    until(lambda: not any(seconds.encode() in said_by(pid) for pid in processes("[0-9]*")), 30, "the command has ended")
+    wait_until(lambda: not any(seconds.encode() in said_by(pid) for pid in processes("[0-9]*")), "it has ended")
     assert SshConfig(path).target(Host("b")).port == 22
 
 

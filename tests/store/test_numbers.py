@@ -131,8 +131,8 @@ def test_spe_show_says_what_the_program_wrote(tmp_path: Path) -> None:
         first, second = reader.task(1), reader.task(2)
     assert show.record(first)["results"] == {"y": "1.0E+05", "n": "100000", "t": " 1.0D+05"}
     assert show.record(first)["as_written"] == {"y": "1.0D+05", "n": "1.0D+05"}
-    assert "1.0E+05 (as written: 1.0D+05)" in show.text(first)
-    assert show.record(second)["as_written"] == {} and "as written" not in show.text(second)
+    assert "1.0E+05 (as written: 1.0D+05)" in show.text(first, "done")
+    assert show.record(second)["as_written"] == {} and "as written" not in show.text(second, "done")
 
 
 # -- parameters

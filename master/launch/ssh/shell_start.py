@@ -226,8 +226,9 @@ def _is_overtaken(
 def _silent(where: str, seconds: float) -> LaunchError:
     return LaunchError(
         Fault.TIMEOUT,
-        f"the login shell of this account has not run spe's command within {seconds:.0f} s",
+        f"the login shell of this account has not run spe's command within {seconds:.0f} s "
+        "(does its home hang?)",
         where=where,
-        todo=f"Is its home or the machine hung? Look there: ssh {where}",
+        todo=f"Is its home or the machine hung? Look there: ssh {words_for(where)}",
         broke_off=True,
     )
