@@ -19,6 +19,7 @@ import paramiko
 
 from ...errors import Fault, LaunchError
 from .. import login_faults
+from ..pasteable import words_for
 
 log = logging.getLogger("spe.launch")
 
