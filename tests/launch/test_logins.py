@@ -54,7 +54,7 @@ def test_a_login_that_waits_for_input_is_told_so_soon_and_nothing_of_ours_is_rea
     assert error.fault is Fault.NO_COMMANDS
     assert f"{SENTENCE}: it waits for input" in error.what
     assert "~/.bashrc" in error.todo
-    assert "ssh h01 echo hello" in error.todo
+    assert f"ssh -F {starter.ssh_config} h01 echo hello" in error.todo
     shown = [word for word in ("Welcome", "Which project", "Project?", "1) one") if word in text]
     assert all(word in error.what for word in shown)
     assert "syntax" not in error.what.lower()
