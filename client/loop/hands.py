@@ -47,13 +47,16 @@ class HandProcess:
             self.tickets.pop(one[0], None)
         self.given = len(self.tickets)
 
-    def look(self, awake: float) -> None:
+    def look(self, awake: float, slept: bool = False) -> None:
         """Note how it is, after `awake` seconds in which this process ran.
+
+        `slept`: this process was stopped itself. A hand that is continued a moment after it, as with
+        a group that was suspended, is still stopped at this look.
 
         Waits for a disk (state D) are no silence: a slow NFS server must not cost its tasks.
         """
         state = (facts.stat_of(self.pid) or [""])[0]
-        self.stopped = self.stopped + awake if state == "T" else 0.0
+        self.stopped = self.stopped + awake if state == "T" and not slept else 0.0
         if self.asked and state != "D":
             self.silent += awake
 
@@ -153,10 +156,11 @@ class Hands:
         """Kill hands that do not answer any more. Only time in which this process was awake counts."""
         if now - self._looked < LOOK_EVERY:
             return
-        awake, self._looked = min(now - self._looked, LONGEST_LOOK), now
+        passed, self._looked = now - self._looked, now
+        awake, slept = min(passed, LONGEST_LOOK), passed > LONGEST_LOOK
         may_ask = now - self._asked >= ASK_EVERY
         for hand in self.processes:
-            hand.look(awake)
+            hand.look(awake, slept)
             if hand.is_dead():
                 process_tree.send(hand.pid, signal.SIGKILL)
             elif not hand.asked and hand.tickets and may_ask:

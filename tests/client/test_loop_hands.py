@@ -290,6 +290,13 @@ def test_a_hand_that_somebody_has_stopped_is_killed_after_five_seconds_and_going
     assert watch.killed == [signal.SIGKILL]
 
 
+def test_a_hand_of_a_group_that_was_suspended_may_be_continued_after_its_client(watch: Watch) -> None:
+    """Each look comes after a sleep, and finds the hand stopped still."""
+    watch.state = "T"
+    watch.look_after(8, 8, 8)
+    assert not watch.killed
+
+
 def test_a_hand_that_is_to_be_killed_is_asked_nothing(watch: Watch) -> None:
     watch.state = "T"
     assert watch.look_after(2.5, 2.5) == [] and watch.killed
