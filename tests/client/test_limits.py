@@ -46,13 +46,21 @@ def processes() -> list[str]:
     return [line for line in done.stdout.splitlines() if "Z" not in line]
 
 
+def asks(master: Master) -> bool:
+    return any(request.path == "/task" for request in master.requests)
+
+
 @pytest.mark.parametrize("more", [(), ("--detach",)], ids=["foreground", "detached"])
 def test_each_process_and_thread_that_a_client_cannot_start_is_named_with_the_limit(
     place: Path, master: Master, more: tuple[str, ...]
 ) -> None:
+    master.config["Ping"] = "60"  # so that there are two threads
     failures = 0
     for limit in range(1, MOST):
+        master.over, master.requests[:] = False, []  # over before its last thread was started, it would need fewer
         client = start(place, master, limit, *more)
+        wait_until(lambda: asks(master) or client.poll() not in (None, 0), "it asks for tasks, or ends")
+        master.finish()
         _, said = client.communicate(timeout=60)
         wait_until(lambda: not processes(), "no process is left")
         assert "Traceback" not in said
@@ -63,7 +71,7 @@ def test_each_process_and_thread_that_a_client_cannot_start_is_named_with_the_li
         assert client.returncode == 13, said
         assert f"(ulimit -u) is {limit}" in said
     assert client.returncode == 0, "with more it works"
-    assert failures >= 4, "guard, hand and threads, each of them once"
+    assert failures >= 4, "guard, hand and two threads, each of them once"
 
 
 def test_a_program_that_cannot_be_started_is_told_with_the_limit(place: Path, master: Master) -> None:
