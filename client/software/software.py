@@ -25,7 +25,7 @@ class Container(NamedTuple):
 
 
 class Software(NamedTuple):
-    """What tasks get of it."""
+    """The parts of it that tasks use."""
 
     environment: Dict[str, str]
     container: Optional[Container] = None

@@ -1,4 +1,4 @@
-"""What the user's ssh configuration says: ssh is asked, and where there is no ssh the files are read.
+"""The user's ssh configuration: ssh is asked, and where there is no ssh the files are read.
 
     algorithms  The methods of encryption that the configuration names
     ask_ssh     `ssh -G HOST`: what ssh itself says

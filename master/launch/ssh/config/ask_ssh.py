@@ -1,4 +1,4 @@
-"""What the configuration means, asked of the user's own ssh: `ssh -G HOST`.
+"""The meaning of the configuration, asked of the user's own ssh: `ssh -G HOST`.
 
 ssh alone knows its Match criteria, its version's options and its defaults. It is a process of some
 8 ms for each host, and connects to nothing.

@@ -24,7 +24,7 @@ class NotUnderstood(Exception):
 
 @dataclass
 class Seen:
-    """What the reading of the files has found so far for one destination."""
+    """Values that the reading of the files has found so far for one destination."""
 
     original: str  # the host as the user wrote it
     local_user: str

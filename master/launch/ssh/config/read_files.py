@@ -1,4 +1,4 @@
-"""What the configuration means where no ssh can be asked: our own reading of ssh_config(5).
+"""The meaning of the configuration where no ssh can be asked: our own reading of ssh_config(5).
 
 paramiko has a reader, too. It is not used: it applies a block under a criterion that it does not know
 to all hosts, does not know `Include`, stops at `Match final all`, and drops HostName when names are

@@ -1,4 +1,4 @@
-"""What the ssh configuration means for one host, as one typed value, whoever has read it."""
+"""The meaning of the ssh configuration for one host, as one typed value, whoever has read it."""
 
 from __future__ import annotations
 
