@@ -46,8 +46,15 @@ def processes() -> list[str]:
     return [line for line in done.stdout.splitlines() if "Z" not in line]
 
 
-def asks(master: Master) -> bool:
-    return any(request.path == "/task" for request in master.requests)
+def words_of_its_end(client: subprocess.Popen[str], master: Master) -> str:
+    """Return what a client says until it ends by itself, or is told that all is done once all of it has started."""
+
+    def has_started_or_ended() -> bool:
+        return any(request.path == "/task" for request in master.requests) or client.poll() not in (None, 0)
+
+    wait_until(has_started_or_ended, "it asks for tasks, or ends")
+    master.finish()
+    return client.communicate(timeout=60)[1]
 
 
 @pytest.mark.parametrize("more", [(), ("--detach",)], ids=["foreground", "detached"])
@@ -59,9 +66,7 @@ def test_each_process_and_thread_that_a_client_cannot_start_is_named_with_the_li
     for limit in range(1, MOST):
         master.over, master.requests[:] = False, []  # over before its last thread was started, it would need fewer
         client = start(place, master, limit, *more)
-        wait_until(lambda: asks(master) or client.poll() not in (None, 0), "it asks for tasks, or ends")
-        master.finish()
-        _, said = client.communicate(timeout=60)
+        said = words_of_its_end(client, master)
         wait_until(lambda: not processes(), "no process is left")
         assert "Traceback" not in said
         assert "out of memory" not in said
