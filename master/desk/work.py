@@ -14,7 +14,7 @@ from ..errors import SpeError
 from ..model import Note, ResultSpec, Setup, Task, Ticket, Work, WorkerFile
 from ..record import record
 from ..session.run_folder import Folder, stands
-from ..sweep.input_files import InputChanged
+from ..sweep.inputs.files import InputChanged
 
 log = logging.getLogger("spe.desk")
 

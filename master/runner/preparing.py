@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..model import Worker
 from ..software.build import BuildFile, file_of
-from ..sweep.recipe import InputPattern, Recipe
+from ..sweep.inputs.pattern import InputPattern
+from ..sweep.recipe import Recipe
 
 
 def files_to_prepare(

@@ -33,7 +33,7 @@ from ..session.session import Session
 from ..software.software import SOFTWARE, Software
 from ..state.progress import Progress
 from ..store.store import Store
-from ..sweep.input_files import snapshot
+from ..sweep.program_files import snapshot
 from ..sweep.sweep import Sweep
 from ..wire.routes import Door
 from ..wire.server import Server

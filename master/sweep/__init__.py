@@ -6,13 +6,13 @@
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
-    input_files     Input files, the worker, and copies of programs
+    inputs          The inputs of a sweep: files that each task finds in its directory
     parameter_file  The parameter file: a header line with the names, then one line a set
     parameters      The parameter sets of a sweep, as a stream
     pattern         Patterns: text with expressions, filled with the values of one parameter set
     plan            A checked sweep: everything that a run knows of it before it begins
     program         The program of a sweep: what it is, and whether it has changed
-
+    program_files   The worker's files, and copies of programs
     recipe          The patterns of a sweep: what one parameter set runs
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line

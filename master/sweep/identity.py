@@ -12,8 +12,9 @@ import json
 from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii
 
+from .inputs.pattern import InputPattern
 from .pattern import Values
-from .recipe import InputPattern, Recipe
+from .recipe import Recipe
 
 _VERSION = 1  # of the identity; another number would run every set of every sweep again
 

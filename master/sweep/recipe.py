@@ -14,20 +14,12 @@ from ..errors import ConfigError
 from ..model import Input, Work
 from ..record import record
 from . import program
-from .input_files import InputFiles
+from .inputs.files import InputFiles
+from .inputs.pattern import InputPattern
 from .pattern import Pattern, Values
 from .segments import Segment
 
 LONGEST_ARGUMENT = 128 * 1024  # bytes with the closing NUL: Linux's MAX_ARG_STRLEN
-
-
-@record
-class InputPattern:
-    """A pattern of one input: its text, or the path of the file that has its bytes."""
-
-    name: str
-    pattern: Pattern
-    is_file: bool
 
 
 @record

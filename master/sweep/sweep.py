@@ -37,12 +37,13 @@ from .checks import (
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
-from .input_files import find_worker
+from .inputs.pattern import InputPattern
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, split
 from .plan import Sweep, run_folder
-from .recipe import InputPattern, Recipe
+from .program_files import find_worker
+from .recipe import Recipe
 from .segments import Segment
 
 __all__ = ["Sweep", "from_command_line", "load", "run_folder"]

@@ -20,7 +20,7 @@ from spe.runner.feeding import Feeding
 from spe.state.progress import Progress
 from spe.store.reader import Reader
 from spe.store.store import NewSet, Store
-from spe.sweep.input_files import InputChanged
+from spe.sweep.inputs.files import InputChanged
 
 
 class Sets(list[ParameterSet]):

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from spe.model import Worker, WorkerFile
-from spe.sweep.input_files import snapshot
+from spe.sweep.program_files import snapshot
 
 
 def worker(folder: Path, **contents: str) -> Worker:
