@@ -1,12 +1,13 @@
 """The sweep, checked: parameters, patterns, hosts, the program, and the identity of each set.
 
+The inputs are in the room inputs/.
+
     blocks          Blocks of parameters: rows, grid, zip; and their product
     checks          Checks of one sweep as a whole: names, and warnings about likely mistakes
     expression      jinja's part of a pattern, and the `where` of a sweep
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
-    inputs          The inputs of a sweep: files that each task finds in its directory
     parameter_file  The parameter file: a header line with the names, then one line a set
     parameters      The parameter sets of a sweep, as a stream
     pattern         Patterns: text with expressions, filled with the values of one parameter set
