@@ -24,7 +24,7 @@ from statistics import median
 
 from master_kit import master
 from measure import run, scratch
-from spe.client.host.inputs import InputCache
+from spe.client.shared.inputs import InputCache
 from spe.client.wire.connection import MasterAddress
 from spe.client.wire.master import Master
 

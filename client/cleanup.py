@@ -7,9 +7,9 @@ from typing import Callable, Dict, Optional
 from . import log
 from .host import folders
 from .host.anchor import words
-from .host.cache import Worker
 from .host.own_folder import OwnFolder
 from .machine.bounded import HOME_TIME, SHARED_TIME, within
+from .shared.cache import Worker
 from .wire.goodbye import say_bye
 from .wire.master import Master
 

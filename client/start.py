@@ -12,8 +12,6 @@ from .cleanup import clean_up, is_yes, own_file
 from .detach import Ready, detached
 from .host import anchor, holding
 from .host import setup as login
-from .host.cache import Worker
-from .host.originals import Original
 from .host.own_folder import AlreadyRuns, OwnFolder, label
 from .loop.asking import Asker
 from .loop.attempts import AttemptPipeline
@@ -31,6 +29,8 @@ from .machine import facts, process_tree
 from .machine.load import Load
 from .machine.process_limit import unforeseen
 from .registration import register
+from .shared.cache import Worker
+from .shared.originals import Original
 from .software import software
 from .software.build import Build
 from .software.software import Container
@@ -90,7 +90,9 @@ class Client:
 
     def guarded(self, ready: Ready) -> int:
         """Work in a process below a guard. Return the exit code."""
-        return guard.guarded(partial(self.work, ready), self.own_folder, self.last_words, self.host_ends)
+        return guard.guarded(
+            partial(self.work, ready), self.own_folder, self.last_words, self.host_ends
+        )
 
     def work(self, ready: Ready) -> int:
         """Claim the folder, work, clean up.
@@ -176,7 +178,9 @@ class Client:
                 variables.setdefault(name, self.config["Cores"])
         return variables
 
-    def _software(self, connection: MasterConnection, environment: Dict[str, str]) -> Dict[str, str]:
+    def _software(
+        self, connection: MasterConnection, environment: Dict[str, str]
+    ) -> Dict[str, str]:
         """Make what the sweep brings along. Return the environment with it."""
         if not is_yes(self.config, "Software"):
             return environment
@@ -232,7 +236,9 @@ class Client:
         loop = Loop(shared, hands, attempts, renewal, orders.is_answering, self.host_ends)
         log.say("registered with %s, %d tasks at a time" % (self.options.address.url, slots))
         asker = Asker(shared, renewal, orders.fetch)
-        return loop.run(asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)], ready)
+        return loop.run(
+            asker, [Pinger(shared, every), LongPoller(shared, every, orders.fetch)], ready
+        )
 
     def _task_settings(self, environment: Dict[str, str]) -> Settings:
         variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}

@@ -5,9 +5,10 @@ The words are those of the glossary in docs/guide.md, one word for each thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from .record import Word, record
 
@@ -86,14 +87,31 @@ class Input:
     sha256: str = ""  # digest of the content, where it is known already
     # A large input stays on the disk until a client asks for it: a sweep may have gigabytes of them.
     file: Path | None = None
-    length: int = 0  # bytes of `file`
+    length: int = 0  # bytes of `file`, or of the archive
+    mode: int = 0  # permissions of a task's file; 0: as the host makes files
+    copy: bool = False  # each task's own file, which it may write, however large
+    archive: Archive | None = None  # many files below `name`, unpacked once on each host
 
     @property
     def size(self) -> int:
         """Bytes of the content."""
-        if self.file:
+        if self.file or self.archive:
             return self.length
         return len(self.content)
+
+
+class Archive(Protocol):
+    """Many files of one input, packed for the clients that unpack it once."""
+
+    sha256: str
+
+    def written(self) -> Path:
+        """Return the archive on the disk. Raises SpeError when its files have changed."""
+        ...
+
+    def inputs(self) -> Iterable[Input]:
+        """Yield its files one by one, for clients that know no archives."""
+        ...
 
 
 @record

@@ -37,7 +37,7 @@ ROOMS = {
         TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "sweep",
         "store", "config", "dispatch", "launch", "results", "session", "software", GROUND,
     ],
-    "client": [TOP, "loop", "hand", "task", "software", "host", "machine", "wire", GROUND],
+    "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip
 ENTRANCES = {
     "master": {"", "__main__"},

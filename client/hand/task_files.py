@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..host.originals import Changed, Original
+from ..shared.originals import Changed, Original
 from ..task.attempt import LOST, Attempt, CannotRun
 from ..task.directory import prepare
 from ..task.place import FreePlaces

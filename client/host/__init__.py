@@ -1,14 +1,11 @@
-"""The client's files on a host: its folder, the cache, the originals; making, holding and removing them.
+"""The client's own folder on a host: making, holding and removing it; set-up and login shell.
 
     anchor          The folder in which the client and its hands stand
-    cache           The worker on this host: fetched once, kept for all tasks
     clearing        Removing the folders of clients: those of dead ones of any session, and our own
     folders         Making folders so that they can be unmade
     holding         Open folders of clients, and who holds them
-    inputs          The input files that many tasks share, on this host: fetched once, kept for all tasks
     lock            A lock file for hosts that share a file system
     login_shell     The login shell of this account, and what it would find
-    originals       Worker and inputs that many tasks share
     own_folder      The client's own folder on a host
     passed_folders  Passing open folders to another process
     removal         Removing trees of folders, however deep they are and however long their paths are

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional
 
 from .. import exits
 from ..host.anchor import words
-from ..host.originals import COPY, LARGE, Changed, Original
+from ..shared.originals import COPY, LARGE, Changed, Original
 from ..task.attempt import Attempt, CannotRun
 from ..task.directory import prepare
 from ..wire import task_record
@@ -61,7 +61,13 @@ class Asker(Talker):
                 return
 
     def _query(self, count: int, ahead: int, wait: int) -> Query:
-        query: Query = [("count", count), ("wait", wait), ("extra", 1), ("files", "sha256")]
+        query: Query = [
+            ("count", count),
+            ("wait", wait),
+            ("extra", 1),
+            ("files", "sha256"),
+            ("archives", "tar"),
+        ]
         if ahead:
             query.append(("ahead", ahead))
         query += self.shared.load.told(self.shared.base)
@@ -151,8 +157,8 @@ class Asker(Talker):
         """Return the originals of the inputs that a task shares with others, by their checksums."""
         files = self._renewal.files
         try:
-            wanted = [one.sha256 for one in attempt.task.inputs if one.sha256]
-            return {sha256: files.have(self.connection, sha256) for sha256 in wanted}
+            wanted = [one.key for one in attempt.task.inputs if one.key]
+            return {key: files.have(self.connection, key) for key in wanted}
         except OSError as fault:
             raise CannotRun("an input file cannot be had: %s" % words(fault))
 

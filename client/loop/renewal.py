@@ -10,9 +10,9 @@ originals of its own: then only the program that changes a file again is found g
 from typing import Any, List, Optional, Set, Tuple
 
 from .. import exits, log
-from ..host.cache import Worker
-from ..host.inputs import InputCache
-from ..host.originals import WORKER, Original
+from ..shared.cache import Worker
+from ..shared.inputs import InputCache
+from ..shared.originals import WORKER, Original
 from ..task.attempt import Attempt
 from ..wire.task_record import Task
 from .hands import Hands
@@ -97,7 +97,7 @@ class OriginalRenewal:
     def _needed(self) -> Set[str]:
         # A copy of the list, as other threads hold and release tickets meanwhile.
         inputs = [two for one in list(self.shared.tickets.held.values()) for two in one.task.inputs]
-        return {one.sha256 for one in inputs if one.sha256}
+        return {one.key for one in inputs if one.key}
 
 
 class Fetcher(Talker):

@@ -14,11 +14,11 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from .. import exits, log
 from ..host import folders, shared_folder
-from ..host.cache import cache_folder, claim
-from ..host.inputs import fetch
 from ..host.lock import LockFile
 from ..host.removal import remove_tree
 from ..host.setup import how, run
+from ..shared.cache import cache_folder, claim
+from ..shared.inputs import fetch
 from ..wire.master import MasterConnection
 
 WHOLE = ".spe-whole"  # a file in the folder of a build that is done

@@ -12,9 +12,9 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ..host import login_shell
 from ..host.anchor import shown
-from ..host.originals import Original
 from ..machine import facts, process_tree
 from ..machine.out_of_memory import why_killed
+from ..shared.originals import Original
 from ..software.software import Container
 from ..wire.task_record import Task, from_plain, to_plain
 from .container import inside

@@ -3,8 +3,9 @@
 import os
 from typing import Optional
 
-from ..host.originals import LINK, Changed, Original, copy, link, link_alone, write
 from ..machine import facts
+from ..shared.originals import LINK, Changed, Original, copy, link, link_alone, write
+from ..shared.trees import copy_tree, link_tree, link_tree_alone
 from ..wire.task_record import Input
 from .attempt import Attempt, CannotRun
 from .place import FreePlaces
@@ -25,7 +26,8 @@ def prepare(
     if not task.words:
         raise CannotRun("the command line is empty")
     for one in task.inputs:
-        check_name(one.name)
+        if not (one.is_archive and one.name == "."):
+            check_name(one.name)
     # Results, too: the client reads and sends whatever file a name leads to.
     for two in task.results:
         check_name(two.file)
@@ -52,26 +54,52 @@ def _add_input(attempt: Attempt, one: Input) -> None:
     path = attempt.place.stdin if one.name == "stdin" else os.path.join(attempt.folder, one.name)
     if "/" in one.name:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-    if one.sha256:
-        _add_shared(attempt, attempt.originals[one.sha256], one.name, path)
+    mode = one.mode | 0o200 if one.mode and one.is_own else one.mode
+    if one.is_archive:
+        _add_tree(attempt, attempt.originals[one.key], one)
+    elif one.is_own and one.key:
+        copy(attempt.originals[one.key], path, mode)
+    elif one.key:
+        _add_shared(attempt, attempt.originals[one.key], one.name, path, mode)
     else:
-        write(path, one.content)
+        write(path, one.content, mode)
 
 
-def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> None:
+def _add_shared(attempt: Attempt, original: Original, name: str, path: str, mode: int = 0) -> None:
     """Make a file that other tasks have, too.
 
     Where it is a result as well, it is no link: the program writes it.
     """
     if original.how != LINK or any(one.file == name for one in attempt.task.results):
-        return copy(original, path)
+        return copy(original, path, mode)
     if attempt.is_suspect:
-        beside = "%s/original-%d" % (attempt.place.path, len(attempt.linked))
-        original = link_alone(original, path, beside)
+        original = link_alone(original, path, _beside(attempt))
     else:
         link(original, path)
     attempt.linked += ((name, original),)
     return None
+
+
+def _add_tree(attempt: Attempt, original: Original, one: Input) -> None:
+    """Make the files of an archive, which other tasks have, too."""
+    folder, prefix = attempt.folder, ""
+    if one.name != ".":
+        folder, prefix = os.path.join(attempt.folder, one.name), one.name + "/"
+    if original.how != LINK or one.is_own:
+        return copy_tree(original, folder, one.is_own)
+    files = [two.file for two in attempt.task.results]
+    own = {file[len(prefix) :] for file in files if file.startswith(prefix)}
+    if attempt.is_suspect:
+        original = link_tree_alone(original, folder, own, _beside(attempt))
+    else:
+        link_tree(original, folder, own)
+    attempt.linked += ((one.name, original),)
+    return None
+
+
+def _beside(attempt: Attempt) -> str:
+    """Return the path of an original that is one task's own."""
+    return "%s/original-%d" % (attempt.place.path, len(attempt.linked))
 
 
 def check_name(name: str) -> None:

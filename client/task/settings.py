@@ -2,7 +2,7 @@
 
 from typing import Dict, NamedTuple, Optional
 
-from ..host.originals import Original
+from ..shared.originals import Original
 from ..software.software import Container
 
 

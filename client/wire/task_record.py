@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Dict, List, Match, NamedTuple, Optional, Tuple
 
 LINE_END = ord("\n")
+ARCHIVE, EXECUTABLE = ".tar", ".x"  # end the keys of such originals
 BEGIN, END = b"--begin content--\n", b"\n--end content--"
 
 # One piece of a word as a POSIX shell quotes it: '...', "...", \x, or plain characters. shlex was
@@ -20,12 +21,26 @@ class BadRecord(Exception):
 
 
 class Input(NamedTuple):
-    """A file for the task's directory: its content, or the checksum under which it can be fetched."""
+    """A file for the task's directory: its content, or the checksum under which it can be fetched.
+
+    An archive is many files: `name` is the folder for them, "." the directory itself.
+    """
 
     name: str
     content: bytes
     sha256: str
     length: int
+    mode: int = 0  # permissions, 0: as this host makes files
+    is_own: bool = False  # each task gets a copy, which it may write
+    is_archive: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return the key of the original that tasks share; "" for what comes with its content."""
+        if self.is_archive:
+            return self.sha256 + ARCHIVE
+        # The same bytes with and without the right to execute them are two files.
+        return self.sha256 + EXECUTABLE if self.sha256 and self.mode & 0o111 else self.sha256
 
 
 class Result(NamedTuple):
@@ -159,7 +174,7 @@ def _words_at(data: bytes, at: int) -> Tuple[List[bytes], int]:
 
 
 def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
-    keys, at = _keys(data, at, (b"File", b"Length", b"SHA256"))
+    keys, at = _keys(data, at, (b"File", b"Length", b"SHA256", b"Mode", b"Copy", b"Archive"))
     length = int(keys[b"Length"]) if keys.get(b"Length", b"").isdigit() else -1
     sha256 = keys.get(b"SHA256", b"").decode("ascii", "replace")
     content = b""
@@ -171,7 +186,17 @@ def _parse_input(data: bytes, at: int) -> Tuple[Input, int]:
         _, at = _line(data, start + length + 1)
     elif not sha256:
         raise BadRecord("an input without its content")
-    return Input(os.fsdecode(keys.get(b"File", b"")), content, sha256, length), at
+    name, mode = os.fsdecode(keys.get(b"File", b"")), _mode(keys.get(b"Mode", b""))
+    is_own, is_archive = keys.get(b"Copy") == b"Yes", keys.get(b"Archive") == b"tar"
+    return Input(name, content, sha256, length, mode, is_own, is_archive), at
+
+
+def _mode(text: bytes) -> int:
+    try:
+        # Its owner can always read it, or the program could not.
+        return int(text, 8) & 0o777 | 0o400 if text else 0
+    except ValueError:
+        raise BadRecord("an input with Mode=%s" % text.decode("ascii", "replace"))
 
 
 @lru_cache(maxsize=100)

@@ -235,7 +235,10 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     results_in(folder / "results.csv")
     start_logging(folder, quiet, verbose)
     startup.while_working()  # all that the run needs is loaded by now
-    outcome = asyncio.run(Run(sweep, options, progress).run())
+    try:
+        outcome = asyncio.run(Run(sweep, options, progress).run())
+    finally:
+        sweep.recipe.files.digests.save()
     report(outcome, json_, quiet)
     return outcome.exit_code
 

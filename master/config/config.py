@@ -19,6 +19,7 @@ from . import names, values
 from . import parameters as parameter_keys
 from . import results as result_keys
 from .document import Document, YamlMap
+from .inputs import GivenInput, inputs
 from .keys import Faults, Missing, block, entries, key, read_block
 from .values import Listen, StopAfter, WrongValue
 
@@ -43,14 +44,6 @@ class ParametersSpec:
     where: str | None = key(values.text, None)
     repeat: int | None = key(values.count, None)
     sample: None = key(parameter_keys.later, None)  # reserved
-
-
-@record
-class InputSpec:
-    """A file that each task finds: its text, or the file whose bytes it has. Both are patterns."""
-
-    text: str | None = key(values.text, None)
-    file: str | None = key(names.path, None)
 
 
 @record
@@ -100,16 +93,9 @@ def _short_parameters(value: Any) -> Any:
     return values.mapping_or("rows", value, "a parameter file, or rows, grid, zip, where, repeat")
 
 
-def _short_input(value: Any) -> Any:
-    return values.one_of(
-        values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file")
-    )
-
-
 # The blocks of Config, each with its short form.
 _worker = block(WorkerSpec, names.worker)
 _parameters = block(ParametersSpec, _short_parameters)
-_input = block(InputSpec, _short_input)
 _result = block(ResultEntry, result_keys.result, ResultEntry.check)
 _retry = block(RetrySpec)
 
@@ -123,14 +109,16 @@ class Config:
     shell: bool = key(values.flag, False)  # no shell reads a value unless the user asks for one
     worker: WorkerSpec | None = key(_worker, None)
     parameters: ParametersSpec = key(_parameters, ParametersSpec())
-    inputs: dict[str, InputSpec] = key(entries(names.file_path, _input), {})
+    inputs: tuple[GivenInput, ...] = key(inputs, ())
     results: dict[str, ResultEntry] = key(
         entries(result_keys.result_name, _result), {"stdout": ResultEntry()}
     )
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
     timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none
-    attempts: int = key(values.count, 3)  # attempts that may fail; attempts lost with a host do not count
+    attempts: int = key(
+        values.count, 3
+    )  # attempts that may fail; attempts lost with a host do not count
     retry: RetrySpec = key(_retry, RetrySpec())
     stop_after: StopAfter | None = key(values.stop_after, None)
     once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects

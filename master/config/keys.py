@@ -126,16 +126,10 @@ def _collected(check: Check[Any], value: Any, name: str, found: list[WrongValue]
     try:
         return check(value)
     except Faults as faults:
-        found += [_below(name, one) for one in faults.found]
+        found += [one.below(name) for one in faults.found]
     except WrongValue as fault:
-        found.append(_below(name, fault))
+        found.append(fault.below(name))
     return None
-
-
-def _below(name: str, fault: WrongValue) -> WrongValue:
-    """Return the same fault as the block above sees it."""
-    # The same class as before: Missing must stay Missing.
-    return type(fault)(fault.what, fault.todo, (name, *fault.path))
 
 
 def _check_name(name: str, check: Check[str]) -> None:

@@ -34,6 +34,10 @@ class WrongValue(ValueError):
         self.todo = todo
         self.path = tuple(path)
 
+    def below(self, place: str | int) -> WrongValue:
+        """Return the same fault as the block above sees it, of the same class."""
+        return type(self)(self.what, self.todo, (place, *self.path))
+
 
 @record
 class StopAfter:

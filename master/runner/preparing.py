@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from pathlib import Path
 
 from ..model import Worker
 from ..software.build import BuildFile, file_of
-from ..sweep.inputs.pattern import InputPattern
 from ..sweep.recipe import Recipe
 
 
@@ -23,21 +21,23 @@ def files_to_prepare(
     file = worker.for_platform(platform) if worker else None
     if worker and file:
         found.append(BuildFile(worker.name, file.path, file.sha256, file.size, 0o755))
+    for name, path in recipe.fixed.items():
+        if name != "stdin":
+            found.append(_file(recipe, name, path, folder))
     for one in recipe.inputs:
-        if one.pattern.literal is not None and one.name != "stdin":
-            found.append(_input(recipe, one, folder))
+        text = None if one.is_file or one.is_tree or one.naming else one.pattern.literal
+        if text is not None and one.name != "stdin":
+            content = text.encode(errors="surrogateescape")
+            found.append(_written(one.name, content, folder, one.mode or 0o644))
     return found
 
 
-def _input(recipe: Recipe, one: InputPattern, folder: Path) -> BuildFile:
-    text = one.pattern.literal or ""
-    if not one.is_file:
-        return _written(one.name, text.encode(errors="surrogateescape"), folder, 0o644)
-    mode = stat.S_IMODE((recipe.folder / text).stat().st_mode) & 0o755 | 0o600
-    made = recipe.files.input(one.name, text)
+def _file(recipe: Recipe, name: str, path: str, folder: Path) -> BuildFile:
+    made = recipe.files.input(name, path)
+    mode = made.mode & 0o755 | 0o600
     if made.file:
-        return BuildFile(one.name, made.file, made.sha256, made.size, mode)
-    return _written(one.name, made.content, folder, mode)
+        return BuildFile(name, made.file, made.sha256, made.size, mode)
+    return _written(name, made.content, folder, mode)
 
 
 def _written(name: str, content: bytes, folder: Path, mode: int) -> BuildFile:

@@ -205,6 +205,7 @@ def copy_programs(sweep: Sweep, session: Session) -> Worker | None:
     Return the worker, if there is one.
     """
     sweep.recipe.keep_programs(session.folder)
+    sweep.recipe.files.digests.save()  # now, as a master may be killed before its end
     return snapshot(sweep.worker, session.folder)
 
 

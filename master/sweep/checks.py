@@ -72,12 +72,14 @@ def check_interpreter(path: str, folder: Path) -> None:
     if "/" not in path or not (program.parent.parent / "pyvenv.cfg").is_file():
         return
     what = f"{path} belongs to a virtual environment of this machine, which hosts do not have"
-    todo = "Write `venv: requirements.txt`, and the command as `python FILE`: see docs/environment.md."
+    todo = (
+        "Write `venv: requirements.txt`, and the command as `python FILE`: see docs/environment.md."
+    )
     raise ConfigError(what, todo=todo)
 
 
 @contextmanager
-def at(document: Document, *path: str) -> Iterator[None]:
+def at(document: Document, *path: str | int) -> Iterator[None]:
     """Give a ConfigError from the block the place of a key in the document, unless it has a place."""
     try:
         yield
@@ -164,7 +166,7 @@ def _files_left_here(words: Sequence[str], recipe: Recipe, config: Config) -> li
 
 def _files_of_task(recipe: Recipe, config: Config) -> set[str]:
     """Return the names that a file in the task's directory has, at the start or at the end."""
-    there = {one.name for one in recipe.inputs}
+    there = set(recipe.fixed_names())
     # The program writes these itself. What lies here is left over from a try by hand.
     there |= {entry.source for entry in config.results.values()}
     if recipe.worker:

@@ -28,7 +28,13 @@ class Identity:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.names = sorted(recipe.names)  # columns in another order make no other set
-        self.paths = [one for one in recipe.inputs if one.is_file and one not in recipe.programs]
+        programs = frozenset(recipe.programs)
+        self.paths = [
+            one
+            for one in recipe.inputs
+            if one.is_tree or (one.is_file and one.name not in programs)
+        ]
+        self._programs = frozenset(recipe.programs.values())
         self._before = [one for one in recipe.inputs if one.is_file]  # spe 0.1.0 took all for data
         self.shared = hashlib.blake2b(_encoded(self._common()), digest_size=16)
 
@@ -41,8 +47,8 @@ class Identity:
 
         None if it is the same.
         """
-        if not self.recipe.programs:
-            return None
+        if not self.recipe.programs or any(one.is_tree for one in self.recipe.inputs):
+            return None  # there were no folders in 0.1.0
         return self._key(values, self._before)
 
     def _key(self, values: Values, paths: Sequence[InputPattern]) -> bytes:
@@ -51,10 +57,15 @@ class Identity:
         # The same bytes as json.dumps of the list, which would make an encoder for each set.
         texts = [encode_basestring_ascii(values[name]) for name in self.names]
         digest.update(("[" + ",".join(texts) + "]").encode())
-        files = self.recipe.files
         for one in paths:
-            digest.update(files.digest(one.pattern.fill(self.recipe.scope(values))))
+            digest.update(self._digest(one, one.pattern.fill(self.recipe.scope(values))))
         return digest.digest()
+
+    def _digest(self, one: InputPattern, path: str) -> bytes:
+        """Return the digest of an input's file, or of the files of its folder that are data."""
+        if one.is_tree:
+            return self.recipe.trees.tree(one, path).digest(self._programs)
+        return self.recipe.files.digest(path)
 
     def digest(self) -> bytes | None:
         """Return what all identities have in common, files included.
@@ -65,16 +76,21 @@ class Identity:
         for one in self.paths:
             if one.pattern.literal is None:
                 return None
-            digest.update(self.recipe.files.digest(one.pattern.literal))
+            digest.update(self._digest(one, one.pattern.literal))
         return digest.digest()
 
     def _common(self) -> list[object]:
         """Return what all sets share, as JSON holds it."""
         recipe = self.recipe
-        inputs = [[one.name, one.is_file, one.pattern.canonical()] for one in recipe.inputs]
+        inputs = [[one.name, _kind(one), one.pattern.canonical()] for one in recipe.inputs]
         env = [[name, pattern.canonical()] for name, pattern in sorted(recipe.env.items())]
         words = [word.canonical() for word in recipe.words]
         return [_VERSION, recipe.shell, words, sorted(inputs, key=str), env, self.names]
+
+
+def _kind(one: InputPattern) -> bool | str:
+    """Return what an input is, in the words that identities have had since files were the only kind."""
+    return one.source.value if one.is_tree else one.is_file
 
 
 def _encoded(value: Sequence[object]) -> bytes:

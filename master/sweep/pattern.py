@@ -41,11 +41,13 @@ class Pattern:
             self.names, self.fill = template(self.segments)
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
+    def parse(cls, text: str, marks: tuple[str, str] | None = None) -> Pattern:
         """Return a text as one pattern: an input, a variable, a word that a shell has split
         already.
+
+        `marks`: what stands around expressions in the place of {{ and }}.
         """
-        return cls(segments_of(text))
+        return cls(segments_of(text, marks))
 
     @property
     def literal(self) -> str | None:

@@ -6,16 +6,18 @@ Where the patterns come from is sweep.py's business; how sets are told apart is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 
+from ..config.names import safe
 from ..errors import ConfigError
 from ..model import Input, Work
 from ..record import record
 from . import program
 from .inputs.files import InputFiles
 from .inputs.pattern import InputPattern
+from .inputs.trees import Trees, under
 from .pattern import Pattern, Values
 from .segments import Segment
 
@@ -33,28 +35,47 @@ class Recipe:
     names: tuple[str, ...]  # names of the parameters
     shell: bool = False
     worker: str | None = None
-    files: InputFiles = field(init=False, repr=False)
-    # Inputs that are programs.
-    programs: tuple[InputPattern, ...] = field(init=False, repr=False, default=())
+    trees: Trees = field(kw_only=True, repr=False)
+    # Files without a parameter in their names or paths: name in a task -> path.
+    fixed: Mapping[str, str] = field(init=False, repr=False)
+    programs: Mapping[str, str] = field(init=False, repr=False)  # those that are programs
 
     def __post_init__(self) -> None:
         # A record is frozen for the type checker; this is its one way round.
-        object.__setattr__(self, "files", InputFiles(self.folder))
+        object.__setattr__(self, "fixed", dict(self._fixed_files()))
+        object.__setattr__(self, "programs", dict(self._programs()))
 
-    def find_programs(self) -> None:
-        """Find the inputs that are programs. Called once the input files are known to be there."""
+    @property
+    def files(self) -> InputFiles:
+        """Return the input files by their paths."""
+        return self.trees.files
+
+    def _fixed_files(self) -> Iterator[tuple[str, str]]:
+        for one in self.inputs:
+            path = one.pattern.literal
+            if one.naming is not None or path is None:
+                continue
+            if one.is_file:
+                yield one.name, path
+            elif one.is_tree:
+                for file in self.trees.tree(one, path).listing.files:
+                    yield under(one.name, file), file.path
+
+    def _programs(self) -> Iterator[tuple[str, str]]:
+        """Yield the inputs that are programs."""
         words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, self._names_there())
+        read = program.scripts(words, self.shell, frozenset(self.fixed_names()))
         endings = program.suffixes(read)
-        found = [one for one in self.inputs if self._is_program(one, read, endings)]
-        object.__setattr__(self, "programs", tuple(found))
+        for name, path in self.fixed.items():
+            if self._is_program(name, path, read, endings):
+                yield name, path
 
-    def _names_there(self) -> frozenset[str]:
-        """Return the names of the files that are in the directory of each task."""
-        names = {one.name for one in self.inputs}
+    def fixed_names(self) -> Iterator[str]:
+        """Yield the names of the files that are in the directory of each task."""
+        yield from self.fixed
+        yield from (one.name for one in self.inputs if not one.is_tree)
         if self.worker:
-            names.add(self.worker)
-        return frozenset(names)
+            yield self.worker
 
     def _with_worker(self, word: Pattern) -> Pattern:
         """Return the word with the worker's name filled in; what depends on parameters stays open."""
@@ -63,15 +84,12 @@ class Recipe:
         # A segment, not a pattern to be parsed: a name that holds `{{` is still text.
         return Pattern([Segment(False, word.fill({"worker": self.worker}))])
 
-    def _is_program(self, one: InputPattern, read: set[str], endings: set[str]) -> bool:
+    def _is_program(self, name: str, path: str, read: set[str], endings: set[str]) -> bool:
         """Tell whether an input is read by an interpreter, is a module of such a script, or is
         executable.
         """
-        # A path with a parameter in it names many files: those are data, one for each set.
-        path = one.pattern.literal
-        if path is None or not one.is_file:
-            return False
-        if one.name in read or PurePosixPath(one.name).suffix in endings:
+        # Files with a parameter in their path are data, one for each set: they are not asked about.
+        if name in read or PurePosixPath(name).suffix in endings:
             return True
         return program.is_executable(self.folder / path)
 
@@ -80,15 +98,21 @@ class Recipe:
         record them.
         """
         parts = {}
-        for one in self.programs:
-            digest = self.files.digest(one.pattern.literal or "")
-            parts[program.part_of_input(one.name)] = digest.hex()
+        for name, path in self.programs.items():
+            parts[program.part_of_input(name)] = self.files.digest(path).hex()
         return parts
 
     def keep_programs(self, folder: Path) -> None:
-        """Copy the inputs that are programs into `folder`; they are read from there from now on."""
-        for path in {one.pattern.literal or "" for one in self.programs}:
+        """Copy the inputs that are programs into `folder`; they are read from there from now on.
+
+        What is packed goes there, too.
+        """
+        for path in set(self.programs.values()):
             self.files.keep_copy(path, folder)
+        self.trees.pack_into(folder)
+        for one in self.inputs:
+            if one.is_tree and one.pattern.literal is not None:
+                self.trees.prepare(one, one.pattern.literal)  # now, and not when a task waits for it
 
     @property
     def runs_worker(self) -> bool:
@@ -103,24 +127,26 @@ class Recipe:
 
         Raises ConfigError when an input file is gone or changed.
         """
-        # A list and no generator inside tuple(): this runs for each task that is handed out.
         scope = self.scope(values)
         words = tuple(self.work_words(values))
-        inputs = tuple([self._input(one, scope) for one in self.inputs])
+        inputs: list[Input] = []
+        for one in self.inputs:
+            inputs += self._inputs(one, scope)
         env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
         if self.shell:
             words = ("/bin/sh", "-c", words[0])
-        return Work(words, inputs, env)
+        return Work(words, tuple(inputs), env)
 
     def work_words(self, values: Values) -> list[str]:
         """Return the words of the command alone, as `spe check` shows them."""
         scope = self.scope(values)
         return [word.fill(scope) for word in self.words]
 
-    def patterns(self) -> Iterator[tuple[tuple[str, ...], Pattern]]:
+    def patterns(self) -> Iterator[tuple[tuple[str | int, ...], Pattern]]:
         """Yield every pattern, and the key under which it stands."""
         yield from ((("command",), word) for word in self.words)
-        yield from ((("inputs", one.name), one.pattern) for one in self.inputs)
+        yield from ((one.place, one.pattern) for one in self.inputs)
+        yield from ((one.place, one.naming) for one in self.inputs if one.naming)
         yield from ((("env", name), pattern) for name, pattern in self.env.items())
 
     def examine(self, values: Values) -> None:
@@ -134,6 +160,8 @@ class Recipe:
             _check_argument(f"{name}={pattern.fill(scope)}", f"the variable {name}")
         for one in self.inputs:
             self._examine_input(one, scope)
+        if any(one.naming for one in self.inputs):
+            self._examine_names(scope)
 
     def quick_examination(self) -> Callable[[Values], None] | None:
         """Return the same check for values that are short and without NUL.
@@ -153,8 +181,25 @@ class Recipe:
         # Asked once for each path: a million sets may name one file, and a call of the system for
         # each of them would take longer than all else here.
         text = one.pattern.fill(scope)
-        if one.is_file and text not in self.files.good:
-            self.files.check(text, one.name)
+        if one.is_tree:
+            self.trees.tree(one, text)
+        elif one.is_file and text not in self.files.good:
+            self.files.check(text, one.label)
+
+    def _examine_names(self, scope: Values) -> None:
+        """Raise ConfigError for a filled name that can't be one, or that another input has."""
+        taken = set(self.fixed_names())
+        for one in self.inputs:
+            if one.naming is None:
+                continue
+            name = one.naming.fill(scope)
+            if fault := safe(name):
+                what = f"the name {name!r} of {one.label} can't be used"
+                raise ConfigError(what, todo=f"It is to be {fault}.")
+            if name in taken:
+                what = f"two inputs have the name {name}"
+                raise ConfigError(what, todo="Give one of them another name.")
+            taken.add(name)
 
     @property
     def characters(self) -> int:
@@ -175,17 +220,20 @@ class Recipe:
             return values
         return {**values, "worker": self.worker}
 
-    def _input(self, one: InputPattern, scope: Values) -> Input:
-        """Return one input with its content, or with its file where that is large."""
-        text = one.pattern.fill(scope)
+    def _inputs(self, one: InputPattern, scope: Values) -> Iterable[Input]:
+        """Return one input with its content, or with its file where that is large; a tree's files."""
+        name, text = one.name_for(scope), one.pattern.fill(scope)
         if one.is_file:
-            return self.files.input(one.name, text)
-        return Input(one.name, text.encode(errors="surrogateescape"))
+            return (self.files.input(name, text, one.copy),)
+        if one.is_tree:
+            return self.trees.inputs(one, name, text)
+        return (Input(name, text.encode(errors="surrogateescape"), mode=one.mode),)
 
 
 def _may_fail(one: InputPattern) -> bool:
-    """Tell whether an input can be wrong for short values: by its expression, or by its path."""
-    return not one.pattern.simple or (one.is_file and bool(one.pattern.names))
+    """Tell whether an input can be wrong for short values: by its expression, its path or name."""
+    has_path = one.is_file or one.is_tree
+    return not one.pattern.simple or bool(one.naming) or (has_path and bool(one.pattern.names))
 
 
 def _check_argument(text: str, what: str) -> None:

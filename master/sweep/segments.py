@@ -34,18 +34,44 @@ class Segment(NamedTuple):
         return match[1] if match and match[1] not in RESERVED else None
 
 
-def segments_of(text: str) -> list[Segment]:
+class NotClosed(ConfigError):
+    """An expression has no end. `at`: where it begins in the text."""
+
+    def __init__(self, text: str, at: int, closer: str) -> None:
+        what = f"{text[at : at + 30]!r} is not closed"
+        super().__init__(what, todo=f"Write {closer} after the expression.")
+        self.at = at
+
+
+def segments_of(text: str, marks: tuple[str, str] | None = None) -> list[Segment]:
     """Return a whole text as literal pieces and expressions.
 
-    Raises ConfigError for code without an end.
+    With `marks` an expression stands between these, and {{ or {% in the text is text. Raises
+    NotClosed for code without an end.
     """
     segments: list[Segment] = []
     here = 0
-    while (start := _next_code(text, here)) >= 0:
-        end = _code_end(text, start)
-        segments += [Segment(False, text[here:start]), Segment(True, text[start:end])]
+    while (found := _next_segment(text, here, marks)) is not None:
+        start, end, code = found
+        segments += [Segment(False, text[here:start]), Segment(True, code)]
         here = end
     return [*segments, Segment(False, text[here:])]
+
+
+def _next_segment(
+    text: str, here: int, marks: tuple[str, str] | None
+) -> tuple[int, int, str] | None:
+    """Return (begin, end, code) of the next expression, as with {{ }}; None where there is none."""
+    if marks is None:
+        start = _next_code(text, here)
+        end = _code_end(text, start) if start >= 0 else -1
+        return (start, end, text[start:end]) if start >= 0 else None
+    opener, closer = marks
+    start = text.find(opener, here)
+    if start < 0:
+        return None
+    end = _expression_end(text, start, closer, len(opener))
+    return start, end, "{{" + text[start + len(opener) : end - len(closer)] + "}}"
 
 
 def split_words(command: str) -> list[list[Segment]]:
@@ -157,19 +183,22 @@ def _raw_end(text: str, start: int, inside: int) -> int:
     """Return the place behind the `{% endraw %}` of the code that begins at `start`."""
     end = _ENDRAW.search(text, inside)
     if end is None:
-        raise _unclosed(text, start, "{% endraw %}")
+        raise NotClosed(text, start, "{% endraw %}")
     return end.end()
 
 
-def _expression_end(text: str, start: int, closer: str) -> int:
-    """Return where an expression ends; braces in its strings and brackets are its own."""
-    here = start + 2
+def _expression_end(text: str, start: int, closer: str, opener: int = 2) -> int:
+    """Return where an expression ends; braces in its strings and brackets are its own.
+
+    `opener`: characters of the mark with which it begins.
+    """
+    here = start + opener
     open_ = [""]  # the closing brackets that are still to come; "" closes nothing
     while here < len(text):
         if len(open_) == 1 and text.startswith(closer, here):
-            return here + 2
+            return here + len(closer)
         here = _past(text, here, open_)
-    raise _unclosed(text, start, closer)
+    raise NotClosed(text, start, closer)
 
 
 def _past(text: str, here: int, open_: list[str]) -> int:
@@ -199,10 +228,5 @@ def _string_end(text: str, start: int) -> int:
 def _find(text: str, closer: str, start: int) -> int:
     end = text.find(closer, start + 2)
     if end < 0:
-        raise _unclosed(text, start, closer)
+        raise NotClosed(text, start, closer)
     return end + 2
-
-
-def _unclosed(text: str, start: int, closer: str) -> ConfigError:
-    what = f"{text[start : start + 30]!r} is not closed"
-    return ConfigError(what, todo=f"Write {closer} after the expression.")

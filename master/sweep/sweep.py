@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import config
-from ..config.config import Config, InputSpec, WorkerSpec
+from ..config.config import Config, WorkerSpec
 from ..config.document import Document, YamlMap
 from ..config.parameter_options import parameter_options
 from ..errors import ConfigError, UsageError
@@ -37,7 +37,9 @@ from .checks import (
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
-from .inputs.pattern import InputPattern
+from .inputs.files import InputFiles
+from .inputs.listing import find_inputs
+from .inputs.trees import Trees
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, split
@@ -264,8 +266,15 @@ class _Builder:
         self, words: list[Pattern], worker: Worker | None, names: tuple[str, ...]
     ) -> Recipe:
         """Return the patterns of the command, the inputs and the environment, checked."""
-        inputs = tuple(self._input(name, one) for name, one in self.config.inputs.items())
-        recipe = Recipe(
+        trees = Trees(InputFiles(self.folder))
+        known = (*names, "worker") if worker else names
+        inputs = find_inputs(self.config.inputs, trees, self.document, known)
+        for one in inputs:
+            if worker and one.name == worker.name:
+                with at(self.document, *one.place):
+                    what = "an input has the name of the worker"
+                    raise ConfigError(what, todo="Give it another name.")
+        return Recipe(
             words=tuple(words),
             inputs=inputs,
             env=self._env(),
@@ -273,12 +282,8 @@ class _Builder:
             names=names,
             shell=self.config.shell,
             worker=worker.name if worker else None,
+            trees=trees,
         )
-        for one in inputs:
-            with at(self.document, "inputs", one.name):
-                self._check_input(one, recipe)
-        recipe.find_programs()  # after the checks: it looks into the files
-        return recipe
 
     def _env(self) -> dict[str, Pattern]:
         """Return the patterns of the environment."""
@@ -287,21 +292,6 @@ class _Builder:
             with at(self.document, "env", name):
                 env[name] = Pattern.parse(text)
         return env
-
-    def _input(self, name: str, spec: InputSpec) -> InputPattern:
-        """Return the pattern of one input."""
-        with at(self.document, "inputs", name):
-            if spec.file is not None:
-                return InputPattern(name, Pattern.parse(spec.file), is_file=True)
-            return InputPattern(name, Pattern.parse(spec.text or ""), is_file=False)
-
-    def _check_input(self, one: InputPattern, recipe: Recipe) -> None:
-        """Raise ConfigError for an input with the worker's name, and for a file that is not there."""
-        if one.name == recipe.worker:
-            raise ConfigError("an input has the name of the worker", todo="Give it another name.")
-        # A path with parameters is looked at for each set, in the first pass over them.
-        if one.is_file and one.pattern.literal is not None:
-            recipe.files.check(one.pattern.literal, one.name)
 
     def _software(self) -> Sources:
         """Return what comes along with the program: environment, image, command to prepare."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ..model import Worker
+from ..errors import SpeError
+from ..model import Archive, Worker
 from ..software.software import Software
 from . import query
 from .large_inputs import LargeInputs
@@ -64,9 +65,20 @@ class Files:
         item = await self._inputs.find(sha256)
         if item is None:
             return short_answer(404, "no input file with this SHA-256")
+        if item.archive:
+            return await self._archive(request, item.archive)
         if item.file:
             return await _streamed(request, item.file)
         return web.Response(body=item.content)
+
+    async def _archive(self, request: web.Request, archive: Archive) -> web.StreamResponse:
+        """Answer an archive, which is written for the first client that asks."""
+        try:
+            # Gigabytes may go to the disk.
+            path = await asyncio.to_thread(archive.written)
+        except SpeError as error:
+            return short_answer(404, error.line)
+        return await _streamed(request, path)
 
 
 async def _streamed(request: web.Request, path: Path) -> web.StreamResponse:

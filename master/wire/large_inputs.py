@@ -33,7 +33,7 @@ class LargeInputs:
     def remember(self, task: int, inputs: Iterable[Input]) -> None:
         """Remember that a client was told to fetch these inputs of this task."""
         for item in inputs:
-            if item.size > records.BY_DIGEST:
+            if records.is_fetched(item):
                 digest = records.digest(item)
                 self._task_of[digest] = task
                 self._keep(digest, item)
@@ -44,7 +44,7 @@ class LargeInputs:
 
     def _keep(self, digest: str, item: Input) -> None:
         """Keep the content in memory, in place of the one that was not used for longest."""
-        if item.file:
+        if item.file or item.archive:
             return  # the content is on disk, and each fetch must ask whether the file has changed
         if digest not in self._kept:
             self._kept[digest] = item
@@ -83,12 +83,13 @@ class LargeInputs:
         """
         for task in tasks:
             try:
-                inputs = self._work(task).inputs
+                found = self._work(task).inputs
+                inputs = [*found, *records.unpacked(one for one in found if one.archive)]
             except SpeError:
                 # The file is gone, or the task is none of today's sets. Another task may have the
                 # same content.
                 continue
             for item in inputs:
-                if item.size > records.BY_DIGEST and records.digest(item) == digest:
+                if records.is_fetched(item) and records.digest(item) == digest:
                     return item
         return None

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..model import Input, ResultSpec, Setup, Work, WorkerFile
 
 BY_DIGEST = 64 * 1024  # inputs over this size are given by their SHA-256 to clients that ask for it
+# Permissions that are named: who else may read a file is decided by the host's umask.
+NAMED_MODE, USUAL_MODE = 0o311, 0o200
 
 
 def _yes(flag: bool) -> str:
@@ -63,17 +65,38 @@ def digest(item: Input) -> str:
     return item.sha256 or hashlib.sha256(item.content).hexdigest()
 
 
-def _input(item: Input, by_digest: bool) -> bytes:
+def _input(item: Input, by_digest: bool, extra: bool) -> bytes:
     """Return an [Input] record: with the content, or with its digest where the client fetches it by
     that.
+
+    `extra` tells permissions, too.
     """
     head = f"[Input]\nFile={item.name}\nLength={item.size}\n"
-    if by_digest and item.size > BY_DIGEST:
+    if extra and item.mode and item.mode & NAMED_MODE != USUAL_MODE:
+        head += f"Mode={item.mode:04o}\n"
+    if extra and item.copy:
+        head += "Copy=Yes\n"
+    if item.archive:
+        return f"{head}Archive=tar\nSHA256={item.sha256}\n".encode()
+    if by_digest and is_fetched(item):
         return f"{head}SHA256={digest(item)}\n".encode()
     content = item.content
     if item.file:
         content = item.file.read_bytes()
     return head.encode() + b"--begin content--\n" + content + b"\n--end content--\n"
+
+
+def unpacked(inputs: Iterable[Input]) -> list[Input]:
+    """Return the inputs for a client that knows no archives: their files one by one."""
+    found: list[Input] = []
+    for one in inputs:
+        found += one.archive.inputs() if one.archive else (one,)
+    return found
+
+
+def is_fetched(item: Input) -> bool:
+    """Tell whether a client that asks for digests fetches this input by its own."""
+    return item.archive is not None or item.size > BY_DIGEST
 
 
 def result_records(results: Iterable[ResultSpec]) -> bytes:
@@ -122,7 +145,7 @@ def task_record(
 
     `results` is what result_records returned: the same for all tasks, so made once.
 
-    `extra` adds Task and Env lines. `by_digest` gives large inputs by their SHA-256.
+    `extra` adds Task and Env lines, and Mode and Copy to inputs. `by_digest` gives large inputs by their SHA-256.
     """
     words = work.words if extra else _portable(work)
     lines = [
@@ -133,7 +156,7 @@ def task_record(
     if extra:
         lines.append(f"Task={task}")
         lines += [f"Env={name}={shlex.quote(value)}" for name, value in work.env.items()]
-    inputs = [_input(item, by_digest) for item in work.inputs]
+    inputs = [_input(item, by_digest, extra) for item in work.inputs]
     return b"".join(["\n".join(lines).encode() + b"\n", *inputs, results])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -244,10 +245,12 @@ class Door:
             return self._none_left(client, held=loop.time() - began >= 1.0)
         extra = request.query.get("extra") == "1"
         by_digest = request.query.get("files") == "sha256"
+        archives = by_digest and request.query.get("archives") == "tar"
         # Once for all records: `timeout: 3x` is a median over what finished.
         timeout = self.desk.dispatch.handout.timeout()
         bodies = []
-        for record in records:
+        for given in records:
+            record = given if archives else _without_archives(given)
             if by_digest:
                 self._inputs.remember(record.task.number, record.work.inputs)
             bodies.append(self._text_of(record, timeout, extra, by_digest))
@@ -350,6 +353,14 @@ class Door:
         if request.query.get("end") == "1":
             await order.end(*_outcome(request))
         return web.Response(text="noted\n")
+
+
+def _without_archives(record: TaskRecord) -> TaskRecord:
+    """Return the record for a client that knows no archives."""
+    work = record.work
+    if not any(one.archive for one in work.inputs):
+        return record
+    return replace(record, work=replace(work, inputs=tuple(protocol.unpacked(work.inputs))))
 
 
 def _outcome(request: web.Request) -> tuple[int | None, str]:

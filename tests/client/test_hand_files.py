@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from spe.client.hand.channel import Channel
 from spe.client.hand.hand import Hand
-from spe.client.host.originals import COPY, LARGE, LINK, WORKER, Changed, Original, link, seal
+from spe.client.shared.originals import COPY, LARGE, LINK, WORKER, Changed, Original, link, seal
 from spe.client.task.attempt import Attempt
 from spe.client.task.directory import prepare
 from spe.client.task.place import FreePlaces

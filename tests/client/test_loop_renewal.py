@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from spe.client import exits
-from spe.client.host.originals import WORKER, Original
 from spe.client.loop import renewal as module
 from spe.client.loop.renewal import Fetcher, OriginalRenewal
+from spe.client.shared.originals import WORKER, Original
 from spe.client.wire.connection import parse_address
 from waiting import wait_until
 

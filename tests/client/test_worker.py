@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spe.client.host.cache import Worker
 from spe.client.host.folders import MARKER, make, unmake
-from spe.client.host.inputs import InputCache
 from spe.client.host.lock import STALE_AFTER, LockFile
+from spe.client.shared.cache import Worker
+from spe.client.shared.inputs import InputCache
 from spe.client.wire.connection import parse_address
 from spe.client.wire.master import Master as Wire
 from spe.client.wire.master import MasterConnection

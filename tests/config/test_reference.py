@@ -9,12 +9,13 @@ import pytest
 import yaml
 from spe.config import config, keys
 from spe.config import yaml_file as yamlfile
+from spe.config.inputs import InputSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "spe.yaml.md"
 SECTIONS = dict(re.findall(r"(?ms)^### `([^`]+)`\n(.*?)(?=^##|\Z)", PAGE.read_text()))
 PARTS: dict[str, type] = {
     "parameters.": config.ParametersSpec,
-    "inputs.NAME.": config.InputSpec,
+    "inputs.NAME.": InputSpec,
     "results.NAME.": config.ResultEntry,
     "retry.": config.RetrySpec,
 }

@@ -52,7 +52,7 @@ PYTHONS = {"s.py", "mod.py", "pkg/tool.py"}
 def test_what_an_interpreter_reads_and_what_ends_like_it_is_a_program(
     tmp_path: Path, command: str, programs: set[str]
 ) -> None:
-    found = {one.name for one in sweep(tmp_path, command).recipe.programs}
+    found = set(sweep(tmp_path, command).recipe.programs)
     if "data.txt" in programs:  # and all that ends like it
         assert found == {"data.txt"}
     else:
@@ -61,14 +61,14 @@ def test_what_an_interpreter_reads_and_what_ends_like_it_is_a_program(
 
 def test_with_shell_true_the_commands_of_the_text_are_looked_at(tmp_path: Path) -> None:
     made = sweep(tmp_path, "'cat data.txt | python3 s.py {{ n }}; cat run.sh'", "shell: true\n")
-    assert {one.name for one in made.recipe.programs} == PYTHONS
+    assert set(made.recipe.programs) == PYTHONS
 
 
 def test_an_executable_and_what_begins_with_a_shebang_is_a_program(tmp_path: Path) -> None:
     made = sweep(tmp_path, "env ./run.sh data.txt", modes={"run.sh": 0o755})
-    assert {one.name for one in made.recipe.programs} == {"run.sh"}
+    assert set(made.recipe.programs) == {"run.sh"}
     (tmp_path / "data.txt").write_text("#!/bin/sh\n")
-    assert {one.name for one in load(tmp_path).recipe.programs} == {"run.sh", "data.txt"}
+    assert set(load(tmp_path).recipe.programs) == {"run.sh", "data.txt"}
 
 
 def test_an_interpreter_that_reads_the_worker_has_modules_among_the_inputs(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_an_interpreter_that_reads_the_worker_has_modules_among_the_inputs(tmp_p
     (tmp_path / "main.py").write_text("print()")
     (tmp_path / "main.py").chmod(0o755)
     made = sweep(tmp_path, "'python3 {{ worker }} {{ n }}'", "worker: main.py\n")
-    assert {one.name for one in made.recipe.programs} == PYTHONS
+    assert set(made.recipe.programs) == PYTHONS
     assert set(made.program()) == {"worker any", *(f"input {name}" for name in PYTHONS)}
 
 
@@ -85,14 +85,14 @@ def test_a_worker_may_be_called_like_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "{{ n.sh").write_text("echo")
     (tmp_path / "{{ n.sh").chmod(0o755)
     made = sweep(tmp_path, "'sh {{ worker }} {{ n }}'", "worker: '{{ n.sh'\n")
-    assert {one.name for one in made.recipe.programs} == {"run.sh"}
+    assert set(made.recipe.programs) == {"run.sh"}
 
 
 def test_a_file_that_a_parameter_chooses_is_data_whatever_it_is(tmp_path: Path) -> None:
     sweep(tmp_path, "x")
     (tmp_path / "1.sh").write_text("#!/bin/sh\n")
     made = sweep(tmp_path, "sh chosen.sh", "  chosen.sh: {file: '{{ n }}.sh'}\n")
-    assert "chosen.sh" not in {one.name for one in made.recipe.programs}
+    assert "chosen.sh" not in set(made.recipe.programs)
 
 
 def test_a_set_is_the_same_with_another_program_and_another_with_other_data(tmp_path: Path) -> None:

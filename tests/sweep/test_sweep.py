@@ -337,7 +337,7 @@ def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path:
         ),
         ("command: ./folder.d\n", "spe.yaml:1: command", "is not a file", ""),
         ("command: ./sim\ninputs: {a: {file: none}}\n", "spe.yaml:2: inputs.a", "the input file none", "is not there"),
-        ("command: ./sim\ninputs: {a: {file: folder.d}}\n", "spe.yaml:2: inputs.a", "is a folder", "each of its files"),
+        ("command: ./sim\ninputs: {a: {file: folder.d}}\n", "spe.yaml:2: inputs.a", "is a folder", "{folder: folder"),
         ("command: ./sim\ninputs: {a: {file: /dev/null}}\n", "spe.yaml:2: inputs.a", "is not a regular file", "mend"),
         ("command: ./sim\ninputs: {sim: a}\n", "spe.yaml:2: inputs.sim", "has the name of the worker", ""),
         ("command: ./sim\nresults: {x: stdout}\n", "spe.yaml:2: results.x", "is the name of a parameter too", "Rename"),

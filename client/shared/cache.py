@@ -12,9 +12,9 @@ import stat
 from typing import Any, Callable, Dict, List, Optional
 
 from .. import exits, log
+from ..host import folders, lock
 from ..machine import facts
 from ..wire.master import MasterConnection, Query
-from . import folders, lock
 from .originals import WORKER, Original, seal
 
 BLOCK = 1 << 20

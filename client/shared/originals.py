@@ -11,9 +11,10 @@ import os
 import sys
 import time
 from fcntl import ioctl
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
-from ..machine.attributes import attributes
+from ..wire.task_record import ARCHIVE, EXECUTABLE
+from .stamps import Stamp, stamp, tree_stamp
 
 # Bytes from which on a task gets no copy: less is copied in less time than a program needs to
 # start.
@@ -38,8 +39,7 @@ class Original(NamedTuple):
     key: str
     path: str
     how: int
-    # Size, time of the last write in ns, inode, mode, user, group, attributes.
-    stamp: Tuple[Any, ...]
+    stamp: Stamp
     # Content of a small worker, read before any program runs that could change the file.
     content: Optional[bytes]
 
@@ -50,7 +50,8 @@ class Original(NamedTuple):
 
     def is_right(self) -> bool:
         """Tell whether nobody changed the file, or put another one in its place."""
-        return _stamp(self.path) == self.stamp
+        look = tree_stamp if self.key.endswith(ARCHIVE) else stamp
+        return look(self.path) == self.stamp
 
 
 class Changed(Exception):
@@ -63,22 +64,27 @@ class Changed(Exception):
 
 def seal(key: str, path: str) -> Original:
     """Make an original of a file that has just come and was checked. Raises OSError."""
-    _protect(path, key)
+    protect(path, _may_run(key))
     size = os.stat(path).st_size
-    how = COPY if size < LARGE else _best_way(path)
+    how = COPY if size < LARGE else best_way(path)
     content = None
     if key == WORKER and size < LARGE:
         with open(path, "rb") as file:
             content = file.read()
-    return Original(key, path, how, _stamp(path) or (0,), content)
+    return Original(key, path, how, stamp(path) or (0,), content)
 
 
-def copy(original: Original, path: str) -> None:
-    """Make a task's file as a copy or a reflink, which the task may write. Raises Changed, OSError."""
+def copy(original: Original, path: str, mode: int = 0) -> None:
+    """Make a task's file as a copy or a reflink, which the task may write, unless `mode` says no.
+
+    Raises Changed, OSError.
+    """
     if original.content is not None:
-        write(path, original.content, executable=True)
+        write(path, original.content, 0o755)
     else:
         _copy(original, path)
+    if mode:
+        os.chmod(path, mode)
 
 
 def link(original: Original, path: str) -> None:
@@ -102,46 +108,37 @@ def link_alone(original: Original, path: str, beside: str) -> Original:
     place. Raises Changed, OSError.
     """
     _copy(original, beside)
-    _protect(beside, original.key)
+    protect(beside, _may_run(original.key))
     os.link(beside, path)
-    return Original(original.key, beside, LINK, _stamp(beside) or (0,), None)
+    return Original(original.key, beside, LINK, stamp(beside) or (0,), None)
 
 
-def write(path: str, content: bytes, executable: bool = False) -> None:
-    """Make a new file with this content."""
+def write(path: str, content: bytes, mode: int = 0) -> None:
+    """Make a new file with this content, and with these permissions if any are given."""
     file = os.open(path, NEW, 0o666)
     try:
-        if executable:
+        if mode:
             # Not by os.open's mode: a umask may take away what the owner needs.
-            os.fchmod(file, 0o755)
+            os.fchmod(file, mode)
         while content:
             content = content[os.write(file, content) :]
     finally:
         os.close(file)
 
 
-def _protect(path: str, key: str) -> None:
+def _may_run(key: str) -> bool:
+    return key == WORKER or key.endswith(EXECUTABLE)
+
+
+def protect(path: str, is_executable: bool) -> None:
     """Make an original read-only, and older than its time stamps can tell apart from a write now."""
-    os.chmod(path, 0o555 if key == WORKER else 0o444)
+    os.chmod(path, 0o555 if is_executable else 0o444)
     old = time.time() - _AGE
     os.utime(path, (old, old))
 
 
-def _stamp(path: str) -> Optional[Tuple[Any, ...]]:
-    """Return all that a task may change of its file and that others would see; None when it is gone.
-
-    Not the time of the last change (ctime): each link changes that.
-    """
-    try:
-        info, more = os.stat(path), attributes(path)
-    except OSError:
-        return None
-    who = (info.st_mode, info.st_uid, info.st_gid, more)
-    return (info.st_size, info.st_mtime_ns, info.st_ino, *who)
-
-
-def _best_way(path: str) -> int:
-    """Return how tasks get this file, tried on a file beside it."""
+def best_way(path: str) -> int:
+    """Return how tasks get a large file, tried on a file beside it."""
     trial = path + ".trial"
     try:
         if _is_cloned(path, trial):

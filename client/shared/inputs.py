@@ -7,8 +7,10 @@ from collections import OrderedDict
 from typing import Callable, Set
 
 from ..wire.master import MasterConnection
+from ..wire.task_record import ARCHIVE
 from .cache import PART, TRIES, read_digests, remove_if_there
 from .originals import Original, seal
+from .trees import remove, seal_tree, unpack
 
 
 class InputCache:
@@ -23,45 +25,47 @@ class InputCache:
     ) -> None:
         """Keep files in `folder`, up to `limit` bytes.
 
-        `needed` returns the checksums of files that tasks here still need: they stay, whatever the
-        limit.
+        `needed` returns the keys of files that tasks here still need: they stay, whatever the limit.
         """
         self.folder, self.limit, self._needed = folder, limit, needed
-        # By checksum, the one used last at the end.
+        # By key, the one used last at the end.
         self.kept: "OrderedDict[str, Original]" = OrderedDict()
         self._lock = threading.Lock()
 
-    def have(self, connection: MasterConnection, sha256: str) -> Original:
-        """Return the original with this checksum, fetched again if somebody has changed it.
+    def have(self, connection: MasterConnection, key: str) -> Original:
+        """Return the original with this key, fetched again if somebody has changed it.
 
         Raises OSError.
         """
         # Held over the fetching: the other thread would fetch the same file.
         with self._lock:
-            original = self.kept.get(sha256)
+            original = self.kept.get(key)
             if original is None or not original.is_right():
                 try:
-                    self.kept[sha256] = original = self._bring(connection, sha256)
+                    self.kept[key] = original = self._bring(connection, key)
                 except OSError:
-                    self.kept.pop(sha256, None)
+                    self.kept.pop(key, None)
                     raise
-            self.kept.move_to_end(sha256)
+            self.kept.move_to_end(key)
             self._make_room()
         return original
 
-    def _bring(self, connection: MasterConnection, sha256: str) -> Original:
+    def _bring(self, connection: MasterConnection, key: str) -> Original:
+        sha256 = key.partition(".")[0]
         if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
             raise OSError("%r is not a SHA-256" % sha256)
-        path = os.path.join(self.folder, sha256)
+        path = os.path.join(self.folder, key)
         new = path + PART  # not `path`, which tasks may be linked to
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         try:
             fetch(connection, sha256, new)
-            os.replace(new, path)
-        except OSError:
+            if key.endswith(ARCHIVE):
+                unpack(new, path)
+            else:
+                os.replace(new, path)
+        finally:
             remove_if_there(new)  # half of a file would fill a full disk for good
-            raise
-        return seal(sha256, path)
+        return seal_tree(key, path) if key.endswith(ARCHIVE) else seal(key, path)
 
     def _make_room(self) -> None:
         """Remove files that were not used for longest, until the rest is within the limit."""
@@ -73,7 +77,7 @@ class InputCache:
             if free < 0 and one.key not in needed:
                 free += one.size
                 del self.kept[one.key]
-                remove_if_there(one.path)
+                remove(one)
 
 
 def fetch(connection: MasterConnection, sha256: str, path: str) -> None:
