@@ -172,6 +172,8 @@ class Recipe:
         words = tuple(word for word in self.words if not word.simple)
         env = {name: pattern for name, pattern in self.env.items() if not pattern.simple}
         inputs = tuple(filter(_may_fail, self.inputs))
+        if any(one.naming for one in inputs):
+            inputs = self.inputs  # a filled name may be that of any other
         if not (words or env or inputs):
             return None
         return replace(self, words=words, env=env, inputs=inputs).examine

@@ -64,6 +64,9 @@ def asking(parts: Parts) -> Asking:
     return Asking(parts)
 
 
+ALWAYS = [("extra", 1), ("files", "sha256"), ("archives", "tar")]
+
+
 def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:
     return dict(line.asked[number][1])
 
@@ -73,7 +76,7 @@ def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:
 
 def test_a_request_asks_for_each_free_slot_and_may_be_held(asking: Asking) -> None:
     line = asking.talk()
-    assert line.asked == [("/task", [("count", 2), ("wait", 30), ("extra", 1), ("files", "sha256"), ("archives", "tar"), ("load", "0.50")])]
+    assert line.asked == [("/task", [("count", 2), ("wait", 30), *ALWAYS, ("load", "0.50")])]
     assert line.timeouts == [WAIT + 30.0] == [60.0]
 
 
@@ -82,7 +85,7 @@ def test_a_request_names_the_worker_and_how_many_tasks_are_only_ahead(make_parts
     asking.parts.demand.change(1, 1, 10)
     line = asking.talk()
     assert line.asked[0][1] == [
-        ("worker", "w"), ("count", 11), ("wait", 30), ("extra", 1), ("files", "sha256"), ("archives", "tar"), ("ahead", 10), ("load", "0.50")
+        ("worker", "w"), ("count", 11), ("wait", 30), *ALWAYS, ("ahead", 10), ("load", "0.50")
     ]  # fmt: skip
 
 

@@ -63,6 +63,8 @@ def files_of_glob(top: Path, path: str, label: str) -> Listing:
     matches = sorted(glob.glob(path, root_dir=top, recursive=True))
     base = _fixed_part(path)
     for match in matches:
+        if LEFT_OUT in match.split("/") and LEFT_OUT not in path:
+            continue
         name = _name_of_match(match.rstrip("/"), base)
         whole = top / match
         if os.path.isdir(whole):
