@@ -20,6 +20,8 @@ def attributes(file: Union[int, str]) -> Attributes:
         if fault.errno != errno.ENOTSUP:
             raise
         return ()
+    if not names:
+        return ()
     return tuple((name, os.getxattr(file, name)) for name in sorted(names))
 
 

@@ -48,9 +48,14 @@ class Original(NamedTuple):
         """Return the size in bytes."""
         return int(self.stamp[0])
 
+    @property
+    def is_tree(self) -> bool:
+        """Tell whether it is the folder of an unpacked archive."""
+        return self.key.endswith(ARCHIVE)
+
     def is_right(self) -> bool:
         """Tell whether nobody changed the file, or put another one in its place."""
-        look = tree_stamp if self.key.endswith(ARCHIVE) else stamp
+        look = tree_stamp if self.is_tree else stamp
         return look(self.path) == self.stamp
 
 

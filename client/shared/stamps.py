@@ -1,6 +1,7 @@
 """Stamps of files and of trees of files: what a task may change of them and others would see."""
 
 import hashlib
+import marshal
 import os
 import stat as mode_of
 from typing import Any, Iterator, Optional, Tuple
@@ -23,16 +24,20 @@ def stamp(path: str) -> Optional[Stamp]:
 
 
 def tree_stamp(path: str) -> Optional[Stamp]:
-    """Return (bytes, digest) of the stamps of all files below a folder; None when one is gone."""
-    size, digest = 0, hashlib.sha256()
+    """Return (bytes, digest) of the stamps of all that is below a folder; None when some is gone."""
+    found = []
+    size = 0
     try:
-        for name, entry in files_in(path):
-            info = entry.stat(follow_symlinks=False)
-            size += info.st_size
-            digest.update(repr((name, _of(info, entry.path))).encode("utf-8", "surrogateescape"))
+        for name, entry, is_folder in walk(path):
+            if is_folder:
+                found.append((name,))
+            else:
+                info = entry.stat(follow_symlinks=False)
+                size += info.st_size
+                found.append((name, *_of(info, entry.path)))
     except OSError:
         return None
-    return size, digest.hexdigest()
+    return size, hashlib.sha256(marshal.dumps(found, 2)).hexdigest()
 
 
 def _of(info: os.stat_result, path: str) -> Stamp:
@@ -40,22 +45,22 @@ def _of(info: os.stat_result, path: str) -> Stamp:
     return (info.st_size, info.st_mtime_ns, info.st_ino, *who)
 
 
-def files_in(folder: str, prefix: str = "") -> "Iterator[Tuple[str, os.DirEntry[str]]]":
-    """Yield (name below the folder, entry) of each file, sorted. Raises OSError."""
-    for entry in sorted(os.scandir(folder), key=lambda one: one.name):
+def walk(folder: str, prefix: str = "") -> "Iterator[Tuple[str, os.DirEntry[str], bool]]":
+    """Yield (name below the folder, entry, whether it is a folder), sorted; folders before what they hold.
+
+    Raises OSError.
+    """
+    for entry in sorted(os.scandir(folder), key=_name):
         name = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            for inner in files_in(entry.path, name + "/"):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        yield name, entry, is_folder
+        if is_folder:
+            for inner in walk(entry.path, name + "/"):
                 yield inner
-        else:
-            yield name, entry
 
 
-def folders_in(folder: str) -> Iterator[str]:
-    """Yield the names of the folders below a folder, each after the one that it lies in."""
-    for above, names, _ in os.walk(folder):
-        for name in names:
-            yield os.path.relpath(os.path.join(above, name), folder)
+def _name(entry: "os.DirEntry[str]") -> str:
+    return entry.name
 
 
 def is_executable(path: str) -> bool:

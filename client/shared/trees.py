@@ -8,9 +8,8 @@ import tarfile
 from typing import Any, Callable, Set
 
 from ..host.removal import remove_tree
-from ..wire.task_record import ARCHIVE
 from .originals import BLOCK, COPY, LARGE, LINK, NEW, Changed, Original, best_way, protect
-from .stamps import files_in, folders_in, is_executable, stamp, tree_stamp
+from .stamps import is_executable, stamp, tree_stamp, walk
 
 
 def unpack(archive: str, folder: str) -> None:
@@ -53,7 +52,7 @@ def _fill(read: Any, file: int) -> None:
 
 def seal_tree(key: str, folder: str) -> Original:
     """Make an original of an unpacked archive. Raises OSError."""
-    files = [entry.path for _, entry in files_in(folder)]
+    files = [entry.path for _, entry, is_folder in walk(folder) if not is_folder]
     size = sum(map(os.path.getsize, files))
     how = COPY if size < LARGE else best_way(files[0])
     if how == LINK:
@@ -101,10 +100,11 @@ def link_tree_alone(original: Original, folder: str, own: Set[str], beside: str)
 def _make(original: Original, folder: str, make: Callable[[str, str, str], None]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
-        for name in folders_in(original.path):
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-        for name, entry in files_in(original.path):
-            make(entry.path, os.path.join(folder, name), name)
+        for name, entry, is_folder in walk(original.path):
+            if is_folder:
+                os.makedirs("%s/%s" % (folder, name), exist_ok=True)
+            else:
+                make(entry.path, "%s/%s" % (folder, name), name)
     except FileNotFoundError:
         if original.is_right():  # then the directory of the task is gone
             raise
@@ -124,7 +124,7 @@ def _copy(source: str, target: str, is_own: bool) -> None:
 
 def remove(original: Original) -> None:
     """Remove an original from the host."""
-    if original.key.endswith(ARCHIVE):
+    if original.is_tree:
         remove_tree(original.path)
     elif stamp(original.path):
         os.unlink(original.path)

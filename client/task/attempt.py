@@ -31,8 +31,7 @@ WROTE = (
 LOST = "a program changed %s, which its tasks share"
 
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
-# Bytes that went to and from storage. Other systems than Linux count something else in these
-# fields, and a kernel without the accounting says 0, as if the program had read nothing.
+# Other systems than Linux count something else in these fields; a kernel without accounting says 0.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
 BLOCK = 512  # bytes: getrusage counts blocks of this size
 
@@ -140,9 +139,10 @@ class Attempt:
         else:
             self.place.close()
 
-    def changed(self) -> List[Tuple[str, Original]]:
+    def changed(self, with_trees: bool = True) -> List[Tuple[str, Original]]:
         """Return (file name, original) of the originals that it links to and that were changed."""
-        return [pair for pair in self.linked if not pair[1].is_right()]
+        look = [pair for pair in self.linked if with_trees or not pair[1].is_tree]
+        return [pair for pair in look if not pair[1].is_right()]
 
     def judge(self) -> List[Original]:
         """Compare its originals, once nothing of it runs any more. Return those that were changed.

@@ -2,6 +2,7 @@
 
     config             spe.yaml as a documented type
     document           What spe.yaml holds, as plain data that knows its lines
+    inputs             Inputs: a mapping or a list
     keys               Blocks of spe.yaml as records: which key a field is of, how its value is checked
     names              Names, paths and tables of names in spe.yaml
     parameter_names    Names that a parameter may have

@@ -467,7 +467,7 @@ def test_several_inputs_that_are_together_larger_than_the_limit_are_all_there(ma
     parts = {f"part{n}": bytes([n]) * (2 * MB) for n in range(3)}
     for content in parts.values():
         shared(master, content)
-    small = "from spe_client.host import inputs\ninputs.InputCache.__init__.__defaults__ = (3 << 20, set)\n"
+    small = "from spe_client.shared import inputs\ninputs.InputCache.__init__.__defaults__ = (3 << 20, set)\n"
     master.add(*(task(n, *SH, "cat part* | wc -c", shared=parts) for n in range(1, 4)))
     code, said = client.run("--slots", "1", python=python_that(client.folder, small))
     assert code == 0, said
