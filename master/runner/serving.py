@@ -28,6 +28,7 @@ from ..store.statistics import Statistics
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
+from .making import Making
 from .outcome import Outcome, explain
 from .wiring import Parts
 
@@ -48,6 +49,7 @@ class Serving:
         self.gathering = Gathering(
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
+        self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
         self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
 
@@ -182,6 +184,8 @@ class Serving:
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
+        self.fleet.tell_faults()
+        self.making.update()
         self.progress.update(self.desk.dispatch)
 
     def _is_over(self) -> bool:

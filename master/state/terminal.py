@@ -53,10 +53,11 @@ class Screen:
         """Print a line above the picture. It stays there."""
         self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-    def show(self, document: lines.Document) -> None:
-        """Show how the sweep stands now."""
+    def show(self, document: lines.Document, activity: str = "") -> None:
+        """Show how the sweep stands now. `activity`: what goes on before tasks run."""
         size = self._console.size
-        self._live.update(picture(document, time.time(), size.width, size.height), refresh=True)
+        shown = picture(document, time.time(), size.width, size.height, activity)
+        self._live.update(shown, refresh=True)
 
     def text(self, text: str) -> None:
         """Show a text in place of the picture, of which as much is seen as there is room."""
@@ -72,11 +73,16 @@ class Screen:
         self._live.stop()
 
 
-def picture(document: lines.Document, now: float, width: int, height: int) -> RenderableType:
+def picture(
+    document: lines.Document, now: float, width: int, height: int, activity: str = ""
+) -> RenderableType:
     """Return the picture of a document, for a terminal of `width` columns and `height` lines."""
     failures = lines.failure_lines(document, FAILURES)
     room = height - len(failures) - AROUND
     parts: list[RenderableType] = [_sweep(document, now, width)]
+    if activity:
+        room -= 1
+        parts.append(Text(activity, no_wrap=True, overflow="ellipsis"))
     if document["hosts"]:
         parts.append(_hosts(lines.host_rows(document, now, max(2, room))))
     parts += [Text(line, style="red", no_wrap=True, overflow="ellipsis") for line in failures]
