@@ -10,6 +10,7 @@ import io
 import time
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -19,6 +20,8 @@ from rich.text import Text
 from . import lines
 
 FAILURES = 5  # the newest ones that are shown
+GAP = 2  # blanks between two columns of the table of hosts
+LEAST = 8  # columns for the reason why a host is not up, however narrow the terminal
 AROUND = 5  # lines that are neither hosts nor failures
 STYLES = {
     "up": "green",
@@ -84,7 +87,7 @@ def picture(
         room -= 1
         parts.append(Text(activity, no_wrap=True, overflow="ellipsis"))
     if document["hosts"]:
-        parts.append(_hosts(lines.host_rows(document, now, max(2, room))))
+        parts.append(_hosts(lines.host_rows(document, now, max(2, room)), width))
     parts += [Text(line, style="red", no_wrap=True, overflow="ellipsis") for line in failures]
     return Group(*parts)
 
@@ -101,18 +104,30 @@ def _sweep(document: lines.Document, now: float, width: int) -> RenderableType:
     return Group(row, Text(pace, no_wrap=True, overflow="ellipsis"))
 
 
-def _hosts(rows: list[tuple[str, ...]]) -> Table:
+def _hosts(rows: list[tuple[str, ...]], width: int) -> Table:
     table = _empty_table()
+    room = _room_for_reasons(rows, width)
     for row in rows:
         # `Text`, as a plain string would be read as rich's markup: a host may be called [bold].
         cells = [Text(cell) for cell in row]
         cells[1].stylize(STYLES.get(row[1], ""))
+        cells[-1].truncate(room, overflow="ellipsis")
         table.add_row(*cells)
     return table
 
 
+def _room_for_reasons(rows: list[tuple[str, ...]], width: int) -> int:
+    """Return the columns of the terminal that are left for the last column.
+
+    rich would take the room for one long reason from all columns, down to nothing.
+    """
+    others = zip(*(row[:-1] for row in (lines.HEAD, *rows)), strict=True)
+    taken = sum(max(map(cell_len, column)) + GAP for column in others)
+    return max(LEAST, width - taken)
+
+
 def _empty_table() -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", expand=False)
     for place, title in enumerate(lines.HEAD):
         right = 2 <= place <= 6  # the columns of numbers
         justify: JustifyMethod = "right" if right else "left"
