@@ -33,7 +33,8 @@ class Making:
         busy = any(not (one.state.has_asked or one.state.is_gone) for one in clients)
         if busy and not self._begun:
             self._begun = time.monotonic()
-            hosts = {one.host for one in clients} | self._fleet.awaited()
+            awaited = self._fleet.awaited() - self._software.without
+            hosts = {one.host for one in clients} | awaited
             self._progress.step(f"setting up {counted(len(hosts), 'host')}: {self._what}")
         elif self._begun and not busy and not self._fleet.awaited():
             took = seconds(round(time.monotonic() - self._begun))

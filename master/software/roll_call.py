@@ -41,7 +41,7 @@ class RollCall:
         self.hosts: Callable[[], Collection[str]] = tuple  # names of all hosts of the run
         self.patience, self.late = PATIENCE, LATE
         self._told: dict[str, str] = {}  # host -> its fault, as its client is going to say it
-        self._without: set[str] = set()  # hosts that can have no wheels
+        self.without: set[str] = set()  # hosts that can have no wheels
         self._wheels, self._tell = wheels, tell
         self._open: Round | None = None  # takes hosts in
         self._rounds: dict[tuple[str, str], Round] = {}  # (host, key of its Python) -> its round
@@ -58,7 +58,10 @@ class RollCall:
 
     def was_told(self, host: str, fault: str) -> bool:
         """Return True once for the fault of a host that the user has read already."""
-        return self._told.pop(host, None) == fault
+        if self._told.get(host) != fault.rstrip("."):
+            return False
+        del self._told[host]
+        return True
 
     async def build(self, host: str, python: HostPython) -> Build:
         """Return the environment of a host. Raises NoWheels."""
@@ -110,9 +113,10 @@ class RollCall:
     def _tell_missing(self, missing: dict[str, NoWheels], found: dict[str, str]) -> None:
         if not missing:
             return
-        self._told |= {host: fault.line for host, fault in missing.items()}
-        self._without |= set(missing)
-        all_out = set(self.hosts()) <= self._without
+        self._told |= {host: fault.line.rstrip(".") for host, fault in missing.items()}
+        self.without |= set(missing)
+        hosts = set(self.hosts())  # none where clients are started by hand
+        all_out = bool(hosts) and hosts <= self.without
         for text in paragraphs(missing, found, all_out):
             log.info("%s", SpeError(text).line)
             self._tell(text)

@@ -68,8 +68,9 @@ class Software:
         self._hosts = hosts
         self._sources = sources
         self._wheels = Wheels(sources.venv, folder, say) if sources.venv else None
-        self._roll_call = RollCall(self._wheels, tell) if self._wheels else None
-        if self._roll_call:
+        self._roll_call: RollCall | None = None
+        if self._wheels and not self._wheels.source.is_archive:  # one archive is for all hosts
+            self._roll_call = RollCall(self._wheels, tell)
             self._roll_call.hosts = lambda: self.hosts
         self._files_to_prepare = files_to_prepare
         self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
@@ -97,6 +98,8 @@ class Software:
         found: list[Build] = []
         if self._roll_call:
             found.append(await self._roll_call.build(host, python))
+        elif self._wheels:
+            found.append(await self._wheels.build(python))
         if self._sources.container:
             found.append(self._sources.container.build())
         if self._sources.prepare:
@@ -107,6 +110,11 @@ class Software:
             self._files |= {file.sha256: file.path for file in one.files}
         self.making[client] = tuple(_with_size(one) for one in found)
         return found
+
+    @property
+    def without(self) -> set[str]:
+        """Return the names of the hosts that cannot have wheels, and so make nothing."""
+        return self._roll_call.without if self._roll_call else set()
 
     @property
     def stage(self) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError, SpeError
@@ -22,7 +23,9 @@ from ..text import counted, seconds, volume
 from .build import Build, BuildFile, file_of
 from .host_python import HostPython
 from .missing import NoWheels
+from .pip_for import LOOK_UP, MISSING
 
+log = logging.getLogger("spe.software")
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 VARIABLES = {"VIRTUAL_ENV": ""}
 UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
@@ -209,15 +212,29 @@ class Wheels:
         partial.rename(folder)
 
     async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
-        words = [sys.executable, "-m", "spe.software.pip_for", json.dumps(dict(python.markers))]
-        words += ["download", "--quiet", "--disable-pip-version-check", "--no-input"]
+        words = ["--quiet", "--disable-pip-version-check", "--no-input"]
         words += ["--dest", str(into), "--only-binary=:all:", "--python-version", python.version]
         words += ["--implementation", "cp"]
         for tag in python.tags:
             words += ["--platform", tag]
+        code, said = await self._run_pip(python, "download", *words, *wanted)
+        if code == 0:
+            into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+            return
+        first = _NO_WHEEL.search(said)
+        if first is None:
+            raise NoWheels(self.source.shown, f"pip failed: {_last_lines(said)}", python.shown)
+        code, looked_up = await self._run_pip(python, LOOK_UP, *words, *wanted)
+        if code:
+            log.info("further packages without a wheel could not be looked up: %s", looked_up)
+        raise self._no_wheels(python, _missing(looked_up) or _first(first[1].strip(), said))
+
+    async def _run_pip(self, python: HostPython, *words: str) -> tuple[int, str]:
+        """Run pip for another Python. Return its exit code and what it said."""
+        markers = json.dumps(dict(python.markers))
         process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "spe.software.pip_for", markers),
             *words,
-            *wanted,
             cwd=self.source.path.parent,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -228,20 +245,27 @@ class Wheels:
         finally:
             if process.returncode is None:
                 process.kill()
-        if process.returncode:
-            raise self._fault(python, output.decode(errors="replace"))
-        into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+        return process.returncode or 0, output.decode(errors="replace")
 
-    def _fault(self, python: HostPython, said: str) -> NoWheels:
-        missing = _NO_WHEEL.search(said)
-        if not missing:
-            return NoWheels(self.source.shown, f"pip failed: {_last_lines(said)}", python.shown)
-        found = _VERSIONS.search(said)
-        versions = "" if found is None or found[1] == "none" else found[1]
-        todo = f"Name another version in {self.source.written}, give these hosts another Python "
-        todo += "(python=PATH in the hosts file), or leave them out."
-        what = f"no wheel of {missing[1].strip()}"
-        return NoWheels(self.source.shown, what, python.shown, versions.split(", "), todo)
+    def _no_wheels(self, python: HostPython, packages: Mapping[str, Sequence[str]]) -> NoWheels:
+        todo = f"Name another version in {self.source.written}, or another Python of the host "
+        todo += "(python=PATH in the hosts file), or leave the host out."
+        what = f"no wheel of {', '.join(packages)}"
+        return NoWheels(self.source.shown, what, python.shown, packages, todo)
+
+
+def _missing(said: str) -> dict[str, list[str]]:
+    """Return the packages without a wheel, as pip_for has looked them up, with versions."""
+    lines = [line for line in said.splitlines() if line.startswith(MISSING)]
+    return dict(json.loads(line.removeprefix(MISSING)) for line in lines)
+
+
+def _first(package: str, said: str) -> dict[str, list[str]]:
+    """Return the package at which pip has ended: another one needs it, so no line names it."""
+    found = _VERSIONS.search(said)
+    if found is None or found[1] == "none":
+        return {package: []}
+    return {package: found[1].split(", ")[::-1]}
 
 
 def _last_lines(said: str) -> str:

@@ -151,7 +151,7 @@ class Door:
             words = "other hosts are waited for, or wheels are being downloaded"
             return _text(503, words, {"Retry-After": "0"})
         except SpeError as error:
-            return _text(409, error.line)
+            return _text(409, error.line.rstrip("."))  # it becomes a part of a longer sentence
         return web.json_response([one.as_json() for one in found])
 
     async def _linger(self) -> float:

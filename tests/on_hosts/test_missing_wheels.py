@@ -72,7 +72,7 @@ def test_a_package_without_a_wheel_is_told_once_with_all_its_hosts_before_any_ho
     old = with_old(lab, old_python, "h02", "h03")
     done = spe(folder, lab, "run", ["h01 slots=1", *old])
     assert done.returncode == 0
-    assert done.stderr.count("no wheel of tool==1.0") == 1
+    assert done.stderr.count("no wheel of") == 1
     paragraph = done.stderr[done.stderr.index("h02, h03: software: venv: requirements.txt") :]
     assert "Python 3.8" in paragraph
     assert "0.9" in paragraph, "the versions that there are"

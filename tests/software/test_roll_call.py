@@ -20,6 +20,11 @@ OLD = replace(NEW, version="3.6.9", libc_version="2.17")
 ARM = replace(NEW, platform="linux-aarch64")
 
 
+def fault(python: HostPython, packages: dict[str, list[str]] | None = None, why: str = "") -> NoWheels:
+    why = why or f"no wheel of {', '.join(packages or {})}"
+    return NoWheels("venv: r.txt", why, python.shown, packages, "Name another version.")
+
+
 class FewWheels:
     """Wheels for one Python only, as fast as the test lets it."""
 
@@ -39,7 +44,7 @@ class FewWheels:
         self.asked.append(python.shown)
         await self.gate.wait()
         if python != NEW:
-            raise NoWheels("venv: r.txt", "no wheel of tool==2", python.shown, ["0.9", "1.0"], "Name another version.")
+            raise fault(python, {"tool==2": ["1.0", "0.9"]})
         self._had.add(python.shown)
         return Build("venv", "venv: r.txt", ())
 
@@ -138,28 +143,43 @@ async def test_the_fault_of_a_client_is_known_as_told_once() -> None:
     assert not bench.call.was_told("b", caught.value.line), "the next start of the host is told anew"
 
 
-def fault(python: HostPython, *versions: str, why: str = "no wheel of tool==2") -> NoWheels:
-    return NoWheels("venv: r.txt", why, python.shown, versions, "Name another version.")
-
-
-def test_a_package_that_two_kinds_of_python_lack_is_one_paragraph_with_what_each_could_have() -> None:
-    missing = {"h3": fault(OLD, "0.8", "0.9"), "h1": fault(OLD, "0.8", "0.9"), "h2": fault(ARM)}
-    [text] = paragraphs(missing, {"h4": NEW.shown, "h1": OLD.shown}, all_out=False)
+def test_a_package_that_one_kind_of_python_lacks_is_named_with_its_hosts_and_its_versions() -> None:
+    lacking = fault(OLD, {"tool==2": ["0.9", "0.8", "0.7", "0.6", "0.5"]})
+    [text] = paragraphs({"h3": lacking, "h1": lacking}, {"h4": NEW.shown, "h1": OLD.shown}, all_out=False)
     assert text.splitlines() == [
-        "h1, h2, h3: software: venv: r.txt: no wheel of tool==2",
-        "  h1, h3: linux-x86_64 (glibc 2.17), Python 3.6; there are wheels of 0.8, 0.9",
-        "  h2: linux-aarch64 (glibc 2.36), Python 3.11; there is none of any version",
-        "  There is one for linux-x86_64 (glibc 2.36), Python 3.11 (h4).",
+        "h1, h3: software: venv: r.txt: no wheel of tool==2 for linux-x86_64 (glibc 2.17), Python 3.6",
+        "  tool==2: there is one of 0.9, 0.8, 0.7, 0.6 and older ones",
+        "  All have wheels for linux-x86_64 (glibc 2.36), Python 3.11 (h4).",
         "  These hosts get no task; the others go on.",
         "  Name another version.",
     ]
 
 
-def test_two_packages_are_two_paragraphs_and_a_run_without_hosts_says_so() -> None:
-    missing = {"h1": fault(OLD), "h2": fault(ARM, why="no wheel of part")}
-    texts = paragraphs(missing, {}, all_out=True)
-    assert [text.split(" for ")[0] for text in texts] == [
-        "h1: software: venv: r.txt: no wheel of tool==2",
-        "h2: software: venv: r.txt: no wheel of part",
+def test_packages_that_several_kinds_of_python_lack_are_one_paragraph_with_the_hosts_of_each() -> None:
+    old = fault(OLD, {"tool==2": ["0.9"], "part": []})
+    missing = {"h3": old, "h1": old, "h2": fault(ARM, {"tool==2": []})}
+    [text] = paragraphs(missing, {"h1": OLD.shown}, all_out=True)
+    assert text.splitlines() == [
+        "h1, h2, h3: software: venv: r.txt: no wheel of tool==2, part for linux-x86_64 (glibc 2.17), Python 3.6 "
+        "(h1, h3); for linux-aarch64 (glibc 2.36), Python 3.11 (h2)",
+        "  tool==2: there is one of 0.9 (h1, h3); no version has one (h2)",
+        "  part: no version has one (h1, h3)",
+        "  No host of this run is left.",
+        "  Name another version.",
     ]
-    assert all("No host can take part." in text for text in texts)
+
+
+def test_another_fault_of_pip_is_one_paragraph_for_all_kinds_of_python() -> None:
+    missing = {"h1": fault(OLD, why="pip failed: no route"), "h2": fault(ARM, why="pip failed: no route")}
+    [text] = paragraphs(missing, {}, all_out=True)
+    assert text.count("pip failed: no route") == 1
+    assert "Python 3.6 (h1); for linux-aarch64" in text
+
+
+@in_loop
+async def test_clients_that_are_started_by_hand_are_not_all_hosts_of_the_run() -> None:
+    bench = Bench([])
+    bench.call.hosts = set
+    with pytest.raises(NoWheels):
+        await bench.ask("b", OLD)
+    assert "the others go on" in bench.told[0]
