@@ -8,7 +8,6 @@ The fleet decides which hosts are started, and earlier/ what becomes of the resu
     gathering      The gather hooks of a run
     goodbye        The end of a run as clients see it
     interrupts     The signals that tell a run to end
-    making         The time in which hosts make the software of a sweep, as people see it
     options        The options of a run, as the command line gives them
     outcome        The outcome of a run, and why sets still wait
     preparing      The files that `prepare:` works with

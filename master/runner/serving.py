@@ -17,6 +17,7 @@ from functools import partial
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
+from ..fleet.making import Making
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
@@ -28,7 +29,6 @@ from ..store.statistics import Statistics
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
-from .making import Making
 from .outcome import Outcome, explain
 from .wiring import Parts
 

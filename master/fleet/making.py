@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 
 from ..desk.desk import Desk
-from ..fleet.fleet import Fleet
 from ..model import Client
 from ..software.software import Software
 from ..state.progress import Progress
 from ..text import counted, seconds
+from .fleet import Fleet
 
 
 class Making:
