@@ -99,9 +99,9 @@ def _versions(package: str, hosts: Sequence[str], missing: Mapping[str, NoWheels
 
 def _newest(versions: Sequence[str]) -> str:
     if not versions:
-        return "no version has one"
+        return "no version has a wheel"
     more = " and older ones" if len(versions) > NEWEST else ""
-    return f"there is one of {', '.join(versions[:NEWEST])}{more}"
+    return f"there is a wheel of {', '.join(versions[:NEWEST])}{more}"
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

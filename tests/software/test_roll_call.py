@@ -148,7 +148,7 @@ def test_a_package_that_one_kind_of_python_lacks_is_named_with_its_hosts_and_its
     [text] = paragraphs({"h3": lacking, "h1": lacking}, {"h4": NEW.shown, "h1": OLD.shown}, all_out=False)
     assert text.splitlines() == [
         "h1, h3: software: venv: r.txt: no wheel of tool==2 for linux-x86_64 (glibc 2.17), Python 3.6",
-        "  tool==2: there is one of 0.9, 0.8, 0.7, 0.6 and older ones",
+        "  tool==2: there is a wheel of 0.9, 0.8, 0.7, 0.6 and older ones",
         "  All have wheels for linux-x86_64 (glibc 2.36), Python 3.11 (h4).",
         "  These hosts get no task; the others go on.",
         "  Name another version.",
@@ -162,8 +162,8 @@ def test_packages_that_several_kinds_of_python_lack_are_one_paragraph_with_the_h
     assert text.splitlines() == [
         "h1, h2, h3: software: venv: r.txt: no wheel of tool==2, part for linux-x86_64 (glibc 2.17), Python 3.6 "
         "(h1, h3); for linux-aarch64 (glibc 2.36), Python 3.11 (h2)",
-        "  tool==2: there is one of 0.9 (h1, h3); no version has one (h2)",
-        "  part: no version has one (h1, h3)",
+        "  tool==2: there is a wheel of 0.9 (h1, h3); no version has a wheel (h2)",
+        "  part: no version has a wheel (h1, h3)",
         "  No host of this run is left.",
         "  Name another version.",
     ]

@@ -84,8 +84,8 @@ def test_all_packages_without_a_wheel_are_named_with_the_versions_that_there_are
     done = bench.spe("run")
     assert done.code == 3
     assert "no wheel of tool==2.0, part for linux" in done.err
-    assert "  tool==2.0: there is one of 0.9\n" in done.err
-    assert "  part: no version has one\n" in done.err
+    assert "  tool==2.0: there is a wheel of 0.9\n" in done.err
+    assert "  part: no version has a wheel\n" in done.err
     assert "No host of this run is left" in done.err
 
 
@@ -96,7 +96,7 @@ def test_a_package_that_another_one_needs_is_named_too(bench: SoftwareBench) -> 
     done = bench.spe("run")
     assert done.code == 3
     assert "no wheel of part>=2" in done.err
-    assert "there is one of 1.0" in done.err
+    assert "there is a wheel of 1.0" in done.err
 
 
 def test_a_marker_is_decided_by_the_python_of_the_host(bench: SoftwareBench) -> None:
