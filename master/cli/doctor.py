@@ -76,8 +76,11 @@ def command(
             f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True
         )
         # It may take minutes, and may change what a look must not change.
-        if _has_setup(sweep, hosts):
-            click.echo("`setup:` was not tried: `spe check` runs it on every host", err=True)
+        if untried := _untried(sweep, hosts):
+            verb = "was" if len(untried) == 1 else "were"
+            keys = ", ".join(f"`{key}:`" for key in untried)
+            what = "it" if len(untried) == 1 else "them"
+            click.echo(f"{keys} {verb} not tried: `spe check` runs {what} on every host", err=True)
     return 0 if working == len(examined.reports) else 1
 
 
@@ -103,8 +106,14 @@ def _hosts(sweep: Sweep | None, options: RunOptions) -> tuple[Host, ...]:
     return chosen or (Host("localhost"),)
 
 
-def _has_setup(sweep: Sweep | None, hosts: Sequence[Host]) -> bool:
-    return any(host.setup for host in hosts) or bool(sweep and sweep.config.setup)
+def _untried(sweep: Sweep | None, hosts: Sequence[Host]) -> list[str]:
+    """Return the keys of the sweep that only hosts themselves can try."""
+    has = {"setup": any(host.setup for host in hosts) or bool(sweep and sweep.config.setup)}
+    if sweep:
+        brought = sweep.software
+        has |= {"venv": bool(brought.venv), "container": bool(brought.container)}
+        has |= {"prepare": bool(brought.prepare)}
+    return [key for key, is_there in has.items() if is_there]
 
 
 async def _look(

@@ -17,6 +17,7 @@ from functools import partial
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
+from ..fleet.making import Making
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
@@ -48,6 +49,7 @@ class Serving:
         self.gathering = Gathering(
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
+        self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
         self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
 
@@ -182,6 +184,8 @@ class Serving:
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
+        self.fleet.tell_faults()
+        self.making.update()
         self.progress.update(self.desk.dispatch)
 
     def _is_over(self) -> bool:

@@ -69,6 +69,7 @@ class Parts:
     tls: ssl.SSLContext | None
     fingerprint: str
     desk: Desk
+    software: Software
     server: Server
     keeping: Safekeeping
     interrupts: Interrupts
@@ -86,6 +87,20 @@ class Parts:
             bundle.client_pyz,
             keep_client=not self.context.sweep.config.delete_client,
         )
+
+    def make_fleet(self, offer: Offer) -> Fleet:
+        """Make the hosts. None is started yet."""
+        context = self.context
+        fleet = Fleet(
+            self.hosts,
+            offer,
+            launch_options(context),
+            self.desk,
+            context.progress,
+            self.software.was_told,
+        )
+        self.software.expect(fleet.awaited)
+        return fleet
 
     def make_page(self, fleet: Fleet) -> Page:
         """Make the page, with the verbs that steer this run. It does not listen yet."""
@@ -127,18 +142,21 @@ async def make_parts(
         context.folder,
         context.progress.warn,
     )
+    software = Software(
+        sweep.software,
+        context.folder.anchor / SOFTWARE,
+        partial(files_to_prepare, sweep.recipe, worker, session.folder),
+        hosts,
+        context.progress.fault,
+        context.progress.step,
+    )
     door = Door(
         desk,
         session.secrets.session,
         worker,
         bundle.client_pyz,
         context.folder.anchor / INCOMING,
-        Software(
-            sweep.software,
-            context.folder.anchor / SOFTWARE,
-            partial(files_to_prepare, sweep.recipe, worker, session.folder),
-            hosts,
-        ),
+        software,
     )
     await _restore_steering(dispatch.steering, store, session.resumed)
     return Parts(
@@ -151,6 +169,7 @@ async def make_parts(
         tls=tls,
         fingerprint=fingerprint,
         desk=desk,
+        software=software,
         server=Server(door.application()),
         keeping=Safekeeping(
             context.folder,
