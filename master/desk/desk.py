@@ -13,13 +13,14 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
 from ..model import Client, Failure, Task, Work
+from ..neighbours import Neighbour
 from ..results.extract import Part
 from ..session.run_folder import Folder
 from ..store.store import Store
@@ -28,6 +29,7 @@ from .arrivals import Arrivals
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
+from .neighbour_lines import NeighbourLines
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
@@ -74,6 +76,7 @@ class Desk:
         self.take_call: Callable[[str], int] = self.held_requests.take_call
         self.let_go: Callable[[], None] = self.held_requests.let_go
         self._writers: set[str] = set()  # users of whom this run has warned
+        self._neighbours = NeighbourLines(dispatch.rules.max_load)
 
     async def _store(self) -> None:
         """Make what the dispatch decided durable, then answer the clients that it concerns."""
@@ -132,6 +135,15 @@ class Desk:
             text = f"{host}: {who} may write into {where}, and so disturb what runs below it (not read it, nor start "
             text += "anything as you). Another folder: workdir=PATH; to hear no more of it: trust_workdir=yes"
             self._warn("writers", text, host)
+
+    def note_neighbours(self, host: str, neighbours: Iterable[Neighbour]) -> None:
+        """Take in what a host reports about others there. It is said once, for all hosts together."""
+        for one in neighbours:
+            self._neighbours.note(self.clock(), host, one)
+
+    def _tell_neighbours(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._warn("neighbours", line, "")
 
     def _warn(self, kind: str, text: str, host: str) -> None:
         self.tell(text)
@@ -300,6 +312,7 @@ class Desk:
 
     async def note_last_words(self) -> None:
         """Store when each client was heard last: the tables at the end of a run show it."""
+        self._tell_neighbours(self._neighbours.take_all())
         now = self.clock()
         self.dispatch.board.changes += self.dispatch.clients.heard_since_noted(now, pause=0.0)
         await self._store_if_it_can()
@@ -310,6 +323,7 @@ class Desk:
             silent = self.clock() - ticket.word
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
+        self._tell_neighbours(self._neighbours.take_due(self.clock()))
         await self._store()
         # Events once a second, not each one as it comes: most of them come with something else to
         # be stored.
