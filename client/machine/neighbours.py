@@ -17,22 +17,18 @@ CLIENT = rb"[^\0]+\0(-[^\0]*\0)*[^\0]*client([\w-]{0,40}\.pyz|/installed\.py)\0(
 
 def neighbours() -> List[Tuple[int, int]]:
     """Return (user number, slots) of the accounts with most slots here, beside our own."""
-    found = {}
+    found = set()
     for path in glob(b"/proc/[0-9]*"):
         try:
-            with open(path + b"/cmdline", "rb") as words, open(path + b"/stat", "rb") as stat:
-                user, line = os.stat(path).st_uid, words.read(4096)
-                if user != os.getuid() and re.match(CLIENT, line):
-                    pid, given = path[6:], re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
-                    slots = int(given[-1]) if given else len(os.sched_getaffinity(int(pid)))
-                    # The name stands in parentheses, and may hold some itself.
-                    parent = stat.read().rpartition(b")")[2].split()[1]
-                    found[pid] = parent, (user, line, slots)
+            with open(path + b"/cmdline", "rb", 0) as file:
+                # A set: guard and hands are forks of one client, with the same words.
+                found.add((os.stat(path).st_uid, file.read(4096)))
         except OSError:  # not for us to read, or it has just ended
             pass
     most = Counter()  # type: Counter[int]
-    for parent, client in found.values():
-        # Guard and hands are forks of one client: the same words below the same words.
-        if client not in found.get(parent, ()):
-            most[client[0]] += client[2]
+    for user, line in found:
+        if user != os.getuid() and re.match(CLIENT, line):
+            given = re.findall(rb"\0--slots[\0=](\d{1,5})\0", line)
+            # The cores that a client may use are fewer where a batch system or taskset says so.
+            most[user] += int(given[-1]) if given else os.cpu_count() or 1
     return most.most_common(20)

@@ -8,7 +8,6 @@
     held_requests   The held requests of all clients, and calls for prefetched tickets
     judging         From what arrived to a verdict
     long_poll       Long polls: requests that are held until something happens
-    neighbour_lines Lines about neighbours: one for each account, with all hosts that reported it
     orders          Orders to clients: a look into a running task, a pause
     pings           Pings of clients: they renew leases, and are told what has expired
     questions       Questions about what runs now, by orders to clients

@@ -19,8 +19,8 @@ from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
+from ..launch.neighbours import Neighbour, NeighbourLines
 from ..model import Client, Failure, Task, Work
-from ..neighbours import Neighbour
 from ..results.extract import Part
 from ..session.run_folder import Folder
 from ..store.store import Store
@@ -29,7 +29,6 @@ from .arrivals import Arrivals
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
-from .neighbour_lines import NeighbourLines
 from .orders import Orders
 from .pings import Pings
 from .reports import Report

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ..errors import Fault, LaunchError
+from ..launch.neighbours import ROOM
 from ..launch.pasteable import words_for
-from ..neighbours import ROOM
 from ..record import record
 from ..text import counted, named, span, volume
 from .sighting import FolderState, Needs, Sighting

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 from ..errors import LaunchError
 from ..launch import bundle, faults
+from ..launch.neighbours import read_neighbour
 from ..launch.offer import Offer
 from ..launch.outcome import Code, CommandOutcome
 from ..launch.places import PLACES
 from ..launch.ssh import remote
 from ..model import Host
-from ..neighbours import read_neighbour
 from ..record import record
 from .sighting import FolderState, Sighting
 

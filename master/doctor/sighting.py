@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import LaunchError
+from ..launch.neighbours import Neighbour
 from ..model import Host, Worker
-from ..neighbours import Neighbour
 from ..record import record
 
 

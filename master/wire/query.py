@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ..neighbours import Neighbour, read_neighbour
+from ..launch.neighbours import Neighbour, read_neighbour
 from ..text import printable
 
 MAX_WAIT = 60.0  # seconds that a request may be held

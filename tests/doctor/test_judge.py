@@ -12,9 +12,9 @@ from spe.doctor.script import read_answers
 from spe.doctor.sighting import FolderState, Needs, Sighting
 from spe.errors import Fault
 from spe.launch.faults import from_outcome
+from spe.launch.neighbours import Neighbour
 from spe.launch.outcome import CommandOutcome
 from spe.model import Host
-from spe.neighbours import Neighbour
 
 ROOT = Path(__file__).resolve().parents[2]
 GB = 10**9

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.desk import neighbour_lines
-from spe.desk.neighbour_lines import GATHERING, MOST_LINES, NeighbourLines
-from spe.neighbours import MOST_ACCOUNT, MOST_SLOTS, Neighbour, read_neighbour
+from spe.launch import neighbours
+from spe.launch.neighbours import (
+    GATHERING,
+    MOST_ACCOUNT,
+    MOST_LINES,
+    MOST_SLOTS,
+    Neighbour,
+    NeighbourLines,
+    read_neighbour,
+)
 
 ALICE = Neighbour("alice", 8)
 
@@ -42,7 +49,7 @@ def test_with_max_load_nothing_is_to_be_done() -> None:
 
 
 def test_a_client_that_makes_accounts_up_does_not_fill_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbour_lines, "MOST_LINES", 3)
+    monkeypatch.setattr(neighbours, "MOST_LINES", 3)
     lines = NeighbourLines(0.0)
     for number in range(5):
         lines.note(1.0, "h1", Neighbour(f"account-{number}", 1))

@@ -1,14 +1,39 @@
-"""Lines about neighbours: one for each account, with all hosts that reported it at about that time."""
+"""Neighbours: other people whose clients of spe work on the same hosts, and what is said about them.
+
+Clients (client/machine/neighbours.py) and the script of `spe doctor` report them in one form.
+"""
 
 from __future__ import annotations
 
-from ..neighbours import ROOM, Neighbour
-from ..text import counted, named
+from ..record import record
+from ..text import counted, named, printable
 
+MOST_SLOTS = 100_000
+MOST_ACCOUNT = 64  # characters
 # Seconds from the first report of an account to the line about it: by then hosts are up, unless
 # something is wrong with them. Hosts that come later have a line of their own.
 GATHERING = 5.0
 MOST_LINES = 100  # of a run: a client may report whatever it likes
+ROOM = "set `max_load: 1` in spe.yaml, or fewer `slots=` in the hosts file"
+
+
+@record
+class Neighbour:
+    """Another account with clients on a host, and the slots of all of them."""
+
+    account: str
+    slots: int
+
+
+def read_neighbour(text: str) -> Neighbour | None:
+    """Return the neighbour that a host reports as `8 alice`; None for any other text."""
+    slots, _, account = text.partition(" ")
+    account = printable(account.strip()[:MOST_ACCOUNT])
+    if not (account and slots.isascii() and slots.isdecimal() and len(slots) <= 6):
+        return None
+    if not 1 <= int(slots) <= MOST_SLOTS:
+        return None
+    return Neighbour(account, int(slots))
 
 
 class NeighbourLines:
