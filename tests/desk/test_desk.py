@@ -183,6 +183,7 @@ def test_neighbours_are_told_some_seconds_after_the_first_report_and_else_at_the
                 assert len(told) == 1
             at.now += GATHERING
             await at.desk.tick()
+            assert len(told) == 1
             await at.desk.note_last_words()
             [line] = told
             assert line.startswith("alice runs spe, too, on h1 and h2 (8 slots each); with your `max_load`")
