@@ -53,13 +53,15 @@ class Desk:
         folder: Folder,
         tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
+        remark: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """`folder` is runs/<name>/.
 
-        `tell` shows the user a sentence; `clock` returns monotonic seconds.
+        `tell` shows the user a warning, `remark` a sentence that may be left unread; `clock`
+        returns monotonic seconds.
         """
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
-        self.tell, self.clock = tell, clock
+        self.tell, self.remark, self.clock = tell, remark, clock
         self.events = Events()
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
@@ -142,7 +144,8 @@ class Desk:
 
     def _tell_neighbours(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._warn("neighbours", line, "")
+            self.remark(line)
+            self.events.note("neighbours", line)
 
     def _warn(self, kind: str, text: str, host: str) -> None:
         self.tell(text)

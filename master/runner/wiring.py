@@ -126,6 +126,7 @@ async def make_parts(
         judges,
         context.folder,
         context.progress.warn,
+        remark=context.progress.line,
     )
     door = Door(
         desk,

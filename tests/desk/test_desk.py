@@ -173,7 +173,7 @@ def test_neighbours_are_told_some_seconds_after_the_first_report_and_else_at_the
     async def run() -> None:
         async with office(tmp_path, "a", max_load=0.8) as at:
             told: list[str] = []
-            at.desk.tell = told.append
+            at.desk.remark = told.append
             at.desk.note_neighbours("h2", [Neighbour("alice", 8)])
             at.desk.note_neighbours("h1", [Neighbour("alice", 8)])
             await at.desk.tick()

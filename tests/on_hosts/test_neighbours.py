@@ -71,7 +71,7 @@ def test_the_second_run_says_once_who_else_is_there_and_with_how_many_slots(
     out, err = spe(lab, folder, "run").communicate(timeout=120)
     print(out, err)
     told = [line for line in err.splitlines() if "runs spe" in line]
-    assert told == [f"warning: alice runs spe, too, on h01 and h02 (3 slots each). To share these hosts: {TODO}"]
+    assert told == [f"alice runs spe, too, on h01 and h02 (3 slots each). To share these hosts: {TODO}"]
     again = spe(lab, folder, "run", "--fresh")
     _, err = again.communicate(timeout=120)
     assert again.returncode == 0
