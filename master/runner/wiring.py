@@ -141,6 +141,7 @@ async def make_parts(
         judges,
         context.folder,
         context.progress.warn,
+        remark=context.progress.line,
     )
     software = Software(
         sweep.software,

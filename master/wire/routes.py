@@ -124,6 +124,7 @@ class Door:
         self.desk.note_writers(
             host, query.remark(request, "others"), query.remark(request, "where")
         )
+        self.desk.note_neighbours(host, query.neighbours(request))
         return web.Response(text=text)
 
     async def software(self, request: web.Request) -> web.Response:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from spe.doctor.diagnosis import judge
+from spe.doctor.script import read_answers
 from spe.doctor.sighting import FolderState, Needs, Sighting
 from spe.errors import Fault
 from spe.launch.faults import from_outcome
+from spe.launch.neighbours import Neighbour
 from spe.launch.outcome import CommandOutcome
 from spe.model import Host
 
@@ -95,6 +97,22 @@ def test_hosts_share_a_home_when_one_of_them_saw_the_other() -> None:
     examined = judge([alone, early, *other, late, blind, between], Needs())
     assert examined.homes == [["a", "b", "e"], ["x", "y"]]
     assert [report.home for report in examined.reports] == [None, 1, 2, 2, 1, None, 1]
+
+
+def test_other_people_with_clients_are_a_remark_with_their_slots_and_what_leaves_room() -> None:
+    seen = sighting(neighbours=(Neighbour("alice", 8), Neighbour("bob", 1)))
+    [report] = judge([seen], Needs()).reports
+    [finding] = report.findings
+    assert (finding.fault, report.works) == (Fault.SHARED, True)
+    assert finding.what == "alice (8 slots) and bob (1 slot) run spe there, too"
+    assert "max_load" in finding.todo
+    assert "slots=" in finding.todo
+
+
+def test_the_answers_of_a_host_about_neighbours_are_read_with_doubt() -> None:
+    seen = sighting()
+    read_answers(seen, ["spe: neighbour 8 alice", "spe: neighbour x y", "spe: neighbour 2 B\x1bb", "neighbour 3 c"], "")
+    assert seen.neighbours == (Neighbour("alice", 8), Neighbour("B·b", 2))
 
 
 def test_a_workdir_that_everybody_may_write_stops_a_host_and_a_group_is_a_remark() -> None:
