@@ -233,3 +233,19 @@ def test_no_command_line_is_a_fault_or_more_than_the_most_slots(street: Street, 
         one.kill()
         one.wait()
     street.started.clear()
+
+
+def test_a_client_in_a_container_works_on_a_host_of_its_own(street: Street) -> None:
+    """Root sees it. Everybody else sees no difference, and counts it."""
+    need_program("unshare", "util-linux")
+    file = street.folder / "spe-client.pyz"
+    file.write_bytes(b"import signal; signal.pause()")
+    client = [*as_account(ALICE).split(), PYTHON, str(file), "--master", "x", "--slots", "3"]
+    words = ["unshare", "--pid", "--fork", "--kill-child", *client]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL) as container:
+        try:
+            wait_until(lambda: pids(ALICE), "it runs")
+            assert ALICE not in dict(neighbours())
+            assert seen_by(BOB)[ALICE] == 3
+        finally:
+            container.kill()  # unshare does not hear TERM
