@@ -78,9 +78,9 @@ def sets(count: int) -> str:
     return counted(count, "set")
 
 
-def named(numbers: Sequence[int]) -> str:
-    """Return `3, 5 and 8`; of many numbers the first ten and how many more there are."""
-    words = [str(number) for number in numbers[:NAMED]]
+def named(numbers: Sequence[int | str], most: int = NAMED) -> str:
+    """Return `3, 5 and 8`; of more than `most` numbers the first ones and how many more there are."""
+    words = [str(number) for number in numbers[:most]]
     more = len(numbers) - len(words)
     if more:
         return f"{', '.join(words)} and {more} more"

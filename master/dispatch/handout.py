@@ -11,6 +11,7 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
+from .one_each import OneEach
 from .rules import Rules
 from .steering import Steering
 
@@ -25,6 +26,7 @@ class Handout:
     def __init__(self, rules: Rules, board: Board, steering: Steering, guard: BlackHoleGuard) -> None:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard
         self._clients = board.clients
+        self.one_each: OneEach | None = None  # the rule of `spe check`
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
@@ -49,6 +51,8 @@ class Handout:
         # A request that a goodbye has overtaken gets nothing: its tickets would lie there until the lease ends.
         if self._steering.withholds(host) or (client and client.state.is_gone):
             return []
+        if self.one_each:
+            count = min(count, 1) if self.one_each.wants(host) else 0
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
         leased = bool(client and client.pings)
@@ -114,6 +118,8 @@ class Handout:
     def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
         ticket = self._board.issue(now, task, client_id, host, leased)
         self._board.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
+        if self.one_each:
+            self.one_each.note(ticket)
         return ticket
 
     def give_back(self, ticket_id: int, client_id: str, reason: str = "") -> bool:

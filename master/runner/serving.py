@@ -182,7 +182,17 @@ class Serving:
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
+        if self._each_kind_is_tried():
+            await self.desk.drain()
         self.progress.update(self.desk.dispatch)
+
+    def _each_kind_is_tried(self) -> bool:
+        """Tell whether nothing is left to do for `spe check`, although sets wait."""
+        rule, board = self.desk.dispatch.handout.one_each, self.desk.dispatch.board
+        if rule is None or board.draining or board.running or not self.fleet.all_answered():
+            return False
+        aside = self.desk.dispatch.steering.aside
+        return not any(rule.wants(host) for host in self.fleet.used() if host not in aside)
 
     def _is_over(self) -> bool:
         if not (self.desk.dispatch.board.over and self.desk.arrivals.is_idle):
@@ -228,6 +238,7 @@ class Serving:
             unheard=tuple(self.fleet.unheard),
             waiting_because=await explain(self.desk, unfinished),
             benched={host: error.what for host, error in self.fleet.benched.items()},
+            faults=self.fleet.faults,
             stranded=stranded,
             stopped=self.keeping.outcome,
             database=self.folder.database,

@@ -33,6 +33,7 @@ from ..session.session import Session
 from ..software.software import SOFTWARE, Software
 from ..state.progress import Progress
 from ..store.store import Store
+from ..sweep.copies import COPY
 from ..sweep.input_files import snapshot
 from ..sweep.sweep import Sweep
 from ..wire.routes import Door
@@ -116,8 +117,13 @@ async def make_parts(
     address = listen_address(sweep, hosts, context.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
+    dispatch.handout.one_each = context.options.one_each
     judges = Judges(
-        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+        sweep.results,
+        sweep.validate,
+        results.hooks,
+        await outdated(store, sweep.results),
+        hidden=COPY,
     )
     desk = Desk(
         make_brief(sweep, worker, hosts),
