@@ -16,6 +16,7 @@ from ..doctor.kinds import HostKind, kinds_of
 from ..model import TaskState, Ticket, TicketState
 from ..record import record
 from ..state.progress import Progress
+from ..sweep.copies import COPY, first_set_alone
 from ..text import named, printable
 from .common import CLIP, table
 from .doctor import look
@@ -146,7 +147,6 @@ class CheckOutcome:
 def run_first_set(sweep: Sweep, options: RunOptions, each: bool, quiet: bool) -> CheckOutcome:
     """Run the first set once on each kind of host, in a scratch folder. `each`: on each host."""
     from ..runner.wiring import chosen_hosts
-    from ..sweep.copies import first_set_alone
 
     hosts = chosen_hosts(sweep, options)
     # The user asks whether all hosts come up, whatever the set needs.
@@ -202,6 +202,8 @@ def _of_kind(kind: HostKind, tickets: Sequence[Ticket], reader: Reader) -> KindO
     if not tickets:
         return KindOutcome(kind)
     task = reader.task(tickets[-1].task)
+    values = {name: text for name, text in task.values.items() if name != COPY}
+    task = dataclasses.replace(task, number=1, values=values)  # the set that it is a copy of
     ticket = next((one for one in task.tickets if one.id == tickets[-1].id), None)
     return KindOutcome(kind, task, ticket)
 

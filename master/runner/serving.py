@@ -191,8 +191,9 @@ class Serving:
         rule, board = self.desk.dispatch.handout.one_each, self.desk.dispatch.board
         if rule is None or board.draining or board.running or not self.fleet.all_answered():
             return False
+        used = self.fleet.used()  # without any, the end is that of a run that is stranded
         aside = self.desk.dispatch.steering.aside
-        return not any(rule.wants(host) for host in self.fleet.used() if host not in aside)
+        return bool(used) and not any(rule.wants(host) for host in used if host not in aside)
 
     def _is_over(self) -> bool:
         if not (self.desk.dispatch.board.over and self.desk.arrivals.is_idle):
