@@ -51,10 +51,10 @@ class Handout:
         # A request that a goodbye has overtaken gets nothing: its tickets would lie there until the lease ends.
         if self._steering.withholds(host) or (client and client.state.is_gone):
             return []
-        if self.one_each:
-            count = min(count, 1) if self.one_each.wants(host) else 0
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
+        if self.one_each:
+            count = min(count, 1) if self.one_each.wants(host) else 0
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
         while len(tickets) < count and (task := self._next(client_id, host)):

@@ -81,6 +81,18 @@ class Life:
         )
 
     @property
+    def has_left(self) -> bool:
+        """True when it is known that the client has ended: it, or its guard, has said so."""
+        clients = self.clients()
+        return bool(clients) and clients[-1].state.is_gone
+
+    @property
+    def was_killed(self) -> bool:
+        """True when it is known that the client was killed."""
+        clients = self.clients()
+        return bool(clients) and clients[-1].was_killed
+
+    @property
     def has_finished_tasks(self) -> bool:
         """True when any attempt on this host came to its end since the start, well or not."""
         return self._ended > self._had_ended

@@ -13,7 +13,7 @@ def test_hosts_with_the_same_fault_are_one_paragraph_and_others_have_their_own()
     )
 
 
-def test_words_that_differ_by_the_hosts_name_or_address_alone_are_shown_once_with_a_command_that_can_be_pasted() -> None:
+def test_words_that_differ_by_name_or_address_alone_are_shown_once_with_a_command_that_can_be_pasted() -> None:
     found = paragraphs(
         HostFault(f"h{n}", "refused", f"nothing listens on 10.0.0.{n} port 22", f"Try: ssh -F /c anna@h{n} true")
         for n in (1, 2, 11)

@@ -11,8 +11,11 @@ PYTHON = "/usr/bin/python3 3.11.2"
 ONE = frozenset({".a", ".b", ".c", ".d"})  # nonces of one home
 
 
-def seen(name: str, home: frozenset[str] = frozenset(), python: str = PYTHON, platform: str = "linux-x86_64") -> Sighting:
-    return Sighting(Host(name), platform=platform, python=python, nonce=f".{name}", seen=home or frozenset({f".{name}"}))
+def seen(
+    name: str, home: frozenset[str] = frozenset(), python: str = PYTHON, platform: str = "linux-x86_64"
+) -> Sighting:
+    nonces = home or frozenset({f".{name}"})
+    return Sighting(Host(name), platform=platform, python=python, nonce=f".{name}", seen=nonces)
 
 
 def kinds(*sightings: Sighting, each: bool = False) -> list[HostKind]:

@@ -68,7 +68,8 @@ def test_one_set_runs_on_each_home_and_each_python_and_hosts_that_are_down_are_n
     done = project.check("h[01-06]")
     first, second, third = sorted(ran_on(done.out))
     assert first in ("h01", "h02") and (second, third) == ("h03", "h04")
-    assert re.search(r"^h01 and h02 \(linux-\S+, /usr/bin/python3 3\.\S+, home shared with h04\): .*: y=y7$", done.out, re.M)
+    two = r"^h01 and h02 \(linux-\S+, /usr/bin/python3 3\.\S+, home shared with h04\): .*: y=y7$"
+    assert re.search(two, done.out, re.M)
     assert f"{HOME}/bin/python3" in done.out
     assert re.search(r"^h05 and h06: refused: nothing listens on ", done.err, re.M)
     assert done.err.count("refused") == 1
