@@ -18,6 +18,7 @@ class OneEach:
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         """`kinds`: host -> kind. A host that is not among them is a kind of its own."""
+        self.count = len(set(kinds.values()))  # kinds
         self._kinds = kinds
         self._tickets: dict[str, list[Ticket]] = {}
 
