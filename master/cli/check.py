@@ -16,7 +16,7 @@ from .run import make_options, run_options
 if TYPE_CHECKING:
     from ..sweep.parameters import Census
     from ..sweep.sweep import Sweep
-    from .first_set import CheckOutcome
+    from .kind_outcomes import CheckOutcome
 
 FIRST = 3  # command lines that are shown, and the last one
 
@@ -65,7 +65,8 @@ def command(
         if json_:
             print_json(_record(sweep, census, lines, None))
         return 0
-    from .first_set import run_first_set, show
+    from .first_set import run_first_set
+    from .kind_outcomes import show
 
     start_logging(None, quiet, verbose)  # no master.log: the scratch folder goes with it
     outcome = run_first_set(sweep, make_options(**options), all_hosts, quiet)

@@ -11,8 +11,7 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
-from .one_each import OneEach
-from .rules import Rules
+from .rules import OneEach, Rules
 from .steering import Steering
 
 MOST_TOLD = 100  # sentences about attempts that do not count
@@ -59,6 +58,8 @@ class Handout:
         tickets: list[Ticket] = []
         while len(tickets) < count and (task := self._next(client_id, host)):
             tickets.append(self._issue(now, task, client_id, host, leased))
+        if client and tickets:
+            client.has_had_tasks = True
         if room is not None and tickets:
             self._guard.probing(now, host)
         return tickets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
-from ..dispatch.one_each import OneEach
+from ..dispatch.rules import OneEach
 from ..launch import Early
 from ..model import Host
 from ..record import record

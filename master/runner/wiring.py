@@ -16,7 +16,7 @@ from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
 from ..dispatch.changes import Decision
 from ..dispatch.dispatch import Dispatch
-from ..dispatch.rules import Rules
+from ..dispatch.rules import COPY, Rules
 from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
@@ -33,7 +33,6 @@ from ..session.session import Session
 from ..software.software import SOFTWARE, Software
 from ..state.progress import Progress
 from ..store.store import Store
-from ..sweep.copies import COPY
 from ..sweep.input_files import snapshot
 from ..sweep.sweep import Sweep
 from ..wire.routes import Door

@@ -2,7 +2,6 @@
 
     blocks          Blocks of parameters: rows, grid, zip; and their product
     checks          Checks of one sweep as a whole: names, and warnings about likely mistakes
-    copies          A sweep of one set, several times
     expression      jinja's part of a pattern, and the `where` of a sweep
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spe.dispatch.dispatch import Dispatch
-from spe.dispatch.one_each import TRIES, OneEach
+from spe.dispatch.rules import TRIES, OneEach
 from spe.model import Client, Ticket
 
 from .kit import BROKEN, NO_USAGE, OUT, make_dispatch
