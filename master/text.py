@@ -78,9 +78,9 @@ def sets(count: int) -> str:
     return counted(count, "set")
 
 
-def named(things: Sequence[int] | Sequence[str]) -> str:
-    """Return `3, 5 and 8`; of many numbers or names the first ten and how many more there are."""
-    words = [str(thing) for thing in things[:NAMED]]
+def named(things: Sequence[int] | Sequence[str], most: int = NAMED) -> str:
+    """Return `3, 5 and 8`; of more than `most` numbers or names the first ones and how many more there are."""
+    words = [str(thing) for thing in things[:most]]
     more = len(things) - len(words)
     if more:
         return f"{', '.join(words)} and {more} more"

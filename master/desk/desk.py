@@ -283,8 +283,8 @@ class Desk:
         """
         known = self.dispatch.clients.get(client)
         if known and not known.state.is_gone:
-            how = "ended" if killed else "left"
-            self.events.note("host_gone", f"{known.host}: its client has {how}", known.host)
+            how = "was killed" if killed else "has left"
+            self.events.note("host_gone", f"{known.host}: its client {how}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
         self.dispatch.bye(self.clock(), client, killed)

@@ -249,20 +249,14 @@ def _worker(seen: Sighting, needs: Needs) -> Iterator[Finding]:
 
 
 def _master(seen: Sighting, needs: Needs) -> Iterator[Finding]:
-    if seen.reached is not False or seen.forwards is None:
+    # No fault where a port can be forwarded: the client reaches the master through its SSH connection.
+    if seen.reached is not False or seen.forwards is not False:
         return
     what = f"not from that host, {_at_address(seen)}"
     if seen.unreached_why:
         what += f" ({seen.unreached_why})"
-    port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
-    if seen.forwards:
-        what += ": it will go through the SSH connection"
-        # Only a remark: forwarded bytes pass through paramiko, which is slow for gigabytes alone.
-        todo = "Nothing has to be done. "
-        todo += f"For large results open {port} in this machine's firewall."
-        yield Finding(Fault.UNREACHABLE, what, todo, stops=False)
-        return
     what += ", and its SSH server forbids forwarding"
+    port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
     todo = f"Open {port} in this machine's firewall, "
     todo += "or there in sshd_config: AllowTcpForwarding yes"
     yield Finding(Fault.UNREACHABLE, what, todo)

@@ -15,6 +15,7 @@ from ..launch import Offer, Options
 from ..launch.pasteable import words_for
 from ..model import Host
 from ..state.progress import Progress
+from ..text import named
 from .same_faults import SameFaults
 from .upkeep import Upkeep
 
@@ -22,7 +23,6 @@ log = logging.getLogger("spe.fleet")
 LONG = (
     5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
 )
-NAMED = 10  # hosts that one line names
 
 
 class Fleet:
@@ -137,6 +137,17 @@ class Fleet:
         """Return whether it is known of every host that it has come up or has not."""
         return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
 
+    def all_answered(self) -> bool:
+        """Return whether each host has come up or has failed to, be it for a moment."""
+        return all(
+            (one := self._upkeep.get(host)) and (one.has_been_up or one.fault)
+            for host in self.hosts
+        )
+
+    def used(self) -> list[str]:
+        """Return the hosts that have come up and have not been given up since."""
+        return [host.name for host, one in self._upkeep.items() if one.has_been_up]
+
     def alone(self) -> bool:
         """Return whether only clients that we started here took part: nobody else waits for us."""
         names = {host.name for host in self.hosts}
@@ -168,10 +179,9 @@ class Fleet:
         hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
         late = [host.name for host, one in self._upkeep.items() if one.end(hung[host])]
         if late:
-            more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
             verb = "was" if len(late) == 1 else "were"
             self.progress.line(
-                f"{', '.join(late[:NAMED])}{more} {verb} still being started when the run ended"
+                f"{named(late)} {verb} still being started when the run ended"
             )
             log.info("still being started when the run ended: %s", ", ".join(late))
 

@@ -213,14 +213,20 @@ class Upkeep:
         what, then = "its client is gone", "it is started again"
         if life.is_doubtful:
             what, then = "nothing is heard of its client", "it is started again if it is gone"
+        elif life.was_killed:
+            what = "its client was killed"
         if seconds < SHORT:
             what += f" {seconds:.0f} s after it had registered"
+        if not (life.is_doubtful or life.has_left):
+            what += " (killed, or its host went down)"
         self._progress.line(f"{name}: {what}, {then}")
         self._announce_holding()
         return True
 
     def _note_silent(self, life: Life, error: SilentStart) -> bool:
         """Note a start that ended without a word why. Return whether to make another."""
+        if life.clients():
+            error = faults.once_registered(error, life.seconds)
         self._starts.was_silent(life.has_had_tasks)
         if self._starts.is_hopeless:
             return self._bench(error)

@@ -16,7 +16,7 @@ from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
 from ..dispatch.changes import Decision
 from ..dispatch.dispatch import Dispatch
-from ..dispatch.rules import Rules
+from ..dispatch.rules import COPY, Rules
 from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
@@ -131,8 +131,13 @@ async def make_parts(
     address = listen_address(sweep, hosts, context.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
+    dispatch.handout.one_each = context.options.one_each
     judges = Judges(
-        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+        sweep.results,
+        sweep.validate,
+        results.hooks,
+        await outdated(store, sweep.results),
+        hidden=COPY,
     )
     desk = Desk(
         make_brief(sweep, worker, hosts),

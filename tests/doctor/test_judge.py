@@ -10,10 +10,10 @@ import pytest
 from spe.doctor.diagnosis import judge
 from spe.doctor.script import read_answers
 from spe.doctor.sighting import FolderState, Needs, Sighting
-from spe.errors import Fault
-from spe.launch.faults import from_outcome
+from spe.errors import Fault, SilentStart
+from spe.launch.faults import at_work, from_outcome
 from spe.launch.neighbours import Neighbour
-from spe.launch.outcome import CommandOutcome
+from spe.launch.outcome import Code, CommandOutcome
 from spe.model import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +86,7 @@ def test_a_master_behind_a_firewall_stops_only_where_forwarding_is_forbidden() -
     examined = judge([through, cut_off], Needs())
     assert [r.works for r in examined.reports] == [True, False]
     assert [r.master for r in examined.reports] == ["ssh", "no"]
-    assert faults(through, cut_off) == [[Fault.UNREACHABLE], [Fault.UNREACHABLE]]
+    assert faults(through, cut_off) == [[], [Fault.UNREACHABLE]], "a way through SSH is no fault"
 
 
 def test_hosts_share_a_home_when_one_of_them_saw_the_other() -> None:
@@ -152,3 +152,15 @@ def test_a_run_gives_a_fault_the_name_that_doctor_has_for_it(code: int, words: s
         error = from_outcome(CommandOutcome(code, (words,)), Host(name))
         assert error.fault is fault
         assert "ssh localhost" not in error.todo
+
+
+@pytest.mark.parametrize("code", [*Code, 99, -9, 137])
+def test_the_end_of_a_client_that_had_worked_is_no_failed_start(code: int) -> None:
+    error = at_work(CommandOutcome(code, ("spe-client: its last words",)), Host("lab1"), 12.0)
+    assert error.fault is not Fault.START
+
+
+def test_a_client_that_is_killed_below_its_guard_is_told_as_killed_and_started_again() -> None:
+    error = from_outcome(CommandOutcome(Code.KILLED, ("spe-client: the client was killed by signal 9",)), Host("lab1"))
+    assert error.fault is Fault.KILLED and isinstance(error, SilentStart)
+    assert error.line.startswith("lab1: client killed: the client was killed by signal 9. Is memory short there?")
