@@ -5,8 +5,9 @@ from typing import Dict
 
 from . import exits
 from .arguments import ClientOptions
-from .host.writers import NOBODY, Others
-from .machine import facts
+from .host.writers import NOBODY, Others, user_name
+from .machine import bounded, facts
+from .machine.neighbours import neighbours
 from .wire.connection import NotTheMaster, describe
 from .wire.master import FIRST_CONNECT, MasterConnection, Query
 
@@ -21,6 +22,12 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
     ]
     if others.who:
         query += [("others", others.who), ("where", others.where)]
+    # Limited: a command line cannot be read while its process waits for a dead NFS server. A look
+    # that goes on adds to a query which has been sent.
+    bounded.within(
+        2.0,
+        lambda: query.extend(("neighbour", "%d %s" % (n, user_name(u))) for u, n in neighbours()),
+    )
     return query
 
 

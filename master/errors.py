@@ -108,6 +108,7 @@ class Fault(StrEnum):
     # A host works in spite of these: only `spe doctor` names them.
     CLOCK = "clock off"
     LOADED = "loaded by others"
+    SHARED = "shared with others"  # with their clients of spe
     SLOW = "slow answer"
 
 

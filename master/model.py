@@ -283,6 +283,8 @@ class Client:
     word: float  # last sign of life, monotonic seconds
     pings: bool = False
     state: ClientState = ClientState.SETTING_UP
+    has_had_tasks: bool = False
+    was_killed: bool = False  # its end was no goodbye of its own
     # None in these three: the client does not report the figure.
     load: float | None = None  # load of the host that others cause
     memory: float | None = None  # used share of its host's memory, 0 to 1

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 
-NAMED = 10  # numbers in one message: more than a line of a terminal is not read
+NAMED = 10  # numbers or names in one message: more than a line of a terminal is not read
 
 
 def rate(per_second: float) -> str:
@@ -78,10 +78,10 @@ def sets(count: int) -> str:
     return counted(count, "set")
 
 
-def named(numbers: Sequence[int]) -> str:
-    """Return `3, 5 and 8`; of many numbers the first ten and how many more there are."""
-    words = [str(number) for number in numbers[:NAMED]]
-    more = len(numbers) - len(words)
+def named(things: Sequence[int] | Sequence[str], most: int = NAMED) -> str:
+    """Return `3, 5 and 8`; of more than `most` numbers or names the first ones and how many more there are."""
+    words = [str(thing) for thing in things[:most]]
+    more = len(things) - len(words)
     if more:
         return f"{', '.join(words)} and {more} more"
     if len(words) < 2:

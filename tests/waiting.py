@@ -7,9 +7,10 @@ statement about how fast spe is.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 LIMIT = 60.0  # seconds
@@ -37,6 +38,16 @@ async def wait_in_loop(condition: Callable[[], T], what: str, seconds: float = L
         assert time.monotonic() < end, _in_vain(what, seconds, found, None)
         await asyncio.sleep(LOOK / 4)
     return found
+
+
+def in_loop(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
+    """Run an asynchronous test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **named: Any) -> None:
+        asyncio.run(test(*args, **named))
+
+    return run
 
 
 def wait_out(seconds: float, since: float | None = None) -> None:

@@ -3,14 +3,16 @@
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
-    check      Show the sets and their command lines, start every host, run one set
+    check      Show the sets and their command lines, start every host, run one set on each kind
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
     doctor     Look at every host: what is wrong with it, and the step that mends it
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
+    first_set  Run the first set on each kind of host, for `spe check`
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
+    kind_outcomes  What came of the first set on each kind of host
     log        Print what the program of a set wrote, attempt by attempt
     output     Standard input, output and error of every command
     pause      Hand out nothing new; and the make of `spe resume`
@@ -20,6 +22,7 @@
     resume     Go on with a paused sweep
     retry      Put failed and cancelled sets back and run the sweep
     run        Run what is new of the sweep
+    same_faults  Faults of hosts for people: one paragraph for all that have the same one
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep

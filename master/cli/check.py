@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..text import sets
-from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
+from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 from .run import make_options, run_options
 
 if TYPE_CHECKING:
-    from ..runner.run import RunOptions
-    from ..store.task_details import TaskDetail
     from ..sweep.parameters import Census
     from ..sweep.sweep import Sweep
+    from .kind_outcomes import CheckOutcome
 
 FIRST = 3  # command lines that are shown, and the last one
 
@@ -27,6 +24,7 @@ FIRST = 3  # command lines that are shown, and the last one
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="As for `spe run`.")
+@click.option("--all-hosts", is_flag=True, help="Run the first set on every host.")
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
 @run_options
 @sweep_file
@@ -36,6 +34,7 @@ FIRST = 3  # command lines that are shown, and the last one
 def command(
     words: tuple[str, ...],
     parameters: tuple[str, ...],
+    all_hosts: bool,
     dry: bool,
     file: Path,
     name: str | None,
@@ -44,15 +43,17 @@ def command(
     verbose: int,
     **options: Any,
 ) -> int:
-    """Show how many sets there are and the first and last command lines; start every host; run one
-    set.
+    """Show how many sets there are and the first and last command lines; start every host; run the
+    first set once on each kind of host: platform, home and Python.
 
     Nothing of it is kept: the set runs in a scratch folder, and the collect hooks are not called.
-    What this cannot find: sets other than the first may still fail.
+    What this cannot find: sets other than the first may still fail. Exit codes: 0 all is well,
+    1 the set failed or a host cannot work, 3 no host came up.
 
     \b
     Example: spe check
     Example: spe check --dry
+    Example: spe check --all-hosts
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
@@ -60,14 +61,20 @@ def command(
     lines = _lines(sweep, census)
     # Before the one set runs: that may take hours, and a look at the lines may be enough.
     _show_plan(sweep, census, lines, json_)
-    task = None
-    if not dry:
-        task = _run_one(sweep, census, make_options(**options), quiet, verbose)
+    if dry:
+        if json_:
+            print_json(_record(sweep, census, lines, None))
+        return 0
+    from .first_set import run_first_set
+    from .kind_outcomes import show
+
+    start_logging(None, quiet, verbose)  # no master.log: the scratch folder goes with it
+    outcome = run_first_set(sweep, make_options(**options), all_hosts, quiet)
     if json_:
-        print_json(_record(sweep, census, lines, task))
-    elif task:
-        click.echo(_outcome(task), nl=False)
-    return 0 if task is None or task.state == "done" else 1
+        print_json(_record(sweep, census, lines, outcome))
+    else:
+        show(outcome)
+    return outcome.exit_code
 
 
 def _show_plan(sweep: Sweep, census: Census, lines: list[tuple[int, str]], json_: bool) -> None:
@@ -107,68 +114,15 @@ def _lines(sweep: Sweep, census: Census) -> list[tuple[int, str]]:
     return found
 
 
-def _run_one(
-    sweep: Sweep, census: Census, options: RunOptions, quiet: bool, verbose: int
-) -> TaskDetail:
-    """Run the first set in a scratch folder, and return what became of it."""
-    from ..runner.run import Run
-    from ..state.progress import Progress
-    from ..store.reader import Reader
-    from ..sweep.blocks import Listed
-    from ..sweep.parameters import Parameters
-
-    names = sweep.parameters.names
-    cells = tuple(census.first.values[name] for name in names)
-    one = Parameters([Listed(names, [cells])])
-    # Without the collect hooks: they may write where the user keeps results.
-    config = dataclasses.replace(sweep.config, collect=("table",))
-    only = dataclasses.replace(sweep, parameters=one, config=config)
-    # Not below runs/: nothing of it is kept, and a run of this sweep may go on there.
-    with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
-        folder = Path(scratch)
-        # No master.log: the scratch folder goes with it.
-        start_logging(None, quiet, verbose)
-        # One set needs one host, but the user asks whether all of them come up.
-        all_hosts = dataclasses.replace(options, try_all_hosts=True)
-        asyncio.run(Run(only, all_hosts, Progress(quiet), folder).run())
-        with Reader(folder) as reader:
-            return reader.task(1)
-
-
-def _outcome(task: TaskDetail) -> str:
-    """Return what became of the one set, for people."""
-    if task.state == "done":
-        return _results(task)
-    text = f"set 1 failed: {task.reason or 'it was not run'}\n"
-    if not task.tickets:
-        return text
-    # The last attempt says enough: earlier ones were lost, or failed in the same way.
-    ticket = task.tickets[-1]
-    if ticket.stderr:
-        text += ticket.stderr.decode("utf-8", "replace").rstrip("\n") + "\n"
-    if ticket.files:
-        text += f"its directory had: {ticket.files.summary()}\n"
-    return text
-
-
-def _results(task: TaskDetail) -> str:
-    """Return where the set ran, and the table of its results."""
-    ticket = task.tickets[-1]
-    cells = ((o.name, o.value, o.size) for o in task.outputs)
-    head = f"set 1 ran on {ticket.host} in {ticket.seconds or 0:.3f} s\n"
-    return head + table(["result", "value", "bytes"], cells)
-
-
 def _record(
-    sweep: Sweep, census: Census, lines: list[tuple[int, str]], task: TaskDetail | None
+    sweep: Sweep, census: Census, lines: list[tuple[int, str]], outcome: CheckOutcome | None
 ) -> dict[str, object]:
     """Return all of it, for programs."""
-    from .show import record
-
     return {
         "name": sweep.name,
         "sets": census.count,
         "command_lines": {str(number): line for number, line in lines},
         "warnings": [*sweep.warnings, *census.warnings],
-        "set": record(task) if task else None,
+        "set": None,
+        **(outcome.record() if outcome else {}),
     }

@@ -13,9 +13,10 @@ from ..text import counted
 from ..text import volume as bytes_text
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
 from .run import make_options, run_options
+from .same_faults import HostFault, paragraphs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..doctor.diagnosis import Examined, HostReport
     from ..doctor.reach import NonceServer
@@ -64,7 +65,7 @@ def command(
     # No master.log: hosts may be looked at where there is no sweep, and nothing is left anywhere.
     start_logging(None, quiet, verbose)
     begun = time.monotonic()
-    examined = asyncio.run(_look(sweep, hosts, chosen, quiet))
+    examined = asyncio.run(look(sweep, hosts, chosen, quiet))
     seconds = time.monotonic() - begun
     working = sum(report.works for report in examined.reports)
     if json_:
@@ -76,8 +77,11 @@ def command(
             f"{counted(len(hosts), 'host')} in {seconds:.1f} s, {working} can work", err=True
         )
         # It may take minutes, and may change what a look must not change.
-        if _has_setup(sweep, hosts):
-            click.echo("`setup:` was not tried: `spe check` runs it on every host", err=True)
+        if untried := _untried(sweep, hosts):
+            verb = "was" if len(untried) == 1 else "were"
+            keys = ", ".join(f"`{key}:`" for key in untried)
+            what = "it" if len(untried) == 1 else "them"
+            click.echo(f"{keys} {verb} not tried: `spe check` runs {what} on every host", err=True)
     return 0 if working == len(examined.reports) else 1
 
 
@@ -103,12 +107,26 @@ def _hosts(sweep: Sweep | None, options: RunOptions) -> tuple[Host, ...]:
     return chosen or (Host("localhost"),)
 
 
-def _has_setup(sweep: Sweep | None, hosts: Sequence[Host]) -> bool:
-    return any(host.setup for host in hosts) or bool(sweep and sweep.config.setup)
+def _untried(sweep: Sweep | None, hosts: Sequence[Host]) -> list[str]:
+    """Return the keys of the sweep that only hosts themselves can try."""
+    has = {"setup": any(host.setup for host in hosts) or bool(sweep and sweep.config.setup)}
+    if sweep:
+        brought = sweep.software
+        has |= {"venv": bool(brought.venv), "container": bool(brought.container)}
+        has |= {"prepare": bool(brought.prepare)}
+    return [key for key, is_there in has.items() if is_there]
 
 
-async def _look(
-    sweep: Sweep | None, hosts: Sequence[Host], options: RunOptions, quiet: bool
+def _warn(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
+
+
+async def look(
+    sweep: Sweep | None,
+    hosts: Sequence[Host],
+    options: RunOptions,
+    quiet: bool,
+    warn: Callable[[str], None] = _warn,
 ) -> Examined:
     """Open a port where the master would listen, and look at all hosts at once."""
     import tempfile
@@ -123,7 +141,7 @@ async def _look(
     async with NonceServer(bind, port) as door:
         # Often a run of this sweep goes on, which is no fault.
         if door.taken and not quiet:
-            click.echo(f"warning: port {port} is in use now, so another one was tried", err=True)
+            warn(f"port {port} is in use now, so another one was tried")
         offer = _offer(door, bind)
         settings = Options(
             folder=Path(tempfile.gettempdir()),
@@ -132,7 +150,7 @@ async def _look(
             # Shorter than in a run: somebody waits, and a slow host is a finding.
             connect_limit=4.0,
             login_limit=5.0,
-            warn=lambda text: click.echo(f"warning: {text}", err=True),
+            warn=warn,
         )
         # As long as the port is open: a host can be asked whether it gets the nonce from there.
         program = _program(sweep)
@@ -194,28 +212,24 @@ def record(examined: Examined, seconds: float) -> dict[str, object]:
 
 
 def text(examined: Examined, quiet: bool = False) -> str:
-    """Return one line a host, then what is wrong and what mends it, then the hosts that share a
-    home.
+    """Return one line a host, then a paragraph a fault with what mends it, then the hosts that
+    share a home.
     """
     wanted = [report for report in examined.reports if report.findings or not quiet]
     out = ""
     if wanted:
         out = table(HEAD, map(_row, wanted))
     # Below the table and not in it: a cell is cut at 48 characters, and these are sentences.
-    out += "".join(map(_findings, wanted))
+    out += paragraphs(found for report in wanted for found in _findings(report))
     if examined.homes and not quiet:
         out += "\n" + _homes(examined.homes)
     return out
 
 
-def _findings(report: HostReport) -> str:
-    """Return what is wrong with one host, and below each fault what mends it."""
-    out = ""
-    for finding in report.findings:
-        out += f"\n{report.sighting.host.name}: {finding.fault}: {finding.what}\n"
-        if finding.todo:
-            out += f"  {finding.todo}\n"
-    return out
+def _findings(report: HostReport) -> list[HostFault]:
+    """Return what is wrong with one host."""
+    name = report.sighting.host.name
+    return [HostFault(name, str(one.fault), one.what, one.todo) for one in report.findings]
 
 
 def _homes(homes: Sequence[Sequence[str]]) -> str:

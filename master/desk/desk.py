@@ -13,12 +13,13 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
+from ..launch.neighbours import Neighbour, NeighbourLines
 from ..model import Client, Failure, Task, Work
 from ..results.extract import Part
 from ..session.run_folder import Folder
@@ -52,13 +53,15 @@ class Desk:
         folder: Folder,
         tell: Callable[[str], None] = lambda sentence: None,
         clock: Callable[[], float] = time.monotonic,
+        remark: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """`folder` is runs/<name>/.
 
-        `tell` shows the user a sentence; `clock` returns monotonic seconds.
+        `tell` shows the user a warning, `remark` a sentence that may be left unread; `clock`
+        returns monotonic seconds.
         """
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
-        self.tell, self.clock = tell, clock
+        self.tell, self.remark, self.clock = tell, remark, clock
         self.events = Events()
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
@@ -74,6 +77,7 @@ class Desk:
         self.take_call: Callable[[str], int] = self.held_requests.take_call
         self.let_go: Callable[[], None] = self.held_requests.let_go
         self._writers: set[str] = set()  # users of whom this run has warned
+        self._neighbours = NeighbourLines(dispatch.rules.max_load)
 
     async def _store(self) -> None:
         """Make what the dispatch decided durable, then answer the clients that it concerns."""
@@ -132,6 +136,16 @@ class Desk:
             text = f"{host}: {who} may write into {where}, and so disturb what runs below it (not read it, nor start "
             text += "anything as you). Another folder: workdir=PATH; to hear no more of it: trust_workdir=yes"
             self._warn("writers", text, host)
+
+    def note_neighbours(self, host: str, neighbours: Iterable[Neighbour]) -> None:
+        """Take in what a host reports about others there. It is said once, for all hosts together."""
+        for one in neighbours:
+            self._neighbours.note(self.clock(), host, one)
+
+    def _tell_neighbours(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.remark(line)
+            self.events.note("neighbours", line)
 
     def _warn(self, kind: str, text: str, host: str) -> None:
         self.tell(text)
@@ -269,8 +283,8 @@ class Desk:
         """
         known = self.dispatch.clients.get(client)
         if known and not known.state.is_gone:
-            how = "ended" if killed else "left"
-            self.events.note("host_gone", f"{known.host}: its client has {how}", known.host)
+            how = "was killed" if killed else "has left"
+            self.events.note("host_gone", f"{known.host}: its client {how}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)
         self.dispatch.bye(self.clock(), client, killed)
@@ -300,6 +314,7 @@ class Desk:
 
     async def note_last_words(self) -> None:
         """Store when each client was heard last: the tables at the end of a run show it."""
+        self._tell_neighbours(self._neighbours.take_all())
         now = self.clock()
         self.dispatch.board.changes += self.dispatch.clients.heard_since_noted(now, pause=0.0)
         await self._store_if_it_can()
@@ -310,6 +325,7 @@ class Desk:
             silent = self.clock() - ticket.word
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
+        self._tell_neighbours(self._neighbours.take_due(self.clock()))
         await self._store()
         # Events once a second, not each one as it comes: most of them come with something else to
         # be stored.

@@ -41,9 +41,14 @@ class Judges:
         validators: Sequence[str],
         hooks: Hooks,
         outdated: Sequence[range] = (),
+        hidden: str = "",
     ) -> None:
-        """`outdated`: tickets of other `results`, of which today's cannot be made."""
+        """`outdated`: tickets of other `results`, of which today's cannot be made.
+
+        `hidden`: a parameter of spe's own, which hooks do not see.
+        """
         self._outdated = outdated
+        self._hidden = hidden
         self._specs, self._validators, self._hooks = specs, validators, hooks
         self._in_process = needs_process(specs)
         self._has_checks = bool(hooks_of(validators))
@@ -119,7 +124,8 @@ class Judges:
         view = ResultView(
             outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
         )
-        verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
+        values = {name: text for name, text in task.values.items() if name != self._hidden}
+        verdict = await self._hooks.validate(TaskView(task.number, values), view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)
         return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)

@@ -10,7 +10,7 @@
     handout      Handing out: which task a client gets, if any
     lifecycle    The tables that move a task, a ticket and a client
     losses       Attempts that end with their host, and who is to blame
-    rules        How often a task may be tried, how long silence is borne
+    rules        How often a task may be tried, how long silence is borne; one task a kind of host
     scheduler    Which waiting task a host gets next, and how long a lease lasts
     shortfall    Why a run ends with sets that still wait
     steering     What people decide about a running sweep

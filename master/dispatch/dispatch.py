@@ -57,6 +57,7 @@ class Dispatch:
         if client is None or client.state.is_gone:
             return
         self.clients.leave(client)
+        client.was_killed = killed
         self.board.changes += self.clients.left(client, now)
         its_tickets = [ticket for ticket in self.board.tickets.values() if ticket.client == client_id]
         self.losses.lose_all(its_tickets, silent=killed)

@@ -11,7 +11,7 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
-from .rules import Rules
+from .rules import OneEach, Rules
 from .steering import Steering
 
 MOST_TOLD = 100  # sentences about attempts that do not count
@@ -25,6 +25,7 @@ class Handout:
     def __init__(self, rules: Rules, board: Board, steering: Steering, guard: BlackHoleGuard) -> None:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard
         self._clients = board.clients
+        self.one_each: OneEach | None = None  # the rule of `spe check`
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
@@ -51,10 +52,14 @@ class Handout:
             return []
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
+        if self.one_each:
+            count = min(count, 1) if self.one_each.wants(host) else 0
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
         while len(tickets) < count and (task := self._next(client_id, host)):
             tickets.append(self._issue(now, task, client_id, host, leased))
+        if client and tickets:
+            client.has_had_tasks = True
         if room is not None and tickets:
             self._guard.probing(now, host)
         return tickets
@@ -114,6 +119,8 @@ class Handout:
     def _issue(self, now: float, task: Task, client_id: str, host: str, leased: bool) -> Ticket:
         ticket = self._board.issue(now, task, client_id, host, leased)
         self._board.changes.append(TicketIssued(ticket.id, task.number, client_id, host, ticket.program))
+        if self.one_each:
+            self.one_each.note(ticket)
         return ticket
 
     def give_back(self, ticket_id: int, client_id: str, reason: str = "") -> bool:

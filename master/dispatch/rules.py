@@ -1,11 +1,16 @@
-"""The rules of spe.yaml for the dispatch: how often a task may be tried, how long silence is borne."""
+"""The rules for the dispatch: how often a task may be tried, how long silence is borne; and that of `spe check`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model import Times
+from ..model import Ticket, TicketState, Times
 from ..record import record
+
+#: The parameter by which the copies of one set differ; none of the user's has this name, as it is no identifier.
+COPY = "spe check"
+TRIES = 3  # tasks for one kind: an attempt that is lost with its host is made again, elsewhere if possible
+_LOST = (TicketState.LOST, TicketState.EXPIRED)
 
 
 @record
@@ -30,3 +35,35 @@ class Rules:
         if limit is not None:
             return faults[kind] >= limit
         return sum(n for k, n in faults.items() if self.retry(k) is None) >= self.attempts
+
+
+class OneEach:
+    """The task of each kind of host. Lives as long as the run of one `spe check`.
+
+    Whichever host of a kind asks first gets the task: so a host that does not come up is no hindrance.
+    """
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        """`kinds`: host -> kind. A host that is not among them is a kind of its own."""
+        self.count = len(set(kinds.values()))  # kinds
+        self._kinds = kinds
+        self._tickets: dict[str, list[Ticket]] = {}
+
+    def wants(self, host: str) -> bool:
+        """Tell whether a task is to be handed out there: none of its kind is out, and none has ended."""
+        tickets = self.tickets(host)
+        if not tickets:
+            return True
+        return tickets[-1].state in _LOST and len(tickets) < TRIES
+
+    def note(self, ticket: Ticket) -> None:
+        """Note that this ticket was handed out."""
+        # The tickets themselves and not their numbers: the board forgets those of tasks that have left.
+        self._tickets.setdefault(self._kind(ticket.host), []).append(ticket)
+
+    def tickets(self, host: str) -> list[Ticket]:
+        """Return the attempts on hosts of this kind, the latest one last."""
+        return self._tickets.get(self._kind(host), [])
+
+    def _kind(self, host: str) -> str:
+        return self._kinds.get(host, host)

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ..errors import Fault, LaunchError
+from ..launch.neighbours import ROOM
 from ..launch.pasteable import words_for
 from ..record import record
-from ..text import span, volume
+from ..text import counted, named, span, volume
 from .sighting import FolderState, Needs, Sighting
 
 CLOCK_OFF = 60.0  # seconds; nothing in spe depends on clocks, but makefiles and logs of users do
@@ -53,6 +54,7 @@ def find_faults(seen: Sighting, needs: Needs, usual: float) -> list[Finding]:
         *_master(seen, needs),
         *_clock(seen),
         *_load(seen, needs),
+        *_neighbours(seen),
         *_speed(seen, usual),
     ]
     return sorted(found, key=lambda finding: not finding.stops)
@@ -247,20 +249,14 @@ def _worker(seen: Sighting, needs: Needs) -> Iterator[Finding]:
 
 
 def _master(seen: Sighting, needs: Needs) -> Iterator[Finding]:
-    if seen.reached is not False or seen.forwards is None:
+    # No fault where a port can be forwarded: the client reaches the master through its SSH connection.
+    if seen.reached is not False or seen.forwards is not False:
         return
     what = f"not from that host, {_at_address(seen)}"
     if seen.unreached_why:
         what += f" ({seen.unreached_why})"
-    port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
-    if seen.forwards:
-        what += ": it will go through the SSH connection"
-        # Only a remark: forwarded bytes pass through paramiko, which is slow for gigabytes alone.
-        todo = "Nothing has to be done. "
-        todo += f"For large results open {port} in this machine's firewall."
-        yield Finding(Fault.UNREACHABLE, what, todo, stops=False)
-        return
     what += ", and its SSH server forbids forwarding"
+    port = f"port {needs.port}" if needs.port else "a port, and name it with `listen:`,"
     todo = f"Open {port} in this machine's firewall, "
     todo += "or there in sshd_config: AllowTcpForwarding yes"
     yield Finding(Fault.UNREACHABLE, what, todo)
@@ -293,6 +289,15 @@ def _load(seen: Sighting, needs: Needs) -> Iterator[Finding]:
     what += f": less than {needs.cores} free"
     todo = f"See who uses it: {_on(seen, 'top -b -n 1 | head -20')}"
     yield Finding(Fault.LOADED, what, todo, stops=False)
+
+
+def _neighbours(seen: Sighting) -> Iterator[Finding]:
+    """Yield a finding when clients of spe of other people work there."""
+    if not seen.neighbours:
+        return
+    who = [f"{one.account} ({counted(one.slots, 'slot')})" for one in seen.neighbours]
+    todo = f"To share it: {ROOM}"
+    yield Finding(Fault.SHARED, f"{named(who)} {'runs' if len(who) == 1 else 'run'} spe there, too", todo, stops=False)
 
 
 def _speed(seen: Sighting, usual: float) -> Iterator[Finding]:

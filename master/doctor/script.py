@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from ..errors import LaunchError
 from ..launch import bundle, faults
+from ..launch.neighbours import read_neighbour
 from ..launch.offer import Offer
 from ..launch.outcome import Code, CommandOutcome
 from ..launch.places import PLACES
@@ -48,6 +49,19 @@ import sys
 found = others(os.path.abspath(sys.argv[1]))
 for pair in found._asdict().items():
     os.write(1, os.fsencode("spe: writers_%s %s\\n" % pair))
+"""
+
+# Appended to the client's neighbours.py, behind writers.py: report them, with a limit as in the client.
+_NEIGHBOURS = """
+import threading
+def report():
+    for user, slots in neighbours():
+        os.write(1, os.fsencode("spe: neighbour %d %s\\n" % (slots, user_name(user))))
+look = threading.Thread(target=report)
+look.daemon = True
+look.start()
+look.join(2.0)
+os._exit(0)
 """
 
 # Shell variables set before it: name, sha256, python, probe_text (see remote.py), workdir, run, nonce,
@@ -189,7 +203,10 @@ class Questions:
             "limit": f"{REACH_LIMIT:g}",
             "address": address or "",
             "reach_text": _REACH,
-            "writers_text": bundle.client_module("host/writers.py") + _WRITERS,
+            "writers_text": bundle.client_module("host/writers.py")
+            + _WRITERS
+            + bundle.client_module("machine/neighbours.py")
+            + _NEIGHBOURS,
         }
         return remote.assigned(words) + _SCRIPT
 
@@ -219,6 +236,8 @@ def read_answers(seen: Sighting, lines: list[str], nonce: str) -> None:
     seen.writers = said.get("writers_who", ""), said.get("writers_where", "")
     if "runs" in said:  # not tried where the folder cannot be written
         seen.runs_programs = said["runs"] == "0"
+    texts = (value for key, value in _pairs(lines) if key == "neighbour")
+    seen.neighbours = tuple(one for text in texts if (one := read_neighbour(text)))
     _read_python(seen, said, lines)
     _read_reach(seen, said.get("reach"), nonce)
     # From the lines and not from `said`: a dict keeps the last line of a key, and there are many.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import LaunchError
+from ..launch.neighbours import Neighbour
 from ..model import Host, Worker
 from ..record import record
 
@@ -50,6 +51,7 @@ class Sighting:
     cores: int | None = None
     load: float | None = None
     ours: int = 0  # clients of spe that run there
+    neighbours: tuple[Neighbour, ...] = ()
     python: str = ""  # "/usr/bin/python3 3.11.2"
     python_error: LaunchError | None = None
     python_elsewhere: str = ""  # a suitable one outside the PATH

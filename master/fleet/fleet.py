@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..desk.desk import Desk
 from ..dispatch.clients import Clients
@@ -15,21 +15,29 @@ from ..launch import Offer, Options
 from ..launch.pasteable import words_for
 from ..model import Host
 from ..state.progress import Progress
+from ..text import named
+from .same_faults import SameFaults
 from .upkeep import Upkeep
 
 log = logging.getLogger("spe.fleet")
 LONG = (
     5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
 )
-NAMED = 10  # hosts that one line names
 
 
 class Fleet:
     """Starts the hosts when there is work, and knows who came up and who is still to come."""
 
     def __init__(
-        self, hosts: Sequence[Host], offer: Offer, options: Options, desk: Desk, progress: Progress
+        self,
+        hosts: Sequence[Host],
+        offer: Offer,
+        options: Options,
+        desk: Desk,
+        progress: Progress,
+        was_told: Callable[[str, str], bool] = lambda host, fault: False,
     ) -> None:
+        """`was_told` returns True for the software fault of a host that the user has read."""
         self.hosts, self.desk, self.progress = list(hosts), desk, progress
         self.unheard: list[str] = []  # hosts whose client did not say goodbye
         self._offer, self._options = offer, options
@@ -38,6 +46,8 @@ class Fleet:
         ] = {}  # hosts that were to be started; a name may stand for several ports
         self._started = False
         self._began = 0.0
+        self._same_faults = SameFaults(progress.fault, lambda: not self.awaited())
+        self._was_told = was_told
 
     def start(self) -> None:
         """Bring up all hosts, once."""
@@ -51,7 +61,12 @@ class Fleet:
         for host in hosts:
             if host not in self._upkeep:
                 self._upkeep[host] = Upkeep(
-                    host, self._offer, self._options, self.desk, self.progress
+                    host,
+                    self._offer,
+                    self._options,
+                    self.desk,
+                    self.progress,
+                    self._note_software_fault,
                 )
             started = self._upkeep[host].start() or started
         return started
@@ -66,7 +81,19 @@ class Fleet:
         """Let a host of this name take part again; return whether it had to be started."""
         return self._started and self._start([host for host in self.hosts if host.name == name])
 
+    def _note_software_fault(self, host: str, error: LaunchError) -> None:
+        if not self._was_told(host, error.detail):
+            self._same_faults.note(host, error)
+
+    def tell_faults(self) -> None:
+        """Tell software faults of hosts once no other host may have the same one."""
+        self._same_faults.look()
+
     # -- who is up
+
+    def awaited(self) -> set[str]:
+        """Return the names of the hosts of which it is not yet known whether they come up."""
+        return {host.name for host, one in self._upkeep.items() if one.is_awaited}
 
     @property
     def faults(self) -> dict[str, LaunchError]:
@@ -90,10 +117,13 @@ class Fleet:
             for c in self._clients
         ):
             return None
+        self._same_faults.tell()
         why = "".join(f"; {name}: {error.fault}" for name, error in self.benched.items())
         look = "`spe doctor` looks at all of them."
         if any("setup" in error.detail for error in self.faults.values()):
             look = "`spe check` tries `setup:` on all of them."
+        if any(error.fault is Fault.SOFTWARE for error in self.faults.values()):
+            look = "`spe check` tries it on all of them."
         todo = f"Mend what is said above for one host, then `spe run` again; {look}"
         if any(work.done or work.failed for work in self.desk.dispatch.tally.hosts.values()):
             return NothingRuns(f"no host is left{why}", todo=todo)
@@ -106,6 +136,17 @@ class Fleet:
     def all_tried(self) -> bool:
         """Return whether it is known of every host that it has come up or has not."""
         return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
+
+    def all_answered(self) -> bool:
+        """Return whether each host has come up or has failed to, be it for a moment."""
+        return all(
+            (one := self._upkeep.get(host)) and (one.has_been_up or one.fault)
+            for host in self.hosts
+        )
+
+    def used(self) -> list[str]:
+        """Return the hosts that have come up and have not been given up since."""
+        return [host.name for host, one in self._upkeep.items() if one.has_been_up]
 
     def alone(self) -> bool:
         """Return whether only clients that we started here took part: nobody else waits for us."""
@@ -133,19 +174,20 @@ class Fleet:
 
     def give_up(self) -> None:
         """Wait no longer for hosts that are not up, as the run ends, and name all of them."""
+        self._same_faults.tell()
         took = time.monotonic() - self._began
         hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
         late = [host.name for host, one in self._upkeep.items() if one.end(hung[host])]
         if late:
-            more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
             verb = "was" if len(late) == 1 else "were"
             self.progress.line(
-                f"{', '.join(late[:NAMED])}{more} {verb} still being started when the run ended"
+                f"{named(late)} {verb} still being started when the run ended"
             )
             log.info("still being started when the run ended: %s", ", ".join(late))
 
     async def close(self) -> None:
         """Let go of all hosts."""
+        self._same_faults.tell()
         ending = [task for one in self._upkeep.values() if (task := one.cancel())]
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*ending, return_exceptions=True)

@@ -81,6 +81,18 @@ class Life:
         )
 
     @property
+    def has_left(self) -> bool:
+        """True when it is known that the client has ended: it, or its guard, has said so."""
+        clients = self.clients()
+        return bool(clients) and clients[-1].state.is_gone
+
+    @property
+    def was_killed(self) -> bool:
+        """True when it is known that the client was killed."""
+        clients = self.clients()
+        return bool(clients) and clients[-1].was_killed
+
+    @property
     def has_finished_tasks(self) -> bool:
         """True when any attempt on this host came to its end since the start, well or not."""
         return self._ended > self._had_ended
@@ -88,9 +100,13 @@ class Life:
     @property
     def has_had_tasks(self) -> bool:
         """True when the client got any task, which may have killed it."""
-        here = {client.id for client in self.clients()}
-        return self.has_finished_tasks or any(
-            t.client in here for t in self._desk.dispatch.board.tickets.values()
+        # Asked of the client and not of the tickets alone: those of a task that was given up are gone.
+        clients = self.clients()
+        here = {client.id for client in clients}
+        return (
+            self.has_finished_tasks
+            or any(client.has_had_tasks for client in clients)
+            or any(t.client in here for t in self._desk.dispatch.board.tickets.values())
         )
 
     def lost_sets(self) -> set[int]:

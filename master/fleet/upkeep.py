@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..desk.desk import Desk
 from ..dispatch.steering import Aside
@@ -28,13 +28,21 @@ class Upkeep:
     """
 
     def __init__(
-        self, host: Host, offer: Offer, options: Options, desk: Desk, progress: Progress
+        self,
+        host: Host,
+        offer: Offer,
+        options: Options,
+        desk: Desk,
+        progress: Progress,
+        note_software_fault: Callable[[str, LaunchError], None],
     ) -> None:
+        """`note_software_fault` tells the user of such a fault, together with those of others."""
         self.host = host
         self.fault: LaunchError | None = None
         self.has_been_up = False  # and was not given up since
         self.is_given_up = False  # the host is not started any more
         self._offer, self._options, self._desk, self._progress = offer, options, desk, progress
+        self._note_software_fault = note_software_fault
         self._starts = Starts(by_ssh=not host.is_here)
         self._told: Fault | None = None  # the kind that was shown last
         self._task: asyncio.Task[None] | None = None
@@ -68,6 +76,12 @@ class Upkeep:
         """
         failed = self.fault is not None and (self.is_given_up or self._desk.dispatch.board.closed)
         return self.has_been_up or failed
+
+    @property
+    def is_awaited(self) -> bool:
+        """True until the host has come up or failed for the first time."""
+        begun = self._task is not None and not self._task.done()
+        return begun and not self.has_been_up and self.fault is None and self._is_wanted
 
     def cancel(self) -> asyncio.Task[None] | None:
         """Stop caring for the host. Return the asyncio task that ends then."""
@@ -199,14 +213,20 @@ class Upkeep:
         what, then = "its client is gone", "it is started again"
         if life.is_doubtful:
             what, then = "nothing is heard of its client", "it is started again if it is gone"
+        elif life.was_killed:
+            what = "its client was killed"
         if seconds < SHORT:
             what += f" {seconds:.0f} s after it had registered"
+        if not (life.is_doubtful or life.has_left):
+            what += " (killed, or its host went down)"
         self._progress.line(f"{name}: {what}, {then}")
         self._announce_holding()
         return True
 
     def _note_silent(self, life: Life, error: SilentStart) -> bool:
         """Note a start that ended without a word why. Return whether to make another."""
+        if life.clients():
+            error = faults.once_registered(error, life.seconds)
         self._starts.was_silent(life.has_had_tasks)
         if self._starts.is_hopeless:
             return self._bench(error)
@@ -249,7 +269,10 @@ class Upkeep:
         log.info("%s", error.line)
         if new:
             self._desk.events.note("host_fault", error.line, self.host.name)
-            self._progress.host_fault(self.host.name, error)
+            if error.fault is Fault.SOFTWARE:
+                self._note_software_fault(self.host.name, error)
+            else:
+                self._progress.host_fault(self.host.name, error)
         return new
 
     # -- the end

@@ -10,6 +10,7 @@ client runs it looks after itself, and the run decides what to do about a host t
     homes         Groups of hosts that share a home, found out on the way
     local         The launcher for a client on this machine
     login_faults  Faults of logins whose shell does not run our command
+    neighbours    Neighbours: other people whose clients of spe work on the same hosts
     offer         Records and the protocol that all launchers share
     outcome       The end of a command on a host, and the meaning of its exit codes
     pasteable     The words with which a person calls ssh for a host

@@ -17,6 +17,7 @@ SIGNALLED = 128  # exit codes of a shell, and of the client, above it name a sig
 DIED = (
     "it died before it had registered"  # message of a client in the foreground (client/detach.py)
 )
+_AS_STARTED = "as it was started"
 # Parts of the system's messages in English: the scripts run with LC_ALL=C.
 _DENIED = (
     "denied",
@@ -37,6 +38,9 @@ def from_outcome(said: CommandOutcome, host: Host) -> LaunchError:
         return no_processes(host.name, f"its shell says: {words}", said.processes)
     if said.code > SIGNALLED or (said.code == Code.OTHER and said.last.endswith(DIED)):
         return _killed(said, host)
+    if said.code == Code.KILLED:
+        what = said.last.removeprefix("spe-client: ")
+        return SilentStart(Fault.KILLED, what, where=host.name, todo=todo(Fault.KILLED, host.name))
     fault, what, remedy = _meaning(said, host)
     return LaunchError(fault, what, where=host.name, todo=remedy or todo(fault, host.name))
 
@@ -59,7 +63,23 @@ def at_work(said: CommandOutcome, host: Host, seconds: float) -> LaunchError:
         case Code.OTHER:
             return LaunchError(Fault.ENDED, what, where=host.name)
         case _:
-            return from_outcome(said, host)
+            return _of_work(from_outcome(said, host), seconds)
+
+
+def _of_work(error: LaunchError, seconds: float) -> LaunchError:
+    """Return the error as that of a client that had worked: then its start had not failed."""
+    if error.fault is not Fault.START:
+        return error
+    what = f"after {seconds:.0f} s: {error.detail.removeprefix('spe-client: ')}"
+    return LaunchError(Fault.ENDED, what, where=error.where, todo=error.todo)
+
+
+def once_registered(error: SilentStart, seconds: float) -> SilentStart:
+    """Return the error of a start whose client had registered and was killed `seconds` later."""
+    if not error.detail.endswith(_AS_STARTED):
+        return error
+    what = f"{error.detail.removesuffix(_AS_STARTED)}{seconds:.0f} s after it had registered"
+    return SilentStart(error.fault, what, where=error.where, todo=error.todo)
 
 
 def _signal(number: int) -> str:
@@ -75,7 +95,7 @@ def _killed(said: CommandOutcome, host: Host) -> SilentStart:
         how = f" by signal {said.code - SIGNALLED}"
     return SilentStart(
         Fault.NO_STAY,
-        f"its client was killed{how} as it was started",
+        f"its client was killed{how} {_AS_STARTED}",
         where=host.name,
         todo=todo(Fault.NO_STAY, host.name),
     )
@@ -125,6 +145,7 @@ def _todos(name: str) -> dict[Fault, str]:
         Fault.NO_PYTHON: "Install Python 3.6 or newer there, "
         f"or name it in the hosts file: {name} python=PATH; `spe doctor` looks for one elsewhere",
         Fault.PROCESSES: PROCESSES_TODO,
+        Fault.KILLED: f"Is memory short there? Look with: {look('dmesg | tail')}",
         Fault.NO_STAY: "Something there may kill the processes of this account: KillUserProcesses "
         "of systemd-logind, a cleaning script, a limit. Ask its administrator; "
         f"look there: {look('ulimit -a')}",
@@ -198,7 +219,7 @@ def _meaning_of_the_client(said: CommandOutcome, host: Host) -> tuple[Fault, str
             remedy = "Name an executable for its platform under `worker:` in spe.yaml."
             return Fault.NO_WORKER, said.last, remedy
         case Code.SOFTWARE:
-            remedy = "It gets no task. Mend that, then `spe run` again."
+            remedy = "No task is started there. Mend that, then `spe run` again."
             return Fault.SOFTWARE, said.last.removeprefix("spe-client: "), remedy
         case Code.UNREACHABLE:
             return _unreachable(said, host)

@@ -90,7 +90,10 @@ class LocalLauncher:
         # Killed by a signal: close() does that too, and then it is no fault.
         if code < 0 and not self._closing:
             raise LaunchError(
-                Fault.LOST, f"the client was killed by signal {-code}", where=self.host.name
+                Fault.KILLED,
+                f"the client was killed by signal {-code}",
+                where=self.host.name,
+                broke_off=True,  # another try may succeed
             )
 
     async def _listen(self, process: Child) -> None:

@@ -128,7 +128,9 @@ class Feeding:
         before = {
             state: max(0, counts.get(state, 0) - board.in_state[state]) for state in TaskState
         }
-        board.total = sum(counts.values())
+        rule = self.desk.dispatch.handout.one_each
+        # Of the copies that a check has ready, those that are to run.
+        board.total = rule.count if rule else sum(counts.values())
         board.done_before = before[TaskState.DONE]
         board.failed_before = before[TaskState.FAILED]
         board.cancelled_before = before[TaskState.CANCELLED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
+from ..dispatch.rules import OneEach
 from ..launch import Early
 from ..model import Host
 from ..record import record
@@ -25,4 +26,5 @@ class RunOptions:
     accept_new_host_keys: bool = False
     missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
     try_all_hosts: bool = False  # go on until every host has come up or has not
+    one_each: OneEach | None = None  # one task for each kind of host, and no more
     early: Early = field(default_factory=Early)  # a client that may have begun already

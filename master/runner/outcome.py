@@ -11,7 +11,7 @@ from pathlib import Path
 from ..desk.desk import Desk
 from ..dispatch import shortfall
 from ..dispatch.shortfall import Reason
-from ..errors import SpeError
+from ..errors import LaunchError, SpeError
 from ..record import record
 from ..store.sessions import RunEnd, note_end
 from ..store.statistics import Statistics
@@ -33,6 +33,8 @@ class Outcome:
     waiting_because: tuple[Reason, ...] = ()
     # Host -> why it was not started any more
     benched: Mapping[str, str] = field(default_factory=dict)
+    # Host -> why it is not up
+    faults: Mapping[str, LaunchError] = field(default_factory=dict)
     stranded: str = ""  # no host was left, and this says why
     stopped: str = ""  # sentence about a folder that was moved or removed during the run
     database: Path | None = None  # path of a sweep.db that was moved away alone

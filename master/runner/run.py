@@ -18,7 +18,6 @@ from ..dispatch.changes import Decision
 from ..earlier.decisions import decide_about_program, record_use
 from ..earlier.extract_again import use_results
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored, SpeError
-from ..fleet.fleet import Fleet
 from ..full_disk import FullDisk
 from ..hooks.hooks import Hooks
 from ..model import TaskState
@@ -34,7 +33,7 @@ from .options import RunOptions
 from .outcome import Outcome, code_of, explain, record_end
 from .serving import Serving
 from .tables import TodaysResults
-from .wiring import Parts, RunContext, launch_options, make_parts, program_digest
+from .wiring import Parts, RunContext, make_parts, program_digest
 
 log = logging.getLogger("spe.run")
 
@@ -129,7 +128,7 @@ class Run:
         page: Page | None = None
         try:
             offer = await parts.listen()
-            fleet = Fleet(parts.hosts, offer, launch_options(parts.context), desk, self.progress)
+            fleet = parts.make_fleet(offer)
             page = parts.make_page(fleet)
             await parts.open_page(page)
             outcome = await Serving(parts, offer, fleet, page).run()

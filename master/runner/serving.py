@@ -17,6 +17,7 @@ from functools import partial
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
+from ..fleet.making import Making
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
@@ -48,6 +49,7 @@ class Serving:
         self.gathering = Gathering(
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
+        self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
         self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
 
@@ -182,7 +184,20 @@ class Serving:
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
         self.gathering.add(self.desk.arrivals.take_accepted())
+        self.fleet.tell_faults()
+        self.making.update()
+        if self._each_kind_is_tried():
+            await self.desk.drain()
         self.progress.update(self.desk.dispatch)
+
+    def _each_kind_is_tried(self) -> bool:
+        """Tell whether nothing is left to do for `spe check`, although sets wait."""
+        rule, board = self.desk.dispatch.handout.one_each, self.desk.dispatch.board
+        if rule is None or board.draining or board.running or not self.fleet.all_answered():
+            return False
+        used = self.fleet.used()  # without any, the end is that of a run that is stranded
+        aside = self.desk.dispatch.steering.aside
+        return bool(used) and not any(rule.wants(host) for host in used if host not in aside)
 
     def _is_over(self) -> bool:
         if not (self.desk.dispatch.board.over and self.desk.arrivals.is_idle):
@@ -228,6 +243,7 @@ class Serving:
             unheard=tuple(self.fleet.unheard),
             waiting_because=await explain(self.desk, unfinished),
             benched={host: error.what for host, error in self.fleet.benched.items()},
+            faults=self.fleet.faults,
             stranded=stranded,
             stopped=self.keeping.outcome,
             database=self.folder.database,

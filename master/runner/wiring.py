@@ -16,7 +16,7 @@ from ..desk.desk import Brief, Desk
 from ..desk.judging import Judges
 from ..dispatch.changes import Decision
 from ..dispatch.dispatch import Dispatch
-from ..dispatch.rules import Rules
+from ..dispatch.rules import COPY, Rules
 from ..dispatch.steering import Steering
 from ..earlier.extract_again import outdated
 from ..fleet.fleet import Fleet
@@ -69,6 +69,7 @@ class Parts:
     tls: ssl.SSLContext | None
     fingerprint: str
     desk: Desk
+    software: Software
     server: Server
     keeping: Safekeeping
     interrupts: Interrupts
@@ -86,6 +87,20 @@ class Parts:
             bundle.client_pyz,
             keep_client=not self.context.sweep.config.delete_client,
         )
+
+    def make_fleet(self, offer: Offer) -> Fleet:
+        """Make the hosts. None is started yet."""
+        context = self.context
+        fleet = Fleet(
+            self.hosts,
+            offer,
+            launch_options(context),
+            self.desk,
+            context.progress,
+            self.software.was_told,
+        )
+        self.software.expect(fleet.awaited)
+        return fleet
 
     def make_page(self, fleet: Fleet) -> Page:
         """Make the page, with the verbs that steer this run. It does not listen yet."""
@@ -116,8 +131,13 @@ async def make_parts(
     address = listen_address(sweep, hosts, context.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
+    dispatch.handout.one_each = context.options.one_each
     judges = Judges(
-        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+        sweep.results,
+        sweep.validate,
+        results.hooks,
+        await outdated(store, sweep.results),
+        hidden=COPY,
     )
     desk = Desk(
         make_brief(sweep, worker, hosts),
@@ -126,6 +146,15 @@ async def make_parts(
         judges,
         context.folder,
         context.progress.warn,
+        remark=context.progress.line,
+    )
+    software = Software(
+        sweep.software,
+        context.folder.anchor / SOFTWARE,
+        partial(files_to_prepare, sweep.recipe, worker, session.folder),
+        hosts,
+        context.progress.fault,
+        context.progress.step,
     )
     door = Door(
         desk,
@@ -133,12 +162,7 @@ async def make_parts(
         worker,
         bundle.client_pyz,
         context.folder.anchor / INCOMING,
-        Software(
-            sweep.software,
-            context.folder.anchor / SOFTWARE,
-            partial(files_to_prepare, sweep.recipe, worker, session.folder),
-            hosts,
-        ),
+        software,
     )
     await _restore_steering(dispatch.steering, store, session.resumed)
     return Parts(
@@ -151,6 +175,7 @@ async def make_parts(
         tls=tls,
         fingerprint=fingerprint,
         desk=desk,
+        software=software,
         server=Server(door.application()),
         keeping=Safekeeping(
             context.folder,

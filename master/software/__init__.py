@@ -3,8 +3,10 @@
     build        Builds: folders that clients make once a home
     container    The image of `container:`
     host_python  The Python of a host, and the wheels that it can use
+    missing      Wheels that cannot be had, as a run tells it
     pip_for      pip, run for the Python of another machine
     prepare      The command of `prepare:`
+    roll_call    Hosts describe themselves, and their wheels are chosen together
     software     All builds of a host
     venv         Wheels for `venv:`, chosen once for each kind of Python
 """

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from ..model import Host
 from ..record import record
+from ..text import volume
 from .build import Build, BuildFile
 from .container import ContainerSource
 from .host_python import HostPython
 from .prepare import PrepareSource
+from .roll_call import RollCall
 from .venv import VenvSource, Wheels
 
 DOWNLOADS = 1800.0  # seconds for wheels or an image to be downloaded, sent and installed
@@ -55,27 +57,48 @@ class Software:
         folder: Path,
         files_to_prepare: Callable[[str], Sequence[BuildFile]],
         hosts: Sequence[Host] = (),
+        tell: Callable[[str], None] = lambda paragraph: None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Keep wheels below `folder`. `files_to_prepare` returns the files for a platform.
 
-        `hosts`: those of the run.
+        `hosts`: those of the run. `tell` shows the user what keeps hosts from working, `say` what
+        goes on.
         """
         self._hosts = hosts
         self._sources = sources
-        self._wheels = Wheels(sources.venv, folder) if sources.venv else None
+        self._wheels = Wheels(sources.venv, folder, say) if sources.venv else None
+        self._roll_call: RollCall | None = None
+        if self._wheels and not self._wheels.source.is_archive:  # one archive is for all hosts
+            self._roll_call = RollCall(self._wheels, tell)
+            self._roll_call.hosts = lambda: self.hosts
         self._files_to_prepare = files_to_prepare
         self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
+        self.making: dict[str, tuple[str, ...]] = {}  # client -> what it was told to make
 
     def __bool__(self) -> bool:
         return bool(self._sources)
 
-    async def builds(self, python: HostPython, platform: str, setup: str) -> list[Build]:
-        """Return the builds of a host in the order in which they are made.
+    def expect(self, hosts: Callable[[], Collection[str]]) -> None:
+        """Wait with the first answer for the hosts that `hosts` returns: they may still come."""
+        if self._roll_call:
+            self._roll_call.expected = hosts
+
+    def was_told(self, host: str, fault: str) -> bool:
+        """Return True once for the fault of a host that the user has read already."""
+        return self._roll_call is not None and self._roll_call.was_told(host, fault)
+
+    async def builds(
+        self, client: str, host: str, python: HostPython, platform: str, setup: str
+    ) -> list[Build]:
+        """Return the builds of a client's host in the order in which they are made.
 
         Raises SpeError when the host cannot have one of them.
         """
         found: list[Build] = []
-        if self._wheels:
+        if self._roll_call:
+            found.append(await self._roll_call.build(host, python))
+        elif self._wheels:
             found.append(await self._wheels.build(python))
         if self._sources.container:
             found.append(self._sources.container.build())
@@ -85,7 +108,24 @@ class Software:
             found.append(self._sources.prepare.build(files, made_with))
         for one in found:
             self._files |= {file.sha256: file.path for file in one.files}
+        self.making[client] = tuple(_with_size(one) for one in found)
         return found
+
+    @property
+    def without(self) -> set[str]:
+        """Return the names of the hosts that cannot have wheels, and so make nothing."""
+        return self._roll_call.without if self._roll_call else set()
+
+    @property
+    def stage(self) -> str:
+        """Return what goes on before hosts can make anything, for people; "" for nothing."""
+        if self._wheels and self._wheels.downloading:
+            pythons = "; ".join(self._wheels.downloading)
+            return f"{self._wheels.source.shown}: downloading wheels for {pythons}"
+        if self._roll_call and self._roll_call.is_open:
+            count = f"{len(self._roll_call.described)} of {len(self.hosts)}"
+            return f"asking hosts which Python they have: {count} have answered"
+        return ""
 
     @property
     def hosts(self) -> set[str]:
@@ -95,3 +135,9 @@ class Software:
     def file(self, sha256: str) -> Path | None:
         """Return the file with this checksum, if it belongs to a build."""
         return self._files.get(sha256)
+
+
+def _with_size(build: Build) -> str:
+    """Return the name of a build with the bytes that travel to each home."""
+    size = sum(file.size for file in build.files)
+    return f"{build.shown} ({volume(size)})" if size else build.shown

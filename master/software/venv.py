@@ -9,22 +9,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError, SpeError
 from ..record import record
+from ..text import counted, seconds, volume
 from .build import Build, BuildFile, file_of
 from .host_python import HostPython
+from .missing import NoWheels
+from .pip_for import LOOK_UP, MISSING
 
+log = logging.getLogger("spe.software")
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 VARIABLES = {"VIRTUAL_ENV": ""}
 UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
 _INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
 _NO_WHEEL = re.compile(r"No matching distribution found for (.+)")
+# pip's list of the versions that have a wheel for the Python in question: "(from versions: none)".
+_VERSIONS = re.compile(r"that satisfies the requirement .* \(from versions: (.+)\)")
 _CHOSEN = "chosen.json"
 # The script runs on hosts, with the Python that the environment is for: 3.6 or newer.
 # `--without-pip`, and pip from its wheel: Debian's Python has no ensurepip without python3-venv.
@@ -107,22 +115,34 @@ def requirement_files(path: Path) -> Iterator[Path]:
 class Wheels:
     """The wheels of one sweep's environment, by the Python of the host. Lives as long as the run."""
 
-    def __init__(self, source: VenvSource, folder: Path) -> None:
-        """Keep wheels below `folder`, in runs/<name>/."""
+    def __init__(
+        self, source: VenvSource, folder: Path, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Keep wheels below `folder`, in runs/<name>/. `say` shows the user a line of progress."""
         self.source, self.folder = source, folder
+        self.downloading: list[str] = []  # the Pythons, for people, whose wheels are on their way
+        self._say = say
         self._under_way: dict[str, asyncio.Task[Build]] = {}
         self._gate = asyncio.Semaphore(2)  # downloads at a time: each may take all of a network
 
+    def has(self, python: HostPython) -> bool:
+        """Return whether the wheels for this Python have been chosen in this run."""
+        made = self._under_way.get(self.key(python))
+        return made is not None and made.done() and not made.cancelled() and not made.exception()
+
     async def build(self, python: HostPython) -> Build:
-        """Return the build for this Python. Raises SpeError when there is no wheel for it."""
-        key = "" if self.source.is_archive else self._key(python)
+        """Return the build for this Python. Raises NoWheels when a package has no wheel for it."""
+        key = self.key(python)
         if key not in self._under_way:
             making = self._chosen(python, self.folder / key) if key else self._packed()
             # A task of its own: the client that asked first may hang up while others wait.
             self._under_way[key] = asyncio.create_task(making)
         return await asyncio.shield(self._under_way[key])
 
-    def _key(self, python: HostPython) -> str:
+    def key(self, python: HostPython) -> str:
+        """Return a text that is equal for Pythons that get the same wheels; "" for an archive."""
+        if self.source.is_archive:
+            return ""
         # The release of the kernel is among the markers, and is no reason for other wheels.
         kept = [
             one for one in python.markers if one[0] not in ("platform_release", "platform_version")
@@ -148,8 +168,7 @@ class Wheels:
         files = await asyncio.to_thread(_read, folder)
         if files is None:
             async with self._gate:
-                await self._download(python, folder)
-            files = await asyncio.to_thread(_read, folder)
+                files = await self._told_download(python, folder)
         if files is None:
             raise SpeError(f"{self.source.shown}: the downloaded wheels are not there any more")
         return Build(
@@ -163,6 +182,24 @@ class Wheels:
             made_with=f"{python.version} {python.platform} {python.executable}",
         )
 
+    async def _told_download(
+        self, python: HostPython, folder: Path
+    ) -> tuple[BuildFile, ...] | None:
+        """Download wheels, and say so at the beginning and at the end: it may take minutes."""
+        begun = time.monotonic()
+        self.downloading.append(python.shown)
+        self._say(f"{self.source.shown}: downloading wheels for {python.shown}")
+        try:
+            await self._download(python, folder)
+        finally:
+            self.downloading.remove(python.shown)
+        files = await asyncio.to_thread(_read, folder)
+        size = volume(sum(one.size for one in files or ()))
+        took = seconds(round(time.monotonic() - begun))
+        wheels = counted(len(files or ()), "wheel")
+        self._say(f"{self.source.shown}: {wheels} ({size}) for {python.shown} after {took}")
+        return files
+
     async def _download(self, python: HostPython, folder: Path) -> None:
         """Download wheels into `folder`. Raises SpeError with what pip says."""
         partial = folder.with_suffix(".part")
@@ -175,15 +212,29 @@ class Wheels:
         partial.rename(folder)
 
     async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
-        words = [sys.executable, "-m", "spe.software.pip_for", json.dumps(dict(python.markers))]
-        words += ["download", "--quiet", "--disable-pip-version-check", "--no-input"]
+        words = ["--quiet", "--disable-pip-version-check", "--no-input"]
         words += ["--dest", str(into), "--only-binary=:all:", "--python-version", python.version]
         words += ["--implementation", "cp"]
         for tag in python.tags:
             words += ["--platform", tag]
+        code, said = await self._run_pip(python, "download", *words, *wanted)
+        if code == 0:
+            into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+            return
+        first = _NO_WHEEL.search(said)
+        if first is None:
+            raise NoWheels(self.source.shown, f"pip failed: {_last_lines(said)}", python.shown)
+        code, looked_up = await self._run_pip(python, LOOK_UP, *words, *wanted)
+        if code:
+            log.info("further packages without a wheel could not be looked up: %s", looked_up)
+        raise self._no_wheels(python, _missing(looked_up) or _first(first[1].strip(), said))
+
+    async def _run_pip(self, python: HostPython, *words: str) -> tuple[int, str]:
+        """Run pip for another Python. Return its exit code and what it said."""
+        markers = json.dumps(dict(python.markers))
         process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "spe.software.pip_for", markers),
             *words,
-            *wanted,
             cwd=self.source.path.parent,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -194,19 +245,27 @@ class Wheels:
         finally:
             if process.returncode is None:
                 process.kill()
-        if process.returncode:
-            raise self._fault(python, output.decode(errors="replace"))
-        into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+        return process.returncode or 0, output.decode(errors="replace")
 
-    def _fault(self, python: HostPython, said: str) -> SpeError:
-        missing = _NO_WHEEL.search(said)
-        if missing:
-            todo = f"Name a version with a wheel for it in {self.source.written}, or leave these hosts out."
-            return SpeError(
-                f"{self.source.shown}: no wheel of {missing[1].strip()} for {python.shown}",
-                todo=todo,
-            )
-        return SpeError(f"{self.source.shown}: pip failed for {python.shown}: {_last_lines(said)}")
+    def _no_wheels(self, python: HostPython, packages: Mapping[str, Sequence[str]]) -> NoWheels:
+        todo = f"Name another version in {self.source.written}, or another Python of the host "
+        todo += "(python=PATH in the hosts file), or leave the host out."
+        what = f"no wheel of {', '.join(packages)}"
+        return NoWheels(self.source.shown, what, python.shown, packages, todo)
+
+
+def _missing(said: str) -> dict[str, list[str]]:
+    """Return the packages without a wheel, as pip_for has looked them up, with versions."""
+    lines = [line for line in said.splitlines() if line.startswith(MISSING)]
+    return dict(json.loads(line.removeprefix(MISSING)) for line in lines)
+
+
+def _first(package: str, said: str) -> dict[str, list[str]]:
+    """Return the package at which pip has ended: another one needs it, so no line names it."""
+    found = _VERSIONS.search(said)
+    if found is None or found[1] == "none":
+        return {package: []}
+    return {package: found[1].split(", ")[::-1]}
 
 
 def _last_lines(said: str) -> str:

@@ -41,7 +41,7 @@ def _state_of_absent(fault: LaunchError | None, clients: Sequence[Client]) -> tu
     if fault:
         return "fault", fault.what
     if clients:
-        return "gone", ""
+        return "gone", "its client was killed" if clients[-1].was_killed else ""
     return "starting", ""
 
 

@@ -52,6 +52,7 @@ class Progress:
         self.live = by_terminal and not quiet
         self._screen: Screen | None = None
         self._draw: Callable[[], Mapping[str, Any]] | None = None
+        self.activity: Callable[[], str] = str  # what goes on before tasks run; "" for nothing
         self._next_picture = 0.0
         self._planned: tuple[int, int, int] | None = None  # total, done and failed before this run
         self._next_line = 0.0
@@ -72,6 +73,15 @@ class Progress:
             self._screen.line(text)
         else:
             print(text, file=sys.stderr)
+
+    def fault(self, text: str) -> None:
+        """Show a paragraph about hosts that cannot work, also when quiet."""
+        self._print(text)
+
+    def step(self, text: str) -> None:
+        """Show the begin or the end of something long, where no live picture shows it."""
+        if not self.live:
+            self.line(text)
 
     def begin(self, page: str, draw: Callable[[], Mapping[str, Any]]) -> None:
         """Begin once the server is up; `draw` returns the document of the sweep."""
@@ -119,7 +129,7 @@ class Progress:
     def _show_picture(self) -> None:
         begun = time.monotonic()
         if self._screen and self._draw and begun >= self._next_picture:
-            self._screen.show(self._draw())
+            self._screen.show(self._draw(), self.activity())
             took = time.monotonic() - begun
             self._next_picture = begun + max(LIVE_PAUSE, SHARE * took)
 

@@ -10,6 +10,7 @@ import io
 import time
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -19,6 +20,8 @@ from rich.text import Text
 from . import lines
 
 FAILURES = 5  # the newest ones that are shown
+GAP = 2  # blanks between two columns of the table of hosts
+LEAST = 8  # columns for the reason why a host is not up, however narrow the terminal
 AROUND = 5  # lines that are neither hosts nor failures
 STYLES = {
     "up": "green",
@@ -53,10 +56,11 @@ class Screen:
         """Print a line above the picture. It stays there."""
         self._console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-    def show(self, document: lines.Document) -> None:
-        """Show how the sweep stands now."""
+    def show(self, document: lines.Document, activity: str = "") -> None:
+        """Show how the sweep stands now. `activity`: what goes on before tasks run."""
         size = self._console.size
-        self._live.update(picture(document, time.time(), size.width, size.height), refresh=True)
+        shown = picture(document, time.time(), size.width, size.height, activity)
+        self._live.update(shown, refresh=True)
 
     def text(self, text: str) -> None:
         """Show a text in place of the picture, of which as much is seen as there is room."""
@@ -72,13 +76,18 @@ class Screen:
         self._live.stop()
 
 
-def picture(document: lines.Document, now: float, width: int, height: int) -> RenderableType:
+def picture(
+    document: lines.Document, now: float, width: int, height: int, activity: str = ""
+) -> RenderableType:
     """Return the picture of a document, for a terminal of `width` columns and `height` lines."""
     failures = lines.failure_lines(document, FAILURES)
     room = height - len(failures) - AROUND
     parts: list[RenderableType] = [_sweep(document, now, width)]
+    if activity:
+        room -= 1
+        parts.append(Text(activity, no_wrap=True, overflow="ellipsis"))
     if document["hosts"]:
-        parts.append(_hosts(lines.host_rows(document, now, max(2, room))))
+        parts.append(_hosts(lines.host_rows(document, now, max(2, room)), width))
     parts += [Text(line, style="red", no_wrap=True, overflow="ellipsis") for line in failures]
     return Group(*parts)
 
@@ -95,18 +104,30 @@ def _sweep(document: lines.Document, now: float, width: int) -> RenderableType:
     return Group(row, Text(pace, no_wrap=True, overflow="ellipsis"))
 
 
-def _hosts(rows: list[tuple[str, ...]]) -> Table:
+def _hosts(rows: list[tuple[str, ...]], width: int) -> Table:
     table = _empty_table()
+    room = _room_for_reasons(rows, width)
     for row in rows:
         # `Text`, as a plain string would be read as rich's markup: a host may be called [bold].
         cells = [Text(cell) for cell in row]
         cells[1].stylize(STYLES.get(row[1], ""))
+        cells[-1].truncate(room, overflow="ellipsis")
         table.add_row(*cells)
     return table
 
 
+def _room_for_reasons(rows: list[tuple[str, ...]], width: int) -> int:
+    """Return the columns of the terminal that are left for the last column.
+
+    rich would take the room for one long reason from all columns, down to nothing.
+    """
+    others = zip(*(row[:-1] for row in (lines.HEAD, *rows)), strict=True)
+    taken = sum(max(map(cell_len, column)) + GAP for column in others)
+    return max(LEAST, width - taken)
+
+
 def _empty_table() -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", expand=False)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", expand=False)
     for place, title in enumerate(lines.HEAD):
         right = 2 <= place <= 6  # the columns of numbers
         justify: JustifyMethod = "right" if right else "left"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ..launch.neighbours import Neighbour, read_neighbour
 from ..text import printable
 
 MAX_WAIT = 60.0  # seconds that a request may be held
 MAX_TICKETS = 4096  # in one request
 MAX_TEXT = 200  # characters of a host's name, a platform, a client's ID
 MAX_REMARK = 1000  # characters of what a client says to people
+MOST_NEIGHBOURS = 20  # accounts that one client may report
 LONGEST_NUMBER = 18  # digits: all such numbers fit into SQLite's integers
 
 
@@ -38,6 +40,12 @@ def remark(request: web.Request, name: str) -> str:
     They are never a reason to refuse a request: a host with an odd file name is still a host.
     """
     return printable(request.query.get(name, "")[:MAX_REMARK])
+
+
+def neighbours(request: web.Request) -> list[Neighbour]:
+    """Return what a client reports about others on its host, as far as it makes sense."""
+    texts = request.query.getall("neighbour", [])[:MOST_NEIGHBOURS]
+    return [one for text in texts if (one := read_neighbour(text))]
 
 
 def number(request: web.Request, name: str, default: int) -> int:

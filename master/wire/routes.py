@@ -125,6 +125,7 @@ class Door:
         self.desk.note_writers(
             host, query.remark(request, "others"), query.remark(request, "where")
         )
+        self.desk.note_neighbours(host, query.neighbours(request))
         return web.Response(text=text)
 
     async def software(self, request: web.Request) -> web.Response:
@@ -132,7 +133,8 @@ class Door:
 
         Without a description of its Python: the script that prints one. To a client that has failed
         to make a build: how long it is to stay before it ends.
-        503 while wheels are being downloaded; 409 with the reason where the host cannot have it.
+        503 while other hosts are to describe theirs, and while wheels are being downloaded; 409
+        with the reason where the host cannot have it.
         """
         if "failed" in request.query:
             return _text(200, "noted", {"Linger": f"{await self._linger():g}"})
@@ -145,12 +147,13 @@ class Door:
         setup = self.desk.brief.shell(client.host, client.platform) or ""
         try:
             python = host_python.parse(request.query.get("python", ""))
-            builds = self._software.builds(python, client.platform, setup)
+            builds = self._software.builds(client.id, client.host, python, client.platform, setup)
             found = await asyncio.wait_for(builds, LONGEST_HOLD)
         except TimeoutError:
-            return _text(503, "wheels are being downloaded", {"Retry-After": "0"})
+            words = "other hosts are waited for, or wheels are being downloaded"
+            return _text(503, words, {"Retry-After": "0"})
         except SpeError as error:
-            return _text(409, error.line)
+            return _text(409, error.line.rstrip("."))  # it becomes a part of a longer sentence
         return web.json_response([one.as_json() for one in found])
 
     async def _linger(self) -> float:

@@ -28,6 +28,7 @@ from spe.dispatch.scheduler import lease
 from spe.earlier.extract_again import extract_again
 from spe.errors import ConfigError, SpeError
 from spe.hooks.hooks import Hooks
+from spe.launch.neighbours import GATHERING, Neighbour
 from spe.model import Kind, ResultSpec, Setup, Task, TaskState, TicketState, Work
 from spe.results.extract import Part
 from spe.results.kept_files import put_under
@@ -161,6 +162,32 @@ def test_a_result_that_replaces_another_waits_until_the_other_one_is_extracted_a
             assert await bringing == "accepted"
             await extracting
             assert set(at.kept()) == {"1/out.bin"} and at.kept()["1/out.bin"] == b"2"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("is_at_the_end", [False, True])
+def test_neighbours_are_told_some_seconds_after_the_first_report_and_else_at_the_end(
+    tmp_path: Path, is_at_the_end: bool
+) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", max_load=0.8) as at:
+            told: list[str] = []
+            at.desk.remark = told.append
+            at.desk.note_neighbours("h2", [Neighbour("alice", 8)])
+            at.desk.note_neighbours("h1", [Neighbour("alice", 8)])
+            await at.desk.tick()
+            assert told == []
+            if is_at_the_end:
+                await at.desk.note_last_words()
+                assert len(told) == 1
+            at.now += GATHERING
+            await at.desk.tick()
+            assert len(told) == 1
+            await at.desk.note_last_words()
+            [line] = told
+            assert line.startswith("alice runs spe, too, on h1 and h2 (8 slots each); with your `max_load`")
+            assert [note["text"] for _, note in at.desk.events.since() if note["kind"] == "neighbours"] == told
 
     asyncio.run(run())
 

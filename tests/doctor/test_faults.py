@@ -27,7 +27,7 @@ PLANTED = {
     "h08": Fault.DISK_FULL,
     "h09": Fault.INODES_FULL,
     "h10": Fault.HOME,
-    "h11": Fault.UNREACHABLE,
+    "h11": "ok",  # the master is behind a firewall, and reached through SSH
     "h12": Fault.UNREACHABLE,
     "h13": Fault.NO_WORKER,
     "h14": Fault.LOADED,
@@ -55,7 +55,6 @@ MENDS = {  # what mends it
     "h08": f"ssh -F CONFIG h08 'du -x {HOME}",
     "h09": f"ssh -F CONFIG h09 'du --inodes -x {HOME}",
     "h10": f"ssh -t -F CONFIG h10 'sudo chown tester {HOME}'",
-    "h11": "open port",
     "h12": "AllowTcpForwarding yes",
     "h13": "worker: {linux-riscv64: PATH}",
     "h14": "ssh -F CONFIG h14 'top",

@@ -59,6 +59,16 @@ def test_doctor_says_that_it_does_not_try_the_setup(home: Path) -> None:
     assert said.code == 0 and "`setup:` was not tried: `spe check` runs it on every host" in said.err
 
 
+def test_doctor_says_that_it_does_not_try_the_software_of_the_sweep(home: Path) -> None:
+    write_sweep(home)
+    (home / "requirements.txt").write_text("no_such_package\n")
+    with (home / "spe.yaml").open("a") as file:
+        file.write("venv: requirements.txt\nprepare: exit 7\n")
+    said = spe("doctor", cwd=home)
+    assert said.code == 0
+    assert "`venv:`, `prepare:` were not tried: `spe check` runs them on every host" in said.err
+
+
 def test_a_port_that_is_in_use_is_replaced_with_a_word(home: Path) -> None:
 
     with socket.create_server(("", 0)) as taken:

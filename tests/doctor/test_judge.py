@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from spe.doctor.diagnosis import judge
+from spe.doctor.script import read_answers
 from spe.doctor.sighting import FolderState, Needs, Sighting
-from spe.errors import Fault
-from spe.launch.faults import from_outcome
-from spe.launch.outcome import CommandOutcome
+from spe.errors import Fault, SilentStart
+from spe.launch.faults import at_work, from_outcome
+from spe.launch.neighbours import Neighbour
+from spe.launch.outcome import Code, CommandOutcome
 from spe.model import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +86,7 @@ def test_a_master_behind_a_firewall_stops_only_where_forwarding_is_forbidden() -
     examined = judge([through, cut_off], Needs())
     assert [r.works for r in examined.reports] == [True, False]
     assert [r.master for r in examined.reports] == ["ssh", "no"]
-    assert faults(through, cut_off) == [[Fault.UNREACHABLE], [Fault.UNREACHABLE]]
+    assert faults(through, cut_off) == [[], [Fault.UNREACHABLE]], "a way through SSH is no fault"
 
 
 def test_hosts_share_a_home_when_one_of_them_saw_the_other() -> None:
@@ -95,6 +97,22 @@ def test_hosts_share_a_home_when_one_of_them_saw_the_other() -> None:
     examined = judge([alone, early, *other, late, blind, between], Needs())
     assert examined.homes == [["a", "b", "e"], ["x", "y"]]
     assert [report.home for report in examined.reports] == [None, 1, 2, 2, 1, None, 1]
+
+
+def test_other_people_with_clients_are_a_remark_with_their_slots_and_what_leaves_room() -> None:
+    seen = sighting(neighbours=(Neighbour("alice", 8), Neighbour("bob", 1)))
+    [report] = judge([seen], Needs()).reports
+    [finding] = report.findings
+    assert (finding.fault, report.works) == (Fault.SHARED, True)
+    assert finding.what == "alice (8 slots) and bob (1 slot) run spe there, too"
+    assert "max_load" in finding.todo
+    assert "slots=" in finding.todo
+
+
+def test_the_answers_of_a_host_about_neighbours_are_read_with_doubt() -> None:
+    seen = sighting()
+    read_answers(seen, ["spe: neighbour 8 alice", "spe: neighbour x y", "spe: neighbour 2 B\x1bb", "neighbour 3 c"], "")
+    assert seen.neighbours == (Neighbour("alice", 8), Neighbour("B·b", 2))
 
 
 def test_a_workdir_that_everybody_may_write_stops_a_host_and_a_group_is_a_remark() -> None:
@@ -134,3 +152,15 @@ def test_a_run_gives_a_fault_the_name_that_doctor_has_for_it(code: int, words: s
         error = from_outcome(CommandOutcome(code, (words,)), Host(name))
         assert error.fault is fault
         assert "ssh localhost" not in error.todo
+
+
+@pytest.mark.parametrize("code", [*Code, 99, -9, 137])
+def test_the_end_of_a_client_that_had_worked_is_no_failed_start(code: int) -> None:
+    error = at_work(CommandOutcome(code, ("spe-client: its last words",)), Host("lab1"), 12.0)
+    assert error.fault is not Fault.START
+
+
+def test_a_client_that_is_killed_below_its_guard_is_told_as_killed_and_started_again() -> None:
+    error = from_outcome(CommandOutcome(Code.KILLED, ("spe-client: the client was killed by signal 9",)), Host("lab1"))
+    assert error.fault is Fault.KILLED and isinstance(error, SilentStart)
+    assert error.line.startswith("lab1: client killed: the client was killed by signal 9. Is memory short there?")

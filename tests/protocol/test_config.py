@@ -190,6 +190,33 @@ def test_a_group_that_may_write_where_clients_work_is_one_warning_a_run(sweep: C
     assert "h4: the user anna may write into /home" in warnings[1]
 
 
+def test_neighbours_are_told_once_a_run_in_one_line_for_all_hosts(sweep: Callable[..., Master]) -> None:
+    started = sweep(1)
+    reported = [("neighbour", "8 alice"), ("neighbour", "1 LAB\\bob\x1b[2J")]
+    for number in range(1, 13):
+        started.ask("/config", [("host", f"h{number:02}"), *reported])
+    client = started.register(host="h01", neighbour="8 alice")
+    (ticket,) = started.take(client=client)
+    assert started.complete(ticket, ("stdout", b"1")) == "accepted"
+    assert started.end() == 0
+    told = [line for line in started.err.read_text().splitlines() if "runs spe" in line]
+    names = ", ".join(f"h{number:02}" for number in range(1, 11)) + " and 2 more"
+    todo = "To share these hosts: set `max_load: 1` in spe.yaml, or fewer `slots=` in the hosts file"
+    assert told == [
+        f"alice runs spe, too, on {names} (8 slots each). {todo}",
+        f"LAB\\bob·[2J runs spe, too, on {names} (1 slot each). {todo}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8", "8 ", "0 a", "-1 a", "x a", "1e3 a", "100001 a", "٣ a", " 8 a", "9" * 5000 + " a", "8  \t "]
+)
+def test_a_neighbour_that_makes_no_sense_is_ignored_and_the_host_works(long_sweep: Master, text: str) -> None:
+    before = long_sweep.log
+    long_sweep.register(host="h", neighbour=text)
+    assert "neighbours:" not in long_sweep.log.removeprefix(before)
+
+
 def test_what_a_client_could_not_remove_is_told(sweep: Callable[..., Master]) -> None:
     started = sweep(1)
     client = started.register(host="h1")

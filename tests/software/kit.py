@@ -13,9 +13,10 @@ from pathlib import Path
 from cli.kit import Bench
 
 #: A program of that name where none can be installed. It knows what `spe` may say, refuses anything else, and shows
-#: its command a world in which only what it was told arrives.
+#: its command a world in which only what it was told arrives. The command is its child, as with apptainer, whose
+#: process waits outside of the image, passes on signals, and ends as the command ended.
 APPTAINER = f"""#!{sys.executable}
-import os, sys
+import os, signal, sys
 words = sys.argv[1:]
 assert words.pop(0) == "exec", sys.argv
 binds, here = [], None
@@ -35,8 +36,20 @@ prefix = "APPTAINERENV_"
 env = {{name: value for name, value in os.environ.items() if not name.startswith(("SPE_", prefix))}}
 env.update({{name[len(prefix):]: value for name, value in os.environ.items() if name.startswith(prefix)}})
 env["IN_IMAGE"] = world
-os.chdir(here)
-os.execvpe(words[0], words, env)
+child = 0
+def pass_on(number, frame):
+    if child:
+        os.kill(child, number)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, pass_on)
+child = os.fork()
+if child == 0:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    os.chdir(here)
+    os.execvpe(words[0], words, env)
+_, status = os.waitpid(child, 0)
+sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 """
 
 

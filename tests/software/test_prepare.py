@@ -94,13 +94,57 @@ def test_a_command_runs_in_its_image_with_its_directory_and_variables(bench: Sof
     assert note == "note 2"
 
 
-def test_a_signal_reaches_a_program_in_an_image(bench: SoftwareBench) -> None:
+LISTENING = """trap 'echo heard >> "$LOG"; exit 0' TERM
+echo "$PPID" > "$GATE"; while :; do sleep 0.05; done
+"""
+
+
+def in_image(bench: SoftwareBench, more: str = "") -> None:
     bench.apptainer()
-    bench.worker('trap "echo heard > \\"$LOG\\"; exit 0" TERM; touch "$GATE"; while :; do sleep 0.05; done')
+    bench.worker(LISTENING)
     bench.write("image.sif", "the image")
-    bench.write("spe.yaml", "command: ./work\ncontainer: image.sif\ntimeout: 1s\nattempts: 1\n")
+    bench.write("spe.yaml", "command: ./work\ncontainer: image.sif\nattempts: 1\n" + more)
+
+
+def gate(bench: SoftwareBench) -> str:
+    path = bench.root / "gate"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_signal_reaches_a_program_in_an_image_when_its_time_is_over(bench: SoftwareBench) -> None:
+    in_image(bench, "timeout: 1s\n")
     assert bench.spe("run").code == 1
-    assert bench.logged() == ["heard"]
+    assert bench.logged()[:1] == ["heard"]
+
+
+def test_a_signal_reaches_a_program_in_an_image_at_a_second_ctrl_c(bench: SoftwareBench) -> None:
+    in_image(bench)
+    started = bench.start("run")
+    wait_until(lambda: bool(gate(bench)), "the program runs")
+    assert "apptainer" in bench.processes()[int(gate(bench))], "it is the child of apptainer"
+    assert started.process.stderr
+    started.signal(signal.SIGINT)
+    said = ""
+    while "interrupted: 1 running task" not in said:
+        line = started.process.stderr.readline()
+        assert line, said
+        said += line
+    started.signal(signal.SIGINT)
+    done = started.end()
+    assert done.code == 130, done
+    assert bench.logged()[:1] == ["heard"]
+    bench.assert_nothing_left(done)
+
+
+def test_a_signal_reaches_a_program_in_an_image_that_is_cancelled(bench: SoftwareBench) -> None:
+    in_image(bench)
+    started = bench.start("run")
+    wait_until(lambda: bool(gate(bench)), "the program runs")
+    cancelled = bench.start("cancel", "1").end()
+    assert cancelled.code == 0, cancelled
+    done = started.end()
+    assert bench.logged()[:1] == ["heard"]
+    bench.assert_nothing_left(done)
 
 
 def test_a_host_without_apptainer_is_named_before_it_gets_a_task(bench: SoftwareBench) -> None:

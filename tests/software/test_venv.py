@@ -74,6 +74,31 @@ def test_a_package_without_a_wheel_is_named_before_anything_runs(bench: Software
     assert bench.query("SELECT count(*) FROM tickets") == [(0,)]
 
 
+def test_all_packages_without_a_wheel_are_named_with_the_versions_that_there_are(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "2.0", tag="cp311-cp311-win_amd64")
+    wheel(bench.wheels, "tool", "0.9")
+    wheel(bench.wheels, "part", "3.0", tag="cp311-cp311-win_amd64")
+    wheel(bench.wheels, "good", "1.0")
+    sweep(bench, '-c limits.txt\ntool==2.0\ngood\npart  # a comment\nnever; python_version < "3.0"\n')
+    bench.write("limits.txt", "unused<3\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "no wheel of tool==2.0, part for linux" in done.err
+    assert "  tool==2.0: there is a wheel of 0.9\n" in done.err
+    assert "  part: no version has a wheel\n" in done.err
+    assert "No host of this run is left" in done.err
+
+
+def test_a_package_that_another_one_needs_is_named_too(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0", needs="part>=2")
+    wheel(bench.wheels, "part", "1.0")
+    sweep(bench)
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "no wheel of part>=2" in done.err
+    assert "there is a wheel of 1.0" in done.err
+
+
 def test_a_marker_is_decided_by_the_python_of_the_host(bench: SoftwareBench) -> None:
     wheel(bench.wheels, "tool", "1.0")
     sweep(bench, 'tool\nmissing; python_version < "3.0"\nalso_missing; sys_platform == "win32"\n')

@@ -95,6 +95,28 @@ def test_the_picture_fits_on_the_screen(width: int, height: int, hosts: int) -> 
     assert all(sum(segment.cell_length for segment in line) <= width for line in lines)
 
 
+def drawn(shown: dict[str, Any], width: int, activity: str = "") -> list[str]:
+    console = Console(file=io.StringIO(), width=width, height=24)
+    lines = console.render_lines(picture(shown, NOW, width, 24, activity), pad=False)
+    return ["".join(segment.text for segment in line) for line in lines]
+
+
+def test_a_long_fault_of_one_host_leaves_the_other_columns_as_they_are() -> None:
+    shown = document(hosts=2)
+    shown["hosts"]["lab01"] |= {"state": "fault", "why": "software: no wheel of a package " * 9}
+    lines = drawn(shown, 90)
+    assert [line for line in lines if line.startswith("lab01  fault")], lines
+    assert [line for line in lines if line.startswith("lab02  up")], lines
+    assert [line for line in lines if "software: no wheel" in line and line.rstrip().endswith("…")], lines
+
+
+def test_what_goes_on_before_tasks_run_stands_below_the_line_of_the_sweep() -> None:
+    lines = drawn(document(), 90, "venv: requirements.txt: downloading wheels for linux-x86_64, Python 3.11")
+    place = next(n for n, line in enumerate(lines) if line.startswith("venv: requirements.txt: downloading"))
+    head = next(n for n, line in enumerate(lines) if line.startswith("host "))
+    assert 0 < place < head
+
+
 def test_what_the_stream_sends_is_read_event_by_event() -> None:
     lines = [
         b"event: state\n", b'data: {"a": "x: y"}\n', b"\n", b": still here\n", b"\n",

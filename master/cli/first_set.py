@@ -1,0 +1,138 @@
+"""The first set on each kind of host, as `spe check` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..config.config import RetrySpec
+from ..dispatch.rules import COPY, OneEach
+from ..doctor.kinds import HostKind, kinds_of
+from ..model import Ticket
+from ..state.progress import Progress
+from ..sweep.blocks import Listed
+from ..sweep.identity import Identity
+from ..sweep.parameters import Parameters
+from .doctor import look
+from .kind_outcomes import CheckOutcome, KindOutcome
+from .same_faults import HostFault, paragraphs
+
+if TYPE_CHECKING:
+    from ..errors import LaunchError
+    from ..runner.run import RunOptions
+    from ..store.reader import Reader
+    from ..sweep.sweep import Sweep
+
+TASKS_A_HOST = 3  # more than a check can use: an attempt that is lost with its host is made again
+
+
+class CheckProgress(Progress):
+    """The progress of a check: it keeps what is wrong with hosts until all is known."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet)
+        self.faults: dict[str, LaunchError] = {}  # of hosts that are not up, as far as it was told
+
+    def host_fault(self, host: str, error: LaunchError) -> None:
+        """Keep it: hosts with the same fault are named in one paragraph."""
+        self.faults[host] = error
+
+    def plan(self, total: int, done: int, failed: int, cancelled: int = 0) -> None:
+        """Say nothing: the number of copies of the first set is of no interest."""
+
+
+def run_first_set(sweep: Sweep, options: RunOptions, each: bool, quiet: bool) -> CheckOutcome:
+    """Run the first set once on each kind of host, in a scratch folder. `each`: on each host."""
+    from ..runner.wiring import chosen_hosts
+
+    hosts = chosen_hosts(sweep, options)
+    # The user asks whether all hosts come up, whatever the set needs.
+    options = dataclasses.replace(options, try_all_hosts=True)
+    if len(hosts) < 2:  # nothing to be told apart, so nothing is looked at
+        kinds = [HostKind(tuple(host.name for host in hosts))]
+        return _run(first_set_alone(sweep), options, kinds, CheckProgress(quiet))
+    # What is wrong with a host is the run's to find out: it bears slow hosts for longer.
+    examined = asyncio.run(look(sweep, hosts, options, quiet=True, warn=lambda text: None))
+    kinds = kinds_of(examined, each)
+    rule = OneEach({host: kind.hosts[0] for kind in kinds for host in kind.hosts})
+    options = dataclasses.replace(options, one_each=rule)
+    only = first_set_alone(sweep, TASKS_A_HOST * len(hosts))
+    return _run(only, options, kinds, CheckProgress(quiet))
+
+
+def _run(
+    only: Sweep, options: RunOptions, kinds: Sequence[HostKind], progress: CheckProgress
+) -> CheckOutcome:
+    from ..runner.run import Run
+
+    # Not below runs/: nothing of it is kept, and a run of this sweep may go on there.
+    with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
+        folder = Path(scratch)
+        try:
+            outcome = asyncio.run(Run(only, options, progress, folder).run())
+        except BaseException:
+            order = [host for kind in kinds for host in kind.hosts if host in progress.faults]
+            told = {host: progress.faults[host] for host in order}
+            click.echo(paragraphs(_faults(told)), err=True, nl=False)
+            raise
+        found = _found(kinds, options.one_each, folder)
+    return CheckOutcome(found, _faults(outcome.faults), outcome.interrupted)
+
+
+def _faults(errors: Mapping[str, LaunchError]) -> list[HostFault]:
+    return [
+        HostFault(host, str(error.fault), error.detail, error.todo)
+        for host, error in errors.items()
+    ]
+
+
+def _found(kinds: Sequence[HostKind], rule: OneEach | None, folder: Path) -> list[KindOutcome]:
+    """Return what the scratch folder has of each kind."""
+    from ..store.reader import Reader
+
+    with Reader(folder) as reader:
+        if rule is None:
+            task = reader.task(1)
+            return [KindOutcome(kinds[0], task, task.tickets[-1] if task.tickets else None)]
+        return [_of_kind(kind, rule.tickets(kind.hosts[0]), reader) for kind in kinds]
+
+
+def _of_kind(kind: HostKind, tickets: Sequence[Ticket], reader: Reader) -> KindOutcome:
+    if not tickets:
+        return KindOutcome(kind)
+    task = reader.task(tickets[-1].task)
+    values = {name: text for name, text in task.values.items() if name != COPY}
+    task = dataclasses.replace(task, number=1, values=values)  # the set that it is a copy of
+    ticket = next((one for one in task.tickets if one.id == tickets[-1].id), None)
+    return KindOutcome(kind, task, ticket)
+
+
+def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
+    """Return a sweep whose sets are `copies` times the first set of this one.
+
+    It tries each copy once, makes the table alone, and hands work to hosts that are loaded, too.
+    """
+    names = sweep.parameters.names
+    cells = tuple(sweep.parameters.check().first.values[name] for name in names)
+    blocks = [Listed(names, [cells])]
+    recipe, identity = sweep.recipe, sweep.identity
+    if copies > 1:
+        blocks.append(Listed((COPY,), [(str(number),) for number in range(1, copies + 1)]))
+        recipe = dataclasses.replace(recipe, names=(*recipe.names, COPY))
+        recipe.find_programs()
+        identity = Identity(recipe)
+    # Without the collect hooks: they may write where the user keeps results.
+    config = dataclasses.replace(sweep.config, collect=("table",))
+    if copies > 1:
+        # A failure is what is looked for, so it is not repeated on another host.
+        config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
+        config = dataclasses.replace(config, retry=RetrySpec())
+    return dataclasses.replace(
+        sweep, parameters=Parameters(blocks), recipe=recipe, identity=identity, config=config
+    )
