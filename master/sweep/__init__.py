@@ -1,7 +1,8 @@
 """The sweep, checked: parameters, patterns, hosts, the program, and the identity of each set.
 
+checks/ knows what is wrong with a sweep as a whole, or likely not meant.
+
     blocks          Blocks of parameters: rows, grid, zip; and their product
-    checks          Checks of one sweep as a whole: names, and warnings about likely mistakes
     expression      jinja's part of a pattern, and the `where` of a sweep
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
@@ -12,7 +13,6 @@
     pattern         Patterns: text with expressions, filled with the values of one parameter set
     plan            A checked sweep: everything that a run knows of it before it begins
     program         The program of a sweep: what it is, and whether it has changed
-
     recipe          The patterns of a sweep: what one parameter set runs
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line

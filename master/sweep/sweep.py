@@ -26,14 +26,8 @@ from ..software.software import Sources
 from ..software.venv import find_venv
 from ..text import clean_name
 from .blocks import Block, Grid, Listed
-from .checks import (
-    at,
-    check_interpreter,
-    check_known,
-    check_names,
-    warnings,
-    warnings_of_first,
-)
+from .checks.names import at, check_interpreter, check_known, check_names
+from .checks.warnings import warnings, warnings_of_first
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
