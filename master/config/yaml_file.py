@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
-from .document import Data, Document, YamlList, YamlMap
+from .document import Data, Document, Quoted, YamlList, YamlMap
 
 # Where YAML counts a new line: fewer would be found by "\n" alone, and a fault may stand in the last one.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -56,9 +56,7 @@ class _Composer:
             return YamlMap()
         data = self._node(event)
         if not isinstance(data, YamlMap):
-            raise self._error(
-                event, "the file is not a mapping", "Write `key: value` lines, at least `command:`."
-            )
+            raise self._error(event, "the file is not a mapping", "Write `key: value` lines, at least `command:`.")
         # One file is one sweep: whoever has a second document there expects that it counts.
         if (more := next(self.events)) is not None:
             raise self._error(more, "a second document begins here", "Remove the `---` line.")
@@ -95,7 +93,9 @@ class _Composer:
             )
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping()
-        return self._sequence() if isinstance(event, yaml.SequenceStartEvent) else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence()
+        return Quoted(event.value) if event.style in ("'", '"') else event.value
 
     def _refuse_anchor(self, event: Any) -> None:
         """Raise ConfigError for an anchor or an alias.
@@ -161,9 +161,7 @@ class _Composer:
             what = "a tab character stands where YAML wants spaces"
             return ConfigError(what, where=where, todo="Replace the tab by spaces.")
         todo = "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
-        return ConfigError(
-            f"not readable as YAML: {problem}", where=where, todo=self._hint(line) or todo
-        )
+        return ConfigError(f"not readable as YAML: {problem}", where=where, todo=self._hint(line) or todo)
 
     def _line_of(self, error: yaml.YAMLError) -> int:
         """Return the line of a syntax error, counted from 0."""
