@@ -1,15 +1,16 @@
 """spe.yaml as a document: keys, values, and where they stand.
 
-config             spe.yaml as a documented type
-document           What spe.yaml holds, as plain data that knows its lines
-keys               Blocks of spe.yaml as records: which key a field is of, how its value is checked
-names              Names, paths and tables of names in spe.yaml
-parameter_names    Names that a parameter may have
-parameter_options  The -p options of the command line
-parameters         The blocks under `parameters:` in spe.yaml
-results            Results, validate and collect in spe.yaml
-sequences          Number sequences as texts
-units              Durations and sizes as people write them
-values             How the text under a key of spe.yaml becomes a value
-yaml_file          A YAML file read into a document
+    config             spe.yaml as a documented type
+    document           What spe.yaml holds, as plain data that knows its lines
+    keys               Blocks of spe.yaml as records: which key a field is of, how its value is checked
+    look_alikes        Single values that look like several: a range, a list or a glob
+    names              Names, paths and tables of names in spe.yaml
+    parameter_names    Names that a parameter may have
+    parameter_options  The -p options of the command line
+    parameters         The blocks under `parameters:` in spe.yaml
+    results            Results, validate and collect in spe.yaml
+    sequences          Number sequences as texts
+    units              Durations and sizes as people write them
+    values             How the text under a key of spe.yaml becomes a value
+    yaml_file          A YAML file read into a document
 """

@@ -70,7 +70,9 @@ class ResultEntry:
 
     def spec(self, name: str) -> ResultSpec:
         """Return this result, under its name, as the rest of spe knows it."""
-        return ResultSpec(name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum)
+        return ResultSpec(
+            name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+        )
 
 
 @record
@@ -99,7 +101,9 @@ def _short_parameters(value: Any) -> Any:
 
 
 def _short_input(value: Any) -> Any:
-    return values.one_of(values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file"))
+    return values.one_of(
+        values.mapping_or("text", value, "a text, or {file: PATH}"), ("text", "file")
+    )
 
 
 # The blocks of Config, each with its short form.
@@ -119,8 +123,11 @@ class Config:
     shell: bool = key(values.flag, False)  # no shell reads a value unless the user asks for one
     worker: WorkerSpec | None = key(_worker, None)
     parameters: ParametersSpec = key(_parameters, ParametersSpec())
+    separator: str | None = key(values.separator, None)  # None: by the parameter file's name
     inputs: dict[str, InputSpec] = key(entries(names.file_path, _input), {})
-    results: dict[str, ResultEntry] = key(entries(result_keys.result_name, _result), {"stdout": ResultEntry()})
+    results: dict[str, ResultEntry] = key(
+        entries(result_keys.result_name, _result), {"stdout": ResultEntry()}
+    )
     validation: tuple[str, ...] = key(result_keys.validators, (), name="validate")
     collect: tuple[str, ...] = key(result_keys.collectors, ("table",))
     timeout: float | Times = key(values.timeout, 0.0)  # seconds of one attempt; 0: none

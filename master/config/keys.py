@@ -64,7 +64,9 @@ def keys_of(block: type) -> dict[str, Field[Any]]:
     return {one.metadata["key"] or one.name: one for one in fields(block)}
 
 
-def block(record: type[T], short: Check[Any] | None = None, whole: Callable[[T], None] | None = None) -> Check[T]:
+def block(
+    record: type[T], short: Check[Any] | None = None, whole: Callable[[T], None] | None = None
+) -> Check[T]:
     """Return the check of a block.
 
     `short` turns short forms into mappings, `whole` checks the keys together.

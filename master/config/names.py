@@ -119,7 +119,10 @@ def by_platform(value: Any) -> dict[str, str]:
     """Return texts by platform. One text alone is for all of them."""
     if isinstance(value, str):
         return {"any": value}
-    return {platform(key): text(entry) for key, entry in mapping(value, "a text, or one by platform").items()}
+    return {
+        platform(key): text(entry)
+        for key, entry in mapping(value, "a text, or one by platform").items()
+    }
 
 
 def platform(key: str) -> str:
@@ -129,7 +132,9 @@ def platform(key: str) -> str:
         near = ""
         if _PLATFORM.match(key.lower()):
             near = f"Did you mean {key.lower()}?"
-        raise WrongValue(f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,))
+        raise WrongValue(
+            f"{key!r} is not a platform such as linux-x86_64, linux or any", near, (key,)
+        )
     return key
 
 

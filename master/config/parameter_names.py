@@ -17,4 +17,6 @@ def name_fault(name: str) -> str:
 
 
 #: Names that jinja reads as its own, so that no parameter can have them.
-RESERVED = frozenset(["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"])
+RESERVED = frozenset(
+    ["and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"]
+)

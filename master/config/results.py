@@ -24,7 +24,9 @@ def result_name(value: Any) -> str:
     """Return the name of a result."""
     name = text(value)
     if name in RESERVED_RESULTS:
-        raise WrongValue(f"a result can't be called {name}: the wire uses that name", "Give it another name.")
+        raise WrongValue(
+            f"a result can't be called {name}: the wire uses that name", "Give it another name."
+        )
     # The name is a part of paths, too: `collect: [concat]` writes <result>.txt.
     if not _RESULT.match(name) or ".." in name or name != name.strip():
         raise WrongValue(
@@ -79,7 +81,9 @@ def result(value: Any) -> Any:
     return value
 
 
-def sensible(kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None) -> None:
+def sensible(
+    kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None
+) -> None:
     """Raise WrongValue for keys of one result that exclude each other."""
     _sensible_place(kind, regex, path)
     _sensible_limits(kind, low, high)
@@ -90,7 +94,9 @@ def _sensible_place(kind: Kind, regex: str | None, path: str | None) -> None:
     key = "regex" if regex else "path"
     # A file is stored as it is, and nothing in it is looked for.
     if kind is Kind.FILE and (regex or path):
-        raise WrongValue(f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,))
+        raise WrongValue(
+            f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,)
+        )
     if regex and path:
         raise WrongValue("regex and path don't go together", "Keep one of them.", ("path",))
 
@@ -100,7 +106,9 @@ def _sensible_limits(kind: Kind, low: float | None, high: float | None) -> None:
     given = [key for key, limit in (("min", low), ("max", high)) if limit is not None]
     if given and kind not in (Kind.INT, Kind.FLOAT):
         key = given[0]
-        raise WrongValue(f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,))
+        raise WrongValue(
+            f"{key} is for numbers, this is {kind}", "Add as: float or as: int.", (key,)
+        )
     if low is not None and high is not None and low > high:
         raise WrongValue("min is greater than max", "Exchange them.", ("min",))
 

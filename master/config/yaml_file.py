@@ -56,7 +56,9 @@ class _Composer:
             return YamlMap()
         data = self._node(event)
         if not isinstance(data, YamlMap):
-            raise self._error(event, "the file is not a mapping", "Write `key: value` lines, at least `command:`.")
+            raise self._error(
+                event, "the file is not a mapping", "Write `key: value` lines, at least `command:`."
+            )
         # One file is one sweep: whoever has a second document there expects that it counts.
         if (more := next(self.events)) is not None:
             raise self._error(more, "a second document begins here", "Remove the `---` line.")
@@ -161,7 +163,9 @@ class _Composer:
             what = "a tab character stands where YAML wants spaces"
             return ConfigError(what, where=where, todo="Replace the tab by spaces.")
         todo = "Mind the indentation; a text with `: `, `#` or quotes in it goes in quotes."
-        return ConfigError(f"not readable as YAML: {problem}", where=where, todo=self._hint(line) or todo)
+        return ConfigError(
+            f"not readable as YAML: {problem}", where=where, todo=self._hint(line) or todo
+        )
 
     def _line_of(self, error: yaml.YAMLError) -> int:
         """Return the line of a syntax error, counted from 0."""

@@ -154,7 +154,13 @@ class _Builder:
         """Return the block of `rows:`, a parameter file or rows of spe.yaml; none without the key."""
         if isinstance(rows, str):
             self._check_there(self.folder / rows, rows, "parameters")
-            return [ParameterFile(self.folder / rows, rows)]
+            return [ParameterFile(self.folder / rows, rows, self.config.separator)]
+        if self.config.separator is not None:
+            raise ConfigError(
+                "there is no parameter file",
+                where=self.document.where("separator"),
+                todo="Name it by `parameters: FILE`, or remove `separator:`.",
+            )
         if not rows:
             return []
         # With their lines, because warnings and errors about a set name the line where it stands.
