@@ -17,6 +17,7 @@ from pathlib import Path
 from ..model import Kind, ResultSpec
 from ..record import record
 from ..text import volume
+from .foreign_numbers import why_not
 from .json_path import JsonValue, compact, value_at
 from .numerals import read
 from .refusal import Refused as Refused
@@ -209,7 +210,8 @@ def _number(text: str, spec: ResultSpec) -> str:
 def _no_number(text: str, kind: Kind) -> str:
     if not text:
         return f"empty, not {_a(kind)}"
-    return f"{shown(text)} is not {_a(kind)}"
+    reason = why_not(text)
+    return f"{shown(text)} is not {_a(kind)}" + (f": {reason}" if reason else "")
 
 
 def _exact(text: str, cell: str, kind: Kind) -> Decimal | float:

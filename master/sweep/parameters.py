@@ -168,7 +168,8 @@ class _FirstPass:
         if self.first is None:
             raise self._nothing()
         repeated = frozenset(_repeated(self.buckets))
-        warnings = list(self.inspector.first(self.parameters.set(*self.first).values))
+        warnings = [*self._decimal_comma()]
+        warnings += self.inspector.first(self.parameters.set(*self.first).values)
         if repeated:
             self.parameters._repeated = repeated
             warnings += self._equal_sets(repeated)
@@ -245,6 +246,16 @@ class _FirstPass:
         return (
             f"{self.parameters.source}: the set {shown(values)} is there twice: one set ({_MORE})"
         )
+
+    def _decimal_comma(self) -> Iterator[str]:
+        """Warn about a number with a decimal comma that `where` has compared as a text."""
+        where = self.parameters.where
+        if where is not None and where.decimal_comma is not None:
+            name, value = where.decimal_comma
+            yield (
+                f"{self.parameters.source}: {name} is {value!r} in a set, which is a text for `where`: "
+                "numbers are written with a point, not a comma"
+            )
 
     def _nothing(self) -> ConfigError:
         """Return the error for a sweep without any set."""
