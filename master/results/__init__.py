@@ -8,6 +8,7 @@
     json_path        Values in a JSON document, found by a dotted path, spelled as they came
     judge            Decide whether what arrived is a result
     kept_files       Result files on their way from the spool to files/<number>/
+    last_states      Output as a person sees it: of a line that was written over, its last state
     leftovers        Files that lay in the directory of a task when it failed
     numerals         The spelling of numbers
     refusal          The refusal of a result: its bytes do not give the value that spe.yaml asks for
