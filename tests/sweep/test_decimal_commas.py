@@ -39,9 +39,8 @@ def test_a_text_that_the_expression_names_or_that_is_no_number_is_none(tmp_path:
 def test_a_filter_makes_no_zero_of_it(text: str) -> None:
     with pytest.raises(ConfigError, match="'1,5' has a decimal comma, and numbers have a point"):
         Pattern.parse(text).fill({"x": "1,5"})
-    assert Pattern.parse("{{ x | float(7) }} {{ x | int(default=8) }} {{ y | float }}").fill({"x": "1,5", "y": "2"}) == (
-        "7 8 2.0"
-    )
+    text = "{{ x | float(7) }} {{ x | int(default=8) }} {{ y | float }}"
+    assert Pattern.parse(text).fill({"x": "1,5", "y": "2"}) == "7 8 2.0"
 
 
 def test_one_in_the_expression_itself_is_named() -> None:
