@@ -13,7 +13,7 @@ import click
 
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
-from .run import make_options, run_options
+from .run import anyway_option, find_mistakes, make_options, run_options
 
 if TYPE_CHECKING:
     from ..runner.run import RunOptions
@@ -29,6 +29,7 @@ FIRST = 3  # command lines that are shown, and the last one
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="As for `spe run`.")
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
 @run_options
+@anyway_option
 @sweep_file
 @sweep_name
 @as_json
@@ -37,6 +38,7 @@ def command(
     words: tuple[str, ...],
     parameters: tuple[str, ...],
     dry: bool,
+    anyway: bool,
     file: Path,
     name: str | None,
     json_: bool,
@@ -56,13 +58,15 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
+    chosen = make_options(**options)
+    mistakes = find_mistakes(sweep, census, chosen, anyway)
     asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     lines = _lines(sweep, census)
     # Before the one set runs: that may take hours, and a look at the lines may be enough.
-    _show_plan(sweep, census, lines, json_)
+    _show_plan(sweep, census, lines, mistakes, json_)
     task = None
     if not dry:
-        task = _run_one(sweep, census, make_options(**options), quiet, verbose)
+        task = _run_one(sweep, census, chosen, quiet, verbose)
     if json_:
         print_json(_record(sweep, census, lines, task))
     elif task:
@@ -70,9 +74,15 @@ def command(
     return 0 if task is None or task.state == "done" else 1
 
 
-def _show_plan(sweep: Sweep, census: Census, lines: list[tuple[int, str]], json_: bool) -> None:
+def _show_plan(
+    sweep: Sweep,
+    census: Census,
+    lines: list[tuple[int, str]],
+    mistakes: list[str],
+    json_: bool,
+) -> None:
     """Print warnings, and for people the number of sets and the command lines."""
-    for warning in (*sweep.warnings, *census.warnings):
+    for warning in (*sweep.warnings, *census.warnings, *mistakes):
         click.echo(f"warning: {warning}", err=True)
     if json_:
         return

@@ -51,11 +51,15 @@ class Recipe:
 
     def find_programs(self) -> None:
         """Find the inputs that are programs. Called once the input files are known to be there."""
-        words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, self._names_there())
+        read = self.scripts_read()
         endings = program.suffixes(read)
         found = [one for one in self.inputs if self._is_program(one, read, endings)]
         object.__setattr__(self, "programs", tuple(found))
+
+    def scripts_read(self) -> set[str]:
+        """Return the names of the files that an interpreter of the command reads as its program."""
+        words = [self._with_worker(word) for word in self.words]
+        return program.scripts(words, self.shell, self._names_there())
 
     def _names_there(self) -> frozenset[str]:
         """Return the names of the files that are in the directory of each task."""

@@ -5,15 +5,14 @@ A warning is one line about what is allowed but likely not meant. It never chang
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...config.config import Config
 from ...config.document import Document
 from ..parameters import Parameters
-from ..pattern import Pattern, Values
+from ..pattern import Pattern
 from ..recipe import Recipe
 
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -30,43 +29,6 @@ def warnings(
         *_operators(recipe, document),
         *_unused(recipe, parameters, config),
     ]
-
-
-def warnings_of_first(
-    values: Values, recipe: Recipe, config: Config, document: Document
-) -> list[str]:
-    """Return the warnings about the first set: arguments that are files here, but not in the task's
-    directory.
-    """
-    words = recipe.work_words(values)
-    key = "inputs:"
-    if recipe.shell:
-        words = words[0].split()  # roughly: a shell would read it otherwise, but this only warns
-        key = "worker: or inputs:"
-    else:
-        words = words[1:]
-    where = document.where("command")
-    return [
-        f"{where}: {path} is a file here, but will not be in the task's directory; name it under {key}"
-        for path in _files_left_here(words, recipe, config)
-    ]
-
-
-def _files_left_here(words: Sequence[str], recipe: Recipe, config: Config) -> list[str]:
-    """Return the paths in these arguments that are files here and not in the task's directory."""
-    there = _files_of_task(recipe, config)
-    found = dict.fromkeys(path for word in words for path in _files(word, recipe.folder))
-    return [path for path in found if Path(path).as_posix() not in there]
-
-
-def _files_of_task(recipe: Recipe, config: Config) -> set[str]:
-    """Return the names that a file in the task's directory has, at the start or at the end."""
-    there = {one.name for one in recipe.inputs}
-    # The program writes these itself. What lies here is left over from a try by hand.
-    there |= {entry.source for entry in config.results.values()}
-    if recipe.worker:
-        there.add(recipe.worker)
-    return there
 
 
 def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str]:
@@ -127,11 +89,3 @@ def _hooks_text(config: Config, folder: Path) -> str:
     }
     found = [folder / name for name in sorted(files) if (folder / name).is_file()]
     return "\n".join(path.read_text(errors="replace") for path in found)
-
-
-def _files(word: str, folder: Path) -> Iterator[str]:
-    """Yield the paths in an argument (`mesh.dat`, `--mesh=mesh.dat`) that are files here."""
-    for path in dict.fromkeys((word, word.rpartition("=")[2])):
-        # A longer one is no path, and os.path.isfile would take time for nothing.
-        if 0 < len(path) < 1000 and not path.startswith("/") and os.path.isfile(folder / path):
-            yield path
