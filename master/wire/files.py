@@ -51,7 +51,7 @@ class Files:
         if other := foreign(self._worker, platform):
             hint = f"; `worker: {{{platform}: FILE}}` names one for it"
             return short_answer(
-                415, f"no worker for platform {platform}: {file.path.name} is for {other}{hint}"
+                415, f"no worker for platform {platform}: {self._worker.name} is for {other}{hint}"
             )
         headers = {"Content-Type": "application/octet-stream", "ETag": f'"{file.sha256}"'}
         # Without TLS the kernel sends it by itself (sendfile).
