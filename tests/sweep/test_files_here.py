@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,20 @@ def test_a_million_sets_ask_the_file_system_about_the_first_and_the_last(
     monkeypatch.setattr(os, "stat", counted)
     look("./sim {{ x }} --y={{ x }}", x="{range: [1, 20000]}")
     assert len(asked) < 200
+
+
+class Untouched(list[object]):
+    def __iter__(self) -> Iterator[object]:
+        raise AssertionError("no set is looked at")
+
+
+def test_where_the_first_set_names_no_file_the_others_cost_nothing(look: Look, tmp_path: Path) -> None:
+    look("./sim {{ x }}")
+    words = load(tmp_path).parameters.inspector.words
+    assert words is not None
+    looking = words()
+    looking.begin({"x": "1"})
+    looking.look(("x",), Untouched())  # type: ignore[arg-type]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

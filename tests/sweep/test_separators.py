@@ -61,8 +61,9 @@ def test_a_separator_that_is_no_part_of_a_name_reads_back_what_it_separates(sign
 
 @pytest.mark.parametrize("written", ['""', '";;"', "a", "5", "_", "'\"'", '"\\n"', "[a]", '"\\r"', '"\\0"'])
 def test_what_is_no_separator_is_refused(tmp_path: Path, written: str) -> None:
-    with pytest.raises(ConfigError, match="separator"):
+    with pytest.raises(ConfigError, match="wanted one sign") as caught:
         rows(tmp_path, "p.txt", "x|y\n1|2\n", f"separator: {written}\n")
+    assert caught.value.where == "spe.yaml:3: separator"
 
 
 def test_a_separator_without_a_parameter_file_is_an_error(tmp_path: Path) -> None:

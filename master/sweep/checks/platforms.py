@@ -11,7 +11,6 @@ import errno
 import os
 import struct
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -105,6 +104,8 @@ def _is_emulated(head: bytes) -> bool:
     and nothing in it is an Exec format error, or else an emulator is started and says what it thinks
     of it. The user's program itself is not run.
     """
+    import tempfile  # late: almost no run comes here
+
     with tempfile.TemporaryDirectory(prefix="spe-probe-") as folder:
         probe = Path(folder, "probe")
         probe.write_bytes(_without_content(head))
