@@ -234,3 +234,10 @@ def test_a_binary_that_this_kernel_hands_to_an_emulator_is_none(make: Make, monk
     made = make(other())
     monkeypatch.setattr(platforms, "_is_emulated", lambda head: True)
     assert not list(check_platform(made.worker, made.hosts))
+
+
+def test_the_place_of_a_worker_is_the_key_as_it_is_written(make: Make) -> None:
+    (mistake,) = make("echo\n", "./{{ worker }} {{ x }}", "worker: sim\n").mistakes
+    assert mistake.where == "spe.yaml:3: worker"
+    (mistake, other) = make("echo\n", "./{{ worker }} {{ x }}", "worker: {any: sim, linux: sim}\n").mistakes
+    assert mistake.where == "spe.yaml:3: worker.any" and other.where == "spe.yaml:3: worker.linux"

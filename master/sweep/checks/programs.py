@@ -65,6 +65,9 @@ class ProgramCheck:
     def _where_worker(self, platform: str) -> str:
         if self.config.worker is None:
             return self.document.where("command")
+        # As it is written: one path has no platform.
+        if len(self.config.worker.files) == 1:
+            return self.document.where("worker")
         return self.document.where("worker", platform)
 
     def _read_by_shells(self) -> Iterator[tuple[Path, str]]:
