@@ -150,13 +150,26 @@ def _popen(
     return process.pid
 
 
+def _first_line(path: str) -> str:
+    """Return how a file begins, without its newline; "" where it is not there."""
+    try:
+        with open(path, "rb") as file:
+            return os.fsdecode(file.readline(99)).rstrip("\n")
+    except OSError:
+        return ""
+
+
 def why_not_started(program: bytes, folder: str, fault: Exception) -> str:
     """Return in one sentence why a program could not be started in its directory."""
     name, host = os.fsdecode(program), facts.host_name()
     if isinstance(fault, FileNotFoundError):
         text = "program '%s' not found on host %s"
-        if "/" in name and os.path.exists(os.path.join(folder, name)):
-            text = "program '%s': the interpreter that its first line names is not found on host %s"
+        line = _first_line(os.path.join(folder, name)) if "/" in name else ""
+        if line.startswith("#!"):
+            text = "program '%s': the interpreter that its first line names is not found on host %s: "
+            return text % (name, host) + repr(line)
+        if line:
+            text = "program '%s': its loader is not found on host %s"
         return text % (name, host) + login_shell.advice(name)
     if isinstance(fault, PermissionError):
         text = "program '%s' is not executable on host %s (its mode, or a noexec file system)"

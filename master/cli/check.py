@@ -11,7 +11,7 @@ import click
 
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
-from .run import make_options, run_options
+from .run import anyway_option, find_mistakes, make_options, run_options
 
 if TYPE_CHECKING:
     from ..sweep.parameters import Census
@@ -27,6 +27,7 @@ FIRST = 3  # command lines that are shown, and the last one
 @click.option("--all-hosts", is_flag=True, help="Run the first set on every host.")
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
 @run_options
+@anyway_option
 @sweep_file
 @sweep_name
 @as_json
@@ -36,6 +37,7 @@ def command(
     parameters: tuple[str, ...],
     all_hosts: bool,
     dry: bool,
+    anyway: bool,
     file: Path,
     name: str | None,
     json_: bool,
@@ -57,10 +59,12 @@ def command(
     """
     sweep = load(file, words, parameters, name)
     census = sweep.parameters.check()
+    chosen = make_options(**options)
+    mistakes = find_mistakes(sweep, census, chosen, anyway)
     asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     lines = _lines(sweep, census)
     # Before the one set runs: that may take hours, and a look at the lines may be enough.
-    _show_plan(sweep, census, lines, json_)
+    _show_plan(sweep, census, lines, mistakes, json_)
     if dry:
         if json_:
             print_json(_record(sweep, census, lines, None))
@@ -69,7 +73,7 @@ def command(
     from .kind_outcomes import show
 
     start_logging(None, quiet, verbose)  # no master.log: the scratch folder goes with it
-    outcome = run_first_set(sweep, make_options(**options), all_hosts, quiet)
+    outcome = run_first_set(sweep, chosen, all_hosts, quiet)
     if json_:
         print_json(_record(sweep, census, lines, outcome))
     else:
@@ -77,9 +81,15 @@ def command(
     return outcome.exit_code
 
 
-def _show_plan(sweep: Sweep, census: Census, lines: list[tuple[int, str]], json_: bool) -> None:
+def _show_plan(
+    sweep: Sweep,
+    census: Census,
+    lines: list[tuple[int, str]],
+    mistakes: list[str],
+    json_: bool,
+) -> None:
     """Print warnings, and for people the number of sets and the command lines."""
-    for warning in (*sweep.warnings, *census.warnings):
+    for warning in (*sweep.warnings, *census.warnings, *mistakes):
         click.echo(f"warning: {warning}", err=True)
     if json_:
         return

@@ -125,7 +125,6 @@ def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
     if copies > 1:
         blocks.append(Listed((COPY,), [(str(number),) for number in range(1, copies + 1)]))
         recipe = dataclasses.replace(recipe, names=(*recipe.names, COPY))
-        recipe.find_programs()
         identity = Identity(recipe)
     # Without the collect hooks: they may write where the user keeps results.
     config = dataclasses.replace(sweep.config, collect=("table",))

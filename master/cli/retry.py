@@ -10,6 +10,7 @@ import click
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .elsewhere import anywhere_with_config
 from .run import (
+    anyway_option,
     change_options,
     detach_option,
     execute,
@@ -23,6 +24,7 @@ from .run import (
 @click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[TASK...]")
 @run_options
 @change_options
+@anyway_option
 @detach_option
 @sweep_file
 @sweep_name
@@ -37,6 +39,7 @@ def command(
     quiet: bool,
     verbose: int,
     detach: bool,
+    anyway: bool,
     **options: Any,
 ) -> int:
     """Put failed and cancelled sets back with all their attempts (all, or those with these numbers)
@@ -53,7 +56,7 @@ def command(
     if detach:
         return run_detached(sweep, quiet)
     chosen = make_options(**options, retry=True, retry_numbers=numbers)
-    return execute(sweep, chosen, json_, quiet, verbose)
+    return execute(sweep, chosen, json_, quiet, verbose, anyway)
 
 
 def told_the_running_one(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..runner.run import RunOptions
     from ..session.living import Living
     from ..state.progress import Progress
+    from ..sweep.parameters import Census
     from ..sweep.program import ProgramChange
     from ..sweep.sweep import Sweep
 
@@ -48,6 +49,9 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--keep", is_flag=True, help=keep)(command)
 
 
+anyway_option = click.option(
+    "--anyway", is_flag=True, help="Run although a mistake was found that makes tasks fail."
+)
 detach_option = click.option(
     "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
 )
@@ -64,6 +68,7 @@ detach_option = click.option(
 )
 @run_options
 @change_options
+@anyway_option
 @detach_option
 @sweep_file
 @sweep_name
@@ -73,6 +78,7 @@ def command(
     words: tuple[str, ...],
     parameters: tuple[str, ...],
     detach: bool,
+    anyway: bool,
     file: Path,
     name: str | None,
     json_: bool,
@@ -95,7 +101,7 @@ def command(
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
-        return execute(sweep, make_options(**options, early=early), json_, quiet, verbose)
+        return execute(sweep, make_options(**options, early=early), json_, quiet, verbose, anyway)
 
 
 def _early(sweep: Sweep, hosts: str | None) -> Early:
@@ -214,8 +220,18 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
     return parse_hosts(("--hosts", line) for line in given.split(",")).hosts
 
 
-def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose: int) -> int:
-    """Run a sweep, print what came of it, and return the exit code."""
+def execute(
+    sweep: Sweep,
+    options: RunOptions,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    anyway: bool = False,
+) -> int:
+    """Run a sweep, print what came of it, and return the exit code.
+
+    Raises ConfigError for a mistake that makes every task fail, unless `anyway`.
+    """
     from ..runner.run import Run
     from ..session.run_folder import make_run_folder
     from ..state.progress import Progress
@@ -227,7 +243,9 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     progress = Progress(quiet)
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
-    _warn(progress, (*sweep.warnings, *sweep.parameters.check().warnings))
+    census = sweep.parameters.check()
+    mistakes = find_mistakes(sweep, census, options, anyway)
+    _warn(progress, (*sweep.warnings, *census.warnings, *mistakes))
     folder = run_folder(sweep)
     make_run_folder(folder)
     _warn(progress, filesystem.warnings(folder))  # before anything is stored there
@@ -240,7 +258,25 @@ def execute(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, verbose
     finally:
         sweep.recipe.files.digests.save()
     report(outcome, json_, quiet)
+    if outcome.statistics.failed:
+        _warn(progress, (*census.reminders, *mistakes))  # once more: they may be why
     return outcome.exit_code
+
+
+def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:
+    """Raise ConfigError for the first mistake that makes every task fail.
+
+    With `anyway`, return them as warnings.
+    """
+    from ..sweep.checks.platforms import check_platform
+
+    hosts = sweep.hosts if options.hosts is None else options.hosts
+    mistakes = [*sweep.mistakes, *census.mistakes]
+    if not options.by_hand:
+        mistakes += check_platform(sweep.worker, hosts)
+    if mistakes and not anyway:
+        raise mistakes[0]
+    return [f"{one.where}: {one.what}" for one in mistakes]
 
 
 def _warn(progress: Progress, warnings: Iterable[str]) -> None:

@@ -4,6 +4,7 @@
     document           What spe.yaml holds, as plain data that knows its lines
     inputs             Inputs: a mapping or a list
     keys               Blocks of spe.yaml as records: which key a field is of, how its value is checked
+    look_alikes        Single values that look like several: a range, a list or a glob
     names              Names, paths and tables of names in spe.yaml
     parameter_names    Names that a parameter may have
     parameter_options  The -p options of the command line

@@ -109,6 +109,7 @@ class Config:
     shell: bool = key(values.flag, False)  # no shell reads a value unless the user asks for one
     worker: WorkerSpec | None = key(_worker, None)
     parameters: ParametersSpec = key(_parameters, ParametersSpec())
+    separator: str | None = key(values.separator, None)  # None: by the parameter file's name
     inputs: tuple[GivenInput, ...] = key(inputs, ())
     results: dict[str, ResultEntry] = key(
         entries(result_keys.result_name, _result), {"stdout": ResultEntry()}

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-Data = Any  # YamlMap | YamlList | str
+Data = Any  # YamlMap | YamlList | str | Quoted
+
+
+class Quoted(str):
+    """A text that stands in quotes in the file: it is meant as it is."""
 
 
 class YamlMap(dict[str, Data]):

@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .document import Quoted, YamlList
+from .look_alikes import LookAlike, look_alike, right_yaml
 from .parameter_names import name_fault
 from .sequences import Steps, stepped
 from .values import WrongValue, did_you_mean, mapping, text, wrong
@@ -96,7 +98,12 @@ def _axis(name: str, value: Any) -> Sequence[str]:
     if not value:
         raise WrongValue(f"{name} has no values", path=(name,))
     if isinstance(value, (list, tuple)):
+        if isinstance(value, YamlList):  # -p has checked its own values
+            _refuse_look_alike(name, value)
         return tuple(_cell(entry, name, position) for position, entry in enumerate(value))
+    if isinstance(value, str):
+        found = LookAlike("list", _split(value)) if "," in value else look_alike(value)
+        raise wrong(value, wanted, name, todo=right_yaml(found, value))
     # One key alone: two kinds of steps for one name would have no order.
     if not isinstance(value, Mapping) or len(value) != 1:
         raise wrong(value, wanted, name)
@@ -105,6 +112,20 @@ def _axis(name: str, value: Any) -> Sequence[str]:
         near = difflib.get_close_matches(step, _STEPS, 1)
         raise wrong(step, wanted, name, step, todo=did_you_mean(near))
     return _steps(name, step, arguments)
+
+
+def _refuse_look_alike(name: str, values: Sequence[Any]) -> None:
+    """Raise WrongValue for a list of one value without quotes that looks like several."""
+    first = values[0]
+    if len(values) > 1 or not isinstance(first, str) or isinstance(first, Quoted):
+        return
+    if found := look_alike(first):
+        what = f"{first!r} is one value, and looks like {found.noun}"
+        raise WrongValue(what, right_yaml(found, first), (name, 0))
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
 
 
 def _steps(name: str, step: str, arguments: Any) -> Sequence[str]:

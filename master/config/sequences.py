@@ -1,7 +1,8 @@
 """Number sequences as texts: `range`, `linspace`, `logspace`, and the `-p` of the command line.
 
 All arithmetic is exact (fractions, decimals of 50 digits), and each number gets its shortest usual
-form, so that `{range: [0, 1, 0.1]}` has a cell `0.3` and not `0.30000000000000004`.
+form, so that `{range: [0, 1, 0.1]}` has a cell `0.3` and not `0.30000000000000004`. A range of whole
+numbers keeps the leading zeros of its ends.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Steps(Sequence[str]):
 def stepped(kind: str, arguments: Sequence[str]) -> Steps:
     """Return the numbers of `{kind: [arguments]}`. Raises ValueError that says what is wrong."""
     if kind == "range":
-        return _range(_numbers(arguments, "[first, last] or [first, last, step]", (2, 3)))
+        numbers = _numbers(arguments, "[first, last] or [first, last, step]", (2, 3))
+        return _range(numbers, _width(*arguments[:2]))
     first, last, count = _numbers(arguments, "[first, last, how many]", (3,))
     if count != count.to_integral_value() or not 1 <= count <= _MOST:
         raise ValueError(f"how many must be a whole number from 1, not {arguments[2]}")
@@ -113,8 +115,19 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
-def _range(numbers: list[Decimal]) -> Steps:
-    """Return first, first + step, …, up to and including last."""
+def _width(first: str, last: str) -> int:
+    """Return the digits of all numbers of a range whose ends have leading zeros; else 0.
+
+    Both ends must have one width, as in `01:10`: of `01:5` nobody can tell what is meant.
+    """
+    ends = (first.strip(), last.strip())
+    if len(ends[0]) != len(ends[1]) or not all(end.isascii() and end.isdigit() for end in ends):
+        return 0
+    return len(ends[0]) if any(end.startswith("0") for end in ends) else 0
+
+
+def _range(numbers: list[Decimal], width: int) -> Steps:
+    """Return first, first + step, …, up to and including last, with at least `width` digits."""
     first, last, step = map(Fraction, [*numbers, Decimal(1)][:3])
     _check_step(first, last, step)
     count = (last - first) // step + 1  # last is included, as people expect of `x=1:10`
@@ -123,6 +136,8 @@ def _range(numbers: list[Decimal]) -> Steps:
     # Whole numbers, which most ranges have, need no decimals: that is faster.
     if first.denominator == step.denominator == 1 and max(abs(first), abs(last)) < 10**16:
         whole = range(int(first), int(first) + int(step) * count, int(step))
+        if width:
+            return Steps(count, lambda i: str(whole[i]).zfill(width))
         return Steps(count, lambda i: str(whole[i]))
     start = numbers[0]
     stride = [*numbers, Decimal(1)][2]

@@ -208,6 +208,16 @@ def listen(value: Any) -> Listen:
     return Listen(address, int(match[2]))
 
 
+def separator(value: Any) -> str:
+    """Return the sign between the cells of the parameter file."""
+    wanted = 'one sign such as ";", or tab'
+    sign = {"tab": "\t"}.get(text(value, wanted), str(value))
+    # A name has letters, digits and _, and a quoted cell may hold line ends.
+    if len(sign) != 1 or sign.isalnum() or sign in '_"\r\n\0':
+        raise wrong(value, wanted)
+    return sign
+
+
 def command(value: Any) -> str:
     """Return the command as one text."""
     todo = "Write it in one line: ./simulate --seed {{ seed }}."

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
-from .document import Data, Document, YamlList, YamlMap
+from .document import Data, Document, Quoted, YamlList, YamlMap
 
 # Where YAML counts a new line: fewer would be found by "\n" alone, and a fault may stand in the last one.
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -95,7 +95,9 @@ class _Composer:
             )
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping()
-        return self._sequence() if isinstance(event, yaml.SequenceStartEvent) else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._sequence()
+        return Quoted(event.value) if event.style in ("'", '"') else event.value
 
     def _refuse_anchor(self, event: Any) -> None:
         """Raise ConfigError for an anchor or an alias.

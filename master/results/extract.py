@@ -17,7 +17,9 @@ from pathlib import Path
 from ..model import Kind, ResultSpec
 from ..record import record
 from ..text import volume
+from .foreign_numbers import why_not
 from .json_path import JsonValue, compact, value_at
+from .last_states import last_states
 from .numerals import read
 from .refusal import Refused as Refused
 from .refusal import shown
@@ -149,15 +151,20 @@ def _text(part: Part, spec: ResultSpec) -> str:
     """Return the text to search in. Raises Refused when it is too large, or should be UTF-8."""
     if spec.kind in _NUMBERS and is_verbatim(spec):
         _check_size(part, spec, HEAD, f"{_a(spec.kind)} has at most 64 kB")
-        return part.read().decode("utf-8", "replace")
+        text = part.read().decode("utf-8", "replace")
+        return last_states(text) if spec.source == "stdout" else text
     _check_size(part, spec, SEARCHED, "regex, path and json look into at most 64 MB")
     if spec.regex is not None:
         return part.read().decode("utf-8", "replace")
     try:
-        return part.read().decode("utf-8")  # strict: JSON is UTF-8, or it is not JSON
+        text = part.read().decode("utf-8")  # strict: JSON is UTF-8, or it is not JSON
     except UnicodeDecodeError as fault:
         what = f"{spec.source} is not JSON: byte {fault.start} is not UTF-8"
         raise Refused(what) from None
+    # A document that begins the text has no bar before it: a carriage return in it is a blank.
+    if spec.source == "stdout" and not text.lstrip().startswith(("{", "[")):
+        return last_states(text)
+    return text
 
 
 def _check_size(part: Part, spec: ResultSpec, limit: int, most: str) -> None:
@@ -176,12 +183,22 @@ def _search(text: str, spec: ResultSpec) -> str:
 
 def _match(text: str, spec: ResultSpec) -> str:
     """Return the first match: its first group that took part, the whole match without groups."""
-    match = re.search(spec.regex or "", text)
+    match = _found(spec.regex or "", text, spec.source)
     if match is None:
         raise Refused(f"no match for regex {spec.regex} in {spec.source}")
     if not match.re.groups:
         return match[0]
     return _first_group(match, spec)
+
+
+def _found(regex: str, text: str, source: str) -> re.Match[str] | None:
+    """Search in the text as a person sees it, then as it was written: a regex may have `\\r` in it."""
+    # Only standard output is a terminal's: in a file a carriage return alone may end lines.
+    seen = last_states(text) if source == "stdout" else text.replace("\r\n", "\n")
+    found = re.search(regex, seen)
+    if found is None and seen != text:
+        found = re.search(regex, text)
+    return found
 
 
 def _first_group(match: re.Match[str], spec: ResultSpec) -> str:
@@ -209,7 +226,8 @@ def _number(text: str, spec: ResultSpec) -> str:
 def _no_number(text: str, kind: Kind) -> str:
     if not text:
         return f"empty, not {_a(kind)}"
-    return f"{shown(text)} is not {_a(kind)}"
+    reason = why_not(text)
+    return f"{shown(text)} is not {_a(kind)}" + (f": {reason}" if reason else "")
 
 
 def _exact(text: str, cell: str, kind: Kind) -> Decimal | float:

@@ -1,9 +1,8 @@
 """The sweep, checked: parameters, patterns, hosts, the program, and the identity of each set.
 
-The inputs are in the room inputs/.
+checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs/ has the inputs.
 
     blocks          Blocks of parameters: rows, grid, zip; and their product
-    checks          Checks of one sweep as a whole: names, and warnings about likely mistakes
     expression      jinja's part of a pattern, and the `where` of a sweep
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml

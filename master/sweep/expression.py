@@ -6,6 +6,7 @@ an expression.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..errors import ConfigError
+from ..results.foreign_numbers import has_decimal_comma
 from .segments import Segment
 
 Values = Mapping[str, str]
@@ -25,6 +27,25 @@ _ENVIRONMENT = SandboxedEnvironment(
 )
 _ENVIRONMENT.globals.clear()  # range, lipsum and others would count as names that are known
 _ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
+_COMMA = re.compile(r"[0-9],[0-9]")
+
+
+def _careful(number: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that makes numbers of texts, and refuses a decimal comma.
+
+    jinja's own would make 0 of it without a word: `{{ x | float }}` was 0.0 for 1,5.
+    """
+
+    def checked(value: Any, *default: Any, **more: Any) -> Any:
+        if isinstance(value, str) and not default and not more and has_decimal_comma(value):
+            raise ValueError(f"{value!r} has a decimal comma, and numbers have a point")
+        return number(value, *default, **more)
+
+    return checked
+
+
+for _name in ("int", "float", "round"):
+    _ENVIRONMENT.filters[_name] = _careful(_ENVIRONMENT.filters[_name])
 
 
 def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]:
@@ -36,6 +57,8 @@ def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], 
         return names, _ENVIRONMENT.compile_expression(text, undefined_to_none=False)
     except (TemplateError, RecursionError) as error:
         todo = "Write it like `x <= 5 or y == 'a'`."
+        if _COMMA.search(text):
+            todo += " A number has a point, not a comma: 1.5."
         raise ConfigError(f"{text!r} is not an expression: {error}", todo=todo) from error
 
 

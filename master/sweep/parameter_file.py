@@ -1,8 +1,8 @@
 """Reads the parameter file as a stream: a header line with the names, then one line a set.
 
-Cells are separated by `|`, in a .csv file by commas (by `|` if its header has one and no comma), in
-a .tsv file by tabs. Quoting is that of RFC 4180, newlines in quotes included. Cells are kept
-exactly as written. A byte order mark is skipped.
+Cells are separated by `|`, in a .csv file by commas (by `|` or `;` if its header has one and no
+comma), in a .tsv file by tabs; `separator:` names any other sign. Quoting is that of RFC 4180,
+newlines in quotes included. Cells are kept exactly as written. A byte order mark is skipped.
 
 A line whose cells are all empty is no set (`,,` as spreadsheets write it, `"",""` too): at the end
 it is ignored, anywhere else it is an error. Only where there is a single name, the line `""` is a
@@ -26,18 +26,19 @@ Cells = tuple[str, ...]
 # Bytes; a longer quoted cell is taken for one whose closing quote is missing.
 LONGEST_CELL = 1 << 26
 _CHUNK = 1 << 20  # bytes read at once
+_OTHER_SIGNS = (";", ",", "\t", ":", " ", "|")  # of other programs' tables
 
 
 class ParameterFile:
     """A parameter file: its names, read at once, and its rows, streamed as often as asked for."""
 
-    def __init__(self, path: Path, shown: str) -> None:
+    def __init__(self, path: Path, shown: str, separator: str | None = None) -> None:
         self.path = path
         self.shown = shown
         # A setting of the whole csv module. Its default of 128 KiB is too short for cells.
         csv.field_size_limit(LONGEST_CELL)
         with self._open() as file:
-            self.separator = _separator(path, file.readline(LONGEST_CELL))
+            self.separator = separator or _separator(path, file.readline(LONGEST_CELL))
         self.names: Cells = tuple(next(self._lines(), ([], 1))[0])
         self._check_names()
 
@@ -141,11 +142,19 @@ class ParameterFile:
         # By its number too: a name of spaces, or none at all, is not found by looking for it.
         if fault := name_fault(name):
             what = f"column {position + 1} of the header: {fault}"
-            raise ConfigError(what, where=where, todo="Mend the header line.")
+            raise ConfigError(what, where=where, todo=self._mend_header(name))
         if name in self.names[:position]:
             first = self.names.index(name) + 1
             what = f"the name {name} is there twice, as column {first} and {position + 1}"
             raise ConfigError(what, where=where, todo="Rename one of them.")
+
+    def _mend_header(self, name: str) -> str:
+        """Return what to do about a name that none may have: maybe it is several names."""
+        signs = (sign for sign in _OTHER_SIGNS if sign != self.separator and sign in name.strip())
+        if (sign := next(signs, None)) is None:
+            return "Mend the header line."
+        shown = "\\t" if sign == "\t" else sign
+        return f'Mend the header line; if cells are separated by it: `separator: "{shown}"`.'
 
     def _unquoted(self, error: csv.Error, line: int) -> ConfigError:
         """Return the error for wrong quoting, in place of the words of the csv module."""
@@ -185,10 +194,11 @@ def _separator(path: Path, header: str) -> str:
     suffix = path.suffix.lower()
     if suffix == ".tsv":
         return "\t"
-    # One column has no sign at all, and cells of a .csv file may hold `|` then.
-    if suffix == ".csv" and ("," in header or "|" not in header):
-        return ","
-    return "|"
+    if suffix != ".csv":
+        return "|"
+    # One column has no sign at all, and cells of a .csv file may hold `|` then. Spreadsheets write
+    # `;` where the comma is the decimal sign.
+    return next((sign for sign in ",|;" if sign in header), ",")
 
 
 def _without_mark(file: TextIO) -> Iterator[str]:

@@ -16,6 +16,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..errors import ConfigError
 from ..model import ParameterSet
@@ -42,6 +43,19 @@ class Census:
     last: ParameterSet
     warnings: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()  # parameters that are numbers in all sets
+    # Mistakes that make every set fail, as errors with their place: nothing runs, unless `--anyway`.
+    mistakes: tuple[ConfigError, ...] = ()
+    reminders: tuple[str, ...] = ()  # of the warnings, those that may tell why tasks have failed
+
+
+class Words(Protocol):
+    """Looks at the words of the command in all sets: checks/files_here.py."""
+
+    def begin(self, values: Mapping[str, str]) -> None: ...
+    def look(self, names: Sequence[str], rows: Sequence[tuple[Cells, int]]) -> None: ...
+    def end(self, values: Mapping[str, str]) -> None: ...
+    def mistakes(self) -> Iterable[ConfigError]: ...
+    def warnings(self) -> Iterable[str]: ...
 
 
 Inspect = Callable[[Mapping[str, str]], None]
@@ -52,14 +66,14 @@ class Inspector:
     """The checks of a sweep's sets. Both raise ConfigError without `where`.
 
     `whole` is for sets with a NUL or with more than `characters` in their cells, `quick` for all
-    others, if there is one: most patterns cannot fail for short values. `first` returns warnings
-    about the first set.
+    others, if there is one: most patterns cannot fail for short values. `words` makes what looks at
+    the words of the command.
     """
 
     whole: Inspect = lambda values: None
     quick: Inspect | None = None
     characters: int = 1 << 62
-    first: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
+    words: Callable[[], Words] | None = None
 
 
 @dataclass
@@ -161,6 +175,7 @@ class _FirstPass:
         self.first: tuple[Cells, int] | None = None
         self.last: tuple[Cells, int] = ((), 0)
         self.columns = NumericColumns(parameters.blocks, filtered=parameters.where is not None)
+        self.words = self.inspector.words() if self.inspector.words else None
 
     def census(self) -> Census:
         """Read all sets and return what was found. Raises ConfigError."""
@@ -168,13 +183,23 @@ class _FirstPass:
         if self.first is None:
             raise self._nothing()
         repeated = frozenset(_repeated(self.buckets))
-        warnings = list(self.inspector.first(self.parameters.set(*self.first).values))
+        mistakes, reminders = self._look_at_words()
+        warnings = [*self._decimal_comma(), *reminders]
         if repeated:
             self.parameters._repeated = repeated
             warnings += self._equal_sets(repeated)
         first = self.parameters.set(*self.first)
         last = self.parameters.set(*self.last)
-        return Census(self.count, first, last, tuple(warnings), self.columns.names())
+        return Census(
+            self.count, first, last, tuple(warnings), self.columns.names(), mistakes, reminders
+        )
+
+    def _look_at_words(self) -> tuple[tuple[ConfigError, ...], tuple[str, ...]]:
+        """Return the mistakes and warnings about words of the command."""
+        if self.words is None:
+            return (), ()
+        self.words.end(self.parameters.set(*self.last).values)
+        return tuple(self.words.mistakes()), tuple(self.words.warnings())
 
     def _read(self) -> None:
         """Read all sets once. Runs a million times round its inner loop: nothing stands there
@@ -194,6 +219,10 @@ class _FirstPass:
                     self._inspect(quick, cells, line)
             if self.first is None:
                 self.first = rows[0]
+                if self.words:
+                    self.words.begin(self.parameters.set(*self.first).values)
+            if self.words:
+                self.words.look(self.parameters.names, rows)
             self.columns.look([cells for cells, _ in rows])
         self.count = sum(map(len, self.buckets))
         self.last = (cells, line)
@@ -245,6 +274,16 @@ class _FirstPass:
         return (
             f"{self.parameters.source}: the set {shown(values)} is there twice: one set ({_MORE})"
         )
+
+    def _decimal_comma(self) -> Iterator[str]:
+        """Warn about a number with a decimal comma that `where` has compared as a text."""
+        where = self.parameters.where
+        if where is not None and where.decimal_comma is not None:
+            name, value = where.decimal_comma
+            yield (
+                f"{self.parameters.source}: {name} is {value!r} in a set, which is a text for `where`: "
+                "numbers are written with a point, not a comma"
+            )
 
     def _nothing(self) -> ConfigError:
         """Return the error for a sweep without any set."""

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import ConfigError
+from ..results.foreign_numbers import has_decimal_comma
 from .segments import Segment, segments_of, split_words
 
 Values = Mapping[str, str]
@@ -91,14 +92,29 @@ class Condition:
 
         self.names, self._holds = condition(text)
         self.text = text
+        # The first set in which a value was compared as a text for its decimal comma: (name, value).
+        self.decimal_comma: tuple[str, str] | None = None
 
     def holds(self, values: Values) -> bool:
         """Tell whether it is true for these values. Raises ConfigError when that can't be told."""
+        found = {name: number(values[name]) for name in self.names}
+        comma = self._decimal_comma(found)
         try:
-            return bool(self._holds({name: number(values[name]) for name in self.names}))
+            return bool(self._holds(found))
         except Exception as error:  # the expression is the user's code: anything can come out of it
             todo = "Mend the expression, or the value."
+            if comma:
+                todo = f"{comma[0]} is {comma[1]!r}, a text: write numbers with a point, not a comma."
             raise ConfigError(f"{self.text!r} can't be told: {error}", todo=todo) from error
+
+    def _decimal_comma(self, values: Mapping[str, int | float | str]) -> tuple[str, str] | None:
+        """Return name and value of a number with a decimal comma, which is a text here; else None."""
+        for name, value in values.items():
+            # A text that the expression itself names is meant as one: x == '1,5'.
+            if isinstance(value, str) and has_decimal_comma(value) and value not in self.text:
+                self.decimal_comma = self.decimal_comma or (name, value)
+                return name, value
+        return None
 
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")

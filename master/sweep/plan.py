@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from ..config.config import Config
+from ..errors import ConfigError
 from ..model import Host, ResultSpec, Work, Worker
 from ..record import record
 from ..software.software import Sources
@@ -31,6 +32,8 @@ class Sweep:
     hosts: tuple[Host, ...]  # empty: this machine
     hosts_file: Path | None  # file in which the hosts stand, if there is one
     warnings: tuple[str, ...]
+    # Mistakes in the program that make every task fail; nothing runs then, unless `--anyway`.
+    mistakes: tuple[ConfigError, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
     # Words and -p options of a sweep without a file.

@@ -21,11 +21,11 @@ from .pattern import Pattern
 _ProgramOption = Callable[[str, str, frozenset[str]], "list[str] | None"]
 Parts = Mapping[str, str]  # "worker linux-x86_64" or "input s.py" -> SHA-256
 
-_INTERPRETER = re.compile(
+INTERPRETER = re.compile(
     r"(?:pythonw?|pypy|perl|ruby|Rscript|julia|octave(?:-cli)?|node(?:js)?|lua(?:jit)?|tclsh|php"
     r"|sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*"
 )
-_SHELL = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*")
+SHELL = re.compile(r"(?:sh|bash|dash|ash|ksh|mksh|zsh|fish|csh|tcsh)[-.0-9]*")
 _AWK = re.compile(r"(?:g|m|n)?awk[-.0-9]*")
 #: Options behind which an interpreter finds its program's text on the command line, in place of a
 #: file.
@@ -192,7 +192,7 @@ def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
         if _AWK.fullmatch(name):
             yield from _behind_f(rest, files)
         # Anywhere in the command: env, nice, mpirun or time may stand before the interpreter.
-        elif _INTERPRETER.fullmatch(name):
+        elif INTERPRETER.fullmatch(name):
             yield from _read_by(rest, files, name)
 
 
@@ -226,7 +226,7 @@ def _read_by(words: Sequence[str], files: frozenset[str], interpreter: str) -> l
 def _program_option(interpreter: str) -> _ProgramOption:
     """Return what reads the option of an interpreter that names its program: -c of shells, or -m."""
     # One by one: `sh -m` is job control, and `python3 -c` has text that no file of ours is in.
-    return _program_of_shell if _SHELL.fullmatch(interpreter) else _program_of_language
+    return _program_of_shell if SHELL.fullmatch(interpreter) else _program_of_language
 
 
 def _given_here(interpreter: str) -> tuple[str, ...]:

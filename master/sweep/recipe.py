@@ -63,12 +63,16 @@ class Recipe:
 
     def _programs(self) -> Iterator[tuple[str, str]]:
         """Yield the inputs that are programs."""
-        words = [self._with_worker(word) for word in self.words]
-        read = program.scripts(words, self.shell, frozenset(self.fixed_names()))
+        read = self.scripts_read()
         endings = program.suffixes(read)
         for name, path in self.fixed.items():
             if self._is_program(name, path, read, endings):
                 yield name, path
+
+    def scripts_read(self) -> set[str]:
+        """Return the names of the files that an interpreter of the command reads as its program."""
+        words = [self._with_worker(word) for word in self.words]
+        return program.scripts(words, self.shell, frozenset(self.fixed_names()))
 
     def fixed_names(self) -> Iterator[str]:
         """Yield the names of the files that are in the directory of each task."""

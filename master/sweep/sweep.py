@@ -26,14 +26,10 @@ from ..software.software import Sources
 from ..software.venv import find_venv
 from ..text import clean_name
 from .blocks import Block, Grid, Listed
-from .checks import (
-    at,
-    check_interpreter,
-    check_known,
-    check_names,
-    warnings,
-    warnings_of_first,
-)
+from .checks.files_here import FilesHere
+from .checks.names import at, check_interpreter, check_known, check_names
+from .checks.programs import ProgramCheck, check_one_word, no_slash
+from .checks.warnings import warnings
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
@@ -131,6 +127,7 @@ class _Builder:
         self.warnings += warnings(recipe, parameters, self.config, self.document)
         text_mode(self.config.collect)  # raises when several of them are asked for
         hosts = self._hosts()
+        mistakes = self._mistakes(recipe, worker, hosts)
         return Sweep(
             name=self.name,
             folder=self.folder,
@@ -141,10 +138,25 @@ class _Builder:
             hosts=hosts.hosts,
             hosts_file=self._hosts_file(),
             warnings=(*self.warnings, *hosts.warnings),
+            mistakes=mistakes,
             recipe=recipe,
             identity=Identity(recipe),
             software=self._software(),
         )
+
+    def _mistakes(
+        self, recipe: Recipe, worker: Worker | None, hosts: HostList
+    ) -> tuple[ConfigError, ...]:
+        """Return what is wrong with the program; add a warning for what only may be wrong."""
+        mistakes = [*ProgramCheck(recipe, worker, self.config, self.document).mistakes()]
+        if found := no_slash(recipe, hosts.hosts, self.config):
+            what, todo, is_certain = found
+            where = self.document.where("command")
+            if is_certain:
+                mistakes.append(ConfigError(what, where=where, todo=todo))
+            else:
+                self.warnings.append(f"{where}: {what}; {todo}")
+        return tuple(mistakes)
 
     def _blocks(self) -> list[Block]:
         """Return the blocks of parameters, in the order in which they vary: the slowest first."""
@@ -163,7 +175,13 @@ class _Builder:
         """Return the block of `rows:`, a parameter file or rows of spe.yaml; none without the key."""
         if isinstance(rows, str):
             self._check_there(self.folder / rows, rows, "parameters")
-            return [ParameterFile(self.folder / rows, rows)]
+            return [ParameterFile(self.folder / rows, rows, self.config.separator)]
+        if self.config.separator is not None:
+            raise ConfigError(
+                "there is no parameter file",
+                where=self.document.where("separator"),
+                todo="Name it by `parameters: FILE`, or remove `separator:`.",
+            )
         if not rows:
             return []
         # With their lines, because warnings and errors about a set name the line where it stands.
@@ -177,7 +195,7 @@ class _Builder:
             whole=recipe.examine,
             quick=recipe.quick_examination(),
             characters=recipe.characters,
-            first=lambda values: warnings_of_first(values, recipe, self.config, self.document),
+            words=lambda: FilesHere(recipe, self.config, self.document),
         )
         # Messages about sets name the parameter file, else spe.yaml.
         source = self.document.name
@@ -205,6 +223,8 @@ class _Builder:
                 raise ConfigError(
                     "the command has no program", todo="Write it like ./simulate --seed {{ seed }}."
                 )
+            if not self.config.shell:
+                check_one_word(words, self.folder, self.shell_words is not None)
             return words
 
     def _split(self) -> list[Pattern]:

@@ -12,6 +12,7 @@ from aiohttp import web
 from ..errors import SpeError
 from ..model import Archive, Worker
 from ..software.software import Software
+from ..sweep.checks.platforms import foreign
 from . import query
 from .large_inputs import LargeInputs
 from .server import short_answer
@@ -48,6 +49,11 @@ class Files:
             there = ", ".join(sorted(self._worker.files))
             asked = platform or "(none given)"
             return short_answer(415, f"no worker for platform {asked}; there are: {there}")
+        if other := foreign(self._worker, platform):
+            hint = f"; `worker: {{{platform}: FILE}}` names one for it"
+            return short_answer(
+                415, f"no worker for platform {platform}: {self._worker.name} is for {other}{hint}"
+            )
         headers = {"Content-Type": "application/octet-stream", "ETag": f'"{file.sha256}"'}
         # Without TLS the kernel sends it by itself (sendfile).
         return web.FileResponse(file.path, headers=headers, chunk_size=1024 * 1024)

@@ -18,6 +18,8 @@ GOOD = "command: ./work {{ x }} {{ y }}\nparameters: params.csv\n"
 PLATFORMS = "command: ./{{ worker }} {{ x }} {{ y }}\nparameters: params.csv\n"
 ROWS = "x,y\n1,2\n3,4\n"
 
+ELF_OF_NOWHERE = b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x16\0" + bytes(44)  # s390x, and little-endian
+
 # name: (files beside a good spe.yaml, params.csv and worker; what the message must have)
 FAULTS: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "a row with a cell too many": (
@@ -46,6 +48,20 @@ FAULTS: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "a worker that is not executable": (
         {"spe.yaml": PLATFORMS + "worker: plain\n", "plain": "#!/bin/sh\n"},
         ["spe.yaml:3:", "plain", "chmod +x plain"]),
+    "a worker that is a script without its first line": (
+        {"work": "echo 1\n"}, ["spe.yaml:1:", "work", "#!/usr/bin/env bash"]),
+    "a worker with the line ends of Windows": (
+        {"work": "#!/bin/sh\r\necho 1\r\n"}, ["spe.yaml:1:", "line ends of Windows", "sed -i"]),
+    "a worker for another platform": (
+        {"work": ELF_OF_NOWHERE}, ["work is a program for linux-s390x", "this machine is linux-"]),
+    "a script here without its slash": (
+        {"run-it.sh": "#!/bin/sh\n", "spe.yaml": "command: run-it.sh {{ x }} {{ y }}\nparameters: params.csv\n"},
+        ["spe.yaml:1:", "run-it.sh is a file here", "PATH", "./run-it.sh", "chmod +x"]),
+    "a command that is one word": (
+        {"spe.yaml": "command: \"'./work {{ x }} {{ y }}'\"\nparameters: params.csv\n"},
+        ["spe.yaml:1:", "one word", "shell: true"]),
+    "a header with another separator": (
+        {"params.csv": "x:y\n1:2\n"}, ["params.csv:1:", 'separator: ":"']),
     "a command that is a file here but not executable": (
         {"spe.yaml": "command: ./plain {{ x }} {{ y }}\nparameters: params.csv\n", "plain": "#!/bin/sh\n"},
         ["spe.yaml:1:", "plain", "chmod +x ./plain"]),
@@ -165,10 +181,33 @@ def test_equal_lines_are_one_set_and_a_warning_names_both(good: Bench) -> None:
 def test_an_argument_that_is_a_file_here_and_a_dollar_name_are_warnings(good: Bench) -> None:
     good.write("mesh.dat", "m")
     good.write("spe.yaml", "command: ./work {{ x }} {{ y }} mesh.dat $x\nparameters: params.csv\n")
-    done = good.ok("check", "--dry")
+    said = good.refused("check", "--dry")
+    assert "spe.yaml:1: command: mesh.dat is a file here" in said and "mesh.dat: {file: mesh.dat}" in said
+    done = good.ok("check", "--dry", "--anyway")
     assert "warning: spe.yaml:1: command: mesh.dat is a file here" in done.err
-    assert "inputs:" in done.err
     assert "write {{ x }}" in done.err
+
+
+def test_files_in_a_text_for_a_shell_are_found_before_anything_runs(good: Bench) -> None:
+    good.write("a.txt", "1\n")
+    good.write("b.txt", "1\n2\n")
+    words = ("-p", "f=a.txt,b.txt", "--", "sh", "-c", "cat {{ f }} | wc -l")
+    said = good.refused("run", *words)
+    assert "a.txt is a file here (or another file, in each set)" in said and "--anyway" in said
+    assert not (good.folder / "runs").exists()
+    done = good.ok("run", "--anyway", *words)
+    assert done.err.count("a.txt is a file here") == 1, "no task failed, so it is not told again"
+
+
+def test_a_warning_that_may_be_why_is_told_again_when_tasks_failed(good: Bench) -> None:
+    good.write("mesh.dat", "m")
+    good.write("spe.yaml", "command: ./work {{ x }} mesh.dat {{ y }}\nparameters: params.csv\nattempts: 1\n")
+    good.worker('exec cat "$2"')
+    done = good.spe("run", "--anyway")
+    assert done.code == 1 and done.err.count("mesh.dat is a file here") == 2
+    assert done.err.rindex("mesh.dat is a file here") > done.err.index("spe retry")
+    done = good.spe("retry", "--anyway")
+    assert done.code == 1 and done.err.count("mesh.dat is a file here") == 2
 
 
 def test_a_port_in_use_is_named(good: Bench) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from spe.client.machine import facts
 from spe.client.task import spawn as module
 from spe.client.task.spawn import spawn
 
@@ -110,6 +111,25 @@ def test_a_missing_interpreter_and_a_name_that_is_none(tmp_path: Path) -> None:
         run(tmp_path, "./thing")
     with pytest.raises(ValueError):
         run(tmp_path, "a\0b")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("#!/usr/bin/python3.9\nprint()\n", "is not found on host {host}: '#!/usr/bin/python3.9'"),
+        ("#!/bin/sh\r\necho\r\n", "is not found on host {host}: '#!/bin/sh\\r'"),
+        ("\x7fELF", "its loader is not found on host {host}"),
+        (None, "program './thing' not found on host {host}"),
+    ],
+)
+def test_the_first_line_of_a_program_that_was_not_started_is_quoted(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    if content is not None:
+        program(tmp_path / "thing", content)
+    fault = FileNotFoundError(2, "No such file or directory")
+    told = module.why_not_started(b"./thing", str(tmp_path), fault)
+    assert told.endswith(said.format(host=facts.host_name())) and "\n" not in told
 
 
 def test_signals_that_python_ignores_are_as_elsewhere(tmp_path: Path) -> None:

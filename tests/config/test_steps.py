@@ -15,6 +15,16 @@ from spe.config.sequences import parse_parameter_option, shortest, stepped
     ("kind", "arguments", "values"),
     [
         ("range", "1 4", "1 2 3 4"),
+        ("range", "01 03", "01 02 03"),
+        ("range", "098 102", "098 099 100 101 102"),
+        ("range", "00 10 5", "00 05 10"),
+        ("range", "12 08 -2", "12 10 08"),
+        ("range", "08 12 01", "08 09 10 11 12"),
+        ("range", "01 3", "1 2 3"),
+        ("range", "1 03", "1 2 3"),
+        ("range", "-1 01", "-1 0 1"),
+        ("range", "01 02 0.5", "1 1.5 2"),
+        ("range", "00 00", "00"),
         ("range", "1 10 3", "1 4 7 10"),
         ("range", "1 9 3", "1 4 7"),
         ("range", "0 0.5 0.1", "0 0.1 0.2 0.3 0.4 0.5"),
@@ -65,6 +75,14 @@ def test_a_million_steps_are_not_held_in_memory() -> None:
     assert len(steps) == 50_000_000 and steps[-1] == "50000000" and list(steps[:2]) == ["1", "2"]
 
 
+@given(st.integers(1, 7).flatmap(lambda width: st.tuples(st.just(width), *[st.integers(0, 10**width - 1)] * 2)))
+def test_a_range_keeps_the_width_of_ends_that_have_one(ends: tuple[int, int, int]) -> None:
+    width, first, last = ends[0], *sorted(ends[1:])
+    values = stepped("range", [f"{first:0{width}}", f"{last:0{width}}"])
+    assert values[0] == f"{first:0{width}}" and values[-1] == f"{last:0{width}}"
+    assert {len(values[i]) for i in {0, len(values) // 2, len(values) - 1}} == {width}
+
+
 @given(st.integers(-1000, 1000), st.integers(1, 50), st.integers(0, 6), st.integers(0, 30))
 def test_the_last_value_is_in_a_range_that_hits_it(first: int, step: int, places: int, count: int) -> None:
     unit = Decimal(1).scaleb(-places)
@@ -84,6 +102,8 @@ def test_the_shortest_form_is_the_same_number(value: float) -> None:
     [
         ("x=1:3", "x", ["1", "2", "3"]),
         ("x=1:10:4", "x", ["1", "5", "9"]),
+        ("x=01:03", "x", ["01", "02", "03"]),
+        ("x=001:10", "x", [str(number) for number in range(1, 11)]),
         ("x=0:0.2:0.1", "x", ["0", "0.1", "0.2"]),
         ("x=5:1:-2", "x", ["5", "3", "1"]),
         ("y=a,b", "y", ["a", "b"]),
@@ -93,7 +113,7 @@ def test_the_shortest_form_is_the_same_number(value: float) -> None:
         ('t="12:30"', "t", ["12:30"]),
         ("f=a:b", "f", ["a:b"]),
         ("f=1:b", "f", ["1:b"]),
-        ("f=1:2:3:4", "f", ["1:2:3:4"]),
+        ('f="1:2:3:4"', "f", ["1:2:3:4"]),
         ("e=x=1,y=2", "e", ["x=1", "y=2"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -109,3 +110,16 @@ def test_an_environment_reaches_hosts_without_internet_whatever_their_python_and
     idle(hosts[:4])
     for host in hosts[:4]:
         assert host.files() == before[host.name], host
+
+
+def test_a_host_for_which_the_worker_is_a_binary_of_another_processor_gets_no_task(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    machine = b"\xb7\0" if os.uname().machine == "x86_64" else b"\x3e\0"
+    folder = write(tmp_path / "sweep", "command: ./prog {{ x }}\n")
+    (folder / "prog").write_bytes(b"\x7fELF\2\1\1" + bytes(9) + b"\2\0" + machine + bytes(44))
+    (folder / "prog").chmod(0o755)
+    done = run(folder, lab, "h01 slots=1")
+    assert done.returncode == 3, "no host came up, and no task was handed out"
+    assert "no worker" in done.stderr and "prog is for linux-" in done.stderr
+    idle([lab["h01"]])

@@ -146,6 +146,22 @@ def test_a_platform_without_a_worker_is_told_which_there_are(sweep: Callable[...
     assert started.ask("/worker", {"name": name, "platform": "plan9-mips"}).body == WORKER
 
 
+@pytest.mark.parametrize(("key", "status"), [("any", 415), ("linux", 415), ("linux-aarch64", 200)])
+def test_a_binary_for_another_platform_is_given_only_where_it_is_named_for_this_one(
+    sweep: Callable[..., Master], key: str, status: int
+) -> None:
+    binary = b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x3e\0" + bytes(44)
+    started = sweep(1, f"worker: {{{key}: w/a}}", command="command: ./{{ worker }} {{ x }}\n", files={"w/a": binary})
+    query = {"name": config(started).keys["Worker"], "platform": "linux-aarch64"}
+    reply = started.ask("/worker", query)
+    assert reply.status == status
+    if status == 415:
+        assert reply.text.startswith("no worker for platform linux-aarch64: a is for linux-x86_64; ")
+        assert "worker: {linux-aarch64: FILE}" in reply.text
+    fitting = started.ask("/worker", {**query, "platform": "linux-x86_64"})
+    assert fitting.status == (415 if key == "linux-aarch64" else 200)
+
+
 def test_a_worker_that_changes_during_the_run_is_given_as_it_was(with_worker: Master) -> None:
     path = with_worker.folder / "w" / "any"
     path.write_bytes(b"#!/bin/sh\necho changed\n")

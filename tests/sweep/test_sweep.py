@@ -444,10 +444,13 @@ def test_what_is_likely_not_meant_is_a_warning(sweep: Write, text: str, warning:
 
 
 @pytest.mark.parametrize(
-    "command", ["./sim mesh.dat", "./sim --mesh=mesh.dat", "python3 {{ x }}.dat", "./sim ./mesh.dat"]
+    "command",
+    ["./sim {{ x }}.dat", "./sim --mesh={{ x }}.dat", "python3 {{ x }}.dat", "./sim ./{{ x }}.dat"],
 )
-def test_an_argument_that_is_a_file_here_is_a_warning_that_names_inputs(sweep: Write, command: str) -> None:
-    text = f"command: {command}\nparameters: {{grid: {{x: [mesh]}}}}\n"
+def test_an_argument_that_is_a_file_here_in_some_sets_is_a_warning_that_names_inputs(
+    sweep: Write, command: str
+) -> None:
+    text = f"command: {command}\nparameters: {{grid: {{x: [mesh, other]}}}}\n"
     warnings = sweep(text, mesh_dat="m").parameters.check().warnings
     assert len(warnings) == 1
     assert "mesh.dat is a file here, but will not be in the task's directory; name it under inputs:" in warnings[0]

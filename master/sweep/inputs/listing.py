@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...config.document import Document
 from ...config.inputs import GivenInput, InputSpec
 from ...errors import ConfigError
-from ..checks import at, there_are
+from ..checks.names import at, there_are
 from ..pattern import Pattern
 from ..segments import Segment
 from .pattern import InputPattern, Source, listed_name

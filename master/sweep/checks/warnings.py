@@ -1,0 +1,91 @@
+"""Warnings about likely mistakes in one sweep.
+
+A warning is one line about what is allowed but likely not meant. It never changes the exit code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...config.config import Config
+from ...config.document import Document
+from ..parameters import Parameters
+from ..pattern import Pattern
+from ..recipe import Recipe
+
+_DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+# Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
+_OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
+
+
+def warnings(
+    recipe: Recipe, parameters: Parameters, config: Config, document: Document
+) -> list[str]:
+    """Return the warnings that need no look at the sets."""
+    return [
+        *_dollars(recipe, config, document),
+        *_operators(recipe, document),
+        *_unused(recipe, parameters, config),
+    ]
+
+
+def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str]:
+    """Warn about `$name` where name is a parameter: no shell fills it in."""
+    for path, pattern in recipe.patterns():
+        for name in dict.fromkeys(_dollar_names(pattern)):
+            # A variable under `env:` is there for the program and its shell to fill in.
+            if name in recipe.names and name not in config.env:
+                yield f"{document.where(*path)}: ${name} is not filled in; write {{{{ {name} }}}}"
+
+
+def _dollar_names(pattern: Pattern) -> Iterator[str]:
+    for segment in pattern.segments:
+        if not segment.code:
+            yield from (match[1] or match[2] for match in _DOLLAR.finditer(segment.text))
+
+
+def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
+    """Warn about the first word that only a shell would understand, such as `|` or `>`."""
+    if recipe.shell:
+        return
+    for word in recipe.words[1:]:
+        if word.literal in _OPERATORS:
+            what = "is given to the program as an argument; `shell: true` asks for a shell"
+            yield f"{document.where('command')}: {word} {what}"
+            return  # one such warning says it all
+
+
+def _unused(recipe: Recipe, parameters: Parameters, config: Config) -> Iterator[str]:
+    """Warn about parameters that command, inputs, env, where and hooks do not use."""
+    used = _used_names(recipe, parameters, config)
+    hooks = _hooks_text(config, recipe.folder)
+    for name in parameters.names:
+        if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):
+            yield f"{parameters.source}: the parameter {name} is used nowhere: not in command, inputs or env"
+
+
+def _used_names(recipe: Recipe, parameters: Parameters, config: Config) -> set[str]:
+    """Return the names that patterns and `where` use."""
+    used = {name for _, pattern in recipe.patterns() for name in pattern.names}
+    if parameters.where:
+        used |= parameters.where.names
+    if config.parameters.repeat:
+        used.add("rep")  # made by spe, so nobody has to use it
+    return used
+
+
+def _hooks_text(config: Config, folder: Path) -> str:
+    """Return the text of all hooks files.
+
+    Hooks may use a parameter too. Its name in their text is taken for a use, so that the warning is
+    never wrong about them.
+    """
+    files = {
+        entry.partition(":")[0]
+        for entry in (*config.validation, *config.collect)
+        if ".py:" in entry
+    }
+    found = [folder / name for name in sorted(files) if (folder / name).is_file()]
+    return "\n".join(path.read_text(errors="replace") for path in found)
