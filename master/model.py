@@ -184,6 +184,7 @@ class Task:
     planned: bool = True  # known to be one of today's sets; only these are ever queued
     death: Death | None = None  # death of the host whose loss counted last
     redone: bool = False  # an earlier result is still stored, until a new one replaces it
+    not_before: float = 0.0  # the next attempt begins no earlier (retry.after), monotonic seconds; 0: at any time
 
 
 @dataclass(slots=True)
@@ -269,6 +270,20 @@ class Client:
     load: float | None = None  # load of the host that others cause
     memory: float | None = None  # used share of its host's memory, 0 to 1
     disk: float | None = None  # used share of the disk where its tasks work, 0 to 1
+
+
+@record
+class Licence:
+    """A licence that each task takes: `takes` of the `of` that there are."""
+
+    name: str
+    takes: int
+    of: int
+
+    @property
+    def tasks(self) -> int:
+        """The number of tasks that the licences are enough for at a time."""
+        return self.of // self.takes
 
 
 @record

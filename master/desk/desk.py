@@ -64,7 +64,7 @@ class Desk:
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
         self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
-        self.held_requests = HeldRequests(dispatch)
+        self.held_requests = HeldRequests(dispatch, clock)
         self.orders = Orders(self.held_requests.reach, clock)
         self.work_maker = WorkMaker(brief, dispatch, folder, self.shortfall)
         self._pings = Pings(dispatch, self.arrivals, self.held_requests, self.orders, clock)

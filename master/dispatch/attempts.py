@@ -165,6 +165,8 @@ class Attempts:
             self.give_up(task, failure.reason)
             self._doubts.remember_given_up(task, ticket.host)
         else:
+            if self._rules.retry_after:
+                task.not_before = self._clients.now + self._rules.back_off(task.attempts)
             board.settle(task, failure.reason)
 
     def give_up(self, task: Task, reason: str) -> None:
@@ -173,8 +175,7 @@ class Attempts:
         board.move(task, TaskEvent.GIVE_UP)
         board.note_moved(task, reason)
         self._tally.gave_up(self._clients.now, task.number, reason)
-        if task.number in board.waiting:
-            board.waiting.remove(task.number)
+        board.dequeue(task.number)
         board.leave(task)
         failed = board.in_state[TaskState.FAILED] + board.failed_before
         if not board.draining and self._rules.stop_after(failed, board.total):

@@ -61,8 +61,15 @@ class Dispatch:
         its_tickets = [ticket for ticket in self.board.tickets.values() if ticket.client == client_id]
         self.losses.lose_all(its_tickets, silent=killed)
 
+    def advance(self, now: float) -> None:
+        """Note how late it is. Tasks whose back-off is over are queued."""
+        self.clients.now = max(self.clients.now, now)
+        if self.board.back_offs:
+            self.board.end_back_offs(now)
+
     def tick(self, now: float) -> list[Ticket]:
         """Let time have its consequences. Return the tickets that are lost by now."""
+        self.advance(now)
         lost = self.losses.end_overdue(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)

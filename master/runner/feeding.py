@@ -7,12 +7,12 @@ window of them: a million sets are never in memory at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
-from ..model import TaskState
+from ..model import Task, TaskState
 from ..startup import short_turns
 from ..state.progress import Progress
 from ..store.store import NewSet
@@ -23,6 +23,7 @@ FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hos
 CHUNK = 5000  # sets of each further transaction
 LOW = 1000  # tasks that wait in the dispatch: below this number more are loaded
 WINDOW = 5000  # tasks that are loaded at once
+MOST_BACK_OFFS = 50_000  # tasks that wait for their next attempt, and are in memory, before no more are loaded
 
 
 class Feeding:
@@ -141,6 +142,8 @@ class Feeding:
         dispatch, store = self.desk.dispatch, self.desk.store
         if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
+        if len(dispatch.board.back_offs) >= MOST_BACK_OFFS:
+            return
         # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
@@ -149,12 +152,31 @@ class Feeding:
         rows = await store.waiting(after, WINDOW)
         if looks != dispatch.board.looks:
             return  # sets were put back or given back meanwhile: the answer may be without them
+        await self._set_back_offs([task for _, task in rows])
+        if looks != dispatch.board.looks:
+            return
         self.fed += dispatch.board.add(task for _, task in rows if task.number not in ending)
         if rows:
             dispatch.board.fed = rows[-1][0]
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()
+
+
+    async def _set_back_offs(self, tasks: Sequence[Task]) -> None:
+        """Set until when tasks that failed before wait for their next attempt (`retry.after`).
+
+        So a pause goes on in the run, or the master, that comes after the one in which it began.
+        """
+        rules = self.desk.dispatch.rules
+        tried = [task.number for task in tasks if task.attempts] if rules.retry_after else []
+        if not tried:
+            return
+        ago = await self.desk.store.since_failures(tried)
+        now = self.desk.clock()
+        for task in tasks:
+            if task.number in ago:
+                task.not_before = now - ago[task.number] + rules.back_off(task.attempts)
 
 
 def _first(sets: Iterator[NewSet], count: int) -> list[NewSet]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..text import printable, rate, span
+from ..text import counted, printable, rate, span
 
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
@@ -60,7 +60,18 @@ def pace(document: Document, now: float) -> str:
     if sweep.get("left") and runs:
         least, most = sweep["left"]
         words.append(expected_end(least, most, now))
+    if runs and sweep.get("waits_for"):
+        words.append(f"sets wait for {sweep['waits_for']}")
+    if runs and sweep.get("back_offs"):
+        words.append(_back_offs(sweep["back_offs"], now))
     return ", ".join(words)
+
+
+def _back_offs(told: Mapping[str, Any], now: float) -> str:
+    """Return how many sets wait for their next attempt, and when the first one begins."""
+    left = max(0.0, told["first"] - now)
+    waiting = counted(int(told["sets"]), "set pauses", "sets pause")
+    return f"{waiting} before the next attempt, the first for {span(left)}"
 
 
 def expected_end(least: float, most: float, now: float) -> str:

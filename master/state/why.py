@@ -7,15 +7,18 @@ itself: `spe why` also answers when nothing runs, or when the master does not an
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..dispatch.back_offs import back_off
 from ..model import TaskState
 from ..session.detached import owner_of_hidden
 from ..session.living import living
 from ..store.reader import Reader
+from ..store.sessions import RETRY_AFTER
 from ..store.task_details import TaskDetail
-from ..text import counted
+from ..text import counted, ordinal, seconds
 
 FILE = Path("session") / "blockers.json"  # below runs/<name>/; blockers.py writes it
 
@@ -43,7 +46,8 @@ def why(
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
         reasons = sentences(blockers)
-    return [*reasons, _place(reader, task), *_before(task)]
+    place = _pause(reader, task, time.time()) or _place(reader, task)
+    return [*reasons, place, *_before(task)]
 
 
 def _done(task: TaskDetail) -> str:
@@ -89,6 +93,19 @@ def _place(reader: Reader, task: TaskDetail) -> str:
     if tried:
         place += ": a set that comes back from a host goes behind those that wait already"
     return place
+
+
+def _pause(reader: Reader, task: TaskDetail, now: float) -> str:
+    """Return when a set in its pause before the next attempt (`retry.after`) is tried again; "" for others."""
+    after = float(reader.meta(RETRY_AFTER, "0"))
+    ended = [one for one in task.tickets if one.state in ("failed", "rejected")]
+    if not after or not ended or not task.attempts:
+        return ""
+    last = max(one.issued + (one.seconds or 0.0) for one in ended)
+    left = last + back_off(after, task.attempts) - now
+    if left <= 0:
+        return ""
+    return f"its {ordinal(task.attempts + 1)} attempt begins in {seconds(left)} or later (retry.after)"
 
 
 def _before(task: TaskDetail) -> list[str]:
