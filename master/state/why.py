@@ -105,7 +105,7 @@ def _pause(reader: Reader, task: TaskDetail, now: float) -> str:
     left = last + back_off(after, task.attempts) - now
     if left <= 0:
         return ""
-    return f"its {ordinal(task.attempts + 1)} attempt begins in {seconds(left)} or later (retry.after)"
+    return f"its {ordinal(task.attempts + 1)} attempt begins in {seconds(left)} at the earliest (retry.after)"
 
 
 def _before(task: TaskDetail) -> list[str]:

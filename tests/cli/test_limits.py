@@ -1,0 +1,130 @@
+"""Limits of a run as a user sees them: at_once, licences, delay, pauses before the next attempt, and what waits for what."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+from waiting import wait_until
+
+from .kit import Bench, Started
+
+NUMBERED = 'echo "begin $1" >> "$LOG"; sleep 0.1; echo "end $1" >> "$LOG"; echo "$1"\n'
+GATED = 'echo "begin $1" >> "$LOG"; while [ ! -e "$GATE" ]; do sleep 0.02; done; echo "$1"\n'
+SIX = "command: ./work {{ x }}\nparameters: {grid: {x: {range: [1, 6]}}}\nhosts: [localhost slots=4]\n"
+
+
+def most_at_once(logged: list[str]) -> int:
+    """How many programs ran at a time, by what they wrote down themselves."""
+    runs = most = 0
+    for line in logged:
+        runs += 1 if line.startswith("begin") else -1
+        most = max(most, runs)
+    return most
+
+
+def begun(bench: Bench) -> int:
+    return sum(line.startswith("begin") for line in bench.logged())
+
+
+def said(bench: Bench, *words: str) -> str:
+    return bench.start(*words).end().out
+
+
+def kill(running: Started) -> None:
+    running.signal(signal.SIGKILL)
+    running.process.wait()
+
+
+@pytest.mark.parametrize("limit", ["at_once: 2", "licences: {abaqus: 1 of 2}", "licences: {a: 2 of 5, b: 1 of 9}"])
+def test_no_more_programs_run_than_a_limit_allows(bench: Bench, limit: str) -> None:
+    bench.worker(NUMBERED)
+    bench.write("spe.yaml", f"{SIX}{limit}\n")
+    bench.ok("run")
+    assert most_at_once(bench.logged()) == 2 and len(bench.rows()) == 6
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("licences: {abaqus: 1 of 2}", "a licence of abaqus: 2 of 2 in use"),
+        ("at_once: 2", "another set to end: 2 run, and at_once is 2"),
+    ],
+)
+def test_a_set_that_waits_for_a_limit_says_so(bench: Bench, limit: str, sentence: str) -> None:
+    bench.worker(GATED)
+    bench.write("spe.yaml", f"{SIX}{limit}\n")
+    running = bench.start("run")
+    wait_until(lambda: begun(bench) == 2, "two programs run")
+    wait_until(lambda: f"it waits for {sentence}" in said(bench, "why", "5"), "spe why says so")
+    assert f"sets wait for {sentence}" in said(bench, "status")
+    assert bench.start("status", "--json").end().json["run"]["waits_for"] == sentence
+    assert begun(bench) == 2
+    bench.open_gate()
+    assert running.end().code == 0
+
+
+def test_programs_that_ran_when_the_master_was_killed_count_for_the_next_one(bench: Bench) -> None:
+    bench.worker(GATED)
+    bench.write("spe.yaml", f"{SIX}at_once: 2\nlisten: 127.0.0.1:0\n")
+    first = bench.start("run")
+    wait_until(lambda: begun(bench) == 2, "two programs run")
+    kill(first)
+    second = bench.start("run")
+    wait_until(lambda: "2 run, and at_once is 2" in said(bench, "status"), "both count, and nothing else is begun")
+    assert begun(bench) == 2
+    bench.open_gate()
+    assert second.end().code == 0
+    assert len(bench.logged()) == 6, "none of them ran twice"
+
+
+def test_starts_are_delay_apart_in_a_run_and_between_two_runs(bench: Bench) -> None:
+    bench.worker('echo "$1"\n')
+    bench.write("spe.yaml", f"{SIX}delay: 400 ms\n")
+    bench.ok("run")
+    bench.write("spe.yaml", f"{SIX.replace('6]', '8]')}delay: 400 ms\n")
+    bench.ok("run")
+    issued = [row[0] for row in bench.query("SELECT issued FROM tickets ORDER BY id")]
+    apart = [later - earlier for earlier, later in zip(issued, issued[1:], strict=False)]
+    assert len(apart) == 7
+    # What is stored is when the ticket was written, which is a moment after it was made: only the sum is exact.
+    assert min(apart) > 0.2 and sum(apart[:5]) > 1.9, apart
+
+
+def test_a_failed_set_pauses_before_its_next_attempt_and_says_how_long(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; test -e "$GATE" || { echo no licence >&2; exit 75; }; echo "$1"\n')
+    bench.write("spe.yaml", f"{SIX.replace('6]', '2]')}retry: {{exit: {{75: 5}}, after: 1h}}\n")
+    running = bench.start("run")
+    wait_until(lambda: "2 sets pause before the next attempt, the first for" in said(bench, "status"), "both pause")
+    assert re.search(r"its second attempt begins in (59|60) min .* at the earliest", said(bench, "why", "1"))
+    assert bench.start("status", "--json").end().json["run"]["back_offs"]["sets"] == 2
+    assert bench.start("stop").end().code == 0, "a pause does not keep a run from its end"
+    done = running.end()
+    assert done.code == 130 and "2 sets wait" in done.err, done
+    again = bench.start("run")
+    wait_until(lambda: "2 sets pause before the next attempt" in said(bench, "status"), "the pause goes on")
+    kill(again)
+    assert begun(bench) == 2
+    bench.write("spe.yaml", f"{SIX.replace('6]', '2]')}retry: {{exit: {{75: 5}}, after: 1s}}\n")
+    bench.open_gate()
+    bench.ok("run")
+    assert [row["attempts"] for row in bench.rows()] == ["2", "2"] and begun(bench) == 4
+
+
+def test_a_pause_doubles_and_ends_by_itself(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; [ "$(wc -l < "$LOG")" -gt 3 ] || exit 75; echo "$1"\n')
+    bench.write("spe.yaml", f"{SIX.replace('6]', '1]')}retry: {{exit: {{75: 5}}, after: 300 ms}}\n")
+    bench.ok("run")
+    issued = [row[0] for row in bench.query("SELECT issued FROM tickets ORDER BY id")]
+    first, second, third = (later - earlier for earlier, later in zip(issued, issued[1:], strict=False))
+    assert first > 0.25 and second > 0.55 and third > 1.15, (first, second, third)
+
+
+def test_a_sweep_that_is_limited_and_paused_in_all_ways_comes_to_its_end(bench: Bench) -> None:
+    bench.worker(f'[ -e "$LOG.$1" ] || {{ touch "$LOG.$1"; exit 75; }}; {NUMBERED}')
+    limits = "at_once: 3\nlicences: {a: 1 of 2}\ndelay: 20 ms\nretry: {exit: {75: 2}, after: 100 ms}\n"
+    bench.write("spe.yaml", SIX + limits)
+    bench.ok("run")
+    assert most_at_once(bench.logged()) == 2
+    assert [row["attempts"] for row in bench.rows()] == ["2"] * 6
