@@ -1,5 +1,6 @@
 """THE HEART: which task goes where, and what becomes of it. No I/O; time is an argument.
 
+    alike        The guard against a cause that fails all sets alike
     attempts     What becomes of attempts: accepted, rejected, failed, given up
     back_offs    Tasks that wait for their next attempt until a moment
     black_holes  The black-hole guard: which hosts fail what succeeds elsewhere

@@ -23,6 +23,8 @@ class Attempts:
         self._rules, self._board, self._handout, self._doubts, self._tally = rules, board, handout, doubts, tally
         self._clients = board.clients
         self.gave_up = False  # the sweep, by `stop_after`
+        self.stopped_alike = False  # the sweep, by `stop_alike`
+        self._alike = handout.alike
 
     # -- a result
 
@@ -61,6 +63,8 @@ class Attempts:
         board.leave(task)
         self._handout.walls.append(usage.wall)
         self._tally.done(self._clients.now, ticket.host, task.number, usage.wall)
+        if self._alike.is_watching:
+            self._alike.forgive()
         self._doubts.succeeded(ticket.host, task, ticket.id)
         return True
 
@@ -152,10 +156,14 @@ class Attempts:
         board.move_ticket(ticket, event)
         self._tally.failed(self._clients.now, ticket.host, task.number, failure.reason, usage.wall)
         is_free = self._doubts.failed(ticket.host, task, failure, ticket.id)
+        is_free = is_free or (self.stopped_alike and self._alike.is_same(failure))
+        was_charged = ticket.charged
         if not ticket.charged and not is_free:  # a result that is sent twice uses up one attempt
             ticket.charged = True
             task.attempts += 1
             task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
+        if self._alike.is_watching and not was_charged:  # a result that is sent twice is one attempt
+            self._alike.note(ticket.host, task, failure, ticket.charged)
         task.shunned.add(ticket.host)
         board.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
         board.detach(task, ticket)
@@ -164,10 +172,36 @@ class Attempts:
         elif not is_free and self._rules.spent(task.faults, failure.kind):
             self.give_up(task, failure.reason)
             self._doubts.remember_given_up(task, ticket.host)
+            if self._alike.is_watching and task.planned:
+                board.given_up[task.number] = task
         else:
             if self._rules.retry_after:
                 task.not_before = self._clients.now + self._rules.back_off(task.attempts)
             board.settle(task, failure.reason)
+        self.stop_if_alike()
+
+    def stop_if_alike(self) -> None:
+        """Let the run drain if its first attempts have all failed alike (`stop_alike`), and charge nobody for them."""
+        board = self._board
+        if board.draining or not self._alike.is_proved(self._doubts.hosts_at_work):
+            return
+        charged = self._alike.take_charged()
+        self.stopped_alike = board.draining = True
+        for task, kind in charged:
+            self._uncharge(task, kind)
+        board.notes.append(Note(self._alike.sentence, "alike"))
+
+    def _uncharge(self, task: Task, kind: str) -> None:
+        """Take back an attempt; a task that was given up waits again."""
+        board = self._board
+        if board.given_up.get(task.number) is task:
+            del board.given_up[task.number]
+            board.retry(task)
+        # People may have cancelled it meanwhile, or put it back with all its attempts.
+        if board.tasks.get(task.number) is task and task.faults.get(kind):
+            task.attempts -= 1
+            task.faults[kind] -= 1
+            board.note_moved(task, "")
 
     def give_up(self, task: Task, reason: str) -> None:
         """Let the task fail; its other attempts, if any, expire. `stop_after` may end the sweep by that."""

@@ -32,7 +32,7 @@ class Dispatch:
         self.board = Board(self.clients, rules.cores, next_ticket)
         self.steering = Steering(self.board, self.guard, self.tally)
         self.handout = Handout(rules, self.board, self.steering, self.guard)
-        doubts = Doubts(self.board, self.guard, self.steering)
+        doubts = Doubts(self.board, self.guard, self.steering, self.handout.alike)
         self.attempts = Attempts(rules, self.board, self.handout, doubts, self.tally)
         self.losses = Losses(rules, self.board, self.handout, self.attempts, self.tally)
 
@@ -73,4 +73,6 @@ class Dispatch:
         lost = self.losses.end_overdue(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)
+        if self.handout.alike.is_reached:
+            self.attempts.stop_if_alike()  # the host that could have done better may have left, or not come up
         return lost

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator
 
 from ..model import Client, Note, Task, Ticket, TicketState, Times
 from . import scheduler
+from .alike import AlikeFailures
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
@@ -27,6 +28,7 @@ class Handout:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard
         self._clients = board.clients
         self.limits = Limits(rules, board.occupancy)
+        self.alike = AlikeFailures(rules.stop_alike)
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
@@ -50,6 +52,8 @@ class Handout:
             self._clients.strangers[address] = now
         # A request that a goodbye has overtaken gets nothing: its tickets would lie there until the lease ends.
         if self._steering.withholds(host) or (client and client.state.is_gone):
+            return []
+        if self.alike.is_watching and self.alike.withholds(host):
             return []
         if self._board.back_offs:
             self._board.end_back_offs(now)

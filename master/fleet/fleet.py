@@ -107,6 +107,11 @@ class Fleet:
         """Return whether it is known of every host that it has come up or has not."""
         return all(host in self._upkeep and self._upkeep[host].was_tried for host in self.hosts)
 
+    @property
+    def untried(self) -> int:
+        """Number of hosts of which it is not known yet whether they come up."""
+        return sum(not one.was_tried for one in self._upkeep.values())
+
     def alone(self) -> bool:
         """Return whether only clients that we started here took part: nobody else waits for us."""
         names = {host.name for host in self.hosts}

@@ -181,6 +181,9 @@ class Serving:
         await self.feeding.feed()
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
+        alike = self.desk.dispatch.handout.alike
+        if alike.is_watching:
+            alike.hosts_to_come = self.fleet.untried
         self.gathering.add(self.desk.arrivals.take_accepted())
         self.progress.update(self.desk.dispatch)
 

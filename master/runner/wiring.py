@@ -220,6 +220,8 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
     """Return a dispatch that knows the clients and tickets of a master that was killed."""
     dispatch = Dispatch(_rules(config), *await store.next_ids())
     dispatch.board.program = decision.program
+    if await store.has_accepted():
+        dispatch.handout.alike.forgive()  # this run goes on with one that was killed, and has had a success
     now = time.monotonic()
     if config.delay:
         # Also between the last start of one run and the first start of the next one.

@@ -296,6 +296,10 @@ class Store:
         """Return the next ticket and the next client, never used before in this sweep."""
         return await self.call(sessions.next_ids)
 
+    async def has_accepted(self) -> bool:
+        """Tell whether an attempt of this run, or of the killed one that it goes on with, has succeeded."""
+        return bool(await self._rows("SELECT 1 FROM hosts WHERE accepted > 0 LIMIT 1"))
+
     async def since_last_start(self) -> float:
         """Return the seconds since the newest ticket was handed out; infinity before the first one."""
         return await self.call(sessions.since_last_start)
