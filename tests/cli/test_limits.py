@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 
@@ -128,3 +129,52 @@ def test_a_sweep_that_is_limited_and_paused_in_all_ways_comes_to_its_end(bench: 
     bench.ok("run")
     assert most_at_once(bench.logged()) == 2
     assert [row["attempts"] for row in bench.rows()] == ["2"] * 6
+
+
+# -- attempts that fail alike
+
+THIRTY = SIX.replace("6]", "30]")
+BROKEN = 'test -e "$GATE" || { echo "ModuleNotFoundError: No module named \'numpy\'" >&2; exit 1; }; echo "$1"\n'
+ALIKE = (
+    "the first 20 attempts failed for the same reason (stop_alike), and none succeeded: "
+    "ModuleNotFoundError: No module named 'numpy' (exit code 1)"
+)
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_run_whose_attempts_all_fail_alike_stops_and_goes_on_once_the_cause_is_gone(
+    bench: Bench, attempts: int
+) -> None:
+    bench.worker(f'echo "begin $1" >> "$LOG"; {BROKEN}')
+    bench.write("spe.yaml", f"{THIRTY}attempts: {attempts}\n")
+    done = bench.spe("run")
+    assert done.code == 1, done
+    assert f"30 sets wait: {ALIKE}\n`spe run` goes on where it stopped\n" in done.err, done
+    assert "0 of 30 sets done, 0 failed" in done.err
+    assert begun(bench) < 30, "the run drained, so what was running then is all that ran"
+    assert bench.query("SELECT DISTINCT state, attempts FROM tasks") == [("waiting", 0)]
+    assert ALIKE in bench.ok("status").out
+    bench.open_gate()
+    bench.ok("run")
+    assert {row["attempts"] for row in bench.rows()} == {"1"}
+
+
+def test_stop_alike_zero_lets_all_sets_fail(bench: Bench) -> None:
+    bench.worker(BROKEN)
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_alike: 0\n")
+    done = bench.spe("run")
+    assert done.code == 1 and "0 of 30 sets done, 30 failed" in done.err, done
+
+
+def test_a_run_that_was_killed_after_a_success_is_not_stopped_for_what_fails_alike_later(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; [ "$1" -lt 3 ] && { echo "$1"; exit; }; [ -e "$GATE" ] && exit 1; sleep 60\n')
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\n")
+    first = bench.start("run")
+    wait_until(lambda: len(bench.query("SELECT 1 FROM tasks WHERE state = 'done'")) == 2, "two sets are done")
+    kill(first)
+    bench.open_gate()
+    done = bench.start("run")
+    for pid in [pid for pid, words in bench.processes().items() if "sleep 60" in words]:
+        os.kill(pid, signal.SIGKILL)
+    said_at_the_end = done.end()
+    assert "2 of 30 sets done, 28 failed" in said_at_the_end.err, said_at_the_end

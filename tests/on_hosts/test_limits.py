@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 LAB_HOSTS = 2
 
 
-def sweep(folder: Path, lab: Lab, *limits: str) -> subprocess.CompletedProcess[str]:
+def sweep(folder: Path, lab: Lab, *limits: str, code: str = "0") -> subprocess.CompletedProcess[str]:
     """Run twelve sets on both hosts, three slots each."""
     lines = [
-        'command: sh -c "sleep 0.3; exit {{ code }}"',
-        "parameters: {grid: {x: {range: [1, 12]}, code: [0]}}",
+        f'command: sh -c "sleep 0.3; exit {code}"',
+        "parameters: {grid: {x: {range: [1, 12]}}}",
         "attempts: 1",
         *limits,
     ]
@@ -46,3 +46,21 @@ def test_at_once_and_delay_hold_over_all_hosts(lab: Lab, hosts: list[LabHost], t
     for _, begin, _ in found:
         assert sum(start <= begin < end for _, start, end in found) <= 2
     assert {host for host, _, _ in found} == {"h01", "h02"}, "the place that is free goes to any host"
+
+
+def test_of_two_hosts_where_all_fails_alike_both_have_tried(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> None:
+    done = sweep(tmp_path, lab, "stop_alike: 4", code="7")
+    assert done.returncode == 1 and "12 sets wait: the first" in done.stderr, done.stderr
+    assert "exit code 7" in done.stderr
+    assert {host for host, _, _ in attempts(tmp_path)} == {"h01", "h02"}
+
+
+def test_a_host_where_all_fails_alike_does_not_stop_the_run_while_another_is_to_come(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    """The first host that comes up lacks a library; the second one is slower to come up and has it."""
+    hosts[0].root("touch", "/tmp/broken")
+    hosts[1].root("sh", "-c", "echo 'sleep 4' > /etc/profile.d/slow.sh")
+    done = sweep(tmp_path, lab, "stop_alike: 2", "setup: 'true'", code="$(test ! -e /tmp/broken; echo $?)")
+    assert done.returncode == 0, done.stderr
+    assert {host for host, _, _ in attempts(tmp_path)} == {"h01", "h02"}
