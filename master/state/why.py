@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..dispatch.back_offs import back_off
 from ..model import TaskState
+from ..reasons import normal_form
 from ..session.detached import owner_of_hidden
 from ..session.living import living
 from ..store.reader import Reader
@@ -37,7 +38,7 @@ def why(
     if not task.in_plan:
         return [f"it is {task.absence}"]
     if task.state in (TaskState.CANCELLED, TaskState.FAILED):
-        return [*_given_up(task), "`spe retry` tries it again"]
+        return [*_given_up(reader, task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
         if paused:
@@ -56,10 +57,20 @@ def _done(task: TaskDetail) -> str:
     return f"it is done, by {task.tickets[-1].host}"
 
 
-def _given_up(task: TaskDetail) -> list[str]:
+def _given_up(reader: Reader, task: TaskDetail) -> list[str]:
     if task.state is TaskState.CANCELLED:
         return [f"it was {task.reason or 'cancelled'}"]
-    return [f"it has failed: {task.reason}", *_evidence(task)]
+    return [f"it has failed: {task.reason}", *_others(reader, task), *_evidence(task)]
+
+
+def _others(reader: Reader, task: TaskDetail) -> list[str]:
+    """Return how many other sets have failed for the same reason; nothing where there are none."""
+    form = normal_form(task.reason or "")
+    groups = reader.failure_groups()
+    count = next((one.count for one in groups if normal_form(one.reason) == form), 1) - 1
+    if count < 1:
+        return []
+    return [f"{counted(count, 'other set has', 'other sets have')} failed for the same reason"]
 
 
 def _runs(task: TaskDetail) -> str:

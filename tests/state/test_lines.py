@@ -80,7 +80,13 @@ def test_failures_are_shown_in_their_order_and_one_that_is_tried_again_says_so()
     shown = document(failures=7)
     shown["failures"]["7"] |= {"final": False, "host": ""}
     lines = display.failure_lines(shown, 2)
-    assert lines == ["task 6 on lab01: exit code 1", "task 7: exit code 1 (it is tried again)"]
+    assert lines == [
+        "6 × exit code 1; the newest is task 6 on lab01", "task 7: exit code 1 (it is tried again)",
+    ]  # fmt: skip
+    for number in range(1, 7):
+        shown["failures"][str(number)]["reason"] = "exit code 1: " + "abcdef"[number - 1]
+    lines = display.failure_lines(shown, 2)
+    assert lines == ["task 6 on lab01: exit code 1: f", "task 7: exit code 1 (it is tried again)"]
     assert display.failure_lines(shown, 0) == []
 
 
