@@ -15,6 +15,8 @@ from .rules import Rules
 from .shortfall import GIVEN_UP
 from .tally import Tally
 
+TWICE = "; the same result was rejected twice, so the set is not tried again"
+
 
 class Attempts:
     """The attempts on one board, from the arrival of their results or failures to their ends."""
@@ -108,12 +110,29 @@ class Attempts:
         stdout: bytes = b"",
         stderr: bytes = b"",
         files: str | None = None,
+        digest: str = "",
     ) -> None:
-        """Refuse a result that the validation said no to: an attempt is used up."""
+        """Refuse a result that the validation said no to: an attempt is used up.
+
+        `digest`: of its bytes; "" where it has none. The same bytes once more, on two hosts where there are two, fail
+        the task, whatever attempts it has left: its program computes nothing else.
+        """
         ticket = self._checked(ticket_id)
         if ticket:
             failure = Failure("rejected", reason, files=files)
-            self.end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr)
+            is_final = bool(digest) and self._is_refused_again(ticket, digest)
+            self.end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr, is_final)
+
+    def _is_refused_again(self, ticket: Ticket, digest: str) -> bool:
+        """Note a rejected result. Return whether it came before, from another host where there is one."""
+        if ticket.charged:
+            return False  # this attempt was rejected before: its client has sent the result a second time
+        refused = self._board.tasks[ticket.task].refused
+        if digest not in refused:
+            refused[digest] = {ticket.host}
+            return False
+        refused[digest].add(ticket.host)
+        return len(refused[digest]) > 1 or not set(self._doubts.hosts_at_work) - refused[digest]
 
     def release(self, ticket_id: int) -> None:
         """Give up the check of a result, by a fault of ours: the task waits, and the result may come again."""
@@ -150,8 +169,12 @@ class Attempts:
         usage: Usage,
         stdout: bytes = b"",
         stderr: bytes = b"",
+        is_final: bool = False,
     ) -> None:
-        """End an attempt badly, which uses it up unless its host is in doubt: the task waits again, or has failed."""
+        """End an attempt badly, which uses it up unless its host is in doubt: the task waits again, or has failed.
+
+        `is_final`: another attempt is pointless.
+        """
         board, task = self._board, self._board.tasks[ticket.task]
         board.move_ticket(ticket, event)
         self._tally.failed(self._clients.now, ticket.host, task.number, failure.reason, usage.wall)
@@ -169,8 +192,8 @@ class Attempts:
         board.detach(task, ticket)
         if task.state is TaskState.FAILED:
             board.leave(task)
-        elif not is_free and self._rules.spent(task.faults, failure.kind):
-            self.give_up(task, failure.reason)
+        elif is_final or (not is_free and self._rules.spent(task.faults, failure.kind)):
+            self.give_up(task, f"{failure.reason}{TWICE if is_final else ''}")
             self._doubts.remember_given_up(task, ticket.host)
             if self._alike.is_watching and task.planned:
                 board.given_up[task.number] = task
@@ -211,6 +234,11 @@ class Attempts:
         self._tally.gave_up(self._clients.now, task.number, reason)
         board.dequeue(task.number)
         board.leave(task)
+        self.stop_if_too_many_failed()
+
+    def stop_if_too_many_failed(self) -> None:
+        """Give the sweep up if as many sets have failed as `stop_after` says, those of earlier runs included."""
+        board = self._board
         failed = board.in_state[TaskState.FAILED] + board.failed_before
         if not board.draining and self._rules.stop_after(failed, board.total):
             text = f"{GIVEN_UP}: {failed} sets have failed"

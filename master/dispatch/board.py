@@ -126,6 +126,7 @@ class Board:
         task.tickets.clear()
         task.past.clear()
         task.not_before = 0.0
+        task.refused.clear()
         self.move(task, TaskEvent.RETRY)
         self.waiting.append(task.number)
 

@@ -49,6 +49,7 @@ class Feeding:
         self.decision, self._renew = decision, renew
         self.fed = 0
         self._stored = False
+        self._is_held = False  # nothing is loaded before the sets are counted
 
     async def read(self) -> None:
         """Read the parameter sets into the store, chunk by chunk.
@@ -58,6 +59,10 @@ class Feeding:
         Raises ConfigError for an error in the parameters.
         """
         store = self.desk.store
+        # Where sets have failed before, their number may end the run before anything is begun. A
+        # `spe retry` of some of them runs those, however many others have failed.
+        limited = self.sweep.config.stop_after is not None and self.decision.retry is None
+        self._is_held = limited and await store.anything_failed()
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}
         census = await asyncio.to_thread(self.sweep.parameters.check)
@@ -71,7 +76,17 @@ class Feeding:
             self.desk.dispatch.board.look_again()
         self._stored = True
         await self._count()
+        if self._is_held:
+            await self._stop_if_too_many_failed()
+            self._is_held = False
         self.desk.moved.set()
+
+    async def _stop_if_too_many_failed(self) -> None:
+        """End the run if as many sets have failed before as `stop_after` says, and others wait."""
+        counts = await self.desk.store.count()
+        if counts.get(TaskState.WAITING):
+            self.desk.dispatch.attempts.stop_if_too_many_failed()
+            await self.desk.obey()
 
     async def _store_sets(self) -> None:
         sets = self._new_sets()
@@ -142,7 +157,7 @@ class Feeding:
         dispatch, store = self.desk.dispatch, self.desk.store
         if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
-        if len(dispatch.board.back_offs) >= MOST_BACK_OFFS:
+        if self._is_held or len(dispatch.board.back_offs) >= MOST_BACK_OFFS:
             return
         # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored

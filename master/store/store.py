@@ -296,6 +296,11 @@ class Store:
         """Return the next ticket and the next client, never used before in this sweep."""
         return await self.call(sessions.next_ids)
 
+    async def anything_failed(self) -> bool:
+        """Tell whether any set, also of earlier parameters, has failed."""
+        found = await self._rows("SELECT 1 FROM counts WHERE state = 'failed' AND sets > 0 LIMIT 1")
+        return bool(found)
+
     async def has_accepted(self) -> bool:
         """Tell whether an attempt of this run, or of the killed one that it goes on with, has succeeded."""
         return bool(await self._rows("SELECT 1 FROM hosts WHERE accepted > 0 LIMIT 1"))

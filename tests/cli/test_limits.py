@@ -178,3 +178,63 @@ def test_a_run_that_was_killed_after_a_success_is_not_stopped_for_what_fails_ali
         os.kill(pid, signal.SIGKILL)
     said_at_the_end = done.end()
     assert "2 of 30 sets done, 28 failed" in said_at_the_end.err, said_at_the_end
+
+
+# -- a result that is rejected twice
+
+
+def test_a_program_that_computes_the_same_wrong_result_again_is_not_tried_a_third_time(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; head -c 200000 /dev/zero > out.bin; echo "$1"\n')
+    results = "results: {y: {from: stdout, as: int, max: 1}, out: out.bin}\n"
+    bench.write("spe.yaml", f"{SIX.replace('6]', '3]')}{results}attempts: 5\n")
+    done = bench.spe("run")
+    assert done.code == 1 and "2 failed" in done.err, done
+    assert "rejected twice, so the set is not tried again" in done.err, done
+    assert [row[0] for row in bench.query("SELECT attempts FROM tasks ORDER BY number")] == [1, 2, 2]
+
+
+def test_a_program_that_computes_another_wrong_result_is_tried_again(bench: Bench) -> None:
+    bench.worker('echo x >> "$LOG"; head -c 200000 /dev/zero > out.bin; wc -l < "$LOG" >> out.bin; echo 7\n')
+    results = "results: {y: {from: stdout, as: int, max: 1}, out: out.bin}\n"
+    bench.write("spe.yaml", f"{SIX.replace('6]', '1]')}{results}attempts: 5\n")
+    done = bench.spe("run")
+    assert done.code == 1 and len(bench.logged()) == 5, done
+
+
+# -- after stop_after
+
+
+def test_after_stop_after_a_plain_run_begins_no_set(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; [ -e "$GATE" ] && echo "$1"\n')
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_after: 3\n")
+    first = bench.spe("run")
+    assert first.code == 1 and "the sweep is given up (stop_after)" in first.err, first
+    ran = begun(bench)
+    for _ in range(2):
+        again = bench.spe("run")
+        assert again.code == 1, again
+        assert "the sweep is given up (stop_after): 3 sets have failed" in again.err, again
+        assert "with `spe run` alone these failed sets still count" in again.err
+        assert begun(bench) == ran, "it ran sets, though as many have failed as the limit says"
+    bench.open_gate()
+    bench.ok("retry")
+    assert len(bench.rows()) == 30
+
+
+def test_stop_after_does_not_keep_spe_retry_from_a_single_set(bench: Bench) -> None:
+    bench.worker('echo "begin $1" >> "$LOG"; [ -e "$GATE" ] && echo "$1"\n')
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_after: 3\n")
+    bench.spe("run")
+    (failed, *_) = [row[0] for row in bench.query("SELECT number FROM tasks WHERE state = 'failed' ORDER BY number")]
+    bench.open_gate()
+    bench.spe("retry", str(failed))
+    assert bench.query(f"SELECT state FROM tasks WHERE number = {failed}") == [("done",)]
+
+
+def test_a_share_of_failed_sets_that_new_sets_make_smaller_does_not_end_the_run(bench: Bench) -> None:
+    bench.worker('[ "$1" -gt 6 ] && echo "$1"\n')
+    bench.write("spe.yaml", f"{SIX}attempts: 1\nstop_after: 50%\n")
+    assert "given up (stop_after)" in bench.spe("run").err
+    bench.write("spe.yaml", f"{THIRTY}attempts: 9\nstop_after: 90%\n")
+    done = bench.spe("run")
+    assert "24 of 30 sets done" in done.err, done
