@@ -12,14 +12,13 @@ import click
 
 from ..dispatch.shortfall import GIVEN_UP, Reason, records
 from ..store.reader import Reader
-from ..store.statistics import HostWork, Statistics
+from ..store.statistics import FailureGroup, HostWork, Statistics
 from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
     from ..results.table_files import ResultRow
     from ..runner.run import Outcome  # late: `spe status` needs no web server
-    from ..store.failures import FailureGroup
 
 
 ROWS = 10  # rows of the table that are printed

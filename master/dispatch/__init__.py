@@ -1,8 +1,6 @@
 """THE HEART: which task goes where, and what becomes of it. No I/O; time is an argument.
 
-    alike        The guard against a cause that fails all sets alike
     attempts     What becomes of attempts: accepted, rejected, failed, given up
-    back_offs    Tasks that wait for their next attempt until a moment
     black_holes  The black-hole guard: which hosts fail what succeeds elsewhere
     board        What is in motion, and its bookkeeping
     changes      What the dispatch wants remembered
@@ -11,7 +9,6 @@
     doubts       What the guard thinks of a host, applied to the tasks that failed there
     handout      Handing out: which task a client gets, if any
     lifecycle    The tables that move a task, a ticket and a client
-    limits       How many tickets are out at a time, and how fast they follow each other
     losses       Attempts that end with their host, and who is to blame
     rules        How often a task may be tried, how long silence is borne
     scheduler    Which waiting task a host gets next, and how long a lease lasts

@@ -10,10 +10,10 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from ..model import Client, Failure, Note, Task, TaskState, Ticket, TicketState
-from .back_offs import BackOffs
 from .changes import Change, TaskMoved, TasksOut, TicketEnded
 from .clients import Clients, Occupancy
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
+from .pacing.back_offs import BackOffs
 
 WITH_RUN = "ended with its run"  # why an attempt expired whose run was stopped
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..model import Failure, Note, Task
-from .alike import AlikeFailures
 from .black_holes import Benched, BlackHoleGuard
 from .board import Board
 from .clients import Clients
+from .pacing.alike import AlikeFailures
 from .steering import Steering
 
 MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault

@@ -8,11 +8,11 @@ from collections.abc import Container, Iterator
 
 from ..model import Client, Note, Task, Ticket, TicketState, Times
 from . import scheduler
-from .alike import AlikeFailures
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
-from .limits import Limits
+from .pacing.alike import AlikeFailures
+from .pacing.limits import Limits
 from .rules import Rules
 from .steering import Steering
 

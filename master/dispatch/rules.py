@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..model import Licence, Times
 from ..record import record
-from .back_offs import back_off
+from .pacing.back_offs import back_off
 
 
 @record

@@ -25,9 +25,9 @@ from ..session.run_folder import Folder, real
 from ..state import blockers
 from ..state.document import Picture
 from ..state.why import why
-from ..store.failures import FailureGroup
 from ..store.listing import Listing
 from ..store.reader import Reader
+from ..store.statistics import FailureGroup
 from ..store.task_details import TaskDetail
 from . import drawing
 from .formats import FILTERS

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..reasons import ReasonGroup, grouped
+from ..results.reasons import ReasonGroup, grouped
 from ..text import counted, printable, rate, span
 
 Document = Mapping[str, Any]

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..dispatch.back_offs import back_off
+from ..dispatch.pacing.back_offs import back_off
 from ..model import TaskState
-from ..reasons import normal_form
+from ..results.reasons import normal_form
 from ..session.detached import owner_of_hidden
 from ..session.living import living
 from ..store.reader import Reader

@@ -20,9 +20,8 @@ from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
 from . import schema, stored
 from .database import OpenForReading
-from .failures import FailureGroup, read_groups
 from .sessions import RunEnd, read_end
-from .statistics import Statistics, summarize
+from .statistics import FailureGroup, Statistics, failure_groups, summarize
 from .task_details import TaskDetail, read_task
 
 PAGE = 1000
@@ -250,7 +249,7 @@ class Reader:
 
     def failure_groups(self) -> list[FailureGroup]:
         """Return failed and cancelled sets by their reasons, the most frequent reason first."""
-        return read_groups(self.connection, self.plan, self.counts()[TaskState.CANCELLED] > 0)
+        return failure_groups(self.connection, self.plan, self.counts()[TaskState.CANCELLED] > 0)
 
     def numbers_of_failed(self) -> set[int]:
         """Return failed and cancelled sets, also of earlier parameters."""

@@ -13,8 +13,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from spe.dispatch.back_offs import LONGEST, BackOffs, back_off
 from spe.dispatch.dispatch import Dispatch
+from spe.dispatch.pacing.back_offs import LONGEST, BackOffs, back_off
 from spe.dispatch.rules import Rules
 from spe.model import Client, ClientState, Failure, Licence, Task, TaskState, Ticket, TicketState
 

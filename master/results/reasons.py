@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from .record import record
-from .text import printable
+from ..record import record
+from ..text import printable
 
 T = TypeVar("T")
 # How an attempt ended, in front of the last line that its program wrote. Codes of different programs' errors differ,

@@ -6,9 +6,9 @@ nothing, so each ticket that is out has begun, or begins at once.
 
 from __future__ import annotations
 
-from ..text import seconds
-from .clients import Occupancy
-from .rules import Rules
+from ...text import seconds
+from ..clients import Occupancy
+from ..rules import Rules
 
 
 class Limits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.reasons import error_first, grouped, normal_form
+from spe.results.reasons import error_first, grouped, normal_form
 
 SAME = [
     ("exit code 1: line 3: bad value 0.5", "exit code 1: line 17: bad value -2e-05"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..model import Failure, Task
-from ..reasons import error_first, normal_form
+from ...model import Failure, Task
+from ...results.reasons import error_first, normal_form
 
 
 class AlikeFailures:
