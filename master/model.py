@@ -180,7 +180,7 @@ class Task:
     tickets: list[int] = field(default_factory=list)  # live attempts
     past: list[int] = field(default_factory=list)  # attempts without a result, also lost ones
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt failed
-    refused: dict[str, set[str]] = field(default_factory=dict)  # digest of a rejected result -> hosts that brought it
+    refused: dict[str, set[str]] | None = None  # digest of a rejected result -> hosts that brought it
     key: bytes = b""  # identity of its inputs: only a task with this identity is handed out
     planned: bool = True  # known to be one of today's sets; only these are ever queued
     death: Death | None = None  # death of the host whose loss counted last

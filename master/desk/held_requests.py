@@ -52,10 +52,16 @@ class HeldRequests:
         """
         count = self.dispatch.handout.offers
         if self.dispatch.board.closed or self.dispatch.steering.leaving:
-            count = len(self.idle)
+            self.idle.wake(len(self.idle))
+            return
         # One client a task: waking all of a thousand idle clients for one task would be a stampede
-        self.idle.wake(count)
-        self._set_alarm()
+        if self.dispatch.handout.is_scarce:
+            # The one place that is free must not be offered to a client that gets nothing: the next
+            # offer may be a second away.
+            self.idle.wake_some(count, self.dispatch.handout.may_get)
+            self._set_alarm()
+        else:
+            self.idle.wake(count)
 
     def _set_alarm(self) -> None:
         """Wake idle clients when a pause is over that keeps sets from them (`delay`, `retry.after`).

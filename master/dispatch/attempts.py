@@ -127,7 +127,10 @@ class Attempts:
         """Note a rejected result. Return whether it came before, from another host where there is one."""
         if ticket.charged:
             return False  # this attempt was rejected before: its client has sent the result a second time
-        refused = self._board.tasks[ticket.task].refused
+        task = self._board.tasks[ticket.task]
+        if task.refused is None:
+            task.refused = {}  # only now: almost no task needs one
+        refused = task.refused
         if digest not in refused:
             refused[digest] = {ticket.host}
             return False

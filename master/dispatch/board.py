@@ -58,7 +58,10 @@ class Board:
             known = self.tasks.get(task.number)
             if known is None and task.number not in self._left and task.number not in self.left_out:
                 self._enter(task)
-                self.queue(task)
+                if task.not_before:
+                    self.queue(task)
+                else:
+                    self.waiting.append(task.number)
                 new += 1
             elif known:
                 self.plan(known, task.redone)
@@ -126,7 +129,7 @@ class Board:
         task.tickets.clear()
         task.past.clear()
         task.not_before = 0.0
-        task.refused.clear()
+        task.refused = None
         self.move(task, TaskEvent.RETRY)
         self.waiting.append(task.number)
 
@@ -182,7 +185,7 @@ class Board:
     @property
     def over(self) -> bool:
         """True when nothing is out and nothing will ever be handed out again."""
-        return self.running == 0 and (self.draining or not (self.more or self.waiting or self.back_offs))
+        return self.running == 0 and (self.draining or not (self.more or self.waiting or self.back_offs.until))
 
     @property
     def closed(self) -> bool:

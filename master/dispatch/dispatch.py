@@ -64,7 +64,7 @@ class Dispatch:
     def advance(self, now: float) -> None:
         """Note how late it is. Tasks whose back-off is over are queued."""
         self.clients.now = max(self.clients.now, now)
-        if self.board.back_offs:
+        if self.board.back_offs.until:
             self.board.end_back_offs(now)
 
     def tick(self, now: float) -> list[Ticket]:

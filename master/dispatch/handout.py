@@ -55,7 +55,7 @@ class Handout:
             return []
         if self.alike.is_watching and self.alike.withholds(host):
             return []
-        if self._board.back_offs:
+        if self._board.back_offs.until:
             self._board.end_back_offs(now)
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
@@ -166,16 +166,31 @@ class Handout:
         return found if limit is None else min(found, limit)
 
     @property
+    def is_scarce(self) -> bool:
+        """True when few tasks are offered at a time, although many may wait."""
+        return self.limits.is_set or bool(self._board.back_offs.until)
+
+    def may_get(self, client_id: str) -> bool:
+        """Tell whether a task would be handed to this client now, if there is one."""
+        client = self._clients.get(client_id)
+        if client is None:
+            return True  # one that did not register: its host is known when it asks
+        host = client.host
+        if self._steering.withholds(host) or (self.alike.is_watching and self.alike.withholds(host)):
+            return False
+        return self._guard.room(self._clients.now, host, self._steering.at_work) != 0
+
+    @property
     def has_moments(self) -> bool:
         """True when something may be handed out although nothing happens, only because time passes."""
-        return self._rules.delay > 0 or bool(self._board.back_offs)
+        return self._rules.delay > 0 or bool(self._board.back_offs.until)
 
     @property
     def next_moment(self) -> float | None:
         """The moment at which something may be handed out although nothing happens; None for none."""
         board = self._board
         moments = []
-        if board.back_offs and (first := board.back_offs.next) is not None:
+        if board.back_offs.until and (first := board.back_offs.next) is not None:
             moments.append(first)
         if self._rules.delay and (board.waiting or self._stragglers) and self.limits.next_start > self._clients.now:
             moments.append(self.limits.next_start)
