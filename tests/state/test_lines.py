@@ -107,3 +107,15 @@ def test_what_the_stream_sends_is_read_event_by_event() -> None:
         b"id: 7\n", b"event: note\n", b'data: {"text": "\xc3\xa4"}\n', b"\n", b"event: change\n",
     ]  # fmt: skip
     assert list(calling._frames(iter(lines))) == [("state", {"a": "x: y"}, ""), ("note", {"text": "ä"}, "7")]
+
+
+def test_the_line_of_the_sweep_says_what_sets_wait_for() -> None:
+    shown = document(rate=0.0, waits_for="a licence of abaqus: 2 of 2 in use", back_offs={"sets": 1, "first": NOW + 40})
+    del shown["sweep"]["left"]
+    assert display.pace(shown, NOW) == (
+        "sets wait for a licence of abaqus: 2 of 2 in use, "
+        "1 set pauses before the next attempt, the first for 40 s"
+    )
+    assert "the first for 0 s" in display.pace(shown, NOW + 99)
+    shown["sweep"]["state"] = "draining"
+    assert display.pace(shown, NOW) == "draining"
