@@ -39,14 +39,16 @@ class Feeding:
         progress: Progress,
         decision: Decision,
         renew: Callable[[], Awaitable[int]] | None = None,
+        limits_failures: bool = False,
     ) -> None:
         """`renew` is called once all sets are stored.
 
         It brings their results up to date, and returns how many sets it has put back into the
-        queue.
+        queue. `limits_failures`: there is a `stop_after`, for which sets of earlier runs count.
         """
         self.sweep, self.desk, self.progress = sweep, desk, progress
         self.decision, self._renew = decision, renew
+        self._limits_failures = limits_failures
         self.fed = 0
         self._stored = False
         self._is_held = False  # nothing is loaded before the sets are counted
@@ -61,7 +63,7 @@ class Feeding:
         store = self.desk.store
         # Where sets have failed before, their number may end the run before anything is begun. A
         # `spe retry` of some of them runs those, however many others have failed.
-        limited = self.sweep.config.stop_after is not None and self.decision.retry is None
+        limited = self._limits_failures and self.decision.retry is None
         self._is_held = limited and await store.anything_failed()
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}

@@ -49,7 +49,10 @@ class Serving:
             self.results.hooks, self.desk.store, self.folder, self.sweep.collect
         )
         renew = partial(self.results.renew, self.options.missing)
-        self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
+        limits_failures = self.sweep.config.stop_after is not None
+        self.feeding = Feeding(
+            self.sweep, self.desk, self.progress, parts.decision, renew, limits_failures
+        )
 
     async def run(self) -> Outcome:
         """Hand out all sets, take in their results, and make the tables; return how it ended."""
