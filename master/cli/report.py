@@ -155,6 +155,9 @@ def _failure_line(group: FailureGroup) -> str:
     first = f"task {group.first.number} ({shown(group.first.values)})"
     if group.count == 1:
         return f"{first} {group.first.sentence}"
+    if group.first.cancelled:
+        others = counted(group.count - 1, "other set was", "other sets were")
+        return f"{first} {group.first.sentence}, as {others}"
     return f"{group.line}; the first is {first}"
 
 
