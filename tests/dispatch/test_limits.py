@@ -302,7 +302,7 @@ class Schedules(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The master is killed: the next one has the store, and clients that go on."""
-        old, self.dispatch = self.dispatch, Dispatch(self.rules, 10_000 + self.now.__int__() * 1000)
+        old, self.dispatch = self.dispatch, Dispatch(self.rules, self.dispatch.board._next_ticket)
         now = self.dispatch.clients.now = self.now
         for client in old.clients.present():
             again = Client(client.id, client.host, "", 4, 4, now, now, True, ClientState.AT_WORK)
