@@ -198,10 +198,12 @@ class Task:
     tickets: list[int] = field(default_factory=list)  # live attempts
     past: list[int] = field(default_factory=list)  # attempts without a result, also lost ones
     shunned: set[str] = field(default_factory=set)  # hosts where an attempt failed
+    refused: dict[str, set[str]] | None = None  # digest of a rejected result -> hosts that brought it
     key: bytes = b""  # identity of its inputs: only a task with this identity is handed out
     planned: bool = True  # known to be one of today's sets; only these are ever queued
     death: Death | None = None  # death of the host whose loss counted last
     redone: bool = False  # an earlier result is still stored, until a new one replaces it
+    not_before: float = 0.0  # the next attempt begins no earlier (retry.after), monotonic seconds; 0: at any time
 
 
 @dataclass(slots=True)
@@ -289,6 +291,20 @@ class Client:
     load: float | None = None  # load of the host that others cause
     memory: float | None = None  # used share of its host's memory, 0 to 1
     disk: float | None = None  # used share of the disk where its tasks work, 0 to 1
+
+
+@record
+class Licence:
+    """A licence that each task takes: `takes` of the `of` that there are."""
+
+    name: str
+    takes: int
+    of: int
+
+    @property
+    def tasks(self) -> int:
+        """The number of tasks that the licences are enough for at a time."""
+        return self.of // self.takes
 
 
 @record

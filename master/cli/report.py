@@ -12,7 +12,7 @@ import click
 
 from ..dispatch.shortfall import GIVEN_UP, Reason, records
 from ..store.reader import Reader
-from ..store.statistics import HostWork, Statistics
+from ..store.statistics import FailureGroup, HostWork, Statistics
 from ..text import counted, shown, time_of_day
 from .common import print_json, table
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 
 ROWS = 10  # rows of the table that are printed
-FAILED = 5  # failed sets that are named; failed.csv has all
+FAILED = 5  # reasons of failed sets that are told; failed.csv has all sets
 
 
 def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
     """Print how a run ended."""
     if json_:
-        print_json(record(outcome))
+        with Reader(outcome.folder, outcome.database) as reader:
+            print_json({**record(outcome), "failed_reasons": reason_records(reader.failure_groups())})
         return
     with Reader(outcome.folder, outcome.database) as reader:
         _results(reader, outcome.statistics, quiet)
@@ -134,16 +135,35 @@ def hosts_table(hosts: tuple[HostWork, ...]) -> str:
 
 
 def _failures(reader: Reader, statistics: Statistics) -> None:
-    for row in islice(reader.failed(), FAILED):
-        click.echo(
-            f"task {row.number} ({shown(row.values)}) {row.sentence}",
-            err=True,
-        )
     failed = statistics.failed + statistics.cancelled
-    if failed > FAILED:
-        click.echo(f"… and {failed - FAILED} more, all in {reader.folder / 'failed.csv'}", err=True)
-    if failed:
-        click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
+    if not failed:
+        return
+    groups = reader.failure_groups()
+    for line in failure_lines(groups):
+        click.echo(line, err=True)
+    if more := failed - sum(group.count for group in groups[:FAILED]):
+        click.echo(f"… and {more} more, all in {reader.folder / 'failed.csv'}", err=True)
+    click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
+
+
+def failure_lines(groups: Sequence[FailureGroup]) -> list[str]:
+    """Return the most frequent reasons of failed sets, a line each, for people."""
+    return [_failure_line(group) for group in groups[:FAILED]]
+
+
+def _failure_line(group: FailureGroup) -> str:
+    first = f"task {group.first.number} ({shown(group.first.values)})"
+    if group.count == 1:
+        return f"{first} {group.first.sentence}"
+    if group.first.cancelled:
+        others = counted(group.count - 1, "other set was", "other sets were")
+        return f"{first} {group.first.sentence}, as {others}"
+    return f"{group.line}; the first is {first}"
+
+
+def reason_records(groups: Sequence[FailureGroup]) -> list[dict[str, object]]:
+    """Return the reasons of failed sets, for programs."""
+    return [{"sets": group.count, "reason": group.reason, "task": group.first.number} for group in groups]
 
 
 def _missing(outcome: Outcome) -> None:

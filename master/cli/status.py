@@ -6,13 +6,11 @@ import dataclasses
 import shutil
 import sys
 import time
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..text import shown
 from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, volume
 from .elsewhere import anywhere
 
@@ -118,7 +116,7 @@ def _height() -> int:
 def record(reader: Reader) -> dict[str, Any]:
     """Return the sweep, for programs."""
     from ..dispatch.shortfall import records
-    from .report import statistics_record
+    from .report import reason_records, statistics_record
 
     document = document_of(reader.folder)
     failed = []
@@ -130,6 +128,7 @@ def record(reader: Reader) -> dict[str, Any]:
         "run": document["sweep"] if document else None,
         **statistics_record(_statistics(reader, document)),
         "failed_sets": failed,
+        "failed_reasons": reason_records(reader.failure_groups() if failed else ()),
         "waiting_because": records(_because(reader)),
     }
 
@@ -167,13 +166,13 @@ def text(reader: Reader, height: int | None = None) -> str:
 
 
 def _failures(reader: Reader, statistics: Statistics) -> list[str]:
-    """Return the first failed sets with their reasons, and how many more there are."""
-    from .report import FAILED
+    """Return the most frequent reasons of failed sets, and how many more sets there are."""
+    from .report import FAILED, failure_lines
 
-    lines = [
-        f"task {r.number} ({shown(r.values)}) {r.sentence}" for r in islice(reader.failed(), FAILED)
-    ]
-    more = statistics.failed + statistics.cancelled - FAILED
+    failed = statistics.failed + statistics.cancelled
+    groups = reader.failure_groups() if failed else []
+    lines = failure_lines(groups)
+    more = failed - sum(group.count for group in groups[:FAILED])
     if more > 0:
         lines.append(f"… and {more} more failed sets")
     return lines

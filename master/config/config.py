@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..model import Kind, ResultSpec, Times
+from ..model import Kind, Licence, ResultSpec, Times
 from ..record import record
 from . import names, values
 from . import parameters as parameter_keys
@@ -78,6 +78,7 @@ class RetrySpec:
     rejected: int | None = key(values.count, None)
     missing: int | None = key(values.count, None)
     start: int | None = key(values.count, None)
+    after: float = key(values.seconds, 0.0)  # seconds before the next attempt; doubled each time
 
     def attempts(self, kind: str) -> int | None:
         """Return the limit for a failure such as `exit:75`; None where `attempts` decides."""
@@ -85,8 +86,11 @@ class RetrySpec:
         if reason in ("exit", "signal"):
             table: dict[str, int] = getattr(self, reason)
             return table.get(code, table.get("any"))
-        limit: int | None = getattr(self, reason) if reason in self.__match_args__ else None
+        limit: int | None = getattr(self, reason) if reason in _COUNTED else None
         return limit
+
+
+_COUNTED = ("timeout", "rejected", "missing", "start")  # kinds of failure with a limit of their own
 
 
 def _short_parameters(value: Any) -> Any:
@@ -122,6 +126,10 @@ class Config:
     )  # attempts that may fail; attempts lost with a host do not count
     retry: RetrySpec = key(_retry, RetrySpec())
     stop_after: StopAfter | None = key(values.stop_after, None)
+    stop_alike: int = key(values.any_count, 20)  # first attempts that fail alike; 0: never
+    at_once: int | None = key(values.count, None)  # running tasks over all hosts; None: any number
+    licences: tuple[Licence, ...] = key(values.licences, ())
+    delay: float = key(values.seconds, 0.0)  # between two starts, over all hosts
     once: bool = key(values.flag, False)  # no second copy at the end: the program has side effects
     ping: float = key(values.seconds, 30.0)  # seconds between two heartbeats; 0: none
     grace: float = key(values.seconds, 180.0)  # seconds that clients wait for a silent master

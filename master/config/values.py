@@ -13,12 +13,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..model import Times
+from ..model import Licence, Times
 from ..record import record
 from . import units
 
 _TIMES = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*x\s*\Z")
 _STOP_AFTER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*\Z")
+_LICENCE = re.compile(r"\s*([0-9]{1,9})(?:\s+of\s+([0-9]{1,9}))?\s*\Z")
 _LISTEN = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z")
 
 
@@ -194,6 +195,32 @@ def stop_after(value: Any) -> StopAfter:
     if float(match[1]) > 100:
         raise wrong(value, wanted)
     return StopAfter(share=float(match[1]) / 100)
+
+
+def any_count(value: Any) -> int:
+    """Return a whole number that may be 0."""
+    return count(value, 0)
+
+
+def licences(value: Any) -> tuple[Licence, ...]:
+    """Return the licences that each task takes, as in `{abaqus: 1 of 3}`."""
+    given = mapping(value, "licences such as {abaqus: 1 of 3}")
+    return tuple(_licence(str(name), wanted) for name, wanted in given.items())
+
+
+def _licence(name: str, value: Any) -> Licence:
+    """Return one licence. Raises WrongValue."""
+    found = _LICENCE.match(value) if isinstance(value, str) else None
+    if not found:
+        raise wrong(value, "licences such as 1 of 3", name)
+    takes, of = int(found[1]), found[2]
+    if of is None:
+        # Only a farm knows how many licences there are, and there is no farm yet.
+        todo = f"Write how many there are: `{name}: {takes} of 3`. Without it they are counted by a farm,"
+        raise wrong(value, "the number of all licences, too", name, todo=f"{todo} which spe does not have yet.")
+    if not 1 <= takes <= int(of):
+        raise wrong(value, "from 1 up to as many licences as there are", name)
+    return Licence(name, takes, int(of))
 
 
 def listen(value: Any) -> Listen:

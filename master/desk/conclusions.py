@@ -49,10 +49,11 @@ class Conclusions:
     def _reject(
         self, ticket: Ticket, one: Judged, reason: str, stdout: bytes, stderr: bytes
     ) -> str:
+        digest = one.verdict.digest if one.verdict else ""
         # People look there for what was missed
         printed_there = stdout or self.judges.stdout_of(one.report.parts)
         self.dispatch.attempts.reject(
-            ticket.id, reason, one.usage, printed_there, stderr, self._files(one)
+            ticket.id, reason, one.usage, printed_there, stderr, self._files(one), digest
         )
         log.info(
             "task %d, ticket %d on %s: rejected: %s", ticket.task, ticket.id, ticket.host, reason

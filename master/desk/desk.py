@@ -67,7 +67,7 @@ class Desk:
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
         self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
-        self.held_requests = HeldRequests(dispatch)
+        self.held_requests = HeldRequests(dispatch, clock)
         self.orders = Orders(self.held_requests.reach, clock)
         self.work_maker = WorkMaker(brief, dispatch, folder, self.shortfall)
         self._pings = Pings(dispatch, self.arrivals, self.held_requests, self.orders, clock)
@@ -96,8 +96,10 @@ class Desk:
         for note in self.dispatch.board.take_notes():
             self.tell(note)
             self.events.note(note.kind, note, note.host)
-            if note.kind == "given_up":
+            if note.kind in ("given_up", "alike"):
                 self.shortfall.note(note)
+            if note.kind == "alike":
+                self.held_requests.call_for_unbegun()  # what lies ready at clients would fail, too
         for failed in self.dispatch.tally.take_given_up():
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)

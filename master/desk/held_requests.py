@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Set
+import time
+from collections.abc import Callable, Set
 
 from ..dispatch.dispatch import Dispatch
 from .long_poll import Held, Idle, hold, settle
@@ -20,8 +21,10 @@ CALL_PAUSE = 0.02  # seconds between an idle slot and the call for what others h
 class HeldRequests:
     """The long polls of one run, and the calls for prefetched tickets."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
-        self.dispatch = dispatch
+    def __init__(self, dispatch: Dispatch, clock: Callable[[], float] = time.monotonic) -> None:
+        self.dispatch, self._clock = dispatch, clock
+        self._alarm: asyncio.TimerHandle | None = None  # for the moment of `_alarm_at`
+        self._alarm_at = math.inf
         self.idle = Idle()  # held /task requests
         self.pings: dict[str, set[Held]] = {}  # client -> its held pings
         self._calls: dict[str, int] = {}  # client -> tickets that it is asked to give back
@@ -36,6 +39,7 @@ class HeldRequests:
         """
         future = self.idle.add(slots, client)
         self.call_soon()
+        self._set_alarm()
         try:
             return await hold(future, seconds)
         finally:
@@ -48,9 +52,37 @@ class HeldRequests:
         """
         count = self.dispatch.handout.offers
         if self.dispatch.board.closed or self.dispatch.steering.leaving:
-            count = len(self.idle)
+            self.idle.wake(len(self.idle))
+            return
         # One client a task: waking all of a thousand idle clients for one task would be a stampede
-        self.idle.wake(count)
+        if self.dispatch.handout.is_scarce:
+            # The one place that is free must not be offered to a client that gets nothing: the next
+            # offer may be a second away.
+            self.idle.wake_some(count, self.dispatch.handout.may_get)
+            self._set_alarm()
+        else:
+            self.idle.wake(count)
+
+    def _set_alarm(self) -> None:
+        """Wake idle clients when a pause is over that keeps sets from them (`delay`, `retry.after`).
+
+        The tick of each second would do so, too, but a second late.
+        """
+        if not self.idle or not self.dispatch.handout.has_moments:
+            return
+        moment = self.dispatch.handout.next_moment
+        if moment is None or (self._alarm and self._alarm_at <= moment):
+            return
+        if self._alarm:
+            self._alarm.cancel()
+        seconds = max(0.0, moment - self._clock())
+        self._alarm_at = moment
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, math.inf
+        self.dispatch.advance(self._clock())
+        self.wake_idle()
 
     # -- pings
 

@@ -7,8 +7,10 @@ user's validate functions.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
 from ..model import Output, ResultSpec, Task
@@ -30,6 +32,7 @@ class Verdict:
     outputs: tuple[Output, ...]
     reason: str | None = None
     fault: bool = False
+    digest: str = ""  # of the bytes of a result that is not valid; "" where nothing could be read
 
 
 class Judges:
@@ -76,7 +79,10 @@ class Judges:
         waiting for an answer.
         """
         try:
-            return await self._judge(task, host, seconds, parts)
+            verdict = await self._judge(task, host, seconds, parts)
+            if verdict.reason is None or verdict.fault:
+                return verdict
+            return replace(verdict, digest=await self._digest(parts))
         except Exception as error:
             log.exception("task %d: judging its result went wrong", task.number)
             return Verdict(
@@ -110,6 +116,14 @@ class Judges:
             return await self._ask(task, host, seconds, parts, judgement.outputs)
         return Verdict(judgement.outputs)
 
+    async def _digest(self, parts: Mapping[str, Part]) -> str:
+        """Return a digest of the results, by which a result that is rejected twice is known."""
+        found = [parts[spec.name] for spec in self._specs if spec.name in parts]
+        if any(part.path for part in found):
+            # In a thread, as a large file takes seconds to read.
+            return await asyncio.to_thread(_digest_of, found)
+        return _digest_of(found)
+
     async def _ask(
         self,
         task: Task,
@@ -129,3 +143,16 @@ class Judges:
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)
         return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)
+
+
+def _digest_of(parts: Sequence[Part]) -> str:
+    digest = hashlib.sha256()
+    try:
+        for part in parts:
+            # With name and size: the bytes of two results must not be taken for those of one.
+            digest.update(f"{part.name} {part.size}\n".encode())
+            for chunk in part.chunks():
+                digest.update(chunk)
+    except OSError:
+        return ""  # its file was removed; the caller finds that out, too, and asks for the result again
+    return digest.hexdigest() if parts else ""

@@ -6,6 +6,7 @@ What a request is held for, and for how long, is the desk's business.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 LONG = 5.0  # seconds; a request that is held longer may be answered up to TOGETHER earlier
 TOGETHER = 0.5  # seconds: requests that are due within so long are answered together
@@ -64,6 +65,16 @@ class Idle:
         """Answer all requests of this client: there is something for it that is no task."""
         for future in [one for one, (_, whose) in self._held.items() if whose == client]:
             settle(future)
+
+    def wake_some(self, count: int, may_get: Callable[[str], bool]) -> None:
+        """Let `count` requests look again, only those of clients that may get a task now."""
+        if count <= 0:
+            return
+        for future, (_, client) in list(self._held.items()):
+            if count > 0 and may_get(client):
+                self.remove(future)
+                settle(future)
+                count -= 1
 
     def wake(self, count: int) -> None:
         """Let `count` requests look again for a task, those first that have waited longest."""

@@ -15,6 +15,8 @@ from .rules import Rules
 from .shortfall import GIVEN_UP
 from .tally import Tally
 
+TWICE = "; the same result was rejected twice, so the set is not tried again"
+
 
 class Attempts:
     """The attempts on one board, from the arrival of their results or failures to their ends."""
@@ -23,6 +25,8 @@ class Attempts:
         self._rules, self._board, self._handout, self._doubts, self._tally = rules, board, handout, doubts, tally
         self._clients = board.clients
         self.gave_up = False  # the sweep, by `stop_after`
+        self.stopped_alike = False  # the sweep, by `stop_alike`
+        self._alike = handout.alike
 
     # -- a result
 
@@ -61,6 +65,8 @@ class Attempts:
         board.leave(task)
         self._handout.walls.append(usage.wall)
         self._tally.done(self._clients.now, ticket.host, task.number, usage.wall)
+        if self._alike.is_watching:
+            self._alike.forgive()
         self._doubts.succeeded(ticket.host, task, ticket.id)
         return True
 
@@ -104,12 +110,32 @@ class Attempts:
         stdout: bytes = b"",
         stderr: bytes = b"",
         files: str | None = None,
+        digest: str = "",
     ) -> None:
-        """Refuse a result that the validation said no to: an attempt is used up."""
+        """Refuse a result that the validation said no to: an attempt is used up.
+
+        `digest`: of its bytes; "" where it has none. The same bytes once more, on two hosts where there are two, fail
+        the task, whatever attempts it has left: its program computes nothing else.
+        """
         ticket = self._checked(ticket_id)
         if ticket:
             failure = Failure("rejected", reason, files=files)
-            self.end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr)
+            is_final = bool(digest) and self._is_refused_again(ticket, digest)
+            self.end(ticket, TicketEvent.REJECT, failure, usage, stdout, stderr, is_final)
+
+    def _is_refused_again(self, ticket: Ticket, digest: str) -> bool:
+        """Note a rejected result. Return whether it came before, from another host where there is one."""
+        if ticket.charged:
+            return False  # this attempt was rejected before: its client has sent the result a second time
+        task = self._board.tasks[ticket.task]
+        if task.refused is None:
+            task.refused = {}  # only now: almost no task needs one
+        refused = task.refused
+        if digest not in refused:
+            refused[digest] = {ticket.host}
+            return False
+        refused[digest].add(ticket.host)
+        return len(refused[digest]) > 1 or not set(self._doubts.hosts_at_work) - refused[digest]
 
     def release(self, ticket_id: int) -> None:
         """Give up the check of a result, by a fault of ours: the task waits, and the result may come again."""
@@ -146,26 +172,62 @@ class Attempts:
         usage: Usage,
         stdout: bytes = b"",
         stderr: bytes = b"",
+        is_final: bool = False,
     ) -> None:
-        """End an attempt badly, which uses it up unless its host is in doubt: the task waits again, or has failed."""
+        """End an attempt badly, which uses it up unless its host is in doubt: the task waits again, or has failed.
+
+        `is_final`: another attempt is pointless.
+        """
         board, task = self._board, self._board.tasks[ticket.task]
         board.move_ticket(ticket, event)
         self._tally.failed(self._clients.now, ticket.host, task.number, failure.reason, usage.wall)
         is_free = self._doubts.failed(ticket.host, task, failure, ticket.id)
+        is_free = is_free or (self.stopped_alike and self._alike.is_same(failure))
+        was_charged = ticket.charged
         if not ticket.charged and not is_free:  # a result that is sent twice uses up one attempt
             ticket.charged = True
             task.attempts += 1
             task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
+        if self._alike.is_watching and not was_charged:  # a result that is sent twice is one attempt
+            self._alike.note(ticket.host, task, failure, ticket.charged)
         task.shunned.add(ticket.host)
         board.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
         board.detach(task, ticket)
         if task.state is TaskState.FAILED:
             board.leave(task)
-        elif not is_free and self._rules.spent(task.faults, failure.kind):
-            self.give_up(task, failure.reason)
+        elif is_final or (not is_free and self._rules.spent(task.faults, failure.kind)):
+            self.give_up(task, f"{failure.reason}{TWICE if is_final else ''}")
             self._doubts.remember_given_up(task, ticket.host)
+            if self._alike.is_watching and task.planned:
+                board.given_up[task.number] = task
         else:
+            if self._rules.retry_after:
+                task.not_before = self._clients.now + self._rules.back_off(task.attempts)
             board.settle(task, failure.reason)
+        self.stop_if_alike()
+
+    def stop_if_alike(self) -> None:
+        """Let the run drain if its first attempts have all failed alike (`stop_alike`), and charge nobody for them."""
+        board = self._board
+        if board.draining or not self._alike.is_proved(self._doubts.hosts_at_work):
+            return
+        charged = self._alike.take_charged()
+        self.stopped_alike = board.draining = True
+        for task, kind in charged:
+            self._uncharge(task, kind)
+        board.notes.append(Note(self._alike.sentence, "alike"))
+
+    def _uncharge(self, task: Task, kind: str) -> None:
+        """Take back an attempt; a task that was given up waits again."""
+        board = self._board
+        if board.given_up.get(task.number) is task:
+            del board.given_up[task.number]
+            board.retry(task)
+        # People may have cancelled it meanwhile, or put it back with all its attempts.
+        if board.tasks.get(task.number) is task and task.faults.get(kind):
+            task.attempts -= 1
+            task.faults[kind] -= 1
+            board.note_moved(task, "")
 
     def give_up(self, task: Task, reason: str) -> None:
         """Let the task fail; its other attempts, if any, expire. `stop_after` may end the sweep by that."""
@@ -173,9 +235,13 @@ class Attempts:
         board.move(task, TaskEvent.GIVE_UP)
         board.note_moved(task, reason)
         self._tally.gave_up(self._clients.now, task.number, reason)
-        if task.number in board.waiting:
-            board.waiting.remove(task.number)
+        board.dequeue(task.number)
         board.leave(task)
+        self.stop_if_too_many_failed()
+
+    def stop_if_too_many_failed(self) -> None:
+        """Give the sweep up if as many sets have failed as `stop_after` says, those of earlier runs included."""
+        board = self._board
         failed = board.in_state[TaskState.FAILED] + board.failed_before
         if not board.draining and self._rules.stop_after(failed, board.total):
             text = f"{GIVEN_UP}: {failed} sets have failed"

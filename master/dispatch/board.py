@@ -13,6 +13,7 @@ from ..model import Client, Failure, Note, Task, TaskState, Ticket, TicketState
 from .changes import Change, TaskMoved, TasksOut, TicketEnded
 from .clients import Clients, Occupancy
 from .lifecycle import LIVE, TaskEvent, TicketEvent, move_task, move_ticket
+from .pacing.back_offs import BackOffs
 
 WITH_RUN = "ended with its run"  # why an attempt expired whose run was stopped
 
@@ -30,6 +31,7 @@ class Board:
         self.tickets: dict[int, Ticket] = {}
         self.occupancy = Occupancy(clients, self.tickets, cores)
         self.waiting: deque[int] = deque()
+        self.back_offs = BackOffs()  # tasks that wait, too, and may not be handed out before a moment
         self.changes: list[Change] = []
         self.notes: list[Note] = []  # sentences for the user, until somebody takes them
         self.draining = False  # nothing more is handed out in this run
@@ -56,12 +58,16 @@ class Board:
             known = self.tasks.get(task.number)
             if known is None and task.number not in self._left and task.number not in self.left_out:
                 self._enter(task)
-                self.waiting.append(task.number)
+                if task.not_before:
+                    self.queue(task)
+                else:
+                    self.waiting.append(task.number)
                 new += 1
             elif known:
                 self.plan(known, task.redone)
-                if known.state is TaskState.WAITING and known.number not in self.waiting:
-                    self.waiting.append(known.number)  # loaded before its turn, for a late report of an old ticket
+                known.not_before = max(known.not_before, task.not_before)
+                if known.state is TaskState.WAITING and not self._is_queued(known.number):
+                    self.queue(known)  # loaded before its turn, for a late report of an old ticket
         self._left.clear()
         return new
 
@@ -122,6 +128,8 @@ class Board:
         self.tasks[task.number] = task
         task.tickets.clear()
         task.past.clear()
+        task.not_before = 0.0
+        task.refused = None
         self.move(task, TaskEvent.RETRY)
         self.waiting.append(task.number)
 
@@ -144,8 +152,7 @@ class Board:
             self.detach(task, ticket)
         if task.state is TaskState.RUNNING:
             self.move(task, TaskEvent.RETURN)
-        if task.number in self.waiting:
-            self.waiting.remove(task.number)
+        self.dequeue(task.number)
         self.note_moved(task, "")
         self._drop(task)
 
@@ -178,7 +185,7 @@ class Board:
     @property
     def over(self) -> bool:
         """True when nothing is out and nothing will ever be handed out again."""
-        return self.running == 0 and (self.draining or (not self.more and not self.waiting))
+        return self.running == 0 and (self.draining or not (self.more or self.waiting or self.back_offs.until))
 
     @property
     def closed(self) -> bool:
@@ -246,15 +253,34 @@ class Board:
         """
         self.move(task, TaskEvent.RETURN)
         if task.planned:
-            self.waiting.append(task.number)
+            self.queue(task)
         else:
             self.hand_over(task)
+
+    def queue(self, task: Task) -> None:
+        """Queue a task that waits, at the end of its back-off if it has one."""
+        if task.not_before > self.clients.now:
+            self.back_offs.add(task.number, task.not_before)
+        else:
+            self.waiting.append(task.number)
+
+    def end_back_offs(self, now: float) -> None:
+        """Queue the tasks whose back-off is over, behind those that wait already."""
+        self.waiting.extend(self.back_offs.take_due(now))
+
+    def _is_queued(self, number: int) -> bool:
+        return number in self.back_offs or number in self.waiting
+
+    def dequeue(self, number: int) -> None:
+        """Take a task out of the queue, if it is there."""
+        self.back_offs.remove(number)
+        if number in self.waiting:
+            self.waiting.remove(number)
 
     def unqueue(self, task: Task) -> None:
         """Take a task that waits as running: it is out again, by a ticket that was thought lost."""
         if task.state is TaskState.WAITING:
-            if task.number in self.waiting:
-                self.waiting.remove(task.number)
+            self.dequeue(task.number)
             self.move(task, TaskEvent.ISSUE)
 
     @staticmethod

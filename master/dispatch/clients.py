@@ -171,6 +171,11 @@ class Occupancy:
         return max(0, self._begun - self._copies)
 
     @property
+    def out(self) -> int:
+        """The number of tickets that clients have. It costs a look at each client, so only limited runs ask."""
+        return sum(self._issued.values())
+
+    @property
     def begun(self) -> int:
         """The number of tickets with a slot."""
         return self._begun

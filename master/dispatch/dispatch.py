@@ -32,7 +32,7 @@ class Dispatch:
         self.board = Board(self.clients, rules.cores, next_ticket)
         self.steering = Steering(self.board, self.guard, self.tally)
         self.handout = Handout(rules, self.board, self.steering, self.guard)
-        doubts = Doubts(self.board, self.guard, self.steering)
+        doubts = Doubts(self.board, self.guard, self.steering, self.handout.alike)
         self.attempts = Attempts(rules, self.board, self.handout, doubts, self.tally)
         self.losses = Losses(rules, self.board, self.handout, self.attempts, self.tally)
 
@@ -62,9 +62,18 @@ class Dispatch:
         its_tickets = [ticket for ticket in self.board.tickets.values() if ticket.client == client_id]
         self.losses.lose_all(its_tickets, silent=killed)
 
+    def advance(self, now: float) -> None:
+        """Note how late it is. Tasks whose back-off is over are queued."""
+        self.clients.now = max(self.clients.now, now)
+        if self.board.back_offs.until:
+            self.board.end_back_offs(now)
+
     def tick(self, now: float) -> list[Ticket]:
         """Let time have its consequences. Return the tickets that are lost by now."""
+        self.advance(now)
         lost = self.losses.end_overdue(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)
+        if self.handout.alike.is_reached:
+            self.attempts.stop_if_alike()  # the host that could have done better may have left, or not come up
         return lost

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..model import Failure, Note, Task
 from .black_holes import Benched, BlackHoleGuard
 from .board import Board
 from .clients import Clients
+from .pacing.alike import AlikeFailures
 from .steering import Steering
 
 MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault
@@ -14,9 +17,14 @@ MOST_GIVEN_UP = 1000  # tasks that are remembered because a host may be at fault
 class Doubts:
     """The guard's verdicts for one board: who is charged for a failure, the task or nobody."""
 
-    def __init__(self, board: Board, guard: BlackHoleGuard, steering: Steering) -> None:
-        self._board, self._guard, self._steering = board, guard, steering
+    def __init__(self, board: Board, guard: BlackHoleGuard, steering: Steering, alike: AlikeFailures) -> None:
+        self._board, self._guard, self._steering, self._alike = board, guard, steering, alike
         self._clients: Clients = board.clients
+
+    @property
+    def hosts_at_work(self) -> Collection[str]:
+        """The hosts with a client that may get work."""
+        return self._steering.at_work
 
     def failed(self, host: str, task: Task, failure: Failure, ticket_id: int) -> bool:
         """Tell the guard that a task failed there. Return whether the failure is charged to nobody."""
@@ -46,6 +54,7 @@ class Doubts:
             if task and number != but and task.faults.get(failure.kind):
                 task.attempts -= 1
                 task.faults[failure.kind] -= 1
+                self._alike.uncharge(task, failure.kind)
                 self._board.note_moved(task, failure.reason)
 
     def _take_back(self, number: int) -> Task | None:

@@ -11,6 +11,8 @@ from . import scheduler
 from .black_holes import BlackHoleGuard
 from .board import Board
 from .changes import UNBEGUN, TicketIssued
+from .pacing.alike import AlikeFailures
+from .pacing.limits import Limits
 from .rules import OneEach, Rules
 from .steering import Steering
 
@@ -26,6 +28,8 @@ class Handout:
         self._rules, self._board, self._steering, self._guard = rules, board, steering, guard
         self._clients = board.clients
         self.one_each: OneEach | None = None  # the rule of `spe check`
+        self.limits = Limits(rules, board.occupancy)
+        self.alike = AlikeFailures(rules.stop_alike)
         self.loaded: set[str] = set()  # hosts that others use so much that they get nothing
         self.walls: deque[float] = deque(maxlen=501)  # seconds of accepted attempts
         self._stragglers: deque[int] = deque()  # running tasks worth a copy, as of the last tick
@@ -50,10 +54,17 @@ class Handout:
         # A request that a goodbye has overtaken gets nothing: its tickets would lie there until the lease ends.
         if self._steering.withholds(host) or (client and client.state.is_gone):
             return []
+        if self.alike.is_watching and self.alike.withholds(host):
+            return []
+        if self._board.back_offs.until:
+            self._board.end_back_offs(now)
         room = self._guard.room(now, host, self._steering.at_work)
         count = self._count(client, host, count, ahead, room, load)
         if self.one_each:
             count = min(count, 1) if self.one_each.wants(host) else 0
+        limit = self.limits.room(now) if self.limits.is_set else None
+        if limit is not None:
+            count = min(count, limit)
         leased = bool(client and client.pings)
         tickets: list[Ticket] = []
         while len(tickets) < count and (task := self._next(client_id, host)):
@@ -62,6 +73,8 @@ class Handout:
             client.has_had_tasks = True
         if room is not None and tickets:
             self._guard.probing(now, host)
+        if tickets and self.limits.is_set:
+            self.limits.started(now)
         return tickets
 
     def _count(
@@ -83,6 +96,8 @@ class Handout:
         """
         if client is None or client.state.is_gone or not client.pings or not self._rules.ping or self._rules.max_load:
             return 0  # a client that holds no ping cannot be called to give something back
+        if self.limits.is_set:
+            return 0  # a prefetched task would keep its place, and its licences, from one that can begin
         if not self._guard.may_hoard(client.host):
             return 0
         if self._board.more:
@@ -153,7 +168,40 @@ class Handout:
         """The number of idle requests that may find something: waiting tasks, or running ones worth a copy."""
         if self._steering.paused:
             return 0
-        return len(self._board.waiting) or len(self._stragglers)
+        found = len(self._board.waiting) or len(self._stragglers)
+        limit = self.limits.room(self._clients.now) if self.limits.is_set else None
+        return found if limit is None else min(found, limit)
+
+    @property
+    def is_scarce(self) -> bool:
+        """True when few tasks are offered at a time, although many may wait."""
+        return self.limits.is_set or bool(self._board.back_offs.until)
+
+    def may_get(self, client_id: str) -> bool:
+        """Tell whether a task would be handed to this client now, if there is one."""
+        client = self._clients.get(client_id)
+        if client is None:
+            return True  # one that did not register: its host is known when it asks
+        host = client.host
+        if self._steering.withholds(host) or (self.alike.is_watching and self.alike.withholds(host)):
+            return False
+        return self._guard.room(self._clients.now, host, self._steering.at_work) != 0
+
+    @property
+    def has_moments(self) -> bool:
+        """True when something may be handed out although nothing happens, only because time passes."""
+        return self._rules.delay > 0 or bool(self._board.back_offs.until)
+
+    @property
+    def next_moment(self) -> float | None:
+        """The moment at which something may be handed out although nothing happens; None for none."""
+        board = self._board
+        moments = []
+        if board.back_offs.until and (first := board.back_offs.next) is not None:
+            moments.append(first)
+        if self._rules.delay and (board.waiting or self._stragglers) and self.limits.next_start > self._clients.now:
+            moments.append(self.limits.next_start)
+        return min(moments, default=None)
 
     def _room_beside(self, client: Client, load: float) -> int:
         """Return how many more tasks fit beside what others do on this host."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model import Ticket, TicketState, Times
+from ..model import Licence, Ticket, TicketState, Times
 from ..record import record
+from .pacing.back_offs import back_off
 
 #: The parameter by which the copies of one set differ; none of the user's has this name, as it is no identifier.
 COPY = "spe check"
@@ -25,6 +26,15 @@ class Rules:
     max_load: float = 0.0  # share of a host's cores, used by others and us; 0: no such rule
     cores: int = 1  # slots that one task takes
     timeout: float | Times = 0.0  # seconds of an attempt, or times the median; 0: none
+    at_once: int = 0  # tickets that are out at a time; 0: no such rule
+    licences: tuple[Licence, ...] = ()  # licences that each ticket takes
+    delay: float = 0.0  # seconds between two starts, over all hosts; 0: none
+    retry_after: float = 0.0  # seconds between a failed attempt and the next one, doubled each time; 0: none
+    stop_alike: int = 0  # attempts that fail alike at the beginning and end the run; 0: no such rule
+
+    def back_off(self, attempts: int) -> float:
+        """Return the seconds until a task with so many used-up attempts is tried again."""
+        return back_off(self.retry_after, attempts)
 
     def spent(self, faults: Mapping[str, int], kind: str) -> bool:
         """Tell whether a task may not be tried again. `faults`: attempts used up, by reason; `kind`: the latest reason.

@@ -114,6 +114,7 @@ class Steering:
             board.waiting.extend(kept)
         for number in found:
             task = board.tasks[number]
+            board.back_offs.remove(number)
             board.move(task, TaskEvent.CANCEL)
             board.note_moved(task, CANCELLED)
             board.leave(task)

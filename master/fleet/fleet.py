@@ -148,6 +148,11 @@ class Fleet:
         """Return the hosts that have come up and have not been given up since."""
         return [host.name for host, one in self._upkeep.items() if one.has_been_up]
 
+    @property
+    def untried(self) -> int:
+        """Number of hosts of which it is not known yet whether they come up."""
+        return sum(not one.was_tried for one in self._upkeep.values())
+
     def alone(self) -> bool:
         """Return whether only clients that we started here took part: nobody else waits for us."""
         names = {host.name for host in self.hosts}

@@ -27,6 +27,7 @@ from ..state.document import Picture
 from ..state.why import why
 from ..store.listing import Listing
 from ..store.reader import Reader
+from ..store.statistics import FailureGroup
 from ..store.task_details import TaskDetail
 from . import drawing
 from .formats import FILTERS
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
+REASONS = 10  # reasons of failed sets on the overview
 ATTEMPTS = 1000  # bars of the timeline
 DOTS = 1500  # dots of the plot
 NEXT = 100  # tasks on the page of the next ones
@@ -90,7 +92,16 @@ class Views:
             width=history.width,
             ago=ago,
             most=max(history.bars, default=0),
+            reasons=await self._reasons(),
         )
+
+    async def _reasons(self) -> list[FailureGroup]:
+        """Return the most frequent reasons of failed sets."""
+        board = self.desk.dispatch.board
+        if not board.in_state[TaskState.FAILED] + board.failed_before:
+            return []
+        found: list[FailureGroup] = await self._ask(lambda reader: reader.failure_groups())
+        return found[:REASONS]
 
     async def hosts(self, request: web.Request) -> web.StreamResponse:
         """Show which host did what, as a timeline."""

@@ -11,6 +11,7 @@
     last_states      Output as a person sees it: of a line that was written over, its last state
     leftovers        Files that lay in the directory of a task when it failed
     numerals         The spelling of numbers
+    reasons          When two reasons of failures are the same, and how many sets failed for which
     refusal          The refusal of a result: its bytes do not give the value that spe.yaml asks for
     renewal          Decide what becomes of a stored set under the `results` of today
     review           Compare a stored set with the `results` of today

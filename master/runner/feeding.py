@@ -7,12 +7,12 @@ window of them: a million sets are never in memory at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
-from ..model import TaskState
+from ..model import Task, TaskState
 from ..startup import short_turns
 from ..state.progress import Progress
 from ..store.store import NewSet
@@ -23,6 +23,7 @@ FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hos
 CHUNK = 5000  # sets of each further transaction
 LOW = 1000  # tasks that wait in the dispatch: below this number more are loaded
 WINDOW = 5000  # tasks that are loaded at once
+MOST_BACK_OFFS = 50_000  # tasks that wait for their next attempt, and are in memory, before no more are loaded
 
 
 class Feeding:
@@ -38,16 +39,19 @@ class Feeding:
         progress: Progress,
         decision: Decision,
         renew: Callable[[], Awaitable[int]] | None = None,
+        limits_failures: bool = False,
     ) -> None:
         """`renew` is called once all sets are stored.
 
         It brings their results up to date, and returns how many sets it has put back into the
-        queue.
+        queue. `limits_failures`: there is a `stop_after`, for which sets of earlier runs count.
         """
         self.sweep, self.desk, self.progress = sweep, desk, progress
         self.decision, self._renew = decision, renew
+        self._limits_failures = limits_failures
         self.fed = 0
         self._stored = False
+        self._is_held = False  # nothing is loaded before the sets are counted
 
     async def read(self) -> None:
         """Read the parameter sets into the store, chunk by chunk.
@@ -57,6 +61,10 @@ class Feeding:
         Raises ConfigError for an error in the parameters.
         """
         store = self.desk.store
+        # Where sets have failed before, their number may end the run before anything is begun. A
+        # `spe retry` of some of them runs those, however many others have failed.
+        limited = self._limits_failures and self.decision.retry is None
+        self._is_held = limited and await store.anything_failed()
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}
         census = await asyncio.to_thread(self.sweep.parameters.check)
@@ -70,7 +78,17 @@ class Feeding:
             self.desk.dispatch.board.look_again()
         self._stored = True
         await self._count()
+        if self._is_held:
+            await self._stop_if_too_many_failed()
+            self._is_held = False
         self.desk.moved.set()
+
+    async def _stop_if_too_many_failed(self) -> None:
+        """End the run if as many sets have failed before as `stop_after` says, and others wait."""
+        counts = await self.desk.store.count()
+        if counts.get(TaskState.WAITING):
+            self.desk.dispatch.attempts.stop_if_too_many_failed()
+            await self.desk.obey()
 
     async def _store_sets(self) -> None:
         sets = self._new_sets()
@@ -143,6 +161,8 @@ class Feeding:
         dispatch, store = self.desk.dispatch, self.desk.store
         if not store.begun or not dispatch.board.more or len(dispatch.board.waiting) >= LOW:
             return
+        if self._is_held or len(dispatch.board.back_offs) >= MOST_BACK_OFFS:
+            return
         # Before the question: sets that are stored meanwhile are not in its answer
         all_stored = self._stored
         # For the store, those that are finishing wait until their files are kept.
@@ -151,12 +171,31 @@ class Feeding:
         rows = await store.waiting(after, WINDOW)
         if looks != dispatch.board.looks:
             return  # sets were put back or given back meanwhile: the answer may be without them
+        await self._set_back_offs([task for _, task in rows])
+        if looks != dispatch.board.looks:
+            return
         self.fed += dispatch.board.add(task for _, task in rows if task.number not in ending)
         if rows:
             dispatch.board.fed = rows[-1][0]
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()
+
+
+    async def _set_back_offs(self, tasks: Sequence[Task]) -> None:
+        """Set until when tasks that failed before wait for their next attempt (`retry.after`).
+
+        So a pause goes on in the run, or the master, that comes after the one in which it began.
+        """
+        rules = self.desk.dispatch.rules
+        tried = [task.number for task in tasks if task.attempts] if rules.retry_after else []
+        if not tried:
+            return
+        ago = await self.desk.store.since_failures(tried)
+        now = self.desk.clock()
+        for task in tasks:
+            if task.number in ago:
+                task.not_before = now - ago[task.number] + rules.back_off(task.attempts)
 
 
 def _first(sets: Iterator[NewSet], count: int) -> list[NewSet]:

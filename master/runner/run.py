@@ -115,7 +115,8 @@ class Run:
     async def _begin_session(self, store: Store, decision: Decision) -> Session:
         """Begin a session, in a folder without what a master that was killed has left half done."""
         session = Session(self.folder, program_digest(decision))
-        await store.begin_run(self.sweep.config.cores, session.resumed)
+        config = self.sweep.config
+        await store.begin_run(config.cores, session.resumed, config.retry.after)
         await place_left_over(store, self.folder)
         shutil.rmtree(self.folder.anchor / INCOMING, ignore_errors=True)
         return session

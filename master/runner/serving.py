@@ -51,7 +51,10 @@ class Serving:
         )
         self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
-        self.feeding = Feeding(self.sweep, self.desk, self.progress, parts.decision, renew)
+        limits_failures = self.sweep.config.stop_after is not None
+        self.feeding = Feeding(
+            self.sweep, self.desk, self.progress, parts.decision, renew, limits_failures
+        )
 
     async def run(self) -> Outcome:
         """Hand out all sets, take in their results, and make the tables; return how it ended."""
@@ -183,6 +186,9 @@ class Serving:
         await self.feeding.feed()
         if self.desk.dispatch.board.waiting and not self.desk.dispatch.board.draining:
             self.fleet.start()  # not before: where all sets are done already, no host is bothered
+        alike = self.desk.dispatch.handout.alike
+        if alike.is_watching:
+            alike.hosts_to_come = self.fleet.untried
         self.gathering.add(self.desk.arrivals.take_accepted())
         self.fleet.tell_faults()
         self.making.update()

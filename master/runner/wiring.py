@@ -246,7 +246,12 @@ async def load_dispatch(store: Store, config: Config, decision: Decision) -> Dis
     """Return a dispatch that knows the clients and tickets of a master that was killed."""
     dispatch = Dispatch(_rules(config), *await store.next_ids())
     dispatch.board.program = decision.program
+    if await store.has_accepted():
+        dispatch.handout.alike.forgive()  # this run goes on with one that was killed, and has had a success
     now = time.monotonic()
+    if config.delay:
+        # Also between the last start of one run and the first start of the next one.
+        dispatch.handout.limits.started(now - await store.since_last_start())
     for row in await store.known_clients():
         facts = (row.id, row.host, row.platform, row.slots, row.slots)
         # The client may be at work since before the crash: it is waited for at the end like one that asked
@@ -273,6 +278,11 @@ def _rules(config: Config) -> Rules:
         max_load=config.max_load or 0.0,
         cores=config.cores,
         timeout=config.timeout,
+        at_once=config.at_once or 0,
+        licences=config.licences,
+        delay=config.delay,
+        retry_after=config.retry.after,
+        stop_alike=config.stop_alike,
     )
 
 

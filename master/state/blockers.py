@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping
 
 from ..disk_errors import reason
@@ -18,6 +19,7 @@ from ..session.run_folder import Folder, anchor_of, private_write
 from .why import FILE
 
 log = logging.getLogger("spe.blockers")
+PAUSE = 1.0  # seconds between two writes of a run with limits
 
 
 class BlockersFile:
@@ -29,6 +31,7 @@ class BlockersFile:
     def __init__(self, folder: Folder) -> None:
         """`folder` is runs/<name>/."""
         self._path = anchor_of(folder) / FILE
+        self._next = 0.0
         self._written: dict[str, str] | None = None
         self._limited_log = RateLimitedLog(log)
 
@@ -37,9 +40,13 @@ class BlockersFile:
 
         `faults`: why hosts are not up, by their names.
         """
+        # With a limit, what sets wait for may change with each task: it is written once a second.
+        if dispatch.handout.limits.is_set and time.monotonic() < self._next:
+            return
         blockers = of(dispatch, faults)
         if blockers != self._written:
             self._write(blockers)
+            self._next = time.monotonic() + PAUSE
 
     def _write(self, blockers: dict[str, str]) -> None:
         try:
@@ -95,7 +102,8 @@ def _whole_run(dispatch: Dispatch) -> str:
     if dispatch.steering.paused:
         return "the sweep is paused: `spe resume` goes on"
     if any((dispatch.clients.hosts, dispatch.clients.strangers, dispatch.steering.aside)):
-        return ""
+        limit = dispatch.handout.limits.waits_for(dispatch.clients.now)
+        return limit and f"it waits for {limit}"
     return "no host is up yet"
 
 

@@ -102,14 +102,30 @@ class Picture:
         }
         if paused := self._paused_sets(out):
             sweep["paused_sets"] = paused
+        sweep |= self._waits_for(now, counted["waiting"])
         todo = counted["waiting"] + counted["running"]
-        left = forecast.left(todo, ended, span, dispatch.handout.walls, slots)
+        most = dispatch.handout.limits.most
+        at_once = slots if most is None else min(slots, most)
+        pauses = dispatch.board.back_offs.until.values()
+        longest_pause = max(pauses, default=now) - now
+        left = forecast.left(todo, ended, span, dispatch.handout.walls, at_once, longest_pause)
         if left:
             sweep["left"] = list(left)
         efficiency = self._efficiency(now, out)
         if efficiency is not None:  # two digits: a third would change the document each second
             sweep["efficiency"] = round(efficiency, 2)
         return sweep
+
+    def _waits_for(self, now: float, waiting: int) -> dict[str, Any]:
+        """Return what waiting sets wait for besides a free slot: a limit, or their next attempt."""
+        found: dict[str, Any] = {}
+        if limit := waiting and self.dispatch.handout.limits.waits_for(now):
+            found["waits_for"] = limit
+        back_offs = self.dispatch.board.back_offs
+        if back_offs and (first := back_offs.next) is not None:
+            # A moment and not the seconds left, which would change the document each second.
+            found["back_offs"] = {"sets": len(back_offs), "first": self._unix(first)}
+        return found
 
     def _paused_sets(self, out: Sequence[Ticket]) -> int:
         """Return how many of the running sets have no program that goes on."""

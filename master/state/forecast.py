@@ -13,14 +13,20 @@ FEWEST = 3  # ends before anything is foretold
 
 
 def left(
-    todo: int, ended: int, span: float, walls: Sequence[float], slots: int
+    todo: int,
+    ended: int,
+    span: float,
+    walls: Sequence[float],
+    slots: int,
+    pause: float = 0.0,
 ) -> tuple[float, float] | None:
     """Return the least and the most seconds that `todo` tasks will take.
 
     In the last `span` seconds `ended` tasks ended. `walls`: seconds that single tasks took. None
     while too little was seen. The count of ends is a Poisson variable, so the rate is known to
     within two of its standard deviations. At the end the sweep waits for its last task, which may
-    have just begun.
+    have just begun. `slots`: tasks that run at a time. `pause`: seconds until the last set that
+    failed is tried again.
     """
     if todo <= 0 or ended < FEWEST or slots < 1:
         return None
@@ -34,7 +40,8 @@ def left(
     else:
         middle = todo / (ended / span)
         high = middle * (1.0 + doubt)
-    low = middle * (1.0 - doubt)
+    low = max(middle * (1.0 - doubt), pause)
+    high = max(high, pause + _mean(walls))
     # Half of the longest time, as the last task to begin does so at an unknown moment.
     return _rounded(low), _rounded(max(low, high) + longest / 2)
 

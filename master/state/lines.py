@@ -11,7 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..text import printable, rate, span
+from ..results.reasons import ReasonGroup, grouped
+from ..text import counted, printable, rate, span
 
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
@@ -60,7 +61,18 @@ def pace(document: Document, now: float) -> str:
     if sweep.get("left") and runs:
         least, most = sweep["left"]
         words.append(expected_end(least, most, now))
+    if runs and sweep.get("waits_for"):
+        words.append(f"sets wait for {sweep['waits_for']}")
+    if runs and sweep.get("back_offs"):
+        words.append(_back_offs(sweep["back_offs"], now))
     return ", ".join(words)
+
+
+def _back_offs(told: Mapping[str, Any], now: float) -> str:
+    """Return how many sets wait for their next attempt, and when the first one begins."""
+    left = max(0.0, told["first"] - now)
+    waiting = counted(int(told["sets"]), "set pauses", "sets pause")
+    return f"{waiting} before the next attempt, the first for {span(left)}"
 
 
 def expected_end(least: float, most: float, now: float) -> str:
@@ -116,11 +128,30 @@ def _row(name: str, host: Mapping[str, Any], now: float) -> tuple[str, ...]:
 
 
 def failure_lines(document: Document, most: int) -> list[str]:
-    """Return the newest `most` failures, one line each, the newest last."""
+    """Return the newest failures, a line for each of up to `most` reasons, the newest last.
+
+    The document has the newest failures only, so only these are counted.
+    """
     if most <= 0:
         return []
-    found = sorted(document["failures"].items(), key=lambda one: float(one[1]["time"]))
-    return [_failure(task, failure) for task, failure in found[-most:]]
+    found = sorted(document["failures"].items(), key=lambda one: -float(one[1]["time"]))
+    # Sets that will be tried again are not counted together with those that have failed for good.
+    told: list[tuple[float, str]] = []
+    for final in (True, False):
+        some = [one for one in found if one[1].get("final", True) is final]
+        groups = grouped((str(one[1]["reason"]), 1, one) for one in some)
+        told += [(float(group.first[1]["time"]), _failures(group)) for group in groups]
+    return [line for _, line in sorted(told)[-most:]]
+
+
+def _failures(group: ReasonGroup[tuple[str, Mapping[str, Any]]]) -> str:
+    """Return failures for one reason as a line. The first of the group is the newest one."""
+    task, failure = group.first
+    if group.count == 1:
+        return _failure(task, failure)
+    newest = f"task {task} on {failure['host']}" if failure.get("host") else f"task {task}"
+    again = "" if failure.get("final", True) else ", tried again"
+    return f"{group.line}; the newest is {newest}{again}"
 
 
 def _failure(task: str, failure: Mapping[str, Any]) -> str:

@@ -148,6 +148,11 @@ class Progress:
         )
         if total:
             text += f", of {total}"
+        limit = dispatch.handout.limits.waits_for(dispatch.clients.now)
+        if limit and dispatch.board.waiting:
+            text += f"; sets wait for {limit}"
+        if dispatch.board.back_offs:
+            text += f"; {counted(len(dispatch.board.back_offs), 'set pauses', 'sets pause')} before the next attempt"
         return text
 
     def host_up(self, host: str, note: str) -> None:

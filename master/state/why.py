@@ -7,15 +7,19 @@ itself: `spe why` also answers when nothing runs, or when the master does not an
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..dispatch.pacing.back_offs import back_off
 from ..model import TaskState
+from ..results.reasons import normal_form
 from ..session.detached import owner_of_hidden
 from ..session.living import living
 from ..store.reader import Reader
+from ..store.sessions import RETRY_AFTER
 from ..store.task_details import TaskDetail
-from ..text import counted
+from ..text import counted, ordinal, seconds
 
 FILE = Path("session") / "blockers.json"  # below runs/<name>/; blockers.py writes it
 
@@ -34,7 +38,7 @@ def why(
     if not task.in_plan:
         return [f"it is {task.absence}"]
     if task.state in (TaskState.CANCELLED, TaskState.FAILED):
-        return [*_given_up(task), "`spe retry` tries it again"]
+        return [*_given_up(reader, task), "`spe retry` tries it again"]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
         if paused:
@@ -43,7 +47,8 @@ def why(
     # Without a run no host gets work: what an earlier run had written down of hosts is over.
     if not reasons:
         reasons = sentences(blockers)
-    return [*reasons, _place(reader, task), *_before(task)]
+    place = _pause(reader, task, time.time()) or _place(reader, task)
+    return [*reasons, place, *_before(task)]
 
 
 def _done(task: TaskDetail) -> str:
@@ -52,10 +57,20 @@ def _done(task: TaskDetail) -> str:
     return f"it is done, by {task.tickets[-1].host}"
 
 
-def _given_up(task: TaskDetail) -> list[str]:
+def _given_up(reader: Reader, task: TaskDetail) -> list[str]:
     if task.state is TaskState.CANCELLED:
         return [f"it was {task.reason or 'cancelled'}"]
-    return [f"it has failed: {task.reason}", *_evidence(task)]
+    return [f"it has failed: {task.reason}", *_others(reader, task), *_evidence(task)]
+
+
+def _others(reader: Reader, task: TaskDetail) -> list[str]:
+    """Return how many other sets have failed for the same reason; nothing where there are none."""
+    form = normal_form(task.reason or "")
+    groups = reader.failure_groups()
+    count = next((one.count for one in groups if normal_form(one.reason) == form), 1) - 1
+    if count < 1:
+        return []
+    return [f"{counted(count, 'other set has', 'other sets have')} failed for the same reason"]
 
 
 def _runs(task: TaskDetail) -> str:
@@ -89,6 +104,19 @@ def _place(reader: Reader, task: TaskDetail) -> str:
     if tried:
         place += ": a set that comes back from a host goes behind those that wait already"
     return place
+
+
+def _pause(reader: Reader, task: TaskDetail, now: float) -> str:
+    """Return when a set in its pause before the next attempt (`retry.after`) is tried again; "" for others."""
+    after = float(reader.meta(RETRY_AFTER, "0"))
+    ended = [one for one in task.tickets if one.state in ("failed", "rejected")]
+    if not after or not ended or not task.attempts:
+        return ""
+    last = max(one.issued + (one.seconds or 0.0) for one in ended)
+    left = last + back_off(after, task.attempts) - now
+    if left <= 0:
+        return ""
+    return f"its {ordinal(task.attempts + 1)} attempt begins in {seconds(left)} at the earliest (retry.after)"
 
 
 def _before(task: TaskDetail) -> list[str]:

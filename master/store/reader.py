@@ -21,7 +21,7 @@ from ..session.run_folder import Folder, database_of, real
 from . import schema, stored
 from .database import OpenForReading
 from .sessions import RunEnd, read_end
-from .statistics import Statistics, summarize
+from .statistics import FailureGroup, Statistics, failure_groups, summarize
 from .task_details import TaskDetail, read_task
 
 PAGE = 1000
@@ -246,6 +246,10 @@ class Reader:
         for number, parameters, reason, state in self.connection.execute(query, (self.plan,)):
             cancelled = state == TaskState.CANCELLED
             yield FailedRow(number, json.loads(parameters), reason or "", cancelled)
+
+    def failure_groups(self) -> list[FailureGroup]:
+        """Return failed and cancelled sets by their reasons, the most frequent reason first."""
+        return failure_groups(self.connection, self.plan, self.counts()[TaskState.CANCELLED] > 0)
 
     def numbers_of_failed(self) -> set[int]:
         """Return failed and cancelled sets, also of earlier parameters."""

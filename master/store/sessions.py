@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import time
+from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any
 
@@ -20,6 +23,8 @@ OR EXISTS (SELECT 1 FROM staged WHERE task = tasks.number))
 """
 #: meta: exit code and process of the last run, "" while it goes on or when it was killed.
 END = "end"
+#: meta: `retry.after` of the last run in seconds.
+RETRY_AFTER = "retry_after"
 _TICKETS = f"""
 SELECT k.id, k.client, k.host, k.state, k.program,
   tasks.number, tasks.parameters, tasks.state, tasks.attempts, tasks.lost, tasks.faults, tasks.key,
@@ -73,9 +78,12 @@ def _closed(connection: Connection) -> int:
 # -- the beginning and the end
 
 
-def begin_run(connection: Connection, cores: int, resumed: bool) -> None:
+def begin_run(
+    connection: Connection, cores: int, resumed: bool, retry_after: float = 0.0
+) -> None:
     """Begin to count anew, unless the run goes on with one that was killed. `cores`: of a task."""
     set_meta(connection, "cores", str(cores))
+    set_meta(connection, RETRY_AFTER, str(retry_after))
     set_meta(connection, shortfall.META, "")
     set_meta(connection, END, "")
     if resumed:
@@ -124,6 +132,28 @@ def known_clients(connection: Connection) -> list[KnownClient]:
         KnownClient(id_, host, platform, slots, bool(pings))
         for id_, host, platform, slots, pings in found
     ]
+
+
+def since_last_start(connection: Connection) -> float:
+    """Return the seconds since the newest ticket was handed out; infinity before the first one."""
+    found = connection.execute("SELECT issued FROM tickets ORDER BY id DESC LIMIT 1").fetchone()
+    # A clock that was set back would make them negative.
+    return max(0.0, time.time() - found[0]) if found else math.inf
+
+
+def since_failures(connection: Connection, numbers: Sequence[int]) -> dict[int, float]:
+    """Return the seconds since the last failed attempt of each of these sets that had one.
+
+    The end of an attempt is computed from its hand-out and its duration: no other time is stored.
+    """
+    query = """
+    SELECT task, max(issued + coalesce(seconds, 0.0)) FROM tickets
+    WHERE task IN (SELECT value FROM json_each(?)) AND state IN ('failed', 'rejected')
+    GROUP BY task
+    """
+    now = time.time()
+    found = connection.execute(query, (json.dumps(list(numbers)),))
+    return {task: max(0.0, now - ended) for task, ended in found}
 
 
 def find(connection: Connection, ticket: int, plan: int | None) -> tuple[Ticket, Task] | None:

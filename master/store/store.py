@@ -296,6 +296,23 @@ class Store:
         """Return the next ticket and the next client, never used before in this sweep."""
         return await self.call(sessions.next_ids)
 
+    async def anything_failed(self) -> bool:
+        """Tell whether any set, also of earlier parameters, has failed."""
+        found = await self._rows("SELECT 1 FROM counts WHERE state = 'failed' AND sets > 0 LIMIT 1")
+        return bool(found)
+
+    async def has_accepted(self) -> bool:
+        """Tell whether an attempt of this run, or of the killed one that it goes on with, has succeeded."""
+        return bool(await self._rows("SELECT 1 FROM hosts WHERE accepted > 0 LIMIT 1"))
+
+    async def since_last_start(self) -> float:
+        """Return the seconds since the newest ticket was handed out; infinity before the first one."""
+        return await self.call(sessions.since_last_start)
+
+    async def since_failures(self, numbers: Sequence[int]) -> dict[int, float]:
+        """Return the seconds since the last failed attempt of each of these sets that had one."""
+        return await self.call(partial(sessions.since_failures, numbers=numbers))
+
     async def find(self, ticket_id: int) -> tuple[Ticket, Task] | None:
         """Return a ticket that the dispatch does not hold, with its task as it is now."""
         return await self.call(partial(sessions.find, ticket=ticket_id, plan=self._todays_plan))
@@ -312,13 +329,20 @@ class Store:
         """Return the clients that have not left."""
         return await self.call(sessions.known_clients)
 
-    async def begin_run(self, cores: int = 1, resumed: bool = False) -> None:
+    async def begin_run(
+        self, cores: int = 1, resumed: bool = False, retry_after: float = 0.0
+    ) -> None:
         """Begin to count what is counted of a run.
 
         `cores`: of a task, by which slots are counted. `resumed`: this run goes on with one that
-        was killed, and with its counts.
+        was killed, and with its counts. `retry_after`: seconds, by which `spe why` computes when a
+        set is tried again.
         """
-        await self.call(partial(sessions.begin_run, cores=cores, resumed=resumed))
+        await self.call(
+            partial(
+                sessions.begin_run, cores=cores, resumed=resumed, retry_after=retry_after
+            )
+        )
 
     async def close_session(self) -> None:
         """End the session: tickets still out are lost and their tasks wait; clients have left."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spe.config import units, values
 from spe.config.values import Listen, StopAfter, WrongValue
-from spe.model import Times
+from spe.model import Licence, Times
 
 SECONDS = {
     0.001: "ms",
@@ -179,3 +179,28 @@ def test_a_text_may_stand_for_a_mapping_with_one_key() -> None:
     for check in (lambda: values.mapping_or("any", ["gcc"], "a text"), lambda: values.mapping("a", "a text")):
         with pytest.raises(WrongValue, match="wanted a text"):
             check()
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"abaqus": "1 of 3"}, (Licence("abaqus", 1, 3),)),
+        ({"a b": "2 of 2", "c": " 1  of 10 "}, (Licence("a b", 2, 2), Licence("c", 1, 10))),
+        ({}, ()),
+    ],
+)
+def test_licences_are_so_many_of_so_many(value: Any, found: tuple[Licence, ...]) -> None:
+    assert values.licences(value) == found
+
+
+@pytest.mark.parametrize("text", ["0 of 3", "4 of 3", "1 of", "of 3", "1 from 3", "one of 3", "1.5 of 3", ["1 of 3"]])
+def test_licences_that_no_task_could_take_are_refused(text: Any) -> None:
+    with pytest.raises(WrongValue) as caught:
+        values.licences({"abaqus": text})
+    assert caught.value.path == ("abaqus",)
+
+
+def test_a_licence_without_the_number_of_all_says_that_there_is_no_farm_yet() -> None:
+    with pytest.raises(WrongValue) as caught:
+        values.licences({"abaqus": "1"})
+    assert "`abaqus: 1 of 3`" in caught.value.todo and "a farm, which spe does not have yet" in caught.value.todo

@@ -25,6 +25,7 @@ from spe.dispatch.changes import Decision
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.rules import Rules
 from spe.dispatch.scheduler import lease
+from spe.dispatch.steering import Aside
 from spe.earlier.extract_again import extract_again
 from spe.errors import ConfigError, SpeError
 from spe.hooks.hooks import Hooks
@@ -703,5 +704,43 @@ def test_an_input_file_that_went_with_its_sweep_is_no_fault_of_a_set(tmp_path: P
             assert at.stored("SELECT state FROM tasks") == [("waiting",) if moved else ("failed",)]
             assert at.dispatch.board.draining == moved
             folder.let_go()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("rules", [{"delay": 0.2}, {"retry_after": 0.2}])
+def test_a_held_request_gets_its_task_when_a_pause_is_over_and_nothing_else_happens(
+    tmp_path: Path, rules: dict[str, float]
+) -> None:
+    """There is no tick in this test, which would come a second later."""
+
+    async def run() -> None:
+        async with office(tmp_path, "a", *("b" if "delay" in rules else ""), **rules) as at:
+            client = await at.client("h")
+            (first,) = await at.take(client)
+            if "retry_after" in rules:
+                await at.desk.failed(client, first, {}, "exit code 75")
+            assert await at.take(client) == []
+            asking = asyncio.ensure_future(at.desk.tasks(client, 1, 30, lambda: True))
+            await wait_in_loop(lambda: len(at.desk.held_requests.idle) == 1, "the request is held")
+            at.now += 0.2
+            (record,) = await asyncio.wait_for(asking, 20)
+            assert record.ticket.id == first + 1
+
+    asyncio.run(run())
+
+
+def test_a_place_that_becomes_free_goes_to_a_client_that_may_get_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path, "a", "b", "c", at_once=1) as at:
+            clients = [await at.client(host) for host in ("worker", "benched", "good")]
+            (first,) = await at.take(clients[0])
+            asking = [asyncio.ensure_future(at.desk.tasks(one, 1, 30, lambda: True)) for one in clients[1:]]
+            await wait_in_loop(lambda: len(at.desk.held_requests.idle) == 2, "both are held")
+            at.dispatch.steering.set_aside("benched", Aside.BENCHED)
+            assert await at.bring(first, client=clients[0]) == "accepted"
+            (record,) = await asyncio.wait_for(asking[1], 20)
+            assert record.ticket.host == "good" and not asking[0].done()
+            asking[0].cancel()
 
     asyncio.run(run())

@@ -46,3 +46,16 @@ def test_who_has_waited_longest_is_woken_first_and_knows_it() -> None:
         assert await hold(third, 60)
 
     asyncio.run(run())
+
+
+def test_a_scarce_place_is_offered_to_the_first_client_that_may_get_it() -> None:
+    async def story() -> None:
+        idle = Idle()
+        held = {client: idle.add(1, client) for client in ("benched", "good", "other")}
+        idle.wake_some(1, lambda client: client != "benched")
+        assert [client for client, future in held.items() if future.done()] == ["good"]
+        assert len(idle) == 2 and idle.slots == 2
+        idle.wake_some(5, lambda client: client != "benched")
+        assert not held["benched"].done() and held["other"].done()
+
+    asyncio.run(story())

@@ -619,3 +619,60 @@ def test_copies_of_a_task_on_hosts_that_fall_silent_together_count_once() -> Non
     dispatch.ping(300.0, clients[2], [])
     dispatch.tick(300.0)
     assert dispatch.board.tasks[1].lost == 1 and not dispatch.board.tasks[1].tickets
+
+
+# -- a result that is rejected twice
+
+
+def reject(dispatch: Dispatch, client: str, digest: str) -> Ticket:
+    (ticket,) = dispatch.handout.take(0.0, client, 1)
+    dispatch.attempts.arrive(0.0, ticket.id)
+    dispatch.attempts.reject(ticket.id, "energy is nan", NO_USAGE, digest=digest)
+    return ticket
+
+
+def on_hosts(hosts: str, **rules: object) -> Dispatch:
+    dispatch = make_dispatch(1, attempts=9, copies=0, **rules)
+    for host in hosts:
+        dispatch.register(0.0, host, "", 1, True)
+    return dispatch
+
+
+def test_a_result_that_two_hosts_bring_alike_is_not_tried_again() -> None:
+    dispatch = on_hosts("ab")
+    reject(dispatch, "1", "same")
+    assert not dispatch.board.over
+    reject(dispatch, "2", "same")
+    assert dispatch.board.over
+    assert reasons(dispatch) == [
+        "energy is nan; the same result was rejected twice, so the set is not tried again"
+    ]
+    assert outcomes(dispatch)[1].attempts == 2
+
+
+def test_where_there_are_two_hosts_the_same_result_of_one_of_them_proves_nothing() -> None:
+    dispatch = on_hosts("ab")
+    for client in "111":
+        reject(dispatch, client, "same")
+    assert not dispatch.board.over
+    dispatch = on_hosts("a")
+    reject(dispatch, "1", "same")
+    reject(dispatch, "1", "same")
+    assert dispatch.board.over, "a single host is all there is"
+
+
+def test_other_bytes_or_unknown_ones_are_tried_again() -> None:
+    dispatch = on_hosts("ab")
+    for client, digest in (("1", "one"), ("2", "two"), ("1", ""), ("2", ""), ("1", "three")):
+        reject(dispatch, client, digest)
+    assert not dispatch.board.over
+    reject(dispatch, "2", "one")
+    assert dispatch.board.over
+
+
+def test_one_result_that_is_sent_twice_is_rejected_once() -> None:
+    dispatch = on_hosts("a")
+    ticket = reject(dispatch, "1", "same")
+    dispatch.attempts.arrive(1.0, ticket.id)
+    dispatch.attempts.reject(ticket.id, "energy is nan", NO_USAGE, digest="same")
+    assert not dispatch.board.over and dispatch.board.tasks[1].attempts == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spe.desk.events import REMEMBERED, Events
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.tally import BARS, NEWEST, Tally
-from spe.model import Usage
+from spe.model import Licence, Usage
 from spe.state import forecast as outlook
 from spe.state.document import Picture
 from spe.state.patch import apply, diff
@@ -165,3 +165,31 @@ def test_events_are_numbered_and_bounded() -> None:
     (last,) = events.since(events.last - 1)
     assert last == (events.last, {"time": 5.0, "kind": "failed", "text": last[1]["text"], "host": "h1", "task": 1009})
     assert events.since(events.last) == []
+
+
+def test_the_document_says_what_waiting_sets_wait_for() -> None:
+    dispatch = make_dispatch(5, ping=0, licences=(Licence("abaqus", 1, 2),), retry_after=60.0)
+    client = dispatch.register(100.0, "h1", "linux-x86_64", 4, True)
+    shown = picture(dispatch).draw(100.0)["sweep"]
+    assert "waits_for" not in shown and "back_offs" not in shown
+    first, _ = dispatch.handout.take(101.0, client.id, 4)
+    assert picture(dispatch).draw(102.0)["sweep"]["waits_for"] == "a licence of abaqus: 2 of 2 in use"
+    dispatch.attempts.fail(103.0, first.id, BROKEN, NO_USAGE)
+    shown = picture(dispatch).draw(104.0)["sweep"]
+    assert shown["back_offs"] == {"sets": 1, "first": 1_000_163.0} and "waits_for" not in shown
+
+
+def test_a_sweep_ends_no_earlier_than_the_last_pause_and_is_no_faster_than_its_limit() -> None:
+    walls = [1.0] * 50
+    free = outlook.left(8, 50, 10.0, walls, 8)
+    paused = outlook.left(8, 50, 10.0, walls, 8, pause=90.0)
+    assert free and paused and free[1] < 10 and paused[0] == 90.0 < paused[1]
+    dispatch = make_dispatch(8, ping=0, at_once=1)
+    client = dispatch.register(0.0, "h1", "linux-x86_64", 8, True)
+    for second in range(4):
+        (ticket,) = dispatch.handout.take(10.0 * second, client.id, 8)
+        dispatch.attempts.arrive(10.0 * second + 10, ticket.id)
+        dispatch.attempts.accept(ticket.id, OUT, Usage(wall=10.0))
+    dispatch.board.total = 8
+    low, high = picture(dispatch).draw(40.0)["sweep"]["left"]
+    assert low <= 40.0 <= high, "four sets of 10 s, one after the other, however many slots are free"

@@ -80,7 +80,13 @@ def test_failures_are_shown_in_their_order_and_one_that_is_tried_again_says_so()
     shown = document(failures=7)
     shown["failures"]["7"] |= {"final": False, "host": ""}
     lines = display.failure_lines(shown, 2)
-    assert lines == ["task 6 on lab01: exit code 1", "task 7: exit code 1 (it is tried again)"]
+    assert lines == [
+        "6 × exit code 1; the newest is task 6 on lab01", "task 7: exit code 1 (it is tried again)",
+    ]  # fmt: skip
+    for number in range(1, 7):
+        shown["failures"][str(number)]["reason"] = "exit code 1: " + "abcdef"[number - 1]
+    lines = display.failure_lines(shown, 2)
+    assert lines == ["task 6 on lab01: exit code 1: f", "task 7: exit code 1 (it is tried again)"]
     assert display.failure_lines(shown, 0) == []
 
 
@@ -123,3 +129,15 @@ def test_what_the_stream_sends_is_read_event_by_event() -> None:
         b"id: 7\n", b"event: note\n", b'data: {"text": "\xc3\xa4"}\n', b"\n", b"event: change\n",
     ]  # fmt: skip
     assert list(calling._frames(iter(lines))) == [("state", {"a": "x: y"}, ""), ("note", {"text": "ä"}, "7")]
+
+
+def test_the_line_of_the_sweep_says_what_sets_wait_for() -> None:
+    shown = document(rate=0.0, waits_for="a licence of abaqus: 2 of 2 in use", back_offs={"sets": 1, "first": NOW + 40})
+    del shown["sweep"]["left"]
+    assert display.pace(shown, NOW) == (
+        "sets wait for a licence of abaqus: 2 of 2 in use, "
+        "1 set pauses before the next attempt, the first for 40 s"
+    )
+    assert "the first for 0 s" in display.pace(shown, NOW + 99)
+    shown["sweep"]["state"] = "draining"
+    assert display.pace(shown, NOW) == "draining"

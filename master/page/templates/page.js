@@ -71,6 +71,10 @@ const states = { running: "▶ running", paused: "⏸ paused: nothing new is beg
 const words = {
   state: (s) => states[s.state] || s.state,
   percent: (s) => (s.total ? `, ${Math.floor((100 * (s.done + s.failed + s.cancelled)) / s.total)} % ended` : ""),
+  waits_for: (s) => [
+    s.waits_for || (s.waiting ? "a free slot" : ""),
+    s.back_offs ? `${s.back_offs.sets} for the next attempt (the first at ${clock(s.back_offs.first)})` : "",
+  ].filter(Boolean).join("; ") || "–",
   left: (s) => (s.left ? `in ${span(s.left[0])} to ${span(s.left[1])}` : s.waiting + s.running ? "not known yet" : "–"),
   rate: (s) => rate(s.rate),
   efficiency: (s) => (s.efficiency === undefined ? "–" : share(s.efficiency)),
