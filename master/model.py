@@ -87,6 +87,7 @@ class Input:
     # A large input stays on the disk until a client asks for it: a sweep may have gigabytes of them.
     file: Path | None = None
     length: int = 0  # bytes of `file`
+    origin: Path | None = None  # file here that has this content, if there is one
 
     @property
     def size(self) -> int:

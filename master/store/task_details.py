@@ -38,6 +38,7 @@ class TaskDetail:
     """Everything about one set."""
 
     number: int
+    key: bytes  # its identity
     values: dict[str, str]
     state: TaskState
     attempts: int
@@ -51,6 +52,7 @@ class TaskDetail:
     program: (
         dict[str, str] | None
     )  # program of the accepted attempt: file -> SHA-256; None: not recorded
+    last_program: dict[str, str] | None  # the same of the last attempt
 
     @property
     def absence(self) -> str:
@@ -70,14 +72,15 @@ def read_task(
     Raises UsageError when there is no such number.
     """
     query = """
-    SELECT parameters, state, attempts, lost, reason, ticket, plan FROM tasks WHERE number = ?
+    SELECT parameters, state, attempts, lost, reason, ticket, plan, key
+    FROM tasks WHERE number = ?
     """
     row = connection.execute(query, (number,)).fetchone()
     if row is None:
         (last,) = connection.execute("SELECT max(number) FROM tasks").fetchone()
         todo = f"The numbers go from 1 to {last or 0}."
         raise UsageError(f"there is no task {number}", todo=todo)
-    parameters, stored_state, attempts, lost, reason, ticket, made_in = row
+    parameters, stored_state, attempts, lost, reason, ticket, made_in, key = row
     tickets = tuple(_tickets(connection, number))
     state = TaskState(stored_state)
     # To the store, a task that is out waits: its ticket tells that it runs.
@@ -85,6 +88,7 @@ def read_task(
         state = TaskState.RUNNING
     return TaskDetail(
         number=number,
+        key=key,
         values=json.loads(parameters),
         state=state,
         attempts=attempts,
@@ -97,6 +101,7 @@ def read_task(
         successor=None if made_in == plan else _successor(connection, plan, parameters),
         accepted_ticket=ticket,
         program=_program(connection, ticket),
+        last_program=_program(connection, tickets[-1].id if tickets else None),
     )
 
 

@@ -101,8 +101,8 @@ class InputFiles:
         sha256 = self.digest(path).hex()
         # Several must fit into memory at once, or each task would read its file again.
         if stamp[1] > _KEPT_BYTES // 4:
-            return Input(name, sha256=sha256, file=source, length=stamp[1])
-        return Input(name, self._content(path, source), sha256)
+            return Input(name, sha256=sha256, file=source, length=stamp[1], origin=source)
+        return Input(name, self._content(path, source), sha256, origin=source)
 
     def _content(self, path: str, source: Path) -> bytes:
         """Return the content, which must have the digest that was computed first."""

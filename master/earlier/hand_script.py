@@ -1,0 +1,85 @@
+"""The shell lines that run one set by hand, as a client would run it: to be pasted in any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from ..record import record
+from .paste_words import PasteWords, lines_that_write
+
+LONG_LINE = 100  # characters of the command's line; each word of a longer one has its own
+STDIN = "stdin"
+
+
+@record
+class HandFile:
+    """A file of a task's directory: with the file here that has its bytes, or with the bytes alone."""
+
+    name: str
+    content: bytes
+    source: Path | None = None
+    executable: bool = False
+
+
+@record
+class HandRun:
+    """Everything that one run of a program needs."""
+
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+    files: tuple[HandFile, ...]
+
+
+def hand_script(run: HandRun) -> str:
+    """Return the lines: they make a fresh directory, fill it, and start the program there.
+
+    They are one list joined by `&&`, so that after a failure nothing is written into another
+    folder, and the shell that they are pasted into is then in the fresh directory.
+    """
+    words = PasteWords()
+    body = [*_folders(run, words), *_files(run, words)]
+    command = _command(run, words)
+    begin = ['task=$(mktemp -d) && cd "$task"']
+    if _has_stdin(run):
+        # Beside the directory, as on a host: the program finds no file of that name.
+        begin = ['task=$(mktemp -d) && mkdir "$task/work" && cd "$task/work"']
+    return " &&\n".join([*begin, *words.lines, *body, command]) + "\n"
+
+
+def _folders(run: HandRun, words: PasteWords) -> Iterator[str]:
+    """Yield the commands that make the folders of the files."""
+    folders = dict.fromkeys(str(PurePosixPath(one.name).parent) for one in run.files)
+    folders.pop(".", None)
+    for folder in folders:
+        yield f"mkdir -p {words.path(folder)}"
+
+
+def _files(run: HandRun, words: PasteWords) -> Iterator[str]:
+    """Yield the commands that put the files there."""
+    for file in run.files:
+        name = words.path(f"../{STDIN}" if file.name == STDIN else file.name)
+        if file.source:
+            yield f"cp {words.path(str(file.source))} {name}"
+            # A copy has the mode of its source, and the program may write into it on a host.
+            yield f"chmod u+{'rwx' if file.executable else 'rw'} {name}"
+        else:
+            yield from lines_that_write(file.content, name)
+
+
+def _command(run: HandRun, words: PasteWords) -> str:
+    """Return the last command: the program with its variables and its standard input."""
+    # By env: a word such as `echo`, `time` or `if` is something else to a shell.
+    parts = ["env"]
+    parts += [f"{name}={words.word(value)}" for name, value in run.environment.items()]
+    first = run.words[0]
+    if "=" in first or first.startswith("-"):
+        parts += ["sh", "-c", "'exec \"$@\"'", "sh"]  # env itself would take the word for its own
+    parts += map(words.word, run.words)
+    parts.append("< ../stdin" if _has_stdin(run) else "< /dev/null")
+    line = " ".join(parts)
+    return line if len(line) <= LONG_LINE else " \\\n  ".join(parts)
+
+
+def _has_stdin(run: HandRun) -> bool:
+    return any(file.name == STDIN for file in run.files)
