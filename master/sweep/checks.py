@@ -23,6 +23,14 @@ from .recipe import Recipe
 
 #: Columns that every table has.
 COLUMNS = ("number", "host", "seconds", "attempts", "reason")
+#: Names that people expect in patterns: what each task gets in a variable, and what that is.
+VARIABLES = {
+    "number": ("SPE_TASK", "the number of the set"),
+    "task": ("SPE_TASK", "the number of the set"),
+    "slot": ("SPE_SLOT", "the number of the slot"),
+    "ticket": ("SPE_TICKET", "the number of the attempt"),
+}
+_OF_SPE = re.compile(r"\$\{?(SPE_(?:TASK|SLOT|TICKET))\b")
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 # Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
@@ -130,6 +138,7 @@ def warnings(
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
+        *_variables_of_spe(recipe, document),
         *_operators(recipe, document),
         *_unused(recipe, parameters, config),
     ]
@@ -187,7 +196,16 @@ def _hint(name: str, known: Sequence[str]) -> str:
     if name == "worker" and "worker" not in known:
         return "There is no worker: in the file. "
     near = difflib.get_close_matches(name, known, 1)
-    return f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+    meant = f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+    return meant + _variable_hint(name)
+
+
+def _variable_hint(name: str) -> str:
+    """Return which variable has what this name may have meant; empty where none has."""
+    if name not in VARIABLES:
+        return ""
+    variable, what = VARIABLES[name]
+    return f"The program finds {what} as ${variable} (in the command: `shell: true`). "
 
 
 def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str]:
@@ -203,6 +221,18 @@ def _dollar_names(pattern: Pattern) -> Iterator[str]:
     for segment in pattern.segments:
         if not segment.code:
             yield from (match[1] or match[2] for match in _DOLLAR.finditer(segment.text))
+
+
+def _variables_of_spe(recipe: Recipe, document: Document) -> Iterator[str]:
+    """Warn about `$SPE_TASK` in a command that no shell reads."""
+    if recipe.shell:
+        return
+    for word in recipe.words:
+        found = _OF_SPE.search(str(word))
+        # A text of several words is one that a shell of the command reads: sh -c '… $SPE_TASK'.
+        if found and not re.search(r"\s", str(word)):
+            where = document.where("command")
+            yield f"{where}: ${found[1]} is not filled in; `shell: true` asks for a shell"
 
 
 def _operators(recipe: Recipe, document: Document) -> Iterator[str]:

@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -226,7 +227,7 @@ def test_a_program_that_has_changed_since_is_told_with_both_digests(bench: Bench
 
 
 def test_while_its_run_goes_on_a_set_runs_by_hand_with_the_copy_of_its_program(bench: Bench) -> None:
-    bench.worker('[ -e "$GATE" ] || [ $1 = 1 ] || sleep 100; echo old')
+    bench.worker('until [ $1 = 1 ] || [ -e "$GATE" ]; do sleep 0.05; done; echo old')
     bench.write("mod.py", "print('old')\n")
     bench.write("spe.yaml", COUNTS + "inputs: {mod.py: {file: mod.py}}\nhosts: [localhost slots=1]\n")
     run = bench.start("run")
@@ -239,9 +240,8 @@ def test_while_its_run_goes_on_a_set_runs_by_hand_with_the_copy_of_its_program(b
     environment = {**bench.environment, "TMPDIR": str(elsewhere)}
     done = subprocess.run(["sh"], input=script.out, capture_output=True, text=True, env=environment)
     assert done.stdout == "old\n"
-    run.signal(signal.SIGINT)
-    run.signal(signal.SIGINT)
-    run.end()
+    bench.open_gate()
+    assert run.end().code == 0
 
 
 def test_a_set_of_an_earlier_command_says_that_its_command_is_not_known(bench: Bench) -> None:
@@ -302,3 +302,15 @@ def test_words_that_a_shell_or_env_would_take_for_its_own_reach_the_program(benc
     bench.ok("run")
     done = by_hand(bench, "1")
     assert done.stdout.removesuffix("\n") == bench.column("stdout")[0]
+
+
+def test_a_row_whose_program_is_not_recorded_says_so(bench: Bench) -> None:
+    bench.worker("echo {}")
+    bench.write("spe.yaml", COUNTS)
+    bench.ok("run")
+    connection = sqlite3.connect(bench.runs() / "sweep.db")
+    connection.execute("UPDATE tickets SET program = NULL")  # as of spe 0.1.0
+    connection.commit()
+    connection.close()
+    told = bench.ok("show", "1", "--json").json
+    assert told["notes"] == ["its program is not recorded, so today's is taken"]
