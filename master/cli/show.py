@@ -112,7 +112,7 @@ def _again(number: int, file: Path, name: str | None) -> str:
 def _print_script(hand: ByHand, quiet: bool) -> None:
     """Print the script alone. Raises UsageError where it is not known what the set ran."""
     if not hand.script:
-        raise UsageError(f"it is not known what this set runs: {hand.why_not}")
+        raise UsageError(f"this set cannot be run by hand: {hand.why_not}")
     if not quiet:
         for note in hand.notes:
             click.echo(f"note: {printable(note)}", err=True)
@@ -152,23 +152,18 @@ def record(task: TaskDetail) -> dict[str, object]:
 
 def _hand_record(hand: ByHand) -> dict[str, object]:
     """Return what the set runs, for programs; null where it is not known."""
-    work = hand.work
-    if work is None:
-        return {
-            "command": None,
-            "environment": None,
-            "inputs": None,
-            "program_today": None,
-            "by_hand": None,
-            "notes": [hand.why_not],
-        }
+    from ..earlier.by_hand import each_file
+
+    inputs = None
+    if hand.inputs is not None:
+        inputs = [_input_record(one) for one in each_file(hand.inputs)]
     return {
-        "command": list(work.words),
-        "environment": dict(hand.environment),
-        "inputs": [_input_record(one) for one in work.inputs],
+        "command": list(hand.words) or None,
+        "environment": dict(hand.environment) or None,
+        "inputs": inputs,
         "program_today": hand.program_today,
-        "by_hand": hand.script,
-        "notes": list(hand.notes),
+        "by_hand": hand.script or None,
+        "notes": [*hand.notes, *filter(None, [hand.why_not])],
     }
 
 
@@ -226,11 +221,11 @@ def text(task: TaskDetail, state: str, hand: ByHand, again: str) -> str:
 
 def _runs(hand: ByHand) -> str:
     """Return the command line, the inputs and the variables of a set."""
-    if hand.work is None:
+    if not hand.words:
         return f"\ncommand: not known: {printable(hand.why_not)}\n"
-    out = f"\ncommand: {printable(shlex.join(hand.work.words))}\n"
-    if hand.work.inputs:
-        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, hand.work.inputs))
+    out = f"\ncommand: {printable(shlex.join(hand.words))}\n"
+    if hand.inputs:
+        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, hand.inputs))
     return out + "\nenvironment\n" + table(["name", "value"], hand.environment.items())
 
 
@@ -242,7 +237,7 @@ def _input(one: Input) -> list[object]:
 def _by_hand(hand: ByHand, again: str) -> str:
     """Return how to run the set by hand, with what is different then."""
     if not hand.script:
-        return ""
+        return f"\nnote: {printable(hand.why_not)}\n" if hand.words else ""
     out = "\n" + "".join(f"note: {printable(note)}\n" for note in hand.notes)
     if hand.script.count("\n") > SHORT_SCRIPT:
         return out + f"to run it by hand in a fresh directory: {again}\n"

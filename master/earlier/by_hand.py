@@ -1,15 +1,15 @@
 """What a stored set runs, as far as it is known today, and how to run it by hand.
 
-The store has the parameters, the identity and the program of a set, but neither its command nor its
-inputs. These are of today's spe.yaml, which is the set's own as long as it gives the set the same
-identity. A program may have changed since: then its kept copy is taken, or today's file with a note.
+The store has the parameters, the identity, the command and the program of a set, but not its inputs.
+These are of today's spe.yaml, which is the set's own as long as it gives the set the same identity. A
+program may have changed since: then its kept copy is taken, or today's file with a note.
 """
 
 from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..record import record
 from ..store.task_details import TaskDetail
 from ..sweep.plan import Sweep
 from ..sweep.program import changed_parts, names_of, part_of_input, part_of_worker
+from ..sweep.recipe import Recipe
 from .hand_script import HandFile, HandRun, hand_script
 
 # As client/start.py sets them to the cores of a task.
@@ -35,14 +36,15 @@ SHOWN = 12  # digits of a SHA-256 for people
 
 @record
 class ByHand:
-    """What one set runs. `work` is None, and `why_not` says why, where that is not known."""
+    """What one set runs, as far as it is known. `why_not`: the reason why there is no script."""
 
-    work: Work | None = None
-    why_not: str = ""
+    words: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[Input, ...] | None = None
     program_today: Mapping[str, str] | None = None  # file -> SHA-256
     notes: tuple[str, ...] = ()  # sentences: what is different by hand
     script: str = ""
+    why_not: str = ""
 
 
 def by_hand(task: TaskDetail, folder: Path, load: Callable[[], Sweep]) -> ByHand:
@@ -53,12 +55,22 @@ def by_hand(task: TaskDetail, folder: Path, load: Callable[[], Sweep]) -> ByHand
     """
     try:
         sweep = load()
-        if not _is_set_of(sweep, task):
-            return ByHand(why_not=_other_command(task))
-        return _Reconstruction(task, folder, sweep).result(sweep.work(task.values))
+        if _is_set_of(sweep, task):
+            return _Reconstruction(task, folder, sweep).result(sweep.work(task.values))
     # The rest of `spe show` is about the past, which a slip in today's spe.yaml cannot hide.
     except SpeError as error:
-        return ByHand(why_not=error.line)
+        return _without_inputs(task, error.line)
+    return _without_inputs(task, _other_inputs(task))
+
+
+def each_file(inputs: Iterable[Input]) -> Iterator[Input]:
+    """Yield the files of these inputs one by one, those of an archive as well."""
+    for one in inputs:
+        archive = getattr(one, "archive", None)
+        if archive is None:
+            yield one
+        else:
+            yield from archive.inputs()
 
 
 def _is_set_of(sweep: Sweep, task: TaskDetail) -> bool:
@@ -68,9 +80,26 @@ def _is_set_of(sweep: Sweep, task: TaskDetail) -> bool:
     return task.key in (sweep.key(task.values), sweep.older_key(task.values))
 
 
-def _other_command(task: TaskDetail) -> str:
+def _other_inputs(task: TaskDetail) -> str:
     now = f"; its parameters are set {task.successor} now" if task.successor else ""
-    return f"it is of another command, environment or inputs than today's, which are not recorded{now}"
+    return f"it is of another command, environment or inputs than today's, and inputs are not recorded{now}"
+
+
+def _without_inputs(task: TaskDetail, why_not: str) -> ByHand:
+    """Return what the store alone knows: the command of the set with its variables."""
+    if not task.command:  # of an older spe
+        return ByHand(why_not=why_not)
+    try:
+        work = Recipe.of_text(task.command, task.values, Path()).work(task.values)
+    except (SpeError, KeyError):  # of a newer spe, which has other expressions
+        return ByHand(why_not=why_not)
+    return ByHand(work.words, {**_variables(task), **work.env}, why_not=why_not)
+
+
+def _variables(task: TaskDetail) -> dict[str, str]:
+    """Return the variables by which a program knows its task."""
+    ticket = task.accepted_ticket or (task.tickets[-1].id if task.tickets else 1)
+    return {"SPE_TASK": str(task.number), "SPE_TICKET": str(ticket), "SPE_SLOT": "1"}
 
 
 class _Reconstruction:
@@ -87,24 +116,19 @@ class _Reconstruction:
 
     def result(self, work: Work) -> ByHand:
         """Return all of it."""
-        environment = {**self._variables(), **work.env}
-        files = (*self._worker(), *map(self._input, work.inputs))
+        threads = dict.fromkeys(THREADS, str(self.sweep.config.cores))
+        environment = {**threads, **_variables(self.task), **work.env}
+        files = (*self._worker(), *map(self._input, each_file(work.inputs)))
         self._compare()
         self.notes += self._software()
         return ByHand(
-            work=work,
+            words=work.words,
             environment=environment,
+            inputs=work.inputs,
             program_today=self.today,
             notes=tuple(self.notes),
             script=hand_script(HandRun(work.words, environment, files)),
         )
-
-    def _variables(self) -> dict[str, str]:
-        """Return the variables that spe sets for every program."""
-        tickets = self.task.tickets
-        ticket = self.task.accepted_ticket or (tickets[-1].id if tickets else 1)
-        own = {"SPE_TASK": str(self.task.number), "SPE_TICKET": str(ticket), "SPE_SLOT": "1"}
-        return {**dict.fromkeys(THREADS, str(self.sweep.config.cores)), **own}
 
     # -- files
 
@@ -126,7 +150,7 @@ class _Reconstruction:
     def _input(self, one: Input) -> HandFile:
         """Return an input."""
         source = self._program(part_of_input(one.name), one.file or one.origin)
-        return HandFile(one.name, one.content, source)
+        return HandFile(one.name, one.content, source, bool(getattr(one, "mode", 0) & 0o100))
 
     def _program(self, part: str, path: Path | None) -> Path | None:
         """Return the copy of a program that the set ran, where today's file is another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -61,10 +62,21 @@ def _files(run: HandRun, words: PasteWords) -> Iterator[str]:
         name = words.path(f"../{STDIN}" if file.name == STDIN else file.name)
         if file.source:
             yield f"cp {words.path(str(file.source))} {name}"
-            # A copy has the mode of its source, and the program may write into it on a host.
-            yield f"chmod u+{'rwx' if file.executable else 'rw'} {name}"
         else:
             yield from lines_that_write(file.content, name)
+        if missing := _missing_mode(file):
+            yield f"chmod {missing} {name}"
+
+
+def _missing_mode(file: HandFile) -> str:
+    """Return what its owner may not do with the file that was made, for chmod; "" where nothing is."""
+    has = stat.S_IRUSR | stat.S_IWUSR
+    if file.source:
+        has = file.source.stat().st_mode  # a copy has the mode of its source
+    # On a host the program may write into it.
+    if file.executable and not has & stat.S_IXUSR:
+        return "u+rwx"
+    return "" if has & stat.S_IWUSR else "u+rw"
 
 
 def _command(run: HandRun, words: PasteWords) -> str:

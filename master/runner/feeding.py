@@ -60,7 +60,11 @@ class Feeding:
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}
         census = await asyncio.to_thread(self.sweep.parameters.check)
-        if await store.begin_plan(self.sweep.parameters.names, kinds, digest, census.numeric):
+        names, numeric = self.sweep.parameters.names, census.numeric
+        is_new = await store.begin_plan(names, kinds, digest, numeric)
+        # Before the sets: each must be known by its own command, also when this run is killed.
+        await store.keep_command(self.sweep.recipe.command_text())
+        if is_new:
             await self._store_sets()
             # A file that was changed while it was read is read again by the next run.
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:

@@ -53,6 +53,7 @@ class TaskDetail:
         dict[str, str] | None
     )  # program of the accepted attempt: file -> SHA-256; None: not recorded
     last_program: dict[str, str] | None  # the same of the last attempt
+    command: str  # text of the recipe that it was made from, see sweep/recipe.py; "": not recorded
 
     @property
     def absence(self) -> str:
@@ -102,6 +103,7 @@ def read_task(
         accepted_ticket=ticket,
         program=_program(connection, ticket),
         last_program=_program(connection, tickets[-1].id if tickets else None),
+        command=_command(connection, made_in),
     )
 
 
@@ -109,6 +111,16 @@ def _successor(connection: sqlite3.Connection, plan: int, parameters: str) -> in
     query = "SELECT number FROM tasks WHERE plan = ? AND parameters = ? LIMIT 1"
     row = connection.execute(query, (plan, parameters)).fetchone()
     return int(row[0]) if row else None
+
+
+def _command(connection: sqlite3.Connection, plan: int) -> str:
+    # A database of schema 6 may be older than this table.
+    known = "SELECT 1 FROM sqlite_master WHERE name = 'commands'"
+    if not connection.execute(known).fetchone():
+        return ""
+    query = "SELECT command FROM commands WHERE plan <= ? ORDER BY plan DESC LIMIT 1"
+    row = connection.execute(query, (plan,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _program(connection: sqlite3.Connection, ticket: int | None) -> dict[str, str] | None:

@@ -244,20 +244,37 @@ def test_while_its_run_goes_on_a_set_runs_by_hand_with_the_copy_of_its_program(b
     assert run.end().code == 0
 
 
-def test_a_set_of_an_earlier_command_says_that_its_command_is_not_known(bench: Bench) -> None:
+def test_a_set_of_an_earlier_command_has_its_own_command_but_no_lines(bench: Bench) -> None:
+    text = "command: echo 'WORD' {{ x }}\nenv: {TEXT: 'by WORD {{ x }}'}\nparameters: {grid: {x: [1]}}\n"
+    for word in ("a b", "new", "newest"):
+        bench.write("spe.yaml", text.replace("WORD", word))
+        bench.ok("run")
+    out = shown(bench, "1")
+    why = "it is of another command, environment or inputs than today's, and inputs are not recorded"
+    why += "; its parameters are set 3 now"
+    assert "command: echo 'a b' 1\n" in out
+    assert f"note: {why}\n" in out
+    assert "paste" not in out
+    told = bench.ok("show", "2", "--json").json
+    assert (told["command"], told["inputs"], told["by_hand"]) == (["echo", "new", "1"], None, None)
+    assert told["environment"]["TEXT"] == "by new 1"
+    assert told["notes"] == [why]
+    assert why in bench.refused("show", "1", "--by-hand")
+    assert by_hand(bench, "3").stdout == "newest 1\n"
+
+
+def test_a_set_of_an_older_spe_and_an_earlier_command_says_that_its_command_is_not_known(bench: Bench) -> None:
     bench.write("spe.yaml", "command: echo {{ x }}\nparameters: {grid: {x: [1]}}\n")
     bench.ok("run")
+    connection = sqlite3.connect(bench.runs() / "sweep.db")
+    connection.execute("DROP TABLE commands")
+    connection.commit()
+    connection.close()
     bench.write("spe.yaml", "command: echo new {{ x }}\nparameters: {grid: {x: [1]}}\n")
+    assert "command: not known: it is of another command" in shown(bench, "1")
     bench.ok("run")
-    out = shown(bench, "1")
-    why = "it is of another command, environment or inputs than today's, which are not recorded"
-    why += "; its parameters are set 2 now"
-    assert f"command: not known: {why}\n" in out
-    assert "by hand" not in out
-    told = bench.ok("show", "1", "--json").json
-    assert (told["command"], told["by_hand"], told["notes"]) == (None, None, [why])
-    assert why in bench.refused("show", "1", "--by-hand")
-    assert by_hand(bench, "2").stdout == "new 1\n"
+    assert "command: not known: it is of another command" in shown(bench, "1")
+    assert "command: echo new 1\n" in shown(bench, "2")
 
 
 def test_a_slip_in_spe_yaml_hides_nothing_of_the_past(bench: Bench) -> None:
@@ -265,7 +282,8 @@ def test_a_slip_in_spe_yaml_hides_nothing_of_the_past(bench: Bench) -> None:
     bench.ok("run")
     bench.write("spe.yaml", "name: s\ncommand: echo {{ x }}\nparametres: {grid: {x: [1]}}\n")
     out = shown(bench, "1")
-    assert "command: not known: spe.yaml:3: " in out
+    assert "command: echo 1\n" in out
+    assert "note: spe.yaml:3: " in out
     assert "\nresults\n" in out
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PLATFORM = {"OpSys": "LINUX", "Arch": {"x86_64": "X86_64"}.get(os.uname().machine, os.uname().machine)}
+HELD_BY_SIGNAL = "ExitBySignal == true"
 MOST = 60.0  # seconds of a run without a limit
 IGNORED = {
     "log", "error", "request_cpus", "request_memory", "request_disk", "requirements", "should_transfer_files",
@@ -76,37 +77,49 @@ def _words(text: str) -> list[str]:
 
 
 def _run_condor(commands: dict[str, str], folder: Path, environment: Mapping[str, str], limit: float) -> None:
+    """Run one process of a cluster in a sandbox of its own."""
     sandbox = Path(tempfile.mkdtemp(dir=folder))
     executable = commands.pop("executable")
-    files = [one.strip() for one in commands.pop("transfer_input_files", "").split(",") if one]
-    for name in [executable, *files]:
+    for name in [executable, *_names(commands.pop("transfer_input_files", ""))]:
         shutil.copy(folder / name, sandbox)
     own = dict(word.split("=", 1) for word in _words(commands.pop("environment", "")))
-    seconds = limit if commands.pop("periodic_remove", None) else MOST
-    retries = int(commands.pop("max_retries", "0"))
     words = [f"./{executable}", *_words(commands.pop("arguments"))]
     output = folder / commands.pop("output")
+    for _ in range(int(commands.pop("max_retries", "0")) + 1):
+        code = _code(words, sandbox, {**environment, **own}, output, limit if "periodic_remove" in commands else MOST)
+        # Removed, held or done: it is not tried again.
+        if code in (None, 0) or (code < 0 and "on_exit_hold" in commands):
+            break
+    assert commands.pop("on_exit_hold", HELD_BY_SIGNAL) == HELD_BY_SIGNAL
+    commands.pop("periodic_remove", None)
+    _bring_back(commands, sandbox, folder)
+    shutil.rmtree(sandbox)
+    assert set(commands) <= IGNORED, commands
+
+
+def _code(
+    words: list[str], sandbox: Path, environment: Mapping[str, str], output: Path, seconds: float
+) -> int | None:
+    """Run the program once; None: it was removed."""
     output.parent.mkdir(exist_ok=True)
-    holds_at_signal = commands.pop("on_exit_hold", None)
-    assert holds_at_signal in (None, "ExitBySignal == true")
-    for _ in range(retries + 1):
+    with output.open("wb") as stream:
         try:
-            with output.open("wb") as stream:
-                code = subprocess.run(
-                    words, cwd=sandbox, env={**environment, **own}, stdout=stream, timeout=seconds
-                ).returncode
+            return subprocess.run(words, cwd=sandbox, env=environment, stdout=stream, timeout=seconds).returncode
         except subprocess.TimeoutExpired:
-            break
-        if code == 0 or (code < 0 and holds_at_signal):
-            break
-    wanted = [one.strip() for one in commands.pop("transfer_output_files", "").split(",") if one]
+            return None
+
+
+def _bring_back(commands: dict[str, str], sandbox: Path, folder: Path) -> None:
+    """Copy the files that the program has written, under the names that are asked for."""
     remaps = dict(re.findall(r"([^=;\s]+)\s*=\s*([^;\s]+)", commands.pop("transfer_output_remaps", "").strip('"')))
-    for name in wanted:
+    for name in _names(commands.pop("transfer_output_files", "")):
         target = folder / remaps.get(name, name)
         target.parent.mkdir(exist_ok=True)
         shutil.copy(sandbox / name, target)
-    shutil.rmtree(sandbox)
-    assert set(commands) <= IGNORED, commands
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 # -- Slurm
