@@ -7,6 +7,7 @@ program may have changed since: then its kept copy is taken, or today's file wit
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -60,6 +61,8 @@ def by_hand(task: TaskDetail, folder: Path, load: Callable[[], Sweep]) -> ByHand
     # The rest of `spe show` is about the past, which a slip in today's spe.yaml cannot hide.
     except SpeError as error:
         return _without_inputs(task, error.line)
+    except OSError as error:  # somebody else's files, or one that went just now
+        return _without_inputs(task, f"{error.filename}: {error.strerror}")
     return _without_inputs(task, _other_inputs(task))
 
 
@@ -156,13 +159,19 @@ class _Reconstruction:
         """Return the copy of a program that the set ran, where today's file is another one."""
         if not self.ran or part not in self.ran or self.ran[part] == self.today.get(part):
             return path
-        copy = self.copies / f"program-{self.ran[part]}"
-        if not copy.exists():
+        copy = self._copy(part)
+        if copy is None:
             return path
         self.notes.append(
             f"{_name(part, self.sweep)} is a copy of what it was then; it stays until the end of the run"
         )
         return copy
+
+    def _copy(self, part: str) -> Path | None:
+        """Return the copy of a file that the set ran, as its run keeps it; None without one."""
+        path = self.copies / f"program-{(self.ran or {}).get(part)}"
+        # Not Path.exists, which raises for a colleague, who may not look into that folder.
+        return path if os.access(path, os.R_OK) else None
 
     # -- what is different
 
@@ -174,7 +183,7 @@ class _Reconstruction:
             self.notes.append("its program is not recorded, so today's is taken")
             return
         for part in changed_parts(self.ran, self.today):
-            if not (self.copies / f"program-{self.ran.get(part)}").exists():
+            if self._copy(part) is None:
                 self.notes.append(self._difference(part))
 
     def _difference(self, part: str) -> str:

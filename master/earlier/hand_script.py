@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from ..record import record
 from .paste_words import PasteWords, lines_that_write
 
-LONG_LINE = 100  # characters of the command's line; each word of a longer one has its own
+WIDTH = 100  # characters of a line of the command, where its words allow that
 STDIN = "stdin"
 
 
@@ -82,15 +82,26 @@ def _missing_mode(file: HandFile) -> str:
 def _command(run: HandRun, words: PasteWords) -> str:
     """Return the last command: the program with its variables and its standard input."""
     # By env: a word such as `echo`, `time` or `if` is something else to a shell.
-    parts = ["env"]
-    parts += [f"{name}={words.word(value)}" for name, value in run.environment.items()]
+    given = ["env", *(f"{name}={words.word(value)}" for name, value in run.environment.items())]
+    started: list[str] = []
     first = run.words[0]
     if "=" in first or first.startswith("-"):
-        parts += ["sh", "-c", "'exec \"$@\"'", "sh"]  # env itself would take the word for its own
-    parts += map(words.word, run.words)
-    parts.append("< ../stdin" if _has_stdin(run) else "< /dev/null")
-    line = " ".join(parts)
-    return line if len(line) <= LONG_LINE else " \\\n  ".join(parts)
+        started += ["sh", "-c", "'exec \"$@\"'", "sh"]  # env itself would take the word for its own
+    started += map(words.word, run.words)
+    started.append("< ../stdin" if _has_stdin(run) else "< /dev/null")
+    return " \\\n  ".join([*_packed(given), *_packed(started)])
+
+
+def _packed(words: list[str]) -> Iterator[str]:
+    """Yield lines of these words: a terminal without line editing cuts long ones."""
+    line = words[0]
+    for word in words[1:]:
+        if len(line) + len(word) >= WIDTH:
+            yield line
+            line = word
+        else:
+            line += f" {word}"
+    yield line
 
 
 def _has_stdin(run: HandRun) -> bool:
