@@ -20,8 +20,8 @@ from ..record import record
 from ..store.task_details import TaskDetail
 from ..sweep.plan import Sweep
 from ..sweep.program import changed_parts, names_of, part_of_input, part_of_worker
-from ..sweep.recipe import Recipe
 from .hand_script import HandFile, HandRun, hand_script
+from .kept_command import filled
 
 # As client/start.py sets them to the cores of a task.
 THREADS = (
@@ -93,10 +93,10 @@ def _without_inputs(task: TaskDetail, why_not: str) -> ByHand:
     if not task.command:  # of an older spe
         return ByHand(why_not=why_not)
     try:
-        work = Recipe.of_text(task.command, task.values, Path()).work(task.values)
+        words, env = filled(task.command, task.values)
     except (SpeError, KeyError):  # of a newer spe, which has other expressions
         return ByHand(why_not=why_not)
-    return ByHand(work.words, {**_variables(task), **work.env}, why_not=why_not)
+    return ByHand(words, {**_variables(task), **env}, why_not=why_not)
 
 
 def _variables(task: TaskDetail) -> dict[str, str]:

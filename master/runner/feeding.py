@@ -12,6 +12,7 @@ from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
+from ..earlier.kept_command import command_text
 from ..model import TaskState
 from ..startup import short_turns
 from ..state.progress import Progress
@@ -63,7 +64,7 @@ class Feeding:
         names, numeric = self.sweep.parameters.names, census.numeric
         is_new = await store.begin_plan(names, kinds, digest, numeric)
         # Before the sets: each must be known by its own command, also when this run is killed.
-        await store.keep_command(self.sweep.recipe.command_text())
+        await store.keep_command(command_text(self.sweep.recipe))
         if is_new:
             await self._store_sets()
             # A file that was changed while it was read is read again by the next run.

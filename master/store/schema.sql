@@ -120,7 +120,7 @@ CREATE TABLE IF NOT EXISTS programs (
 );
 
 -- Commands that sets were made from: the newest row up to the `plan` of a set is that of the set. command: JSON object,
--- see sweep/recipe.py. Databases of schema 6 may be older than this table.
+-- see earlier/kept_command.py. Databases of schema 6 may be older than this table.
 CREATE TABLE IF NOT EXISTS commands (
   plan INTEGER NOT NULL PRIMARY KEY,
   command TEXT NOT NULL

@@ -53,7 +53,7 @@ class TaskDetail:
         dict[str, str] | None
     )  # program of the accepted attempt: file -> SHA-256; None: not recorded
     last_program: dict[str, str] | None  # the same of the last attempt
-    command: str  # text of the recipe that it was made from, see sweep/recipe.py; "": not recorded
+    command: str  # text of the recipe that it was made from, see earlier/kept_command.py; "": not recorded
 
     @property
     def absence(self) -> str:

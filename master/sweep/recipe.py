@@ -6,8 +6,7 @@ Where the patterns come from is sweep.py's business; how sets are told apart is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path, PurePosixPath
 
@@ -125,30 +124,6 @@ class Recipe:
         """Return the words of the command alone, as `spe check` shows them."""
         scope = self.scope(values)
         return [word.fill(scope) for word in self.words]
-
-    def command_text(self) -> str:
-        """Return command and environment as the store keeps them for sets of earlier commands."""
-        env = {name: str(pattern) for name, pattern in self.env.items()}
-        words = [str(word) for word in self.words]
-        kept = {"words": words, "env": env, "shell": self.shell, "worker": self.worker}
-        return json.dumps(kept)
-
-    @classmethod
-    def of_text(cls, text: str, names: Iterable[str], folder: Path) -> Recipe:
-        """Return the recipe without inputs that command_text wrote.
-
-        Raises ConfigError for an expression that this spe cannot read.
-        """
-        kept = json.loads(text)
-        return cls(
-            words=tuple(map(Pattern.parse, kept["words"])),
-            inputs=(),
-            env={name: Pattern.parse(one) for name, one in kept["env"].items()},
-            folder=folder,
-            names=tuple(names),
-            shell=kept["shell"],
-            worker=kept["worker"],
-        )
 
     def patterns(self) -> Iterator[tuple[tuple[str, ...], Pattern]]:
         """Yield every pattern, and the key under which it stands."""
