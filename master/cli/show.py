@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..sweep.sweep import Sweep
 
 SHORT_SCRIPT = 40  # lines that `spe show` prints itself
+MOST_INPUTS = 20  # rows of inputs, of which a sweep may have thousands
 
 # The reason comes last: it is the only one that may be long, and columns behind it would be far away.
 ATTEMPT = (
@@ -225,7 +226,10 @@ def _runs(hand: ByHand) -> str:
         return f"\ncommand: not known: {printable(hand.why_not)}\n"
     out = f"\ncommand: {printable(shlex.join(hand.words))}\n"
     if hand.inputs:
-        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, hand.inputs))
+        shown = hand.inputs[:MOST_INPUTS]
+        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, shown))
+        more = len(hand.inputs) - len(shown)
+        out += f"and {more} more: --json has all\n" if more else ""
     return out + "\nenvironment\n" + table(["name", "value"], hand.environment.items())
 
 

@@ -193,6 +193,17 @@ def test_show_tells_the_command_the_inputs_and_the_variables_of_a_set(bench: Ben
     assert told["by_hand"] in shown(bench, "2")
 
 
+def test_of_many_inputs_the_first_are_shown(bench: Bench) -> None:
+    inputs = "".join(f"  f{number}: x\n" for number in range(25))
+    bench.write("spe.yaml", f"command: cat f24\ninputs:\n{inputs}parameters: {{grid: {{x: [1]}}}}\n")
+    bench.ok("run")
+    out = shown(bench, "1")
+    assert "\nf19 " in out and "\nf20 " not in out
+    assert "\nand 5 more: --json has all\n" in out
+    assert len(bench.ok("show", "1", "--json").json["inputs"]) == 25
+    assert by_hand(bench, "1").stdout == "x"
+
+
 def test_a_failure_is_the_same_by_hand(bench: Bench) -> None:
     bench.worker("echo about $1 $SCALE >&2; exit 7")
     bench.write("spe.yaml", COUNTS + "attempts: 1\n")
