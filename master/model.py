@@ -91,6 +91,7 @@ class Input:
     mode: int = 0  # permissions of a task's file; 0: as the host makes files
     copy: bool = False  # each task's own file, which it may write, however large
     archive: Archive | None = None  # many files below `name`, unpacked once on each host
+    origin: Path | None = None  # file here that has this content, if there is one
 
     @property
     def size(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import UsageError
+from ..text import printable
 from ..text import volume as bytes_text
 from .common import (
     as_json,
@@ -23,8 +27,13 @@ from .common import (
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
-    from ..model import Output
+    from ..earlier.by_hand import ByHand
+    from ..model import Input, Output
     from ..store.task_details import TaskDetail, TicketRow
+    from ..sweep.sweep import Sweep
+
+SHORT_SCRIPT = 40  # lines that `spe show` prints itself
+MOST_INPUTS = 20  # rows of inputs, of which a sweep may have thousands
 
 # The reason comes last: it is the only one that may be long, and columns behind it would be far away.
 ATTEMPT = (
@@ -44,27 +53,71 @@ ATTEMPT = (
 
 @click.command()
 @click.argument("number", type=click.IntRange(1), metavar="TASK")
+@click.option("--by-hand", "script", is_flag=True, help="Print only the lines that run it by hand.")
 @sweep_file
 @sweep_name
 @as_json
 @volume
 @anywhere
 def command(
-    number: int, file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
+    number: int,
+    script: bool,
+    file: Path,
+    name: str | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
 ) -> None:
-    """Show everything about one set: parameters, state, attempts with host, times and reason,
-    results.
+    """Show everything about one set: parameters, state, command, inputs, program, attempts with
+    host, times and reason, results, and lines for a shell that run it by hand.
 
     \b
     Example: spe show 17
+    Example: spe show 17 --by-hand | sh
     """
+    from ..earlier.by_hand import by_hand
+
     with open_reader(file, name) as reader:
         task = reader.task(number)
         state = shown_state(reader.folder, task)
-    if json_:
-        print_json({**record(task), "state": state})
+        hand = by_hand(task, reader.folder, lambda: _sweep_of(reader.folder, file))
+    if script:
+        _print_script(hand, quiet)
+    elif json_:
+        print_json({**record(task), **_hand_record(hand), "state": state})
     else:
-        click.echo(text(task, state), nl=False)
+        click.echo(text(task, state, hand, _again(number, file, name)), nl=False)
+
+
+def _sweep_of(folder: Path, file: Path) -> Sweep:
+    """Return today's sweep of runs/<name>/: of its one-liner where one made it, else of the file."""
+    from ..sweep import sweep
+    from ..sweep.folders import LINE, read_kept
+
+    kept = read_kept(folder)
+    if kept and kept.made == LINE and kept.line:
+        return sweep.from_command_line(*kept.line, file.parent, folder.name)
+    return sweep.load(file, {"name": folder.name})
+
+
+def _again(number: int, file: Path, name: str | None) -> str:
+    """Return the command that prints the script, for the folder in which the user is."""
+    words = ["spe", "show", str(number), "--by-hand"]
+    if file != Path("spe.yaml"):
+        words += ["-f", str(file)]
+    if name:
+        words += ["-n", name]
+    return shlex.join(words) + " | sh"
+
+
+def _print_script(hand: ByHand, quiet: bool) -> None:
+    """Print the script alone. Raises UsageError where it is not known what the set ran."""
+    if not hand.script:
+        raise UsageError(f"this set cannot be run by hand: {hand.why_not}")
+    if not quiet:
+        for note in hand.notes:
+            click.echo(f"note: {printable(note)}", err=True)
+    click.echo(hand.script, nl=False)
 
 
 def shown_state(folder: Path, task: TaskDetail) -> str:
@@ -98,6 +151,34 @@ def record(task: TaskDetail) -> dict[str, object]:
     }
 
 
+def _hand_record(hand: ByHand) -> dict[str, object]:
+    """Return what the set runs, for programs; null where it is not known."""
+    from ..wire.records import unpacked
+
+    inputs = None
+    if hand.inputs is not None:
+        inputs = [_input_record(one) for one in unpacked(hand.inputs)]
+    return {
+        "command": list(hand.words) or None,
+        "environment": dict(hand.environment) or None,
+        "inputs": inputs,
+        "program_today": hand.program_today,
+        "by_hand": hand.script or None,
+        "notes": [*hand.notes, *filter(None, [hand.why_not])],
+    }
+
+
+def _input_record(one: Input) -> dict[str, object]:
+    origin = one.origin or one.file
+    digest = one.sha256 or hashlib.sha256(one.content).hexdigest()
+    return {
+        "name": one.name,
+        "size": one.size,
+        "sha256": digest,
+        "file": str(origin) if origin else None,
+    }
+
+
 def _other_spellings(task: TaskDetail) -> Iterator[tuple[str, str]]:
     """Yield the results whose number the program spelled in another way than the table."""
     for output in task.outputs:
@@ -123,11 +204,12 @@ def _ticket_record(ticket: TicketRow) -> dict[str, object]:
     }
 
 
-def text(task: TaskDetail, state: str) -> str:
-    """Return one set, for people."""
+def text(task: TaskDetail, state: str, hand: ByHand, again: str) -> str:
+    """Return one set, for people. `again`: the command that prints the script of `hand`."""
     out = _head(task, state)
     if task.values:
         out += "\nparameters\n" + table(["name", "value"], task.values.items())
+    out += _runs(hand)
     # Only of a set that is done: a failed one may have run with several programs.
     if task.accepted_ticket:
         out += f"\nprogram: {_program(task.program)}\n"
@@ -135,7 +217,35 @@ def text(task: TaskDetail, state: str) -> str:
         out += "\nresults\n" + table(["name", "value", "bytes", "file"], map(_result, task.outputs))
     if task.tickets:
         out += "\nattempts\n" + table(ATTEMPT, map(_attempt, task.tickets))
-    return out
+    return out + _by_hand(hand, again)
+
+
+def _runs(hand: ByHand) -> str:
+    """Return the command line, the inputs and the variables of a set."""
+    if not hand.words:
+        return f"\ncommand: not known: {printable(hand.why_not)}\n"
+    out = f"\ncommand: {printable(shlex.join(hand.words))}\n"
+    if hand.inputs:
+        shown = hand.inputs[:MOST_INPUTS]
+        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, shown))
+        more = len(hand.inputs) - len(shown)
+        out += f"and {more} more: --json has all\n" if more else ""
+    return out + "\nenvironment\n" + table(["name", "value"], hand.environment.items())
+
+
+def _input(one: Input) -> list[object]:
+    """Return one input as a row of the table."""
+    return [one.name, one.size, one.origin or one.file or "text"]
+
+
+def _by_hand(hand: ByHand, again: str) -> str:
+    """Return how to run the set by hand, with what is different then."""
+    if not hand.script:
+        return f"\nnote: {printable(hand.why_not)}\n" if hand.words else ""
+    out = "\n" + "".join(f"note: {printable(note)}\n" for note in hand.notes)
+    if hand.script.count("\n") > SHORT_SCRIPT:
+        return out + f"to run it by hand in a fresh directory: {again}\n"
+    return out + f"to run it by hand, paste these lines into a shell (or: {again}):\n\n{hand.script}"
 
 
 def _head(task: TaskDetail, state: str) -> str:

@@ -12,6 +12,7 @@ from itertools import islice
 
 from ..desk.desk import Desk
 from ..dispatch.changes import Decision
+from ..earlier.kept_command import command_text
 from ..model import Task, TaskState
 from ..startup import short_turns
 from ..state.progress import Progress
@@ -68,7 +69,11 @@ class Feeding:
         digest = await asyncio.to_thread(self.sweep.plan_digest)
         kinds = {one.name: one.kind for one in self.sweep.results}
         census = await asyncio.to_thread(self.sweep.parameters.check)
-        if await store.begin_plan(self.sweep.parameters.names, kinds, digest, census.numeric):
+        names, numeric = self.sweep.parameters.names, census.numeric
+        is_new = await store.begin_plan(names, kinds, digest, numeric)
+        # Before the sets: each must be known by its own command, also when this run is killed.
+        await store.keep_command(command_text(self.sweep.recipe))
+        if is_new:
             await self._store_sets()
             # A file that was changed while it was read is read again by the next run.
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:

@@ -120,6 +120,13 @@ CREATE TABLE IF NOT EXISTS programs (
   parts TEXT NOT NULL UNIQUE
 );
 
+-- Commands that sets were made from: the newest row up to the `plan` of a set is that of the set. command: JSON object,
+-- see earlier/kept_command.py. Databases of schema 6 may be older than this table.
+CREATE TABLE IF NOT EXISTS commands (
+  plan INTEGER NOT NULL PRIMARY KEY,
+  command TEXT NOT NULL
+);
+
 -- Every `results` of spe.yaml that outputs were extracted by: a JSON list of objects, see results/extraction.py.
 CREATE TABLE IF NOT EXISTS specs (
   id INTEGER NOT NULL PRIMARY KEY,

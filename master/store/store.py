@@ -137,6 +137,11 @@ class Store:
         await self.fill_numbers(kinds)
         return unknown
 
+    async def keep_command(self, command: str) -> None:
+        """Store the command that the sets of the current reading are made from."""
+        work = partial(writes.keep_command, plan=self.plan, command=command)
+        await self.call(work)
+
     async def show_results(self, kinds: Mapping[str, Kind]) -> None:
         """Let the table have columns of these results, by name, from now on."""
         await self.call(partial(schema.show_results, results=list(kinds), kinds=kinds))

@@ -38,6 +38,7 @@ class TaskDetail:
     """Everything about one set."""
 
     number: int
+    key: bytes  # its identity
     values: dict[str, str]
     state: TaskState
     attempts: int
@@ -51,6 +52,8 @@ class TaskDetail:
     program: (
         dict[str, str] | None
     )  # program of the accepted attempt: file -> SHA-256; None: not recorded
+    last_program: dict[str, str] | None  # the same of the last attempt
+    command: str  # text of the recipe that it was made from, see earlier/kept_command.py; "": not recorded
 
     @property
     def absence(self) -> str:
@@ -70,14 +73,15 @@ def read_task(
     Raises UsageError when there is no such number.
     """
     query = """
-    SELECT parameters, state, attempts, lost, reason, ticket, plan FROM tasks WHERE number = ?
+    SELECT parameters, state, attempts, lost, reason, ticket, plan, key
+    FROM tasks WHERE number = ?
     """
     row = connection.execute(query, (number,)).fetchone()
     if row is None:
         (last,) = connection.execute("SELECT max(number) FROM tasks").fetchone()
         todo = f"The numbers go from 1 to {last or 0}."
         raise UsageError(f"there is no task {number}", todo=todo)
-    parameters, stored_state, attempts, lost, reason, ticket, made_in = row
+    parameters, stored_state, attempts, lost, reason, ticket, made_in, key = row
     tickets = tuple(_tickets(connection, number))
     state = TaskState(stored_state)
     # To the store, a task that is out waits: its ticket tells that it runs.
@@ -85,6 +89,7 @@ def read_task(
         state = TaskState.RUNNING
     return TaskDetail(
         number=number,
+        key=key,
         values=json.loads(parameters),
         state=state,
         attempts=attempts,
@@ -97,6 +102,8 @@ def read_task(
         successor=None if made_in == plan else _successor(connection, plan, parameters),
         accepted_ticket=ticket,
         program=_program(connection, ticket),
+        last_program=_program(connection, tickets[-1].id if tickets else None),
+        command=_command(connection, made_in),
     )
 
 
@@ -104,6 +111,16 @@ def _successor(connection: sqlite3.Connection, plan: int, parameters: str) -> in
     query = "SELECT number FROM tasks WHERE plan = ? AND parameters = ? LIMIT 1"
     row = connection.execute(query, (plan, parameters)).fetchone()
     return int(row[0]) if row else None
+
+
+def _command(connection: sqlite3.Connection, plan: int) -> str:
+    # A database of schema 6 may be older than this table.
+    known = "SELECT 1 FROM sqlite_master WHERE name = 'commands'"
+    if not connection.execute(known).fetchone():
+        return ""
+    query = "SELECT command FROM commands WHERE plan <= ? ORDER BY plan DESC LIMIT 1"
+    row = connection.execute(query, (plan,)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _program(connection: sqlite3.Connection, ticket: int | None) -> dict[str, str] | None:

@@ -348,6 +348,15 @@ def lose(connection: Connection, tasks: Sequence[int]) -> None:
 # -- notes of the run
 
 
+def keep_command(connection: Connection, plan: int, command: str) -> None:
+    """Store the command of a reading of the parameters, where it is another one than before."""
+    add = """
+    INSERT OR REPLACE INTO commands SELECT ?, ?
+    WHERE ? IS NOT (SELECT command FROM commands ORDER BY plan DESC LIMIT 1)
+    """
+    connection.execute(add, (plan, command, command))
+
+
 def keep_events(
     connection: Connection, events: Sequence[Mapping[str, Any]], most: int = EVENTS
 ) -> None:

@@ -25,7 +25,7 @@ ASKING = (("events",), ("top",), ("ps",), ("attach",), ("pause",), ("ask", "1", 
 #: Commands of another uid: modules are loaded before, as those of a test may lie where nobody else reads.
 AS_NOBODY = """
 import encodings.utf_8_sig, importlib, json, os, pkgutil, shutil, sys
-import spe, spe.cli, spe.launch, spe.page, sqlite3
+import spe, spe.cli, spe.earlier.by_hand, spe.launch, spe.page, spe.sweep.sweep, sqlite3
 for package in (spe.cli, spe):
     for one in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
         if one.name not in ("spe.client", "spe.workers", "spe.hooks.child", "spe.__main__"):
@@ -116,6 +116,8 @@ def _read_a_living_run(bench: Bench) -> None:
     for words in READING:
         assert said[words].code == 0 and "Traceback" not in said[words].err, (words, said[words])
     assert len(said["results",].out.splitlines()) == 3
+    assert "command: ./work 1\n" in said["show", "1"].out
+    assert "task=$(mktemp -d)" in said["show", "1"].out
     assert "a run of root goes on" in said["status",].out
     assert "nothing runs" not in said["why", "3"].out
     for words in ASKING:

@@ -38,6 +38,7 @@ class Sweep:
     def __init__(self, *values: str, digest: str = "") -> None:
         self.values, self.digest = values, digest
         self.results = SPECS
+        self.recipe = SimpleNamespace(words=(), env={}, shell=False, worker=None)
 
     @property
     def parameters(self) -> Any:

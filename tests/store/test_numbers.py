@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spe.cli import show
 from spe.dispatch.changes import ClientCame, TaskMoved, TicketEnded, TicketIssued
+from spe.earlier.by_hand import ByHand
 from spe.model import Kind, ResultSpec, TaskState, TicketState, Usage
 from spe.results.extract import Part
 from spe.results.judge import judge
@@ -131,8 +132,8 @@ def test_spe_show_says_what_the_program_wrote(tmp_path: Path) -> None:
         first, second = reader.task(1), reader.task(2)
     assert show.record(first)["results"] == {"y": "1.0E+05", "n": "100000", "t": " 1.0D+05"}
     assert show.record(first)["as_written"] == {"y": "1.0D+05", "n": "1.0D+05"}
-    assert "1.0E+05 (as written: 1.0D+05)" in show.text(first, "done")
-    assert show.record(second)["as_written"] == {} and "as written" not in show.text(second, "done")
+    assert "1.0E+05 (as written: 1.0D+05)" in show.text(first, "done", ByHand(), "")
+    assert show.record(second)["as_written"] == {} and "as written" not in show.text(second, "done", ByHand(), "")
 
 
 # -- parameters

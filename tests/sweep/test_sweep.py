@@ -320,6 +320,11 @@ def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path:
         ("command: ./sim {{ typo }}\n", "spe.yaml:1: command", "{{ typo }} is not defined", "There are x, y"),
         ("command: ./sim {{ yy }}\n", "spe.yaml:1: command", "{{ yy }} is not defined", "Did you mean {{ y }}?"),
         ("command: sim {{ worker }}\n", "spe.yaml:1: command", "{{ worker }} is not defined", "no worker:"),
+        ("command: ./sim {{ number }}\n", "spe.yaml:1: command", "{{ number }} is not defined", "$SPE_TASK"),
+        ("command: ./sim {{ task }}\n", "spe.yaml:1: command", "{{ task }} is not defined", "$SPE_TASK"),
+        ("command: ./sim {{ slot }}\n", "spe.yaml:1: command", "{{ slot }} is not defined", "$SPE_SLOT"),
+        ("command: ./sim {{ ticket }}\n", "spe.yaml:1: command", "{{ ticket }} is not defined", "$SPE_TICKET"),
+        ("command: ./sim {{ seed }}\n", "spe.yaml:1: command", "{{ seed }} is not defined", "There are x, y"),
         ("command: ./sim\nenv: {A: '{{ z }}'}\n", "spe.yaml:2: env.A", "{{ z }} is not defined", ""),
         ("command: ./sim\ninputs:\n  a: '{{ z }}'\n", "spe.yaml:3: inputs.a", "{{ z }} is not defined", ""),
         ("command: ./sim\ninputs:\n  a: {file: '{{ z }}'}\n", "spe.yaml:3: inputs.a", "{{ z }} is not defined", ""),
@@ -435,6 +440,8 @@ def test_no_spe_yaml_says_what_to_do(tmp_path: Path) -> None:
     [
         ("command: ./sim {{ x }}\n", "spe.yaml: the parameter y is used nowhere: not in command, inputs or env"),
         ("command: ./sim {{ x }} $y ${y}\n", "spe.yaml:1: command: $y is not filled in; write {{ y }}"),
+        ("command: ./sim {{ x }} {{ y }} -i$SPE_TASK\n", "spe.yaml:1: command: $SPE_TASK is not filled in; `shell: "),
+        ("command: ./sim {{ x }} {{ y }} ${SPE_SLOT}\n", "spe.yaml:1: command: $SPE_SLOT is not filled in; `shell: "),
         ("command: ./sim {{ x }} {{ y }} > out\n", "spe.yaml:1: command: > is given to the program as an argument"),
     ],
 )  # fmt: skip
@@ -459,6 +466,11 @@ def test_an_argument_that_is_a_file_here_in_some_sets_is_a_warning_that_names_in
 def test_an_argument_that_is_an_input_a_result_or_the_worker_is_none(sweep: Write) -> None:
     text = "command: ./sim sim mesh.dat out.txt\ninputs: {mesh.dat: {file: mesh.dat}}\nresults: {o: out.txt}\n"
     assert sweep(text, mesh_dat="m", out_txt="o").parameters.check().warnings == ()
+
+
+@pytest.mark.parametrize("command", ["shell: true\ncommand: ./sim $SPE_TASK", "command: sh -c 'exit $SPE_TASK'"])
+def test_a_variable_of_spe_that_a_shell_fills_in_is_no_warning(sweep: Write, command: str) -> None:
+    assert sweep(f"{command}\n").warnings == ()
 
 
 def test_a_parameter_that_only_a_hook_uses_is_no_warning(sweep: Write) -> None:

@@ -14,6 +14,13 @@ from ..recipe import Recipe
 
 #: Columns that every table has.
 COLUMNS = ("number", "host", "seconds", "attempts", "reason")
+#: Names that people expect in patterns: what each task gets in a variable, and what that is.
+VARIABLES = {
+    "number": ("SPE_TASK", "the number of the set"),
+    "task": ("SPE_TASK", "the number of the set"),
+    "slot": ("SPE_SLOT", "the number of the slot"),
+    "ticket": ("SPE_TICKET", "the number of the attempt"),
+}
 
 
 def check_names(recipe: Recipe, config: Config, document: Document) -> None:
@@ -124,4 +131,13 @@ def _hint(name: str, known: Sequence[str]) -> str:
     if name == "worker" and "worker" not in known:
         return "There is no worker: in the file. "
     near = difflib.get_close_matches(name, known, 1)
-    return f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+    meant = f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+    return meant + _variable_hint(name)
+
+
+def _variable_hint(name: str) -> str:
+    """Return which variable has what this name may have meant; empty where none has."""
+    if name not in VARIABLES:
+        return ""
+    variable, what = VARIABLES[name]
+    return f"The program finds {what} as ${variable} (in the command: `shell: true`). "

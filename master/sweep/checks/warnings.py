@@ -15,6 +15,7 @@ from ..parameters import Parameters
 from ..pattern import Pattern
 from ..recipe import Recipe
 
+_OF_SPE = re.compile(r"\$\{?(SPE_(?:TASK|SLOT|TICKET))\b")
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 # Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
@@ -26,6 +27,7 @@ def warnings(
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
+        *_variables_of_spe(recipe, document),
         *_operators(recipe, document),
         *_unused(recipe, parameters, config),
     ]
@@ -44,6 +46,18 @@ def _dollar_names(pattern: Pattern) -> Iterator[str]:
     for segment in pattern.segments:
         if not segment.code:
             yield from (match[1] or match[2] for match in _DOLLAR.finditer(segment.text))
+
+
+def _variables_of_spe(recipe: Recipe, document: Document) -> Iterator[str]:
+    """Warn about `$SPE_TASK` in a command that no shell reads."""
+    if recipe.shell:
+        return
+    for word in recipe.words:
+        found = _OF_SPE.search(str(word))
+        # A text of several words is one that a shell of the command reads: sh -c '… $SPE_TASK'.
+        if found and not re.search(r"\s", str(word)):
+            where = document.where("command")
+            yield f"{where}: ${found[1]} is not filled in; `shell: true` asks for a shell"
 
 
 def _operators(recipe: Recipe, document: Document) -> Iterator[str]:

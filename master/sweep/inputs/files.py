@@ -120,8 +120,9 @@ class InputFiles:
         sha256, mode = self.digest(path).hex(), self._modes[path]
         # Several must fit into memory at once, or each task would read its file again.
         if stamp[1] > _KEPT_BYTES // 4:
-            return Input(name, b"", sha256, source, stamp[1], mode=mode, copy=copy)
-        return Input(name, self._content(path, source), sha256, mode=mode, copy=copy)
+            return Input(name, b"", sha256, source, stamp[1], mode, copy, origin=source)
+        content = self._content(path, source)
+        return Input(name, content, sha256, mode=mode, copy=copy, origin=source)
 
     def _content(self, path: str, source: Path) -> bytes:
         """Return the content, which must have the digest that was computed first."""
