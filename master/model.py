@@ -25,6 +25,22 @@ class Kind(Word):
     FLOAT = "float"
     JSON = "json"
     FILE = "file"
+    FILES = "files"  # several files that match a pattern such as frames/*.png
+    FOLDER = "folder"  # all files below a folder
+
+    @property
+    def is_path(self) -> bool:
+        """True when the cell of the table is a path: what the program wrote is kept as it is."""
+        return self in _PATHS
+
+    @property
+    def is_tree(self) -> bool:
+        """True when a result has any number of files."""
+        return self in _TREES
+
+
+_TREES = frozenset({Kind.FILES, Kind.FOLDER})
+_PATHS = _TREES | {Kind.FILE}
 
 
 @record
@@ -32,12 +48,26 @@ class ResultSpec:
     """A named result of spe.yaml: where it comes from and how it is read."""
 
     name: str
-    source: str = "stdout"  # "stdout", or a file below the task's directory
+    # "stdout", or a path below the task's directory: of a file, of a folder, or a pattern of files.
+    # Of spe.yaml it may have {{ parameters }}; config/result_sources.py fills them in for one set.
+    source: str = "stdout"
     kind: Kind = Kind.TEXT
     regex: str | None = None  # the first group (or the whole match) is the value
     path: str | None = None  # dotted path into a JSON document
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """The name of what is kept for this result: its source, told apart by what lies there.
+
+        `out` as a file and `out` as a folder are different things to keep.
+        """
+        return self.source + _ORIGINS.get(self.kind, "")
+
+
+#: Behind the sources of trees. No file's name ends in a slash, and no source has two of them.
+_ORIGINS = {Kind.FOLDER: "/", Kind.FILES: "//"}
 
 
 @record
@@ -287,9 +317,10 @@ class Output:
     """An accepted result of a task, as it is stored.
 
     `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when
-    they are many or the result is a file. Both are None when the bytes are the value and one newline
-    in UTF-8: most results are, and are not stored twice. `number` is the value of `as: int` and
-    `as: float` as the database computes with it (numerals.py).
+    they are many or the result is a file; see `is_tree` for several files. Both are None when the
+    bytes are the value and one newline in UTF-8: most results are, and are not stored twice.
+    `number` is the value of `as: int` and `as: float` as the database computes with it
+    (numerals.py).
     """
 
     name: str
@@ -298,6 +329,14 @@ class Output:
     file: str | None = None
     size: int = 0
     number: Number = None
+
+    @property
+    def is_tree(self) -> bool:
+        """True for files and folders: `file` is the folder, `raw` the list of what is in it.
+
+        results/trees.py writes and reads the list.
+        """
+        return self.file is not None and self.raw is not None
 
 
 @record

@@ -8,6 +8,7 @@ from ..machine import facts
 from ..wire.task_record import Input
 from .attempt import Attempt, CannotRun
 from .place import FreePlaces
+from .trees import is_part
 
 
 def prepare(
@@ -63,7 +64,7 @@ def _add_shared(attempt: Attempt, original: Original, name: str, path: str) -> N
 
     Where it is a result as well, it is no link: the program writes it.
     """
-    if original.how != LINK or any(one.file == name for one in attempt.task.results):
+    if original.how != LINK or any(is_part(one, name) for one in attempt.task.results):
         return copy(original, path)
     if attempt.is_suspect:
         beside = "%s/original-%d" % (attempt.place.path, len(attempt.linked))

@@ -66,12 +66,20 @@ class ResultEntry:
 
     def check(self) -> None:
         """Raise WrongValue for keys that exclude each other."""
-        result_keys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
+        result_keys.sensible(
+            self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+        )
 
     def spec(self, name: str) -> ResultSpec:
         """Return this result, under its name, as the rest of spe knows it."""
         return ResultSpec(
-            name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+            name,
+            self.source.removesuffix("/"),
+            self.kind,
+            self.regex,
+            self.path,
+            self.minimum,
+            self.maximum,
         )
 
 

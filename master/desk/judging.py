@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
 from ..model import Output, ResultSpec, Task
@@ -41,8 +41,13 @@ class Judges:
         validators: Sequence[str],
         hooks: Hooks,
         outdated: Sequence[range] = (),
+        results_of: Callable[[Mapping[str, str]], tuple[ResultSpec, ...]] | None = None,
     ) -> None:
-        """`outdated`: tickets of other `results`, of which today's cannot be made."""
+        """`outdated`: tickets of other `results`, of which today's cannot be made.
+
+        `results_of` returns the results of a set, where `from` has parameters.
+        """
+        self._results_of = results_of
         self._outdated = outdated
         self._specs, self._validators, self._hooks = specs, validators, hooks
         self._in_process = needs_process(specs)
@@ -86,17 +91,18 @@ class Judges:
         A rejected result never gets a place.
         """
         exit_code, folder = exit_code_of(parts), f"files/{task.number}"
+        specs = self._results_of(task.values) if self._results_of else self._specs
         if exit_code is None and (why := bad_exit_code(parts)):
             return Verdict((), why)
         if self._in_process:
-            judgement = await self._hooks.judge(parts, exit_code, folder)
-        elif any(part.path for part in parts.values()):
+            judgement = await self._hooks.judge(parts, exit_code, folder, specs)
+        elif any(part.path or part.tree for part in parts.values()):
             # In a thread: a large file may take a while to read, and all clients would wait.
             judgement = await asyncio.to_thread(
-                judge, self._specs, self._validators, parts, exit_code, folder
+                judge, specs, self._validators, parts, exit_code, folder
             )
         else:
-            judgement = judge(self._specs, self._validators, parts, exit_code, folder)
+            judgement = judge(specs, self._validators, parts, exit_code, folder)
         if judgement.reason is not None:
             # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt
             # is rejected.

@@ -126,17 +126,25 @@ class Hooks:
             raise _config_error(answer.trouble, self._checks + self._gathers)
 
     async def judge(
-        self, parts: Mapping[str, Part], exit_code: int | None, folder: str
+        self,
+        parts: Mapping[str, Part],
+        exit_code: int | None,
+        folder: str,
+        specs: Sequence[ResultSpec] = (),
     ) -> Judgement:
-        """Judge a report as judge.judge does.
+        """Judge a report as judge.judge does. `specs`: the results of this set, where they differ.
 
         A regex that runs for ever is killed: a reason, with `fault` set.
         """
-        return await self._judged(Judge(dict(parts), exit_code, folder))
+        specs = tuple(specs or self._specs.values())
+        return await self._judged(Judge(dict(parts), exit_code, folder, specs))
 
-    async def judge_again(self, parts: Mapping[str, Part], folder: str) -> Judgement:
+    async def judge_again(
+        self, parts: Mapping[str, Part], folder: str, specs: Sequence[ResultSpec] = ()
+    ) -> Judgement:
         """Judge a stored result as judge.judge_again does, with the same limit."""
-        return await self._judged(Judge(dict(parts), None, folder, again=True))
+        specs = tuple(specs or self._specs.values())
+        return await self._judged(Judge(dict(parts), None, folder, specs, again=True))
 
     async def _judged(self, message: Judge) -> Judgement:
         answer = await self._judge.call(message, f"the search for {self._regexes()}")
@@ -198,7 +206,9 @@ class Hooks:
         themselves.
         """
         name = output.name
-        file_name = self._file_names.get(name) or Path(output.file or name).name
+        file_name = Path(self._file_names.get(name) or output.file or name).name
+        if "{{" in file_name and output.file is not None:
+            file_name = Path(output.file).name
         if output.file is None:
             return Given(name, output.value, output.raw, None, file_name)
         value: str | None = output.value

@@ -69,6 +69,7 @@ class Judge:
     parts: Mapping[str, Part]
     exit_code: int | None
     folder: str
+    specs: tuple[ResultSpec, ...]  # as they are for this set
     again: bool = False  # a stored result: what has no part is left out, and nothing is validated
 
 

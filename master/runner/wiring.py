@@ -117,7 +117,11 @@ async def make_parts(
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
     judges = Judges(
-        sweep.results, sweep.validate, results.hooks, await outdated(store, sweep.results)
+        sweep.results,
+        sweep.validate,
+        results.hooks,
+        await outdated(store, sweep.results),
+        results_of=sweep.results_of,
     )
     desk = Desk(
         make_brief(sweep, worker, hosts),
@@ -297,4 +301,5 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         shell=shell,
         platform_file=worker_file,
         keep_output=config.keep_output,
+        results_of=sweep.results_of if sweep.sources.patterns else None,
     )

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from ..config.config import Config
 from ..config.document import Document
+from ..config.result_sources import ResultSources
 from ..errors import ConfigError
+from ..results.trees import belongs
 from .parameters import Parameters
 from .pattern import Pattern, Values
 from .recipe import Recipe
@@ -28,7 +30,9 @@ _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
 
 
-def check_names(recipe: Recipe, config: Config, document: Document) -> None:
+def check_names(
+    recipe: Recipe, sources: ResultSources, config: Config, document: Document
+) -> None:
     """Raise ConfigError for a name that is not known, or that two things have."""
     known = recipe.names
     if recipe.worker:
@@ -36,6 +40,9 @@ def check_names(recipe: Recipe, config: Config, document: Document) -> None:
     for path, pattern in recipe.patterns():
         with at(document, *path):
             check_known(pattern.names, known)
+    for name, source in sources.patterns.items():
+        with at(document, "results", name, "from"):
+            check_known(source.names, known)
     _check_parameters(recipe, config, document)
     _check_results(recipe, config, document)
 
@@ -125,18 +132,26 @@ def _place(name: str, config: Config, document: Document) -> str:
 
 
 def warnings(
-    recipe: Recipe, parameters: Parameters, config: Config, document: Document
+    recipe: Recipe,
+    parameters: Parameters,
+    sources: ResultSources,
+    config: Config,
+    document: Document,
 ) -> list[str]:
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
         *_operators(recipe, document),
-        *_unused(recipe, parameters, config),
+        *_unused(recipe, parameters, sources, config),
     ]
 
 
 def warnings_of_first(
-    values: Values, recipe: Recipe, config: Config, document: Document
+    values: Values,
+    recipe: Recipe,
+    sources: ResultSources,
+    config: Config,
+    document: Document,
 ) -> list[str]:
     """Return the warnings about the first set: arguments that are files here, but not in the task's
     directory.
@@ -151,25 +166,28 @@ def warnings_of_first(
     where = document.where("command")
     return [
         f"{where}: {path} is a file here, but will not be in the task's directory; name it under {key}"
-        for path in _files_left_here(words, recipe, config)
+        for path in _files_left_here(words, recipe, sources, values)
     ]
 
 
-def _files_left_here(words: Sequence[str], recipe: Recipe, config: Config) -> list[str]:
+def _files_left_here(
+    words: Sequence[str], recipe: Recipe, sources: ResultSources, values: Values
+) -> list[str]:
     """Return the paths in these arguments that are files here and not in the task's directory."""
-    there = _files_of_task(recipe, config)
-    found = dict.fromkeys(path for word in words for path in _files(word, recipe.folder))
-    return [path for path in found if Path(path).as_posix() not in there]
-
-
-def _files_of_task(recipe: Recipe, config: Config) -> set[str]:
-    """Return the names that a file in the task's directory has, at the start or at the end."""
     there = {one.name for one in recipe.inputs}
-    # The program writes these itself. What lies here is left over from a try by hand.
-    there |= {entry.source for entry in config.results.values()}
     if recipe.worker:
         there.add(recipe.worker)
-    return there
+    # The program writes these itself. What lies here is left over from a try by hand.
+    specs = sources.of(recipe.scope(values))
+    there |= {spec.source for spec in specs}
+    trees = [spec for spec in specs if spec.kind.is_tree]
+    found = dict.fromkeys(path for word in words for path in _files(word, recipe.folder))
+    shown = {path: Path(path).as_posix() for path in found}
+    return [
+        path
+        for path, name in shown.items()
+        if name not in there and not any(belongs(spec, name) for spec in trees)
+    ]
 
 
 def there_are(name: str, known: Sequence[str]) -> str:
@@ -216,9 +234,12 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
             return  # one such warning says it all
 
 
-def _unused(recipe: Recipe, parameters: Parameters, config: Config) -> Iterator[str]:
-    """Warn about parameters that command, inputs, env, where and hooks do not use."""
+def _unused(
+    recipe: Recipe, parameters: Parameters, sources: ResultSources, config: Config
+) -> Iterator[str]:
+    """Warn about parameters that command, inputs, env, results, where and hooks do not use."""
     used = _used_names(recipe, parameters, config)
+    used |= {name for pattern in sources.patterns.values() for name in pattern.names}
     hooks = _hooks_text(config, recipe.folder)
     for name in parameters.names:
         if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):

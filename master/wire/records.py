@@ -78,9 +78,12 @@ def _input(item: Input, by_digest: bool) -> bytes:
 
 def result_records(results: Iterable[ResultSpec]) -> bytes:
     """Return the end of each task record: one [Result] a result."""
-    return b"".join(
-        f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results
-    )
+    return b"".join(map(_result, results))
+
+
+def _result(spec: ResultSpec) -> bytes:
+    kind = f"Kind={spec.kind}\n" if spec.kind.is_tree else ""
+    return f"[Result]\nName={spec.name}\nFile={spec.source}\n{kind}".encode()
 
 
 def whole_outputs(results: Iterable[ResultSpec]) -> dict[str, str]:

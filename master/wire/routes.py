@@ -29,6 +29,8 @@ from .large_inputs import LargeInputs
 from .server import short_answer as _text
 from .server import watched
 
+# Seconds for a client that can't bring the results of this sweep: it only waits for the end.
+MUCH_LATER = "10"
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
 MAX_COUNT = 1000  # tasks in one answer
 MOST_LOAD = 1e6  # a load above this is nonsense
@@ -62,7 +64,9 @@ class Door:
         self._inputs = LargeInputs(desk.dispatch.board.tasks, desk.work_of)
         self._software = software
         self.files = Files(worker, pack_client, self._inputs, software)
-        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
+        self._trees = frozenset(one.name for one in desk.brief.results if one.kind.is_tree)
+        single = [one for one in desk.brief.results if not one.kind.is_tree]
+        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in single}
         whole: dict[str, str] = {}
         if desk.brief.keep_output:
             whole = protocol.whole_outputs(desk.brief.results)
@@ -226,6 +230,8 @@ class Door:
         if not 1 <= count <= MAX_COUNT:
             return _text(400, f"count must be from 1 to {MAX_COUNT}")
         client = query.short_text(request, "client")
+        if self._trees and request.query.get("results") != "many":
+            return self._none_left(client, held=False, later=MUCH_LATER)
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._note_host(request, client)
@@ -256,6 +262,9 @@ class Door:
     def _text_of(self, record: TaskRecord, timeout: float, extra: bool, by_digest: bool) -> bytes:
         """Return the record of one attempt, as this client understands it."""
         results = self._results
+        if self.desk.brief.results_of is not None:
+            # Here and not in the desk: what a client is told must be what its report is judged by.
+            results = protocol.result_records(self.desk.brief.results_of(record.task.values))
         if extra:
             results = results + self._whole
         return protocol.task_record(
@@ -268,8 +277,8 @@ class Door:
             by_digest=by_digest,
         )
 
-    def _none_left(self, client: str, held: bool) -> web.Response:
-        """Answer 503: the sweep is over, or there may be tasks later.
+    def _none_left(self, client: str, held: bool, later: str = RETRY_AFTER) -> web.Response:
+        """Answer 503: the sweep is over, or there may be tasks `later`, in seconds.
 
         A client whose request was held (a long poll) may ask again at once: it does not ask too
         often, and it is reached through the request that it holds.
@@ -280,7 +289,10 @@ class Door:
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         orders = self._orders_for(client)
-        again = "0" if held or orders else RETRY_AFTER
+        again = "0" if held or orders else later
+        if later == MUCH_LATER:
+            text = "this sweep has results of several files, for clients that say results=many"
+            return _text(503, text, {"Retry-After": again, **orders})
         return _text(503, "no task now, there may be one later", {"Retry-After": again, **orders})
 
     # -- results and failures
@@ -289,7 +301,8 @@ class Door:
         """Take a result."""
         ticket = query.ticket(request)
         with spool(self.spool_folder, self.desk.store.disk) as into:
-            parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
+            limit = self.desk.brief.setup.max_result
+            parts = await receive(request, self._wanted, limit, into, self._trees)
             line = await self.desk.complete(query.short_text(request, "client"), ticket, parts)
         return web.Response(text=line + "\n")
 
@@ -299,7 +312,8 @@ class Door:
             body = await read_batch(request, many_results.LARGEST)
             kind = request.headers.get("Content-Type", "")
             limit = self.desk.brief.setup.max_result
-            intake = partial(Intake, self._wanted, limit, into, partial(_has_hung_up, request))
+            gone = partial(_has_hung_up, request)
+            intake = partial(Intake, self._wanted, limit, into, gone, self._trees)
             try:
                 reports = await many_results.reports(body, kind, intake)
             except Lost as error:
