@@ -84,8 +84,7 @@ def _tree(attempt: Attempt, one: Result) -> List[FilePart]:
         raise NoResult("result folder %s was not written, or has no file" % one.file)
     if not names:
         raise NoResult("result files %s were not written: none matches" % one.file)
-    parts = [FilePart(attempt.path_of(name), _size(attempt, name), name) for name in names]
-    return parts
+    return [FilePart(attempt.path_of(name), _size(attempt, name), name) for name in names]
 
 
 def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:

@@ -43,10 +43,9 @@ def is_part(one: Result, name: str) -> bool:
 def find(base: str, one: Result) -> List[str]:
     """Return the paths below `base` of the files of a result, sorted. Raises CannotTake."""
     walk = _Walk(base)
-    if one.kind == FOLDER:
-        found = set(walk.below(one.file, True))
-    else:
-        found = set(walk.matching("", _steps(one.file)))
+    is_folder = one.kind == FOLDER
+    names = walk.below(one.file, True) if is_folder else walk.matching("", _steps(one.file))
+    found = set(names)
     for name in found:
         _check(name)
     return sorted(found)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from ..text import shown
+from ..text import printable, shown
+from ..text import volume as bytes_text
 from .common import (
     as_json,
     files_there,
@@ -181,6 +182,12 @@ def _print_result(folder: Path, output: Output) -> None:
     if output.file:
         head += f" ({folder / output.file})"
     click.echo(head)
+    if output.is_tree:
+        from ..results.trees import files_of
+
+        for name, size in files_of(output):
+            click.echo(f"{bytes_text(size):>10}  {printable(name)}")
+        return
     raw = output.raw
     if raw is None:
         raw = output.value.encode() + b"\n"

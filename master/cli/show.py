@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..text import counted
 from ..text import volume as bytes_text
 from .common import (
     as_json,
@@ -94,8 +95,16 @@ def record(task: TaskDetail) -> dict[str, object]:
         # Beside the values and not in place of them: `results` are what the table has.
         "as_written": dict(_other_spellings(task)),
         "files": {o.name: o.file for o in task.outputs if o.file},
+        "file_lists": {o.name: _file_list(o) for o in task.outputs if o.is_tree},
         "tickets": [_ticket_record(ticket) for ticket in task.tickets],
     }
+
+
+def _file_list(output: Output) -> list[dict[str, object]]:
+    """Return the files of a result of several, for programs."""
+    from ..results.trees import files_of
+
+    return [{"file": name, "bytes": size} for name, size in files_of(output)]
 
 
 def _other_spellings(task: TaskDetail) -> Iterator[tuple[str, str]]:
@@ -150,7 +159,10 @@ def _head(task: TaskDetail, state: str) -> str:
 
 def _result(output: Output) -> list[object]:
     """Return one result as a row of the table."""
-    return [output.name, _spelled(output), output.size, output.file or ""]
+    place = output.file or ""
+    if output.is_tree:
+        place += f"/ ({counted(len(_file_list(output)), 'file')}: `spe files`)"
+    return [output.name, _spelled(output), output.size, place]
 
 
 def _program(parts: dict[str, str] | None) -> str:

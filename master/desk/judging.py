@@ -16,6 +16,7 @@ from ..record import record
 from ..results.evidence import bad_exit_code, exit_code_of, tail_of
 from ..results.extract import Part
 from ..results.judge import hooks_of, judge, needs_process, wants_files
+from ..results.trees import read_list
 
 log = logging.getLogger("spe.judging")
 
@@ -123,9 +124,22 @@ class Judges:
         files = {name: path.resolve() for name, path in received.items() if path}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
         view = ResultView(
-            outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
+            outputs,
+            files,
+            exit_code=exit_code_of(parts),
+            stderr=stderr,
+            host=host,
+            seconds=seconds,
+            trees={one.name: _places(one, parts[one.name]) for one in outputs if one.is_tree},
         )
         verdict = await self._hooks.validate(TaskView(task.number, task.values), view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)
         return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)
+
+
+def _places(output: Output, part: Part) -> tuple[tuple[str, str], ...]:
+    """Return (path below its folder, where it lies now) of each file of a result."""
+    names = [name for name, _ in read_list(output.raw or b"")]
+    paths = [str(one.path.resolve()) for one in part.tree or ()]
+    return tuple(zip(names, paths, strict=True))

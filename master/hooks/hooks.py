@@ -54,6 +54,8 @@ class ResultView:
     host: str = ""
     seconds: float = 0.0
     data: Mapping[str, bytes] = field(default_factory=dict)
+    # Results of several files that have no folder yet: (path below it, where it lies now).
+    trees: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 class VerdictKind(StrEnum):
@@ -211,6 +213,10 @@ class Hooks:
             file_name = Path(output.file).name
         if output.file is None:
             return Given(name, output.value, output.raw, None, file_name)
+        if output.is_tree:
+            folder = result.files.get(name)
+            at = str(folder.absolute()) if folder else None
+            return Given(name, output.value, None, at, name, result.trees.get(name, ()))
         value: str | None = output.value
         if _is_whole(self._specs.get(name)):
             value = None

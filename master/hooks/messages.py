@@ -35,7 +35,7 @@ class HookSetup:
 
 @record
 class Given:
-    """A result on its way to a function. Without a `value` the text is that of the bytes.
+    """A result on its way to a function; `file` may be a folder. Without a `value` the text is that of the bytes.
 
     The bytes are in `file`, or they are `raw`, or they are the value and a newline.
     """
@@ -45,6 +45,8 @@ class Given:
     raw: bytes | None
     file: str | None
     file_name: str
+    # Of a result of several files whose folder is not made yet: (path below it, where it lies now).
+    tree: tuple[tuple[str, str], ...] = ()
 
 
 @record
