@@ -392,3 +392,4 @@ class Setup:
     control: str = "hold"
     software: bool = False  # clients are to ask for an environment, an image or a prepared folder
     files: bool = False  # clients are to list the files beside each result, too
+    keep_failed: int = 0  # bytes of the files that are kept of a failed set; 0: none

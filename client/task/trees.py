@@ -51,12 +51,18 @@ def find(base: str, one: Result) -> List[str]:
     return sorted(found)
 
 
-def _check(name: str) -> None:
-    """Raise CannotTake for a path that the master does not take."""
+def is_odd(name: str) -> bool:
+    """Tell whether the master does not take a file of this path."""
     parts = name.encode("utf-8", "surrogateescape").split(b"/")
     longest = max(len(part) for part in parts)
     too_long = sum(map(len, parts)) + len(parts) > LONGEST or longest > LONGEST_NAME
-    if _CONTROL.search(name) or too_long or len(parts) > DEEPEST:
+    is_ours = parts[0] == b".kept"
+    return bool(_CONTROL.search(name)) or too_long or len(parts) > DEEPEST or is_ours
+
+
+def _check(name: str) -> None:
+    """Raise CannotTake for a path that the master does not take."""
+    if is_odd(name):
         shown = name[:200].encode("utf-8", "backslashreplace").decode()
         raise CannotTake("a file cannot be kept under its name, which is odd or too long: %r" % shown)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..model import Kind
 from .names import safe
-from .values import WrongValue, did_you_mean, text, words, wrong
+from .values import WrongValue, did_you_mean, size, text, words, wrong
 
 VALIDATORS = ("exit_zero", "non_empty", "one_line")
 COLLECTORS = ("table", "concat", "concat_numbered", "blocks")
@@ -150,6 +150,13 @@ def _sensible_limits(kind: Kind, low: float | None, high: float | None) -> None:
         )
     if low is not None and high is not None and low > high:
         raise WrongValue("min is greater than max", "Exchange them.", ("min",))
+
+
+def keep_failed(value: Any) -> int:
+    """Return how many bytes of files are kept of a failed set; 0 for none."""
+    if text(value).strip() == "0":
+        return 0
+    return size(value)
 
 
 def keep_output(value: Any) -> bool:

@@ -292,6 +292,7 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         ask=config.ask,
         control=config.control,
         files=wants_files(sweep.results, config.validation),
+        keep_failed=config.keep_failed,
     )
     return Brief(
         setup=setup,

@@ -49,6 +49,8 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
             lines.append("RunsWorker=Yes")
     if setup.files:
         lines.append("Files=Yes")
+    if setup.keep_failed:
+        lines.append(f"KeepFailed={setup.keep_failed}")
     if setup.software:
         lines.append("Software=Yes")
     if file:

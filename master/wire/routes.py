@@ -7,7 +7,7 @@ nothing but 403. What a request means is the desk's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +96,7 @@ class Door:
             "/complete": {"POST": self.complete},
             "/failed": {"GET": self.failed, "POST": self.failed},
             "/results": {"POST": self.results},
+            "/kept": {"POST": self.kept},
             "/back": {"GET": self.back},
             "/orders": {"GET": self.orders},
             "/answer": {"POST": self.answer},
@@ -304,7 +305,7 @@ class Door:
             limit = self.desk.brief.setup.max_result
             parts = await receive(request, self._wanted, limit, into, self._trees)
             line = await self.desk.complete(query.short_text(request, "client"), ticket, parts)
-        return web.Response(text=line + "\n")
+        return web.Response(text=line + "\n", headers=self._keep([ticket]))
 
     async def results(self, request: web.Request) -> web.Response:
         """Take small reports of several tickets; answer one line for each."""
@@ -321,7 +322,28 @@ class Door:
             answers = await self.desk.arrivals.take(query.short_text(request, "client"), reports)
         pairs = zip(reports, answers, strict=True)
         lines = (f"{report.ticket} {answer}\n" for report, answer in pairs)
-        return web.Response(text="".join(lines))
+        keep = self._keep([report.ticket for report in reports])
+        return web.Response(text="".join(lines), headers=keep)
+
+    def _keep(self, tickets: Sequence[int]) -> dict[str, str]:
+        """Return the header that asks for the files of failed attempts; {} almost always."""
+        wanted = self.desk.arrivals.left.wanted
+        found = [str(ticket) for ticket in tickets if ticket in wanted] if wanted else []
+        return {"Keep": ", ".join(found)} if found else {}
+
+    async def kept(self, request: web.Request) -> web.Response:
+        """Take the files that a failed attempt left, where they were asked for."""
+        ticket, left = query.ticket(request), self.desk.arrivals.left
+        if ticket not in left.wanted:
+            return _text(410, "nobody waits for these files")
+        with spool(self.spool_folder, self.desk.store.disk) as into:
+            parts = await receive(request, {}, left.most, into, ("file",))
+            members = parts["file"].tree if "file" in parts else ()
+            try:
+                why = await asyncio.to_thread(left.keep, ticket, members or ())
+            except OSError as error:
+                why = f"they cannot be written: {error.strerror}"
+        return _text(400, why) if why else web.Response(text="kept\n")
 
     async def back(self, request: web.Request) -> web.Response:
         """Take back tickets whose program was not begun, or whose attempt does not count."""
@@ -339,7 +361,7 @@ class Door:
             if request.method == "POST" and request.body_exists and is_multipart:
                 parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
             await self.desk.failed(query.short_text(request, "client"), ticket, parts, reason)
-        return web.Response(text="noted\n")
+        return web.Response(text="noted\n", headers=self._keep([ticket]))
 
     # -- orders
 
