@@ -173,7 +173,7 @@ class Attempt:
     def leave(self, places: FreePlaces, may_keep: bool = False) -> None:
         """Be done with it in the hand. Its place is free for another ticket if nobody needs it.
 
-        The client reads the results that are not packed. `may_keep`: the master may ask for the files.
+        The client reads what is not packed. `may_keep`: the master may ask for the files.
         """
         is_needed = may_keep or self.is_left_behind or self.is_watched or self.is_suspect
         if self.packed and not (is_needed or self.has_stdin):

@@ -19,7 +19,8 @@ from spe.results.trees import Member, belongs, clash, files_of, folder_of, read_
 FRAMES = ResultSpec("frames", "frames/*.png", Kind.FILES)
 ALL = ResultSpec("all", "data", Kind.FOLDER)
 NAMES = st.text("ab.*?[]-!\\/", min_size=1, max_size=12)
-ANY = st.one_of(NAMES, st.text(max_size=30), st.lists(st.sampled_from(["a", "..", ".", "", "ü", ".kept"])).map("/".join))
+PATHS = st.lists(st.sampled_from(["a", "..", ".", "", "ü", ".kept"])).map("/".join)
+ANY = st.one_of(NAMES, st.text(max_size=30), PATHS)
 
 
 def tree(folder: Path, name: str, files: dict[str, bytes]) -> Part:
