@@ -76,8 +76,7 @@ class Attempt:
         self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
-        self.keep_files = False  # the master wants the files that it left; in the client
-        self.has_left = False  # the slot is free; in the client
+        self.has_left = self.keep_files = False  # slot is free, files are wanted; in the client
         self.originals = _NOTHING  # originals of inputs that are fetched apart, by their keys
         self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of links, with their originals
         # The task may have changed an original here: it gets originals of its own.
