@@ -36,11 +36,12 @@ class Kind(Word):
     @property
     def is_tree(self) -> bool:
         """True when a result has any number of files."""
-        return self in _TREES
+        return self in TREES
 
 
-_TREES = frozenset({Kind.FILES, Kind.FOLDER})
-_PATHS = _TREES | {Kind.FILE}
+#: Kinds of results that have any number of files.
+TREES = frozenset({Kind.FILES, Kind.FOLDER})
+_PATHS = TREES | {Kind.FILE}
 
 
 @record

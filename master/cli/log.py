@@ -161,8 +161,18 @@ def _print(reader: Reader, task: TaskDetail) -> None:
         )
     for ticket in task.tickets:
         _print_attempt(name, ticket)
+    if task.state is TaskState.FAILED:
+        _print_kept(reader.folder, task.number)
     for output in task.outputs:
         _print_result(reader.folder, output)
+
+
+def _print_kept(folder: Path, number: int) -> None:
+    """Say how to have the files that the last attempt left, where they are kept."""
+    from ..results.failed_files import files_left
+
+    if any(files_left(folder, number)):
+        click.echo(f"-- kept of them: `spe files {number}`")
 
 
 def _print_attempt(name: str, ticket: TicketRow) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ..model import Kind, Output, ResultSpec
+from ..model import TREES, Kind, Output, ResultSpec
 from ..record import record
 from ..text import printable, volume
 from .extract import HEAD, Part, extract, is_verbatim
@@ -85,10 +85,14 @@ def _judged(
     folder: str,
 ) -> Judgement:
     outputs: list[Output] = []
-    there = [spec for spec in specs if spec.name in parts]
-    if why := _misfit(there, parts):
-        return Judgement((), why)
-    for spec in there:
+    # Almost always there is none, and this runs for each result.
+    if [part for part in parts.values() if part.tree]:
+        why = _misfit([spec for spec in specs if spec.name in parts], parts)
+        if why:
+            return Judgement((), why)
+    for spec in specs:
+        if spec.name not in parts:
+            continue
         part = parts[spec.name]
         try:
             output = _output(spec, part, _file(spec, part, specs, parts, folder))
@@ -107,10 +111,7 @@ def _misfit(specs: Sequence[ResultSpec], parts: Mapping[str, Part]) -> str | Non
 
     Only a client that does not look for them by the rules of trees.py brings others.
     """
-    trees = [spec for spec in specs if spec.kind.is_tree]
-    if not trees:
-        return None  # almost always, and this runs for each result
-    for spec in trees:
+    for spec in specs:
         for one in parts[spec.name].tree or ():
             if not belongs(spec, one.name):
                 return f"{spec.name}: {printable(one.name)} does not match {spec.source}"
@@ -132,10 +133,10 @@ def _file(
     folder: str,
 ) -> str | None:
     """Return the place of a result's file or folder; None when its bytes fit into the database."""
-    if spec.kind.is_tree:
-        return "/".join(filter(None, (folder, folder_of(spec))))
-    if spec.kind is not Kind.FILE and part.size <= HEAD:
+    if part.tree is None and spec.kind is not Kind.FILE and part.size <= HEAD:
         return None
+    if part.tree is not None:
+        return "/".join(filter(None, (folder, folder_of(spec))))
     return f"{folder}/{file_names(specs, _member_names(parts))[spec.name]}"
 
 
@@ -204,7 +205,7 @@ def _ending(spec: ResultSpec) -> str:
 
 
 def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
-    if (part.tree is not None) != spec.kind.is_tree:
+    if (part.tree is not None) is not (spec.kind in TREES):
         # A fault of ours: intake and evidence tell them apart.
         raise ValueError(f"part {part.name} is not {spec.kind}")
     value = extract(part, spec, file)

@@ -324,6 +324,7 @@ def test_the_files_of_failed_sets_can_be_had_until_the_set_is_done(bench: Bench,
     assert {one["name"] for one in listed} == names | {"deck.inp"}
     assert {one["result"] for one in listed} == {None}
     assert "(failed)  failed/2/deck.inp" in bench.ok("files", "2").out, "a result that was rejected is no other failure"
+    assert "-- kept of them: `spe files 2`" in bench.ok("log", "2").out
     bench.ok("files", "2", "--to", str(tmp_path / "left"))
     assert (tmp_path / "left/deck.inp").read_text() == "n = 2"
     assert (tmp_path / "left/frames/1.png").read_text() == "one of 2"
@@ -340,3 +341,13 @@ def test_without_keep_failed_nothing_is_kept_and_the_command_says_what_would(ben
     done = bench.ok("files", "1")
     assert done.out == "" and "`keep_failed: 10 MB`" in done.err
     assert not (bench.runs() / "failed").exists()
+
+
+def test_each_failed_set_has_its_own_files_also_when_many_fail_one_after_the_other(bench: Bench) -> None:
+    bench.worker('echo "$1" > mine; exit 3')
+    sets = "command: ./work {{ n }}\nparameters: {grid: {n: {range: [1, 60]}}}\nattempts: 1\nkeep_failed: 1 kB\n"
+    bench.write("spe.yaml", sets + "hosts: [localhost slots=1]\n")
+    assert bench.spe("run").code == 1
+    assert kept(bench, "failed") == {f"{n}/mine" for n in range(1, 61)}
+    for n in range(1, 61):
+        assert (bench.runs() / f"failed/{n}/mine").read_text() == f"{n}\n"
