@@ -73,7 +73,8 @@ def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:
 
 def test_a_request_asks_for_each_free_slot_and_may_be_held(asking: Asking) -> None:
     line = asking.talk()
-    assert line.asked == [("/task", [("count", 2), ("wait", 30), ("extra", 1), ("files", "sha256"), ("load", "0.50")])]
+    told = [("extra", 1), ("files", "sha256"), ("results", "many"), ("load", "0.50")]
+    assert line.asked == [("/task", [("count", 2), ("wait", 30), *told])]
     assert line.timeouts == [WAIT + 30.0] == [60.0]
 
 
@@ -82,7 +83,8 @@ def test_a_request_names_the_worker_and_how_many_tasks_are_only_ahead(make_parts
     asking.parts.demand.change(1, 1, 10)
     line = asking.talk()
     assert line.asked[0][1] == [
-        ("worker", "w"), ("count", 11), ("wait", 30), ("extra", 1), ("files", "sha256"), ("ahead", 10), ("load", "0.50")
+        ("worker", "w"), ("count", 11), ("wait", 30), ("extra", 1), ("files", "sha256"), ("results", "many"),
+        ("ahead", 10), ("load", "0.50"),
     ]  # fmt: skip
 
 
