@@ -249,6 +249,7 @@ class Client:
             together=is_yes(self.config, "Batch"),
             max_result=int(_number(self.config, "MaxResult", 0)),
             lists_files=is_yes(self.config, "Files"),
+            keep_failed=int(_number(self.config, "KeepFailed", 0)),
             container=self.container,
         )
 

@@ -26,6 +26,23 @@ class Kind(Word):
     FLOAT = "float"
     JSON = "json"
     FILE = "file"
+    FILES = "files"  # several files that match a pattern such as frames/*.png
+    FOLDER = "folder"  # all files below a folder
+
+    @property
+    def is_path(self) -> bool:
+        """True when the cell of the table is a path: what the program wrote is kept as it is."""
+        return self in _PATHS
+
+    @property
+    def is_tree(self) -> bool:
+        """True when a result has any number of files."""
+        return self in TREES
+
+
+#: Kinds of results that have any number of files.
+TREES = frozenset({Kind.FILES, Kind.FOLDER})
+_PATHS = TREES | {Kind.FILE}
 
 
 @record
@@ -33,12 +50,26 @@ class ResultSpec:
     """A named result of spe.yaml: where it comes from and how it is read."""
 
     name: str
-    source: str = "stdout"  # "stdout", or a file below the task's directory
+    # "stdout", or a path below the task's directory: of a file, of a folder, or a pattern of files.
+    # Of spe.yaml it may have {{ parameters }}; config/result_sources.py fills them in for one set.
+    source: str = "stdout"
     kind: Kind = Kind.TEXT
     regex: str | None = None  # the first group (or the whole match) is the value
     path: str | None = None  # dotted path into a JSON document
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """The name of what is kept for this result: its source, told apart by what lies there.
+
+        `out` as a file and `out` as a folder are different things to keep.
+        """
+        return self.source + _ORIGINS.get(self.kind, "")
+
+
+#: Behind the sources of trees. No file's name ends in a slash, and no source has two of them.
+_ORIGINS = {Kind.FOLDER: "/", Kind.FILES: "//"}
 
 
 @record
@@ -324,9 +355,10 @@ class Output:
     """An accepted result of a task, as it is stored.
 
     `value` is the cell of the table. The bytes lie in `raw`, or in `file` (below runs/<name>/) when
-    they are many or the result is a file. Both are None when the bytes are the value and one newline
-    in UTF-8: most results are, and are not stored twice. `number` is the value of `as: int` and
-    `as: float` as the database computes with it (numerals.py).
+    they are many or the result is a file; see `is_tree` for several files. Both are None when the
+    bytes are the value and one newline in UTF-8: most results are, and are not stored twice.
+    `number` is the value of `as: int` and `as: float` as the database computes with it
+    (numerals.py).
     """
 
     name: str
@@ -335,6 +367,14 @@ class Output:
     file: str | None = None
     size: int = 0
     number: Number = None
+
+    @property
+    def is_tree(self) -> bool:
+        """True for files and folders: `file` is the folder, `raw` the list of what is in it.
+
+        results/trees.py writes and reads the list.
+        """
+        return self.file is not None and self.raw is not None
 
 
 @record
@@ -390,3 +430,4 @@ class Setup:
     control: str = "hold"
     software: bool = False  # clients are to ask for an environment, an image or a prepared folder
     files: bool = False  # clients are to list the files beside each result, too
+    keep_failed: int = 0  # bytes of the files that are kept of a failed set; 0: none

@@ -288,5 +288,7 @@ class Hand:
         attempt.conclude(full)
         if self.settings.together and not attempt.dropped:
             pack(attempt, self.settings)
-        attempt.leave(self.places)
+        # Of a success the master asks for files only where it may still reject the result.
+        may_fail = bool(attempt.reason) or self.settings.lists_files
+        attempt.leave(self.places, may_fail and self.settings.keep_failed > 0)
         self.reports.fresh.append(attempt)

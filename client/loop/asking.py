@@ -61,13 +61,8 @@ class Asker(Talker):
                 return
 
     def _query(self, count: int, ahead: int, wait: int) -> Query:
-        query: Query = [
-            ("count", count),
-            ("wait", wait),
-            ("extra", 1),
-            ("files", "sha256"),
-            ("archives", "tar"),
-        ]
+        query: Query = [("count", count), ("wait", wait), ("extra", 1)]
+        query += [("files", "sha256"), ("archives", "tar"), ("results", "many")]
         if ahead:
             query.append(("ahead", ahead))
         query += self.shared.load.told(self.shared.base)

@@ -12,6 +12,7 @@ from typing import Deque, List
 from .. import log
 from ..task.attempt import SHORT, Attempt
 from ..task.delivery import deliver, deliver_together
+from ..task.kept import bring_files
 from ..task.settings import Settings
 from .talker import Shared, Talker
 
@@ -95,7 +96,9 @@ class Sender(Talker):
             attempt = self.senders.get()
             self.attempts = [attempt]
             try:
-                if not attempt.dropped:
+                if attempt.keep_files:  # its report went with a batch
+                    bring_files(self.connection, attempt, self.senders.settings)
+                elif not attempt.dropped:
                     deliver(self.connection, attempt, self.senders.settings)
             except NotWanted:
                 log.say("ticket %d: the master called it back" % attempt.task.ticket)
@@ -161,6 +164,7 @@ class Batches(Sender):
         alone: List[Attempt] = []
         if not self._are_taken(attempts):
             alone = self.attempts
+        alone += [one for one in attempts if one.keep_files]
         self.senders.finish([one for one in attempts if one not in alone])
         for one in alone:
             self.senders.put_single(one)

@@ -8,9 +8,9 @@ from typing import Callable, Set
 
 from ..wire.master import MasterConnection
 from ..wire.task_record import ARCHIVE
+from .archives import remove, seal_tree, unpack
 from .cache import PART, TRIES, read_digests, remove_if_there
 from .originals import Original, seal
-from .trees import remove, seal_tree, unpack
 
 
 class InputCache:

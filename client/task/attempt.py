@@ -75,7 +75,7 @@ class Attempt:
         self.timed_out = self.dropped = self.prepared = self.cleared = False
         self.is_left_behind = False  # something that it started may still run
         self.is_watched = False  # a person looks into its place
-        self.has_left = False  # the slot is free; in the client
+        self.has_left = self.keep_files = False  # slot is free, files are wanted; in the client
         self.originals = _NOTHING  # originals of inputs that are fetched apart, by their keys
         self.linked: Tuple[Tuple[str, Original], ...] = ()  # names of links, with their originals
         # The task may have changed an original here: it gets originals of its own.
@@ -169,12 +169,12 @@ class Attempt:
             return self.stderr
         return os.path.join(self.folder, name)
 
-    def leave(self, places: FreePlaces) -> None:
+    def leave(self, places: FreePlaces, may_keep: bool = False) -> None:
         """Be done with it in the hand. Its place is free for another ticket if nobody needs it.
 
-        The client reads the results that are not packed.
+        The client reads what is not packed. `may_keep`: the master may ask for the files.
         """
-        is_needed = self.is_left_behind or self.is_watched or self.is_suspect
+        is_needed = may_keep or self.is_left_behind or self.is_watched or self.is_suspect
         if self.packed and not (is_needed or self.has_stdin):
             self.cleared = places.put(self.place)
         else:

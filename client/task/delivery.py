@@ -6,6 +6,7 @@ from .. import log
 from ..wire.master import PATIENT, MasterConnection, Query, UploadBrokenOff
 from ..wire.multipart import Body, BodyGone, Part
 from .attempt import Attempt
+from .kept import bring_files, note_wanted
 from .report import MOST_REASON, NoResult, printed, remarks, results, tail
 from .settings import Settings
 
@@ -30,6 +31,7 @@ def deliver_together(connection: MasterConnection, attempts: List[Attempt]) -> b
     for answer in reply.body.decode("utf-8", "replace").splitlines():
         if not answer.endswith((" accepted", " noted")):
             log.say("ticket " + answer)
+    note_wanted(reply, attempts)
     return True
 
 
@@ -47,6 +49,8 @@ def deliver(connection: MasterConnection, attempt: Attempt, settings: Settings) 
         attempt.reason = _complete(connection, attempt, settings) or ""
     if attempt.reason:
         _failed(connection, attempt, settings)
+    if attempt.keep_files:
+        bring_files(connection, attempt, settings)
 
 
 def _complete(connection: MasterConnection, attempt: Attempt, settings: Settings) -> Optional[str]:
@@ -62,6 +66,7 @@ def _complete(connection: MasterConnection, attempt: Attempt, settings: Settings
     except UploadBrokenOff as fault:
         return "the result could not be sent to the master: %s" % fault
     if reply.status == 200:
+        note_wanted(reply, [attempt])
         if not reply.text.startswith("accepted"):
             log.say("ticket %d: %s" % (ticket, reply.text))
         return None
@@ -85,6 +90,7 @@ def _failed(connection: MasterConnection, attempt: Attempt, settings: Settings) 
     if not said:
         said = [("stdout", tail(attempt, attempt.stdout)), *remarks(attempt, settings)]
     reply = connection.ask("/failed", query, Body(said))
+    note_wanted(reply, [attempt])
     if reply.status != 200:
         text = "ticket %d: the master answers %d to /failed: %s"
         log.say(text % (ticket, reply.status, reply.text))

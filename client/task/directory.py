@@ -4,11 +4,12 @@ import os
 from typing import Optional
 
 from ..machine import facts
+from ..shared.archives import copy_tree, link_tree, link_tree_alone
 from ..shared.originals import LINK, Changed, Original, copy, link, link_alone, write
-from ..shared.trees import copy_tree, link_tree, link_tree_alone
 from ..wire.task_record import Input
 from .attempt import Attempt, CannotRun
 from .place import FreePlaces
+from .trees import is_part
 
 
 def prepare(
@@ -70,7 +71,7 @@ def _add_shared(attempt: Attempt, original: Original, name: str, path: str, mode
 
     Where it is a result as well, it is no link: the program writes it.
     """
-    if original.how != LINK or any(one.file == name for one in attempt.task.results):
+    if original.how != LINK or any(is_part(one, name) for one in attempt.task.results):
         return copy(original, path, mode)
     if attempt.is_suspect:
         original = link_alone(original, path, _beside(attempt))
@@ -87,8 +88,11 @@ def _add_tree(attempt: Attempt, original: Original, one: Input) -> None:
         folder, prefix = os.path.join(attempt.folder, one.name), one.name + "/"
     if original.how != LINK or one.is_own:
         return copy_tree(original, folder, one.is_own)
-    files = [two.file for two in attempt.task.results]
-    own = {file[len(prefix) :] for file in files if file.startswith(prefix)}
+    results = [two for two in attempt.task.results if two.file != "stdout"]
+
+    def own(name: str) -> bool:  # the program writes it
+        return any(is_part(two, prefix + name) for two in results)
+
     if attempt.is_suspect:
         original = link_tree_alone(original, folder, own, _beside(attempt))
     else:

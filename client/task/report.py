@@ -10,9 +10,11 @@ import stat
 from typing import Any, Dict, List, Tuple
 
 from ..wire.multipart import FilePart
+from ..wire.task_record import Result
 from .attempt import Attempt
 from .leftovers import listing
 from .settings import Settings
+from .trees import FOLDER, CannotTake, find, has_trees
 
 TAIL = 64 * 1024  # bytes of what a program printed that go with a report
 MOST_REASON = 1000  # characters
@@ -32,8 +34,9 @@ def pack(attempt: Attempt, settings: Settings) -> None:
     if not attempt.reason:
         try:
             found = results(attempt, settings.max_result)
-            # Large results stay files: the client streams them, each in a request of its own.
-            if sum([part.size for _, part in found]) > SMALL:
+            # Large results stay files: the client streams them, each in a request of its own. So do
+            # results of several files, whose parts have a name in common.
+            if sum([part.size for _, part in found]) > SMALL or has_trees(attempt.task.results):
                 return
             parts = [(name, _content(attempt, part)) for name, part in found] + printed(attempt)
         except NoResult as fault:
@@ -46,18 +49,42 @@ def pack(attempt: Attempt, settings: Settings) -> None:
 
 
 def results(attempt: Attempt, max_result: int) -> List[Tuple[str, FilePart]]:
-    """Return (name, file) of each result. Raises NoResult for one that is missing or too large."""
+    """Return (name, file) of each file of each result.
+
+    Raises NoResult for a result that is missing or too large.
+    """
     sizes: Dict[str, int] = {}
+    found: List[Tuple[str, FilePart]] = []
     for one in attempt.task.results:
+        if one.kind:
+            parts = _tree(attempt, one)
+            _check_size(one, sum(part.size for part in parts), max_result)
+            found += [(one.name, part) for part in parts]
+            continue
         if one.file not in sizes:
             sizes[one.file] = _size(attempt, one.file)
-        if max_result and sizes[one.file] > max_result:
-            text = "result %s is %d bytes, more than max_result (%d bytes)"
-            raise NoResult(text % (one.name, sizes[one.file], max_result))
-    return [
-        (one.name, FilePart(attempt.path_of(one.file), sizes[one.file]))
-        for one in attempt.task.results
-    ]
+        _check_size(one, sizes[one.file], max_result)
+        found.append((one.name, FilePart(attempt.path_of(one.file), sizes[one.file])))
+    return found
+
+
+def _check_size(one: Result, size: int, max_result: int) -> None:
+    if max_result and size > max_result:
+        text = "result %s is %d bytes, more than max_result (%d bytes)"
+        raise NoResult(text % (one.name, size, max_result))
+
+
+def _tree(attempt: Attempt, one: Result) -> List[FilePart]:
+    """Return the files of a result that has several, in the order of their names."""
+    try:
+        names = find(attempt.folder, one)
+    except CannotTake as fault:
+        raise NoResult("result %s: %s" % (one.name, fault))
+    if not names and one.kind == FOLDER:
+        raise NoResult("result folder %s was not written, or has no file" % one.file)
+    if not names:
+        raise NoResult("result files %s were not written: none matches" % one.file)
+    return [FilePart(attempt.path_of(name), _size(attempt, name), name) for name in names]
 
 
 def printed(attempt: Attempt) -> List[Tuple[str, bytes]]:
@@ -94,6 +121,8 @@ def _size(attempt: Attempt, name: str) -> int:
     try:
         info = attempt.place.stat(attempt.path_of(name))
     except FileNotFoundError:
+        if os.path.islink(attempt.path_of(name)):
+            raise NoResult("result file %s is a link to a file that is not there" % name)
         raise NoResult("result file %s was not written" % name)
     except OSError as fault:
         raise NoResult("result file %s cannot be read: %s" % (name, fault.strerror))

@@ -15,4 +15,5 @@ class Settings(NamedTuple):
     together: bool  # True: the master takes several results at once
     max_result: int  # bytes, 0 for no limit
     lists_files: bool  # True: the master wants lists of files beside results, too
+    keep_failed: int = 0  # bytes of the files of a failed attempt that the master may ask for
     container: Optional[Container] = None  # what runs the commands of tasks; None: nothing does

@@ -5,6 +5,7 @@ The memory that a body takes does not grow with its files.
 
 import os
 from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
+from urllib.parse import quote
 
 BLOCK = 1 << 18
 SMALL = 1 << 16  # bytes of a body that is sent in one piece, together with the head of the request
@@ -15,10 +16,14 @@ class BodyGone(Exception):
 
 
 class FilePart(NamedTuple):
-    """A part whose content is a file, as long as it was when the body was made."""
+    """A part whose content is a file, as long as it was when the body was made.
+
+    `filename` is what the master is told of it; "" where the name of the part says all.
+    """
 
     path: str
     size: int
+    filename: str = ""
 
 
 Part = Tuple[str, Union[bytes, FilePart]]
@@ -48,7 +53,7 @@ class Body:
         self._boundary = os.urandom(12).hex()
         self._pieces: List[Union[bytes, FilePart]] = []
         for name, content in parts:
-            self._pieces += [self._head(name, isinstance(content, FilePart)), content, b"\r\n"]
+            self._pieces += [self._head(name, content), content, b"\r\n"]
         self._pieces.append(("--%s--\r\n" % self._boundary).encode())
         self.length = sum(_size(piece) for piece in self._pieces)
 
@@ -66,12 +71,14 @@ class Body:
         blocks = self._blocks()
         return b"".join(blocks) if self.length <= SMALL else blocks
 
-    def _head(self, name: str, is_file: bool) -> bytes:
-        # A name can hold nothing that ends the header early: HTML's way of writing these three.
-        safe = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        text = '--%s\r\nContent-Disposition: form-data; name="%s"' % (self._boundary, safe)
-        if is_file:
-            text += '; filename="%s"\r\nContent-Type: application/octet-stream' % safe
+    def _head(self, name: str, content: Union[bytes, FilePart]) -> bytes:
+        text = '--%s\r\nContent-Disposition: form-data; name="%s"' % (self._boundary, _safe(name))
+        if isinstance(content, FilePart):
+            filename = content.filename or name
+            text += '; filename="%s"' % _safe(filename)
+            if any(letter in filename for letter in '%"\\'):  # these could be read in two ways
+                text += "; filename*=UTF-8''" + quote(filename, errors="surrogateescape")
+            text += "\r\nContent-Type: application/octet-stream"
         return (text + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
     def _blocks(self) -> Iterator[bytes]:
@@ -84,6 +91,11 @@ class Body:
 
 
 RequestBody = Union[Body, PlainBody]
+
+
+def _safe(name: str) -> str:
+    """Return a name that ends no header early: HTML's way of writing these three letters."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _size(piece: Union[bytes, FilePart]) -> int:

@@ -13,7 +13,7 @@ BEGIN, END = b"--begin content--\n", b"\n--end content--"
 # rejected: it takes text, not bytes, and more than twice as long.
 _PIECE = re.compile(rb"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^ \t\n'"\\]+)""", re.DOTALL)
 _IN_DOUBLE = re.compile(rb'\\([$`"\\\n])')
-_RESULT = re.compile(rb"(?:(?:Name|File)=[^\n]*(?:\n|\Z))*")
+_RESULT = re.compile(rb"(?:(?:Name|File|Kind)=[^\n]*(?:\n|\Z))*")
 
 
 class BadRecord(Exception):
@@ -44,10 +44,14 @@ class Input(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A named result and the file that it is in (`stdout`: what the program printed)."""
+    """A named result and the file that it is in (`stdout`: what the program printed).
+
+    Where it has several files, `kind` is `files` and `file` a pattern, or `folder` and a folder.
+    """
 
     name: str
     file: str
+    kind: str = ""
 
 
 class Task(NamedTuple):
@@ -205,8 +209,9 @@ def _parse_result(lines: bytes) -> Result:
 
     All tasks of a sweep have the same: they are cached.
     """
-    keys, _ = _keys(lines, 0, (b"Name", b"File"))
-    return Result(os.fsdecode(keys.get(b"Name", b"")), os.fsdecode(keys.get(b"File", b"")))
+    keys, _ = _keys(lines, 0, (b"Name", b"File", b"Kind"))
+    found = [os.fsdecode(keys.get(key, b"")) for key in (b"Name", b"File", b"Kind")]
+    return Result(*found)
 
 
 def _keys(data: bytes, at: int, known: Tuple[bytes, ...]) -> Tuple[Dict[bytes, bytes], int]:

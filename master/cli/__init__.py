@@ -9,6 +9,7 @@
     doctor     Look at every host: what is wrong with it, and the step that mends it
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
+    files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
@@ -47,6 +48,7 @@ FIRST = ("init", "check", "run", "status", "results", "retry")
 MORE = (
     "show",
     "log",
+    "files",
     "collect",
     "ask",
     "ps",
@@ -121,6 +123,7 @@ SUMMARY = {
     "retry": "Put failed sets back and run them.",
     "show": "Show everything about one set.",
     "log": "Print what a set's program wrote.",
+    "files": "List or copy the files that are kept of a set.",
     "ask": "Run a command where a set runs: ls, ps, du, cat, tail, head.",
     "ps": "Show the processes of all running sets.",
     "collect": "Collect again from what is stored.",

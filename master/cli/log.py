@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from ..text import shown
+from ..text import printable, shown
+from ..text import volume as bytes_text
 from .common import (
     as_json,
     files_there,
@@ -160,8 +161,18 @@ def _print(reader: Reader, task: TaskDetail) -> None:
         )
     for ticket in task.tickets:
         _print_attempt(name, ticket)
+    if task.state is TaskState.FAILED:
+        _print_kept(reader.folder, task.number)
     for output in task.outputs:
         _print_result(reader.folder, output)
+
+
+def _print_kept(folder: Path, number: int) -> None:
+    """Say how to have the files that the last attempt left, where they are kept."""
+    from ..results.failed_files import files_left
+
+    if any(files_left(folder, number)):
+        click.echo(f"-- kept of them: `spe files {number}`")
 
 
 def _print_attempt(name: str, ticket: TicketRow) -> None:
@@ -181,6 +192,12 @@ def _print_result(folder: Path, output: Output) -> None:
     if output.file:
         head += f" ({folder / output.file})"
     click.echo(head)
+    if output.is_tree:
+        from ..results.trees import files_of
+
+        for name, size in files_of(output):
+            click.echo(f"{bytes_text(size):>10}  {printable(name)}")
+        return
     raw = output.raw
     if raw is None:
         raw = output.value.encode() + b"\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
-from ..text import printable
+from ..text import counted, printable
 from ..text import volume as bytes_text
 from .common import (
     as_json,
@@ -147,6 +147,7 @@ def record(task: TaskDetail) -> dict[str, object]:
         # Beside the values and not in place of them: `results` are what the table has.
         "as_written": dict(_other_spellings(task)),
         "files": {o.name: o.file for o in task.outputs if o.file},
+        "file_lists": {o.name: _file_list(o) for o in task.outputs if o.is_tree},
         "tickets": [_ticket_record(ticket) for ticket in task.tickets],
     }
 
@@ -177,6 +178,13 @@ def _input_record(one: Input) -> dict[str, object]:
         "sha256": digest,
         "file": str(origin) if origin else None,
     }
+
+
+def _file_list(output: Output) -> list[dict[str, object]]:
+    """Return the files of a result of several, for programs."""
+    from ..results.trees import files_of
+
+    return [{"file": name, "bytes": size} for name, size in files_of(output)]
 
 
 def _other_spellings(task: TaskDetail) -> Iterator[tuple[str, str]]:
@@ -260,7 +268,10 @@ def _head(task: TaskDetail, state: str) -> str:
 
 def _result(output: Output) -> list[object]:
     """Return one result as a row of the table."""
-    return [output.name, _spelled(output), output.size, output.file or ""]
+    place = output.file or ""
+    if output.is_tree:
+        place += f"/ ({counted(len(_file_list(output)), 'file')}: `spe files`)"
+    return [output.name, _spelled(output), output.size, place]
 
 
 def _program(parts: dict[str, str] | None) -> str:
@@ -282,7 +293,7 @@ def _spelled(output: Output) -> str:
 
 def _written(output: Output) -> str:
     """Return a value as the program spelled it."""
-    from ..results.numerals import as_written
+    from ..results.reading.numerals import as_written
 
     if output.number is None:
         return output.value

@@ -9,6 +9,7 @@
     parameter_names    Names that a parameter may have
     parameter_options  The -p options of the command line
     parameters         The blocks under `parameters:` in spe.yaml
+    result_sources     The results of a sweep for one set: parameters in `from` filled in
     results            Results, validate and collect in spe.yaml
     sequences          Number sequences as texts
     units              Durations and sizes as people write them

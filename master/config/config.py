@@ -59,12 +59,20 @@ class ResultEntry:
 
     def check(self) -> None:
         """Raise WrongValue for keys that exclude each other."""
-        result_keys.sensible(self.kind, self.regex, self.path, self.minimum, self.maximum)
+        result_keys.sensible(
+            self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+        )
 
     def spec(self, name: str) -> ResultSpec:
         """Return this result, under its name, as the rest of spe knows it."""
         return ResultSpec(
-            name, self.source, self.kind, self.regex, self.path, self.minimum, self.maximum
+            name,
+            self.source.removesuffix("/"),
+            self.kind,
+            self.regex,
+            self.path,
+            self.minimum,
+            self.maximum,
         )
 
 
@@ -152,6 +160,7 @@ class Config:
     listen: Listen = key(values.listen, Listen(None, 0))  # address at which clients find the master
     listen_page: Listen | None = key(values.listen, None)  # None: a free port of 127.0.0.1
     max_result: int = key(values.size, 10_000_000_000)  # bytes of one result
+    keep_failed: int = key(result_keys.keep_failed, 0)  # bytes of the files of a failed set
     keep_output: bool = key(result_keys.keep_output, False)  # True: all of stdout and stderr
     delete_client: bool = key(values.flag, True)
     delete_worker: bool = key(values.flag, True)

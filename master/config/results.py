@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model import Kind
-from .names import file_path
-from .values import WrongValue, did_you_mean, text, words, wrong
+from .names import safe
+from .values import WrongValue, did_you_mean, size, text, words, wrong
 
 VALIDATORS = ("exit_zero", "non_empty", "one_line")
 COLLECTORS = ("table", "concat", "concat_numbered", "blocks")
 #: Parts of a client's report that are not results, so no result may have their names.
 RESERVED_RESULTS = ("stderr", "exit-code", "usage")
+#: What makes a path a pattern of several. `[` alone stands in real names of files: out[1].dat.
+WILDCARD = re.compile(r"[*?]")
 
 _HOOK = re.compile(r"[\w./-]+\.py:[^\W\d]\w*\Z")
+_FILLED_IN = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)  # what is filled in for each set
+_PLAIN_NAME = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_KINDS = "text, int, float, json, file, files or folder"
 _RESULT = re.compile(r"\w[\w .+-]{0,99}\Z")
 
 
@@ -37,23 +42,32 @@ def result_name(value: Any) -> str:
 
 
 def source(value: Any) -> str:
-    """Return what a result is read from: stdout, or a file of the task."""
-    name = file_path(value)
+    """Return what a result is read from: stdout, or a path below the task's directory.
+
+    It may be a pattern with parameters. Whether a folder or a `*` may stand there depends on the
+    kind: see `sensible`.
+    """
+    name = text(value, "a file name").removeprefix("./")
+    # Expressions count as one letter here: what they give is checked for each set.
+    shape = _FILLED_IN.sub("x", name)
+    if fault := safe(shape.removesuffix("/") if shape != "/" else shape):
+        raise wrong(value, fault)
     if name == "stderr":
         raise wrong(
             value,
             "stdout or a file",
             todo="The end of stderr is kept with each attempt: `spe log`.",
         )
-    return name
+    # One spelling of a name, so that other blanks around it do not make another source of it.
+    return _PLAIN_NAME.sub(r"{{ \1 }}", name)
 
 
 def kind(value: Any) -> Kind:
     """Return the kind of a result."""
-    word = text(value, "text, int, float, json or file")
+    word = text(value, _KINDS)
     if word not in list(Kind):
         near = difflib.get_close_matches(word, list(Kind), 1)
-        raise wrong(value, "text, int, float, json or file", todo=did_you_mean(near))
+        raise wrong(value, _KINDS, todo=did_you_mean(near))
     return Kind(word)
 
 
@@ -82,20 +96,45 @@ def result(value: Any) -> Any:
 
 
 def sensible(
-    kind: Kind, regex: str | None, path: str | None, low: float | None, high: float | None
+    source: str,
+    kind: Kind,
+    regex: str | None,
+    path: str | None,
+    low: float | None,
+    high: float | None,
 ) -> None:
     """Raise WrongValue for keys of one result that exclude each other."""
+    _sensible_source(source, kind)
     _sensible_place(kind, regex, path)
     _sensible_limits(kind, low, high)
+
+
+def _sensible_source(source: str, kind: Kind) -> None:
+    """Raise WrongValue for a `from` that can match nothing of this kind."""
+    shape = _FILLED_IN.sub("x", source)
+    if kind.is_tree and source == "stdout":
+        raise WrongValue(
+            f"as: {kind} reads files, and stdout is none", "Take as: file or text.", ("as",)
+        )
+    if kind is not Kind.FILES and WILDCARD.search(shape):
+        what = f"as: {kind} reads one {'folder' if kind is Kind.FOLDER else 'file'}"
+        todo = f'Write {{from: "{source}", as: files}} for all files that match.'
+        raise WrongValue(f"{what}, and {source!r} is a pattern of several", todo, ("from",))
+    if kind is not Kind.FOLDER and source.endswith("/"):
+        # In one order with the check above, so that `frames/*/` is told to be a pattern.
+        what = f"{source!r} is a folder, and as: {kind} reads "
+        what += "files" if kind is Kind.FILES else "one file"
+        todo = f'Write {{from: "{source}", as: folder}} for all that is in it, or name the file.'
+        raise WrongValue(what, todo, ("from",))
 
 
 def _sensible_place(kind: Kind, regex: str | None, path: str | None) -> None:
     """Raise WrongValue for a `regex` or `path` that finds nothing in such a result."""
     key = "regex" if regex else "path"
     # A file is stored as it is, and nothing in it is looked for.
-    if kind is Kind.FILE and (regex or path):
+    if kind.is_path and (regex or path):
         raise WrongValue(
-            f"{key} and as: file don't go together", "Take as: text, int, float or json.", (key,)
+            f"{key} and as: {kind} don't go together", "Take as: text, int, float or json.", (key,)
         )
     if regex and path:
         raise WrongValue("regex and path don't go together", "Keep one of them.", ("path",))
@@ -111,6 +150,13 @@ def _sensible_limits(kind: Kind, low: float | None, high: float | None) -> None:
         )
     if low is not None and high is not None and low > high:
         raise WrongValue("min is greater than max", "Exchange them.", ("min",))
+
+
+def keep_failed(value: Any) -> int:
+    """Return how many bytes of files are kept of a failed set; 0 for none."""
+    if text(value).strip() == "0":
+        return 0
+    return size(value)
 
 
 def keep_output(value: Any) -> bool:

@@ -20,6 +20,7 @@ from ..results.evidence import (
     usage_of,
     whole_outputs,
 )
+from ..results.failed_files import LeftFiles
 from ..session.run_folder import Folder
 from ..store.store import Store
 from .conclusions import NOTED, Conclusions
@@ -43,8 +44,12 @@ class Arrivals:
         folder: Folder,
         clock: Callable[[], float],
         spread: Callable[[], None],
+        keep_failed: int = 0,
     ) -> None:
-        """`folder` is runs/<name>/; `spread` is called when something has changed for others."""
+        """`folder` is runs/<name>/; `spread` is called when something has changed for others.
+
+        `keep_failed`: bytes of the files that are kept of a failed set.
+        """
         self.dispatch, self.store, self.judges = dispatch, store, judges
         self.files = ResultFiles(store, folder)
         self._conclusions = Conclusions(dispatch, judges, clock)
@@ -52,6 +57,7 @@ class Arrivals:
         self.stored = 0  # sets that were done here and are in the store
         # Task numbers for the gather hooks, in the order of acceptance
         self._accepted: list[int] = []
+        self.left = LeftFiles(folder, keep_failed)
         self._looking: dict[Key, asyncio.Future[Answers]] = {}
         # Tasks that are done here and not yet in the store
         self._finishing: dict[int, asyncio.Future[None]] = {}
@@ -210,9 +216,14 @@ class Arrivals:
         if not judged:
             return
         finished: dict[int, Judged] = {}
+        tasks = self._tasks_of(judged)
         for one in judged:
             answers[one.report.ticket] = self._conclusions.conclude(one, client, finished)
+        # A set that has failed has left the board.
+        board = self.dispatch.board
+        failed = {t: n for t, n in tasks.items() if n not in board.tasks and n not in finished}
         lost = await self._store(finished)
+        self.left.ask_for(failed)
         good = [
             number for number, one in finished.items() if one.verdict and one.verdict.reason is None
         ]
@@ -222,6 +233,14 @@ class Arrivals:
             if not any(file.startswith(f"files/{number}/") for file in lost)
         ]
         self._spread()
+
+    def _tasks_of(self, judged: Sequence[Judged]) -> dict[int, int]:
+        """Return ticket -> task of these reports, where files of failed sets are kept."""
+        if not self.left.most:
+            return {}
+        tickets = self.dispatch.board.tickets
+        known = [one.report.ticket for one in judged if one.report.ticket in tickets]
+        return {ticket: tickets[ticket].task for ticket in known}
 
     async def _store(self, finished: Mapping[int, Judged]) -> set[str]:
         """Store what the dispatch has decided, with the files of these tasks.
@@ -243,6 +262,8 @@ class Arrivals:
                     raise
                 self.stored += len(finished)
                 await self.files.place(staged)
+                if stale := self.left.stale(finished):
+                    await asyncio.to_thread(self.left.forget, stale)
         finally:
             for number in finished:
                 del self._finishing[number]

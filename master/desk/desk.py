@@ -66,7 +66,8 @@ class Desk:
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
-        self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread)
+        keep = brief.setup.keep_failed
+        self.arrivals = Arrivals(dispatch, store, judges, folder, clock, self._spread, keep)
         self.held_requests = HeldRequests(dispatch, clock)
         self.orders = Orders(self.held_requests.reach, clock)
         self.work_maker = WorkMaker(brief, dispatch, folder, self.shortfall)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
@@ -18,6 +18,7 @@ from ..record import record
 from ..results.evidence import bad_exit_code, exit_code_of, tail_of
 from ..results.extract import Part
 from ..results.judge import hooks_of, judge, needs_process, wants_files
+from ..results.trees import read_list
 
 log = logging.getLogger("spe.judging")
 
@@ -45,11 +46,14 @@ class Judges:
         hooks: Hooks,
         outdated: Sequence[range] = (),
         hidden: str = "",
+        results_of: Callable[[Mapping[str, str]], tuple[ResultSpec, ...]] | None = None,
     ) -> None:
         """`outdated`: tickets of other `results`, of which today's cannot be made.
 
-        `hidden`: a parameter of spe's own, which hooks do not see.
+        `hidden`: a parameter of spe's own, which hooks do not see. `results_of` returns the results of
+        a set, where `from` has parameters.
         """
+        self._results_of = results_of
         self._outdated = outdated
         self._hidden = hidden
         self._specs, self._validators, self._hooks = specs, validators, hooks
@@ -97,17 +101,18 @@ class Judges:
         A rejected result never gets a place.
         """
         exit_code, folder = exit_code_of(parts), f"files/{task.number}"
+        specs = self._results_of(task.values) if self._results_of else self._specs
         if exit_code is None and (why := bad_exit_code(parts)):
             return Verdict((), why)
         if self._in_process:
-            judgement = await self._hooks.judge(parts, exit_code, folder)
-        elif any(part.path for part in parts.values()):
+            judgement = await self._hooks.judge(parts, exit_code, folder, specs)
+        elif any(part.path or part.tree for part in parts.values()):
             # In a thread: a large file may take a while to read, and all clients would wait.
             judgement = await asyncio.to_thread(
-                judge, self._specs, self._validators, parts, exit_code, folder
+                judge, specs, self._validators, parts, exit_code, folder
             )
         else:
-            judgement = judge(self._specs, self._validators, parts, exit_code, folder)
+            judgement = judge(specs, self._validators, parts, exit_code, folder)
         if judgement.reason is not None:
             # A regex that hangs is a fault of spe.yaml's, but its outputs are not made: the attempt
             # is rejected.
@@ -136,7 +141,13 @@ class Judges:
         files = {name: path.resolve() for name, path in received.items() if path}
         stderr = tail_of(parts, "stderr").decode("utf-8", "replace")
         view = ResultView(
-            outputs, files, exit_code=exit_code_of(parts), stderr=stderr, host=host, seconds=seconds
+            outputs,
+            files,
+            exit_code=exit_code_of(parts),
+            stderr=stderr,
+            host=host,
+            seconds=seconds,
+            trees={one.name: _places(one, parts[one.name]) for one in outputs if one.is_tree},
         )
         values = {name: text for name, text in task.values.items() if name != self._hidden}
         verdict = await self._hooks.validate(TaskView(task.number, values), view)
@@ -156,3 +167,10 @@ def _digest_of(parts: Sequence[Part]) -> str:
     except OSError:
         return ""  # its file was removed; the caller finds that out, too, and asks for the result again
     return digest.hexdigest() if parts else ""
+
+
+def _places(output: Output, part: Part) -> tuple[tuple[str, str], ...]:
+    """Return (path below its folder, where it lies now) of each file of a result."""
+    names = [name for name, _ in read_list(output.raw or b"")]
+    paths = [str(one.path.resolve()) for one in part.tree or ()]
+    return tuple(zip(names, paths, strict=True))

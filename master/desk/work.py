@@ -30,6 +30,8 @@ class Brief:
     shell: Callable[[str, str], str | None]  # (host, platform) -> set-up snippet
     platform_file: Callable[[str], WorkerFile | None]  # platform -> executable of the worker
     keep_output: bool = False  # True: all of stdout and stderr, not the last 64 kB alone
+    # Parameter values -> results of the set; None: they are the same for all sets.
+    results_of: Callable[[Mapping[str, str]], tuple[ResultSpec, ...]] | None = None
 
 
 @record

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import HookError, StoreError
@@ -23,6 +23,7 @@ from ..results.judge import Judgement, judge_again, needs_process
 from ..results.kept_files import put_under, sync_path
 from ..results.renewal import renewal
 from ..results.review import Review, review
+from ..results.trees import Member, folder_of, read_list
 from ..session.run_folder import Folder, anchor_of
 from ..store import stored
 from ..store.reader import Reader
@@ -30,6 +31,7 @@ from ..store.store import Store
 from ..text import counted
 
 log = logging.getLogger("spe.extract")
+ResultsOf = Callable[[Mapping[str, str]], tuple[ResultSpec, ...]]
 CHUNK = 500  # sets in memory at once: at 64 kB for each of their sources some 30 MB
 MOST_FAULTS = (
     3  # sets at which a regex may hang (each costs its whole time limit) before we give up
@@ -58,11 +60,16 @@ class Extracted:
 
 
 async def extract_again(
-    store: Store, specs: Sequence[ResultSpec], hooks: Hooks, folder: Folder
+    store: Store,
+    specs: Sequence[ResultSpec],
+    hooks: Hooks,
+    folder: Folder,
+    results_of: ResultsOf | None = None,
 ) -> Extracted:
     """Return what was done so that the outputs of all today's sets are made by `specs`.
 
-    `folder` is runs/<name>/. When the outputs are up to date already, it costs one look into the
+    `folder` is runs/<name>/. `results_of` returns the results of a set, where `from` has parameters.
+    When the outputs are up to date already, it costs one look into the
     store. Raises HookError when a regex hangs at several sets, StoreError when a file cannot be
     moved to its new name.
     """
@@ -72,7 +79,7 @@ async def extract_again(
         return Extracted()
     # The mark goes before the work begins: a crash in the middle must not leave it standing.
     await store.set_meta(stored.EXTRACTED, "")
-    work = _Extraction(store, tuple(specs), spec, hooks, folder)
+    work = _Extraction(store, tuple(specs), spec, hooks, folder, results_of)
     while await work.go_through():
         pass
     # With a fault the mark stays away, so that the next start tries these sets again.
@@ -102,7 +109,9 @@ class _Extraction:
         spec: int,
         hooks: Hooks,
         folder: Folder,
+        results_of: ResultsOf | None = None,
     ) -> None:
+        self.results_of = results_of
         self.store = store
         self.specs = specs
         self.spec = spec
@@ -148,17 +157,28 @@ class _Extraction:
     def _without_lost_files(self, reviewed: Review, then: Sequence[ResultSpec]) -> Review:
         """Return the review without files that somebody removed or wrote into: their bytes are lost."""
         files = [one for one in reviewed.evidence.values() if one.file]
-        lost = [str(one.file) for one in files if not self._is_whole(one)]
+        lost = [one for one in files if not self._is_whole(one)]
         if not lost:
             return reviewed
         return review(reviewed.stored, then, self.specs, self.spec, lost)
 
     def _is_whole(self, one: Evidence) -> bool:
         # By size, not by checksum: reading gigabytes again would take longer than the extraction.
+        sizes = [one.size]
+        if one.is_tree:
+            sizes = [size for _, size in read_list(one.raw or b"")]
+        pairs = zip(one.files, sizes, strict=True)
+        return all(self._has_size(file, size) for file, size in pairs)
+
+    def _has_size(self, file: str, size: int) -> bool:
         try:
-            return (self.folder / str(one.file)).stat().st_size == one.size
+            return (self.folder / file).stat().st_size == size
         except OSError:
             return False
+
+    def _specs_of(self, one: Review) -> tuple[ResultSpec, ...]:
+        """Return today's results, filled with the values of this set."""
+        return self.results_of(one.stored.values) if self.results_of else self.specs
 
     async def _do(self, reviews: Sequence[Review]) -> bool:
         """Judge, move files, write; True when a set of these must be looked at once more."""
@@ -185,14 +205,15 @@ class _Extraction:
         parts = self._parts(one)
         if not parts:
             return Judgement(())
-        return judge_again(self.specs, parts, f"files/{one.stored.number}")
+        return judge_again(self._specs_of(one), parts, f"files/{one.stored.number}")
 
     async def _asked(self, one: Review) -> Judgement:
         """Return the judgement of the hook process, where a regex that hangs can be killed."""
         parts = self._parts(one)
         if not parts:
             return Judgement(())
-        judgement = await self.hooks.judge_again(parts, f"files/{one.stored.number}")
+        place = f"files/{one.stored.number}"
+        judgement = await self.hooks.judge_again(parts, place, self._specs_of(one))
         if judgement.fault:
             self._note_fault(one.stored.number, str(judgement.reason))
         return judgement
@@ -209,10 +230,22 @@ class _Extraction:
     def _parts(self, one: Review) -> Mapping[str, Part]:
         """Return what the results are to be made of, in the form that the judge reads."""
         parts = {}
+        filled = {spec.name: spec for spec in self._specs_of(one)}
         for name, found in one.due.items():
+            if found.is_tree:
+                tree = self._members(found, folder_of(filled[name]))
+                parts[name] = Part(name, None, None, found.size, tree)
+                continue
             path = self.folder / found.file if found.file else None
             parts[name] = Part(name, found.raw, path, found.size)
         return parts
+
+    def _members(self, found: Evidence, above: str) -> tuple[Member, ...]:
+        """Return the files of a tree. `above`: their folder in the task's directory."""
+        return tuple(
+            Member(f"{above}/{name}" if above else name, self.folder / file, size)
+            for file, (name, size) in zip(found.files, read_list(found.raw or b""), strict=True)
+        )
 
     def _place(self, renewals: Sequence[Renewal]) -> None:
         """Put files under their new names, durably, before any row speaks of them."""
@@ -236,21 +269,24 @@ class _Extraction:
         touched: set[Path] = set()
         for move in one.moves:
             put_under(root, move.target, move.file, move.raw)
-            place = (root / move.target).parent
-            touched.update((place, place.parent, root / "files", root))
+            above = [root / folder for folder in Path(move.target).parents]
+            touched.update(above)
         return touched
 
     def _clear(self, done: Sequence[Renewal]) -> None:
         """Remove names that nothing refers to any more. One that stays does no harm."""
         for one in done:
             for file in one.rubbish:
-                self._remove(file, kept_folder(one.before.number))
+                self._remove(file)
 
-    def _remove(self, file: str, folder: str) -> None:
+    def _remove(self, file: str) -> None:
+        """Remove a file, and the folders of its set that are empty then."""
         root = anchor_of(self.folder)
         try:
             (root / file).unlink(missing_ok=True)
-            (root / folder).rmdir()
+            # Not those above it: files/ itself, and the folder of the set, may be needed at any moment.
+            for above in list(Path(file).parents)[:-3]:
+                (root / above).rmdir()
         except OSError as error:  # no warning: the folder is often not empty, which is fine
             log.debug("%s is left: %s", file, error)
 
@@ -263,8 +299,3 @@ class _Extraction:
         self.sets += 1
         self.refused += was is TaskState.DONE and one.state is TaskState.FAILED
         self.taken += was is TaskState.FAILED and one.state is TaskState.DONE
-
-
-def kept_folder(number: int) -> str:
-    """Return where a set's kept files lie, below runs/<name>/."""
-    return f"files/{number}/.kept"

@@ -203,9 +203,9 @@ def _judged(setup: HookSetup, message: Judge) -> Answer:
     """Judge one report, where a regex may run for ever."""
     try:
         if message.again:
-            return Answer(judgement=judge_again(setup.specs, message.parts, message.folder))
+            return Answer(judgement=judge_again(message.specs, message.parts, message.folder))
         judgement = judge(
-            setup.specs, setup.validators, message.parts, message.exit_code, message.folder
+            message.specs, setup.validators, message.parts, message.exit_code, message.folder
         )
         return Answer(judgement=judgement)
     except Exception as fault:  # a file that vanished, no memory: the trouble of this report alone

@@ -54,6 +54,8 @@ class ResultView:
     host: str = ""
     seconds: float = 0.0
     data: Mapping[str, bytes] = field(default_factory=dict)
+    # Results of several files that have no folder yet: (path below it, where it lies now).
+    trees: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 class VerdictKind(StrEnum):
@@ -126,17 +128,25 @@ class Hooks:
             raise _config_error(answer.trouble, self._checks + self._gathers)
 
     async def judge(
-        self, parts: Mapping[str, Part], exit_code: int | None, folder: str
+        self,
+        parts: Mapping[str, Part],
+        exit_code: int | None,
+        folder: str,
+        specs: Sequence[ResultSpec] = (),
     ) -> Judgement:
-        """Judge a report as judge.judge does.
+        """Judge a report as judge.judge does. `specs`: the results of this set, where they differ.
 
         A regex that runs for ever is killed: a reason, with `fault` set.
         """
-        return await self._judged(Judge(dict(parts), exit_code, folder))
+        specs = tuple(specs or self._specs.values())
+        return await self._judged(Judge(dict(parts), exit_code, folder, specs))
 
-    async def judge_again(self, parts: Mapping[str, Part], folder: str) -> Judgement:
+    async def judge_again(
+        self, parts: Mapping[str, Part], folder: str, specs: Sequence[ResultSpec] = ()
+    ) -> Judgement:
         """Judge a stored result as judge.judge_again does, with the same limit."""
-        return await self._judged(Judge(dict(parts), None, folder, again=True))
+        specs = tuple(specs or self._specs.values())
+        return await self._judged(Judge(dict(parts), None, folder, specs, again=True))
 
     async def _judged(self, message: Judge) -> Judgement:
         answer = await self._judge.call(message, f"the search for {self._regexes()}")
@@ -198,9 +208,15 @@ class Hooks:
         themselves.
         """
         name = output.name
-        file_name = self._file_names.get(name) or Path(output.file or name).name
+        file_name = Path(self._file_names.get(name) or output.file or name).name
+        if "{{" in file_name and output.file is not None:
+            file_name = Path(output.file).name
         if output.file is None:
             return Given(name, output.value, output.raw, None, file_name)
+        if output.is_tree:
+            folder = result.files.get(name)
+            at = str(folder.absolute()) if folder else None
+            return Given(name, output.value, None, at, name, result.trees.get(name, ()))
         value: str | None = output.value
         if _is_whole(self._specs.get(name)):
             value = None

@@ -35,7 +35,7 @@ class HookSetup:
 
 @record
 class Given:
-    """A result on its way to a function. Without a `value` the text is that of the bytes.
+    """A result on its way to a function; `file` may be a folder. Without a `value` the text is that of the bytes.
 
     The bytes are in `file`, or they are `raw`, or they are the value and a newline.
     """
@@ -45,6 +45,8 @@ class Given:
     raw: bytes | None
     file: str | None
     file_name: str
+    # Of a result of several files whose folder is not made yet: (path below it, where it lies now).
+    tree: tuple[tuple[str, str], ...] = ()
 
 
 @record
@@ -69,6 +71,7 @@ class Judge:
     parts: Mapping[str, Part]
     exit_code: int | None
     folder: str
+    specs: tuple[ResultSpec, ...]  # as they are for this set
     again: bool = False  # a stored result: what has no part is left out, and nothing is validated
 
 

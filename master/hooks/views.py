@@ -5,6 +5,7 @@ Lives in the hook process. Nothing large is read before it is asked for.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,15 @@ class ResultForHook(Mapping[str, str]):
         return len(self._given)
 
     def path(self, name: str) -> Path:
-        """Return the file with the bytes as the program wrote them.
+        """Return the file with the bytes as the program wrote them; of several files, their folder.
 
         A file that is made for this call is removed after it.
         """
         given = self._find(name)
+        if given.tree:
+            return self._folder(given)
+        if given.file is not None and Path(given.file).is_dir():
+            return Path(given.file)
         if given.file is not None and Path(given.file).suffix == Path(given.file_name).suffix:
             return Path(given.file)
         path = self._scratch / given.file_name
@@ -73,7 +78,22 @@ class ResultForHook(Mapping[str, str]):
     def forget(self) -> None:
         """Remove the files that were made for this call."""
         for path in self._made:
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _folder(self, given: Given) -> Path:
+        """Return a folder with links to the files of a result, under the names that they will have."""
+        folder = self._scratch / f"{given.file_name}.files"
+        if folder in self._made:
+            return folder
+        self._made.append(folder)
+        for name, place in given.tree:
+            path = folder / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.symlink_to(place)
+        return folder
 
     def _find(self, name: str) -> Given:
         """Return a result. Raises KeyError that names those there are."""

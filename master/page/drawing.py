@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ..record import record
-from ..results.numerals import comparable
+from ..results.reading.numerals import comparable
 
 WIDTH = 1000.0  # width of every drawing, in its own units
 ROW = 14.0  # height of a slot in the timeline

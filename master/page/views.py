@@ -21,6 +21,7 @@ from aiohttp import web
 from ..desk.desk import Desk
 from ..errors import SpeError, UsageError
 from ..model import Output, TaskState
+from ..results.trees import files_of
 from ..session.run_folder import Folder, real
 from ..state import blockers
 from ..state.document import Picture
@@ -40,6 +41,7 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REASONS = 10  # reasons of failed sets on the overview
 ATTEMPTS = 1000  # bars of the timeline
 DOTS = 1500  # dots of the plot
+FILES = 100  # files of one result that have a link on the page of its task
 NEXT = 100  # tasks on the page of the next ones
 TABS = {
     "": "Overview",
@@ -70,6 +72,7 @@ class Views:
             "/tasks": self.tasks,
             "/task/{number}": self.task,
             "/task/{number}/file/{name}": self.file,
+            "/task/{number}/file/{name}/{index}": self.file,
             "/results": self.results,
             "/next": self.next,
             "/log": self.log,
@@ -164,7 +167,8 @@ class Views:
             return await self._page(request, "missing", status=404, sentence=error.line)
         command = self._command(detail)
         live = [t for t in detail.tickets if self.desk.dispatch.board.is_live(t.id)]
-        return await self._page(request, "task", task=detail, live=live, reasons=reasons, **command)
+        facts = {"live": live, "reasons": reasons, "files_of": files_of, "most_files": FILES}
+        return await self._page(request, "task", task=detail, **facts, **command)
 
     def _command(self, task: TaskDetail) -> dict[str, Any]:
         """Return what a task runs.
@@ -189,7 +193,8 @@ class Views:
         except UsageError as error:
             return await self._page(request, "missing", status=404, sentence=error.line)
         output = next((o for o in detail.outputs if o.name == name), None)
-        path = self._path_of(output)
+        # By its place in the list: so no path that a browser sends is ever a path here.
+        path = self._path_of(output, whole(request.match_info.get("index", "0")))
         if path is None:
             sentence = f"task {number} has no file {name}"
             return await self._page(request, "missing", status=404, sentence=sentence)
@@ -201,12 +206,13 @@ class Views:
         }
         return web.FileResponse(path, headers=headers)
 
-    def _path_of(self, output: Output | None) -> Path | None:
-        """Return where a result's file is; None where it has none, or one outside of the folder."""
-        if output is None or not output.file:
+    def _path_of(self, output: Output | None, index: int) -> Path | None:
+        """Return where a file of a result is; None where it has none, or one outside of the folder."""
+        files = files_of(output) if output else []
+        if not 0 <= index < len(files):
             return None
         folder = real(self.folder).resolve()
-        path = (folder / output.file).resolve()
+        path = (folder / files[index][0]).resolve()
         if not path.is_relative_to(folder) or not path.is_file():
             return None
         return path

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Protocol
 
-from .numerals import is_beyond_64_bits
+from .reading.numerals import is_beyond_64_bits
 
 Cells = tuple[str, ...]
 _DIGITS = 19  # digits of the first whole numbers beyond 64 bits

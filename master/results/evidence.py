@@ -170,7 +170,10 @@ def _sentence_of(exit_code: int | None) -> str:
 # The sentences of a client (its report.py, attempt.py and directory.py), as docs/protocol.md has them.
 _KINDS = {
     "timeout": re.compile(r"timeout"),
-    "missing": re.compile(r"result file .* (was not written|cannot be read|is not a regular file)"),
+    "missing": re.compile(
+        r"result (file|files|folder) .* "
+        r"(was not written|were not written|cannot be read|is not a regular file|is a link to)"
+    ),
     "start": re.compile(
         r"program '.*(not found on|not executable on|cannot be started on)|cannot make '"
     ),

@@ -17,12 +17,13 @@ from pathlib import Path
 from ..model import Kind, ResultSpec
 from ..record import record
 from ..text import volume
-from .foreign_numbers import why_not
-from .json_path import JsonValue, compact, value_at
-from .last_states import last_states
-from .numerals import read
-from .refusal import Refused as Refused
-from .refusal import shown
+from .reading.foreign_numbers import why_not
+from .reading.json_path import JsonValue, compact, value_at
+from .reading.last_states import last_states
+from .reading.numerals import read
+from .reading.refusal import Refused as Refused
+from .reading.refusal import shown
+from .trees import Member
 
 # Bytes of the source: the most in a cell of text, and what the database keeps inline.
 HEAD = 64 * 1024
@@ -34,12 +35,17 @@ _NUMBERS = (Kind.INT, Kind.FLOAT)
 
 @record
 class Part:
-    """A part of a client's report as it arrived: small ones in memory, large ones in a file."""
+    """A part of a client's report as it arrived: small ones in memory, large ones in a file.
+
+    A result of several files has them all in `tree`, in the order of their names; `size` is their
+    sum.
+    """
 
     name: str
     data: bytes | None
     path: Path | None
     size: int
+    tree: tuple[Member, ...] | None = None
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Part:
@@ -49,7 +55,14 @@ class Part:
     @property
     def is_there(self) -> bool:
         """True when it can be read: nobody has removed its file."""
+        if self.tree is not None:
+            return all(one.is_there for one in self.tree)
         return self.path is None or self.path.exists()
+
+    def members(self) -> Iterator[Part]:
+        """Yield the files of a tree, each as a part that has its path in the task's directory."""
+        for one in self.tree or ():
+            yield Part(one.name, None, one.path, one.size)
 
     def read(self, limit: int = -1) -> bytes:
         """Return the first `limit` bytes, or all of them."""
@@ -85,7 +98,7 @@ def extract(part: Part, spec: ResultSpec, file: str | None) -> str:
 
     `file`: where the bytes will lie, for the note behind a text that is too long for a cell.
     """
-    if spec.kind is Kind.FILE:
+    if spec.kind.is_path:
         return file or ""
     if spec.kind is Kind.TEXT and is_verbatim(spec):
         return _head(part, file)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import quote
 
 from ..model import Kind, Output, ResultSpec, TaskState
 from ..record import record
+from .trees import files_in
 
 STDOUT = "stdout"
 NONE = 0  # in place of a row of `specs`: the set has no outputs, all its evidence is kept
@@ -24,12 +26,29 @@ LONGEST = 200  # bytes of a file's name: file systems take 255
 
 @record
 class Evidence:
-    """All bytes that a program wrote to one source; in `raw`, or in `file` below runs/<name>/."""
+    """All bytes that a program wrote to one source; in `raw`, or in `file` below runs/<name>/.
 
-    source: str  # stdout, stderr, or a file in the task's directory
+    With both it is a tree of files: `file` is their folder, and `raw` their list (trees.py).
+    """
+
+    source: str  # stdout, stderr, or a ResultSpec's `origin`
     raw: bytes | None
     file: str | None
     size: int
+
+    @property
+    def is_tree(self) -> bool:
+        """True for any number of files."""
+        return self.file is not None and self.raw is not None
+
+    @property
+    def files(self) -> list[str]:
+        """The paths of its files below runs/<name>/; none when its bytes are in `raw`."""
+        return files_in(self.file, self.raw)
+
+    def at(self, file: str | None) -> Evidence:
+        """Return the same bytes in another file or folder."""
+        return replace(self, file=file)
 
 
 @record
@@ -46,6 +65,7 @@ class StoredSet:
     outputs: Mapping[str, Output]
     kept: Mapping[str, Evidence]
     stdout: bytes | None  # as it is kept with the attempt; None: not stored, or cut
+    values: Mapping[str, str] = field(default_factory=dict)  # its parameters
     has_gap: bool = False
 
 
@@ -122,7 +142,7 @@ def _spec(one: Mapping[str, Any]) -> ResultSpec:
 
 
 def kept_file(number: int, source: str) -> str:
-    """Return where a source is kept that no result is made of.
+    """Return where a source is kept that no result is made of: a file, or the folder of a tree.
 
     No result has a name that begins with a dot, so `.kept` never collides with one.
     """

@@ -7,15 +7,16 @@ ever: see `needs_process`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ..model import Kind, Output, ResultSpec
+from ..model import TREES, Kind, Output, ResultSpec
 from ..record import record
-from ..text import volume
+from ..text import printable, volume
 from .extract import HEAD, Part, extract, is_verbatim
-from .numerals import typed
-from .refusal import Refused
+from .reading.numerals import typed
+from .reading.refusal import Refused
+from .trees import KEPT, belongs, clash, folder_of, listed, parents
 
 __all__ = [
     "BUILT_IN",
@@ -31,7 +32,7 @@ __all__ = [
 
 BUILT_IN = ("exit_zero", "non_empty", "one_line")
 PACKED = {".gz", ".bz2", ".xz", ".zst"}  # endings that do not tell what is inside: .csv.gz does
-_ANY_BYTES = (Kind.TEXT, Kind.FILE)
+_ANY_BYTES = (Kind.TEXT, Kind.FILE, Kind.FILES, Kind.FOLDER)
 
 
 @record
@@ -57,7 +58,8 @@ def judge(
 ) -> Judgement:
     """Return the verdict on one report.
 
-    `folder`: where the task's files will lie, below runs/<name>/ (`files/17`).
+    `specs`: the results, filled for this set. `folder`: where the task's files will lie, below
+    runs/<name>/ (`files/17`).
     """
     # Always, also without `exit_zero`: a program that failed has no result, whatever it printed.
     if exit_code:
@@ -83,12 +85,17 @@ def _judged(
     folder: str,
 ) -> Judgement:
     outputs: list[Output] = []
+    # Almost always there is none, and this runs for each result.
+    if [part for part in parts.values() if part.tree]:
+        why = _misfit([spec for spec in specs if spec.name in parts], parts)
+        if why:
+            return Judgement((), why)
     for spec in specs:
         if spec.name not in parts:
             continue
         part = parts[spec.name]
         try:
-            output = _output(spec, part, _file(spec, part, specs, folder))
+            output = _output(spec, part, _file(spec, part, specs, parts, folder))
             # Before the validations: an output that they refuse is shown with its failure.
             outputs.append(output)
             _validate(validators, spec, part, output.value)
@@ -99,11 +106,38 @@ def _judged(
     return Judgement(tuple(outputs))
 
 
-def _file(spec: ResultSpec, part: Part, specs: Sequence[ResultSpec], folder: str) -> str | None:
-    """Return the place of a result's file; None when its bytes fit into the database."""
-    if spec.kind is not Kind.FILE and part.size <= HEAD:
+def _misfit(specs: Sequence[ResultSpec], parts: Mapping[str, Part]) -> str | None:
+    """Return why the files of a report are not those that were asked for.
+
+    Only a client that does not look for them by the rules of trees.py brings others.
+    """
+    for spec in specs:
+        for one in parts[spec.name].tree or ():
+            if not belongs(spec, one.name):
+                return f"{spec.name}: {printable(one.name)} does not match {spec.source}"
+    single = [one.source for one in specs if one.kind is Kind.FILE]
+    if both := clash([*single, *_member_names(parts)]):
+        return f"{printable(both)} is a file and a folder"
+    return None
+
+
+def _member_names(parts: Mapping[str, Part]) -> set[str]:
+    return {one.name for part in parts.values() for one in part.tree or ()}
+
+
+def _file(
+    spec: ResultSpec,
+    part: Part,
+    specs: Sequence[ResultSpec],
+    parts: Mapping[str, Part],
+    folder: str,
+) -> str | None:
+    """Return the place of a result's file or folder; None when its bytes fit into the database."""
+    if part.tree is None and spec.kind is not Kind.FILE and part.size <= HEAD:
         return None
-    return f"{folder}/{file_names(specs)[spec.name]}"
+    if part.tree is not None:
+        return "/".join(filter(None, (folder, folder_of(spec))))
+    return f"{folder}/{file_names(specs, _member_names(parts))[spec.name]}"
 
 
 def needs_process(specs: Iterable[ResultSpec]) -> bool:
@@ -128,20 +162,34 @@ def hooks_of(entries: Iterable[str]) -> list[str]:
     return [entry for entry in entries if ":" in entry]
 
 
-def file_names(specs: Iterable[ResultSpec]) -> dict[str, str]:
-    """Return each result's file name below files/<number>/: its own name and a telling ending."""
-    names: dict[str, str] = {}
+def file_names(specs: Sequence[ResultSpec], others: Iterable[str] = ()) -> dict[str, str]:
+    """Return the path of each result that is one file, below files/<number>/.
+
+    `as: file` keeps its path in the task's directory. A text too large for the database has its own
+    name and a telling ending. `others`: paths that results of several files take.
+    """
+    names = {spec.name: spec.source for spec in specs if _has_own_path(spec)}
+    taken = {*names.values(), *others}
+    taken |= {above for path in taken for above in parents(path)}
     for spec in specs:
-        names[spec.name] = _free_name(spec.name, _ending(spec), names)
+        if spec.name not in names and not spec.kind.is_tree:
+            names[spec.name] = _free_name(spec.name, _ending(spec), taken)
+            taken.add(names[spec.name])
     return names
 
 
-def _free_name(stem: str, ending: str, names: Mapping[str, str]) -> str:
+def _has_own_path(spec: ResultSpec) -> bool:
+    if spec.kind is not Kind.FILE or spec.source == "stdout":
+        return False
+    return spec.source.split("/")[0] != KEPT
+
+
+def _free_name(stem: str, ending: str, taken: Collection[str]) -> str:
     name = stem
     if not stem.endswith(ending):
         name += ending
     count = 2
-    while name in names.values():  # results `a` and `a.txt`
+    while name in taken:  # results `a` and `a.txt`
         name = f"{stem}-{count}{ending}"
         count += 1
     return name
@@ -157,8 +205,14 @@ def _ending(spec: ResultSpec) -> str:
 
 
 def _output(spec: ResultSpec, part: Part, file: str | None) -> Output:
+    if (part.tree is not None) is not (spec.kind in TREES):
+        # A fault of ours: intake and evidence tell them apart.
+        raise ValueError(f"part {part.name} is not {spec.kind}")
     value = extract(part, spec, file)
     number = typed(value, spec.kind)
+    if part.tree is not None:
+        files = listed(part.tree, folder_of(spec))
+        return Output(spec.name, value, raw=files, file=file, size=part.size)
     if file is not None:
         return Output(spec.name, value, file=file, size=part.size, number=number)
     raw: bytes | None = part.read()
@@ -181,13 +235,13 @@ def _non_empty(spec: ResultSpec, part: Part, value: str) -> None:
     if part.size == 0:
         raise Refused("empty (non_empty)")
     # The value of a file is its name; of the bytes in it nothing is read here.
-    if spec.kind is not Kind.FILE and not value.strip():
+    if not spec.kind.is_path and not value.strip():
         raise Refused("nothing but blanks (non_empty)")
 
 
 def _one_line(spec: ResultSpec, part: Part, value: str) -> None:
     """Check what a cell shows: a result that is kept as a file may have any number of lines."""
-    if spec.kind is Kind.FILE:
+    if spec.kind.is_path:
         return
     if part.size == 0 or not (value or is_verbatim(spec)):
         raise Refused("empty, not one line (one_line)")

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..model import Output
 from ..session.run_folder import Folder, anchor_of, files_of
 from .extract import CHUNK, Part
+from .trees import files_in
 
 INCOMING = "incoming"
 STAGED = "result-"  # begins names of files that wait in incoming/ until the database speaks of them
@@ -38,17 +39,28 @@ def keep_files(folder: Folder, kept: Kept, moved: set[str] | None = None) -> lis
         if file not in moved and not _place(part, target):
             lost.append(file)
         moved.add(file)
-        touched.update((target.parent, target.parent.parent))
+        touched.update(_folders_up_to(root, target))
     # All folders at the end: one sync for a folder serves every file in it.
     _sync_folders(touched)
     return lost
+
+
+def _folders_up_to(root: Path, target: Path) -> Iterator[Path]:
+    """Yield the folders of a file up to files/, which must all be synced once it is in place."""
+    for folder in target.parents:
+        yield folder
+        if folder == root:
+            return
 
 
 def _files(kept: Kept) -> Iterator[tuple[str, Part]]:
     """Yield (place, part) of each output that is a file."""
     for outputs, parts in kept:
         for output in outputs:
-            if output.file is not None:
+            if output.is_tree:
+                members = parts[output.name].members()
+                yield from zip(files_in(output.file, output.raw), members, strict=True)
+            elif output.file is not None:
                 yield output.file, parts[output.name]
 
 
@@ -60,8 +72,20 @@ def _place_below(files: Path, file: str) -> Path:
     place = files
     for name in Path(file).parts[1:-1]:
         place = place / name
+        _make_folder(place)
+    place = place / Path(file).name
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    return place
+
+
+def _make_folder(place: Path) -> None:
+    """Make a folder, in place of a file that an earlier attempt at this set has left."""
+    try:
         place.mkdir(exist_ok=True)
-    return place / Path(file).name
+    except FileExistsError:
+        place.unlink()
+        place.mkdir(exist_ok=True)
 
 
 def stage_files(
@@ -76,6 +100,8 @@ def stage_files(
     moves: dict[str, str] = {}
     touched: set[Path] = set()
     for file, part in _files([(outputs, parts)]):
+        if file in moves:  # two results have this file
+            continue
         staged = root / INCOMING / f"{STAGED}{ticket}-{len(moves)}"
         staged.parent.mkdir(exist_ok=True)
         _stage(part, staged)
@@ -104,8 +130,12 @@ def place_staged(folder: Folder, task: int, moves: Mapping[str, str]) -> None:
     files = files_of(folder)
     home = files / str(task)
     home.mkdir(exist_ok=True)
+    touched: set[Path] = set()
     for place, staged in moves.items():
-        _place_one(anchor_of(folder) / staged, _place_below(files, place))
+        target = _place_below(files, place)
+        _place_one(anchor_of(folder) / staged, target)
+        touched.update(_folders_up_to(files, target))
+    _sync_folders(touched)
     _remove_others(home, moves)
     # files/ too: the earlier result may have had no files, and so no folder there.
     _sync_folders((home, files, anchor_of(folder)))

@@ -12,6 +12,7 @@ from ..model import Output, TaskState
 from .extraction import NONE, STDOUT, Evidence, Move, Renewal, StoredSet, kept_file
 from .judge import Judgement
 from .review import Review
+from .trees import files_in
 
 NOT_JUDGED = "its result is stored, and no validate hook has judged it: `spe collect`"
 
@@ -57,12 +58,20 @@ def _moves(reviewed: Review, outputs: Iterable[Output]) -> list[Move]:
     for one in outputs:
         source = due[one.name]
         if one.file and one.file != source.file:
-            moves.append(Move(one.file, source.file, source.raw))
+            moves += _moves_of(source, one.file)
     return moves
 
 
+def _moves_of(source: Evidence, target: str) -> list[Move]:
+    """Return what brings evidence to another place: a move for each of its files."""
+    if not source.is_tree:
+        return [Move(target, source.file, source.raw)]
+    pairs = zip(source.at(target).files, source.files, strict=True)
+    return [Move(new, old, None) for new, old in pairs]
+
+
 def _overwrites_evidence(reviewed: Review, moves: Iterable[Move]) -> bool:
-    files = {one.file for one in reviewed.evidence.values()}
+    files = {file for one in reviewed.evidence.values() for file in one.files}
     return any(move.target in files for move in moves)
 
 
@@ -87,15 +96,24 @@ def _renewed(reviewed: Review, outputs: Mapping[str, Output], moves: Sequence[Mo
 
 
 def _sources(reviewed: Review, results: set[str]) -> set[str]:
-    return {spec.source for spec in reviewed.now if spec.name in results}
+    return {spec.origin for spec in reviewed.now if spec.name in results}
 
 
 def _needed(
     reviewed: Review, outputs: Mapping[str, Output], kept: Iterable[Evidence]
-) -> set[str | None]:
+) -> set[str]:
     """Return the files that something refers to afterwards."""
-    files = {one.file for one in outputs.values()} | {one.file for one in kept}
-    return files | {reviewed.stored.outputs[name].file for name in reviewed.stays}
+    stays = [reviewed.stored.outputs[name] for name in reviewed.stays]
+    files = {file for one in (*outputs.values(), *stays) for file in _files(one)}
+    return files | _all_files(kept)
+
+
+def _all_files(kept: Iterable[Evidence]) -> set[str]:
+    return {file for one in kept for file in one.files}
+
+
+def _files(output: Output) -> list[str]:
+    return files_in(output.file, output.raw)
 
 
 def _good(stored: StoredSet) -> tuple[TaskState, str | None]:
@@ -150,7 +168,7 @@ def _all_kept(
         gone=_gone(reviewed, set(), set()),
         kept=kept,
         moves=moves,
-        rubbish=_rubbish(reviewed, {one.file for one in kept}),
+        rubbish=_rubbish(reviewed, _all_files(kept)),
         halfway=halfway,
     )
 
@@ -166,9 +184,9 @@ def _kept(reviewed: Review, used: set[str]) -> tuple[tuple[Evidence, ...], tuple
         if source in used or _is_logged(reviewed.stored, one):
             continue
         target = _kept_place(reviewed, one)
-        if target != one.file:
-            moves.append(Move(str(target), one.file, None))
-        kept.append(replace(one, file=target))
+        if target is not None and target != one.file:
+            moves += _moves_of(one, target)
+        kept.append(one.at(target))
     return tuple(kept), tuple(moves)
 
 
@@ -196,17 +214,21 @@ def _gone(reviewed: Review, overwritten: set[str], made: set[str]) -> tuple[str,
     known = {spec.name for spec in (*reviewed.then, *reviewed.now)}
     outputs = reviewed.stored.outputs
     others = [name for name in outputs if name not in made]
-    return tuple(name for name in others if name in known or outputs[name].file in overwritten)
+    return tuple(
+        name
+        for name in others
+        if name in known or not overwritten.isdisjoint(_files(outputs[name]))
+    )
 
 
-def _rubbish(reviewed: Review, needed: set[str | None]) -> tuple[str, ...]:
+def _rubbish(reviewed: Review, needed: set[str]) -> tuple[str, ...]:
     """Return the files that nothing refers to once the renewal is committed."""
     if reviewed.is_waiting:  # the new result removes them
         return ()
     outputs = reviewed.stored.outputs
     known = {spec.name for spec in reviewed.then} & set(outputs)
-    ours = {outputs[name].file for name in known}
-    ours |= {one.file for one in reviewed.evidence.values()}
+    ours = {file for name in known for file in _files(outputs[name])}
+    ours |= _all_files(reviewed.evidence.values())
     # Outputs of names that `then` does not know are from before schema 6, see _gone.
-    others = {outputs[name].file for name in set(outputs) - known}
-    return tuple(sorted(filter(None, ours - needed - others)))
+    others = {file for name in set(outputs) - known for file in _files(outputs[name])}
+    return tuple(sorted(ours - needed - others))

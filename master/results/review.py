@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 
 from ..model import Output, ResultSpec, TaskState
 from ..record import record
 from .extraction import STDOUT, Evidence, StoredSet
-from .judge import file_names
 
 
 @record
@@ -26,9 +25,9 @@ class Review:
     def due(self) -> dict[str, Evidence]:
         """Evidence for the results that must be made anew, as far as it is stored."""
         return {
-            spec.name: self.evidence[spec.source]
+            spec.name: self.evidence[spec.origin]
             for spec in self.now
-            if spec.name not in self.stays and spec.source in self.evidence
+            if spec.name not in self.stays and spec.origin in self.evidence
         }
 
     @property
@@ -42,43 +41,47 @@ def review(
     then: Sequence[ResultSpec],
     now: Sequence[ResultSpec],
     spec: int,
-    missing: Sequence[str] = (),
+    missing: Collection[Evidence] = (),
 ) -> Review:
     """Return what is to be judged of a set.
 
     `then`: results that made its outputs. `now`: those of today, `spec` is their row. `missing`:
-    files of its evidence that are not there any more.
+    evidence whose files are not there any more.
     """
     found = evidence(stored, then)
-    there = {source: one for source, one in found.items() if one.file not in missing}
+    there = {source: one for source, one in found.items() if one not in missing}
     before = {one.name: one for one in then}
-    # For all results at once: a name depends on the names before it.
-    names = file_names(now)
+    lost = {_place(one.file, one.raw) for one in missing}
     stays = frozenset(
         one.name
         for one in now
-        if before.get(one.name, one) == one and _is_right(stored, one.name, missing, names)
+        if before.get(one.name, one) == one and _is_right(stored, one.name, lost)
     )
     return Review(stored, tuple(then), tuple(now), spec, there, stays)
 
 
-def _is_right(
-    stored: StoredSet, name: str, missing: Sequence[str], names: Mapping[str, str]
-) -> bool:
-    """Return whether a result has an output whose file is there and has the name of today."""
+def _is_right(stored: StoredSet, name: str, lost: set[tuple[str | None, bytes | None]]) -> bool:
+    """Return whether a result has an output whose files are there, whatever their names are.
+
+    Rows of earlier versions keep the names that those versions gave.
+    """
     output = stored.outputs.get(name)
-    if output is None or output.file in missing:
+    if output is None:
         return False
-    # Another result's ending may have changed this one's file name: `a` and `a.txt`.
-    return output.file is None or output.file == f"files/{stored.number}/{names[name]}"
+    return output.file is None or _place(output.file, output.raw) not in lost
+
+
+def _place(file: str | None, raw: bytes | None) -> tuple[str | None, bytes | None]:
+    """Return what tells two kept things apart: two trees may have one folder."""
+    return file, raw if file is not None else None
 
 
 def evidence(stored: StoredSet, then: Sequence[ResultSpec]) -> dict[str, Evidence]:
     """Return all that is stored of a set, by its source. `then`: results that made its outputs."""
     found = dict(stored.kept)
     for spec, output in _made_outputs(stored, then):
-        if spec.source not in found:
-            found[spec.source] = _of_output(spec.source, output)
+        if spec.origin not in found:
+            found[spec.origin] = _of_output(spec.origin, output)
     if STDOUT not in found and stored.stdout is not None:
         found[STDOUT] = Evidence(STDOUT, stored.stdout, None, len(stored.stdout))
     return found
@@ -94,7 +97,7 @@ def _made_outputs(
 
 def _of_output(source: str, output: Output) -> Evidence:
     if output.file is not None:
-        return Evidence(source, None, output.file, output.size)
+        return Evidence(source, output.raw, output.file, output.size)
     raw = output.raw
     if raw is None:  # not stored twice: the bytes are the value and a newline
         raw = output.value.encode() + b"\n"

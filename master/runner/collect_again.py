@@ -59,7 +59,7 @@ async def recollect(sweep: Sweep) -> Collected:
     try:
         # A master that was killed between a commit and the places of its files left them staged.
         await place_left_over(store, folder)
-        extracted = await extract_again(store, sweep.results, hooks, folder)
+        extracted = await extract_again(store, sweep.results, hooks, folder, sweep.results_of)
         await store.show_results({one.name: one.kind for one in sweep.results})
         judged, accepted, faults = await _judge_kept(store, hooks, folder)
         await place_left_over(store, folder)  # of those that are refused now

@@ -89,7 +89,9 @@ class TodaysResults:
 
     async def extract(self) -> None:
         """Bring the values of finished sets up to date, and tell the user what has changed."""
-        extracted = await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
+        extracted = await extract_again(
+            self.store, self.sweep.results, self.hooks, self.folder, self.sweep.results_of
+        )
         text = str(extracted)
         if text:
             self.progress.line(text)
@@ -114,7 +116,9 @@ class TodaysResults:
             await keeping.settle()
             try:
                 await place_left_over(self.store, self.folder)
-                await extract_again(self.store, self.sweep.results, self.hooks, self.folder)
+                await extract_again(
+                    self.store, self.sweep.results, self.hooks, self.folder, self.sweep.results_of
+                )
                 return await bring_up_to_date(self.store, self.folder, self.sweep)
             except (SpeError, OSError) as error:
                 self._end_if_full(error)

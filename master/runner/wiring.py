@@ -138,6 +138,7 @@ async def make_parts(
         results.hooks,
         await outdated(store, sweep.results),
         hidden=COPY,
+        results_of=sweep.results_of,
     )
     desk = Desk(
         make_brief(sweep, worker, hosts),
@@ -324,6 +325,7 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         ask=config.ask,
         control=config.control,
         files=wants_files(sweep.results, config.validation),
+        keep_failed=config.keep_failed,
     )
     return Brief(
         setup=setup,
@@ -333,4 +335,5 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         shell=shell,
         platform_file=worker_file,
         keep_output=config.keep_output,
+        results_of=sweep.results_of if sweep.sources.patterns else None,
     )

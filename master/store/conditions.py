@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from ..model import Kind
 from ..record import record
-from ..results.numerals import read
+from ..results.reading.numerals import read
 from . import schema
 
 OPERATORS = ("<=", ">=", "!=", "=", "<", ">", "~")

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..model import TaskState
 from ..record import record
-from ..results.numerals import comparable
+from ..results.reading.numerals import comparable
 from . import schema
 from .conditions import READ_NUMBER, ColumnCondition, Columns, Where
 from .database import code_of

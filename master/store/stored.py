@@ -62,11 +62,11 @@ def read_differing(
     Up to `limit` sets beyond number `after`.
     """
     # In one row: the set, the state of its ticket, whether there is no row of logs, stdout if it is
-    # whole, a gap.
+    # whole, a gap, the parameters.
     query = """
     SELECT t.number, t.state, t.ticket, t.spec, t.reason, k.state,
       l.ticket IS NULL, CASE WHEN length(l.stdout) < ? THEN l.stdout END,
-      EXISTS (SELECT 1 FROM gaps WHERE task = t.number)
+      EXISTS (SELECT 1 FROM gaps WHERE task = t.number), t.parameters
     FROM tasks t JOIN tickets k ON k.id = t.ticket LEFT JOIN logs l ON l.ticket = t.ticket
     WHERE t.number > ? AND t.plan = ? AND t.spec IS NOT ?
     AND t.state IN ('done', 'failed', 'waiting')
@@ -82,7 +82,7 @@ def read_differing(
 def _stored_set(
     row: tuple[Any, ...], outputs: dict[str, Output], kept: dict[str, Evidence], until: int
 ) -> StoredSet:
-    number, state, ticket, made_by, reason, ticket_state, silent, stdout, gap = row
+    number, state, ticket, made_by, reason, ticket_state, silent, stdout, gap, values = row
     return StoredSet(
         number=number,
         state=TaskState(state),
@@ -93,6 +93,7 @@ def _stored_set(
         outputs=outputs,
         kept=kept,
         stdout=_stdout(ticket > until, silent, stdout),
+        values=json.loads(values),
         has_gap=bool(gap),
     )
 
@@ -193,10 +194,10 @@ def outdated(connection: Connection, specs: Sequence[ResultSpec]) -> list[range]
     Under the name of a result such a client may bring another file.
     """
     eras, known = _eras(connection), read_specs(connection)
-    wanted = {(spec.name, spec.source) for spec in specs}
+    wanted = {(spec.name, spec.origin) for spec in specs}
     found = []
     for (first, spec), (after, _) in pairwise(eras):
-        told = {(one.name, one.source) for one in known[spec]}
+        told = {(one.name, one.origin) for one in known[spec]}
         if not wanted <= told:
             found.append(range(first, after))
     return found

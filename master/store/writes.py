@@ -24,7 +24,7 @@ from ..dispatch.changes import (
     TicketIssued,
 )
 from ..model import Kind, Output, TaskState, TicketState
-from ..results.numerals import typed
+from ..results.reading.numerals import typed
 from .schema import EVENTS, get_meta, set_meta
 
 C = TypeVar("C", bound=Change)

@@ -15,7 +15,7 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..errors import ConfigError
-from ..results.foreign_numbers import has_decimal_comma
+from ..results.reading.foreign_numbers import has_decimal_comma
 from .segments import Segment
 
 Values = Mapping[str, str]

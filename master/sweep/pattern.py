@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from ..errors import ConfigError
-from ..results.foreign_numbers import has_decimal_comma
+from ..results.reading.foreign_numbers import has_decimal_comma
 from .segments import Segment, segments_of, split_words
 
 Values = Mapping[str, str]

@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from ..config.config import Config
+from ..config.result_sources import ResultSources
 from ..errors import ConfigError
 from ..model import Host, ResultSpec, Work, Worker
 from ..record import record
@@ -36,6 +37,7 @@ class Sweep:
     mistakes: tuple[ConfigError, ...]
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
+    sources: ResultSources = field(repr=False)  # the results, to be filled for one set
     # Words and -p options of a sweep without a file.
     line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     software: Sources = Sources()  # what comes along with the program
@@ -56,6 +58,12 @@ class Sweep:
         Raises ConfigError, as when an input file has vanished.
         """
         return self.recipe.work(values)
+
+    def results_of(self, values: Mapping[str, str]) -> tuple[ResultSpec, ...]:
+        """Return the results of a set, with its values in the patterns of `from`."""
+        if not self.sources.patterns:
+            return self.results
+        return self.sources.of(self.recipe.scope(values))
 
     def key(self, values: Mapping[str, str]) -> bytes:
         """Return the identity of a set, 16 bytes. The program's content is not in it."""

@@ -8,7 +8,7 @@ the parameters (`sweep.parameters.check()`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ..config import config
 from ..config.config import Config, WorkerSpec
 from ..config.document import Document, YamlMap
 from ..config.parameter_options import parameter_options
+from ..config.result_sources import ResultSources
 from ..errors import ConfigError, UsageError
 from ..model import Worker
 from ..results.table_files import text_mode
@@ -38,7 +39,7 @@ from .inputs.listing import find_inputs
 from .inputs.trees import Trees
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
-from .pattern import Condition, Pattern, split
+from .pattern import Condition, Pattern, Values, split
 from .plan import Sweep, run_folder
 from .program_files import find_worker
 from .recipe import Recipe
@@ -122,9 +123,10 @@ class _Builder:
             words, worker, tuple(name for block in blocks for name in block.names)
         )
         # Before the sets are read: a wrong name makes every set wrong.
-        check_names(recipe, self.config, self.document)
-        parameters = self._parameters(blocks, recipe)
-        self.warnings += warnings(recipe, parameters, self.config, self.document)
+        sources = self._sources()
+        check_names(recipe, sources, self.config, self.document)
+        parameters = self._parameters(blocks, recipe, sources)
+        self.warnings += warnings(recipe, parameters, sources, self.config, self.document)
         text_mode(self.config.collect)  # raises when several of them are asked for
         hosts = self._hosts()
         mistakes = self._mistakes(recipe, worker, hosts)
@@ -132,7 +134,7 @@ class _Builder:
             name=self.name,
             folder=self.folder,
             config=self.config,
-            results=self.config.result_specs(),
+            results=sources.specs,
             worker=worker,
             parameters=parameters,
             hosts=hosts.hosts,
@@ -141,6 +143,7 @@ class _Builder:
             mistakes=mistakes,
             recipe=recipe,
             identity=Identity(recipe),
+            sources=sources,
             software=self._software(),
         )
 
@@ -189,13 +192,33 @@ class _Builder:
         names = tuple(rows[0])
         return [Listed(names, [tuple(row[name] for name in names) for row in rows], lines)]
 
-    def _parameters(self, blocks: list[Block], recipe: Recipe) -> Parameters:
+    def _sources(self) -> ResultSources:
+        """Return the results with the patterns among their sources."""
+        specs = self.config.result_specs()
+        patterns = {}
+        for spec in specs:
+            with at(self.document, "results", spec.name, "from"):
+                pattern = Pattern.parse(spec.source)
+            if pattern.literal is None:
+                patterns[spec.name] = pattern
+        return ResultSources(specs, patterns)
+
+    def _parameters(
+        self, blocks: list[Block], recipe: Recipe, sources: ResultSources
+    ) -> Parameters:
         """Return the stream of sets, with the checks that each of them needs."""
+
+        def examine_results(values: Values) -> None:
+            for name, error in sources.faults(recipe.scope(values)):
+                where = self.document.where("results", name, "from")
+                raise ConfigError(error.what, where=where, todo=error.todo)
+
+        quick = recipe.quick_examination()
         inspector = Inspector(
-            whole=recipe.examine,
-            quick=recipe.quick_examination(),
+            whole=_both(recipe.examine, examine_results) if sources.patterns else recipe.examine,
+            quick=_both(quick, examine_results) if sources.patterns else quick,
             characters=recipe.characters,
-            words=lambda: FilesHere(recipe, self.config, self.document),
+            words=lambda: FilesHere(recipe, sources, self.config, self.document),
         )
         # Messages about sets name the parameter file, else spe.yaml.
         source = self.document.name
@@ -369,3 +392,16 @@ class _Builder:
             raise ConfigError(
                 f"the file {written} is not there", where=self.document.where(key), todo=todo
             )
+
+
+def _both(
+    first: Callable[[Values], None] | None, second: Callable[[Values], None]
+) -> Callable[[Values], None]:
+    """Return one check of a set that makes two."""
+
+    def examine(values: Values) -> None:
+        if first is not None:
+            first(values)
+        second(values)
+
+    return examine

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import NoReturn, TypeVar
 
 from aiohttp import ClientPayloadError, web
@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import Lost
 from ..results.extract import Part
+from ..results.trees import MOST_FILES
 from .intake import SIDE_LIMIT, SIDE_PARTS, BodyRefused, Intake, Spool, spool
 from .multipart import Parser, TooMuch, whole
 from .multipart_head import BadParts, boundary_of
@@ -129,11 +130,16 @@ def cut(request: web.Request, why: str) -> NoReturn:
 
 
 async def receive(
-    request: web.Request, wanted: Mapping[str, bool], limit: int, into: Spool
+    request: web.Request,
+    wanted: Mapping[str, bool],
+    limit: int,
+    into: Spool,
+    trees: Collection[str] = (),
 ) -> dict[str, Part]:
     """Return all parts of the body by name: the results in `wanted`, the end of the side parts.
 
-    `wanted` tells for each result whether it becomes a file even when it is small.
+    `wanted` tells for each result whether it becomes a file even when it is small. `trees`: results
+    of several files, whose parts have one name.
 
     Raises BodyRefused: 400 for a malformed or incomplete body, 413 for a part over `limit` bytes.
     """
@@ -142,11 +148,12 @@ async def receive(
         raise BodyRefused(400, f"the body must be multipart/form-data, not {request.content_type}")
     most = 0
     if limit:
-        most = limit * (len(wanted) + len(SIDE_PARTS)) + HEADS
+        most = limit * (len(wanted) + len(trees) + len(SIDE_PARTS)) + HEADS
     source = Source(request, limit, most)
-    intake = Intake(wanted, limit, into, source.gone)
+    intake = Intake(wanted, limit, into, source.gone, trees)
     try:
-        await _read(source, boundary_of(request.headers["Content-Type"]), intake)
+        await _read(source, boundary_of(request.headers["Content-Type"]), intake, trees)
+        await intake.finish()
     except (ClientPayloadError, web.RequestPayloadError) as error:
         # The network's fault, not the master's: the client sends again.
         raise ConnectionResetError("the connection was cut within a body") from error
@@ -177,12 +184,15 @@ async def read_batch(request: web.Request, most: int) -> bytes:
         raise ConnectionResetError("the connection was cut within a body") from error
 
 
-async def _read(source: Source, boundary: bytes, intake: Intake) -> None:
+async def _read(
+    source: Source, boundary: bytes, intake: Intake, trees: Collection[str]
+) -> None:
     """Parse the body and hand its parts to the intake."""
-    if source.is_small:
+    if source.is_small and not trees:
         await intake.all(whole(await source.all(), boundary, MAX_PARTS))
         return
-    parser = Parser(boundary, MAX_PARTS)
+    most = MAX_PARTS + MOST_FILES if trees else MAX_PARTS
+    parser = Parser(boundary, most, trees)
     while piece := await source.piece():
         for event in parser.feed(piece):
             await intake.take(event)

@@ -11,7 +11,7 @@ library `multipart`: see "Rejected" in docs/measurements.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from .multipart_head import BadParts, Head, head_of, no_body, shown
@@ -35,6 +35,7 @@ class Begin(NamedTuple):
     """A part begins. Its content follows in chunks, then its End."""
 
     name: str
+    filename: str = ""
 
 
 class End(NamedTuple):
@@ -82,8 +83,11 @@ def _by_events(body: bytes, boundary: bytes, most: int) -> dict[str, bytes]:
 class Parser:
     """The parser of one body. After an error it is of no use any more."""
 
-    def __init__(self, boundary: bytes, most: int = MOST_PARTS) -> None:
-        """Accept at most `most` parts."""
+    def __init__(
+        self, boundary: bytes, most: int = MOST_PARTS, many: Container[str] = ()
+    ) -> None:
+        """Accept at most `most` parts. Those whose name is in `many` may have it in common."""
+        self._many = many
         self._delimiter = b"\r\n--" + boundary
         self._rest = b"\r\n"  # as if a line had ended, so the first boundary is found as the others
         self._read: Callable[[bytes, int], int] = self._before  # the state: how to read on
@@ -218,12 +222,12 @@ class Parser:
         """Open a part. Raises BadParts for a second one of its name."""
         if len(self._names) == self._most:
             raise TooMuch(f"more than {self._most} parts")
-        if head.name in self._names:
+        if head.name in self._names and head.name not in self._many:
             raise BadParts(f"two parts are named {shown(head.name)}")
         self._names.add(head.name)
         self._head = head
         self._size = 0
-        self._events.append(Begin(head.name))
+        self._events.append(Begin(head.name, head.filename))
 
     def _end(self) -> None:
         """Close the part. Raises BadParts when its Content-Length says another size."""

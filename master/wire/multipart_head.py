@@ -6,6 +6,7 @@ No I/O. What could be read in two ways is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -30,6 +31,7 @@ class Head(NamedTuple):
 
     name: str
     length: int | None  # None: not given; -1: nonsense
+    filename: str = ""
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -51,7 +53,10 @@ def head_of(block: bytes) -> Head:
     headers = _headers(block)
     if headers.get("content-type", "").lower().startswith("multipart/"):
         raise BadParts("a part is itself multipart")
-    name = _name(headers.get("content-disposition", ""))
+    disposition = _parameters(headers.get("content-disposition", ""))
+    name = _text(disposition, "name")
+    if name is None:
+        raise BadParts("a part has no name")
     encoding = headers.get("content-transfer-encoding", "")
     if encoding.lower() not in AS_THEY_ARE:
         raise BadParts(
@@ -60,7 +65,7 @@ def head_of(block: bytes) -> Head:
     length = None
     if "content-length" in headers:
         length = _number(headers["content-length"])
-    return Head(name, length)
+    return Head(name, length, _text(disposition, "filename") or "")
 
 
 def _headers(block: bytes) -> dict[str, str]:
@@ -78,15 +83,12 @@ def _headers(block: bytes) -> dict[str, str]:
     return found
 
 
-def _name(disposition: str) -> str:
-    """Return the name of a part. `name*=` wins where both are given."""
-    parameters = _parameters(disposition)
-    charset, _, value = parameters.get("name*", "").partition("'")
+def _text(parameters: Mapping[str, str], key: str) -> str | None:
+    """Return the name of a part or of its file. `name*=` wins where both are given."""
+    charset, _, value = parameters.get(f"{key}*", "").partition("'")
     if charset.lower() in CHARSETS:
         return unquote(value.partition("'")[2], charset, "surrogateescape")
-    if "name" not in parameters:
-        raise BadParts("a part has no name")
-    return parameters["name"]
+    return parameters.get(key)
 
 
 def _parameters(header: str) -> dict[str, str]:

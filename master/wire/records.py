@@ -51,6 +51,8 @@ def config(setup: Setup, client: str, file: WorkerFile | None, shell: str | None
             lines.append("RunsWorker=Yes")
     if setup.files:
         lines.append("Files=Yes")
+    if setup.keep_failed:
+        lines.append(f"KeepFailed={setup.keep_failed}")
     if setup.software:
         lines.append("Software=Yes")
     if file:
@@ -101,9 +103,12 @@ def is_fetched(item: Input) -> bool:
 
 def result_records(results: Iterable[ResultSpec]) -> bytes:
     """Return the end of each task record: one [Result] a result."""
-    return b"".join(
-        f"[Result]\nName={spec.name}\nFile={spec.source}\n".encode() for spec in results
-    )
+    return b"".join(map(_result, results))
+
+
+def _result(spec: ResultSpec) -> bytes:
+    kind = f"Kind={spec.kind}\n" if spec.kind.is_tree else ""
+    return f"[Result]\nName={spec.name}\nFile={spec.source}\n{kind}".encode()
 
 
 def whole_outputs(results: Iterable[ResultSpec]) -> dict[str, str]:

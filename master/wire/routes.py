@@ -7,7 +7,7 @@ nothing but 403. What a request means is the desk's business.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,8 @@ from .large_inputs import LargeInputs
 from .server import short_answer as _text
 from .server import watched
 
+# Seconds for a client that can't bring the results of this sweep: it only waits for the end.
+MUCH_LATER = "10"
 RETRY_AFTER = "1"  # seconds after which a client that got no task may ask again
 MAX_COUNT = 1000  # tasks in one answer
 MOST_LOAD = 1e6  # a load above this is nonsense
@@ -63,7 +65,9 @@ class Door:
         self._inputs = LargeInputs(desk.dispatch.board.tasks, desk.work_of)
         self._software = software
         self.files = Files(worker, pack_client, self._inputs, software)
-        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in desk.brief.results}
+        self._trees = frozenset(one.name for one in desk.brief.results if one.kind.is_tree)
+        single = [one for one in desk.brief.results if not one.kind.is_tree]
+        self._wanted = {spec.name: spec.kind is Kind.FILE for spec in single}
         whole: dict[str, str] = {}
         if desk.brief.keep_output:
             whole = protocol.whole_outputs(desk.brief.results)
@@ -93,6 +97,7 @@ class Door:
             "/complete": {"POST": self.complete},
             "/failed": {"GET": self.failed, "POST": self.failed},
             "/results": {"POST": self.results},
+            "/kept": {"POST": self.kept},
             "/back": {"GET": self.back},
             "/orders": {"GET": self.orders},
             "/answer": {"POST": self.answer},
@@ -230,6 +235,8 @@ class Door:
         if not 1 <= count <= MAX_COUNT:
             return _text(400, f"count must be from 1 to {MAX_COUNT}")
         client = query.short_text(request, "client")
+        if self._trees and request.query.get("results") != "many":
+            return self._none_left(client, held=False, later=MUCH_LATER)
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._note_host(request, client)
@@ -262,6 +269,9 @@ class Door:
     def _text_of(self, record: TaskRecord, timeout: float, extra: bool, by_digest: bool) -> bytes:
         """Return the record of one attempt, as this client understands it."""
         results = self._results
+        if self.desk.brief.results_of is not None:
+            # Here and not in the desk: what a client is told must be what its report is judged by.
+            results = protocol.result_records(self.desk.brief.results_of(record.task.values))
         if extra:
             results = results + self._whole
         return protocol.task_record(
@@ -274,8 +284,8 @@ class Door:
             by_digest=by_digest,
         )
 
-    def _none_left(self, client: str, held: bool) -> web.Response:
-        """Answer 503: the sweep is over, or there may be tasks later.
+    def _none_left(self, client: str, held: bool, later: str = RETRY_AFTER) -> web.Response:
+        """Answer 503: the sweep is over, or there may be tasks `later`, in seconds.
 
         A client whose request was held (a long poll) may ask again at once: it does not ask too
         often, and it is reached through the request that it holds.
@@ -286,7 +296,10 @@ class Door:
             self.desk.moved.set()
             return _text(503, "the sweep is over")
         orders = self._orders_for(client)
-        again = "0" if held or orders else RETRY_AFTER
+        again = "0" if held or orders else later
+        if later == MUCH_LATER:
+            text = "this sweep has results of several files, for clients that say results=many"
+            return _text(503, text, {"Retry-After": again, **orders})
         return _text(503, "no task now, there may be one later", {"Retry-After": again, **orders})
 
     # -- results and failures
@@ -295,9 +308,10 @@ class Door:
         """Take a result."""
         ticket = query.ticket(request)
         with spool(self.spool_folder, self.desk.store.disk) as into:
-            parts = await receive(request, self._wanted, self.desk.brief.setup.max_result, into)
+            limit = self.desk.brief.setup.max_result
+            parts = await receive(request, self._wanted, limit, into, self._trees)
             line = await self.desk.complete(query.short_text(request, "client"), ticket, parts)
-        return web.Response(text=line + "\n")
+        return web.Response(text=line + "\n", headers=self._keep([ticket]))
 
     async def results(self, request: web.Request) -> web.Response:
         """Take small reports of several tickets; answer one line for each."""
@@ -305,7 +319,8 @@ class Door:
             body = await read_batch(request, many_results.LARGEST)
             kind = request.headers.get("Content-Type", "")
             limit = self.desk.brief.setup.max_result
-            intake = partial(Intake, self._wanted, limit, into, partial(_has_hung_up, request))
+            gone = partial(_has_hung_up, request)
+            intake = partial(Intake, self._wanted, limit, into, gone, self._trees)
             try:
                 reports = await many_results.reports(body, kind, intake)
             except Lost as error:
@@ -313,7 +328,28 @@ class Door:
             answers = await self.desk.arrivals.take(query.short_text(request, "client"), reports)
         pairs = zip(reports, answers, strict=True)
         lines = (f"{report.ticket} {answer}\n" for report, answer in pairs)
-        return web.Response(text="".join(lines))
+        keep = self._keep([report.ticket for report in reports])
+        return web.Response(text="".join(lines), headers=keep)
+
+    def _keep(self, tickets: Sequence[int]) -> dict[str, str]:
+        """Return the header that asks for the files of failed attempts; {} almost always."""
+        wanted = self.desk.arrivals.left.wanted
+        found = [str(ticket) for ticket in tickets if ticket in wanted] if wanted else []
+        return {"Keep": ", ".join(found)} if found else {}
+
+    async def kept(self, request: web.Request) -> web.Response:
+        """Take the files that a failed attempt left, where they were asked for."""
+        ticket, left = query.ticket(request), self.desk.arrivals.left
+        if ticket not in left.wanted:
+            return _text(410, "nobody waits for these files")
+        with spool(self.spool_folder, self.desk.store.disk) as into:
+            parts = await receive(request, {}, left.most, into, ("file",))
+            members = parts["file"].tree if "file" in parts else ()
+            try:
+                why = await asyncio.to_thread(left.keep, ticket, members or ())
+            except OSError as error:
+                why = f"they cannot be written: {error.strerror}"
+        return _text(400, why) if why else web.Response(text="kept\n")
 
     async def back(self, request: web.Request) -> web.Response:
         """Take back tickets whose program was not begun, or whose attempt does not count."""
@@ -331,7 +367,7 @@ class Door:
             if request.method == "POST" and request.body_exists and is_multipart:
                 parts = await receive(request, {}, self.desk.brief.setup.max_result, into)
             await self.desk.failed(query.short_text(request, "client"), ticket, parts, reason)
-        return web.Response(text="noted\n")
+        return web.Response(text="noted\n", headers=self._keep([ticket]))
 
     # -- orders
 

@@ -96,7 +96,7 @@ results:
     assert {name: row[name] for name in ("all", "slope", "energy", "part", "name", "json", "trace", "raw")} == {
         "all": "slope = 2.50 and more", "slope": "2.50", "energy": "-1.50", "part": "2", "name": "x",
         "json": '{"energy":{"total":-1.50,"parts":[1,2]},"name":"x"}',
-        "trace": "files/1/trace.csv", "raw": "files/1/raw.bin",
+        "trace": "files/1/trace.csv", "raw": "files/1/sub/raw.bin",
     }  # fmt: skip
     assert (bench.runs() / row["trace"]).read_text() == "1,2\n3,4\n"
     assert (bench.runs() / row["raw"]).read_bytes() == b"\0\xff"

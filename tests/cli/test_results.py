@@ -67,7 +67,7 @@ def test_a_value_that_is_refused_now_has_failed_and_is_done_again_without_runnin
     done = ran.spe("run")
     assert done.code == 1
     assert "2 are refused now" in done.err
-    assert (ran.column("y"), ran.column("trace")) == (["10"], ["files/1/trace.dat"])
+    assert (ran.column("y"), ran.column("trace")) == (["10"], ["files/1/t.dat"])
     reasons = [row["reason"] for row in ran.rows(file="failed.csv")]
     assert reasons == ["y: '20' is above the maximum 15", "y: '30' is above the maximum 15"]
     assert ran.spe("collect").code == 0

@@ -64,7 +64,7 @@ def asking(parts: Parts) -> Asking:
     return Asking(parts)
 
 
-ALWAYS = [("extra", 1), ("files", "sha256"), ("archives", "tar")]
+ALWAYS = [("extra", 1), ("files", "sha256"), ("archives", "tar"), ("results", "many")]
 
 
 def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_keys_of_a_result_that_exclude_each_other_are_told_at_the_key(
     arguments: Any, complaint: str, place: str
 ) -> None:
     with pytest.raises(WrongValue) as caught:
-        sensible(*arguments)
+        sensible("out.txt", *arguments)
     assert (caught.value.what, caught.value.path) == (complaint, (place,))
 
 
@@ -197,7 +197,7 @@ def test_keys_of_a_result_that_go_together_are_taken() -> None:
         (Kind.INT, "x", None, 1.0, 1.0),
         (Kind.FLOAT, None, "a", None, 0.0),
     ):
-        sensible(kind, regex, path, low, high)
+        sensible("out.txt", kind, regex, path, low, high)
 
 
 def test_rows_are_a_file_or_stand_in_spe_yaml() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spe.config.sequences import stepped
 from spe.results.columns import are_numbers
-from spe.results.numerals import comparable
+from spe.results.reading.numerals import comparable
 from spe.sweep.blocks import Grid, Listed
 from spe.sweep.parameter_file import ParameterFile
 from spe.sweep.parameters import Parameters

@@ -29,6 +29,7 @@ SAMPLES = Path(__file__).resolve().parents[1] / "store" / "samples"
 PRINTED = b"slope = 2.5\n"
 NUMBERS = b'{"a": [1, 20], "b": "x"}\n'
 LONG = b"line\n" * 20_000  # 100 kB: it lies in a file
+LARGE_A, LARGE_B = b"A" * 70_000, b"B" * 70_000  # texts that lie in files, which are named after their results
 
 Y = ResultSpec("y", "n.json", Kind.INT, path="a.1")
 TRACE = ResultSpec("trace", "t.dat", Kind.FILE)
@@ -129,9 +130,9 @@ STEPS: dict[str, tuple[ResultSpec, str, bytes]] = {
     "text in place of a number": (ResultSpec("y", "n.json"), NUMBERS.decode()[:-1], NUMBERS),
     "json": (ResultSpec("y", "n.json", Kind.JSON, path="a"), "[1,20]", NUMBERS),
     "a regex": (ResultSpec("y", "n.json", Kind.INT, regex=r"(\d+), 20"), "1", NUMBERS),
-    "a file in place of a text": (ResultSpec("y", "n.json", Kind.FILE), "files/1/y.json", NUMBERS),
+    "a file in place of a text": (ResultSpec("y", "n.json", Kind.FILE), "files/1/n.json", NUMBERS),
     "a text in place of a file": (ResultSpec("trace", "t.dat"), "1 2 3", b"1 2 3\n"),
-    "a file of another name": (ResultSpec("curve", "t.dat", Kind.FILE), "files/1/curve.dat", b"1 2 3\n"),
+    "a file of another name": (ResultSpec("curve", "t.dat", Kind.FILE), "files/1/t.dat", b"1 2 3\n"),
     "what was printed and is no result": (ResultSpec("slope", kind=Kind.FLOAT, regex="= (.*)"), "2.5", PRINTED),
     "what was printed, as a file": (ResultSpec("log", kind=Kind.FILE), "files/1/log.txt", PRINTED),
 }
@@ -167,16 +168,16 @@ def test_nothing_is_looked_at_where_nothing_has_changed(bench: Bench, monkeypatc
 
 
 def test_files_that_exchange_their_names_keep_their_bytes(bench: Bench) -> None:
-    specs = ResultSpec("a", "a.dat", Kind.FILE), ResultSpec("b", "b.dat", Kind.FILE)
-    other = ResultSpec("a", "b.dat", Kind.FILE), ResultSpec("b", "a.dat", Kind.FILE)
+    specs = ResultSpec("a", "a.dat"), ResultSpec("b", "b.dat")
+    other = ResultSpec("a", "b.dat"), ResultSpec("b", "a.dat")
 
     async def run() -> None:
         await bench.plan()
-        await bench.accept(specs, {"stdout": b"", "a.dat": b"A", "b.dat": b"B"})
+        await bench.accept(specs, {"stdout": b"", "a.dat": LARGE_A, "b.dat": LARGE_B})
         await bench.change(*other)
-        assert bench.files() == {"1/a.dat": b"B", "1/b.dat": b"A"}
+        assert bench.files() == {"1/a.dat": LARGE_B, "1/b.dat": LARGE_A}
         await bench.change(*specs)
-        assert bench.files() == {"1/a.dat": b"A", "1/b.dat": b"B"}
+        assert bench.files() == {"1/a.dat": LARGE_A, "1/b.dat": LARGE_B}
         assert bench.query("SELECT * FROM kept") == []
 
     asyncio.run(run())
@@ -207,7 +208,7 @@ def test_without_hard_links_files_are_copied(bench: Bench, monkeypatch: pytest.M
         await bench.accept((TRACE,), WROTE)
         monkeypatch.setattr(keep.os, "link", refuse)
         await bench.change(ResultSpec("curve", "t.dat", Kind.FILE))
-        assert bench.files() == {"1/curve.dat": b"1 2 3\n"}
+        assert bench.files() == {"1/t.dat": b"1 2 3\n"}
 
     asyncio.run(run())
 
@@ -228,9 +229,9 @@ def test_what_is_refused_now_has_failed_and_is_done_again_when_it_is_taken(bench
             assert list(reader.suspended()) == []
         assert await bench.change(ResultSpec("y", "n.json", Kind.FLOAT, path="b")) == Extracted(2, refused=1)
         assert await bench.change(Y, TRACE) == Extracted(2, taken=2)
-        assert bench.cells(1) == {"y": "20", "trace": "files/1/trace.dat"}
+        assert bench.cells(1) == {"y": "20", "trace": "files/1/t.dat"}
         assert bench.query("SELECT state, reason, attempts FROM tasks WHERE number = 1") == [("done", None, 1)]
-        assert bench.files() == {"1/trace.dat": b"1 2 3\n", "2/trace.dat": b"1 2 3\n"}
+        assert bench.files() == {"1/t.dat": b"1 2 3\n", "2/t.dat": b"1 2 3\n"}
 
     asyncio.run(run())
 
@@ -271,7 +272,7 @@ def test_what_was_not_stored_leaves_an_empty_cell_that_is_named_until_it_is_fill
         with Reader(bench.folder) as reader:
             assert [row.number for row in reader.rows()] == [1]
         await bench.accept((more, TRACE), WROTE | {"more.txt": b"m\n"})
-        assert (bench.cells(), bench.gaps()) == ({"m": "m", "trace": "files/1/trace.dat"}, [])
+        assert (bench.cells(), bench.gaps()) == ({"m": "m", "trace": "files/1/t.dat"}, [])
         assert bench.query("SELECT * FROM kept") == []
 
     asyncio.run(run())
@@ -305,7 +306,7 @@ def test_a_file_that_somebody_removed_counts_as_not_stored(bench: Bench) -> None
     async def run() -> None:
         await bench.plan()
         await bench.accept((TRACE,), WROTE)
-        (bench.folder / "files/1/trace.dat").unlink()
+        (bench.folder / "files/1/t.dat").unlink()
         await bench.change(ResultSpec("curve", "t.dat"))
         assert (bench.cells(), bench.gaps()) == ({}, [1])
 
@@ -321,7 +322,7 @@ def test_a_set_that_waits_has_its_row_extracted_again_and_its_files_stay_where_t
         await bench.store.call(lambda c: c.execute("UPDATE tasks SET state = 'waiting'") and None)
         before = bench.files()
         await bench.change(ResultSpec("a", "n.json", path="a.0"), ResultSpec("curve", "t.dat", Kind.FILE))
-        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "files/1/trace.dat"}, before, [])
+        assert (bench.cells(), bench.files(), bench.gaps()) == ({"a": "1", "curve": "files/1/t.dat"}, before, [])
         await bench.change(ResultSpec("a", "n.json", Kind.INT, path="b"))  # what is refused is no row
         with Reader(bench.folder) as reader:
             assert list(reader.rows()) == []
@@ -402,8 +403,8 @@ def test_a_set_that_could_not_be_judged_is_looked_at_again_by_the_next_run(
 @pytest.mark.parametrize("moment", ["files", "commit", "clear"])
 def test_what_broke_off_is_done_by_the_next_one(bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Also where names are exchanged, and `results` goes back before it was finished."""
-    specs = ResultSpec("a", "a.dat", Kind.FILE), ResultSpec("b", "b.dat", Kind.FILE)
-    other = ResultSpec("a", "b.dat", Kind.FILE), ResultSpec("b", "a.dat", Kind.FILE)
+    specs = ResultSpec("a", "a.dat"), ResultSpec("b", "b.dat")
+    other = ResultSpec("a", "b.dat"), ResultSpec("b", "a.dat")
 
     class Died(Exception):
         pass
@@ -428,7 +429,7 @@ def test_what_broke_off_is_done_by_the_next_one(bench: Bench, monkeypatch: pytes
 
     async def run() -> None:
         await bench.plan()
-        await bench.accept(specs, {"stdout": b"", "a.dat": b"A", "b.dat": b"B"})
+        await bench.accept(specs, {"stdout": b"", "a.dat": LARGE_A, "b.dat": LARGE_B})
         for call in (0, 1):
             for target in (other, specs):
                 with monkeypatch.context() as patched:
@@ -438,7 +439,7 @@ def test_what_broke_off_is_done_by_the_next_one(bench: Bench, monkeypatch: pytes
                     patched.undo()
                 monkeypatch.undo()
                 await bench.change(*target)
-                first, second = (b"B", b"A") if target is other else (b"A", b"B")
+                first, second = (LARGE_B, LARGE_A) if target is other else (LARGE_A, LARGE_B)
                 found = {name: one for name, one in bench.files().items() if ".kept" not in name}
                 assert found == {"1/a.dat": first, "1/b.dat": second}, (call, target)
                 await bench.change(*specs)

@@ -64,7 +64,7 @@ def test_the_bytes_of_a_result_arrive_as_they_are(long_sweep: Master, content: b
     reply = long_sweep.post("/complete", {"ticket": ticket}, [("stdout", content), ("data", content)], boundary)
     assert (reply.status, reply.text) == (200, "accepted\n")
     number = number_of(long_sweep, ticket)
-    assert (long_sweep.runs / "files" / str(number) / "data.bin").read_bytes() == content
+    assert (long_sweep.runs / "files" / str(number) / "out.bin").read_bytes() == content
     query = "SELECT value, raw, file FROM outputs WHERE task = ? AND name = 'stdout'"
     value, raw, file = stored(long_sweep, ticket, query)
     kept = raw if raw is not None else str(value).encode() + b"\n"
@@ -194,7 +194,7 @@ def test_the_second_post_of_a_result_changes_nothing(long_sweep: Master) -> None
     (ticket,) = long_sweep.take()
     assert long_sweep.complete(ticket, *results(b"first")) == "accepted"
     assert long_sweep.complete(ticket, *results(b"second")) == "expired"
-    assert (long_sweep.runs / "files" / str(number_of(long_sweep, ticket)) / "data.bin").read_bytes() == b"first"
+    assert (long_sweep.runs / "files" / str(number_of(long_sweep, ticket)) / "out.bin").read_bytes() == b"first"
     assert state(long_sweep, ticket) == ("done", 1)
 
 

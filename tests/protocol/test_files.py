@@ -78,7 +78,7 @@ def test_a_result_may_be_called_files_all_the_same(sweep: Callable[..., Master],
     parts = [(f"{two}/files", b"2 b\n"), (f"{three}/reason", b"no"), (f"{three}/files", b"3 c\n")]
     assert started.post("/results", {}, parts).text == f"{two} accepted\n{three} noted\n"
     assert started.end() == 1
-    cells = ["files/1/files.txt", "files/2/files.txt"] if kind == "file" else ["1 a", "2 b"]
+    cells = ["files/1/list.txt", "files/2/list.txt"] if kind == "file" else ["1 a", "2 b"]
     assert [row["files"] for row in started.rows()] == cells
     assert kept(started, three) == "3 c\n+0\n"
 

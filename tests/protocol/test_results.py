@@ -65,7 +65,7 @@ def test_results_that_are_files_come_so_as_well_and_hooks_find_them(long_sweep: 
         (f"{bad}/stdout", b"1\n"), (f"{bad}/data", b"BAD"),
     )  # fmt: skip
     assert answers(reply) == {good: "accepted", bad: "rejected: the data are bad"}
-    assert [path.read_bytes() for path in (long_sweep.runs / "files").glob("*/data.bin")].count(b"fine") == 1
+    assert [path.read_bytes() for path in (long_sweep.runs / "files").glob("*/out.bin")].count(b"fine") == 1
 
 
 @pytest.mark.parametrize("name", ["y", "/y", "0/y", "x/y", "1/", "-1/y", "1" * 30 + "/y"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.model import Output, Usage
+from spe.results import kept_files
 from spe.results.evidence import KEPT, exit_code_of, failure_of, files_of, tail_of, usage_of
 from spe.results.extract import Part
 from spe.results.kept_files import keep_files
@@ -112,18 +114,24 @@ def test_files_go_to_their_place_and_nothing_else_stays(tmp_path: Path) -> None:
     assert found == {"files/7/a.bin": b"large", "files/7/b.bin": b"small"}
 
 
-def test_keeping_files_can_be_tried_again_after_half_of_it(tmp_path: Path) -> None:
+def test_keeping_files_can_be_tried_again_after_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = tmp_path / "incoming"
     first.write_bytes(b"A")
     second = tmp_path / "second"
     second.write_bytes(b"B")
     given = {"a": Part("a", None, first, 1), "b": Part("b", None, second, 1)}
     outputs = [Output("a", "", file="files/1/a"), Output("b", "", file="files/1/b")]
-    (tmp_path / "files/1/b").mkdir(parents=True)  # in the way
+    (tmp_path / "files/1/b").mkdir(parents=True)  # of an earlier attempt: it makes way
     moved = set[str]()
-    with pytest.raises(OSError):
+
+    def full(source: Path, target: Path, temporary: Path) -> None:
+        if target.name == "b":
+            raise OSError(errno.ENOSPC, "full")
+        source.replace(target)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError):
+        patched.setattr(kept_files, "_move", full)
         keep_files(tmp_path, [(outputs, given)], moved)
-    (tmp_path / "files/1/b").rmdir()
     assert keep_files(tmp_path, [(outputs, given)], moved) == []
     assert [(tmp_path / "files/1" / n).read_bytes() for n in "ab"] == [b"A", b"B"]
 

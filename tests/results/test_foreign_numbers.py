@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spe.model import Kind, ResultSpec
 from spe.results.extract import Part, Refused, extract
-from spe.results.foreign_numbers import why_not
-from spe.results.numerals import read
+from spe.results.reading.foreign_numbers import why_not
+from spe.results.reading.numerals import read
 
 # What gfortran writes for real(4), real(8), real(16) with list-directed output, and with F, E, D, ES, EN, G and SP
 # formats: exponents without a letter where three digits need its room, a point without digits on one side.

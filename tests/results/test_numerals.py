@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spe.model import Kind, Output, ResultSpec
 from spe.results.extract import Part, Refused, extract
 from spe.results.judge import judge
-from spe.results.numerals import as_written, comparable, read, typed
+from spe.results.reading.numerals import as_written, comparable, read, typed
 
 SIGNS = st.sampled_from(["", "+", "-"])
 DIGITS = st.text("0123456789", min_size=1, max_size=6)

@@ -166,11 +166,11 @@ def test_a_line_end_counts_anywhere_but_at_the_very_end(data: bytes, is_one: boo
     ],
 )
 def test_a_file_of_a_result_keeps_the_ending_that_tells_what_is_inside(source: str, name: str) -> None:
-    assert file_names([ResultSpec("r", source, Kind.FILE)]) == {"r": name}
+    assert file_names([ResultSpec("r", source)]) == {"r": name}
 
 
 def test_files_of_results_never_have_one_name() -> None:
-    specs = [ResultSpec(name, "x.txt", Kind.FILE) for name in ("a", "a.txt", "a.txt-2", "a.txt-2.txt")]
+    specs = [ResultSpec(name, "x.txt") for name in ("a", "a.txt", "a.txt-2", "a.txt-2.txt")]
     assert list(file_names(specs).values()) == ["a.txt", "a.txt-2.txt", "a.txt-2-2.txt", "a.txt-2.txt-2.txt"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spe.model import Kind, ResultSpec
 from spe.results.extract import Part, Refused, extract
-from spe.results.last_states import last_states
+from spe.results.reading.last_states import last_states
 
 BAR = b"\r  0%|    |\r 50%|==  |\r100%|====|\n"
 

@@ -21,7 +21,7 @@ from spe.earlier.by_hand import ByHand
 from spe.model import Kind, ResultSpec, TaskState, TicketState, Usage
 from spe.results.extract import Part
 from spe.results.judge import judge
-from spe.results.numerals import comparable
+from spe.results.reading.numerals import comparable
 from spe.results.table_files import result_cells
 from spe.store import reader as reader_module
 from spe.store import schema, writes

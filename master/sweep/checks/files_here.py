@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 
 from ...config.config import Config
 from ...config.document import Document
+from ...config.result_sources import ResultSources
 from ...errors import ConfigError
 from ...record import record
+from ...results.trees import belongs
 from ..pattern import Pattern, Values
 from ..recipe import Recipe
 from .shell_words import shell_words, text_of_shell
@@ -41,8 +43,11 @@ class _Word:
 class FilesHere:
     """Looks at the words of all sets. Lives for one reading of them."""
 
-    def __init__(self, recipe: Recipe, config: Config, document: Document) -> None:
-        self._recipe = recipe
+    def __init__(
+        self, recipe: Recipe, sources: ResultSources, config: Config, document: Document
+    ) -> None:
+        self._recipe, self._sources = recipe, sources
+        self._has_own_results = bool(sources.patterns) or any(one.kind.is_tree for one in sources.specs)
         self._folder = str(recipe.folder)
         self._listed = _listed(recipe, config)
         self._where = document.where("command")
@@ -138,7 +143,17 @@ class FilesHere:
         except ConfigError:  # told by the check of the sets, with its line
             return []
         found = dict.fromkeys(path for path in _paths(filled, word.in_shell) if self._is_left(path))
+        if found and self._has_own_results:
+            return [path for path in found if not self._is_result(path, values)]
         return [*found]
+
+    def _is_result(self, path: str, values: Values) -> bool:
+        """Tell whether the program writes this file: what lies here is left over from a try by hand."""
+        name = posixpath.normpath(path)
+        specs = self._sources.of(self._recipe.scope(values))
+        return any(
+            belongs(one, name) if one.kind.is_tree else one.source == name for one in specs
+        )
 
     def _is_left(self, path: str) -> bool:
         if not path or len(path) > _LONGEST or path.startswith(("/", "-")) or "\0" in path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...config.config import Config
 from ...config.document import Document
+from ...config.result_sources import ResultSources
 from ...errors import ConfigError
 from ..recipe import Recipe
 
@@ -23,7 +24,9 @@ VARIABLES = {
 }
 
 
-def check_names(recipe: Recipe, config: Config, document: Document) -> None:
+def check_names(
+    recipe: Recipe, sources: ResultSources, config: Config, document: Document
+) -> None:
     """Raise ConfigError for a name that is not known, or that two things have."""
     known = recipe.names
     if recipe.worker:
@@ -31,6 +34,9 @@ def check_names(recipe: Recipe, config: Config, document: Document) -> None:
     for path, pattern in recipe.patterns():
         with at(document, *path):
             check_known(pattern.names, known)
+    for name, source in sources.patterns.items():
+        with at(document, "results", name, "from"):
+            check_known(source.names, known)
     _check_parameters(recipe, config, document)
     _check_results(recipe, config, document)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...config.config import Config
 from ...config.document import Document
+from ...config.result_sources import ResultSources
 from ..parameters import Parameters
 from ..pattern import Pattern
 from ..recipe import Recipe
@@ -22,14 +23,18 @@ _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1")
 
 
 def warnings(
-    recipe: Recipe, parameters: Parameters, config: Config, document: Document
+    recipe: Recipe,
+    parameters: Parameters,
+    sources: ResultSources,
+    config: Config,
+    document: Document,
 ) -> list[str]:
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
         *_variables_of_spe(recipe, document),
         *_operators(recipe, document),
-        *_unused(recipe, parameters, config),
+        *_unused(recipe, parameters, sources, config),
     ]
 
 
@@ -71,9 +76,12 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
             return  # one such warning says it all
 
 
-def _unused(recipe: Recipe, parameters: Parameters, config: Config) -> Iterator[str]:
-    """Warn about parameters that command, inputs, env, where and hooks do not use."""
+def _unused(
+    recipe: Recipe, parameters: Parameters, sources: ResultSources, config: Config
+) -> Iterator[str]:
+    """Warn about parameters that command, inputs, env, results, where and hooks do not use."""
     used = _used_names(recipe, parameters, config)
+    used |= {name for pattern in sources.patterns.values() for name in pattern.names}
     hooks = _hooks_text(config, recipe.folder)
     for name in parameters.names:
         if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):

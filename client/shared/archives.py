@@ -5,7 +5,7 @@ As in originals.py, with one stamp for all of the files.
 
 import os
 import tarfile
-from typing import Any, Callable, Set
+from typing import Any, Callable
 
 from ..host.removal import remove_tree
 from .originals import BLOCK, COPY, LARGE, LINK, NEW, Changed, Original, best_way, protect
@@ -71,14 +71,14 @@ def copy_tree(original: Original, folder: str, is_own: bool = False) -> None:
         raise Changed(original)
 
 
-def link_tree(original: Original, folder: str, own: Set[str]) -> None:
-    """Make the files of a tree below a task's folder as links, but for those named in `own`.
+def link_tree(original: Original, folder: str, is_own: Callable[[str], bool]) -> None:
+    """Make the files of a tree below a task's folder as links, but for those that are its own.
 
     Whether the original is right is asked later. Raises Changed, OSError.
     """
 
     def make(source: str, target: str, name: str) -> None:
-        if name in own:
+        if is_own(name):
             _copy(source, target, is_own=True)
         else:
             os.link(source, target)
@@ -86,14 +86,16 @@ def link_tree(original: Original, folder: str, own: Set[str]) -> None:
     _make(original, folder, make)
 
 
-def link_tree_alone(original: Original, folder: str, own: Set[str], beside: str) -> Original:
+def link_tree_alone(
+    original: Original, folder: str, is_own: Callable[[str], bool], beside: str
+) -> Original:
     """Do the same with an original of the task's own at `beside`, and return that one.
 
     This is for tasks that may have written into an original: whoever changes this one is known.
     """
     copy_tree(original, beside)
     alone = seal_tree(original.key, beside)
-    link_tree(alone, folder, own)
+    link_tree(alone, folder, is_own)
     return alone
 
 

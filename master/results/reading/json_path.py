@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from ..model import ResultSpec
+from ...model import ResultSpec
 from .refusal import Refused, shown
 
 _INDEX = re.compile(r"-?[0-9]{1,9}")

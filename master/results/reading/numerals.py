@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import re
 
-from ..model import Kind, Number
-from ..record import record
+from ...model import Kind, Number
+from ...record import record
 
 _MANTISSA = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _INT = re.compile(r"[+-]?[0-9]+")
