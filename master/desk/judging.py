@@ -124,7 +124,7 @@ class Judges:
     async def _digest(self, parts: Mapping[str, Part]) -> str:
         """Return a digest of the results, by which a result that is rejected twice is known."""
         found = [parts[spec.name] for spec in self._specs if spec.name in parts]
-        if any(part.path for part in found):
+        if any(part.path or part.tree for part in found):
             # In a thread, as a large file takes seconds to read.
             return await asyncio.to_thread(_digest_of, found)
         return _digest_of(found)
@@ -159,7 +159,7 @@ class Judges:
 def _digest_of(parts: Sequence[Part]) -> str:
     digest = hashlib.sha256()
     try:
-        for part in parts:
+        for part in (inner for one in parts for inner in (one.members() if one.tree else [one])):
             # With name and size: the bytes of two results must not be taken for those of one.
             digest.update(f"{part.name} {part.size}\n".encode())
             for chunk in part.chunks():

@@ -15,7 +15,7 @@ from .rules import Rules
 from .shortfall import GIVEN_UP
 from .tally import Tally
 
-TWICE = "; the same result was rejected twice, so the set is not tried again"
+TWICE = "task {}: the same result was rejected twice, so it is not tried again, nor are others of which this is true"
 
 
 class Attempts:
@@ -25,6 +25,7 @@ class Attempts:
         self._rules, self._board, self._handout, self._doubts, self._tally = rules, board, handout, doubts, tally
         self._clients = board.clients
         self.gave_up = False  # the sweep, by `stop_after`
+        self._has_told_twice = False
         self.stopped_alike = False  # the sweep, by `stop_alike`
         self._alike = handout.alike
 
@@ -127,6 +128,8 @@ class Attempts:
         """Note a rejected result. Return whether it came before, from another host where there is one."""
         if ticket.charged:
             return False  # this attempt was rejected before: its client has sent the result a second time
+        if self._rules.retry("rejected") is not None:
+            return False  # the user has said how often
         task = self._board.tasks[ticket.task]
         if task.refused is None:
             task.refused = {}  # only now: almost no task needs one
@@ -196,7 +199,10 @@ class Attempts:
         if task.state is TaskState.FAILED:
             board.leave(task)
         elif is_final or (not is_free and self._rules.spent(task.faults, failure.kind)):
-            self.give_up(task, f"{failure.reason}{TWICE if is_final else ''}")
+            self.give_up(task, failure.reason)
+            if is_final and not self._has_told_twice:
+                self._has_told_twice = True
+                board.notes.append(Note(TWICE.format(task.number), "rejected_twice"))
             self._doubts.remember_given_up(task, ticket.host)
             if self._alike.is_watching and task.planned:
                 board.given_up[task.number] = task

@@ -317,5 +317,5 @@ def test_the_help_lists_the_common_commands_first(bench: Bench) -> None:
     first, more = text.split("More:")
     listed = re.findall(r"^  (\w+)  ", first.split("Commands:")[1], re.M)
     assert listed == ["init", "check", "run", "status", "results", "retry"]
-    assert re.findall(r"^  (\w+)  ", more, re.M)[:3] == ["show", "log", "collect"]
+    assert re.findall(r"^  (\w+)  ", more, re.M)[:3] == ["show", "log", "files"]
     assert bench.ok("--version").out.startswith("spe, version ")

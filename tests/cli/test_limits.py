@@ -192,7 +192,7 @@ def test_a_program_that_computes_the_same_wrong_result_again_is_not_tried_a_thir
     bench.write("spe.yaml", f"{SIX.replace('6]', '3]')}{results}attempts: 5\n")
     done = bench.spe("run")
     assert done.code == 1 and "2 failed" in done.err, done
-    assert "rejected twice, so the set is not tried again" in done.err, done
+    assert "the same result was rejected twice, so it is not tried again" in done.err, done
     assert [row[0] for row in bench.query("SELECT attempts FROM tasks ORDER BY number")] == [1, 2, 2]
 
 

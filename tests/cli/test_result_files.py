@@ -345,8 +345,8 @@ def test_without_keep_failed_nothing_is_kept_and_the_command_says_what_would(ben
 
 def test_each_failed_set_has_its_own_files_also_when_many_fail_one_after_the_other(bench: Bench) -> None:
     bench.worker('echo "$1" > mine; exit 3')
-    sets = "command: ./work {{ n }}\nparameters: {grid: {n: {range: [1, 60]}}}\nattempts: 1\nkeep_failed: 1 kB\n"
-    bench.write("spe.yaml", sets + "hosts: [localhost slots=1]\n")
+    sets = "command: ./work {{ n }}\nparameters: {grid: {n: {range: [1, 60]}}}\nattempts: 1\n"
+    bench.write("spe.yaml", f"{sets}stop_alike: 0\nkeep_failed: 1 kB\nhosts: [localhost slots=1]\n")
     assert bench.spe("run").code == 1
     assert kept(bench, "failed") == {f"{n}/mine" for n in range(1, 61)}
     for n in range(1, 61):

@@ -324,16 +324,16 @@ def test_files_of_a_set_that_runs_again_are_the_old_ones_until_the_new_result_is
     bench.ok("run", WORD="one")
     files = bench.runs() / "files"
     there = {str(p.relative_to(files)) for p in files.rglob("*.txt")}
-    assert there == {f"{n}/{name}.txt" for n in (1, 2) for name in ("y", "extra")}
+    assert there == {f"{n}/{name}.txt" for n in (1, 2) for name in ("out", "extra")}
     bench.open_gate()
     run = bench.start("run", "--fresh", WORD="two")
     wait_until(lambda: len(ran_so_far(bench, "two")) == 2, "both programs run")
     run.signal(signal.SIGKILL)
     run.process.wait()
-    assert [(files / f"{n}/y.txt").read_text() for n in (1, 2)] == ["one 1\n", "one 2\n"]
+    assert [(files / f"{n}/out.txt").read_text() for n in (1, 2)] == ["one 1\n", "one 2\n"]
     (bench.root / "gate").unlink()
     bench.ok("run", WORD="two")
-    assert [(files / f"{n}/y.txt").read_text() for n in (1, 2)] == ["two 1\n", "two 2\n"]
+    assert [(files / f"{n}/out.txt").read_text() for n in (1, 2)] == ["two 1\n", "two 2\n"]
     assert not bench.query("SELECT * FROM staged")
 
 
@@ -346,7 +346,7 @@ def test_a_master_that_died_between_commit_and_file_gives_the_file_its_place(ben
     (bench.runs() / "files/1/old.txt").write_text("of the old result")
     connection = sqlite3.connect(bench.runs() / "sweep.db")
     with connection:
-        connection.execute('INSERT INTO staged VALUES (1, \'{"files/1/y.txt": "incoming/abc"}\')')
+        connection.execute('INSERT INTO staged VALUES (1, \'{"files/1/out.txt": "incoming/abc"}\')')
     connection.close()
     bench.ok("run")
     assert [p.read_text() for p in (bench.runs() / "files/1").iterdir()] == ["two 1\n"]
@@ -366,10 +366,10 @@ def test_the_file_of_a_result_goes_with_its_row_when_its_set_fails_or_is_cancell
     assert bench.start("cancel", "3", "4").end().code == 0
     bench.open_gate()
     assert run.end().code == 1
-    assert files_of(bench) == {"1/y.txt": "two 1\n"}
+    assert files_of(bench) == {"1/out.txt": "two 1\n"}
     assert not bench.query("SELECT * FROM staged") and bench.query("SELECT task FROM outputs") == [(1,)]
     bench.ok("retry", WORD="three")
-    assert files_of(bench) == {"1/y.txt": "two 1\n", **{f"{n}/y.txt": f"three {n}\n" for n in (2, 3, 4)}}
+    assert files_of(bench) == {"1/out.txt": "two 1\n", **{f"{n}/out.txt": f"three {n}\n" for n in (2, 3, 4)}}
 
 
 def test_a_set_that_failed_and_is_tried_again_in_the_same_run_keeps_its_new_file(bench: Bench) -> None:
@@ -386,7 +386,7 @@ def test_a_set_that_failed_and_is_tried_again_in_the_same_run_keeps_its_new_file
     assert bench.start("retry", "1").end().code == 0
     bench.open_gate()
     assert run.end().code == 0
-    assert files_of(bench) == {"1/y.txt": "two 1\n", "2/y.txt": "two 2\n"}
+    assert files_of(bench) == {"1/out.txt": "two 1\n", "2/out.txt": "two 2\n"}
 
 
 def test_a_master_that_dies_after_a_set_has_failed_leaves_no_file_of_it_to_the_next_run(bench: Bench) -> None:
@@ -404,7 +404,7 @@ def test_a_master_that_dies_after_a_set_has_failed_leaves_no_file_of_it_to_the_n
     run.process.wait()
     bench.open_gate()
     assert bench.spe("run", WORD="two").code == 1
-    assert files_of(bench) == {"2/y.txt": "two 2\n"}
+    assert files_of(bench) == {"2/out.txt": "two 2\n"}
 
 
 def has_failed(bench: Bench, number: int) -> bool:
