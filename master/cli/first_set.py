@@ -128,10 +128,9 @@ def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
         identity = Identity(recipe)
     # Without the collect hooks: they may write where the user keeps results.
     config = dataclasses.replace(sweep.config, collect=("table",))
-    if copies > 1:
-        # A failure is what is looked for, so it is not repeated on another host.
-        config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
-        config = dataclasses.replace(config, retry=RetrySpec())
+    # A failure is what is looked for, so it is not repeated.
+    config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
+    config = dataclasses.replace(config, retry=RetrySpec())
     return dataclasses.replace(
         sweep, parameters=Parameters(blocks), recipe=recipe, identity=identity, config=config
     )

@@ -30,6 +30,8 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 VARIABLES = {"VIRTUAL_ENV": ""}
 UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
 _INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
+# `./NAME.whl`, or `NAME @ file:///PATH/NAME.whl`
+_LOCAL_WHEEL = re.compile(r"\s*(?:[\w.\[\],-]+\s*@\s*)?(?:file://)?([^\s:#;]+\.whl)\b")
 _NO_WHEEL = re.compile(r"No matching distribution found for (.+)")
 # pip's list of the versions that have a wheel for the Python in question: "(from versions: none)".
 _VERSIONS = re.compile(r"that satisfies the requirement .* \(from versions: (.+)\)")
@@ -38,6 +40,7 @@ _CHOSEN = "chosen.json"
 # `--without-pip`, and pip from its wheel: Debian's Python has no ensurepip without python3-venv.
 SCRIPT = """
 import glob, os, subprocess, sys
+os.environ["PIP_CONFIG_FILE"] = os.devnull # that of the host may install elsewhere
 def run(*words):
     if subprocess.call(words):
         sys.exit(1)
@@ -84,20 +87,29 @@ def find_venv(written: str, folder: Path, keep: bool) -> VenvSource:
     if not path.is_file():
         todo = "Name a requirements file, or an archive of conda-pack or venv-pack."
         raise ConfigError(f"the file {written} is not there", todo=todo)
-    digest = hashlib.sha256()
     try:
-        if path.name.endswith(ARCHIVES):
-            digest.update(bytes.fromhex(file_of(path, path.name).sha256))
-        else:
-            for file in requirement_files(path):
-                digest.update(file.read_bytes())
+        digest = _digest(path)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}", todo="Mend the path.") from error
-    return VenvSource(written, path, digest.hexdigest(), keep)
+    return VenvSource(written, path, digest, keep)
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of all files that an environment is made of, as far as they lie here."""
+    digest = hashlib.sha256()
+    if path.name.endswith(ARCHIVES):
+        digest.update(bytes.fromhex(file_of(path, path.name).sha256))
+    else:
+        for file in requirement_files(path):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def requirement_files(path: Path) -> Iterator[Path]:
-    """Yield a requirements file and those that it includes by -r and -c. Raises OSError."""
+    """Yield a requirements file, those that it includes by -r and -c, and wheels that they name.
+
+    Raises OSError.
+    """
     seen: list[Path] = []
     waiting = [path]
     while waiting:
@@ -110,6 +122,9 @@ def requirement_files(path: Path) -> Iterator[Path]:
             included = _INCLUDE.match(line)
             if included and "://" not in included[1]:
                 waiting.append(file.parent / included[1])
+            wheel = _LOCAL_WHEEL.match(line)
+            if wheel and (file.parent / wheel[1]).is_file():
+                yield file.parent / wheel[1]
 
 
 class Wheels:
@@ -153,6 +168,7 @@ class Wheels:
     async def _packed(self) -> Build:
         """Return the build of an environment that was packed as a whole."""
         file = await asyncio.to_thread(file_of, self.source.path, "environment.tar")
+        await asyncio.to_thread(self._check_unchanged)
         return Build(
             "venv",
             self.source.shown,
@@ -205,11 +221,33 @@ class Wheels:
         partial = folder.with_suffix(".part")
         await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        await asyncio.to_thread(self._check_unchanged)
         wanted = ("-r", str(self.source.path))
         await self._pip(python, partial / "wheels", wanted)
         await self._pip(python, partial / "pip", ("--no-deps", "pip"))
+        await asyncio.to_thread(self._check_unchanged)
+        self._check_wheels(partial / "wheels")
         await asyncio.to_thread(_note, partial)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # one that was damaged
         partial.rename(folder)
+
+    def _check_unchanged(self) -> None:
+        """Raise SpeError when a file is not as it was when the run began: rows record its digest."""
+        try:
+            if _digest(self.source.path) == self.source.digest:
+                return
+        except OSError:
+            pass
+        todo = "`spe run` again, once it is as you want it."
+        raise SpeError(f"{self.source.shown} was changed while the sweep runs", todo=todo)
+
+    def _check_wheels(self, folder: Path) -> None:
+        """Raise SpeError for what pip has downloaded as source: nothing is built on hosts."""
+        others = sorted(one.name for one in folder.iterdir() if one.suffix != ".whl")
+        if others:
+            what = f"{self.source.shown}: pip has {', '.join(others)}, which is no wheel"
+            todo = f"Make wheels of it with `pip wheel --no-deps`, and name these in {self.source.written}."
+            raise SpeError(what, todo=todo)
 
     async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
         words = ["--quiet", "--disable-pip-version-check", "--no-input"]
