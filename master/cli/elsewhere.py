@@ -79,7 +79,7 @@ def refuse(words: Sequence[str]) -> UsageError | None:
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "--":
             break
-        if word.startswith("--at"):
+        if word == "--at" or word.startswith("--at="):
             at = word.partition("=")[2] or following
         elif word == "-F":
             config = following
