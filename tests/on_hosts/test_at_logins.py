@@ -189,6 +189,10 @@ def test_in_a_terminal_a_login_that_runs_nothing_is_told_too(lab: Lab, hosts: li
     assert SENTENCE.encode() in terminal.shown
 
 
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_the_ssh_of_a_killed_command_ends_with_it(
     lab: Lab, hosts: list[LabHost], tmp_path: Path, is_terminal: bool
@@ -197,15 +201,17 @@ def test_the_ssh_of_a_killed_command_ends_with_it(
     place_spe(hosts[0], "#!/bin/sh\necho here; exec sleep 600\n")
     words = words_at(lab, "attach")
     if is_terminal:
-        terminal = Terminal(words, tmp_path)
+        # Below a shell: the end of the first process of a terminal would end all others, too.
+        terminal = Terminal(["/bin/sh", "-c", '"$0" "$@"; exit 5', *words], tmp_path)
         terminal.wait_for(b"here")
-        pid = terminal.pid
+        pid = children(terminal.pid)[0]
     else:
         with (tmp_path / "out").open("wb") as out:
             pid = subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=out).pid
         wait_until(lambda: (tmp_path / "out").read_bytes() == b"here\n", "it is attached")
-    ssh = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    ssh = children(pid)
     assert len(ssh) == 1
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
     wait_until(lambda: not is_alive(ssh[0]), "its ssh has ended")
+    if is_terminal:
+        assert terminal.end() == 5
