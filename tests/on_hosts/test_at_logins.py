@@ -202,7 +202,7 @@ def test_the_ssh_of_a_killed_command_ends_with_it(
     words = words_at(lab, "attach")
     if is_terminal:
         # Below a shell: the end of the first process of a terminal would end all others, too.
-        terminal = Terminal(["/bin/sh", "-c", '"$0" "$@"; exit 5', *words], tmp_path)
+        terminal = Terminal(["/bin/sh", "-c", '"$0" "$@"; read x; exit 5', *words], tmp_path)
         terminal.wait_for(b"here")
         pid = children(terminal.pid)[0]
     else:
@@ -214,4 +214,5 @@ def test_the_ssh_of_a_killed_command_ends_with_it(
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(ssh[0]), "its ssh has ended")
     if is_terminal:
+        os.write(terminal.master, b"\n")
         assert terminal.end() == 5
