@@ -64,6 +64,26 @@ def test_a_run_that_is_interrupted_while_it_prepares_leaves_nothing(bench: Softw
     assert done.code == 130
 
 
+def test_temporary_files_of_what_prepares_go_with_its_folder_when_the_client_is_killed(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    bench.write("spe.yaml", PREPARE.replace("ls > found", '(mktemp; echo $PPID) > "$LOG.new"; mv "$LOG.new" "$LOG"; sleep 1000'))
+    started = bench.start("run")
+    wait_until(bench.log.exists, "it prepares")
+    temporary, client = bench.logged()
+    assert os.path.exists(temporary)
+    os.kill(int(client), signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(temporary), "it is removed")
+    started.signal(signal.SIGINT)
+    started.end()
+
+
+def test_what_prepares_leaves_no_folder_for_temporary_files(bench: SoftwareBench) -> None:
+    bench.worker('ls -A "$SPE_PREPARED"')
+    bench.write("spe.yaml", PREPARE.replace("ls > found", "mktemp"))
+    assert bench.spe("run").code == 0
+    assert ".spe-tmp" not in bench.column("said")[0].split()
+
+
 def test_another_command_to_prepare_is_another_program(bench: SoftwareBench) -> None:
     bench.worker('cat "$SPE_PREPARED/made"')
     bench.write("spe.yaml", PREPARE)
