@@ -183,7 +183,17 @@ def _differences(kinds: Sequence[KindOutcome]) -> str:
     if not differ:
         return ""
     what = "result" if len(differ) == 1 else "results"
-    return f"\nnot the same on all of them, although it is the same set: {what} {named(differ)}\n"
+    head = f"\nnot the same on all of them, although it is the same set: {what} {named(differ)}\n"
+    return head + "".join(f"  {name}: {_values(name, done)}\n" for name in differ)
+
+
+def _values(name: str, done: Sequence[KindOutcome]) -> str:
+    """Return the values of a result, each with the hosts that had it: `1.25 (lab2); 1.3 (big)`."""
+    ways = grouped(done, lambda one: one.values.get(name))
+    return "; ".join(
+        f"{_cut(way[0].values.get(name) or 'nothing')} ({named([one.host for one in way])})"
+        for way in ways
+    )
 
 
 def _failures(kinds: Sequence[KindOutcome]) -> list[list[KindOutcome]]:

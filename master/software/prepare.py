@@ -25,7 +25,7 @@ class PrepareSource:
         return hashlib.sha256(self.command.encode(errors="surrogateescape")).hexdigest()
 
     @property
-    def _shown(self) -> str:
+    def _first_line(self) -> str:
         """Return the first line, with a sign where it is not all of the command."""
         text = self.command.strip()
         first = text.splitlines()[0][:LONGEST].rstrip() if text else ""
@@ -35,7 +35,7 @@ class PrepareSource:
         """Return the build. `made_with`: what the command finds on the host beside these files."""
         return Build(
             "prepare",
-            f"prepare: {self._shown}",
+            f"prepare: {self._first_line}",
             tuple(files),
             ("/bin/sh", "-c", self.command),
             timeout=self.timeout,
