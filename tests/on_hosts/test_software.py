@@ -82,7 +82,9 @@ def test_what_fails_is_tried_once_a_home_and_its_hosts_get_no_task(
     done = run(folder, lab, "h[01-03] slots=1")
     assert done.returncode == 3
     assert "h01, h02, h03: software: prepare: echo tried" in done.stderr
-    assert done.stderr.count("no compiler here") == 1, "one paragraph for all of them"
+    told, last = done.stderr.split("spe: nothing could run: ")
+    assert told.count("no compiler here") == 1, "one paragraph for all of them"
+    assert last.startswith("no host can work: software: prepare: ")
     assert lab["h01"].shell("cat tried; rm tried").stdout == "tried\n", "one host of the home has tried it"
     idle(hosts[:3])
     for host in hosts[:3]:
