@@ -25,6 +25,7 @@ from ..wire.master import MasterConnection
 WHOLE = ".spe-whole"  # a file in the folder of a build that is done
 MOST_LINES = 5  # last lines of a build that failed
 MOST_SAID = 600  # characters of them
+TEMPORARY = ".spe-tmp"  # a folder in it for temporary files of the program, while it runs
 
 
 class Superseded(Exception):
@@ -199,15 +200,21 @@ class Build:
 
     def _run(self, environment: Dict[str, str], place: str) -> None:
         said = os.path.join(place, ".spe-output")
+        # Of the build and not of /tmp: it is removed with the build, also where this client is
+        # killed while pip has files there.
+        temporary = os.path.join(place, TEMPORARY)
+        os.mkdir(temporary)
+        there = dict(environment, TMPDIR=temporary)
         with open(said, "wb") as output:
             try:
-                code = run(self.words, place, output.fileno(), self.timeout, env=environment)
+                code = run(self.words, place, output.fileno(), self.timeout, env=there)
             except subprocess.TimeoutExpired:
                 text = "%s failed: it took more than %g s%s"
                 raise self._failed(text % (self.shown, self.timeout, _last_lines(said)))
         if code:
             raise self._failed("%s failed (%s)%s" % (self.shown, how(code), _last_lines(said)))
         os.unlink(said)
+        remove_tree(temporary)
 
     def _failed(self, text: str) -> exits.Ending:
         return exits.Ending(exits.SOFTWARE, text)
