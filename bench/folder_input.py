@@ -61,10 +61,11 @@ def main(files: int = 1000, size: int = 10_000, tasks: int = 100, rounds: int = 
             found["without"].append(cost_of(lambda: run(SPE, folder)))
     print(f"{files} files of {size} bytes, {tasks} tasks in one slot, medians of {rounds} rounds in turns")
     for name, each in found.items():
-        print(f"{name:8} {median(one.wall for one in each):6.2f} s  {median(one.cpu for one in each):6.2f} s of processor")
+        wall, cpu = median(one.wall for one in each), median(one.cpu for one in each)
+        print(f"{name:8} {wall:6.2f} s  {cpu:6.2f} s of processor time")
     ratios = [one.wall / other.wall for one, other in zip(found["spe"], found["by hand"], strict=True)]
     more = [one.wall - other.wall for one, other in zip(found["known"], found["without"], strict=True)]
-    print(f"to the work by hand {median(ratios):.2f}; nothing to do costs {median(more):.2f} s more than without inputs")
+    print(f"to the work by hand {median(ratios):.2f}; nothing to do: {median(more):+.2f} s beside no inputs")
 
 
 if __name__ == "__main__":

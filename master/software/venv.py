@@ -233,7 +233,6 @@ class Wheels:
             await self._pip(python, partial / "wheels", wanted)
             await self._pip(python, partial / "pip", ("--no-deps", "pip"))
             await asyncio.to_thread(self._check_unchanged)
-            self._check_wheels(partial / "wheels")
             await asyncio.to_thread(shutil.rmtree, partial / TEMPORARY)
             await asyncio.to_thread(_note, partial)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # a damaged one
@@ -251,14 +250,6 @@ class Wheels:
             pass
         todo = "`spe run` again, once it is as you want it."
         raise SpeError(f"{self.source.shown} was changed while the sweep runs", todo=todo)
-
-    def _check_wheels(self, folder: Path) -> None:
-        """Raise SpeError for what pip has downloaded as source: nothing is built on hosts."""
-        others = sorted(one.name for one in folder.iterdir() if one.suffix != ".whl")
-        if others:
-            what = f"{self.source.shown}: pip has {', '.join(others)}, which is no wheel"
-            todo = f"Make wheels of it with `pip wheel --no-deps`, and name these in {self.source.written}."
-            raise SpeError(what, todo=todo)
 
     async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
         words = ["--quiet", "--disable-pip-version-check", "--no-input"]

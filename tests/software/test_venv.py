@@ -215,32 +215,6 @@ def test_wheels_that_somebody_has_removed_from_the_run_are_downloaded_again(benc
     assert done.code == 0 and versions(bench) == {"1.0"}, done
 
 
-def test_a_project_that_is_no_wheel_is_refused_and_not_left_out(bench: SoftwareBench) -> None:
-    wheel(bench.wheels, "tool", "1.0")
-    with tarfile.open(bench.folder / "mine-1.0.tar.gz", "w:gz") as tar:
-        for name, text in (
-            ("mine-1.0/pyproject.toml", "[build-system]\nrequires = []\nbuild-backend = 'made'\nbackend-path = ['.']\n"),
-            ("mine-1.0/made.py", BACKEND),
-        ):
-            path = bench.write("part", text)
-            tar.add(path, name)
-    sweep(bench, "tool\n./mine-1.0.tar.gz\n")
-    done = bench.spe("run")
-    assert done.code == 3 and "mine-1.0.tar.gz, which is no wheel" in done.err, done
-
-
-BACKEND = """
-import pathlib
-def get_requires_for_build_wheel(settings=None):
-    return []
-def prepare_metadata_for_build_wheel(folder, settings=None):
-    info = pathlib.Path(folder, "mine-1.0.dist-info")
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: mine\\nVersion: 1.0\\n")
-    return info.name
-"""
-
-
 def test_a_wheel_in_the_sweeps_folder_that_is_made_anew_is_another_program(bench: SoftwareBench) -> None:
     made = wheel(bench.folder, "tool", "1.0")
     sweep(bench, f"./{made.name}\n")
