@@ -74,6 +74,7 @@ def packed(*members: tuple[str, str]) -> bytes:
         (packed(("bin/python", "../../precious")), "would lie outside"),
         (packed(("myenv/bin/python", "")), "has no folder bin"),
     ],
+    ids=["empty", "text", "cut off", "above", "absolute", "hard link", "folder around it"],
 )
 def test_an_archive_that_is_no_environment_is_refused_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bytes, says: str
