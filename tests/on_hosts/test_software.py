@@ -81,7 +81,7 @@ def test_what_fails_is_tried_once_a_home_and_its_hosts_get_no_task(
     folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\n" + failing, "print(1)\n")
     done = run(folder, lab, "h[01-03] slots=1")
     assert done.returncode == 3
-    assert "h01, h02, h03: software: prepare: echo tried" in done.stderr
+    assert ": software: prepare: echo tried" in done.stderr
     told, last = done.stderr.split("spe: nothing could run: ")
     assert told.count("no compiler here") == 1, "one paragraph for all of them"
     assert last.startswith("no host can work: software: prepare: ")
