@@ -1,4 +1,4 @@
-"""What came of the first set on each kind of host, and what `spe check` says of it."""
+"""Outcomes of the first set on each kind of host, and the words of `spe check` about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST_LINES = 40  # of a program that failed
 
 @record
 class KindOutcome:
-    """What came of the set on one kind of host."""
+    """The outcome of the set on one kind of host."""
 
     kind: HostKind
     task: TaskDetail | None = None  # None: it was not handed out
@@ -46,7 +46,7 @@ class KindOutcome:
 
     @property
     def last_words(self) -> str:
-        """What the program said last, and which files it left, as lines with their ends."""
+        """Return the last words of the program and the files that it left, as lines with their ends."""
         # The last attempt says enough: earlier ones were lost, or failed in the same way.
         if self.ticket is None:
             return ""
@@ -82,7 +82,7 @@ class KindOutcome:
 
 @record
 class CheckOutcome:
-    """What came of a check: the set on each kind, and the hosts that cannot work."""
+    """The outcome of a check: the set on each kind, and the hosts that cannot work."""
 
     kinds: Sequence[KindOutcome]
     faults: Sequence[HostFault]
