@@ -343,7 +343,6 @@ def test_without_keep_failed_nothing_is_kept_and_the_command_says_what_would(ben
     assert not (bench.runs() / "failed").exists()
 
 
-@pytest.mark.xfail(strict=False, reason="issue 17: under load keep_failed loses files of sets; cause not known yet")
 def test_each_failed_set_has_its_own_files_also_when_many_fail_one_after_the_other(bench: Bench) -> None:
     bench.worker('echo "$1" > mine; exit 3')
     sets = "command: ./work {{ n }}\nparameters: {grid: {n: {range: [1, 60]}}}\nattempts: 1\n"
