@@ -89,9 +89,7 @@ def has_taken_a_task(host: LabHost) -> bool:
     return bool(host.shell("ls /tmp/began", check=False).stdout)
 
 
-def test_doctor_names_them_and_what_leaves_room(
-    lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path
-) -> None:
+def test_doctor_names_them_and_what_leaves_room(lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path) -> None:
     folder = write(tmp_path / "bob", "h0[1-3] slots=2\n", "echo 1")
     examined = spe(lab, folder, "doctor", "--json")
     out, err = examined.communicate(timeout=120)
