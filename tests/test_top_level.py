@@ -35,7 +35,7 @@ TOP, GROUND = "top", "ground"
 ROOMS = {
     "master": [
         TOP, "cli", "api", "runner", "earlier", "fleet", "page", "wire", "desk", "state", "doctor", "hooks", "sweep",
-        "store", "config", "dispatch", "launch", "results", "session", "software", GROUND,
+        "store", "line", "config", "dispatch", "launch", "results", "session", "software", GROUND,
     ],
     "client": [TOP, "loop", "hand", "task", "software", "shared", "host", "machine", "wire", GROUND],
 }  # fmt: skip

@@ -15,6 +15,7 @@
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
     kind_outcomes  What came of the first set on each kind of host
+    line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
     output     Standard input, output and error of every command
     pause      Hand out nothing new; and the make of `spe resume`

@@ -11,7 +11,8 @@ import click
 
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
-from .run import anyway_option, find_mistakes, make_options, run_options
+from .line_options import line_options
+from .run import anyway_option, find_mistakes, given_keys, make_options, run_options
 
 if TYPE_CHECKING:
     from ..sweep.parameters import Census
@@ -23,7 +24,7 @@ FIRST = 3  # command lines that are shown, and the last one
 
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUES", help="As for `spe run`.")
+@line_options
 @click.option("--all-hosts", is_flag=True, help="Run the first set on every host.")
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")
 @run_options
@@ -34,7 +35,6 @@ FIRST = 3  # command lines that are shown, and the last one
 @volume
 def command(
     words: tuple[str, ...],
-    parameters: tuple[str, ...],
     all_hosts: bool,
     dry: bool,
     anyway: bool,
@@ -57,7 +57,7 @@ def command(
     Example: spe check --dry
     Example: spe check --all-hosts
     """
-    sweep = load(file, words, parameters, name)
+    sweep = load(file, words, given_keys(options, words), name)
     census = sweep.parameters.check()
     chosen = make_options(**options)
     mistakes = find_mistakes(sweep, census, chosen, anyway)

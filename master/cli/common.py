@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..sweep.folders import ChosenFolder
     from ..sweep.sweep import Sweep
 
+Keys = Mapping[str, Any]
+KeyOptions = Mapping[tuple[str | int, ...], str]  # path of a key -> the option that gave it
+GivenKeys = tuple[Keys, KeyOptions]
 F = TypeVar("F", bound=Callable[..., Any])
 CLIP = 48  # characters of a cell on the screen
 
@@ -68,45 +71,50 @@ def as_json(command: F) -> F:
 
 
 def load(
-    file: Path, words: Sequence[str] = (), parameters: Sequence[str] = (), name: str | None = None
+    file: Path,
+    words: Sequence[str] = (),
+    given: GivenKeys | None = None,
+    name: str | None = None,
 ) -> Sweep:
     """Return the sweep of a file, or of a command line.
 
-    Without both the one-liner that was used last here.
+    Without both the one-liner that was used last here. `given`: keys of spe.yaml from options; they
+    belong to a one-liner, and stand above those of a file for this one run.
     """
+    from ..line.one_liner import OneLiner
     from ..sweep import sweep
 
+    keys, options = given or ({}, {})
     if words:
-        found = sweep.from_command_line(list(words), list(parameters), Path.cwd(), name)
+        line = OneLiner(tuple(words), keys, options)
+        found = sweep.from_command_line(line, Path.cwd(), name)
         tell(found.folder_note)
         return found
-
-    if parameters:
-        raise UsageError("-p needs a command", todo="spe run -p x=1:10 -- ./program '{{ x }}'")
     # A one-liner needs no file, and its folder remembers the words.
     if not file.exists():
-        last = _used_last(file, name)
+        last = _used_last(file, keys, options, name)
         if last:
             return last
-    return _of_file(file, name)
+    return _of_file(file, keys, options, name)
 
 
-def _of_file(file: Path, name: str | None) -> Sweep:
+def _of_file(file: Path, keys: Keys, options: KeyOptions, name: str | None) -> Sweep:
     """Return the sweep of a spe.yaml; a name of the command line stands above that of the file."""
     from ..sweep import sweep
 
-    settings = {"name": name} if name else None
-    found = sweep.load(file, settings)
+    found = sweep.load(file, {**keys, **({"name": name} if name else {})}, options)
     tell(found.folder_note)
     return found
 
 
-def _used_last(file: Path, name: str | None) -> Sweep | None:
+def _used_last(file: Path, keys: Keys, options: KeyOptions, name: str | None) -> Sweep | None:
     """Return the one-liner to go on with; None where nothing has run, or no sweep of this name.
 
     Raises UsageError where the sweep used last is one of a file: to go on with an older one instead
     would surprise.
     """
+    from dataclasses import replace
+
     from ..sweep import sweep
     from ..sweep.folders import choose_without_file
 
@@ -116,7 +124,10 @@ def _used_last(file: Path, name: str | None) -> Sweep | None:
     if not chosen.line:
         raise _needs_its_file(file, chosen)
     tell(chosen.note)
-    return sweep.from_command_line(*chosen.line, file.parent, chosen.name)
+    line = replace(chosen.line, settings={**chosen.line.settings, **keys}, options=options)
+    found = sweep.from_command_line(line, file.parent, chosen.name)
+    # As for a file: options without a command are for this run, and what is kept stays.
+    return replace(found, line=chosen.line)
 
 
 def _needs_its_file(file: Path, chosen: ChosenFolder) -> UsageError:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import startup
-from .common import as_json, load, start_logging, sweep_file, sweep_name, volume
+from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
+from .line_options import line_options, take
 
 if TYPE_CHECKING:
     from ..launch import Early
@@ -59,13 +60,7 @@ detach_option = click.option(
 
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option(
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUES",
-    help="x=1:10 (last included), x=0:1:0.1, y=a,b; several: all combinations.",
-)
+@line_options
 @run_options
 @change_options
 @anyway_option
@@ -76,7 +71,6 @@ detach_option = click.option(
 @volume
 def command(
     words: tuple[str, ...],
-    parameters: tuple[str, ...],
     detach: bool,
     anyway: bool,
     file: Path,
@@ -96,12 +90,25 @@ def command(
     Example: spe run
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
-    sweep = load(file, words, parameters, name)
+    sweep = load(file, words, given_keys(options, words), name)
     # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
         return execute(sweep, make_options(**options, early=early), json_, quiet, verbose, anyway)
+
+
+def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
+    """Take the options that stand for keys of spe.yaml out of those of a command.
+
+    `--hosts` is one of a one-liner, which then goes on with the same hosts. Raises UsageError.
+    """
+    hosts = options["hosts"]
+    given = take(options, words, hosts)
+    if words and hosts and hosts != "none":
+        named = hosts if _hosts_file(hosts) else hosts.split(",")
+        return {**given[0], "hosts": named}, {**given[1], ("hosts",): f"--hosts {hosts}"}
+    return given
 
 
 def _early(sweep: Sweep, hosts: str | None) -> Early:

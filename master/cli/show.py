@@ -96,7 +96,7 @@ def _sweep_of(folder: Path, file: Path) -> Sweep:
 
     kept = read_kept(folder)
     if kept and kept.made == LINE and kept.line:
-        return sweep.from_command_line(*kept.line, file.parent, folder.name)
+        return sweep.from_command_line(kept.line, file.parent, folder.name)
     return sweep.load(file, {"name": folder.name})
 
 

@@ -7,10 +7,10 @@
     look_alikes        Single values that look like several: a range, a list or a glob
     names              Names, paths and tables of names in spe.yaml
     parameter_names    Names that a parameter may have
-    parameter_options  The -p options of the command line
     parameters         The blocks under `parameters:` in spe.yaml
     result_sources     The results of a sweep for one set: parameters in `from` filled in
     results            Results, validate and collect in spe.yaml
+    samples            `sample:` in spe.yaml: a sampler and its space
     sequences          Number sequences as texts
     units              Durations and sizes as people write them
     values             How the text under a key of spe.yaml becomes a value

@@ -21,6 +21,8 @@ from . import results as result_keys
 from .document import Document, YamlMap
 from .inputs import GivenInput, inputs
 from .keys import Faults, Missing, block, entries, key, read_block
+from .parameters import Axis
+from .samples import SampleSpec, sample
 from .values import Listen, StopAfter, WrongValue
 
 MOST_SHOWN = 5  # complaints in one message; the rest is counted
@@ -39,11 +41,11 @@ class ParametersSpec:
     """The source of the parameter sets: blocks, combined as a product."""
 
     rows: str | tuple[dict[str, str], ...] | None = key(parameter_keys.rows, None)
-    grid: dict[str, Sequence[str]] = key(parameter_keys.grid, {})
-    zip: dict[str, Sequence[str]] = key(parameter_keys.zipped, {})
+    grid: dict[str, Axis] = key(parameter_keys.grid, {})
+    zip: dict[str, Axis] = key(parameter_keys.grid, {})  # equally many of each: they go in step
     where: str | None = key(values.text, None)
     repeat: int | None = key(values.count, None)
-    sample: None = key(parameter_keys.later, None)  # reserved
+    sample: SampleSpec | None = key(sample, None)
 
 
 @record
@@ -153,7 +155,9 @@ class Config:
     setup: dict[str, str] = key(names.by_platform, {})
     venv: str | None = key(names.path, None)  # a requirements file, or an environment as .tar.gz
     container: str | None = key(names.path, None)  # an image for apptainer or singularity
-    prepare: str | None = key(values.command, None)  # a shell command, once a home, before all tasks
+    prepare: str | None = key(
+        values.command, None
+    )  # a shell command, once a home, before all tasks
     prepare_timeout: float = key(values.seconds, 1800.0)
     keep_venv: bool = key(values.flag, False)  # what venv and container put on hosts stays there
     keep_prepared: bool = key(values.flag, False)
@@ -174,18 +178,28 @@ class Config:
         return tuple(entry.spec(name) for name, entry in self.results.items())
 
 
-def read(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
+def read(
+    path: Path,
+    settings: Mapping[str, Any] | None = None,
+    options: Mapping[tuple[str | int, ...], str] | None = None,
+) -> tuple[Config, Document]:
     """Return the checked content of spe.yaml, and its document, which says where a key stands.
 
-    `settings` are keys that the command line gives; they stand above the file's.
+    `settings` are keys that the command line gives; they stand above the file's. `options`: the
+    option that gave each of them.
     """
     from .yaml_file import read as read_file  # late: it loads PyYAML
 
-    return check(read_file(path), settings)
+    return check(read_file(path), settings, options)
 
 
-def check(document: Document, settings: Mapping[str, Any] | None = None) -> tuple[Config, Document]:
+def check(
+    document: Document,
+    settings: Mapping[str, Any] | None = None,
+    options: Mapping[tuple[str | int, ...], str] | None = None,
+) -> tuple[Config, Document]:
     """Return the Config in a document. Raises one ConfigError with all complaints."""
+    document.options = options or {}
     # A key without a value counts as not given: people leave keys empty to fill them in later.
     given = _filled_in(document.data)
     parameters = given.get("parameters")
@@ -240,5 +254,8 @@ def _translated(fault: WrongValue, document: Document) -> ConfigError:
     """Return the error of one fault, with its place in the file."""
     if isinstance(fault, Missing):
         where = document.where(*fault.path[:-1])
-        return ConfigError(fault.what, where=where, todo="Write `command: ./PROGRAM {{ NAME }}`.")
+        todo = "Write `command: ./PROGRAM {{ NAME }}`."
+        if fault.path[:2] == ("parameters", "sample"):
+            todo = "Write it like sample: {method: sobol, n: 64, space: {x: [0, 1]}}."
+        return ConfigError(fault.what, where=where, todo=todo)
     return ConfigError(fault.what, where=document.where(*fault.path), todo=fault.todo)

@@ -6,6 +6,7 @@ no file: it does not load PyYAML.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 Data = Any  # YamlMap | YamlList | str | Quoted
@@ -39,6 +40,8 @@ class Document:
         self.name = name
         self.data = data
         self.overridden: set[str] = set()  # keys that the command line gave
+        # Path of a key -> the option that gave it, as it was typed.
+        self.options: Mapping[tuple[str | int, ...], str] = {}
 
     def where(self, *path: str | int) -> str:
         """Return the place of a path of keys, such as `spe.yaml:12: parameters.grid`.
@@ -48,12 +51,17 @@ class Document:
         shown = ".".join(map(str, path))
         # A line of the file would send people to a value that does not count.
         if path and path[0] in self.overridden:
-            return f"command line: {shown}"
+            return self._option(path) or f"command line: {shown}"
         line = self.line(*path)
         place = self.name
         if line:
             place = f"{self.name}:{line}"
         return f"{place}: {shown}" if shown else place
+
+    def _option(self, path: tuple[str | int, ...]) -> str:
+        """Return the option that gave a key, or the nearest one above it; "" for none."""
+        above = (self.options.get(path[:depth]) for depth in range(len(path), 0, -1))
+        return next(filter(None, above), "")
 
     def line(self, *path: str | int) -> int:
         """Return the line of a key, or of the deepest part of the path that is in the file."""

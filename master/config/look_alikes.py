@@ -97,16 +97,9 @@ def _inside(text: str) -> str:
 def right_option(name: str, found: LookAlike, text: str) -> str:
     """Return how a -p option is written that means what this value looks like."""
     as_text = f"as this one text: -p '{name}=\"{text}\"'"
-    if found.kind == "file":
-        file = "as a parameter file" if found.parts == ("-",) else _file_of(found)
-        return f"Write the values with commas, or {file} ({as_text})."
     if found.kind == "glob":
-        return f"Name the files one by one: -p {name}=one,two ({as_text})."
+        return f"Write -p '{name}=glob:{text.removeprefix('glob:')}' ({as_text})."
     return f"Write -p {name}={_option_values(found)} ({as_text})."
-
-
-def _file_of(found: LookAlike) -> str:
-    return f"in a spe.yaml with `parameters: {found.parts[0]}`, a parameter file"
 
 
 def _option_values(found: LookAlike) -> str:
@@ -123,7 +116,7 @@ def right_yaml(found: LookAlike | None, text: str) -> str:
     if found.kind == "file":
         return f"Name the parameter file under rows:, or {as_text}."
     if found.kind == "glob":
-        return f"Write a list and name the files one by one, or {as_text}."
+        return f'Write {{glob: "{text.removeprefix("glob:")}"}}, or {as_text}.'
     if found.kind == "list":
         return f"Write [{_joined(found.parts)}], or {as_text}."
     return f"Write {{range: [{_joined(found.parts or ('1', '10'))}]}}, or {as_text}."

@@ -9,13 +9,25 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..record import record
 from .document import Quoted, YamlList
 from .look_alikes import LookAlike, look_alike, right_yaml
 from .parameter_names import name_fault
-from .sequences import Steps, stepped
+from .sequences import stepped
 from .values import WrongValue, did_you_mean, mapping, text, wrong
 
 _STEPS = ("range", "linspace", "logspace")
+_GLOB = "glob"
+
+
+@record
+class Glob:
+    """The files that match a pattern of names, as values of a parameter: each task gets its own."""
+
+    pattern: str
+
+
+Axis = Sequence[str] | Glob  # the values of one name
 
 
 def rows(value: Any) -> str | tuple[dict[str, str], ...]:
@@ -62,22 +74,10 @@ def _cell(value: Any, *at: str | int) -> str:
         raise wrong(value, "one value", *at) from None
 
 
-def grid(value: Any) -> dict[str, Sequence[str]]:
+def grid(value: Any) -> dict[str, Axis]:
     """Return the values of each name."""
     named = _named(value, "a mapping from names to values")
     return {name: _axis(name, entry) for name, entry in named.items()}
-
-
-def zipped(value: Any) -> dict[str, Sequence[str]]:
-    """Return the values of each name, which must be equally many: they are walked in step."""
-    found = grid(value)
-    lengths = {name: len(values) for name, values in found.items()}
-    for name, length in lengths.items():
-        first = next(iter(lengths))
-        if length != lengths[first]:
-            what = f"{first} has {lengths[first]} values, {name} has {length}"
-            raise WrongValue(what, "Give both as many: zip goes along them in step.", (name,))
-    return found
 
 
 def _named(value: Any, wanted: str) -> Mapping[str, Any]:
@@ -88,13 +88,11 @@ def _named(value: Any, wanted: str) -> Mapping[str, Any]:
     return table
 
 
-def _axis(name: str, value: Any) -> Sequence[str]:
-    """Return the values of one name: a list, or a range that makes its numbers when they are asked
-    for.
+def _axis(name: str, value: Any) -> Axis:
+    """Return the values of one name: a list, files that match, or a range that makes its numbers
+    when they are asked for.
     """
-    wanted = "a list of values, or one of {range: […]}, {linspace: […]}, {logspace: […]}"
-    if isinstance(value, Steps):
-        return value  # from -p on the command line
+    wanted = "a list of values, or one of {range: […]}, {linspace: […]}, {logspace: […]}, {glob: …}"
     if not value:
         raise WrongValue(f"{name} has no values", path=(name,))
     if isinstance(value, (list, tuple)):
@@ -108,8 +106,10 @@ def _axis(name: str, value: Any) -> Sequence[str]:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise wrong(value, wanted, name)
     step, arguments = next(iter(value.items()))
+    if step == _GLOB:
+        return Glob(_cell(arguments, name, step))
     if step not in _STEPS:
-        near = difflib.get_close_matches(step, _STEPS, 1)
+        near = difflib.get_close_matches(step, (*_STEPS, _GLOB), 1)
         raise wrong(step, wanted, name, step, todo=did_you_mean(near))
     return _steps(name, step, arguments)
 
@@ -138,8 +138,3 @@ def _steps(name: str, step: str, arguments: Any) -> Sequence[str]:
         raise  # WrongValue is a ValueError, too, and this one names the entry
     except ValueError as error:
         raise WrongValue(f"{step}: {error}", path=(name, step)) from None
-
-
-def later(value: Any) -> None:
-    """Refuse a key that is reserved for a later version."""
-    raise WrongValue("samplers are not yet available", "Use grid, zip or rows for now.")

@@ -1,4 +1,4 @@
-"""Number sequences as texts: `range`, `linspace`, `logspace`, and the `-p` of the command line.
+"""Number sequences as texts: `range`, `linspace`, `logspace`.
 
 All arithmetic is exact (fractions, decimals of 50 digits), and each number gets its shortest usual
 form, so that `{range: [0, 1, 0.1]}` has a cell `0.3` and not `0.30000000000000004`. A range of whole
@@ -7,7 +7,6 @@ numbers keeps the leading zeros of its ends.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Context, Decimal, InvalidOperation
@@ -58,21 +57,9 @@ def stepped(kind: str, arguments: Sequence[str]) -> Steps:
     return _logspace(first, last, int(count))
 
 
-def parse_parameter_option(text: str) -> tuple[str, Sequence[str]]:
-    """Return name and values of a -p option. Raises ValueError.
-
-    The forms are `x=1:10`, `x=1:10:2` (first:last:step, last included), `y=a,b` and `z="a,b"`.
-    """
-    name, equals, rest = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise ValueError(f"{text!r} is not NAME=VALUES, as in x=1:10 or y=a,b")
-    # Only where all parts are numbers: `t=a:b` is one text with a colon in it.
-    parts = rest.split(":")
-    if len(parts) in (2, 3) and all(map(_NUMBER.match, parts)):
-        return name, stepped("range", parts)
-    if not rest:
-        return name, [""]
-    return name, next(csv.reader([rest], strict=True))
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as ranges are written with."""
+    return _NUMBER.match(text) is not None
 
 
 def shortest(value: Decimal | Fraction) -> str:

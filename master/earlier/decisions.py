@@ -18,7 +18,15 @@ from ..state.progress import Progress
 from ..store.reader import Reader
 from ..store.store import Store
 from ..sweep.folders import FILE
-from ..sweep.program import ProgramChange, as_text, changed_parts, from_text, named, names_of, part_of_worker
+from ..sweep.program import (
+    ProgramChange,
+    as_text,
+    changed_parts,
+    from_text,
+    named,
+    names_of,
+    part_of_worker,
+)
 from ..sweep.sweep import Sweep
 
 CHUNK = 5000  # keys of sets in one query: the keys of a million sets at once would be some 70 MB
@@ -175,6 +183,10 @@ async def record_use(store: Store, sweep: Sweep) -> None:
     folder from that file.
     """
     made = FILE if await store.meta("made") == FILE else sweep.made
-    facts = {"made": made, "line": json.dumps(sweep.line), "used": repr(time.time())}
+    facts = {
+        "made": made,
+        "line": sweep.line.as_json() if sweep.line else "null",
+        "used": repr(time.time()),
+    }
     # At once, not one after the other: the store commits what is written together in one transaction.
     await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))

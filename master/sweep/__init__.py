@@ -14,6 +14,7 @@ checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs
     program         The program of a sweep: what it is, and whether it has changed
     program_files   The worker's files, and copies of programs
     recipe          The patterns of a sweep: what one parameter set runs
+    samples         Points of a sampler as a block of parameters
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, meta
@@ -27,6 +28,9 @@ _ENVIRONMENT = SandboxedEnvironment(
 )
 _ENVIRONMENT.globals.clear()  # range, lipsum and others would count as names that are known
 _ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
+# Parts of a path, as pathlib knows them: of data/a.tar.gz they are a.tar.gz, a.tar, .gz and data.
+for _part in ("name", "stem", "suffix", "parent"):
+    _ENVIRONMENT.filters[_part] = lambda path, part=_part: str(getattr(PurePosixPath(path), part))
 _COMMA = re.compile(r"[0-9],[0-9]")
 
 

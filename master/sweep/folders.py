@@ -2,7 +2,7 @@
 commands that read.
 
 The table `meta` of sweep.db says how a sweep was made: `made` is one of the words below, `line` the
-words and -p options of a one-liner as JSON, `used` the start of its last run.
+command of a one-liner and the keys of its options as JSON, `used` the start of its last run.
 
 A name that the user gives (`name:`, -n) is taken as it stands. Without one, a project folder that
 was renamed or copied finds its sweep under the old name, one-liners are told apart by their words,
@@ -14,13 +14,13 @@ a newer spe must not keep this sweep from running.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
+from ..line.one_liner import OneLiner, from_json
 from ..record import record
 from ..store.database import read_settings
 from ..text import clean_name, printable
@@ -29,7 +29,6 @@ FILE = "file"  # made by a spe.yaml without a name
 NAME = "name"  # made by one with `name:`, or with -n
 LINE = "line"  # made by a one-liner: `spe run -p … -- COMMAND`
 SHOWN = 100  # characters of a command line in a message
-OneLiner = tuple[list[str], list[str]]  # words of the command, -p options
 
 
 @record
@@ -121,7 +120,7 @@ def _of_program(program: str, runs: Path) -> list[KeptSweep]:
 
 def _has_words(kept: KeptSweep, words: Sequence[str]) -> bool:
     """Tell whether a one-liner of these words made this sweep, whatever its -p options were."""
-    return kept.made == LINE and kept.line is not None and kept.line[0] == list(words)
+    return kept.made == LINE and kept.line is not None and kept.line.words == tuple(words)
 
 
 def _first_free(program: str, taken: set[str]) -> str:
@@ -160,7 +159,7 @@ def _note(last: KeptSweep, others: Sequence[str]) -> str:
     """Return which sweep is meant, and how to mean another one."""
     note = f"runs/{last.name}/ is meant, used last here"
     if last.line:
-        note += f": {_one_line(last.line[0])}"
+        note += f": {_one_line(last.line.words)}"
     if others:
         note += f" (-n NAME for another one: {', '.join(others)})"
     return note
@@ -195,7 +194,7 @@ def read_kept(folder: Path) -> KeptSweep | None:
     meta = read_settings(path)
     if meta is None:
         return KeptSweep(folder.name, FILE, None, changed)
-    line: OneLiner | None = json.loads(meta.get("line", "null"))
+    line = from_json(meta.get("line"))
     used = float(meta.get("used", changed))  # spe 0.1.0 did not write it
     made = meta.get("made") or _made_by_older_spe(meta, line)
     if not made:

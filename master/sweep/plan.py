@@ -9,6 +9,7 @@ from pathlib import Path
 from ..config.config import Config
 from ..config.result_sources import ResultSources
 from ..errors import ConfigError
+from ..line.one_liner import OneLiner
 from ..model import Host, ResultSpec, Work, Worker
 from ..record import record
 from ..software.software import Sources
@@ -38,8 +39,7 @@ class Sweep:
     recipe: Recipe = field(repr=False)
     identity: Identity = field(repr=False)
     sources: ResultSources = field(repr=False)  # the results, to be filled for one set
-    # Words and -p options of a sweep without a file.
-    line: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    line: OneLiner | None = None  # the command line of a sweep without a file
     software: Sources = Sources()  # what comes along with the program
     folder_note: str = ""  # sentence for people about the chosen folder, see folders.py
 

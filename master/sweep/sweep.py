@@ -16,9 +16,10 @@ from typing import Any
 from ..config import config
 from ..config.config import Config, WorkerSpec
 from ..config.document import Document, YamlMap
-from ..config.parameter_options import parameter_options
+from ..config.parameters import Axis, Glob
 from ..config.result_sources import ResultSources
 from ..errors import ConfigError, UsageError
+from ..line.one_liner import OneLiner, Place
 from ..model import Worker
 from ..results.table_files import text_mode
 from ..software.container import find_container
@@ -35,6 +36,7 @@ from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
 from .identity import Identity
 from .inputs.files import InputFiles
+from .inputs.globs import matched_inputs, matching_files
 from .inputs.listing import find_inputs
 from .inputs.trees import Trees
 from .parameter_file import ParameterFile
@@ -43,62 +45,53 @@ from .pattern import Condition, Pattern, Values, split
 from .plan import Sweep, run_folder
 from .program_files import find_worker
 from .recipe import Recipe
+from .samples import sampled
 from .segments import Segment
 
 __all__ = ["Sweep", "from_command_line", "load", "run_folder"]
 
 
-def load(path: Path, settings: Mapping[str, Any] | None = None) -> Sweep:
+def load(
+    path: Path,
+    settings: Mapping[str, Any] | None = None,
+    options: Mapping[Place, str] | None = None,
+) -> Sweep:
     """Return the sweep of a spe.yaml, or of the folder that has one.
 
-    `settings` are keys of spe.yaml as the command line gives them, such as {"hosts": "other.txt"}.
-    A hosts file there is relative to the current folder.
+    `settings` are keys of spe.yaml as the command line gives them, such as {"hosts": "other.txt"};
+    `options` are the options that gave them, for messages. A hosts file there is relative to the
+    current folder.
     """
     if path.is_dir():
         path = path / "spe.yaml"
     if not path.exists():
         todo = "`spe init` writes one; `spe run -p x=1:10 -- PROGRAM '{{ x }}'` needs none."
         raise ConfigError("there is no such file", where=str(path), todo=todo)
-    checked, document = config.read(path, settings)
+    checked, document = config.read(path, settings, options)
     folder = path.absolute().parent
     sweep = _Builder(checked, document, folder).sweep()
     chosen = choose_for_file(folder, checked.name)
     return replace(sweep, name=chosen.name, folder_note=chosen.note)
 
 
-def from_command_line(
-    words: Sequence[str],
-    options: Sequence[str],
-    folder: Path,
-    name: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Sweep:
-    """Return the sweep of `spe run -p OPTION … -- WORDS`: words that a shell has split, each a
-    pattern.
+def from_command_line(line: OneLiner, folder: Path, name: str | None = None) -> Sweep:
+    """Return the sweep of `spe run OPTIONS -- WORDS`: words that a shell has split, each a pattern.
 
     Without a name it is called after the program: `simulate` for ./simulate, `simulate-2` for
     another command of it.
     """
-    if not words or not words[0]:
+    if not line.words or not line.words[0]:
         raise UsageError(
             "there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'"
         )
-    given = _settings_of_line(words, options)
     # Before the checks, because the name of the folder is the name of the sweep, and checked with it.
-    chosen = choose_for_line(folder.absolute(), words, name)
+    chosen = choose_for_line(folder.absolute(), line.words, name)
     document = Document("command line", YamlMap())
-    checked, _ = config.check(document, {"name": chosen.name, **given, **(settings or {})})
-    sweep = _Builder(checked, document, folder.absolute(), words).sweep()
-    return replace(sweep, line=(tuple(words), tuple(options)), folder_note=chosen.note)
-
-
-def _settings_of_line(words: Sequence[str], options: Sequence[str]) -> dict[str, Any]:
-    """Return the keys of spe.yaml that stand for a one-liner."""
     # The command is there for messages alone: the words that the shell made are used as they are.
-    given: dict[str, Any] = {"command": " ".join(words)}
-    if options:
-        given["parameters"] = {"grid": parameter_options(options)}
-    return given
+    given = {"name": chosen.name, "command": " ".join(line.words), **line.settings}
+    checked, _ = config.check(document, given, line.options)
+    sweep = _Builder(checked, document, folder.absolute(), line.words).sweep()
+    return replace(sweep, line=line, folder_note=chosen.note)
 
 
 class _Builder:
@@ -113,6 +106,7 @@ class _Builder:
         self.shell_words = words
         self.name = config.name or clean_name(folder.name)
         self.warnings: list[str] = []
+        self.globs: dict[str, Sequence[str]] = {}  # parameters whose values are files
 
     def sweep(self) -> Sweep:
         """Return the sweep. Raises ConfigError at the first thing that is wrong."""
@@ -166,13 +160,36 @@ class _Builder:
         spec = self.config.parameters
         blocks = self._rows(spec.rows)
         if spec.grid:
-            blocks.append(Grid(tuple(spec.grid), tuple(spec.grid.values())))
+            grid = {name: self._values("grid", name, one) for name, one in spec.grid.items()}
+            blocks.append(Grid(tuple(grid), tuple(grid.values())))
         if spec.zip:
-            blocks.append(Listed(tuple(spec.zip), list(zip(*spec.zip.values(), strict=True))))
+            blocks.append(self._zipped(spec.zip))
+        if spec.sample:
+            with at(self.document, "parameters", "sample"):
+                blocks.append(sampled(spec.sample))
         if spec.repeat:
             # Repetitions are a parameter like others, so each has an identity of its own.
             blocks.append(Grid(("rep",), (tuple(map(str, range(1, spec.repeat + 1))),)))
         return blocks
+
+    def _zipped(self, spec: Mapping[str, Axis]) -> Block:
+        """Return the block of `zip:`, whose names have equally many values."""
+        found = {name: self._values("zip", name, one) for name, one in spec.items()}
+        first, *others = found
+        for name in others:
+            if len(found[name]) != len(found[first]):
+                what = f"{first} has {len(found[first])} values, {name} has {len(found[name])}"
+                where = self.document.where("parameters", "zip", name)
+                raise ConfigError(what, where=where, todo="Give both as many: they go in step.")
+        return Listed(tuple(found), list(zip(*found.values(), strict=True)))
+
+    def _values(self, block: str, name: str, axis: Axis) -> Sequence[str]:
+        """Return the values of one name; those of a glob are the files that match."""
+        if not isinstance(axis, Glob):
+            return axis
+        with at(self.document, "parameters", block, name):
+            self.globs[name] = matching_files(self.folder, axis.pattern)
+            return self.globs[name]
 
     def _rows(self, rows: str | Sequence[Mapping[str, str]] | None) -> list[Block]:
         """Return the block of `rows:`, a parameter file or rows of spe.yaml; none without the key."""
@@ -312,6 +329,7 @@ class _Builder:
         trees = Trees(InputFiles(self.folder))
         known = (*names, "worker") if worker else names
         inputs = find_inputs(self.config.inputs, trees, self.document, known)
+        inputs += matched_inputs(self.globs, inputs, trees)
         for one in inputs:
             if worker and one.name == worker.name:
                 with at(self.document, *one.place):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.config.look_alikes import look_alike
-from spe.config.parameter_options import parameter_options
 from spe.errors import ConfigError, UsageError
+from spe.line.parameters import ParameterOptions, parameter_keys
 from spe.sweep.sweep import load
 
 
@@ -31,19 +32,16 @@ from spe.sweep.sweep import load
         ("x=a;b;c", "-p x=a,b,c"),
         ("x=a|b", "-p x=a,b"),
         ("x=1 2 3", "-p x=1,2,3"),
-        ("f=*.csv", "-p f=one,two"),
-        ("f=data/*", "-p f=one,two"),
-        ("f=run_*_a.txt", "-p f=one,two"),
-        ("f=run?.txt", "-p f=one,two"),
-        ("f=run[0-9].txt", "-p f=one,two"),
-        ("f=@list.txt", "parameters: list.txt"),
-        ("f=@-", "a parameter file"),
-        ("f=glob:data/*.csv", "-p f=one,two"),
+        ("f=*.csv", "-p 'f=glob:*.csv'"),
+        ("f=data/*", "-p 'f=glob:data/*'"),
+        ("f=run_*_a.txt", "-p 'f=glob:run_*_a.txt'"),
+        ("f=run?.txt", "-p 'f=glob:run?.txt'"),
+        ("f=run[0-9].txt", "-p 'f=glob:run[0-9].txt'"),
     ],
 )
 def test_a_value_that_looks_like_several_and_stands_alone_is_told_the_right_form(option: str, right: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parameter_options([option])
+        values_of(option)
     name, _, value = option.partition("=")
     assert right in caught.value.todo and caught.value.where == f"-p {option}"
     assert f"'{name}=\"{value}\"'" in caught.value.todo, "and how it is written as the text that it is"
@@ -54,7 +52,7 @@ def test_a_value_that_looks_like_several_and_stands_alone_is_told_the_right_form
     "text", ["@f", "glob:a", "*.csv", "1..10", "1-10", "[1,2]", "a;b", "1 2 3", "12:30", "range(1,2)"]
 )
 def test_in_quotes_it_is_a_text(text: str) -> None:
-    assert parameter_options([f'x="{text}"']) == {"x": (text,)}
+    assert values_of(f'x="{text}"') == {"x": [text]}
 
 
 @pytest.mark.parametrize(
@@ -64,15 +62,20 @@ def test_in_quotes_it_is_a_text(text: str) -> None:
      "x=[::1]", 'x={"a": 1}', "x=*.csv,b", "x=1..3,7", "x=f(1)", "x=C:\\a", "x=-1:5", "x=1;"],
 )  # fmt: skip
 def test_what_only_one_value_can_mean_stays_what_it_is(option: str) -> None:
-    assert len(parameter_options([option])) == 1
+    assert len(values_of(option)) == 1
 
 
 @given(st.text(max_size=30) | st.text("01.:-,;|[](){}*?@ ab/", max_size=12))
 def test_any_text_in_quotes_is_itself_and_without_them_told_or_taken(text: str) -> None:
     quoted = text.replace('"', '""')
-    assert parameter_options([f'x="{quoted}"']) == {"x": (text,)}
+    assert values_of(f'x="{quoted}"') == {"x": [text]}
     found = look_alike(text)
     assert found is None or (found.kind and text)
+
+
+def values_of(option: str) -> Any:
+    keys, _ = parameter_keys(ParameterOptions((option,)))
+    return keys["parameters"]["grid"]
 
 
 def grid(folder: Path, value: str) -> object:
@@ -88,14 +91,14 @@ def grid(folder: Path, value: str) -> object:
         ("1..10", "{range: [1, 10]}"),
         ("a;b", "[a, b]"),
         ("a,b", "[a, b]"),
-        ("data/*.csv", "name the files one by one"),
+        ("data/*.csv", '{glob: "data/*.csv"}'),
         ("abc", "[abc]"),
         ("[1:10]", "{range: [1, 10]}"),
         ("[1:10:2]", "{range: [1, 10, 2]}"),
         ("[1..10]", "{range: [1, 10]}"),
         ("[1 2 3]", "[1, 2, 3]"),
         ("[a;b]", "[a, b]"),
-        ("[data/*.csv]", "name the files one by one"),
+        ("[data/*.csv]", '{glob: "data/*.csv"}'),
     ],
 )
 def test_a_grid_of_one_look_alike_is_told_the_right_form(tmp_path: Path, value: str, right: str) -> None:

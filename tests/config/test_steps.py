@@ -8,7 +8,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spe.config.sequences import parse_parameter_option, shortest, stepped
+from spe.config.parameters import grid
+from spe.config.sequences import shortest, stepped
+from spe.errors import UsageError
+from spe.line.parameters import ParameterOptions, parameter_keys
 
 
 @pytest.mark.parametrize(
@@ -118,14 +121,15 @@ def test_the_shortest_form_is_the_same_number(value: float) -> None:
     ],
 )
 def test_options_of_the_command_line(option: str, name: str, values: list[str]) -> None:
-    found, steps = parse_parameter_option(option)
-    assert (found, list(steps)) == (name, values)
+    keys, _ = parameter_keys(ParameterOptions((option,)))
+    found = grid(keys["parameters"]["grid"])
+    assert {one: list(steps) for one, steps in found.items()} == {name: values}
 
 
 @pytest.mark.parametrize("option", ["x", "=1", "1x=3", "a b=1", "x=1:2:0", "x=5:1"])
 def test_options_that_are_none_are_refused(option: str) -> None:
-    with pytest.raises(ValueError):
-        parse_parameter_option(option)
+    with pytest.raises(UsageError):
+        parameter_keys(ParameterOptions((option,)))
 
 
 @pytest.mark.parametrize(

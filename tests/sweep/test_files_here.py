@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from one_liners import one_liner
 from spe.sweep.checks.shell_words import shell_words
 from spe.sweep.parameters import Census
 from spe.sweep.pattern import Pattern
@@ -120,9 +121,9 @@ def test_what_is_listed_or_elsewhere_is_none(look: Look, command: str, more: str
 def test_a_command_line_has_the_same_error(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("1\n2\n")
-    made = from_command_line(["sh", "-c", "cat {{ f }} | wc -l"], ["f=a.txt,b.txt"], tmp_path)
+    made = from_command_line(one_liner(["sh", "-c", "cat {{ f }} | wc -l"], ["f=a.txt,b.txt"]), tmp_path)
     (mistake,) = made.parameters.check().mistakes
-    assert "a.txt" in mistake.what and "inputs:" in mistake.todo
+    assert "a.txt" in mistake.what and "Add --input '{{ f }}'" in mistake.todo
 
 
 def test_a_million_sets_ask_the_file_system_about_the_first_and_the_last(

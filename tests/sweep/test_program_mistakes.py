@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_liners import one_liner
 from spe.errors import ConfigError, SpeError
 from spe.model import Host
 from spe.sweep.checks.platforms import check_platform, elf_platform, runs_there
@@ -125,7 +126,7 @@ def test_a_script_here_without_its_slash_is_told(make: Make, tmp_path: Path) -> 
     (tmp_path / "script.sh").chmod(0o644)
     (mistake,) = load(tmp_path).mistakes
     assert "chmod +x script.sh" in mistake.todo
-    made = from_command_line(["script.sh", "{{ x }}"], ["x=1"], tmp_path)
+    made = from_command_line(one_liner(["script.sh", "{{ x }}"], ["x=1"]), tmp_path)
     assert "./script.sh" in made.mistakes[0].todo
 
 
@@ -149,7 +150,7 @@ def test_where_a_setup_may_bring_the_program_it_is_a_warning(make: Make) -> None
 def test_a_command_that_is_one_word_with_blanks_is_told(make: Make, tmp_path: Path, words: str) -> None:
     make("#!/bin/sh\n")
     with pytest.raises(SpeError) as caught:
-        from_command_line([words], ["x=1:2"], tmp_path)
+        from_command_line(one_liner([words], ["x=1:2"]), tmp_path)
     assert "one word" in caught.value.what and words in caught.value.what
     assert f"-- {words}".replace("{{ x }}", "'{{ x }}'") in caught.value.todo
     with pytest.raises(ConfigError) as told:
@@ -159,8 +160,8 @@ def test_a_command_that_is_one_word_with_blanks_is_told(make: Make, tmp_path: Pa
 
 def test_a_program_whose_name_has_a_blank_is_none(make: Make, tmp_path: Path) -> None:
     assert make("#!/bin/sh\n", "\"'./my sim' {{ x }}\"", name="my sim").mistakes == ()
-    from_command_line(["/opt/my programs/sim", "1"], [], tmp_path)
-    from_command_line(["{{ 'a b' }}", "1"], [], tmp_path)
+    from_command_line(one_liner(["/opt/my programs/sim", "1"]), tmp_path)
+    from_command_line(one_liner(["{{ 'a b' }}", "1"]), tmp_path)
 
 
 # -- platforms

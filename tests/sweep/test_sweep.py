@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from one_liners import one_liner
 from spe.cli.init import FILES as TEMPLATES
 from spe.cli.init import write_files
 from spe.errors import ConfigError, SpeError, UsageError
@@ -483,15 +484,17 @@ def test_a_parameter_that_only_a_hook_uses_is_no_warning(sweep: Write) -> None:
 
 def test_a_sweep_of_a_command_line(tmp_path: Path) -> None:
     executable(tmp_path / "simulate")
-    plan = from_command_line(["./simulate", "--s={{ x }}", "{{ y }} it's $HOME", ""], ["x=1:2", "y=a,b c"], tmp_path)
+    plan = from_command_line(
+        one_liner(["./simulate", "--s={{ x }}", "{{ y }} it's $HOME", ""], ["x=1:2", "y=a,b c"]), tmp_path
+    )
     assert plan.name == "simulate" and plan.worker and plan.warnings == ()
     assert words(plan)[:2] == [
         ("./simulate", "--s=1", "a it's $HOME", ""),
         ("./simulate", "--s=1", "b c it's $HOME", ""),
     ]
     assert plan.parameters.check().count == 4
-    assert from_command_line(["echo", "1"], [], tmp_path, name="mine").name == "mine"
-    shell = from_command_line(["echo {{ x }} | wc"], ["x=1"], tmp_path, settings={"shell": True})
+    assert from_command_line(one_liner(["echo", "1"]), tmp_path, "mine").name == "mine"
+    shell = from_command_line(one_liner(["echo {{ x }} | wc"], ["x=1"], shell="yes"), tmp_path)
     assert words(shell) == [("/bin/sh", "-c", "echo 1 | wc")]
 
 
@@ -512,7 +515,7 @@ def test_a_sweep_of_a_command_line(tmp_path: Path) -> None:
 def test_a_wrong_command_line_is_told(
     tmp_path: Path, line: list[str], options: list[str], kind: type[SpeError], what: str
 ) -> None:
-    error = fault(lambda: from_command_line(line, options, tmp_path))
+    error = fault(lambda: from_command_line(one_liner(line, options), tmp_path))
     assert type(error) is kind and what in error.what and error.todo
 
 

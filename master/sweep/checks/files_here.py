@@ -47,9 +47,12 @@ class FilesHere:
         self, recipe: Recipe, sources: ResultSources, config: Config, document: Document
     ) -> None:
         self._recipe, self._sources = recipe, sources
-        self._has_own_results = bool(sources.patterns) or any(one.kind.is_tree for one in sources.specs)
+        self._has_own_results = bool(sources.patterns) or any(
+            one.kind.is_tree for one in sources.specs
+        )
         self._folder = str(recipe.folder)
         self._listed = _listed(recipe, config)
+        self._namings = [one.naming for one in recipe.inputs if one.naming]
         self._where = document.where("command")
         self._is_file = bool(document.data)  # else a sweep of the command line
         self._words = [*_words(recipe)]
@@ -109,6 +112,8 @@ class FilesHere:
                     yield f"{self._where}: {path} is a {self._noun(path)} here, {_LEFT}; {self._name_it(word, path)}"
 
     def _name_it(self, word: _Word, path: str) -> str:
+        if not self._is_file:
+            return f"add --input {shlex.quote(path)} if the program reads it"
         if not self._is_regular(path):
             return f"name it under inputs: {{{_name(path)}: {{folder: {path}}}}}"
         if word.written:
@@ -120,14 +125,22 @@ class FilesHere:
         varied = {path for word in self._varied for path in self._found[word]}
         programs = [path for path in paths if self._is_program(path)]
         fixed = [path for path in paths if path not in varied and path not in programs]
+        if not self._is_file:
+            return self._options_to_add([*fixed, *programs], bool(varied))
         entries = [_entry(path) for path in fixed]
         if varied:
             entries.append(f'data: {{file: "{_path_of(self._varied[0].pattern)}"}}')
         lines = [f"`inputs: {{{', '.join(entries)}}}`"] if entries else []
         lines += [f"`worker: {posixpath.normpath(path)}`" for path in programs]
         in_command = ", with `data` in the command" if varied else ""
-        place = "" if self._is_file else " to a spe.yaml"
-        return f"Add {' and '.join(lines)}{place}{in_command}"
+        return f"Add {' and '.join(lines)}{in_command}"
+
+    def _options_to_add(self, paths: Sequence[str], is_varied: bool) -> str:
+        """Return the options that bring these files along, and each set's own where they differ."""
+        names = list(paths)
+        if is_varied:
+            names.append(_path_of(self._varied[0].pattern))
+        return f"Add {' '.join(f'--input {shlex.quote(name)}' for name in names)}"
 
     def _is_program(self, path: str) -> bool:
         """Tell whether the file is started by its path, as in `sh -c "./sim 1"`."""
@@ -143,6 +156,10 @@ class FilesHere:
         except ConfigError:  # told by the check of the sets, with its line
             return []
         found = dict.fromkeys(path for path in _paths(filled, word.in_shell) if self._is_left(path))
+        if found and self._namings:
+            scope = self._recipe.scope(values)
+            there = {posixpath.normpath(naming.fill(scope)) for naming in self._namings}
+            found = {path: None for path in found if posixpath.normpath(path) not in there}
         if found and self._has_own_results:
             return [path for path in found if not self._is_result(path, values)]
         return [*found]
@@ -151,9 +168,7 @@ class FilesHere:
         """Tell whether the program writes this file: what lies here is left over from a try by hand."""
         name = posixpath.normpath(path)
         specs = self._sources.of(self._recipe.scope(values))
-        return any(
-            belongs(one, name) if one.kind.is_tree else one.source == name for one in specs
-        )
+        return any(belongs(one, name) if one.kind.is_tree else one.source == name for one in specs)
 
     def _is_left(self, path: str) -> bool:
         if not path or len(path) > _LONGEST or path.startswith(("/", "-")) or "\0" in path:

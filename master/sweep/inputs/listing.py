@@ -119,7 +119,7 @@ def _check_names(found: Iterable[InputPattern], trees: Trees, document: Document
     names: dict[str, InputPattern] = {}
     for one in found:
         with at(document, *one.place):
-            for name in _fixed_names(one, trees):
+            for name in fixed_names(one, trees):
                 if name in names:
                     what = f"two inputs have the name {name}: {names[name].label} and {one.label}"
                     raise ConfigError(what, todo="Leave one of them out, or give it another name.")
@@ -132,7 +132,7 @@ def _check_names(found: Iterable[InputPattern], trees: Trees, document: Document
                     raise ConfigError(what, todo="Give one of them another name.")
 
 
-def _fixed_names(one: InputPattern, trees: Trees) -> Iterator[str]:
+def fixed_names(one: InputPattern, trees: Trees) -> Iterator[str]:
     """Yield the names of an input's files in each task, as far as all sets have the same."""
     path = one.pattern.literal
     if one.naming is not None:

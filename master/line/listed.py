@@ -1,0 +1,59 @@
+"""Lists of values for -p from a file (`x=@FILE`) or from standard input (`x=@-`): one a line, or
+one between two NULs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..errors import UsageError
+
+STANDARD_INPUT = "-"
+
+
+def read_values(name: str, folder: Path, nul: bool, where: str) -> list[str]:
+    """Return the values in a file, or in standard input for `-`. Raises UsageError.
+
+    Each line is one value, empty ones too; `nul`: a NUL ends a value in place of a newline. Where
+    every line ends as on Windows, the carriage returns are no part of the values. `where` is the
+    option as it was typed.
+    """
+    shown = "standard input" if name == STANDARD_INPUT else name
+    content = _content(name, folder, where)
+    end = b"\0" if nul else b"\n"
+    pieces = content.removesuffix(end).split(end)
+    if not content:
+        what = f"there is no value in {shown}"
+        raise UsageError(what, where=where, todo="Each line is one value.")
+    if not nul and all(piece.endswith(b"\r") for piece in pieces):
+        pieces = [piece[:-1] for piece in pieces]
+    return [_text(piece, shown, at, where) for at, piece in enumerate(pieces, 1)]
+
+
+def _content(name: str, folder: Path, where: str) -> bytes:
+    if name == STANDARD_INPUT:
+        if sys.stdin.isatty():
+            print(
+                "spe: values are read from this terminal, one a line; Ctrl-D ends them",
+                file=sys.stderr,
+            )
+        return sys.stdin.buffer.read()
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        what = f"{name} can't be read: {error.strerror}"
+        todo = f'Mend the path; the text itself is written in quotes: "@{name}".'
+        raise UsageError(what, where=where, todo=todo) from error
+
+
+def _text(piece: bytes, shown: str, at: int, where: str) -> str:
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError as error:
+        what = f"value {at} of {shown} is not UTF-8"
+        raise UsageError(what, where=where, todo="Write the values as UTF-8.") from error
+    if "\0" in text:
+        what = f"value {at} of {shown} has a NUL byte"
+        raise UsageError(what, where=where, todo="-0 reads values that end with a NUL.")
+    return text

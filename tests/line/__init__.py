@@ -1,0 +1,1 @@
+"""One-liners: the options of a command line as the keys of a spe.yaml."""
