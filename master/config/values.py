@@ -18,7 +18,7 @@ from ..record import record
 from . import units
 
 _TIMES = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*x\s*\Z")
-_STOP_AFTER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*\Z")
+_STOP_AFTER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(%?)(?:\s*failed)?\s*(,\s*now)?\s*\Z")
 _LICENCE = re.compile(r"\s*([0-9]{1,9})(?:\s+of\s+([0-9]{1,9}))?\s*\Z")
 _LISTEN = re.compile(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):)?([0-9]{1,5})\Z")
 
@@ -42,10 +42,14 @@ class WrongValue(ValueError):
 
 @record
 class StopAfter:
-    """The limit of failed sets after which a sweep is given up: a number, or a share of all."""
+    """The limit of failed sets after which a sweep is given up: a number, or a share of all.
+
+    `now`: what runs is ended, too.
+    """
 
     count: int | None = None
     share: float | None = None
+    now: bool = False
 
 
 @record
@@ -185,16 +189,16 @@ def size(value: Any) -> int:
 
 def stop_after(value: Any) -> StopAfter:
     """Return the limit of failed sets."""
-    wanted = "a share of all sets such as 5% failed, or a number such as 20 failed"
+    wanted = "a share of all sets such as 5% failed, or a number such as 20 failed; or 20, now"
     match = _STOP_AFTER.match(text(value, wanted))
     if not match or float(match[1]) <= 0:
         raise wrong(value, wanted)
     if not match[2]:
-        return StopAfter(count=count(match[1]))
+        return StopAfter(count=count(match[1]), now=bool(match[3]))
     # More than all would never be reached, and look like a limit.
     if float(match[1]) > 100:
         raise wrong(value, wanted)
-    return StopAfter(share=float(match[1]) / 100)
+    return StopAfter(share=float(match[1]) / 100, now=bool(match[3]))
 
 
 def any_count(value: Any) -> int:

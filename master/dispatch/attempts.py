@@ -253,4 +253,6 @@ class Attempts:
             text = f"{GIVEN_UP}: {failed} sets have failed"
             board.notes.append(Note(text, "given_up"))
             self.gave_up = True
-            board.stop()
+            board.draining = True
+            if self._rules.stop_now:
+                board.stop()

@@ -23,6 +23,7 @@ class Rules:
     ping: float = 30.0
     copies: int = 1  # copies of a running task at the end, on other hosts; 0: `once: true`
     stop_after: Callable[[int, int], bool] = lambda failed, total: False  # (failed sets, all sets) -> give the sweep up
+    stop_now: bool = False  # what runs is ended then, too; else it may finish
     max_load: float = 0.0  # share of a host's cores, used by others and us; 0: no such rule
     cores: int = 1  # slots that one task takes
     timeout: float | Times = 0.0  # seconds of an attempt, or times the median; 0: none

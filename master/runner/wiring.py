@@ -276,6 +276,7 @@ def _rules(config: Config) -> Rules:
         ping=config.ping,
         copies=0 if config.once else 1,
         stop_after=partial(_ends_sweep, config.stop_after),
+        stop_now=config.stop_after is not None and config.stop_after.now,
         max_load=config.max_load or 0.0,
         cores=config.cores,
         timeout=config.timeout,

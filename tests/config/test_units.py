@@ -77,6 +77,8 @@ GOOD: list[tuple[Callable[[Any], Any], str, Any]] = [
     (values.stop_after, "100%", StopAfter(share=1.0)),
     (values.stop_after, "0.5 % failed", StopAfter(share=0.005)),
     (values.stop_after, "101", StopAfter(count=101)),
+    (values.stop_after, "5% failed, now", StopAfter(share=0.05, now=True)),
+    (values.stop_after, "1,now", StopAfter(count=1, now=True)),
     (values.listen, "0", Listen(None, 0)),
     (values.listen, "65535", Listen(None, 65535)),
     (values.listen, "host.lan:80", Listen("host.lan", 80)),

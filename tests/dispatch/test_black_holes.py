@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from spe.dispatch.black_holes import PROBE_FIRST, SUSPECT_AFTER, Trust
 from spe.dispatch.dispatch import Dispatch
 from spe.dispatch.scheduler import COPY_FACTOR, COPY_LEAST, COPY_UNKNOWN, stragglers
@@ -200,16 +201,19 @@ def test_a_task_held_by_a_client_that_never_pings_comes_back_by_a_copy_also_on_t
 # -- giving up
 
 
-def test_a_sweep_is_given_up_when_as_many_sets_have_failed_as_stop_after_says() -> None:
-    dispatch = make_dispatch(10, attempts=1, stop_after=lambda failed, total: failed >= 3)
+@pytest.mark.parametrize("now", [True, False])
+def test_a_sweep_is_given_up_when_as_many_sets_have_failed_as_stop_after_says(now: bool) -> None:
+    dispatch = make_dispatch(10, attempts=1, stop_after=lambda failed, total: failed >= 3, stop_now=now)
     client = host(dispatch, "only")
     tickets = take(dispatch, client, 4)
     for ticket in tickets[:3]:
         fail(dispatch, ticket)
-    assert dispatch.attempts.gave_up and dispatch.board.over
-    assert dispatch.clients.take_expired(client) == [tickets[3].id]
+    assert dispatch.attempts.gave_up and dispatch.board.draining and dispatch.board.over is now
+    assert dispatch.clients.take_expired(client) == ([tickets[3].id] if now else [])
     assert "stop_after" in dispatch.board.take_notes()[0]
     assert take(dispatch, client) == []
+    if not now:
+        assert finish(dispatch, tickets[3]) and dispatch.board.over, "what ran has finished"
 
 
 def test_a_timeout_of_three_medians_begins_when_enough_attempts_are_known() -> None:
