@@ -99,8 +99,7 @@ class Desk:
             self.events.note(note.kind, note, note.host)
             if note.kind in ("given_up", "alike"):
                 self.shortfall.note(note)
-            if note.kind == "alike":
-                self.held_requests.call_for_unbegun()  # what lies ready at clients would fail, too
+                self.held_requests.call_for_unbegun()  # what lies ready at clients is not to begin
         for failed in self.dispatch.tally.take_given_up():
             text = f"task {failed.task} has failed: {failed.reason}"
             self.events.note("failed", text, failed.host, failed.task)

@@ -18,6 +18,9 @@ from .tally import Tally
 TWICE = "task {}: the same result was rejected twice, so it is not tried again, nor are others of which this is true"
 
 
+TOLD_AFTER = 5.0  # seconds; most of what runs ends sooner, and as the others did
+
+
 class Attempts:
     """The attempts on one board, from the arrival of their results or failures to their ends."""
 
@@ -191,7 +194,8 @@ class Attempts:
             ticket.charged = True
             task.attempts += 1
             task.faults[failure.kind] = task.faults.get(failure.kind, 0) + 1
-        if self._alike.is_watching and not was_charged:  # a result that is sent twice is one attempt
+        # A result that is sent twice is one attempt; and a failure that `retry` names was foreseen.
+        if self._alike.is_watching and not was_charged and self._rules.retry(failure.kind) is None:
             self._alike.note(ticket.host, task, failure, ticket.charged)
         task.shunned.add(ticket.host)
         board.changes.append(TicketEnded(ticket.id, ticket.state, usage, failure, stdout, stderr))
@@ -213,9 +217,20 @@ class Attempts:
         self.stop_if_alike()
 
     def stop_if_alike(self) -> None:
-        """Let the run drain if its first attempts have all failed alike (`stop_alike`), and charge nobody for them."""
-        board = self._board
-        if board.draining or not self._alike.is_proved(self._doubts.hosts_at_work):
+        """Let the run drain if its first attempts have all failed alike (`stop_alike`), and charge nobody for them.
+
+        What runs is waited for, and nothing new begins meanwhile: it may have begun first, and succeed last.
+        """
+        board, alike = self._board, self._alike
+        if board.draining or not alike.is_proved(self._doubts.hosts_at_work):
+            alike.waits_since = None
+            return
+        if board.running:
+            now = self._clients.now
+            alike.waits_since = now if alike.waits_since is None else alike.waits_since
+            if now - alike.waits_since > TOLD_AFTER and not alike.is_told:
+                alike.is_told = True
+                board.notes.append(Note(alike.waiting_sentence(board.running), "alike_waits"))
             return
         charged = self._alike.take_charged()
         self.stopped_alike = board.draining = True

@@ -101,6 +101,8 @@ def _whole_run(dispatch: Dispatch) -> str:
         return "the run ends: nothing more is handed out"
     if dispatch.steering.paused:
         return "the sweep is paused: `spe resume` goes on"
+    if dispatch.handout.alike.waits_since is not None:
+        return dispatch.handout.alike.waiting_sentence(dispatch.board.running)
     if any((dispatch.clients.hosts, dispatch.clients.strangers, dispatch.steering.aside)):
         limit = dispatch.handout.limits.waits_for(dispatch.clients.now)
         return limit and f"it waits for {limit}"

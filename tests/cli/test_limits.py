@@ -209,7 +209,7 @@ def test_a_program_that_computes_another_wrong_result_is_tried_again(bench: Benc
 
 def test_after_stop_after_a_plain_run_begins_no_set(bench: Bench) -> None:
     bench.worker('echo "begin $1" >> "$LOG"; [ -e "$GATE" ] && echo "$1"\n')
-    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_after: 3\n")
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_after: 3, now\n")
     first = bench.spe("run")
     assert first.code == 1 and "the sweep is given up (stop_after)" in first.err, first
     ran = begun(bench)

@@ -37,7 +37,9 @@ def test_when_the_first_attempts_fail_alike_on_two_hosts_the_run_drains_and_nobo
     fail_some(dispatch, "2", 3)
     assert not dispatch.board.draining
     fail_some(dispatch, "1", 1)
-    assert dispatch.board.draining and not dispatch.board.over, "what runs may finish"
+    assert not dispatch.board.draining and take(dispatch, "2", 8) == [], "what began first may succeed last"
+    fail(dispatch, running)
+    assert dispatch.board.draining and dispatch.board.over
     assert dispatch.attempts.stopped_alike and not dispatch.attempts.gave_up
     assert take(dispatch, "1", 8) == []
     (note,) = dispatch.board.take_notes()
@@ -45,12 +47,33 @@ def test_when_the_first_attempts_fail_alike_on_two_hosts_the_run_drains_and_nobo
         "the first 6 attempts failed for the same reason (stop_alike), and none succeeded: "
         "ModuleNotFoundError: No module named 'numpy' (exit code 1)"
     )
-    fail(dispatch, running)
-    assert dispatch.board.over
     told = outcomes(dispatch)
     assert len(told) == 7
     assert {(one.state, one.attempts) for one in told.values()} == {(TaskState.WAITING, 0)}
     assert dispatch.board.in_state[TaskState.FAILED] == 0 and dispatch.board.in_state[TaskState.WAITING] == 50
+
+
+def test_a_long_attempt_that_began_before_and_succeeds_lets_the_run_go_on() -> None:
+    dispatch = alike(hosts="a", attempts=9)
+    (long,) = take(dispatch, "1", 1)
+    fail_some(dispatch, "1", 6)
+    assert take(dispatch, "1", 8) == [] and not dispatch.board.take_notes()
+    dispatch.tick(1.0)
+    dispatch.tick(7.0)
+    (note,) = dispatch.board.take_notes()
+    assert note.endswith("(exit code 1); nothing new is begun while 1 attempt still runs") and note.kind == "alike_waits"
+    dispatch.tick(20.0)
+    assert not dispatch.board.take_notes(), "it is told once"
+    dispatch.attempts.arrive(30.0, long.id)
+    dispatch.attempts.accept(long.id, OUT, NO_USAGE)
+    assert not dispatch.board.draining and take(dispatch, "1", 8)
+
+
+def test_a_failure_that_retry_names_was_foreseen_and_does_not_count() -> None:
+    dispatch = alike(hosts="a", retry=lambda kind: 50 if kind == "exit:77" else None)
+    for ticket in take(dispatch, "1", 8):
+        fail(dispatch, ticket, "exit code 77: no licence", "exit:77")
+    assert not dispatch.board.draining and dispatch.handout.alike.is_watching
 
 
 def test_a_sweep_with_a_single_host_needs_no_second_one() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from ...model import Failure, Task
 from ...results.reasons import error_first, normal_form
+from ...text import counted
 
 
 class AlikeFailures:
@@ -20,6 +21,8 @@ class AlikeFailures:
         """`limit`: failed attempts that end the run; 0: never."""
         self._limit = limit
         self.is_watching = limit > 0
+        self.waits_since: float | None = None  # when the last ones that run were first waited for
+        self.is_told = False  # that they are
         self.hosts_to_come = 0  # hosts that are still being started: one of them may do better
         self._reason: tuple[str, str] | None = None  # kind and normal form
         self._example = ""
@@ -30,6 +33,7 @@ class AlikeFailures:
     def forgive(self) -> None:
         """Watch no longer: an attempt of this run has succeeded."""
         self.is_watching = False
+        self.waits_since = None
         self._charged.clear()
 
     def note(self, host: str, task: Task, failure: Failure, is_charged: bool) -> None:
@@ -64,7 +68,9 @@ class AlikeFailures:
         return not self.hosts_to_come and set(hosts_at_work) <= self._hosts
 
     def withholds(self, host: str) -> bool:
-        """Tell whether a host where all has failed gets nothing, because another one is still to come."""
+        """Tell whether a host gets nothing: what runs elsewhere decides, or a host that is still to come."""
+        if self.waits_since is not None:
+            return True
         return self.is_reached and self.hosts_to_come > 0 and self._hosts == {host}
 
     def is_same(self, failure: Failure) -> bool:
@@ -80,7 +86,13 @@ class AlikeFailures:
     @property
     def sentence(self) -> str:
         """The reason why the run ended, for people."""
-        return (
-            f"the first {self._count} attempts failed for the same reason (stop_alike), and none succeeded: "
-            f"{error_first(self._example)}"
-        )
+        return f"{self._beginning}, and none succeeded: {error_first(self._example)}"
+
+    def waiting_sentence(self, running: int) -> str:
+        """Return why nothing new begins while attempts run that began before."""
+        still = counted(running, "attempt still runs", "attempts still run")
+        return f"{self._beginning}: {error_first(self._example)}; nothing new is begun while {still}"
+
+    @property
+    def _beginning(self) -> str:
+        return f"the first {self._limit} attempts failed for the same reason (stop_alike)"
