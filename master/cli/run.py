@@ -65,6 +65,7 @@ detach_option = click.option(
 @change_options
 @anyway_option
 @detach_option
+@click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
 @sweep_file
 @sweep_name
 @as_json
@@ -125,6 +126,7 @@ def _early(sweep: Sweep, hosts: str | None) -> Early:
 
 def run_detached(sweep: Sweep, quiet: bool) -> int:
     """Start the same command again without --detach, in a session of its own."""
+    from ..line.listed import taken
     from ..session.detached import LOG, start
     from ..session.run_folder import make_run_folder
     from ..sweep.sweep import run_folder
@@ -134,7 +136,8 @@ def run_detached(sweep: Sweep, quiet: bool) -> int:
     # The words themselves and not what they were parsed to: the run reads them as this process did,
     # and no option can be forgotten here.
     own, dashes, rest = _split(sys.argv[1:])
-    run, code, words = start([*(a for a in own if a != "--detach"), *dashes, *rest], folder)
+    again = [*(a for a in own if a != "--detach"), *dashes, *rest]
+    run, code, words = start(again, folder, taken())
     if run is None:
         sys.stderr.write(words)  # the last words of the run that did not come up
         return code
@@ -172,6 +175,7 @@ def make_options(
     missing: bool = False,
     retry: bool = False,
     retry_numbers: Sequence[int] = (),
+    until: str | None = None,
     early: Early | None = None,
 ) -> RunOptions:
     """Return the options of the command line, as the run knows them. Raises UsageError."""
@@ -189,8 +193,20 @@ def make_options(
         ssh_config=ssh_config,
         accept_new_host_keys=accept_new_host_keys,
         missing=missing,
+        until=_moment(until),
         early=early or Early(),
     )
+
+
+def _moment(until: str | None) -> float | None:
+    """Return the time of --until, in seconds since 1970. Raises UsageError."""
+    if until is None:
+        return None
+    from datetime import datetime
+
+    from ..line.until import moment
+
+    return moment(until, datetime.now())
 
 
 def _program_change(keep: bool, fresh: bool) -> ProgramChange:

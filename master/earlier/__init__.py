@@ -2,6 +2,7 @@
 
     by_hand        What a stored set runs, as far as it is known, and the script that runs it
     decisions      Decide what happens to sets finished by another program, and to failed sets
+    designs        The design of a sampler: extended, or another one
     extract_again  Extract results again from what is stored, because `results` has changed
     hand_script    The shell lines that run one set by hand
     kept_command   The command of a sweep as the store keeps it

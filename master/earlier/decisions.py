@@ -28,6 +28,8 @@ from ..sweep.program import (
     part_of_worker,
 )
 from ..sweep.sweep import Sweep
+from .designs import META as DESIGN
+from .designs import design_of
 
 CHUNK = 5000  # keys of sets in one query: the keys of a million sets at once would be some 70 MB
 
@@ -187,6 +189,7 @@ async def record_use(store: Store, sweep: Sweep) -> None:
         "made": made,
         "line": sweep.line.as_json() if sweep.line else "null",
         "used": repr(time.time()),
+        DESIGN: design_of(sweep),
     }
     # At once, not one after the other: the store commits what is written together in one transaction.
     await asyncio.gather(*(store.set_meta(key, value) for key, value in facts.items()))

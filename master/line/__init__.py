@@ -5,4 +5,5 @@
     options     The options that stand for keys, in one table
     parameters  The options for parameters: -p, --link, --params, --where, --repeat, --sample
     results     --result NAME=FROM[:PATH][:AS]
+    until       The time of --until
 """

@@ -4,6 +4,8 @@ one between two NULs.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -31,20 +33,46 @@ def read_values(name: str, folder: Path, nul: bool, where: str) -> list[str]:
     return [_text(piece, shown, at, where) for at, piece in enumerate(pieces, 1)]
 
 
+class _Taken:
+    """The content of standard input, once it was read. There is one of it."""
+
+    content = b""
+
+
+def taken() -> bytes:
+    """Return what was read of standard input: a process that goes on in our place reads it again."""
+    return _Taken.content
+
+
 def _content(name: str, folder: Path, where: str) -> bytes:
     if name == STANDARD_INPUT:
-        if sys.stdin.isatty():
-            print(
-                "spe: values are read from this terminal, one a line; Ctrl-D ends them",
-                file=sys.stderr,
-            )
-        return sys.stdin.buffer.read()
+        return _standard_input()
     try:
         return (folder / name).read_bytes()
     except OSError as error:
         what = f"{name} can't be read: {error.strerror}"
         todo = f'Mend the path; the text itself is written in quotes: "@{name}".'
         raise UsageError(what, where=where, todo=todo) from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin.isatty():
+        hint = "values are read from this terminal, one a line; Ctrl-D ends them"
+        print(f"spe: {hint}", file=sys.stderr)
+        return sys.stdin.buffer.read()
+    _Taken.content = sys.stdin.buffer.read()
+    _ask_at_the_terminal()
+    return _Taken.content
+
+
+def _ask_at_the_terminal() -> None:
+    """Let questions go to the terminal from now on, where there is one: standard input is at its end."""
+    with contextlib.suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.tcgetpgrp(terminal) == os.getpgrp():
+            sys.stdin = os.fdopen(terminal, encoding="utf-8", errors="replace")
+        else:
+            os.close(terminal)  # a job in the background: to read there would stop it
 
 
 def _text(piece: bytes, shown: str, at: int, where: str) -> str:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Iterator
+from datetime import datetime
 
 from ..desk.desk import Desk
 from ..session.detached import LOG, leave_terminal
 from ..session.run_folder import Folder, anchor_of
 from ..state.progress import Progress
 
+LOOK = 10.0  # seconds between two looks at the clock, at most
 BY_HAND = "the run was stopped by hand (`spe stop`)"
 BY_SIGNAL = {
     signal.SIGINT: "the run was interrupted (Ctrl-C)",
@@ -53,6 +56,15 @@ class Interrupts:
         task = asyncio.ensure_future(ending())  # a signal handler cannot wait
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
+
+    async def drain_at(self, moment: float) -> None:
+        """Drain the run at a time, in seconds since 1970, as `spe stop` does."""
+        while (left := moment - time.time()) > 0:
+            # In short steps: the clock goes on while the machine sleeps, and a timer does not.
+            await asyncio.sleep(min(left, LOOK))
+        shown = datetime.fromtimestamp(moment).strftime("%H:%M")
+        self.interrupt(by=f"the run was to go until {shown} (`--until`)")
+        await asyncio.Event().wait()  # nothing more to do here; the run ends this task at its end
 
     def _hung_up(self) -> None:
         self.progress.end(terminal=False)

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..desk.result_files import place_left_over
 from ..dispatch.changes import Decision
 from ..earlier.decisions import decide_about_program, record_use
+from ..earlier.designs import check_design
 from ..earlier.extract_again import use_results
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored, SpeError
 from ..full_disk import FullDisk
@@ -105,6 +106,7 @@ class Run:
         if retry is not None:
             await results.extract()  # sets that today's `results` refuse have failed, too
         change, folder = self.options.change, self.folder.path
+        await check_design(store, self.sweep, change)
         decision = await decide_about_program(
             store, self.sweep, change, self.progress, folder, retry
         )

@@ -126,6 +126,9 @@ class Serving:
         watching = asyncio.create_task(self._watch_hosts())
         looking = asyncio.create_task(self.keeping.watch())
         beside = [ticking, watching, looking]
+        if self.options.until is not None:
+            ending = self.parts.interrupts.drain_at(self.options.until)
+            beside.append(asyncio.create_task(ending))
         for task in beside:
             task.add_done_callback(lambda _: self.desk.moved.set())
         return reading, beside

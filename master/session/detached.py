@@ -13,6 +13,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -88,21 +89,28 @@ def killed(folder: Path) -> UsageError | None:
     if not (folder / "master.json").exists():
         return None
     todo = "`spe run` goes on where it stopped."
-    return UsageError("the master was killed, or its machine went down", where=str(folder), todo=todo)
+    return UsageError(
+        "the master was killed, or its machine went down", where=str(folder), todo=todo
+    )
 
 
-def start(arguments: Sequence[str], folder: Path) -> tuple[Living | None, int, str]:
+def start(
+    arguments: Sequence[str], folder: Path, given: bytes = b""
+) -> tuple[Living | None, int, str]:
     """Start `spe ARGUMENTS` in a session of its own, and wait until its run has begun.
 
-    Return the run, or the exit code and the output of a process that has ended before.
+    `given`: its standard input. Return the run, or the exit code and the output of a process that has ended before.
     """
     path = folder / LOG
     path.unlink(missing_ok=True)
-    with os.fdopen(_open(folder), "wb") as log:
+    # A file and no pipe: nobody is left to write into one.
+    with os.fdopen(_open(folder), "wb") as log, tempfile.TemporaryFile() as standard_input:
+        standard_input.write(given)
+        standard_input.seek(0)
         # -P: a file spe.py in the current folder must not be taken for this package.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "spe", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=standard_input if given else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -7,6 +7,7 @@ checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs
     folders         The folder below runs/ that a command means
     hosts           Host lines, of a hosts file and of spe.yaml
     identity        The identity of a parameter set: what it computes from
+    json_lines      A parameter file of JSON lines
     parameter_file  The parameter file: a header line with the names, then one line a set
     parameters      The parameter sets of a sweep, as a stream
     pattern         Patterns: text with expressions, filled with the values of one parameter set

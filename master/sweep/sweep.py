@@ -39,6 +39,8 @@ from .inputs.files import InputFiles
 from .inputs.globs import matched_inputs, matching_files
 from .inputs.listing import find_inputs
 from .inputs.trees import Trees
+from .json_lines import SUFFIXES as JSON_LINES
+from .json_lines import JsonLines
 from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, Values, split
@@ -195,7 +197,15 @@ class _Builder:
         """Return the block of `rows:`, a parameter file or rows of spe.yaml; none without the key."""
         if isinstance(rows, str):
             self._check_there(self.folder / rows, rows, "parameters")
-            return [ParameterFile(self.folder / rows, rows, self.config.separator)]
+            if Path(rows).suffix.lower() not in JSON_LINES:
+                return [ParameterFile(self.folder / rows, rows, self.config.separator)]
+            if self.config.separator is None:
+                return [JsonLines(self.folder / rows, rows)]
+            raise ConfigError(
+                "JSON lines have no separator",
+                where=self.document.where("separator"),
+                todo="Remove it; a file of cells has another suffix, such as .csv.",
+            )
         if self.config.separator is not None:
             raise ConfigError(
                 "there is no parameter file",

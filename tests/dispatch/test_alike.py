@@ -61,7 +61,8 @@ def test_a_long_attempt_that_began_before_and_succeeds_lets_the_run_go_on() -> N
     dispatch.tick(1.0)
     dispatch.tick(7.0)
     (note,) = dispatch.board.take_notes()
-    assert note.endswith("(exit code 1); nothing new is begun while 1 attempt still runs") and note.kind == "alike_waits"
+    assert note.endswith("(exit code 1); nothing new is begun while 1 attempt still runs")
+    assert note.kind == "alike_waits"
     dispatch.tick(20.0)
     assert not dispatch.board.take_notes(), "it is told once"
     dispatch.attempts.arrive(30.0, long.id)
