@@ -50,6 +50,7 @@ async def decide_about_program(
     """
     if retry:
         _check_failed(retry, folder)
+        await asyncio.to_thread(_check_todays, retry, sweep, folder)
     parts = sweep.program()
     programs = await store.programs()
     changes = {one: changed_parts(from_text(text), parts) for one, text in programs.items()}
@@ -176,6 +177,18 @@ def _check_failed(numbers: tuple[int, ...], folder: Path) -> None:
     if failed:
         todo = "`spe status` names those that have failed."
     raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)
+
+
+def _check_todays(numbers: tuple[int, ...], sweep: Sweep, folder: Path) -> None:
+    """Raise UsageError when none of these sets is one of today's: then all others would run instead."""
+    with Reader(folder) as reader:
+        named = reader.keys_of(numbers)
+    if all(named.isdisjoint(chunk) for chunk in _keys(sweep)):
+        is_one = len(numbers) == 1
+        which, their = ("this set is", "its") if is_one else ("these sets are", "their")
+        what = f"{which} not among today's: {their} command, inputs or parameters have changed"
+        todo = "`spe run` runs today's sets, as far as they are not done; `spe run --dry` shows them."
+        raise UsageError(what, where=f"spe retry {' '.join(map(str, numbers))}", todo=todo)
 
 
 async def record_use(store: Store, sweep: Sweep) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -255,6 +255,12 @@ class Reader:
         """Return failed and cancelled sets, also of earlier parameters."""
         query = "SELECT number FROM tasks WHERE state IN ('failed', 'cancelled')"
         return {row[0] for row in self.connection.execute(query)}
+
+    def keys_of(self, numbers: Sequence[int]) -> set[bytes]:
+        """Return the identities of these sets."""
+        query = "SELECT key FROM tasks WHERE number IN (SELECT value FROM json_each(?))"
+        rows = self.connection.execute(query, (json.dumps(list(numbers)),))
+        return {bytes(row[0]) for row in rows}
 
     def suspended(self) -> Iterator[int]:
         """Yield failed sets whose result is kept, as a hook could not judge it.

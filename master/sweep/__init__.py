@@ -18,4 +18,5 @@ checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs
     samples         Points of a sampler as a block of parameters
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line
+    values          Values of parameters within expressions: texts that refuse to be taken for numbers
 """

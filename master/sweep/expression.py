@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from ..errors import ConfigError
 from ..results.reading.foreign_numbers import has_decimal_comma
 from .segments import Segment
+from .values import Value
 
 Values = Mapping[str, str]
 _MEND = "Mend the expression, or the value."
@@ -79,7 +80,7 @@ def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[V
 
     def fill(values: Values) -> str:
         try:
-            return template.render(values)
+            return template.render({name: Value(text, name) for name, text in values.items()})
         except Exception as error:  # the expression is the user's code: anything can come out of it
             raise ConfigError(
                 f"{_short(shown)} can't be filled in: {_message(error)}", todo=_MEND

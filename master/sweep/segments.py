@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..config.parameter_names import RESERVED
 from ..errors import ConfigError
 
-_OPENERS = ("{{", "{%", "{#")
+_OPENERS = ("{{", "{%")  # not jinja's {#: a deck may have it, and a comment would vanish from it
 _PLAIN = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}\Z")
 _RAW = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
 _ENDRAW = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
@@ -171,8 +171,6 @@ def _next_code(text: str, here: int) -> int:
 def _code_end(text: str, start: int) -> int:
     """Return where the code that begins at `start` ends."""
     opener = text[start : start + 2]
-    if opener == "{#":
-        return _find(text, "#}", start)
     # Between raw and endraw nothing is code, whatever it looks like.
     if raw := _RAW.match(text, start):
         return _raw_end(text, start, raw.end())
@@ -223,10 +221,3 @@ def _string_end(text: str, start: int) -> int:
     while here < len(text) and text[here] != text[start]:
         here += 2 if text[here] == "\\" else 1
     return here + 1
-
-
-def _find(text: str, closer: str, start: int) -> int:
-    end = text.find(closer, start + 2)
-    if end < 0:
-        raise NotClosed(text, start, closer)
-    return end + 2

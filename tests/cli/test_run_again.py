@@ -262,6 +262,19 @@ def test_retry_of_a_number_runs_that_set_alone(failing: Bench) -> None:
     failing.ok("retry", "2")
 
 
+def test_retry_of_a_number_that_is_no_set_of_today_runs_nothing_else_in_its_place(failing: Bench) -> None:
+    text = (failing.folder / "spe.yaml").read_text()
+    failing.write("deck", "one")
+    failing.write("spe.yaml", text + "inputs: {deck: {file: deck}}\n")  # four other sets
+    failing.open_gate()
+    said = failing.refused("retry", "2")
+    assert "spe retry 2: this set is not among today's: its command, inputs or parameters have changed" in said
+    assert ran(failing) == []
+    failing.write("spe.yaml", text)
+    failing.ok("retry", "2", "4")
+    assert ran(failing) == ["2", "4"]
+
+
 def test_a_sweep_without_a_file_is_run_retried_and_collected_again_by_its_stored_line(bench: Bench) -> None:
     bench.worker('echo "$1" >> "$LOG"; [ -e "$GATE" ] || [ "$1" = 1 ] || exit 3; echo "$1$2"')
     assert bench.spe("run", "-p", "x=1:2", "--", "./work", "{{ x }}", "it's a {{ x }}").code == 1

@@ -10,7 +10,8 @@ from jinja2 import Environment, TemplateSyntaxError
 from spe.errors import ConfigError
 from spe.sweep.segments import segments_of
 
-LEXER = Environment(keep_trailing_newline=True)
+#: Without comments: `{#` is text for spe, as in any other file.
+LEXER = Environment(keep_trailing_newline=True, comment_start_string="\0<", comment_end_string=">\0")
 PIECES = [
     "{{", "}}", "{%", "%}", "{#", "#}", "{", "}", "[", "]", "(", ")", "'", '"', "\\", "'}}'", '"%}"', "x", "x.y", " ",
     "\n", "|", "{'a': {1: 2}}", "{% raw %}", "{% endraw %}", "{% if x %}", "{% endif %}", "text", "1", ":",
@@ -23,9 +24,9 @@ FRAMES = [
 ]  # fmt: skip
 FRAMED = st.builds(lambda frame, inner: frame % inner, st.sampled_from(FRAMES), ANYTHING)
 TEXTS = st.lists(FRAMED, min_size=1, max_size=3).map("".join)
-BEGIN = {"variable_begin": "{{", "block_begin": "{%", "comment_begin": "{#", "raw_begin": "raw"}
-TRIMS = re.compile(r"-[}%#]}|\{[{%#]-")
-ENDS = {"variable_end", "block_end", "comment_end", "raw_end"}
+BEGIN = {"variable_begin": "{{", "block_begin": "{%", "raw_begin": "raw"}
+TRIMS = re.compile(r"-[}%]}|\{[{%]-")
+ENDS = {"variable_end", "block_end", "raw_end"}
 
 
 def as_jinja_has_it(text: str) -> list[tuple[bool, str]] | None:

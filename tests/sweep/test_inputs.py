@@ -232,6 +232,14 @@ def test_a_template_is_filled_like_a_text_and_marks_leave_other_braces_alone(mak
     assert {one.name: one.mode for one in inputs_of(sweep)}["b"] == 0o755
 
 
+def test_a_template_in_a_list_has_the_name_of_its_file(make: Make, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    (folder / "decks").mkdir(parents=True)
+    (folder / "decks/a.tpl").write_text("DECK {{ n }}")
+    (folder / "b.tpl").write_text("DECK")
+    assert contents(make("[{template: decks/a.tpl}, {template: b.tpl}]")) == {"decks/a.tpl": "DECK 7", "b.tpl": "DECK"}
+
+
 @given(text=st.text(alphabet="ab{}%#<> \n", max_size=40))
 def test_a_text_with_marks_is_text_wherever_no_mark_stands(text: str) -> None:
     if "<<" in text:

@@ -40,9 +40,10 @@ def _pattern(one: GivenInput, trees: Trees, known: Sequence[str]) -> InputPatter
     if one.name:
         name = Pattern.parse(one.name)
         return replace(made, name=one.name, naming=None if name.literal is not None else name)
-    path = made.pattern.literal
-    if made.source is Source.GLOB:
+    # What a template says is no path; its name is that of its file.
+    if made.source in (Source.GLOB, Source.TEXT):
         return made
+    path = made.pattern.literal
     if path is not None:
         return replace(made, name=made.name or _checked_name(path))
     # Each set has its own path, and its name with it.

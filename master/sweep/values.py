@@ -1,0 +1,131 @@
+"""Values of parameters within expressions: texts that refuse to be taken for numbers.
+
+`{{ x * 2 }}` would be 11 for 1, `x == 2` never true, and 22 less than 3: texts have these operators,
+too, and mean another thing by them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn, SupportsIndex
+
+_NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eEdD][-+]?[0-9]+)?\s*\Z")
+
+
+class NotANumber(ValueError):
+    """An expression counts with a text."""
+
+
+class Value(str):
+    """The value of a parameter. Raises NotANumber where an operator would take it for a number."""
+
+    name: str
+
+    def __new__(cls, text: str, name: str) -> Value:
+        made = super().__new__(cls, text)
+        made.name = name
+        return made
+
+    def _refuse(self, operator: str = "") -> NoReturn:
+        how = f"{self.name} | float"
+        also = f", or {self.name} {operator} '…' for a text" if operator in ("==", "!=") else ""
+        raise NotANumber(
+            f"{self.name} is a text, also where it looks like a number: write {how}{also}"
+        )
+
+    def _would_mislead(self, other: Any) -> bool:
+        """Tell whether an operator between these two reads like one between numbers."""
+        if isinstance(other, str):
+            return bool(_NUMBER.match(self) and _NUMBER.match(other))
+        return isinstance(other, (int, float))
+
+    # -- counting
+
+    def __add__(self, other: Any) -> str:
+        if self._would_mislead(other):
+            self._refuse()
+        return super().__add__(other)
+
+    def __radd__(self, other: Any) -> str:
+        if not isinstance(other, str) or self._would_mislead(other):
+            self._refuse()
+        return str(other) + str(self)
+
+    def __mul__(self, other: Any) -> str:
+        if _NUMBER.match(self):
+            self._refuse()
+        return super().__mul__(other)
+
+    __rmul__ = __mul__
+
+    def _counted(self, other: Any) -> NoReturn:
+        self._refuse()
+
+    __sub__ = __rsub__ = __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _counted
+    __pow__ = __rpow__ = _counted
+
+    def __mod__(self, other: Any) -> str:
+        if _NUMBER.match(self):
+            self._refuse()
+        return super().__mod__(other)
+
+    def __rmod__(self, other: Any) -> str:
+        if not isinstance(other, str):
+            self._refuse()
+        return other % str(self)
+
+    def __neg__(self) -> NoReturn:
+        self._refuse()
+
+    __pos__ = __abs__ = __neg__
+
+    # -- comparing
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, float)):
+            self._refuse("==")
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        if isinstance(other, (int, float)):
+            self._refuse("!=")
+        return super().__ne__(other)
+
+    __hash__ = str.__hash__
+
+    def __lt__(self, other: Any) -> bool:
+        if self._would_mislead(other):
+            self._refuse()
+        return super().__lt__(other)
+
+    def __le__(self, other: Any) -> bool:
+        if self._would_mislead(other):
+            self._refuse()
+        return super().__le__(other)
+
+    def __gt__(self, other: Any) -> bool:
+        if self._would_mislead(other):
+            self._refuse()
+        return super().__gt__(other)
+
+    def __ge__(self, other: Any) -> bool:
+        if self._would_mislead(other):
+            self._refuse()
+        return super().__ge__(other)
+
+    # -- parts of it, which expressions count with as well
+
+    def lower(self) -> Value:
+        """Return it in small letters: jinja's max and sort compare these."""
+        return Value(super().lower(), self.name)
+
+    def strip(self, characters: str | None = None, /) -> Value:
+        """Return it without blanks around it."""
+        return Value(super().strip(characters), self.name)
+
+    def __getitem__(self, place: SupportsIndex | slice) -> Value:
+        return Value(super().__getitem__(place), self.name)
+
+    def split(self, sign: str | None = None, most: SupportsIndex = -1) -> list[str]:
+        """Return its parts, each of which is a text as well."""
+        return [Value(part, self.name) for part in super().split(sign, most)]
