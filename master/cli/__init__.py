@@ -7,6 +7,7 @@
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
     doctor     Look at every host: what is wrong with it, and the step that mends it
+    dry        What `spe run --dry` shows
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints

@@ -16,20 +16,57 @@ FILES = ("spe.yaml", "params.csv", "hosts.txt", "hooks.py")
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("."))
+@click.option(
+    "--from-run",
+    is_flag=True,
+    help="Write the command line that was used last (or -n NAME) as a spe.yaml.",
+)
+@click.option("-n", "--name", "name", help="The folder below runs/, for --from-run.")
 @volume
-def command(folder: Path, quiet: bool, verbose: int) -> None:
+def command(folder: Path, from_run: bool, name: str | None, quiet: bool, verbose: int) -> None:
     """Write spe.yaml, params.csv, hosts.txt and hooks.py into FOLDER (default: here), commented,
     that run as they are.
 
-    Nothing that is there is overwritten.
+    With --from-run, write what a command line did here as a spe.yaml: its sets stay done. Nothing
+    that is there is overwritten.
 
     \b
     Example: spe init && spe check && spe run
+    Example: spe init --from-run
     """
-    written = write_files(folder)
+    if name and not from_run:
+        raise UsageError("-n is for --from-run", todo="spe init --from-run -n NAME")
+    written = [write_line(folder, name)] if from_run else write_files(folder)
     if not quiet:
         click.echo(f"wrote {', '.join(str(path) for path in written)}", err=True)
         click.echo("next: spe check", err=True)
+
+
+def write_line(folder: Path, name: str | None) -> Path:
+    """Write the one-liner of this name, or the one that was used last, as a spe.yaml.
+
+    Raises UsageError where there is none, and where a spe.yaml is there.
+    """
+    from ..sweep.folders import choose_without_file
+    from ..sweep.written import as_yaml
+
+    path = folder / "spe.yaml"
+    if path.exists():
+        what = "it exists already; nothing was written"
+        raise UsageError(what, where=str(path), todo="Move it away, or write it by hand.")
+    chosen = choose_without_file(folder, name)
+    if chosen is None or chosen.line is None:
+        what = f"runs/{name}/ was not made" if name else "the sweep used last here was not made"
+        what = what if chosen else "nothing has run"
+        todo = "Name one that was: -n NAME; `spe run -p x=1:3 -- ./prog '{{ x }}'` makes one."
+        raise UsageError(f"{what} by a command line", where=str(folder), todo=todo)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(as_yaml(chosen.line, chosen.name))
+    except OSError as error:
+        what = f"can't be written: {reason(error)}"
+        raise UsageError(what, where=str(path), todo="Choose another folder.") from error
+    return path
 
 
 def write_files(folder: Path) -> list[Path]:

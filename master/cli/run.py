@@ -65,6 +65,7 @@ detach_option = click.option(
 @change_options
 @anyway_option
 @detach_option
+@click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
 @sweep_file
 @sweep_name
@@ -73,6 +74,7 @@ detach_option = click.option(
 def command(
     words: tuple[str, ...],
     detach: bool,
+    dry: bool,
     anyway: bool,
     file: Path,
     name: str | None,
@@ -92,11 +94,24 @@ def command(
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
     sweep = load(file, words, given_keys(options, words), name)
+    if dry:
+        return _show_dry(sweep, make_options(**options), json_, quiet, anyway)
     # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
         return execute(sweep, make_options(**options, early=early), json_, quiet, verbose, anyway)
+
+
+def _show_dry(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, anyway: bool) -> int:
+    """Show what a run would do, after the checks that it begins with."""
+    from .dry import show
+
+    census = sweep.parameters.check()
+    mistakes = find_mistakes(sweep, census, options, anyway)
+    for warning in (*sweep.warnings, *census.warnings, *mistakes):
+        click.echo(f"warning: {warning}", err=True)
+    return show(sweep, json_, quiet)
 
 
 def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:

@@ -8,7 +8,8 @@ is refused by name: anchors, tags, merge keys, a key given twice. Only this modu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def parse(text: str, name: str) -> Document:
     """Return the document in a text. Raises ConfigError with the line."""
     data = _Composer(text, name).document()
     return Document(name, data)
+
+
+def written(data: Mapping[str, Any]) -> str:
+    """Return a mapping as the text of a YAML file, which reads back as it is."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=sys.maxsize)
 
 
 class _Composer:

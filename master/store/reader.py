@@ -15,6 +15,7 @@ from ..dispatch import shortfall
 from ..dispatch.shortfall import Reason
 from ..errors import StoreError, UsageError
 from ..model import Output, ResultSpec, TaskState
+from ..record import record
 from ..results.extraction import StoredSet
 from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
@@ -29,6 +30,15 @@ FIRST = 16  # rows that show how large the cells are
 # Characters of cells that are in memory at once: a cell of JSON may have a million.
 TOGETHER = 16_000_000
 GATHERS = "gathers"  # in `meta`: whether the last run had collect functions
+
+
+@record
+class StandingSet:
+    """A stored set: its number, its state, and the program of its result; None where none is known."""
+
+    number: int
+    state: str
+    program: int | None
 
 
 class Reader:
@@ -255,6 +265,20 @@ class Reader:
         """Return failed and cancelled sets, also of earlier parameters."""
         query = "SELECT number FROM tasks WHERE state IN ('failed', 'cancelled')"
         return {row[0] for row in self.connection.execute(query)}
+
+    def programs(self) -> dict[int, str]:
+        """Return the text of each program that attempts ran, by its number."""
+        return dict(self.connection.execute("SELECT id, parts FROM programs"))
+
+    def standing(self, keys: Sequence[bytes]) -> dict[bytes, StandingSet]:
+        """Return how the sets with these identities stand; those that are not stored are left out."""
+        marks = ",".join("?" * len(keys))
+        query = f"""
+        SELECT t.key, t.number, t.state, k.program FROM tasks t
+        LEFT JOIN tickets k ON k.id = t.ticket WHERE t.key IN ({marks})
+        """
+        rows = self.connection.execute(query, list(keys))
+        return {bytes(key): StandingSet(*rest) for key, *rest in rows}
 
     def keys_of(self, numbers: Sequence[int]) -> set[bytes]:
         """Return the identities of these sets."""

@@ -19,4 +19,5 @@ checks/ knows what is wrong with a sweep as a whole, or likely not meant; inputs
     segments        Text cut into literal pieces and expressions
     sweep           A sweep made from spe.yaml or from a command line
     values          Values of parameters within expressions: texts that refuse to be taken for numbers
+    written         A one-liner written as a spe.yaml
 """
