@@ -65,6 +65,7 @@ def test_without_a_line_there_is_nothing_to_write(work: Bench) -> None:
     assert "nothing has run by a command line" in work.refused("init", "--from-run")
     work.write("spe.yaml", "command: ./work 1\n")
     work.ok("run")
+    (work.folder / "spe.yaml").unlink()
     assert "the sweep used last here was not made by a command line" in work.refused("init", "--from-run")
     assert "-n is for --from-run" in work.refused("init", "-n", "x")
 
