@@ -108,9 +108,10 @@ def _width(first: str, last: str) -> int:
     Both ends must have one width, as in `01:10`: of `01:5` nobody can tell what is meant.
     """
     ends = (first.strip(), last.strip())
-    if len(ends[0]) != len(ends[1]) or not all(end.isascii() and end.isdigit() for end in ends):
+    digits = [end.removeprefix("-") for end in ends]
+    if len(ends[0]) != len(ends[1]) or not all(one.isascii() and one.isdigit() for one in digits):
         return 0
-    return len(ends[0]) if any(end.startswith("0") for end in ends) else 0
+    return len(ends[0]) if any(one.startswith("0") for one in digits) else 0
 
 
 def _range(numbers: list[Decimal], width: int) -> Steps:

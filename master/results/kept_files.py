@@ -145,7 +145,7 @@ def place_staged(folder: Folder, task: int, moves: Mapping[str, str]) -> None:
 
 def _place_one(source: Path, target: Path) -> None:
     if source.exists():  # else an earlier call has moved it
-        _move(source, target, target.with_name(target.name + ".part"))
+        _move(source, target, _beside(target))
 
 
 def _remove_others(home: Path, wanted: Container[str]) -> None:
@@ -170,7 +170,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _place(part: Part, target: Path) -> bool:
     """Bring a part to its place; False when its file was removed after it had arrived."""
-    temporary = target.with_name(target.name + ".part")
+    temporary = _beside(target)
     if part.path is not None:
         if not part.path.exists():
             # The file of an earlier result must not pass for this one.
@@ -182,6 +182,11 @@ def _place(part: Part, target: Path) -> bool:
         _write_synced(temporary, part.read())
         os.replace(temporary, target)
     return True
+
+
+def _beside(target: Path) -> Path:
+    """Return a path beside the target for a file that is not yet whole: a name that no result has."""
+    return target.with_name(f".{secrets.token_hex(8)}.part")
 
 
 @contextlib.contextmanager
@@ -245,7 +250,7 @@ def put_under(folder: Path, target: str, file: str | None, raw: bytes | None) ->
     """
     path = folder / target
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    temporary = _beside(path)
     with _temporary(temporary):
         if file is None:
             _write_synced(temporary, raw or b"")

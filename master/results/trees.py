@@ -22,6 +22,7 @@ LONGEST_NAME = 240  # bytes of one name in it: file systems take 255, and `.part
 DEEPEST = 50  # names in a path
 KEPT = ".kept"  # the folder beside results for what no result of today is made of
 _MAGIC = re.compile(r"[*?\[]")
+_MASKED = re.compile(r"\[([*?\[])\]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and bytes that are not UTF-8
 
 
@@ -103,9 +104,13 @@ def folder_of(spec: ResultSpec) -> str:
     """Return the folder that holds all files of a filled result; "" for the task's directory."""
     if spec.kind is Kind.FOLDER:
         return spec.source
-    steps = spec.source.split("/")[:-1]
-    magic = [at for at, step in enumerate(steps) if has_magic(step)]
-    return "/".join(steps[: magic[0]] if magic else steps)
+    found: list[str] = []
+    for step in spec.source.split("/")[:-1]:
+        # `[*]` is how a sign of a value stands in a pattern: it is a letter of a name.
+        if has_magic(_MASKED.sub("", step)):
+            break
+        found.append(_MASKED.sub(r"\1", step))
+    return "/".join(found)
 
 
 def parents(name: str) -> Iterator[str]:

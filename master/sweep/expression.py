@@ -16,7 +16,9 @@ from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from ..errors import ConfigError
+from ..model import Kind
 from ..results.reading.foreign_numbers import has_decimal_comma
+from ..results.reading.numerals import read
 from .segments import Segment
 from .values import Value
 
@@ -36,20 +38,25 @@ _COMMA = re.compile(r"[0-9],[0-9]")
 
 
 def _careful(number: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that makes numbers of texts, and refuses a decimal comma.
+    """Return a filter that makes numbers of the texts that spell one, as results are read.
 
-    jinja's own would make 0 of it without a word: `{{ x | float }}` was 0.0 for 1,5.
+    jinja's own would make 0 of all others without a word: `{{ x | float }}` was 0.0 for 1,5.
     """
 
     def checked(value: Any, *default: Any, **more: Any) -> Any:
-        if isinstance(value, str) and not default and not more and has_decimal_comma(value):
+        if not isinstance(value, str) or default or more:
+            return number(value, *default, **more)
+        if has_decimal_comma(value):
             raise ValueError(f"{value!r} has a decimal comma, and numbers have a point")
-        return number(value, *default, **more)
+        found = read(value.strip(), Kind.FLOAT)
+        if found is None:
+            raise ValueError(f"{str(value)!r} is not a number")
+        return number(found.cell)
 
     return checked
 
 
-for _name in ("int", "float", "round"):
+for _name in ("int", "float"):
     _ENVIRONMENT.filters[_name] = _careful(_ENVIRONMENT.filters[_name])
 
 

@@ -142,7 +142,7 @@ def scripts(words: Sequence[Pattern], shell: bool, files: frozenset[str]) -> set
     of the files in the task's directory. With `shell` the one word is a text for a shell.
     """
     texts = [_text(word) for word in words]
-    commands = _commands(texts[0]) if shell else [texts]
+    commands = _commands(texts[0]) if shell and texts else [texts]
     return set(_scripts_of_all(commands, files))
 
 

@@ -14,6 +14,7 @@ from ..config.names import safe
 from ..errors import ConfigError
 from ..model import Input, Work
 from ..record import record
+from ..results.trees import clash
 from . import program
 from .inputs.files import InputFiles
 from .inputs.pattern import InputPattern
@@ -116,7 +117,9 @@ class Recipe:
         self.trees.pack_into(folder)
         for one in self.inputs:
             if one.is_tree and one.pattern.literal is not None:
-                self.trees.prepare(one, one.pattern.literal)  # now, and not when a task waits for it
+                self.trees.prepare(
+                    one, one.pattern.literal
+                )  # now, and not when a task waits for it
 
     @property
     def runs_worker(self) -> bool:
@@ -206,6 +209,9 @@ class Recipe:
                 what = f"two inputs have the name {name}"
                 raise ConfigError(what, todo="Give one of them another name.")
             taken.add(name)
+        if both := clash(taken):
+            what = f"the input {both} is a file, and another one would lie in it"
+            raise ConfigError(what, todo="Give one of them another name.")
 
     @property
     def characters(self) -> int:

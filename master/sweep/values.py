@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn, SupportsIndex
 
+from ..results.reading.foreign_numbers import has_decimal_comma
+
 _NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eEdD][-+]?[0-9]+)?\s*\Z")
 
 
@@ -78,6 +80,11 @@ class Value(str):
         self._refuse()
 
     __pos__ = __abs__ = __neg__
+
+    def __round__(self, digits: int = 0) -> NoReturn:
+        if has_decimal_comma(self):
+            raise NotANumber(f"'{self}' has a decimal comma, and numbers have a point")
+        self._refuse()
 
     # -- comparing
 

@@ -184,15 +184,26 @@ async def read_batch(request: web.Request, most: int) -> bytes:
         raise ConnectionResetError("the connection was cut within a body") from error
 
 
-async def _read(
-    source: Source, boundary: bytes, intake: Intake, trees: Collection[str]
-) -> None:
+class _Repeatable:
+    """The names that several parts may have: results of several files, and what nobody wants.
+
+    An attempt that began before a result was renamed still brings it under its old name.
+    """
+
+    def __init__(self, intake: Intake, trees: Collection[str]) -> None:
+        self._intake, self._trees = intake, trees
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._trees or not self._intake.wants(str(name))
+
+
+async def _read(source: Source, boundary: bytes, intake: Intake, trees: Collection[str]) -> None:
     """Parse the body and hand its parts to the intake."""
     if source.is_small and not trees:
         await intake.all(whole(await source.all(), boundary, MAX_PARTS))
         return
     most = MAX_PARTS + MOST_FILES if trees else MAX_PARTS
-    parser = Parser(boundary, most, trees)
+    parser = Parser(boundary, most, _Repeatable(intake, trees))
     while piece := await source.piece():
         for event in parser.feed(piece):
             await intake.take(event)

@@ -53,6 +53,10 @@ class Intake:
         self._one: _Result | _Tail | _TreeFile | None = None  # the part that is coming, if it is welcome
         self.parts: dict[str, Part] = {}
 
+    def wants(self, name: str) -> bool:
+        """Tell whether a part of this name is kept."""
+        return name in self._wanted or name in self._trees or name in SIDE_PARTS
+
     async def all(self, found: Mapping[str, bytes]) -> None:
         """Take in parts that are there as a whole."""
         for name, data in found.items():

@@ -12,6 +12,7 @@ import posixpath
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 
 from ...config.config import Config
 from ...config.document import Document
@@ -19,15 +20,29 @@ from ...config.result_sources import ResultSources
 from ...errors import ConfigError
 from ...record import record
 from ...results.trees import belongs
+from ..inputs.pattern import Source
 from ..pattern import Pattern, Values
 from ..recipe import Recipe
-from .shell_words import shell_words, text_of_shell
+from .shell_words import shell_words, text_of_shell, written_words
 
 _NAMED = 5  # files in one message
 _LONGEST = 1000  # characters; a longer word is no path
 _KEPT = 10_000  # paths that are remembered: a million sets may name a few files
 # Behind these a program writes: what lies here is left over from a try by hand.
-_WRITTEN = frozenset(("-o", "-out", "--out", "--output", "--outfile", "--log", "--logfile", "of"))
+_WRITTEN = frozenset(
+    (
+        "-o",
+        "-out",
+        "--out",
+        "--output",
+        "--outfile",
+        "--out-file",
+        "--output-file",
+        "--log",
+        "--logfile",
+        "of",
+    )
+)
 _LEFT = "but will not be in the task's directory"
 
 
@@ -52,7 +67,7 @@ class FilesHere:
         )
         self._folder = str(recipe.folder)
         self._listed = _listed(recipe, config)
-        self._namings = [one.naming for one in recipe.inputs if one.naming]
+        self._varied_inputs = [one for one in recipe.inputs if not one.is_fixed]
         self._where = document.where("command")
         self._is_file = bool(document.data)  # else a sweep of the command line
         self._words = [*_words(recipe)]
@@ -67,7 +82,7 @@ class FilesHere:
             files = self._files(word, values)
             if files:
                 self._found[word] = files
-            if not word.written and any(self._is_regular(path) for path in files):
+            if not word.written and any(self._is_surely_read(path) for path in files):
                 self._always.append(word)
         self._varied = [word for word in self._always if word.pattern.names & {*values}]
 
@@ -156,13 +171,25 @@ class FilesHere:
         except ConfigError:  # told by the check of the sets, with its line
             return []
         found = dict.fromkeys(path for path in _paths(filled, word.in_shell) if self._is_left(path))
-        if found and self._namings:
-            scope = self._recipe.scope(values)
-            there = {posixpath.normpath(naming.fill(scope)) for naming in self._namings}
-            found = {path: None for path in found if posixpath.normpath(path) not in there}
+        if found and self._varied_inputs:
+            found = {path: None for path in found if not self._is_brought(path, values)}
         if found and self._has_own_results:
             return [path for path in found if not self._is_result(path, values)]
         return [*found]
+
+    def _is_brought(self, path: str, values: Values) -> bool:
+        """Tell whether an input with a parameter in its name or path brings this file or folder."""
+        scope, path = self._recipe.scope(values), posixpath.normpath(path)
+        for one in self._varied_inputs:
+            if one.source is Source.GLOB:
+                pattern = posixpath.normpath(one.pattern.fill(scope))
+                if fnmatch(path, pattern) or posixpath.dirname(pattern) == path:
+                    return True
+                continue
+            name = posixpath.normpath(one.name_for(scope))
+            if path == name or path.startswith(name + "/") or name.startswith(path + "/"):
+                return True
+        return False
 
     def _is_result(self, path: str, values: Values) -> bool:
         """Tell whether the program writes this file: what lies here is left over from a try by hand."""
@@ -174,6 +201,10 @@ class FilesHere:
         if not path or len(path) > _LONGEST or path.startswith(("/", "-")) or "\0" in path:
             return False
         return self._kind(path) != 0 and posixpath.normpath(path) not in self._listed
+
+    def _is_surely_read(self, path: str) -> bool:
+        """Tell whether a word can mean nothing but this file: `euler` may be a method, too."""
+        return self._is_regular(path) and ("." in path or "/" in path)
 
     def _is_regular(self, path: str) -> bool:
         return stat.S_ISREG(self._kind(path))
@@ -234,7 +265,9 @@ def _words(recipe: Recipe) -> Iterator[_Word]:
     at = 0 if recipe.shell else text_of_shell(recipe.words)
     for place, pattern in enumerate(recipe.words):
         if place == at:
-            yield from (_Word(word, True, False) for word in _unwritten(shell_words(pattern)))
+            made = written_words(pattern)
+            words = _unwritten(shell_words(pattern))
+            yield from (_Word(word, True, str(word) in made) for word in words)
         elif place:
             yield _Word(pattern, False, _is_written(recipe.words[place - 1], pattern))
 

@@ -16,6 +16,7 @@ from ..program import SHELL
 from ..segments import Segment
 
 _SIGNS = ";|&()<>\n`"
+_MAKERS = frozenset(("tee", "touch", "rm", "cp", "mv", "mkdir", "install", "truncate", "mkfifo"))
 _OPTION_C = re.compile(r"-[a-z]*c")
 # Characters of the private use area stand for expressions: no shell has a meaning for them.
 _FIRST = 0xF0000
@@ -28,6 +29,31 @@ def shell_words(text: Pattern) -> list[Pattern]:
         chr(_FIRST + at) if one.code else one.text for at, one in enumerate(text.segments)
     )
     return [_pattern(word, text.segments) for word in _read_words(split(flat))]
+
+
+def written_words(text: Pattern) -> set[str]:
+    """Return the words of a shell's text that it writes, makes or removes itself, as patterns' texts."""
+    flat = "".join(
+        chr(_FIRST + at) if one.code else one.text for at, one in enumerate(text.segments)
+    )
+    return {str(_pattern(word, text.segments)) for word in _made_words(split(flat))}
+
+
+def _made_words(tokens: Sequence[str]) -> Iterator[str]:
+    """Yield the words behind a `>`, and all that a command such as tee or cp is given."""
+    writes = makes = False
+    begins = True
+    for token in tokens:
+        if not token.strip(_SIGNS):
+            writes = ">" in token
+            if not writes and "<" not in token:
+                begins, makes = True, False
+            continue
+        if writes or makes:
+            yield token
+        elif begins:
+            makes = token in _MAKERS
+        writes = begins = False
 
 
 def split(text: str) -> list[str]:
@@ -73,9 +99,21 @@ def _segment(character: str, segments: Sequence[Segment]) -> Segment:
 def text_of_shell(words: Sequence[Pattern]) -> int | None:
     """Return the place of the text in `sh -c TEXT`; None where no word is such a text."""
     for at in range(len(words) - 2):
-        name, option = words[at].literal, words[at + 1].literal
-        if name is None or option is None:
+        name = words[at].literal
+        if name is None or not SHELL.fullmatch(name.rpartition("/")[2]):
             continue
-        if SHELL.fullmatch(name.rpartition("/")[2]) and _OPTION_C.fullmatch(option):
-            return at + 2
+        if (option := _option_c(words, at + 1)) is not None:
+            return option + 1
+    return None
+
+
+def _option_c(words: Sequence[Pattern], at: int) -> int | None:
+    """Return the place of a shell's -c behind its other options, such as -e or -o pipefail."""
+    while at < len(words) - 1:
+        option = words[at].literal
+        if option is None or not option.startswith(("-", "+")):
+            return None
+        if _OPTION_C.fullmatch(option):
+            return at
+        at += 2 if option in ("-o", "+o", "-O", "+O") else 1
     return None

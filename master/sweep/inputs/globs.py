@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from ..pattern import Pattern
 from ..segments import Segment
 from .listing import fixed_names
 from .pattern import InputPattern, Source
-from .tree import LEFT_OUT
+from .tree import matches
 from .trees import Trees
 
 
@@ -26,12 +25,8 @@ def matching_files(folder: Path, pattern: str) -> tuple[str, ...]:
             f"the files of {pattern} are outside this folder, and a task finds its own by its path"
         )
         raise ConfigError(what, todo="Go to a folder above them, or link them into this one.")
-    found = sorted(
-        {os.path.normpath(one) for one in glob.glob(pattern, root_dir=folder, recursive=True)}
-    )
-    files = tuple(
-        one for one in found if os.path.isfile(folder / one) and LEFT_OUT not in one.split("/")
-    )
+    found = sorted({os.path.normpath(one) for one in matches(folder, pattern, "a parameter")})
+    files = tuple(one for one in found if os.path.isfile(folder / one))
     if not files:
         what = f"{pattern} matches folders only" if found else f"{pattern} matches no file"
         raise ConfigError(what, todo=f"Mend it: it is relative to {folder}.")

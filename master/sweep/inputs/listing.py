@@ -69,6 +69,8 @@ def _of_path(one: GivenInput, trees: Trees) -> InputPattern:
     folder = trees.files.folder
     pattern = Pattern.parse(one.path)
     literal = pattern.literal
+    if literal is None and not one.path.endswith("/"):
+        one = replace(one, path=_as_folder(one.path, pattern, trees))
     if literal is not None and os.path.lexists(folder / literal):
         kind = Source.FOLDER if os.path.isdir(folder / literal) else Source.FILE
     elif any(is_glob(segment.text) for segment in pattern.segments if not segment.code):
@@ -77,6 +79,24 @@ def _of_path(one: GivenInput, trees: Trees) -> InputPattern:
         kind = Source.FOLDER if one.path.endswith("/") else Source.FILE
     path = pattern if kind is Source.GLOB else Pattern.parse(one.path.rstrip("/") or one.path)
     return InputPattern("", path, kind)
+
+
+def _as_folder(path: str, pattern: Pattern, trees: Trees) -> str:
+    """Return a path with parameters, with a slash where all that is there beside it are folders.
+
+    `cases/{{ x }}` is a folder of each set where cases/ holds nothing but folders.
+    """
+    first = pattern.segments[0]
+    above = trees.files.folder / (os.path.dirname(first.text) if not first.code else "")
+    if len(pattern.segments) > 2 and any(
+        "/" in one.text for one in pattern.segments[2:] if not one.code
+    ):
+        return path
+    try:
+        there = [one for one in os.scandir(above) if not one.name.startswith(".")]
+    except OSError:
+        return path
+    return f"{path}/" if there and all(one.is_dir() for one in there) else path
 
 
 def _of_spec(one: GivenInput, spec: InputSpec, trees: Trees, known: Sequence[str]) -> InputPattern:

@@ -12,6 +12,7 @@ from ...config.names import safe
 from ...errors import ConfigError
 from ...record import record
 
+RUNS = "runs"  # where the results of sweeps lie: they change while a sweep runs
 LEFT_OUT = "__pycache__"  # made anew by each Python that runs here, so never an input
 
 
@@ -60,11 +61,8 @@ def files_of_glob(top: Path, path: str, label: str) -> Listing:
     ends. Raises ConfigError when there are none.
     """
     walk = _Walk(label)
-    matches = sorted(glob.glob(path, root_dir=top, recursive=True))
     base = _fixed_part(path)
-    for match in matches:
-        if LEFT_OUT in match.split("/") and LEFT_OUT not in path:
-            continue
+    for match in matches(top, path, label):
         name = _name_of_match(match.rstrip("/"), base)
         whole = top / match
         if os.path.isdir(whole):
@@ -79,6 +77,43 @@ def files_of_glob(top: Path, path: str, label: str) -> Listing:
         raise ConfigError(f"{path} of {label} matches no file", todo=todo)
     unique = {one.name: one for one in walk.files}
     return Listing(tuple(unique[name] for name in sorted(unique)), tuple(walk.empty))
+
+
+def matches(top: Path, path: str, label: str) -> list[str]:
+    """Return all that a glob matches, sorted, but for what no sweep has as its input.
+
+    That is what Python compiles, and runs/, where a glob of its own does not begin. Raises
+    ConfigError for a folder that cannot be read: its files would be left out without a word.
+    """
+    for folder in _looked_into(top, path):
+        if not os.access(top / folder, os.R_OK | os.X_OK):
+            what = f"the folder {folder} of {label} can't be read: Permission denied"
+            raise ConfigError(what, todo=f"chmod +rx {folder}")
+    own = os.path.normpath(path).split("/")[0] == RUNS
+    found = sorted(glob.glob(path, root_dir=top, recursive=True))
+    return [one for one in found if _is_input(one, path, own)]
+
+
+def _is_input(match: str, path: str, own: bool) -> bool:
+    names = os.path.normpath(match).split("/")
+    if LEFT_OUT in names and LEFT_OUT not in path:
+        return False
+    return own or names[0] != RUNS
+
+
+def _looked_into(top: Path, path: str) -> Iterator[str]:
+    """Yield the folders in which a glob looks for more than one name."""
+    steps = path.split("/")
+    for at, step in enumerate(steps[1:], 1):
+        if not is_glob(step):
+            continue
+        above = "/".join(steps[:at])
+        if is_glob(above):
+            found = glob.iglob(above, root_dir=top, recursive=True)
+            yield from (one for one in found if os.path.isdir(top / one))
+        if step == "**" and os.path.isdir(top / above):
+            for folder, names, _ in os.walk(top / above):
+                yield from (os.path.relpath(os.path.join(folder, name), top) for name in names)
 
 
 def _fixed_part(path: str) -> str:
@@ -98,7 +133,8 @@ def _name_of_match(match: str, base: str) -> str:
 
 def _check_not_around(top: Path, whole: Path, path: str, label: str) -> None:
     """Raise ConfigError for the sweep's own folder, and for one above it."""
-    if Path(os.path.realpath(top)).is_relative_to(os.path.realpath(whole)):
+    is_around = Path(os.path.realpath(top)).is_relative_to(os.path.realpath(whole))
+    if is_around or os.path.realpath(whole) == os.path.realpath(top / RUNS):
         what = f"the folder {path} of {label} has this sweep with its runs/ in it"
         raise ConfigError(what, todo="Name what tasks need of it: files, or folders in it.")
 
