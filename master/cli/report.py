@@ -247,4 +247,6 @@ def waiting(because: Sequence[Reason]) -> str:
         goes_on = (
             "mend the cause, then `spe retry`: with `spe run` alone these failed sets still count"
         )
+    elif any("(stop_alike)" in one.sentence for one in because):
+        goes_on += "; `spe log 1` shows one; `stop_alike: 0` runs all, if these failures are right"
     return "".join(f"{line}\n" for line in [*lines, goes_on])

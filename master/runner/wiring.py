@@ -131,6 +131,9 @@ async def make_parts(
     address = listen_address(sweep, hosts, context.options.by_hand)
     tls, fingerprint = session.tls() if address.tls else (None, "")
     dispatch = await load_dispatch(store, sweep.config, decision)
+    if context.options.retry:
+        # Who puts failed sets back knows how they have failed: that they do it again is no news.
+        dispatch.handout.alike.forgive()
     dispatch.handout.one_each = context.options.one_each
     judges = Judges(
         sweep.results,

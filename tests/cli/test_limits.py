@@ -155,7 +155,7 @@ def test_a_run_whose_attempts_all_fail_alike_stops_and_goes_on_once_the_cause_is
     bench.write("spe.yaml", f"{THIRTY}attempts: {attempts}\n")
     done = bench.spe("run")
     assert done.code == 1, done
-    assert f"30 sets wait: {ALIKE}\n`spe run` goes on where it stopped\n" in done.err, done
+    assert f"30 sets wait: {ALIKE}\n`spe run` goes on where it stopped; `spe log 1` shows one; `stop_alike: 0`" in done.err
     assert "0 of 30 sets done, 0 failed" in done.err
     assert begun(bench) < 30, "the run drained, so what was running then is all that ran"
     assert bench.query("SELECT DISTINCT state, attempts FROM tasks") == [("waiting", 0)]
@@ -163,6 +163,13 @@ def test_a_run_whose_attempts_all_fail_alike_stops_and_goes_on_once_the_cause_is
     bench.open_gate()
     bench.ok("run")
     assert {row["attempts"] for row in bench.rows()} == {"1"}
+
+
+def test_failed_sets_that_are_put_back_and_fail_again_have_failed(bench: Bench) -> None:
+    bench.worker('[ "$1" -le 5 ] || { echo no convergence >&2; exit 3; }; echo "$1"\n')
+    bench.write("spe.yaml", f"{THIRTY}attempts: 1\nstop_alike: 10\n")
+    assert "5 of 30 sets done, 25 failed" in bench.spe("run").err
+    assert "5 of 30 sets done, 25 failed" in bench.spe("retry").err
 
 
 def test_stop_alike_zero_lets_all_sets_fail(bench: Bench) -> None:
