@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
+from ..dispatch.naps import LEFT
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
 from ..launch.neighbours import Neighbour, NeighbourLines
@@ -32,6 +33,7 @@ from .judging import Judges
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
+from .waking import Waking
 from .work import Brief, TaskRecord, Welcome, WorkMaker
 
 log = logging.getLogger("spe.desk")
@@ -63,6 +65,7 @@ class Desk:
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.remark, self.clock = tell, remark, clock
         self.events = Events()
+        self.waking = Waking(dispatch.naps, self.events, remark, brief.setup.grace, clock)
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
@@ -285,8 +288,11 @@ class Desk:
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
+        self.waking.look()
         if known and not known.state.is_gone:
             how = "was killed" if killed else "has left"
+            if not killed and self.dispatch.naps.has_ended(known, self.clock()):
+                how = f"has left: {LEFT}"
             self.events.note("host_gone", f"{known.host}: its client {how}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)

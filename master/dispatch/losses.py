@@ -15,6 +15,7 @@ from .board import Board
 from .changes import TicketEnded
 from .handout import Handout
 from .lifecycle import TicketEvent
+from .naps import LEFT, Naps
 from .rules import Rules
 from .tally import Tally
 
@@ -26,9 +27,11 @@ LATE = 5.0
 class Losses:
     """The lost attempts of one board."""
 
-    def __init__(self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally) -> None:
+    def __init__(
+        self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally, naps: Naps
+    ) -> None:
         self._rules, self._board, self._handout, self._attempts = rules, board, handout, attempts
-        self._tally, self._clients = tally, board.clients
+        self._tally, self._clients, self._naps = tally, board.clients, naps
 
     def renew(self, now: float, ticket_id: int) -> bool:
         """Renew the lease of a ticket; one that was lost is live again. Return False for one that has expired."""
@@ -60,16 +63,12 @@ class Losses:
         is_killed = client is not None and client.state.is_gone  # then somebody said so in its stead
         # A client that said goodbye was not killed by the task; nor was any by a task that had not begun. Of a client
         # that never pinged, silence proves nothing about the task.
-        if silent and begun and ticket.leased:
+        is_cut_off = client is not None and self._naps.has_ended(client, self._clients.now)
+        if silent and begun and ticket.leased and not is_cut_off:
             self._blame(task, ticket, is_killed)
         task.shunned.add(ticket.host)
         self._tally.lost(ticket.host)
-        if not silent:
-            how = "its client left"
-        elif is_killed:
-            how = "its client was killed"
-        else:
-            how = "its host went silent"
+        how = _how(silent, is_killed, is_cut_off)
         board.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
         board.detach(task, ticket)
         if task.lost >= MAX_LOST:
@@ -103,7 +102,7 @@ class Losses:
         lease = scheduler.lease(self._rules.ping)
         silent = [t for t in self._board.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
         if silent:
-            self.lose_all(silent, blame=not self._is_deaf(now))
+            self.lose_all(silent, blame=not self.is_deaf(now))
         return silent
 
     def _time_out(self, now: float, timeout: float) -> None:
@@ -118,7 +117,7 @@ class Losses:
                 usage = Usage(wall=round(now - ticket.begun, 6))
                 self._attempts.end(ticket, TicketEvent.FAIL, failure, usage)
 
-    def _is_deaf(self, now: float) -> bool:
+    def is_deaf(self, now: float) -> bool:
         """Tell whether several hosts fell silent together and nobody is heard: the link, or this machine, did that."""
         span = self._rules.ping + LATE
         last_word = self._clients.last_word
@@ -131,3 +130,12 @@ class Losses:
             ticket.word += seconds
             if ticket.begun:
                 ticket.begun += seconds
+
+
+def _how(silent: bool, is_killed: bool, is_cut_off: bool) -> str:
+    """Return how an attempt was lost, for people."""
+    if is_cut_off and not (silent and is_killed):
+        return f"its client left: {LEFT}"
+    if not silent:
+        return "its client left"
+    return "its client was killed" if is_killed else "its host went silent"

@@ -93,6 +93,25 @@ class Life:
         return bool(clients) and clients[-1].was_killed
 
     @property
+    def is_cut_short(self) -> bool:
+        """True when this master heard nobody as the client ended: it was suspended, or its network was away.
+
+        The end then says nothing about the host.
+        """
+        dispatch, now = self._desk.dispatch, self._desk.clock()
+        clients = self.clients()
+        if not clients:
+            return dispatch.naps.has_disturbed(self._began, now)
+        return dispatch.naps.has_ended(clients[-1], now) or self._are_all_cut_off
+
+    @property
+    def _are_all_cut_off(self) -> bool:
+        """True when the clients of several hosts are here and all are cut off: the network did that."""
+        present = self._desk.dispatch.clients.present()
+        several = len({client.host for client in present}) > 1
+        return several and all(client.state.is_cut_off for client in present)
+
+    @property
     def has_finished_tasks(self) -> bool:
         """True when any attempt on this host came to its end since the start, well or not."""
         return self._ended > self._had_ended

@@ -125,7 +125,8 @@ class Serving:
         ticking = asyncio.create_task(self._tick())
         watching = asyncio.create_task(self._watch_hosts())
         looking = asyncio.create_task(self.keeping.watch())
-        beside = [ticking, watching, looking]
+        waking = asyncio.create_task(self._notice_sleep())
+        beside = [ticking, watching, looking, waking]
         for task in beside:
             task.add_done_callback(lambda _: self.desk.moved.set())
         return reading, beside
@@ -137,6 +138,13 @@ class Serving:
             hosts, path = self.options.hosts, self.options.hosts_file
         if path and not self.options.by_hand:
             await HostsFile(path, hosts or (), self.page.acts, self.progress.warn).watch()
+
+    async def _notice_sleep(self) -> None:
+        # Apart from `_tick`, which also waits for the disk.
+        self.desk.waking.begin()
+        while True:
+            await asyncio.sleep(TICK)
+            self.desk.waking.look()
 
     async def _tick(self) -> None:
         last = time.monotonic()

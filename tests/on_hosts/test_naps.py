@@ -1,0 +1,65 @@
+"""The master sleeps longer than `grace:`, again and again: no host is blamed, and the words say what it was."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from lab import LabHost
+from processes import is_alive
+from waiting import wait_until
+
+from .test_starts import Sweep, sweep
+
+__all__ = ["sweep"]  # the fixture
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
+LAB_HOSTS = 1
+NAPS = 3  # as many brief starts bench a host
+FALSE_WORDS = ("does not stay", "benched", "firewall", "not reachable", "was killed", "holds its SSH session open")
+
+
+def clients(sweep: Sweep, host: LabHost) -> int:
+    """The number of processes of this sweep's clients, on the host and on this machine."""
+    home = os.fsencode(f"HOME={sweep.folder}")
+    here = [one for one in Path("/proc").glob("[0-9]*") if is_alive(int(one.name)) and _is_client(one, home)]
+    return len(here) + sum("--master" in one.words for one in host.processes(user_only=True))
+
+
+def _is_client(process: Path, home: bytes) -> bool:
+    try:
+        words, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+    except OSError:  # it has ended, or is another user's
+        return False
+    return b"--master" in words.split(b"\0") and home in variables.split(b"\0")
+
+
+def test_hosts_whose_clients_end_as_grace_says_while_the_master_sleeps_are_not_blamed(
+    hosts: list[LabHost], sweep: Sweep
+) -> None:
+    hosts[0].shell("touch shut")
+    (sweep.folder / "shut").touch()
+    sweep.configure("grace: 1s\n")
+    sweep.start("h01 slots=1,localhost slots=1")
+    assert sweep.process
+
+    def both_work() -> bool:
+        return [one["running"] for one in sweep.hosts().values() if one["state"] == "up"] == [1, 1]
+
+    for _ in range(NAPS):
+        wait_until(both_work, "both work", 60)
+        sweep.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: not clients(sweep, hosts[0]), "all clients have ended as `grace:` says", 90)
+        sweep.process.send_signal(signal.SIGCONT)
+    wait_until(both_work, "both work", 60)
+    hosts[0].shell("rm shut")
+    (sweep.folder / "shut").unlink()
+    assert sweep.end() == 0
+    slept = r"^this machine slept for \d+ s .*; clients have ended as `grace:` says \(1 s\), and are started again$"
+    assert len(re.findall(slept, sweep.said, re.M)) == NAPS
+    assert [words for words in FALSE_WORDS if words in sweep.said] == []
+    shown = sweep.spe("show", "1")
+    assert "was killed" not in shown
+    assert "the master was silent for longer than `grace:`" in shown
