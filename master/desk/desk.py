@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
-from ..dispatch.naps import LEFT
+from ..dispatch.losses import LEFT
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
 from ..launch.neighbours import Neighbour, NeighbourLines
@@ -33,7 +33,6 @@ from .judging import Judges
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
-from .waking import Waking
 from .work import Brief, TaskRecord, Welcome, WorkMaker
 
 log = logging.getLogger("spe.desk")
@@ -65,7 +64,8 @@ class Desk:
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.remark, self.clock = tell, remark, clock
         self.events = Events()
-        self.waking = Waking(dispatch.naps, self.events, remark, brief.setup.grace, clock)
+        # Called before the end of a client is judged (fleet/waking.py)
+        self.look_awake: Callable[[], None] = lambda: None
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
@@ -288,10 +288,10 @@ class Desk:
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
-        self.waking.look()
+        self.look_awake()
         if known and not known.state.is_gone:
             how = "was killed" if killed else "has left"
-            if not killed and self.dispatch.naps.has_ended(known, self.clock()):
+            if not killed and self.dispatch.losses.naps.has_ended(known, self.clock()):
                 how = f"has left: {LEFT}"
             self.events.note("host_gone", f"{known.host}: its client {how}", known.host)
             if left:

@@ -16,7 +16,6 @@ from .clients import Clients
 from .doubts import Doubts
 from .handout import Handout
 from .losses import Losses
-from .naps import Naps
 from .rules import Rules
 from .steering import Steering
 from .tally import Tally
@@ -35,8 +34,7 @@ class Dispatch:
         self.handout = Handout(rules, self.board, self.steering, self.guard)
         doubts = Doubts(self.board, self.guard, self.steering, self.handout.alike)
         self.attempts = Attempts(rules, self.board, self.handout, doubts, self.tally)
-        self.naps = Naps()
-        self.losses = Losses(rules, self.board, self.handout, self.attempts, self.tally, self.naps)
+        self.losses = Losses(rules, self.board, self.handout, self.attempts, self.tally)
 
     def register(self, now: float, host: str, platform: str, slots: int, pings: bool, cores: int = 0) -> Client:
         """Take in a client and return it with its ID. `cores`: of its host, 0 when it does not say."""
@@ -74,7 +72,7 @@ class Dispatch:
         """Let time have its consequences. Return the tickets that are lost by now."""
         self.advance(now)
         if self.losses.is_deaf(now):
-            self.naps.note(now)
+            self.losses.naps.note(now)
         lost = self.losses.end_overdue(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)

@@ -6,16 +6,16 @@ killer of its hosts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from ..model import Death, Failure, Task, Ticket, TicketState, Times, Usage
+from ..model import Client, Death, Failure, Task, Ticket, TicketState, Times, Usage
 from . import scheduler
 from .attempts import Attempts
 from .board import Board
 from .changes import TicketEnded
 from .handout import Handout
 from .lifecycle import TicketEvent
-from .naps import LEFT, Naps
 from .rules import Rules
 from .tally import Tally
 
@@ -23,15 +23,43 @@ MAX_LOST = 3  # a task that lost so many clients is taken for their killer
 # Seconds. Clients that die in one moment were heard last within one ping and this.
 LATE = 5.0
 
+# Seconds after the end of such a time in which clients may still end because of it: a client that has given up on
+# the master first ends its programs and clears up.
+AFTER = 30.0
+LEFT = "the master was silent for longer than `grace:`"  # why such a client has ended
+
+
+class Naps:
+    """The end of the latest time in which nobody was heard by no fault of the hosts; lives as long as the run.
+
+    This master was suspended, or its network was away. A client that ended then has done what `grace:` says: neither
+    its host nor its task is to blame.
+    """
+
+    def __init__(self) -> None:
+        # The latest end is enough: a client that an earlier one ended is older than the latest one, too.
+        self.heard_again = -math.inf
+
+    def note(self, now: float) -> None:
+        """Note that nobody was heard until now."""
+        self.heard_again = max(self.heard_again, now)
+
+    def has_ended(self, client: Client, now: float) -> bool:
+        """Tell whether a client that is gone has ended because it could not reach this master."""
+        return client.since <= self.heard_again and min(client.word, now) <= self.heard_again + AFTER
+
+    def has_disturbed(self, began: float, now: float) -> bool:
+        """Tell whether a start that began then, and of which no client came, fell into such a time."""
+        return began <= self.heard_again and now <= self.heard_again + AFTER
+
 
 class Losses:
     """The lost attempts of one board."""
 
-    def __init__(
-        self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally, naps: Naps
-    ) -> None:
+    def __init__(self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally) -> None:
         self._rules, self._board, self._handout, self._attempts = rules, board, handout, attempts
-        self._tally, self._clients, self._naps = tally, board.clients, naps
+        self.naps = Naps()
+        self._tally, self._clients = tally, board.clients
 
     def renew(self, now: float, ticket_id: int) -> bool:
         """Renew the lease of a ticket; one that was lost is live again. Return False for one that has expired."""
@@ -63,7 +91,7 @@ class Losses:
         is_killed = client is not None and client.state.is_gone  # then somebody said so in its stead
         # A client that said goodbye was not killed by the task; nor was any by a task that had not begun. Of a client
         # that never pinged, silence proves nothing about the task.
-        is_cut_off = client is not None and self._naps.has_ended(client, self._clients.now)
+        is_cut_off = client is not None and self.naps.has_ended(client, self._clients.now)
         if silent and begun and ticket.leased and not is_cut_off:
             self._blame(task, ticket, is_killed)
         task.shunned.add(ticket.host)

@@ -101,8 +101,8 @@ class Life:
         dispatch, now = self._desk.dispatch, self._desk.clock()
         clients = self.clients()
         if not clients:
-            return dispatch.naps.has_disturbed(self._began, now)
-        return dispatch.naps.has_ended(clients[-1], now) or self._are_all_cut_off
+            return dispatch.losses.naps.has_disturbed(self._began, now)
+        return dispatch.losses.naps.has_ended(clients[-1], now) or self._are_all_cut_off
 
     @property
     def _are_all_cut_off(self) -> bool:

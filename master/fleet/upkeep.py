@@ -180,8 +180,8 @@ class Upkeep:
         self._desk.wake_idle()
 
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
-        self._desk.waking.look()
-        naps = self._desk.dispatch.naps
+        self._desk.look_awake()
+        naps = self._desk.dispatch.losses.naps
         for client in clients:
             # Of a client that could not reach this master, nothing tells that somebody killed it.
             is_killed = killed and not naps.has_ended(client, self._desk.clock())
@@ -189,7 +189,7 @@ class Upkeep:
 
     def _is_cut_short(self, life: Life) -> bool:
         """Tell whether the end of a client says nothing about its host, as this master heard nobody."""
-        self._desk.waking.look()
+        self._desk.look_awake()
         if not life.is_cut_short:
             return False
         log.info("%s: its client has ended while this master heard nobody; it is started again", self.host.name)

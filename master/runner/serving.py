@@ -18,6 +18,7 @@ from ..errors import NOTHING_RUNS, NothingRuns, NotStored
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
 from ..fleet.making import Making
+from ..fleet.waking import Waking
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
@@ -141,10 +142,17 @@ class Serving:
 
     async def _notice_sleep(self) -> None:
         # Apart from `_tick`, which also waits for the disk.
-        self.desk.waking.begin()
+        waking = Waking(
+            self.desk.dispatch.losses.naps,
+            self.desk.events,
+            self.progress.line,
+            self.sweep.config.grace,
+            self.desk.clock,
+        )
+        self.desk.look_awake = waking.look
         while True:
             await asyncio.sleep(TICK)
-            self.desk.waking.look()
+            waking.look()
 
     async def _tick(self) -> None:
         last = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from spe.dispatch.naps import AFTER, Naps
+from spe.dispatch.losses import AFTER, Naps
 from spe.model import TicketState
 
 from .kit import make_dispatch
@@ -38,7 +38,7 @@ def test_a_task_whose_client_ended_in_a_nap_is_not_blamed_and_its_attempt_says_w
     dispatch.ping(3.0, client.id, [ticket.id])
     task = dispatch.board.tasks[ticket.task]
     dispatch.board.take_changes()
-    dispatch.naps.note(80.0)
+    dispatch.losses.naps.note(80.0)
     if says_goodbye:
         dispatch.bye(81.0, client.id)
     else:
@@ -54,6 +54,6 @@ def test_hosts_that_fall_silent_together_were_cut_off_and_are_not_at_fault() -> 
     for client in clients:
         dispatch.clients.heard(10.0, client.id)
     dispatch.tick(11.0)
-    assert not any(dispatch.naps.has_ended(client, 11.0) for client in clients)
+    assert not any(dispatch.losses.naps.has_ended(client, 11.0) for client in clients)
     dispatch.tick(10.0 + dispatch.rules.ping + 60)
-    assert all(dispatch.naps.has_ended(client, 200.0) for client in clients)
+    assert all(dispatch.losses.naps.has_ended(client, 200.0) for client in clients)

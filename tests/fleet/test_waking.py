@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from spe.desk.events import Events
-from spe.desk.waking import STOPPED, Waking
-from spe.dispatch.naps import Naps
+from spe.dispatch.losses import Naps
+from spe.fleet.waking import STOPPED, Waking
 
 
 @dataclass
@@ -30,14 +30,13 @@ class Night:
 
 def test_a_sleep_is_noticed_although_the_clock_of_the_desk_stood_still() -> None:
     night = Night()
-    night.waking.begin()
     night.work(1.0)
     night.waking.look()
     night.always += 75.0
     night.waking.look()
     assert night.naps.heard_again == night.awake
     assert night.said == [
-        "this machine slept for 1 min 15 s (or the master was stopped); clients have ended as `grace:` says (60 s), "
+        "this machine slept for 75 s (or the master was stopped); clients have ended as `grace:` says (60 s), "
         "and are started again"
     ]
 
@@ -45,17 +44,7 @@ def test_a_sleep_is_noticed_although_the_clock_of_the_desk_stood_still() -> None
 @pytest.mark.parametrize(("seconds", "noted", "lines"), [(STOPPED, False, 0), (STOPPED + 1, True, 0), (61.0, True, 1)])
 def test_a_sleep_that_ends_no_client_is_noted_and_not_told(seconds: float, noted: bool, lines: int) -> None:
     night = Night()
-    night.waking.begin()
     night.work(seconds)
     night.waking.look()
     assert (night.naps.heard_again > 0, len(night.said)) == (noted, lines)
 
-
-def test_nothing_counts_before_the_regular_looks_begin() -> None:
-    night = Night()
-    night.waking.look()
-    night.work(1000)
-    night.waking.look()
-    night.waking.begin()
-    night.waking.look()
-    assert night.naps.heard_again < 0 and not night.said

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..dispatch.naps import Naps
+from ..desk.events import Events
+from ..dispatch.losses import Naps
 from ..text import seconds, span
-from .events import Events
 
 STOPPED = 5.0  # seconds between two looks after which the master must have been suspended meanwhile
 # A clock that goes on while the machine sleeps. Linux stops CLOCK_MONOTONIC then, macOS does not.
@@ -40,16 +40,10 @@ class Waking:
         """
         self._naps, self._events, self._tell, self._grace = naps, events, tell, grace
         self._clock, self._sleepless = clock, sleepless
-        self._looked: float | None = None  # None until the first regular look
-
-    def begin(self) -> None:
-        """Begin to look: until now nobody has looked once a second."""
-        self._looked = self._sleepless()
+        self._looked = sleepless()
 
     def look(self) -> None:
         """Note the time since the last look, if this master was suspended in it."""
-        if self._looked is None:
-            return
         last, self._looked = self._looked, self._sleepless()
         slept = self._looked - last
         if slept <= STOPPED:
