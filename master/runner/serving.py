@@ -30,7 +30,7 @@ from ..store.statistics import Statistics
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
-from .outcome import Outcome, explain
+from .outcome import Outcome, explain, keep_aside
 from .wiring import Parts
 
 log = logging.getLogger("spe.run")
@@ -263,6 +263,8 @@ class Serving:
             began=self.feeding.fed,
             gather_faults=tuple(self.gathering.faults),
             unheard=tuple(self.fleet.unheard),
+            aside=await keep_aside(self.desk, self.fleet.faults),
+            left_at=self.fleet.folders_of_unheard(self.offer.session),
             waiting_because=await explain(self.desk, unfinished),
             benched={host: error.what for host, error in self.fleet.benched.items()},
             faults=self.fleet.faults,

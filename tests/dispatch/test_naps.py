@@ -57,3 +57,27 @@ def test_hosts_that_fall_silent_together_were_cut_off_and_are_not_at_fault() -> 
     assert not any(dispatch.losses.naps.has_ended(client, 11.0) for client in clients)
     dispatch.tick(10.0 + dispatch.rules.ping + 60)
     assert all(dispatch.losses.naps.has_ended(client, 200.0) for client in clients)
+
+
+def test_a_client_whose_host_came_up_again_leaves_its_slots_when_it_has_been_silent_for_a_lease() -> None:
+    dispatch = make_dispatch(tasks=4)
+    old = dispatch.register(1.0, "h", "linux", 2, pings=True)
+    dispatch.clients.heard(10.0, old.id)
+    new = dispatch.register(12.0, "h", "linux", 2, pings=True)
+    dispatch.clients.heard(13.0, new.id)
+    dispatch.tick(14.0)
+    assert not old.state.is_gone, "it may only be late"
+    lease = 3 * dispatch.rules.ping + 5
+    dispatch.clients.heard(11 + lease, new.id)
+    dispatch.tick(11 + lease)
+    assert old.state.is_gone and old.was_killed and not new.state.is_gone
+    assert old.word == 10.0, "it was not heard meanwhile"
+
+
+def test_two_clients_of_one_host_that_were_heard_since_both_came_stay_both() -> None:
+    dispatch = make_dispatch(tasks=4)
+    clients = [dispatch.register(now, "h", "linux", 2, pings=True) for now in (1.0, 2.0)]
+    for client in clients:
+        dispatch.clients.heard(3.0, client.id)
+    dispatch.tick(4.0 + 10 * dispatch.rules.ping)
+    assert not any(client.state.is_gone for client in clients)
