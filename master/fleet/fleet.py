@@ -177,7 +177,13 @@ class Fleet:
     def note_unheard(self) -> None:
         """Remember the hosts whose last client did not say goodbye; it had cleared up after those before it."""
         last = {c.host: c for c in self._clients if c.pings}
-        self.unheard = sorted(host for host, client in last.items() if not client.state.is_gone)
+        naps, now = self.desk.dispatch.losses.naps, self.desk.clock()
+        # A client that ended while this master heard nobody has cleared up: it could not say so.
+        self.unheard = sorted(
+            host
+            for host, client in last.items()
+            if not (client.state.is_gone or naps.has_ended(client, now))
+        )
 
     def folders_of_unheard(self, session: str) -> dict[str, str]:
         """Return the folder of each host's last client that did not say goodbye, where we started it."""
