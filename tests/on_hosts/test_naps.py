@@ -62,6 +62,6 @@ def test_hosts_whose_clients_end_as_grace_says_while_the_master_sleeps_are_not_b
     slept = r"^this machine slept for \d+ s .*; clients have ended as `grace:` says \(1 s\), and are started again$"
     assert len(re.findall(slept, sweep.said, re.M)) == NAPS
     assert [words for words in FALSE_WORDS if words in sweep.said] == []
-    attempts = [one for number in range(1, 9) for one in json.loads(sweep.spe("show", str(number), "--json"))["tickets"]]
-    lost = {one["reason"] for one in attempts if one["state"] == "lost"}
+    sets = [json.loads(sweep.spe("show", str(number), "--json")) for number in range(1, 9)]
+    lost = {one["reason"] for task in sets for one in task["tickets"] if one["state"] == "lost"}
     assert lost == {"its client left: the master was silent for longer than `grace:`"}
