@@ -50,12 +50,15 @@ def test_hosts_whose_clients_end_as_grace_says_while_the_master_sleeps_are_not_b
         at_work = [one["running"] for one in sweep.hosts().values() if one["state"] == "up"] == [1, 1]
         return at_work and all(clients(sweep, hosts[0]))  # tickets alone may be those of clients that are gone
 
+    def story() -> str:
+        return f"{sweep.hosts()}\n{(sweep.folder / 'runs/s/master.log').read_text()}"
+
     for _ in range(NAPS):
-        wait_until(both_work, "both work", 60)
+        wait_until(both_work, "both work", 60, story)
         sweep.process.send_signal(signal.SIGSTOP)
         wait_until(lambda: clients(sweep, hosts[0]) == (0, 0), "all clients have ended as `grace:` says", 90)
         sweep.process.send_signal(signal.SIGCONT)
-    wait_until(both_work, "both work", 60)
+    wait_until(both_work, "both work", 60, story)
     hosts[0].shell("rm shut")
     (sweep.folder / "shut").unlink()
     assert sweep.end() == 0
