@@ -45,15 +45,18 @@ def test_hosts_whose_clients_end_as_grace_says_while_the_master_sleeps_are_not_b
     sweep.configure("grace: 1s\n")
     sweep.start("h01 slots=1,localhost slots=1")
     assert sweep.process
+    naps = 0
 
     def both_work() -> bool:
         at_work = [one["running"] for one in sweep.hosts().values() if one["state"] == "up"] == [1, 1]
-        return at_work and all(clients(sweep, hosts[0]))  # tickets alone may be those of clients that are gone
+        # Tickets and processes alone may be those of clients that are gone, or have not registered yet.
+        log = (sweep.folder / "runs/s/master.log").read_text() if at_work else ""
+        return at_work and all(log.count(f"host {host} is up") > naps for host in ("h01", "localhost"))
 
     def story() -> str:
         return f"{sweep.hosts()}\n{(sweep.folder / 'runs/s/master.log').read_text()}"
 
-    for _ in range(NAPS):
+    for naps in range(NAPS):  # `both_work` reads it
         wait_until(both_work, "both work", 60, story)
         sweep.process.send_signal(signal.SIGSTOP)
         wait_until(lambda: clients(sweep, hosts[0]) == (0, 0), "all clients have ended as `grace:` says", 90)
