@@ -56,11 +56,12 @@ def test_hosts_whose_clients_end_as_grace_says_while_the_master_sleeps_are_not_b
     def story() -> str:
         return f"{sweep.hosts()}\n{(sweep.folder / 'runs/s/master.log').read_text()}"
 
-    for naps in range(NAPS):  # `both_work` reads it
+    while naps < NAPS:
         wait_until(both_work, "both work", 60, story)
         sweep.process.send_signal(signal.SIGSTOP)
         wait_until(lambda: clients(sweep, hosts[0]) == (0, 0), "all clients have ended as `grace:` says", 90)
         sweep.process.send_signal(signal.SIGCONT)
+        naps += 1
     wait_until(both_work, "both work", 60, story)
     hosts[0].shell("rm shut")
     (sweep.folder / "shut").unlink()
