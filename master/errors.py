@@ -6,6 +6,7 @@ lines and ends with its exit code. Any other exception is a fault of spe's own a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -63,9 +64,18 @@ NOTHING_RUNS = "nothing could run: "
 
 
 class NothingRuns(SpeError):
-    """No host is left. `what` begins with NOTHING_RUNS when no host ever came up."""
+    """No host is left. `what` begins with NOTHING_RUNS when no host ever came up.
+
+    faults: the reasons why hosts are not up, by their names.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self, what: str, *, todo: str = "", faults: Mapping[str, LaunchError] | None = None
+    ) -> None:
+        super().__init__(what, todo=todo)
+        self.faults = dict(faults or {})
 
 
 class HookError(SpeError):

@@ -89,6 +89,17 @@ def sets(count: int) -> str:
     return counted(count, "set")
 
 
+_ADDRESS = re.compile(
+    r"\b\d+(\.\d+){3}\b|(?<![\w:])[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F]+\b"
+)
+
+
+def without_host(text: str, host: str) -> str:
+    """Return a text about a host without what differs from host to host: its name and addresses."""
+    named_host = rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)"
+    return _ADDRESS.sub("ADDRESS", re.sub(named_host, "HOST", text))
+
+
 def named(things: Sequence[int] | Sequence[str], most: int = NAMED) -> str:
     """Return `3, 5 and 8`; of more than `most` numbers or names the first ones and how many more there are."""
     words = [str(thing) for thing in things[:most]]

@@ -34,7 +34,7 @@ TIMES = st.floats(0, 100)
 
 
 def test_states_and_kinds_have_the_words_that_files_and_commands_show() -> None:
-    assert list(Kind) == ["text", "int", "float", "json", "file"]
+    assert list(Kind) == ["text", "int", "float", "json", "file", "files", "folder"]
     assert list(TaskState) == ["waiting", "running", "done", "failed", "cancelled"]
     assert list(TicketState) == ["issued", "checking", "accepted", "rejected", "failed", "lost", "expired"]
 
@@ -109,7 +109,7 @@ def test_what_is_not_said_of_a_record_is_nothing() -> None:
     assert Failure("exit:1", "exit code 1") == Failure("exit:1", "exit code 1", None, "", None)
     assert Output("x", "1") == Output("x", "1", None, None, 0, None)
     assert Usage() == Usage(0.0, 0.0, 0.0, 0, None, None)
-    assert Task(1, {}) == Task(1, {}, TaskState.WAITING, 0, 0, {}, [], [], set(), b"", True, None, False)
+    assert Task(1, {}) == Task(1, {}, TaskState.WAITING, 0, 0, {}, [], [], set(), None, b"", True, None, False)
     assert Ticket(1, 2, "3", "a", 4.0) == Ticket(
         1, 2, "3", "a", 4.0, TicketState.ISSUED, 0.0, False, False, 0.0, False, None
     )

@@ -52,9 +52,12 @@ class LockFile:
         # A thread that goes on might write into whatever file gets this number next.
         self._keeper.join()
         os.close(self._file)
-        # Another client may have taken us for dead, and have the lock now.
-        if (self._content() or b"").startswith(self._me.encode()):
+        if self.is_held():
             os.unlink(self.path)
+
+    def is_held(self) -> bool:
+        """Tell whether it is still ours: another client may have taken us for dead, and have it now."""
+        return (self._content() or b"").startswith(self._me.encode())
 
     def _take(self) -> bool:
         try:

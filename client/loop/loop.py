@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Sequence
 
 from .. import exits
 from ..hand.children import Children
+from ..task.kept import is_called_back
 from ..wire.goodbye import give_back
 from ..wire.lease import SharedTime
 from .attempts import AttemptPipeline
@@ -136,7 +137,7 @@ class Loop:
         self.shared.master.stopping.set()
 
     def _is_all_delivered(self) -> bool:
-        return all(one.dropped for one in list(self.tickets.held.values()))
+        return all(is_called_back(one) for one in list(self.tickets.held.values()))
 
     def _wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds

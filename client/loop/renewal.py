@@ -115,7 +115,7 @@ class Fetcher(Talker):
         original, fault = None, ""
         try:
             if self._key != WORKER:
-                original = renewal.files.have(self.connection, self._key)
+                original = renewal.files.have(self.connection, self._key, is_changed=True)
             elif renewal.worker:
                 original = renewal.worker.have(self.connection)
         except OSError as trouble:

@@ -12,7 +12,7 @@ from typing import Deque, List
 from .. import log
 from ..task.attempt import SHORT, Attempt
 from ..task.delivery import deliver, deliver_together
-from ..task.kept import bring_files
+from ..task.kept import bring_files, is_called_back
 from ..task.settings import Settings
 from .talker import Shared, Talker
 
@@ -110,7 +110,7 @@ class Sender(Talker):
         It is asked again before each repeat, as a cut link or a sleep may have taken long.
         """
         self.wait_for_lease()
-        if any(attempt.dropped for attempt in self.attempts):
+        if any(is_called_back(attempt) for attempt in self.attempts):
             raise NotWanted()
 
 

@@ -32,15 +32,16 @@ class InputCache:
         self.kept: "OrderedDict[str, Original]" = OrderedDict()
         self._lock = threading.Lock()
 
-    def have(self, connection: MasterConnection, key: str) -> Original:
+    def have(self, connection: MasterConnection, key: str, is_changed: bool = False) -> Original:
         """Return the original with this key, fetched again if somebody has changed it.
 
-        Raises OSError.
+        Of a tree, with its many files, the caller says so. Raises OSError.
         """
         # Held over the fetching: the other thread would fetch the same file.
         with self._lock:
             original = self.kept.get(key)
-            if original is None or not original.is_right():
+            is_good = original and not is_changed and (original.is_tree or original.is_right())
+            if original is None or not is_good:
                 try:
                     self.kept[key] = original = self._bring(connection, key)
                 except OSError:

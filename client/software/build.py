@@ -10,6 +10,7 @@ import os
 import stat
 import subprocess
 import tarfile
+import zlib
 from typing import Any, Callable, Dict, List, Tuple
 
 from .. import exits, log
@@ -24,6 +25,11 @@ from ..wire.master import MasterConnection
 WHOLE = ".spe-whole"  # a file in the folder of a build that is done
 MOST_LINES = 5  # last lines of a build that failed
 MOST_SAID = 600  # characters of them
+TEMPORARY = ".spe-tmp"  # a folder in it for temporary files of the program, while it runs
+
+
+class Superseded(Exception):
+    """Raised when another client has taken us for dead, and the lock and the folder with it."""
 
 
 class Build:
@@ -74,7 +80,7 @@ class Build:
             log.say("the cache folder cannot be used (%s); this host makes its own" % fault)
         place = os.path.join(own, "built-" + self.kind)
         try:
-            self._make(connection, environment, place)
+            self._make(connection, environment, place, lambda: True)
         except OSError as fault:
             raise exits.Ending(exits.SOFTWARE, "%s: %s" % (self.shown, fault))
         return place
@@ -91,11 +97,15 @@ class Build:
             owe(mark)
         # Before the lock: whoever leaves must see that somebody waits.
         shared_folder.join(mark)
-        with LockFile(place + shared_folder.LOCK):
-            if not folders.listed(os.path.join(place, WHOLE)):
-                self._refuse_again(place + shared_folder.FAILED)
-                self._make_or_note(connection, environment, place)
-        return place
+        while True:
+            try:
+                with LockFile(place + shared_folder.LOCK) as lock:
+                    if not folders.listed(os.path.join(place, WHOLE)):
+                        self._refuse_again(place + shared_folder.FAILED)
+                        self._make_or_note(connection, environment, place, lock)
+                return place
+            except Superseded:
+                log.say("%s is made by another host: this one was silent for too long" % self.shown)
 
     def _refuse_again(self, noted: str) -> None:
         """End if another client of this session has failed to make it."""
@@ -108,10 +118,10 @@ class Build:
             raise exits.Ending(exits.SOFTWARE, text)
 
     def _make_or_note(
-        self, connection: MasterConnection, environment: Dict[str, str], place: str
+        self, connection: MasterConnection, environment: Dict[str, str], place: str, lock: LockFile
     ) -> None:
         try:
-            self._make(connection, environment, place)
+            self._make(connection, environment, place, lock.is_held)
         except exits.Ending as ending:
             if ending.code == exits.SOFTWARE:
                 with open(place + shared_folder.FAILED, "w", encoding="utf-8") as file:
@@ -119,50 +129,95 @@ class Build:
                 self.has_failed = True
             raise
 
-    def _make(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:
+    def _make(
+        self,
+        connection: MasterConnection,
+        environment: Dict[str, str],
+        place: str,
+        is_held: Callable[[], bool],
+    ) -> None:
         remove_tree(place)  # what a client left that was killed meanwhile
         os.makedirs(place, mode=0o700)
+        number = os.stat(place).st_ino
+
+        def is_ours() -> bool:
+            """Tell whether nobody has taken us for dead, and made the folder anew."""
+            try:
+                return is_held() and os.stat(place).st_ino == number
+            except OSError:
+                return False
+
         try:
-            log.say("making %s" % self.shown)
-            for name, sha256, mode in self.files:
-                path = os.path.join(place, name)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                fetch(connection, sha256, path)
-                os.chmod(path, mode)
-            if self.unpack:
-                _unpack(os.path.join(place, self.unpack), place)
-            if self.words:
-                self._run(environment, place)
+            self._fill(connection, environment, place)
+            if not is_ours():
+                raise Superseded()
             with open(os.path.join(place, WHOLE), "w"):
                 pass
             _make_read_only(place)
-        except BaseException:
-            remove_tree(place)
+        except BaseException as fault:
+            if is_ours():
+                remove_tree(place)
+            elif not isinstance(fault, Superseded):
+                raise Superseded()
             raise
+
+    def _fill(self, connection: MasterConnection, environment: Dict[str, str], place: str) -> None:
+        """Bring the files, and run what makes something of them."""
+        log.say("making %s" % self.shown)
+        for name, sha256, mode in self.files:
+            path = os.path.join(place, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fetch(connection, sha256, path)
+            os.chmod(path, mode)
+        if self.unpack:
+            self._unpack(os.path.join(place, self.unpack), place)
+        if self.words:
+            self._run(environment, place)
+        if self.path and not os.path.isdir(os.path.join(place, self.path)):
+            text = "%s has no folder %s: pack what is in the environment, without a folder around it"
+            raise self._failed(text % (self.shown, self.path))
+
+    def _unpack(self, archive: str, place: str) -> None:
+        """Unpack the user's own archive, which may hold links to programs of the host."""
+        try:
+            with tarfile.open(archive) as file:
+                for one in file:
+                    self._check_member(one)
+                if hasattr(tarfile, "fully_trusted_filter"):
+                    file.extraction_filter = tarfile.fully_trusted_filter
+                file.extractall(place)
+        except (tarfile.TarError, EOFError, zlib.error) as fault:
+            raise self._failed("%s cannot be unpacked: %s" % (self.shown, fault))
+        os.unlink(archive)
+
+    def _check_member(self, one: tarfile.TarInfo) -> None:
+        # Symbolic links may lead to the host's Python. A hard link would be a file of the user's.
+        names = [one.name, one.linkname] if one.islnk() else [one.name]
+        for name in names:
+            if name.startswith("/") or ".." in name.split("/"):
+                text = "%s has the file %s, which would lie outside of its folder"
+                raise self._failed(text % (self.shown, name))
 
     def _run(self, environment: Dict[str, str], place: str) -> None:
         said = os.path.join(place, ".spe-output")
+        # Of the build and not of /tmp: it is removed with the build, also where this client is
+        # killed while pip has files there.
+        temporary = os.path.join(place, TEMPORARY)
+        os.mkdir(temporary)
+        there = dict(environment, TMPDIR=temporary)
         with open(said, "wb") as output:
             try:
-                code = run(self.words, place, output.fileno(), self.timeout, env=environment)
+                code = run(self.words, place, output.fileno(), self.timeout, env=there)
             except subprocess.TimeoutExpired:
                 text = "%s failed: it took more than %g s%s"
                 raise self._failed(text % (self.shown, self.timeout, _last_lines(said)))
         if code:
             raise self._failed("%s failed (%s)%s" % (self.shown, how(code), _last_lines(said)))
         os.unlink(said)
+        remove_tree(temporary)
 
     def _failed(self, text: str) -> exits.Ending:
         return exits.Ending(exits.SOFTWARE, text)
-
-
-def _unpack(archive: str, place: str) -> None:
-    """Unpack the user's own archive, which may hold links to programs of the host."""
-    with tarfile.open(archive) as file:
-        if hasattr(tarfile, "fully_trusted_filter"):
-            file.extraction_filter = tarfile.fully_trusted_filter
-        file.extractall(place)
-    os.unlink(archive)
 
 
 def _make_read_only(place: str) -> None:

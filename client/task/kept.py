@@ -27,9 +27,17 @@ def note_wanted(reply: Reply, attempts: List[Attempt]) -> None:
             attempt.keep_files = True
 
 
+def is_called_back(attempt: Attempt) -> bool:
+    """Tell whether the master wants nothing of an attempt any more.
+
+    Once it has the report and wants the files, the ticket is over: a ping that calls it back says
+    nothing about the files.
+    """
+    return attempt.dropped and not attempt.keep_files
+
+
 def bring_files(connection: MasterConnection, attempt: Attempt, settings: Settings) -> None:
     """Bring the files of an attempt whose failure is reported. They are no reason to fail again."""
-    attempt.keep_files = False
     parts = _parts(attempt, settings)
     if not parts:
         return

@@ -9,6 +9,7 @@
     doctor     Look at every host: what is wrong with it, and the step that mends it
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
+    far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
     hosts      Show the hosts of a sweep, or change what a running one does with them
@@ -174,8 +175,7 @@ def _exit_code() -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130  # 128 + SIGINT, as a shell tells of a program that Ctrl-C ended
     except SpeError as error:
-        print(f"spe: {error}", file=sys.stderr)
-        return error.exit_code
+        return _told(error)
     except OSError as error:
         return _refused_by_system(error)
     except Exception:
@@ -191,8 +191,21 @@ def _run_command() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _told(error: SpeError) -> int:
+    """Print an error; return its exit code."""
+    from .elsewhere import named_from_afar
+
+    print(f"spe: {named_from_afar(error)}", file=sys.stderr)
+    return error.exit_code
+
+
 def _wrong_usage(error: click.ClickException) -> int:
     """Say what is wrong with the words, and where the right ones stand."""
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--at":
+        from .elsewhere import refuse  # late: a slip that few make
+
+        if refused := refuse(sys.argv[1:]):
+            return _told(refused)
     print(f"spe: {error.format_message()}", file=sys.stderr)
     if isinstance(error, click.UsageError) and error.ctx:
         # One line, not click's whole usage: an error of spe takes one to three.

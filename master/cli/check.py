@@ -78,6 +78,8 @@ def command(
         print_json(_record(sweep, census, lines, outcome))
     else:
         show(outcome)
+    if outcome.stranded:
+        raise outcome.stranded
     return outcome.exit_code
 
 

@@ -81,7 +81,7 @@ def command(
             verb = "was" if len(untried) == 1 else "were"
             keys = ", ".join(f"`{key}:`" for key in untried)
             what = "it" if len(untried) == 1 else "them"
-            click.echo(f"{keys} {verb} not tried: `spe check` runs {what} on every host", err=True)
+            click.echo(f"{keys} {verb} not tried: `spe check` tries {what}", err=True)
     return 0 if working == len(examined.reports) else 1
 
 

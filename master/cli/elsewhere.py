@@ -1,6 +1,6 @@
 """`--at [user@]host:folder`: a command runs where the sweep is, by the system's ssh.
 
-Its output is printed here as it comes.
+Its output is printed here as it comes, without what the login there prints (far_command.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import SpeError, UsageError
 from . import output
+from .far_command import SAY_MARK, FarCommand
 
 PLACE = re.compile(
     r"(?P<target>(?:[^@:\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^:\s\[\]-][^:\s\[\]]*)):(?P<folder>.*)\Z",
@@ -31,6 +32,11 @@ PLACE = re.compile(
 TRIED = (".venv/bin/spe", "venv/bin/spe", '"$HOME/.local/bin/spe"')
 # Set for a command there that must end when nobody listens here any more.
 LISTENS = "SPE_ENDS_WITH_STDIN"
+# One line is sent as soon as the mark is heard. Without it the input was closed before, because the
+# login seemed to wait for some, and its end tells nothing.
+LISTEN = f"IFS= read -r {LISTENS} && {LISTENS}=1 && export {LISTENS}; "
+# Set for every command there: what --at said here.
+PLACE_HERE = "SPE_AT"
 NOWHERE = (
     "spe: spe is not installed there: looked for .venv/bin/spe and venv/bin/spe in that folder, "
     "~/.local/bin/spe, spe, and python3 -m spe",
@@ -44,6 +50,46 @@ FIND = (
     "python3 -c 'import spe.cli' >/dev/null 2>&1 && exec python3 -m spe \"$@\"; "
     f"printf '%s\\n' '{NOWHERE[0]}' '{NOWHERE[1]}' >&2; exit 2"
 )
+
+
+class _Called:
+    """How this process was called. There is one of it: `_called`."""
+
+    from_afar = ""  # what --at said on another machine
+
+
+_called = _Called()
+
+
+def named_from_afar(error: SpeError) -> str:
+    """Return an error as text. Where the command was called by --at, it names this place."""
+    place = _called.from_afar
+    if not place:
+        return str(error)
+    text = f"{place}: {error}"
+    if "`spe " in error.todo:
+        # A person who types it as it stands would have it run on the machine where they sit.
+        text += f"\n  This is about {place}: log in there first, or add --at {place} where it is taken."
+    return text
+
+
+def refuse(words: Sequence[str]) -> UsageError | None:
+    """Return the error for a command that does not take --at; None where --at is not in its words."""
+    at = config = ""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--":
+            break
+        if word == "--at" or word.startswith("--at="):
+            at = word.partition("=")[2] or following
+        elif word == "-F":
+            config = following
+    if not at:
+        return None
+    ssh = _typed(at, Path(config) if config else None) if PLACE.match(at) else "HOST"
+    todo = f"Log in there (ssh {ssh}) and type it in the folder of the sweep."
+    if words[0] in ("run", "check"):
+        todo = f"Log in there (ssh {ssh}) and start it with `spe run --detach`."
+    return UsageError(f"`spe {words[0]}` works on the machine where it is typed: no --at", todo=todo)
 
 
 def anywhere(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,6 +112,7 @@ def anywhere_with_config(command: Callable[..., Any]) -> Callable[..., Any]:
     def here_or_there(*words: Any, at: str | None, **options: Any) -> Any:
         if at:
             return run_there(at, options["ssh_config"], sys.argv[1:])
+        _called.from_afar = os.environ.pop(PLACE_HERE, "")
         if os.environ.pop(LISTENS, ""):
             threading.Thread(target=_end_with_stdin, daemon=True).start()
         # Such a command may have nothing to print for hours, and would not notice the end of
@@ -88,17 +135,45 @@ def run_there(at: str, ssh_config: Path | None, arguments: Sequence[str]) -> int
     words = _without(arguments)
     command = ssh_command(at, ssh_config, words)
     try:
-        with subprocess.Popen(command, stdin=_stdin(command, words)) as process:
-            code = process.wait()
+        is_asked = "BatchMode=yes" not in command
+        far = FarCommand(command, stdin=_stdin(command, words), is_asked=is_asked)
     except FileNotFoundError as error:
         todo = "Install it, such as with: apt-get install openssh-client"
         raise UsageError(
             "--at needs the program ssh, which is not installed here", todo=todo
         ) from error
+    code = far.follow()
+    if not far.output.has_begun:
+        raise _ran_nothing(far, code, at, ssh_config)
     if code == 255:  # ssh's own: no command of spe ends with it
-        todo = f"Its own message stands above. Try: ssh {_typed(at, ssh_config)}"
-        raise UsageError("ssh cannot connect", where=f"--at {at}", todo=todo)
+        todo = f"What stands above is not complete. Try: ssh {_typed(at, ssh_config)}"
+        raise UsageError("the connection broke off", where=f"--at {at}", todo=todo)
     return code
+
+
+def _ran_nothing(far: FarCommand, code: int, at: str, ssh_config: Path | None) -> UsageError:
+    """Return the error of a connection in which our command has not begun."""
+    from ..launch import login_faults  # only now: as in _typed
+
+    ssh = _typed(at, ssh_config)
+    where = f"--at {at}"
+    printed = far.output.first_words
+    if code == 255 and not printed:
+        todo = f"Its own message stands above. Try: ssh {ssh}"
+        return UsageError("ssh cannot connect", where=where, todo=todo)
+    what = login_faults.NOTHING_RAN
+    if far.is_late:
+        what += " within a minute"
+    elif far.waits:
+        what += ": it waits for input (a question, a menu, another shell)"
+    else:
+        what += f" and ended with exit {code}"
+    what += login_faults.printed_words(printed, waits=far.waits)
+    # A menu gets no input here, so it may have ended like any other.
+    look = "exit, exec, read or a menu"
+    return UsageError(
+        what, where=where, todo=login_faults.login_todo(ssh, printed, look, waits=far.waits)
+    )
 
 
 def _stdin(command: Sequence[str], words: Sequence[str]) -> int | None:
@@ -122,11 +197,11 @@ def ssh_command(at: str, ssh_config: Path | None, words: Sequence[str]) -> list[
         raise UsageError(f"--at {at}: this is not [user@]host:folder", todo=todo)
     live = _goes_on(words)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    listens: list[str] = []
+    begin = SAY_MARK
     if live and not terminal:
-        listens = ["env", f"{LISTENS}=1"]
+        begin += LISTEN
     folder = _folder_there(place["folder"])
-    there = shlex.join(["exec", *listens, "sh", "-c", FIND, folder, *words])
+    there = shlex.join(["exec", "env", f"{PLACE_HERE}={at}", "sh", "-c", begin + FIND, folder, *words])
     options = _ssh_options(ssh_config, live, terminal)
     # ssh takes an IPv6 address without the brackets, which tell it from the folder here.
     return ["ssh", *options, "--", _target(place), there]

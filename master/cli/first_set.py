@@ -14,6 +14,7 @@ import click
 from ..config.config import RetrySpec
 from ..dispatch.rules import COPY, OneEach
 from ..doctor.kinds import HostKind, kinds_of
+from ..errors import Fault
 from ..model import Ticket
 from ..state.progress import Progress
 from ..sweep.blocks import Listed
@@ -24,7 +25,7 @@ from .kind_outcomes import CheckOutcome, KindOutcome
 from .same_faults import HostFault, paragraphs
 
 if TYPE_CHECKING:
-    from ..errors import LaunchError
+    from ..errors import LaunchError, NothingRuns
     from ..runner.run import RunOptions
     from ..store.reader import Reader
     from ..sweep.sweep import Sweep
@@ -38,6 +39,11 @@ class CheckProgress(Progress):
     def __init__(self, quiet: bool) -> None:
         super().__init__(quiet)
         self.faults: dict[str, LaunchError] = {}  # of hosts that are not up, as far as it was told
+        self.paragraphs: list[str] = []  # about hosts that lack the software of the sweep
+
+    def fault(self, text: str) -> None:
+        """Keep it: all that is wrong with hosts stands at the end, and once."""
+        self.paragraphs.append(text)
 
     def host_fault(self, host: str, error: LaunchError) -> None:
         """Keep it: hosts with the same fault are named in one paragraph."""
@@ -69,20 +75,37 @@ def run_first_set(sweep: Sweep, options: RunOptions, each: bool, quiet: bool) ->
 def _run(
     only: Sweep, options: RunOptions, kinds: Sequence[HostKind], progress: CheckProgress
 ) -> CheckOutcome:
+    from ..errors import NothingRuns
     from ..runner.run import Run
 
+    stranded: NothingRuns | None = None
     # Not below runs/: nothing of it is kept, and a run of this sweep may go on there.
     with tempfile.TemporaryDirectory(prefix="spe-check-") as scratch:
         folder = Path(scratch)
         try:
             outcome = asyncio.run(Run(only, options, progress, folder).run())
+        except NothingRuns as error:
+            stranded = NothingRuns(error.what, todo=_todo(error), faults=error.faults)
         except BaseException:
             order = [host for kind in kinds for host in kind.hosts if host in progress.faults]
             told = {host: progress.faults[host] for host in order}
             click.echo(paragraphs(_faults(told)), err=True, nl=False)
             raise
         found = _found(kinds, options.one_each, folder)
-    return CheckOutcome(found, _faults(outcome.faults), outcome.interrupted)
+    if stranded:
+        return CheckOutcome(
+            found, _faults(stranded.faults), told=progress.paragraphs, stranded=stranded
+        )
+    return CheckOutcome(
+        found, _faults(outcome.faults), outcome.interrupted, told=progress.paragraphs
+    )
+
+
+def _todo(error: NothingRuns) -> str:
+    """Return what to do when no host can work, for the user of `spe check`."""
+    seen = any(one.fault is Fault.SOFTWARE or "setup" in one.detail for one in error.faults.values())
+    look = "" if seen else "; `spe doctor` looks at all of them"
+    return f"Mend what is said above for one host, then `spe check` again{look}."
 
 
 def _faults(errors: Mapping[str, LaunchError]) -> list[HostFault]:
@@ -128,10 +151,9 @@ def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
         identity = Identity(recipe)
     # Without the collect hooks: they may write where the user keeps results.
     config = dataclasses.replace(sweep.config, collect=("table",))
-    if copies > 1:
-        # A failure is what is looked for, so it is not repeated on another host.
-        config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
-        config = dataclasses.replace(config, retry=RetrySpec())
+    # A failure is what is looked for, so it is not repeated.
+    config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
+    config = dataclasses.replace(config, retry=RetrySpec())
     return dataclasses.replace(
         sweep, parameters=Parameters(blocks), recipe=recipe, identity=identity, config=config
     )

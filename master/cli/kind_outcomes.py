@@ -1,4 +1,4 @@
-"""What came of the first set on each kind of host, and what `spe check` says of it."""
+"""Outcomes of the first set on each kind of host, and the words of `spe check` about them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..doctor.kinds import HostKind
+from ..errors import Fault, NothingRuns
 from ..model import TaskState, TicketState
 from ..record import record
 from ..text import named, printable
@@ -23,7 +24,7 @@ LAST_LINES = 40  # of a program that failed
 
 @record
 class KindOutcome:
-    """What came of the set on one kind of host."""
+    """The outcome of the set on one kind of host."""
 
     kind: HostKind
     task: TaskDetail | None = None  # None: it was not handed out
@@ -45,7 +46,7 @@ class KindOutcome:
 
     @property
     def last_words(self) -> str:
-        """What the program said last, and which files it left, as lines with their ends."""
+        """Return the last words of the program and the files that it left, as lines with their ends."""
         # The last attempt says enough: earlier ones were lost, or failed in the same way.
         if self.ticket is None:
             return ""
@@ -81,11 +82,13 @@ class KindOutcome:
 
 @record
 class CheckOutcome:
-    """What came of a check: the set on each kind, and the hosts that cannot work."""
+    """The outcome of a check: the set on each kind, and the hosts that cannot work."""
 
     kinds: Sequence[KindOutcome]
     faults: Sequence[HostFault]
     interrupted: bool = False
+    told: Sequence[str] = ()  # paragraphs about hosts that lack the software of the sweep
+    stranded: NothingRuns | None = None  # no host could work
 
     @property
     def tried(self) -> list[KindOutcome]:
@@ -95,7 +98,11 @@ class CheckOutcome:
 
     @property
     def exit_code(self) -> int:
-        """0: all is well. 1: the set failed somewhere, or a host cannot work. 130: Ctrl-C."""
+        """0: all is well. 1: the set failed somewhere, or a host cannot work. 3: no host could.
+        130: Ctrl-C.
+        """
+        if self.stranded:
+            return self.stranded.exit_code
         if self.interrupted:
             return 130
         return 1 if self.faults or not all(one.is_done for one in self.kinds) else 0
@@ -105,6 +112,7 @@ class CheckOutcome:
         tasks = [one.task for one in self.kinds if one.task]
         return {
             "set": task_record(tasks[0]) if tasks else None,
+            "exit_code": self.exit_code,
             "kinds": [one.record() for one in self.kinds],
             "faults": [
                 {"host": one.host, "fault": one.fault, "what": one.what, "todo": one.todo}
@@ -119,13 +127,24 @@ class CheckOutcome:
 def show(outcome: CheckOutcome) -> None:
     """Show what came of the set, and which hosts cannot work."""
     kinds = outcome.kinds
+    if outcome.stranded:
+        _show_faults(outcome)
+        return
     if len(kinds) == 1 and len(kinds[0].kind.hosts) < 2:
         click.echo(_alone(kinds[0]), nl=False)
     else:
         click.echo("".join(map(_line, outcome.tried)), nl=False)
         click.echo(_differences(outcome.tried), nl=False)
         click.echo("".join(map(_failure, _failures(outcome.tried))), nl=False)
-    click.echo(paragraphs(outcome.faults), err=True, nl=False)
+    _show_faults(outcome)
+
+
+def _show_faults(outcome: CheckOutcome) -> None:
+    """Show which hosts cannot work. Those that lack the software have paragraphs that tell more."""
+    others = [one for one in outcome.faults if one.fault != Fault.SOFTWARE or not outcome.told]
+    click.echo(paragraphs(others), err=True, nl=False)
+    for text in outcome.told:
+        click.echo(f"\n{text}", err=True)
 
 
 def _alone(one: KindOutcome) -> str:
@@ -164,7 +183,17 @@ def _differences(kinds: Sequence[KindOutcome]) -> str:
     if not differ:
         return ""
     what = "result" if len(differ) == 1 else "results"
-    return f"\nnot the same on all of them, although it is the same set: {what} {named(differ)}\n"
+    head = f"\nnot the same on all of them, although it is the same set: {what} {named(differ)}\n"
+    return head + "".join(f"  {name}: {_values(name, done)}\n" for name in differ)
+
+
+def _values(name: str, done: Sequence[KindOutcome]) -> str:
+    """Return the values of a result, each with the hosts that had it: `1.25 (lab2); 1.3 (big)`."""
+    ways = grouped(done, lambda one: one.values.get(name))
+    return "; ".join(
+        f"{_cut(way[0].values.get(name) or 'nothing')} ({named([one.host for one in way])})"
+        for way in ways
+    )
 
 
 def _failures(kinds: Sequence[KindOutcome]) -> list[list[KindOutcome]]:

@@ -17,6 +17,7 @@ from ..text import counted, named, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
+    from ..errors import NothingRuns
     from ..results.table_files import ResultRow
     from ..runner.run import Outcome  # late: `spe status` needs no web server
 
@@ -44,6 +45,26 @@ def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
     click.echo(str(outcome.folder / "results.csv"))
 
 
+def report_stranded(folder: Path, error: NothingRuns) -> None:
+    """Print for programs how a run ended in which no host could work."""
+    from ..errors import HostBenched
+    from ..runner.outcome import Outcome
+
+    benched = {host: one.what for host, one in error.faults.items() if isinstance(one, HostBenched)}
+    with Reader(folder) as reader:
+        outcome = Outcome(
+            folder,
+            reader.statistics(),
+            interrupted=False,
+            began=0,
+            waiting_because=reader.waiting_because(),
+            benched=benched,
+            faults=error.faults,
+            stranded=error.what,
+        )
+    report(outcome, json_=True, quiet=True)
+
+
 def record(outcome: Outcome) -> dict[str, object]:
     """Return the end of a run, for programs."""
     return {
@@ -54,6 +75,10 @@ def record(outcome: Outcome) -> dict[str, object]:
         "hosts_not_heard_from": list(outcome.unheard),
         "hosts_benched": dict(outcome.benched),
         "hosts_set_aside": dict(outcome.aside),
+        "faults": [
+            {"host": host, "fault": str(one.fault), "what": one.detail, "todo": one.todo}
+            for host, one in outcome.faults.items()
+        ],
         "waiting_because": records(outcome.waiting_because),
         **statistics_record(outcome.statistics),
     }

@@ -232,13 +232,14 @@ def execute(
 
     Raises ConfigError for a mistake that makes every task fail, unless `anyway`.
     """
+    from ..errors import NothingRuns
     from ..runner.run import Run
     from ..session.run_folder import make_run_folder
     from ..state.progress import Progress
     from ..store import filesystem
     from ..sweep.sweep import run_folder
     from .output import results_in
-    from .report import report
+    from .report import report, report_stranded
 
     progress = Progress(quiet)
     # All sets are read once before the folder is made: a mistake in the last line of a million
@@ -255,6 +256,10 @@ def execute(
     startup.while_working()  # all that the run needs is loaded by now
     try:
         outcome = asyncio.run(Run(sweep, options, progress).run())
+    except NothingRuns as error:
+        if json_:
+            report_stranded(folder, error)
+        raise
     finally:
         sweep.recipe.files.digests.save()
     report(outcome, json_, quiet)

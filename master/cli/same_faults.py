@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from ..record import record
-from ..text import named
+from ..text import named, without_host
 
 T = TypeVar("T")
 MOST_NAMED = 100  # hosts of one paragraph: the user needs to know all that cannot work
-_ADDRESS = re.compile(r"\b\d+(\.\d+){3}\b|(?<![\w:])[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F]+\b")
 
 
 @record
@@ -40,7 +38,7 @@ def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
 def _paragraph(same: Sequence[HostFault]) -> str:
     """Return the paragraph of faults of one name, with an empty line before it."""
     head = f"\n{_hosts(same)}: {same[0].fault}"
-    ways = grouped(same, lambda one: _common(one.host, one.what))
+    ways = grouped(same, lambda one: without_host(one.what, one.host))
     if len(ways) == 1:
         return f"{head}: {_what(same)}\n{_todos(same, '  ')}"
     # Said once at the end where one way mends all of them.
@@ -72,14 +70,8 @@ def _todos(faults: Sequence[HostFault], margin: str) -> str:
 
 
 def _by_todo(faults: Iterable[HostFault]) -> list[list[HostFault]]:
-    return grouped(faults, lambda one: _common(one.host, one.todo))
+    return grouped(faults, lambda one: without_host(one.todo, one.host))
 
 
 def _hosts(faults: Iterable[HostFault]) -> str:
     return named(list(dict.fromkeys(one.host for one in faults)), MOST_NAMED)
-
-
-def _common(host: str, text: str) -> str:
-    """Return the text without what differs from host to host: name and address."""
-    named_host = rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)"
-    return _ADDRESS.sub("ADDRESS", re.sub(named_host, "HOST", text))

@@ -153,7 +153,7 @@ class Config:
     setup: dict[str, str] = key(names.by_platform, {})
     venv: str | None = key(names.path, None)  # a requirements file, or an environment as .tar.gz
     container: str | None = key(names.path, None)  # an image for apptainer or singularity
-    prepare: str | None = key(values.text, None)  # a shell command, once a home, before all tasks
+    prepare: str | None = key(values.command, None)  # a shell command, once a home, before all tasks
     prepare_timeout: float = key(values.seconds, 1800.0)
     keep_venv: bool = key(values.flag, False)  # what venv and container put on hosts stays there
     keep_prepared: bool = key(values.flag, False)

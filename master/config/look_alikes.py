@@ -31,7 +31,7 @@ _LONGEST = 200  # characters; a longer value is no list that was typed
 
 @record
 class LookAlike:
-    """What a value looks like: kind `range`, `list`, `glob` or `file`, and its parts if known."""
+    """The form of a value: kind `range`, `list`, `glob` or `file`, and its parts if known."""
 
     kind: str
     parts: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a stored set runs, as far as it is known today, and how to run it by hand.
+"""The command, inputs and program of a stored set, as far as they are known, and how to run it by hand.
 
 The store has the parameters, the identity, the command and the program of a set, but not its inputs.
 These are of today's spe.yaml, which is the set's own as long as it gives the set the same identity. A
@@ -38,7 +38,10 @@ SHOWN = 12  # digits of a SHA-256 for people
 
 @record
 class ByHand:
-    """What one set runs, as far as it is known. `why_not`: the reason why there is no script."""
+    """The command, inputs and program of one set, as far as they are known.
+
+    `why_not`: the reason why there is no script.
+    """
 
     words: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

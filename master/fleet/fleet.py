@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..desk.desk import Desk
 from ..dispatch.clients import Clients
@@ -22,6 +22,7 @@ from .same_faults import SameFaults
 from .upkeep import Upkeep
 
 log = logging.getLogger("spe.fleet")
+MOST_REASON = 300  # characters of what the software of a host lacks, in the last line of a run
 LONG = (
     5.0  # seconds that no host takes to come up, unless something is wrong with it or its network
 )
@@ -128,8 +129,9 @@ class Fleet:
             look = "`spe check` tries it on all of them."
         todo = f"Mend what is said above for one host, then `spe run` again; {look}"
         if any(work.done or work.failed for work in self.desk.dispatch.tally.hosts.values()):
-            return NothingRuns(f"no host is left{why}", todo=todo)
-        return NothingRuns(f"{NOTHING_RUNS}no host came up{why}", todo=todo)
+            return NothingRuns(f"no host is left{why}", todo=todo, faults=self.faults)
+        what = _without_software(self.faults) or f"no host came up{why}"
+        return NothingRuns(NOTHING_RUNS + what, todo=todo, faults=self.faults)
 
     @property
     def _clients(self) -> Clients:
@@ -215,6 +217,22 @@ class Fleet:
         ending = [task for one in self._upkeep.values() if (task := one.cancel())]
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*ending, return_exceptions=True)
+
+
+def _without_software(faults: Mapping[str, LaunchError]) -> str:
+    """Return why no host can work, where hosts came up and lack the software; "" where none did."""
+    lacking = {host: one for host, one in faults.items() if one.fault is Fault.SOFTWARE}
+    if not lacking:
+        return ""
+    host, first = next(iter(lacking.items()))
+    # Its first sentence: what to do stands above, with the hosts.
+    reason = " ".join(first.detail.split()).split(". ")[0]
+    if len(reason) > MOST_REASON:
+        reason = f"{reason[: MOST_REASON - 1]}…"
+    is_same = len({one.detail for one in faults.values()}) == 1
+    where = "" if is_same else f"{host}: "
+    others = "".join(f"; {name}: {one.fault}" for name, one in faults.items() if name != host)
+    return f"no host can work: {where}{first.fault}: {reason}{'' if is_same else others}"
 
 
 def _hangs(host: str, seconds: float) -> LaunchError:

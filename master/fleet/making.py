@@ -7,12 +7,14 @@ ready; without a terminal there is a line at the begin and one at the end.
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Collection
 
 from ..desk.desk import Desk
 from ..model import Client
-from ..software.software import Software
+from ..software.software import Made, Software
 from ..state.progress import Progress
-from ..text import counted, seconds
+from ..text import counted, seconds, volume
 from .fleet import Fleet
 
 
@@ -48,20 +50,37 @@ class Making:
             return self._software.stage
         if not self._begun:
             return ""
-        return f"setting up {self._what}: ready on {self._ready(self._clients())}"
+        return f"setting up {self._what}: ready on {self._ready(self._clients(), self._down)}"
 
     @property
     def _what(self) -> str:
-        """Return what is made. Pythons of several kinds get wheels of several sizes: name each."""
-        kinds = dict.fromkeys(one for made in self._software.making.values() for one in made)
-        return ", ".join(kinds)
+        """Return what is made. What differs from host to host is named with the hosts it is for."""
+        found = dict.fromkeys(one for made in self._software.making.values() for one in made)
+        often = Counter(one.shown for one in found)
+        return ", ".join(_words(one, often[one.shown] > 1) for one in found)
 
     def _clients(self) -> list[Client]:
         known = map(self._desk.dispatch.clients.get, self._software.making)
         return [one for one in known if one]
 
-    def _ready(self, clients: list[Client]) -> str:
-        """Return `2 of 3 hosts`: those that are ready, and those of the run and of others."""
+    @property
+    def _down(self) -> set[str]:
+        """Return the hosts that are not going to be ready: those with a fault."""
+        return set(self._fleet.faults)
+
+    def _ready(self, clients: list[Client], without: Collection[str] = ()) -> str:
+        """Return `2 of 3 hosts`: those that are ready, and those of the run and of others.
+
+        `without`: hosts that do not count, unless they are ready.
+        """
         ready = {one.host for one in clients if one.state.has_asked}
-        count = len(self._software.hosts | {one.host for one in clients})
+        hosts = self._software.hosts | {one.host for one in clients}
+        count = len(hosts - set(without) | ready)
         return f"{len(ready)} of {counted(count, 'host')}"
+
+
+def _words(one: Made, with_kind: bool) -> str:
+    """Return the name of a build, with the bytes that travel to each home."""
+    kind = f" for {one.host_kind}" if with_kind and one.host_kind else ""
+    size = f" ({volume(one.size)})" if one.size else ""
+    return f"{one.shown}{kind}{size}"

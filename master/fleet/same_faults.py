@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable
 
 from ..errors import LaunchError
+from ..text import without_host
 
 # Seconds that a fault waits for hosts with the same one. A client whose build has failed stays for
 # five seconds, for the others of its home to find that.
 PATIENCE = 10.0
-_PATH = re.compile(r"/[^\s:,;'\")]+")
+_FOLDERS = re.compile(r"/(?:[^\s:,;'\")/]+/)+")  # before the last name of a path
 
 
 class SameFaults:
@@ -30,7 +31,7 @@ class SameFaults:
 
     def note(self, host: str, error: LaunchError) -> None:
         """Take in a fault. It is told soon."""
-        self._waiting.setdefault(_key(error), {})[host] = error
+        self._waiting.setdefault(_key(host, error), {})[host] = error
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PATIENCE, self.tell)
         self.look()
@@ -57,10 +58,10 @@ class SameFaults:
         self._told[key] = hosts[0]
         text = f"{names}: {first.what}"
         if len({error.what for error in faults.values()}) > 1:
-            text += f" (these are the words of {hosts[0]}; paths differ)"
+            text += f" (these are the words of {hosts[0]}; names or paths differ)"
         return f"{text}\n  {first.todo}" if first.todo else text
 
 
-def _key(error: LaunchError) -> str:
-    """Return a text that is equal for equal faults, also where homes have other paths."""
-    return _PATH.sub("/…", error.what)
+def _key(host: str, error: LaunchError) -> str:
+    """Return a text that is equal for equal faults, also where hosts and homes have other names."""
+    return _FOLDERS.sub("/…/", without_host(error.what, host))

@@ -223,7 +223,7 @@ def _meaning_of_the_client(said: CommandOutcome, host: Host) -> tuple[Fault, str
             remedy = "Name an executable for its platform under `worker:` in spe.yaml."
             return Fault.NO_WORKER, said.last, remedy
         case Code.SOFTWARE:
-            remedy = "No task is started there. Mend that, then `spe run` again."
+            remedy = "No task is started there until that is mended."
             return Fault.SOFTWARE, said.last.removeprefix("spe-client: "), remedy
         case Code.UNREACHABLE:
             return _unreachable(said, host)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..errors import Fault, LaunchError, SilentStart
 from .pasteable import words_for
 
+NOTHING_RAN = "the login shell of this account did not run spe's command"
 PROCESSES_TODO = (
     "End processes of this account there, or have its administrator raise the limit "
     "(ulimit -u in /etc/security/limits.conf, TasksMax of systemd)."
@@ -56,25 +57,30 @@ def login_ran_nothing(where: str, printed: Sequence[str], code: int | None) -> L
     `code`: with which it ended; None when it waits for input. A SilentStart when it ended without a
     reason, as it may do once.
     """
-    what = "the login shell of this account did not run spe's command"
+    what = NOTHING_RAN
     if code is None:
         what += ": it waits for input (a question, a menu, another shell)"
     elif code >= 0:
         what += f" and ended with exit {code}"
     else:
         what += " and ended without an exit code"
-    if printed:
-        what += f"; it printed: {_first_words(printed)}"
-    else:
-        what += ", and it printed nothing" if code is None else ", without any output"
+    what += printed_words(printed, waits=code is None)
     words = words_of_no_process(printed)
     if words:
         return no_processes(where, f"its login shell says: {words}")
     # An account without a shell, or a locked one, says so, and says it again when tried again.
     is_silent = code is not None and (code <= 0 or not printed)
     kind = SilentStart if is_silent else LaunchError
-    remedy = _login_todo(where, printed, waits=code is None)
+    look = "exit, exec or return" if code is not None else "read, a menu or exec"
+    remedy = login_todo(words_for(where), printed, look, waits=code is None)
     return kind(Fault.NO_COMMANDS, what, where=where, todo=remedy)
+
+
+def printed_words(printed: Sequence[str], waits: bool) -> str:
+    """Return what follows in a sentence about a login: its first lines, or that there are none."""
+    if printed:
+        return f"; it printed: {_first_words(printed)}"
+    return ", and it printed nothing" if waits else ", without any output"
 
 
 def _first_words(printed: Sequence[str]) -> str:
@@ -83,13 +89,15 @@ def _first_words(printed: Sequence[str]) -> str:
     return " | ".join([line.strip()[:_LINE] for line in lines if line.strip()][:_LINES])
 
 
-def _login_todo(where: str, printed: Sequence[str], waits: bool) -> str:
-    """Return where to look for what a login does instead of running commands."""
+def login_todo(ssh: str, printed: Sequence[str], look: str, waits: bool) -> str:
+    """Return where to look for what a login does instead of running commands.
+
+    ssh: the words with which a person calls it. look: what to look for.
+    """
     text = " ".join(printed).lower()
     if not waits and any(word in text for word in _NO_SHELL):
         return "Ask its administrator for a login shell that runs commands (chsh -s /bin/bash)."
     files = [f"{file} ({shell})" for shell, file in _START_FILES.items() if _names(shell, text)]
-    look = "read, a menu or exec" if waits else "exit, exec or return"
     # bash reads its file for each command that comes by SSH; that surprises most.
     remedy = f"Look for {look} in ~/.bashrc there, which bash also reads for commands by SSH"
     if files:
@@ -99,7 +107,7 @@ def _login_todo(where: str, printed: Sequence[str], waits: bool) -> str:
         remedy += f" ({others})"
     if waits:
         remedy += ", and let it come only in a terminal: [ -t 0 ] || return"
-    return f"{remedy}; this must say hello: ssh {words_for(where)} echo hello"
+    return f"{remedy}; this must say hello: ssh {ssh} echo hello"
 
 
 def _names(shell: str, text: str) -> bool:

@@ -5,6 +5,7 @@
     host_python  The Python of a host, and the wheels that it can use
     missing      Wheels that cannot be had, as a run tells it
     pip_for      pip, run for the Python of another machine
+    pip_words    The reason in what pip prints when it fails
     prepare      The command of `prepare:`
     roll_call    Hosts describe themselves, and their wheels are chosen together
     software     All builds of a host

@@ -34,7 +34,12 @@ MARKERS = (
 # It runs on the host, in the Python that tasks find there: 3.6 or newer.
 DESCRIBE = r"""
 import glob, json, os, platform, re, subprocess, sys, sysconfig
-libc, version = platform.libc_ver()
+# Not libc_ver() alone: before Python 3.8 it reads versions of symbols out of the executable, which
+# are older than the library, and much older where Python itself is a shared library.
+try:
+    libc, version = os.confstr("CS_GNU_LIBC_VERSION").split()
+except (AttributeError, OSError, ValueError):
+    libc, version = platform.libc_ver()
 for name in glob.glob("/lib/ld-musl-*") if libc != "glibc" else []:
     process = subprocess.Popen([name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     found = re.search(rb"Version (\S+)", process.communicate()[0])

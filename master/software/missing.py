@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import SpeError
 
 NEWEST = 4  # versions of a package that are named for a Python
+IS_IT_RIGHT = "is it right, and does pip reach its index?"
 FEW = 3  # hosts that are named where any of them would do
 
 
@@ -18,7 +19,8 @@ class NoWheels(SpeError):
     """A Python for which pip finds no wheels.
 
     why: the reason, without the Python. python: for people. packages: those without a wheel, each
-    with its versions that have one for this Python, the newest first; empty for other faults.
+    with its versions that have one for this Python, the newest first, or None where pip finds
+    nothing of that name; empty for other faults. detail: what pip says of such a fault.
     """
 
     def __init__(
@@ -26,11 +28,13 @@ class NoWheels(SpeError):
         shown: str,
         why: str,
         python: str,
-        packages: Mapping[str, Sequence[str]] | None = None,
+        packages: Mapping[str, Sequence[str] | None] | None = None,
         todo: str = "",
+        detail: str = "",
     ) -> None:
         """`shown`: the `venv:` as messages call it."""
-        super().__init__(f"{shown}: {why} for {python}", todo=todo)
+        self.detail = f": {detail}" if detail else ""
+        super().__init__(f"{shown}: {why} for {python}{self.detail}", todo=todo)
         self.shown, self.why, self.python = shown, why, python
         self.packages = packages or {}
 
@@ -43,16 +47,17 @@ def paragraphs(
     `missing`: the errors by host. `found`: the Pythons, for people, of all these hosts and of those
     that have their wheels. `all_out`: no host of the run is left.
     """
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for host in sorted(missing):
         one = missing[host]
-        by_reason.setdefault("" if one.packages else one.why, []).append(host)
+        reason = ("", "") if one.packages else (one.why, one.detail)
+        by_reason.setdefault(reason, []).append(host)
     texts = []
-    for why, hosts in by_reason.items():
+    for (why, detail), hosts in by_reason.items():
         first = missing[hosts[0]]
         lines = _of_packages(hosts, missing, found)
         if why:
-            lines = [f"{why} for {_pythons(hosts, missing)}"]
+            lines = [f"{why} for {_pythons(hosts, missing)}{detail}"]
         lines[0] = f"{', '.join(hosts)}: software: {first.shown}: {lines[0]}"
         texts.append("\n  ".join([*lines, _what_follows(hosts, all_out), *filter(None, [first.todo])]))
     return texts
@@ -97,7 +102,9 @@ def _versions(package: str, hosts: Sequence[str], missing: Mapping[str, NoWheels
     return "; ".join(f"{text} ({', '.join(names)})" for text, names in said.items())
 
 
-def _newest(versions: Sequence[str]) -> str:
+def _newest(versions: Sequence[str] | None) -> str:
+    if versions is None:
+        return f"pip finds no package of this name; {IS_IT_RIGHT}"
     if not versions:
         return "no version has a wheel"
     more = " and older ones" if len(versions) > NEWEST else ""

@@ -7,6 +7,9 @@ Python older than 3.7.
 
 pip ends at the first package without a wheel. So `missing` in the place of `download` looks up all
 of the requirements file and prints, for each without a wheel, the versions that have one.
+
+What a requirements file names by its folder or address need not be a wheel. pip would download it,
+or nothing at all, without a word, and hosts would lack it: so such lines are printed and end it.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 LOOK_UP = "missing"  # a command of ours
 MISSING = "spe: missing: "  # before the JSON of a package and its versions
+SOURCES = "spe: no wheel: "  # before the JSON of a requirement that has to be built
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,15 +31,57 @@ def main(arguments: Sequence[str]) -> int:
 
     environment = json.loads(arguments[0])
     markers.default_environment = lambda: environment  # type: ignore[assignment,unused-ignore]
-    if arguments[1] != LOOK_UP:
-        return int(run_pip(list(arguments[1:])))
-    for found in _missing(arguments[2:]):
-        print(MISSING + json.dumps(found), flush=True)
-    return 0
+    if arguments[1] == LOOK_UP:
+        for found in _missing(arguments[2:]):
+            print(MISSING + json.dumps(found), flush=True)
+        return 0
+    sources = _sources(arguments[2:])
+    for one in sources:
+        print(SOURCES + json.dumps(one), flush=True)
+    return 1 if sources else int(run_pip(list(arguments[1:])))
 
 
-def _missing(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the packages that these arguments of pip name and that have no wheel, with versions."""
+def _sources(arguments: Sequence[str]) -> list[str]:
+    """Return the requirements that name a folder, a repository or an archive of sources."""
+    from pip._internal.exceptions import PipError
+    from pip._internal.utils.misc import redact_auth_from_url
+
+    try:
+        links = [one.link for one, _ in _requirements(arguments) if one.link]
+    except PipError:  # pip itself is going to say what is wrong
+        return []
+    return [redact_auth_from_url(link.url) for link in links if not link.is_wheel]
+
+
+def _missing(arguments: Sequence[str]) -> Iterator[tuple[str, list[str] | None]]:
+    """Yield the packages that these arguments of pip name and that have no wheel, with versions.
+
+    None in their place: pip finds nothing of that name.
+    """
+    for one, finder in _requirements(arguments):
+        if one.link or not one.name:
+            continue
+        best = finder.find_best_candidate(one.name, one.specifier)
+        if best.best_candidate is None:
+            there = {candidate.version for candidate in finder.find_all_candidates(one.name)}
+            versions = [str(version) for version in sorted(there, reverse=True)]
+            yield str(one.req), versions if versions or _is_known(one.name, finder) else None
+
+
+def _is_known(name: str, finder: Any) -> bool:
+    """Tell whether pip has seen any file of this package, be it one that does not fit."""
+    from pip._vendor.packaging.utils import canonicalize_name
+
+    seen = getattr(finder, "_logged_links", None)
+    if seen is None:  # another pip: do not say what is not known
+        return True
+    links = [one[0] if isinstance(one, tuple) else one for one in seen]
+    beginning = canonicalize_name(name) + "-"
+    return any(canonicalize_name(link.filename).startswith(beginning) for link in links)
+
+
+def _requirements(arguments: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """Yield the requirements that concern this Python, each with pip's finder of packages."""
     from pip._internal.cli.cmdoptions import make_target_python
     from pip._internal.commands.download import DownloadCommand
 
@@ -47,12 +94,8 @@ def _missing(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             options=options, session=session, target_python=make_target_python(options)
         )
         for one in command.get_requirements(words, options, finder, session):
-            if one.constraint or one.link or not one.name or not one.match_markers():
-                continue
-            best = finder.find_best_candidate(one.name, one.specifier)
-            if best.best_candidate is None:
-                there = {candidate.version for candidate in finder.find_all_candidates(one.name)}
-                yield str(one.req), [str(version) for version in sorted(there, reverse=True)]
+            if not one.constraint and one.match_markers():
+                yield one, finder
 
 
 if __name__ == "__main__":

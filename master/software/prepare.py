@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ..record import record
 from .build import Build, BuildFile
 
+LONGEST = 60  # characters of a command in messages
+
 
 @record
 class PrepareSource:
@@ -22,11 +24,18 @@ class PrepareSource:
         """Return the SHA-256 of the command."""
         return hashlib.sha256(self.command.encode(errors="surrogateescape")).hexdigest()
 
+    @property
+    def _first_line(self) -> str:
+        """Return the first line, with a sign where it is not all of the command."""
+        text = self.command.strip()
+        first = text.splitlines()[0][:LONGEST].rstrip() if text else ""
+        return first if first == text else f"{first} …"
+
     def build(self, files: Sequence[BuildFile], made_with: str) -> Build:
         """Return the build. `made_with`: what the command finds on the host beside these files."""
         return Build(
             "prepare",
-            f"prepare: {self.command.strip().splitlines()[0][:60]}",
+            f"prepare: {self._first_line}",
             tuple(files),
             ("/bin/sh", "-c", self.command),
             timeout=self.timeout,

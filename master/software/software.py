@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..model import Host
 from ..record import record
-from ..text import volume
 from .build import Build, BuildFile
 from .container import ContainerSource
 from .host_python import HostPython
@@ -17,6 +16,15 @@ from .venv import VenvSource, Wheels
 
 DOWNLOADS = 1800.0  # seconds for wheels or an image to be downloaded, sent and installed
 SOFTWARE = "software"  # the folder in runs/<name>/ that keeps the wheels
+
+
+@record
+class Made:
+    """A build that a host was told to make, as people are told of it."""
+
+    shown: str
+    size: int  # bytes that travel to each home
+    host_kind: str  # the Python or the platform that it is for; "" where it is the same for all
 
 
 @record
@@ -74,7 +82,7 @@ class Software:
             self._roll_call.hosts = lambda: self.hosts
         self._files_to_prepare = files_to_prepare
         self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
-        self.making: dict[str, tuple[str, ...]] = {}  # client -> what it was told to make
+        self.making: dict[str, tuple[Made, ...]] = {}  # client -> what it was told to make
 
     def __bool__(self) -> bool:
         return bool(self._sources)
@@ -108,7 +116,11 @@ class Software:
             found.append(self._sources.prepare.build(files, made_with))
         for one in found:
             self._files |= {file.sha256: file.path for file in one.files}
-        self.making[client] = tuple(_with_size(one) for one in found)
+        kinds = {"venv": python.shown, "prepare": platform}
+        self.making[client] = tuple(
+            Made(one.shown, sum(file.size for file in one.files), kinds.get(one.kind, ""))
+            for one in found
+        )
         return found
 
     @property
@@ -135,9 +147,3 @@ class Software:
     def file(self, sha256: str) -> Path | None:
         """Return the file with this checksum, if it belongs to a build."""
         return self._files.get(sha256)
-
-
-def _with_size(build: Build) -> str:
-    """Return the name of a build with the bytes that travel to each home."""
-    size = sum(file.size for file in build.files)
-    return f"{build.shown} ({volume(size)})" if size else build.shown

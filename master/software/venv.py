@@ -10,12 +10,14 @@ import asyncio
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError, SpeError
 from ..record import record
@@ -23,21 +25,26 @@ from ..text import counted, seconds, volume
 from .build import Build, BuildFile, file_of
 from .host_python import HostPython
 from .missing import NoWheels
-from .pip_for import LOOK_UP, MISSING
+from .pip_for import LOOK_UP, MISSING, SOURCES
+from .pip_words import reason
 
 log = logging.getLogger("spe.software")
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 VARIABLES = {"VIRTUAL_ENV": ""}
 UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
 _INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
+# `./NAME.whl`, or `NAME @ file:///PATH/NAME.whl`
+_LOCAL_WHEEL = re.compile(r"\s*(?:[\w.\[\],-]+\s*@\s*)?(?:file://)?([^\s:#;]+\.whl)\b")
 _NO_WHEEL = re.compile(r"No matching distribution found for (.+)")
 # pip's list of the versions that have a wheel for the Python in question: "(from versions: none)".
 _VERSIONS = re.compile(r"that satisfies the requirement .* \(from versions: (.+)\)")
 _CHOSEN = "chosen.json"
+TEMPORARY = "tmp"  # a folder for temporary files of pip, beside the wheels that it downloads
 # The script runs on hosts, with the Python that the environment is for: 3.6 or newer.
 # `--without-pip`, and pip from its wheel: Debian's Python has no ensurepip without python3-venv.
 SCRIPT = """
 import glob, os, subprocess, sys
+os.environ["PIP_CONFIG_FILE"] = os.devnull # that of the host may install elsewhere
 def run(*words):
     if subprocess.call(words):
         sys.exit(1)
@@ -84,20 +91,29 @@ def find_venv(written: str, folder: Path, keep: bool) -> VenvSource:
     if not path.is_file():
         todo = "Name a requirements file, or an archive of conda-pack or venv-pack."
         raise ConfigError(f"the file {written} is not there", todo=todo)
-    digest = hashlib.sha256()
     try:
-        if path.name.endswith(ARCHIVES):
-            digest.update(bytes.fromhex(file_of(path, path.name).sha256))
-        else:
-            for file in requirement_files(path):
-                digest.update(file.read_bytes())
+        digest = _digest(path)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}", todo="Mend the path.") from error
-    return VenvSource(written, path, digest.hexdigest(), keep)
+    return VenvSource(written, path, digest, keep)
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of all files that an environment is made of, as far as they lie here."""
+    digest = hashlib.sha256()
+    if path.name.endswith(ARCHIVES):
+        digest.update(bytes.fromhex(file_of(path, path.name).sha256))
+    else:
+        for file in requirement_files(path):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def requirement_files(path: Path) -> Iterator[Path]:
-    """Yield a requirements file and those that it includes by -r and -c. Raises OSError."""
+    """Yield a requirements file, those that it includes by -r and -c, and wheels that they name.
+
+    Raises OSError.
+    """
     seen: list[Path] = []
     waiting = [path]
     while waiting:
@@ -110,6 +126,9 @@ def requirement_files(path: Path) -> Iterator[Path]:
             included = _INCLUDE.match(line)
             if included and "://" not in included[1]:
                 waiting.append(file.parent / included[1])
+            wheel = _LOCAL_WHEEL.match(line)
+            if wheel and (file.parent / wheel[1]).is_file():
+                yield file.parent / wheel[1]
 
 
 class Wheels:
@@ -124,6 +143,8 @@ class Wheels:
         self._say = say
         self._under_way: dict[str, asyncio.Task[Build]] = {}
         self._gate = asyncio.Semaphore(2)  # downloads at a time: each may take all of a network
+        for partial in folder.glob("*.part"):  # of a run that was killed
+            shutil.rmtree(partial, ignore_errors=True)
 
     def has(self, python: HostPython) -> bool:
         """Return whether the wheels for this Python have been chosen in this run."""
@@ -153,6 +174,7 @@ class Wheels:
     async def _packed(self) -> Build:
         """Return the build of an environment that was packed as a whole."""
         file = await asyncio.to_thread(file_of, self.source.path, "environment.tar")
+        await asyncio.to_thread(self._check_unchanged)
         return Build(
             "venv",
             self.source.shown,
@@ -204,12 +226,30 @@ class Wheels:
         """Download wheels into `folder`. Raises SpeError with what pip says."""
         partial = folder.with_suffix(".part")
         await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        (partial / TEMPORARY).mkdir(parents=True)
         wanted = ("-r", str(self.source.path))
-        await self._pip(python, partial / "wheels", wanted)
-        await self._pip(python, partial / "pip", ("--no-deps", "pip"))
-        await asyncio.to_thread(_note, partial)
-        partial.rename(folder)
+        try:
+            await asyncio.to_thread(self._check_unchanged)
+            await self._pip(python, partial / "wheels", wanted)
+            await self._pip(python, partial / "pip", ("--no-deps", "pip"))
+            await asyncio.to_thread(self._check_unchanged)
+            await asyncio.to_thread(shutil.rmtree, partial / TEMPORARY)
+            await asyncio.to_thread(_note, partial)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # a damaged one
+            partial.rename(folder)
+        finally:
+            # Nothing is left of a Python without wheels; of the others it has been renamed.
+            await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
+
+    def _check_unchanged(self) -> None:
+        """Raise SpeError when a file is not as it was when the run began: rows record its digest."""
+        try:
+            if _digest(self.source.path) == self.source.digest:
+                return
+        except OSError:
+            pass
+        todo = "`spe run` again, once it is as you want it."
+        raise SpeError(f"{self.source.shown} was changed while the sweep runs", todo=todo)
 
     async def _pip(self, python: HostPython, into: Path, wanted: tuple[str, ...]) -> None:
         words = ["--quiet", "--disable-pip-version-check", "--no-input"]
@@ -217,25 +257,38 @@ class Wheels:
         words += ["--implementation", "cp"]
         for tag in python.tags:
             words += ["--platform", tag]
-        code, said = await self._run_pip(python, "download", *words, *wanted)
+        temporary = into.parent / TEMPORARY
+        code, said = await self._run_pip(python, temporary, "download", *words, *wanted)
         if code == 0:
             into.mkdir(exist_ok=True)  # pip makes none for a file without requirements
+            sources = sorted(one.name for one in into.iterdir() if one.suffix != ".whl")
+        else:
+            sources = _noted(said, SOURCES)
+        if sources:
+            raise self._not_built(python, sources)
+        if code == 0:
             return
         first = _NO_WHEEL.search(said)
         if first is None:
-            raise NoWheels(self.source.shown, f"pip failed: {_last_lines(said)}", python.shown)
-        code, looked_up = await self._run_pip(python, LOOK_UP, *words, *wanted)
+            raise NoWheels(self.source.shown, "pip failed", python.shown, detail=reason(said))
+        code, looked_up = await self._run_pip(python, temporary, LOOK_UP, *words, *wanted)
         if code:
             log.info("further packages without a wheel could not be looked up: %s", looked_up)
         raise self._no_wheels(python, _missing(looked_up) or _first(first[1].strip(), said))
 
-    async def _run_pip(self, python: HostPython, *words: str) -> tuple[int, str]:
-        """Run pip for another Python. Return its exit code and what it said."""
+    async def _run_pip(
+        self, python: HostPython, temporary: Path, *words: str
+    ) -> tuple[int, str]:
+        """Run pip for another Python. Return its exit code and what it said.
+
+        Its temporary files lie in a folder of ours: they go with it, also where we are killed.
+        """
         markers = json.dumps(dict(python.markers))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "spe.software.pip_for", markers),
             *words,
             cwd=self.source.path.parent,
+            env={**os.environ, "TMPDIR": str(temporary)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -247,30 +300,40 @@ class Wheels:
                 process.kill()
         return process.returncode or 0, output.decode(errors="replace")
 
-    def _no_wheels(self, python: HostPython, packages: Mapping[str, Sequence[str]]) -> NoWheels:
+    def _no_wheels(
+        self, python: HostPython, packages: Mapping[str, Sequence[str] | None]
+    ) -> NoWheels:
         todo = f"Name another version in {self.source.written}, or another Python of the host "
         todo += "(python=PATH in the hosts file), or leave the host out."
+        if not any(versions is not None for versions in packages.values()):
+            todo = f"Mend the name in {self.source.written}, or pip's way to its index."
         what = f"no wheel of {', '.join(packages)}"
         return NoWheels(self.source.shown, what, python.shown, packages, todo)
 
+    def _not_built(self, python: HostPython, sources: Sequence[str]) -> NoWheels:
+        todo = "`pip wheel --no-deps -w wheels FOLDER-OR-ADDRESS` makes a wheel; name its file "
+        todo += f"(./wheels/….whl) in {self.source.written}. spe builds no packages from source."
+        what = f"no wheel, as this is source code: {', '.join(sources)},"
+        return NoWheels(self.source.shown, what, python.shown, todo=todo)
 
-def _missing(said: str) -> dict[str, list[str]]:
+
+def _noted(said: str, mark: str) -> list[Any]:
+    """Return what pip_for has printed behind this mark."""
+    lines = [line for line in said.splitlines() if line.startswith(mark)]
+    return [json.loads(line.removeprefix(mark)) for line in lines]
+
+
+def _missing(said: str) -> dict[str, Sequence[str] | None]:
     """Return the packages without a wheel, as pip_for has looked them up, with versions."""
-    lines = [line for line in said.splitlines() if line.startswith(MISSING)]
-    return dict(json.loads(line.removeprefix(MISSING)) for line in lines)
+    return dict(_noted(said, MISSING))
 
 
-def _first(package: str, said: str) -> dict[str, list[str]]:
+def _first(package: str, said: str) -> dict[str, Sequence[str] | None]:
     """Return the package at which pip has ended: another one needs it, so no line names it."""
     found = _VERSIONS.search(said)
     if found is None or found[1] == "none":
         return {package: []}
     return {package: found[1].split(", ")[::-1]}
-
-
-def _last_lines(said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
-    return " ".join(lines[-3:]) or "it said nothing"
 
 
 def _note(folder: Path) -> None:

@@ -198,7 +198,7 @@ def _scripts(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
 
 def _behind_f(words: Sequence[str], files: frozenset[str]) -> Iterator[str]:
     """Yield the files that awk reads as programs: those behind -f."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word in ("-f", "--file"):
             yield from _among(following, files)
         elif word.startswith("-f"):
@@ -212,7 +212,7 @@ def _read_by(words: Sequence[str], files: frozenset[str], interpreter: str) -> l
     """
     program = _program_option(interpreter)
     given = _given_here(interpreter)
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         found = program(word, following, files)
         if found is not None:
             return found

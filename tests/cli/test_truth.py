@@ -11,6 +11,7 @@ import signal
 import sqlite3
 
 import pytest
+from processes import is_alive
 from waiting import wait_until
 
 from .kit import Bench
@@ -144,7 +145,7 @@ def test_what_runs_of_an_old_command_when_its_master_is_killed_is_called_back_an
 
 
 def test_clients_of_a_killed_master_do_not_work_on_with_the_old_program(bench: Bench) -> None:
-    program = 'echo "{0} $1" >> "$LOG"; while [ ! -e "$GATE" ] && [ $1 -gt 2 ]; do sleep 0.05; done; echo "{0} $1"\n'
+    program = 'echo "{0} $1 $$" >> "$LOG"; while [ ! -e "$GATE" ] && [ $1 -gt 2 ]; do sleep 0.05; done; echo "{0} $1"\n'
     bench.worker(program.format("old"))
     bench.write("spe.yaml", SWEEP.format(word="", sets=8))
     run = bench.start("run")
@@ -152,9 +153,11 @@ def test_clients_of_a_killed_master_do_not_work_on_with_the_old_program(bench: B
     run.signal(signal.SIGKILL)
     run.process.wait()
     bench.worker(program.format("new"))
-    ran(bench)
+    begun = [int(line.split()[2]) for line in ran(bench)]
     again = bench.start("run", "--keep")
     wait_until(lambda: any(line.startswith("new") for line in bench.logged()), "the new program runs")
+    # Their client asks every few seconds whether the master is back, and then hears that it is not wanted.
+    wait_until(lambda: not any(map(is_alive, begun)), "the old client has ended its programs")
     bench.open_gate()
     assert again.end().code == 0
     assert not [line for line in ran(bench) if line.startswith("old")]

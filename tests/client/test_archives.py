@@ -144,6 +144,7 @@ def link_entry(name: str, target: str) -> tarfile.TarInfo:
         b"no archive",
         packed({"a": b"x", "a/b": b"x"}),
     ],
+    ids=["above", "absolute", "up and down", "link", "double slash", "cut off", "text", "file as folder"],
 )
 def test_an_archive_that_leads_outside_or_is_damaged_is_refused(tmp_path: Path, archive: bytes) -> None:
     (tmp_path / "tar").write_bytes(archive)

@@ -182,6 +182,26 @@ def test_a_result_that_was_called_back_is_not_sent_again_and_one_without_a_lease
         sender.before_request()
 
 
+def test_files_that_the_master_asked_for_are_brought_although_a_ping_calls_the_ticket_back(
+    parts: Parts, senders: Senders, unstarted: list[Sender]
+) -> None:
+    """With the report the ticket is over. A ping that was on its way says so and calls it back."""
+    attempt = packed(parts, 1)
+    attempt.reason = "exit code 3"
+    attempt.place.make()
+    with open(os.path.join(attempt.folder, "mine"), "wb") as file:
+        file.write(b"evidence")
+    senders.settings = senders.settings._replace(keep_failed=1000)
+    bring(parts, senders, [attempt], reply(200, b"1 noted\n", Keep="1"))
+    attempt.dropped = True
+    sender = Sender(parts.shared, senders)
+    sender.attempts = [attempt]
+    sender.before_request()
+    line = talk(sender, reply(200, b"kept"))
+    assert line.asked == [("/kept", [("ticket", 1)])] and b"evidence" in line.bodies[0]
+    assert not parts.tickets.held
+
+
 def test_the_result_that_is_being_delivered_is_the_one_that_is_checked(
     parts: Parts, senders: Senders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

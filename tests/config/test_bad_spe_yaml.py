@@ -108,6 +108,7 @@ CASES = [
     ("command: x\nresults: {x: {as: int, min: 2, max: 1}}\n", "spe.yaml:2: results.x.min", "greater than max", ""),
     ("command: x\nresults: {x: {as: file, regex: a}}\n", "spe.yaml:2: results.x.regex", "don't go together", ""),
     ("command: x\nresults: [x]\n", "spe.yaml:2: results", "found a list, wanted a mapping", ""),
+    ("command: x\nprepare: ' '\n", "spe.yaml:2: prepare", "wanted a command", ""),
     ("command: x\ninputs: {../x: a}\n", "spe.yaml:2: inputs.../x", "found '../x', wanted a path without ..", ""),
     ("command: x\ninputs: {/x: a}\n", "spe.yaml:2: inputs./x", "wanted a relative path", ""),
     ("command: x\ninputs: {x: {fil: a}}\n", "spe.yaml:2: inputs.x.fil", "unknown key", "Did you mean file?"),

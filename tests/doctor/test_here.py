@@ -56,7 +56,7 @@ def test_doctor_says_that_it_does_not_try_the_setup(home: Path) -> None:
     with (home / "spe.yaml").open("a") as file:
         file.write("setup: 'exit 7'\n")
     said = spe("doctor", cwd=home)
-    assert said.code == 0 and "`setup:` was not tried: `spe check` runs it on every host" in said.err
+    assert said.code == 0 and "`setup:` was not tried: `spe check` tries it" in said.err
 
 
 def test_doctor_says_that_it_does_not_try_the_software_of_the_sweep(home: Path) -> None:
@@ -66,7 +66,7 @@ def test_doctor_says_that_it_does_not_try_the_software_of_the_sweep(home: Path) 
         file.write("venv: requirements.txt\nprepare: exit 7\n")
     said = spe("doctor", cwd=home)
     assert said.code == 0
-    assert "`venv:`, `prepare:` were not tried: `spe check` runs them on every host" in said.err
+    assert "`venv:`, `prepare:` were not tried: `spe check` tries them" in said.err
 
 
 def test_a_port_that_is_in_use_is_replaced_with_a_word(home: Path) -> None:

@@ -40,10 +40,21 @@ async def test_hosts_with_the_same_fault_are_one_paragraph_once_no_host_is_await
 async def test_homes_with_other_paths_have_the_same_fault_and_the_words_are_those_of_one() -> None:
     bench = Bench()
     bench.faults.note("h01", fault("make failed: /home/a/x: no space"))
-    bench.faults.note("h02", fault("make failed: /home/b/y: no space"))
+    bench.faults.note("h02", fault("make failed: /home/b/x: no space"))
     bench.faults.tell()
     [text] = bench.shown
-    assert text.startswith("h01, h02: software: make failed: /home/a/x: no space (these are the words of h01; paths")
+    assert text.startswith("h01, h02: software: make failed: /home/a/x: no space (these are the words of h01; names")
+
+
+@in_loop
+async def test_a_fault_that_names_its_host_is_one_fault_and_another_program_that_lacks_is_another() -> None:
+    bench = Bench()
+    for host in ("h01", "h02"):
+        bench.faults.note(host, fault(f"make failed: no cc on {host}"))
+    bench.faults.note("h03", fault("make failed: /usr/bin/gcc: not found"))
+    bench.faults.note("h04", fault("make failed: /usr/bin/ld: not found"))
+    bench.faults.tell()
+    assert [text.partition(":")[0] for text in bench.shown] == ["h01, h02", "h03", "h04"]
 
 
 @in_loop

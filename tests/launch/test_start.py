@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from lab import Boot, Lab, LabHost, Process
 from needs import need_program
+from spe.errors import Fault
+from spe.launch.ssh import ssh
 from spe.model import Host
 from waiting import wait_in_loop, wait_until
 
@@ -20,7 +22,7 @@ LAB_HOSTS = 8
 CLIENTS = ".cache/spe/client-*.pyz"
 
 THIEF = """#!/bin/sh
-case $1 in *.pyz) [ -e stolen ] || mv "$1" stolen ;; esac
+case $1 in *.pyz) for one in %s; do [ -e stolen$one ] || { mv "$1" stolen$one; break; }; done ;; esac
 exec /usr/bin/python3 "$@"
 """
 
@@ -116,13 +118,29 @@ def test_hosts_are_left_as_they_were_found(hosts: list[LabHost], starter: Starte
         assert host.files() == before[host.name]
 
 
-def test_a_client_that_somebody_takes_away_as_it_begins_is_copied_again(hosts: list[LabHost], starter: Starter) -> None:
-    """As a host of the same home does that leaves it in this moment."""
+def test_a_client_that_others_take_away_as_it_begins_is_copied_again_each_time(
+    hosts: list[LabHost], starter: Starter
+) -> None:
+    """As hosts of the same home do whose clients end in this moment: there may be many of them."""
     starter.keep_client = True
     assert starter.start("h01") == [None]
-    hosts[0].shell(f"mkdir bin; printf %s {shlex.quote(THIEF)} >bin/python3; chmod +x bin/python3")
-    assert starter.start(Host("h01", python="~/bin/python3")) == [None]
-    assert hosts[0].shell("ls stolen").stdout
+    assert starter.start(stealing(hosts[0], "1 2 3 4")) == [None]
+    assert hosts[0].shell("ls stolen4").stdout
+
+
+def test_a_client_that_vanishes_each_time_is_a_fault_in_the_end(
+    hosts: list[LabHost], starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_PATIENCE", 0.5)
+    fault = starter.fault(stealing(hosts[0], "$(seq 1000)"))
+    assert fault.fault is Fault.COPY and "vanished each time after it was copied" in str(fault)
+
+
+def stealing(host: LabHost, times: str) -> Host:
+    """Return the host with a Python that takes the client's file away before it runs it, so many times."""
+    thief = shlex.quote(THIEF % times)
+    host.shell(f"mkdir bin; printf %s {thief} >bin/python3; chmod +x bin/python3")
+    return Host(host.name, python="~/bin/python3")
 
 
 def test_a_second_start_hands_over_to_the_living_client(hosts: list[LabHost], starter: Starter) -> None:

@@ -105,7 +105,7 @@ def test_results_that_differ_between_kinds_are_named(project: Project, lab: Lab)
     lab["h02"].shell("echo -n 1 >offset")
     done = project.check("h01,h02")
     assert ": y=7\n" in done.out and ": y=17\n" in done.out
-    assert "not the same on all of them, although it is the same set: result y" in done.out
+    assert "not the same on all of them, although it is the same set: result y\n  y: 7 (h01); 17 (h02)\n" in done.out
     assert done.code == 0
     lab["h02"].shell("rm offset")
     assert "not the same" not in project.check("h01,h02").out

@@ -193,6 +193,14 @@ def test_where_spe_folder_or_host_is_missing_it_says_what_was_looked_for(
     assert "HOST IDENTIFICATION HAS CHANGED" in refused("h03:sweeps")
 
 
+def test_where_nothing_runs_there_its_advice_is_not_for_here(lab: Lab, far: LabHost, tmp_path: Path) -> None:
+    done = run(tmp_path, "cancel", "5", "--at", "h01:sweeps/far", "-F", str(lab.ssh_config))
+    assert done.returncode == 2
+    assert done.stderr.startswith("spe: h01:sweeps/far: ")
+    assert "`spe run` starts it" in done.stderr
+    assert "This is about h01:sweeps/far: log in there first" in done.stderr
+
+
 def test_a_folder_can_have_a_spe_of_its_own_and_any_shell_takes_the_words_as_they_are(
     lab: Lab, hosts: list[LabHost], tmp_path: Path
 ) -> None:

@@ -84,11 +84,12 @@ def test_a_run_in_which_no_host_has_a_wheel_runs_nothing_and_says_what_to_do(
 ) -> None:
     done = spe(folder, lab, "run", with_old(lab, old_python, "h01", "h02"))
     assert done.returncode == 3
-    assert done.stderr.count("no wheel of tool==1.0") == 1
+    told, last = done.stderr.split("spe: nothing could run: ")
+    assert told.count("no wheel of tool==1.0") == 1
+    assert last.startswith("no host can work: software: venv: requirements.txt: no wheel of tool==1.0 for ")
     assert "h01, h02: software: venv: requirements.txt: no wheel of tool==1.0" in done.stderr
-    assert "requirements.txt" in done.stderr.split("no wheel of tool==1.0")[1]
-    assert "python=PATH" in done.stderr
-    assert "nothing could run" in done.stderr
+    assert "requirements.txt" in told.split("no wheel of tool==1.0")[1]
+    assert "python=PATH" in told
 
 
 def test_spe_check_names_the_hosts_without_a_wheel_too(
@@ -97,6 +98,8 @@ def test_spe_check_names_the_hosts_without_a_wheel_too(
     done = spe(folder, lab, "check", ["h01 slots=1", *with_old(lab, old_python, "h02", "h03")])
     assert done.stderr.count("no wheel of tool==1.0") == 1
     assert "h02, h03: software: venv: requirements.txt: no wheel of tool==1.0" in done.stderr
+    assert "tool==1.0: there is a wheel of 0.9" in done.stderr, "the paragraph that tells more"
+    assert "`spe run`" not in done.stderr
 
 
 def test_a_host_that_hangs_in_its_login_does_not_hold_up_the_others(
@@ -119,5 +122,5 @@ def test_hosts_without_apptainer_are_one_paragraph(lab: Lab, hosts: list[LabHost
     (folder / "image.sif").write_text("the image")
     done = spe(folder, lab, "run", ["h[01-04] slots=1"])
     assert done.returncode == 3
-    assert done.stderr.count("there is no apptainer") == 1
+    assert done.stderr.split("spe: nothing could run: ")[0].count("there is no apptainer") == 1
     assert "h01, h02, h03, h04: software: there is no apptainer or singularity on this host" in done.stderr

@@ -22,6 +22,7 @@ echo 'alice:x:{ALICE}:{ALICE}::/home/alice:/bin/sh' >>/etc/passwd
 echo 'alice:*:19000:0:99999:7:::' >>/etc/shadow
 mkdir -p /home/alice && chown {ALICE}:{ALICE} /home/alice
 """
+WAITS = "sh -c 'touch /tmp/began; until [ -e /tmp/go-on ]; do sleep 0.1; done'"
 TODO = "set `max_load: 1` in spe.yaml, or fewer `slots=` in the hosts file"
 
 
@@ -67,8 +68,13 @@ def alice(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> Iterator[None]:
 def test_the_second_run_says_once_who_else_is_there_and_with_how_many_slots(
     lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path
 ) -> None:
-    folder = write(tmp_path / "bob", "h0[1-3] slots=2\n", "echo 1")
-    out, err = spe(lab, folder, "run").communicate(timeout=120)
+    # A program of Bob ends when there is a file, so that all three hosts are there before the run is over.
+    folder = write(tmp_path / "bob", "h0[1-3] slots=2\n", WAITS)
+    bob = spe(lab, folder, "run")
+    wait_until(lambda: all(has_taken_a_task(host) for host in hosts), "his clients work")
+    for host in hosts:
+        host.shell(": >/tmp/go-on")
+    out, err = bob.communicate(timeout=120)
     print(out, err)
     told = [line for line in err.splitlines() if "runs spe" in line]
     assert told == [f"alice runs spe, too, on h01 and h02 (3 slots each). To share these hosts: {TODO}"]
@@ -78,9 +84,12 @@ def test_the_second_run_says_once_who_else_is_there_and_with_how_many_slots(
     assert err.count("runs spe, too") == 1, "once a run"
 
 
-def test_doctor_names_them_and_what_leaves_room(
-    lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path
-) -> None:
+def has_taken_a_task(host: LabHost) -> bool:
+    """Tell whether a program of Bob has begun there."""
+    return bool(host.shell("ls /tmp/began", check=False).stdout)
+
+
+def test_doctor_names_them_and_what_leaves_room(lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path) -> None:
     folder = write(tmp_path / "bob", "h0[1-3] slots=2\n", "echo 1")
     examined = spe(lab, folder, "doctor", "--json")
     out, err = examined.communicate(timeout=120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -80,8 +81,10 @@ def test_what_fails_is_tried_once_a_home_and_its_hosts_get_no_task(
     folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\n" + failing, "print(1)\n")
     done = run(folder, lab, "h[01-03] slots=1")
     assert done.returncode == 3
-    assert "h01, h02, h03: software: prepare: echo tried" in done.stderr
-    assert done.stderr.count("no compiler here") == 1, "one paragraph for all of them"
+    assert ": software: prepare: echo tried" in done.stderr
+    told, last = done.stderr.split("spe: nothing could run: ")
+    assert told.count("no compiler here") == 1, "one paragraph for all of them"
+    assert last.startswith("no host can work: software: prepare: ")
     assert lab["h01"].shell("cat tried; rm tried").stdout == "tried\n", "one host of the home has tried it"
     idle(hosts[:3])
     for host in hosts[:3]:
@@ -123,3 +126,16 @@ def test_a_host_for_which_the_worker_is_a_binary_of_another_processor_gets_no_ta
     assert done.returncode == 3, "no host came up, and no task was handed out"
     assert "no worker" in done.stderr and "prog is for linux-" in done.stderr
     idle([lab["h01"]])
+
+
+def test_the_command_of_the_documents_removes_what_was_kept(lab: Lab, hosts: list[LabHost], tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "environment.md").read_text()
+    (command,) = {one for one in re.findall(r"`([^`\n]+)`", page) if "rm -r" in one}
+    yaml = "command: python3 sim.py\nprepare: mkdir below; echo > below/made\nkeep_prepared: true\n"
+    folder = write(tmp_path / "sweep", yaml, "print(1)\nopen('where', 'w').close()\n")
+    assert run(folder, lab, "h01 slots=1").returncode == 0
+    idle([lab["h01"]])
+    assert "below" in lab["h01"].shell("ls ~/.cache/spe/built/*").stdout
+    lab["h01"].shell(command)  # it raises when the command fails
+    lab["h01"].shell("test ! -e ~/.cache/spe/built")
+    lab["h01"].shell("rm -rf ~/.cache/spe")

@@ -38,7 +38,7 @@ def long_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Master]:
     made = Master(tmp_path_factory.mktemp("long"))
     made.write(
         f"{LOOPBACK}{ECHO}parameters: {{grid: {{x: {{range: [1, 10000]}}}}}}\n"
-        "attempts: 2\nmax_result: 1 MB\ntimeout: 14d\nping: 0.5\ngrace: 20min\n"
+        "attempts: 2\nstop_alike: 0\nmax_result: 1 MB\ntimeout: 14d\nping: 0.5\ngrace: 20min\n"
         "results: {stdout: stdout, data: {from: out.bin, as: file}}\n"
         "validate: hooks.py:check",
         {

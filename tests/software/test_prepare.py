@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from spe.software.prepare import PrepareSource
 from waiting import wait_until
 
 from .kit import SoftwareBench
@@ -62,6 +63,27 @@ def test_a_run_that_is_interrupted_while_it_prepares_leaves_nothing(bench: Softw
     started.signal(signal.SIGINT)
     done = started.end()
     assert done.code == 130
+
+
+def test_temporary_files_of_what_prepares_go_with_its_folder_when_the_client_is_killed(bench: SoftwareBench) -> None:
+    bench.worker("echo")
+    slow = '(mktemp; echo $PPID) > "$LOG.new"; mv "$LOG.new" "$LOG"; sleep 1000'
+    bench.write("spe.yaml", PREPARE.replace("ls > found", slow))
+    started = bench.start("run")
+    wait_until(bench.log.exists, "it prepares")
+    temporary, client = bench.logged()
+    assert os.path.exists(temporary)
+    os.kill(int(client), signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(temporary), "it is removed")
+    started.signal(signal.SIGINT)
+    started.end()
+
+
+def test_what_prepares_leaves_no_folder_for_temporary_files(bench: SoftwareBench) -> None:
+    bench.worker('ls -A "$SPE_PREPARED"')
+    bench.write("spe.yaml", PREPARE.replace("ls > found", "mktemp"))
+    assert bench.spe("run").code == 0
+    assert ".spe-tmp" not in bench.column("said")[0].split()
 
 
 def test_another_command_to_prepare_is_another_program(bench: SoftwareBench) -> None:
@@ -155,3 +177,11 @@ def test_a_host_without_apptainer_is_named_before_it_gets_a_task(bench: Software
     assert done.code == 3
     assert "localhost: software: there is no apptainer or singularity on this host" in done.err
     assert bench.query("SELECT count(*) FROM tickets") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [("make\n", "make"), ("make\nmake install\n", "make …"), ("x" * 80, "x" * 60 + " …")],
+)
+def test_a_command_of_several_lines_is_shown_with_its_first_line_and_a_sign(command: str, shown: str) -> None:
+    assert PrepareSource(command, 1.0, keep=False).build((), "").shown == f"prepare: {shown}"

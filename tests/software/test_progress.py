@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +76,20 @@ def test_without_a_terminal_a_download_has_a_line_at_its_begin_and_one_at_its_en
     assert lines[0].startswith("venv: requirements.txt: downloading wheels for linux-")
     assert lines[1].startswith("venv: requirements.txt: 2 wheels (")
     assert "Python 3." in lines[1]
+
+
+def test_temporary_files_of_pip_go_with_the_next_run_when_this_one_is_killed(
+    bench: SoftwareBench, index: Index
+) -> None:
+    started = bench.start("run")
+    software = bench.runs() / "software"
+    wait_until(lambda: list(software.glob("*.part/tmp/pip-*")), "pip is at work")
+    assert not list(bench.tmp.glob("pip-*"))
+    started.signal(signal.SIGKILL)
+    started.process.wait()
+    index.gate.set()
+    assert bench.spe("run").code == 0
+    assert not list(software.glob("*.part")) and not list(software.glob("*/tmp"))
 
 
 def test_a_terminal_shows_how_many_hosts_are_ready(bench: SoftwareBench) -> None:

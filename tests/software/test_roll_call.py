@@ -20,9 +20,9 @@ OLD = replace(NEW, version="3.6.9", libc_version="2.17")
 ARM = replace(NEW, platform="linux-aarch64")
 
 
-def fault(python: HostPython, packages: dict[str, list[str]] | None = None, why: str = "") -> NoWheels:
-    why = why or f"no wheel of {', '.join(packages or {})}"
-    return NoWheels("venv: r.txt", why, python.shown, packages, "Name another version.")
+def fault(python: HostPython, packages: dict[str, list[str]] | None = None, detail: str = "") -> NoWheels:
+    why = "pip failed" if detail else f"no wheel of {', '.join(packages or {})}"
+    return NoWheels("venv: r.txt", why, python.shown, packages, "Name another version.", detail)
 
 
 class FewWheels:
@@ -170,10 +170,11 @@ def test_packages_that_several_kinds_of_python_lack_are_one_paragraph_with_the_h
 
 
 def test_another_fault_of_pip_is_one_paragraph_for_all_kinds_of_python() -> None:
-    missing = {"h1": fault(OLD, why="pip failed: no route"), "h2": fault(ARM, why="pip failed: no route")}
+    missing = {"h1": fault(OLD, detail="no route"), "h2": fault(ARM, detail="no route")}
     [text] = paragraphs(missing, {}, all_out=True)
-    assert text.count("pip failed: no route") == 1
+    assert text.count("pip failed") == 1
     assert "Python 3.6 (h1); for linux-aarch64" in text
+    assert text.splitlines()[0].endswith(" (h2): no route"), "the reason is not glued to the Python"
 
 
 @in_loop

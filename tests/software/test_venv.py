@@ -99,6 +99,53 @@ def test_a_package_that_another_one_needs_is_named_too(bench: SoftwareBench) -> 
     assert "there is a wheel of 1.0" in done.err
 
 
+def test_a_name_that_pip_does_not_find_is_asked_for(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "there", "1.0", tag="cp311-cp311-win_amd64")
+    sweep(bench, "nunpy\nthere\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "nunpy: pip finds no package of this name; is it right" in done.err
+    assert "there: no version has a wheel" in done.err
+
+
+def test_nothing_stays_of_a_python_without_wheels(bench: SoftwareBench) -> None:
+    sweep(bench, "nunpy\n")
+    assert bench.spe("run").code == 3
+    assert list((bench.runs() / "software").glob("*")) == []
+
+
+@pytest.mark.parametrize("line", ["-e ./mypkg", "./mypkg", "mypkg @ file://{here}/mypkg", "git+file://{here}/mypkg"])
+def test_source_code_in_the_requirements_is_refused_as_hosts_would_lack_it(bench: SoftwareBench, line: str) -> None:
+    bench.write("mypkg/setup.py", "from setuptools import setup; setup(name='mypkg', version='1')\n")
+    sweep(bench, line.format(here=bench.folder) + "\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "source code: " in done.err and "mypkg" in done.err
+    assert "pip wheel" in done.err
+
+
+def test_a_wheel_that_the_requirements_name_by_its_file_is_brought_along(bench: SoftwareBench) -> None:
+    wheel(bench.folder / "own", "tool", "7.0")
+    sweep(bench, "./own/tool-7.0-py3-none-any.whl\n")
+    assert bench.spe("run").code == 0
+    assert versions(bench) == {"7.0"}
+
+
+def test_a_mistake_in_the_requirements_is_told_in_the_words_of_pip(bench: SoftwareBench) -> None:
+    sweep(bench, "tool = 1.0\n")
+    done = bench.spe("run")
+    assert done.code == 3
+    assert "pip failed for linux-" in done.err
+    assert "Invalid requirement: 'tool = 1.0'" in done.err
+
+
+def test_no_temporary_files_of_pip_stay_beside_the_wheels(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0")
+    sweep(bench)
+    assert bench.spe("run").code == 0
+    assert not list((bench.runs() / "software").glob("*/tmp"))
+
+
 def test_a_marker_is_decided_by_the_python_of_the_host(bench: SoftwareBench) -> None:
     wheel(bench.wheels, "tool", "1.0")
     sweep(bench, 'tool\nmissing; python_version < "3.0"\nalso_missing; sys_platform == "win32"\n')
@@ -155,3 +202,23 @@ def test_a_kept_environment_is_used_again_by_the_next_run(bench: SoftwareBench) 
     sweep(bench, more="keep_venv: true\nenv: {A: b}\n")
     assert bench.spe("run").code == 0
     assert bench.made == ["venv: requirements.txt"], "the log of both runs"
+
+
+def test_wheels_that_somebody_has_removed_from_the_run_are_downloaded_again(bench: SoftwareBench) -> None:
+    wheel(bench.wheels, "tool", "1.0")
+    sweep(bench)
+    assert bench.spe("run").code == 0
+    (kept,) = (bench.runs() / "software").rglob("tool-1.0*.whl")
+    kept.unlink()
+    sweep(bench, more="env: {A: b}\n")  # other sets
+    done = bench.spe("run")
+    assert done.code == 0 and versions(bench) == {"1.0"}, done
+
+
+def test_a_wheel_in_the_sweeps_folder_that_is_made_anew_is_another_program(bench: SoftwareBench) -> None:
+    made = wheel(bench.folder, "tool", "1.0")
+    sweep(bench, f"./{made.name}\n")
+    assert bench.spe("run").code == 0
+    wheel(bench.folder, "tool", "1.0", text="VERSION = 'rebuilt'\n")
+    assert bench.spe("run").code == 2
+    assert bench.spe("run", "--fresh").code == 0 and versions(bench) == {"rebuilt"}

@@ -132,3 +132,8 @@ def test_a_program_has_changed_when_what_was_used_is_not_there_any_more(
     before: dict[str, str], now: dict[str, str], changed: list[str]
 ) -> None:
     assert changed_parts(before, now) == changed
+
+
+@pytest.mark.parametrize("command", ["which python3", "sh -c 'cat data.txt | python3'", "sh -c 'cat data.txt | awk'"])
+def test_an_interpreter_with_nothing_behind_it_reads_no_file(tmp_path: Path, command: str) -> None:
+    assert "data.txt" not in sweep(tmp_path, command).recipe.programs

@@ -79,7 +79,7 @@ class AlikeFailures:
 
     @property
     def sentence(self) -> str:
-        """What ended the run, for people."""
+        """The reason why the run ended, for people."""
         return (
             f"the first {self._count} attempts failed for the same reason (stop_alike), and none succeeded: "
             f"{error_first(self._example)}"

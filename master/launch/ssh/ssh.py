@@ -27,8 +27,9 @@ from .traces import TIDY_LIMIT, Traces
 
 log = logging.getLogger("spe.launch")
 
-# Rounds of copy and start: on a shared home another client that ends may remove the file in between.
-_ROUNDS = 3
+# On a shared home another client that ends may remove the file between copy and start. Where many
+# end at once, as after a failed `prepare`, that happens again and again.
+_PATIENCE = 60.0  # seconds in which a file that vanishes is copied again
 _ALIVE_EVERY = 15.0  # seconds between checks that the forwarding connection lives
 _FIRST_PAUSE = 0.5  # seconds before a lost connection is tried again; doubled each time
 _LONGEST_PAUSE = 15.0
@@ -180,7 +181,8 @@ class SshLauncher:
             number=self._copying.number,
             holds=self._holds,
         )
-        for _ in range(_ROUNDS):
+        began = time.monotonic()
+        while True:
             said = self._run(connection, script, self._offer.session + "\n")
             folder, why = said.elsewhere
             if folder:
@@ -188,10 +190,9 @@ class SshLauncher:
             # No place is named when the file was there and was removed as the client began.
             if said.code == Code.NO_CLIENT and said.place:
                 said = self._copying.copy_and_start(connection, said, url)
-            if said.code != Code.NO_CLIENT:
+            if said.code != Code.NO_CLIENT or time.monotonic() - began > _PATIENCE:
                 self.handed_over = said.code == Code.STARTED and ALREADY_RUNS in said.last
                 return said
-        return said
 
     def _run(self, connection: Connection, script: str, stdin: str = "") -> CommandOutcome:
         """Return the outcome of a script on the host. Raises LaunchError, also after `close`."""
