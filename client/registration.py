@@ -8,7 +8,7 @@ from .arguments import ClientOptions
 from .host.writers import NOBODY, Others, user_name
 from .machine import bounded, facts
 from .machine.neighbours import neighbours
-from .wire.connection import NotTheMaster, describe
+from .wire.connection import MasterAddress, NotTheMaster, connection_to, describe
 from .wire.master import FIRST_CONNECT, MasterConnection, Query
 
 
@@ -43,13 +43,8 @@ def register(
     try:
         query = _introduction(options, others)
         reply = connection.once("/config", query, connect=FIRST_CONNECT)
-    except NotTheMaster as fault:
-        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:
-        if isinstance(fault, exits.Ending):
-            raise
-        text = "the master at %s cannot be reached: %s"
-        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
+        raise _not_reached(where, fault)
     if reply.status != 200:
         why = (where, reply.status, reply.text)
         raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
@@ -57,3 +52,27 @@ def register(
     lines = os.fsdecode(reply.body).split("\n")
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def ensure_reached(address: MasterAddress) -> None:
+    """Raise Ending where the master does not answer at this address.
+
+    A living client is told no such address: the master would wait for it there in vain, and where a
+    port of this host is forwarded to the master, it says the address of that port next.
+    """
+    try:
+        connection = connection_to(address, FIRST_CONNECT)
+        connection.connect()
+        connection.close()
+    except Exception as fault:
+        raise _not_reached(address.url, fault)
+
+
+def _not_reached(where: str, fault: Exception) -> exits.Ending:
+    """Return how a client ends that got no answer from the master."""
+    if isinstance(fault, exits.Ending):
+        return fault
+    if isinstance(fault, NotTheMaster):
+        return exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
+    text = "the master at %s cannot be reached: %s"
+    return exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))

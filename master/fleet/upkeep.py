@@ -158,7 +158,7 @@ class Upkeep:
         try:
             if self._starts.is_trial:
                 await self._end_trial(keeping)
-            await keeping
+            await self._until_known(life, keeping)
         except LaunchError as error:
             fault = error
         if life.launcher.ended:  # the lease need not be waited for
@@ -168,9 +168,26 @@ class Upkeep:
             is_tired = outcome is not None and outcome.code == Code.UNREACHABLE
             is_killed = is_killed and not (is_told or is_tired)
             await self._dismiss(life.clients(), killed=is_killed)
-        elif fault is None:
-            await life.until_vanished()
         return fault
+
+    async def _until_known(self, life: Life, keeping: asyncio.Task[None]) -> None:
+        """Return when the launcher knows the client's end, or the client has vanished.
+
+        Both are awaited, because a connection that carries the master's port outlives its client. Raises
+        LaunchError.
+        """
+        vanishing = asyncio.create_task(life.until_vanished())
+        try:
+            await asyncio.wait([keeping, vanishing], return_when=asyncio.FIRST_COMPLETED)
+            # Once all sets are done, a client needs its connection for its goodbye. A start that knows nothing of
+            # its client's end has nothing to keep, or has lost it.
+            if self._desk.dispatch.board.closed or keeping.done():
+                await keeping
+            if not life.launcher.ended:
+                await vanishing
+        finally:
+            vanishing.cancel()
+            await asyncio.gather(vanishing, return_exceptions=True)
 
     async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
         """Return when the client has stayed for TRIAL seconds without a task, or has ended."""
