@@ -5,6 +5,7 @@ from typing import Dict
 
 from . import exits
 from .arguments import ClientOptions
+from .host.own_folder import OwnFolder
 from .host.writers import NOBODY, Others, user_name
 from .machine import bounded, facts
 from .machine.neighbours import neighbours
@@ -54,18 +55,21 @@ def register(
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def ensure_reached(address: MasterAddress) -> None:
-    """Raise Ending where the master does not answer at this address.
+def hand_over(address: MasterAddress, own_folder: OwnFolder) -> exits.Ending:
+    """Tell the living client of this folder the master's address. Return how the teller ends.
 
-    A living client is told no such address: the master would wait for it there in vain, and where a
-    port of this host is forwarded to the master, it says the address of that port next.
+    An address at which nobody answers is not told: the living client would lose the master, who on
+    hearing of it forwards a port to this host and starts a client with the address of that port.
     """
     try:
         connection = connection_to(address, FIRST_CONNECT)
         connection.connect()
         connection.close()
     except Exception as fault:
-        raise _not_reached(address.url, fault)
+        return _not_reached(address.url, fault)
+    own_folder.hand_over(address)
+    # The master waits for the first words (launch/offer.py).
+    return exits.Ending(exits.OK, "already running here; told it the master's address")
 
 
 def _not_reached(where: str, fault: Exception) -> exits.Ending:

@@ -28,7 +28,7 @@ from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
 from .machine.process_limit import unforeseen
-from .registration import ensure_reached, register
+from .registration import hand_over, register
 from .shared.cache import Worker
 from .shared.originals import Original
 from .software import software
@@ -107,20 +107,10 @@ class Client:
             self.began_in = anchor.shown(anchor.HERE)
             anchor.stand_in(self.own_folder.folder)
         except AlreadyRuns:
-            return _told(ready, self._hand_over())
+            return _told(ready, hand_over(self.options.address, self.own_folder))
         except exits.Ending as ending:
             return _told(ready, ending)
         return self._work_in_folder(ready)
-
-    def _hand_over(self) -> exits.Ending:
-        """Tell the living client of this folder the master's address, if the master answers there."""
-        try:
-            ensure_reached(self.options.address)
-        except exits.Ending as ending:
-            return ending
-        self.own_folder.hand_over(self.options.address)
-        # The master waits for the first words (launch/offer.py).
-        return exits.Ending(exits.OK, "already running here; told it the master's address")
 
     def last_words(self) -> Callable[[], None]:
         """Return what the guard says when the client was killed.
