@@ -97,4 +97,5 @@ class Dispatch:
         newest = {client.host: client.since for client in sorted(present, key=lambda one: one.since)}
         for client in present:
             if client.pings and now - client.word > lease and newest[client.host] > client.word:
-                self._leave(now, client, killed=True)
+                # Of one that ended in a nap, nothing tells that somebody killed it.
+                self._leave(now, client, killed=not self.losses.naps.has_ended(client, now))

@@ -50,7 +50,7 @@ class Waking:
             return
         self._naps.note(self._clock())
         if slept > self._grace:  # a shorter one ends no client: master.log is enough for it
-            line = f"this machine slept for {seconds(slept)} (or the master was stopped); clients have ended as "
+            line = f"this machine slept for {seconds(round(slept))} (or the master was stopped); clients have ended as "
             line += f"`grace:` says ({span(self._grace)}), and are started again"
             self._tell(line)
             self._events.note("slept", line)

@@ -74,6 +74,22 @@ def test_a_client_whose_host_came_up_again_leaves_its_slots_when_it_has_been_sil
     assert old.word == 10.0, "it was not heard meanwhile"
 
 
+def test_a_client_that_ended_in_a_nap_was_not_killed_although_a_later_one_of_its_host_is_here() -> None:
+    dispatch = make_dispatch(tasks=1)
+    old = dispatch.register(1.0, "h", "linux", 1, pings=True)
+    [ticket] = dispatch.handout.take(2.0, old.id, 1)
+    dispatch.ping(3.0, old.id, [ticket.id])
+    dispatch.board.take_changes()
+    dispatch.losses.naps.note(200.0)
+    dispatch.losses.forgive(197.0)  # the lease of its ticket goes on
+    dispatch.register(202.0, "h", "linux", 1, pings=True)
+    dispatch.tick(203.0)
+    assert old.state.is_gone and not old.was_killed
+    failures = [change.failure.reason for change in dispatch.board.take_changes() if getattr(change, "failure", None)]
+    assert failures == ["its client left: the master was silent for longer than `grace:`"]
+    assert dispatch.board.tasks[ticket.task].lost == 0
+
+
 def test_two_clients_of_one_host_that_were_heard_since_both_came_stay_both() -> None:
     dispatch = make_dispatch(tasks=4)
     clients = [dispatch.register(now, "h", "linux", 2, pings=True) for now in (1.0, 2.0)]

@@ -19,10 +19,10 @@ LAB_HOSTS = 1
 CARRIED = "h01: up (h01 reaches the master through its SSH connection)"
 
 
-def only_ssh(host: LabHost) -> None:
-    """A firewall on the host: nothing of it reaches the master but answers of its sshd."""
+def only_ssh(host: LabHost, master: str = "") -> None:
+    """A firewall on the host: nothing of it reaches the master's address but answers of its sshd."""
     rules = "add table inet lab; add chain inet lab out { type filter hook output priority 0; }; "
-    rules += f"add rule inet lab out ip daddr {host.lab.master} tcp sport != 22 reject with tcp reset"
+    rules += f"add rule inet lab out ip daddr {master or host.lab.master} tcp sport != 22 reject with tcp reset"
     host._dirty = True
     host.root("nft", rules)
 
