@@ -5,10 +5,11 @@ from typing import Dict
 
 from . import exits
 from .arguments import ClientOptions
+from .host.own_folder import OwnFolder
 from .host.writers import NOBODY, Others, user_name
 from .machine import bounded, facts
 from .machine.neighbours import neighbours
-from .wire.connection import NotTheMaster, describe
+from .wire.connection import MasterAddress, NotTheMaster, connection_to, describe
 from .wire.master import FIRST_CONNECT, MasterConnection, Query
 
 
@@ -43,13 +44,8 @@ def register(
     try:
         query = _introduction(options, others)
         reply = connection.once("/config", query, connect=FIRST_CONNECT)
-    except NotTheMaster as fault:
-        raise exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
     except Exception as fault:
-        if isinstance(fault, exits.Ending):
-            raise
-        text = "the master at %s cannot be reached: %s"
-        raise exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))
+        raise _not_reached(where, fault)
     if reply.status != 200:
         why = (where, reply.status, reply.text)
         raise exits.Ending(exits.OTHER, "the master at %s answers %d to /config: %s" % why)
@@ -57,3 +53,30 @@ def register(
     lines = os.fsdecode(reply.body).split("\n")
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def hand_over(address: MasterAddress, own_folder: OwnFolder) -> exits.Ending:
+    """Tell the living client of this folder the master's address. Return how the teller ends.
+
+    An address at which nobody answers is not told: the living client would lose the master, who on
+    hearing of it forwards a port to this host and starts a client with the address of that port.
+    """
+    try:
+        connection = connection_to(address, FIRST_CONNECT)
+        connection.connect()
+        connection.close()
+    except Exception as fault:
+        return _not_reached(address.url, fault)
+    own_folder.hand_over(address)
+    # The master waits for the first words (launch/offer.py).
+    return exits.Ending(exits.OK, "already running here; told it the master's address")
+
+
+def _not_reached(where: str, fault: Exception) -> exits.Ending:
+    """Return how a client ends that got no answer from the master."""
+    if isinstance(fault, exits.Ending):
+        return fault
+    if isinstance(fault, NotTheMaster):
+        return exits.Ending(exits.CERTIFICATE, "%s: %s" % (where, fault))
+    text = "the master at %s cannot be reached: %s"
+    return exits.Ending(exits.NOT_REACHED, text % (where, describe(fault)))

@@ -28,7 +28,7 @@ from .loop.tickets import Tickets
 from .machine import facts, process_tree
 from .machine.load import Load
 from .machine.process_limit import unforeseen
-from .registration import register
+from .registration import hand_over, register
 from .shared.cache import Worker
 from .shared.originals import Original
 from .software import software
@@ -107,10 +107,7 @@ class Client:
             self.began_in = anchor.shown(anchor.HERE)
             anchor.stand_in(self.own_folder.folder)
         except AlreadyRuns:
-            self.own_folder.hand_over(self.options.address)
-            # The master waits for the first words (launch/offer.py).
-            text = "already running here; told it the master's address"
-            return _told(ready, exits.Ending(exits.OK, text))
+            return _told(ready, hand_over(self.options.address, self.own_folder))
         except exits.Ending as ending:
             return _told(ready, ending)
         return self._work_in_folder(ready)

@@ -61,13 +61,13 @@ def _code_of_ended(folder: Path) -> int:
     Raises UsageError when nothing has run here, when the run was killed, and when another one is
     just beginning.
     """
-    from ..session.detached import holder_of_lock, nothing_runs, owner_of_hidden
+    from ..session.detached import holder_of_lock, left_by_killed, nothing_runs, owner_of_hidden
 
     # A run of another user is found first: its files may not be ours to read.
     end = None if owner_of_hidden(folder) else _end(folder)
     if end and holder_of_lock(folder) in (0, end.pid):
         return end.code
-    raise nothing_runs(folder)
+    raise left_by_killed(folder) or nothing_runs(folder)
 
 
 def _code_of_followed(folder: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,22 @@ def _show_stored(file: Path, name: str | None, json_: bool) -> None:
     """Show what each host has done, from the store."""
     import dataclasses
 
-    from .report import hosts_table
+    from .report import aside_line, hosts_table
 
     with open_reader(file, name) as reader:
-        hosts = reader.statistics().hosts
+        hosts, aside = reader.statistics().hosts, reader.aside()
     if json_:
         facts: list[dict[str, Any]] = [dataclasses.asdict(host) for host in hosts]
-        print_json(list(map(_named, facts)))
+        print_json([*map(_named, facts), *_idle(aside, {host.host for host in hosts})])
     else:
         text = hosts_table(hosts) if hosts else "no host has worked yet\n"
-        click.echo(text, nl=False)
+        click.echo(text + aside_line(aside), nl=False)
+
+
+def _idle(aside: Mapping[str, str], worked: Set[str]) -> list[dict[str, Any]]:
+    """Return the hosts that were set aside and have done nothing, under the same names."""
+    nothing = {"done": 0, "failed": 0, "lost": 0}
+    return [{"host": host, "state": "gone", **nothing, "why": why} for host, why in aside.items() if host not in worked]
 
 
 def _named(facts: dict[str, Any]) -> dict[str, Any]:

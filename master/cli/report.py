@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import click
 from ..dispatch.shortfall import GIVEN_UP, Reason, records
 from ..store.reader import Reader
 from ..store.statistics import FailureGroup, HostWork, Statistics
-from ..text import counted, shown, time_of_day
+from ..text import counted, named, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "collect_faults": list(outcome.gather_faults),
         "hosts_not_heard_from": list(outcome.unheard),
         "hosts_benched": dict(outcome.benched),
+        "hosts_set_aside": dict(outcome.aside),
         "faults": [
             {"host": host, "fault": str(one.fault), "what": one.detail, "todo": one.todo}
             for host, one in outcome.faults.items()
@@ -226,14 +227,25 @@ def _collect_faults(outcome: Outcome) -> None:
 
 def _rest(outcome: Outcome) -> None:
     for host in outcome.unheard:
-        what = "its client did not say goodbye; look on that host for processes and files of spe"
+        where = f" in {outcome.left_at[host]}" if host in outcome.left_at else ""
+        what = "its client did not say goodbye: it was killed, or its host went down or hangs; what it left lies "
+        what += f"there{where}, and the next client of this account there removes it"
         click.echo(f"{host}: {what}", err=True)
+    click.echo(aside_line(outcome.aside), err=True, nl=False)
     for host, what in outcome.benched.items():
         click.echo(f"{host}: benched in this run: {what}", err=True)
     if outcome.stopped:
         click.echo(outcome.stopped, err=True)
     if outcome.waiting_because:
         click.echo(waiting(outcome.waiting_because), err=True, nl=False)
+
+
+def aside_line(aside: Mapping[str, str]) -> str:
+    """Return which hosts were set aside at the end of a run, and why, as one line; "" for none."""
+    if not aside:
+        return ""
+    hosts = [f"{host} ({why})" for host, why in sorted(aside.items())]
+    return f"{counted(len(hosts), 'host was', 'hosts were')} set aside at the end: {named(hosts)}\n"
 
 
 def waiting(because: Sequence[Reason]) -> str:

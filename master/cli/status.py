@@ -150,13 +150,15 @@ def _statistics(reader: Reader, document: dict[str, Any] | None) -> Statistics:
 
 def text(reader: Reader, height: int | None = None) -> str:
     """Return the sweep for people, on one screen of this height where there is one."""
-    from .report import summary, waiting
+    from .report import aside_line, summary, waiting
 
     document = document_of(reader.folder)
     statistics = _statistics(reader, document)
     failures = _failures(reader, statistics)
     head = [str(reader.folder), *_run(reader.folder, document)]
     foot = waiting(_because(reader))
+    if document is None:
+        foot = aside_line(reader.aside()) + foot
     if height is None:
         height = _height()
     # The hosts are cut and nothing else: why sets fail or wait matters more than the fortieth host.
@@ -197,12 +199,14 @@ def _because(reader: Reader) -> tuple[Reason, ...]:
 
 def _run(folder: Path, document: dict[str, Any] | None) -> list[str]:
     """Return lines about the run that goes on, if there is one."""
-    from ..session.detached import owner_of_hidden
+    from ..session.detached import is_dying, left_by_killed, owner_of_hidden
     from ..session.living import living
     from ..state.lines import pace
 
     run = living(folder)
-    if run is None:
+    if run is None or (document is None and is_dying(folder)):
+        if error := left_by_killed(folder):
+            return [f"{error.what}; {error.todo}"]
         # A colleague's: whether its process lives may be told, but not where to ask it.
         owner = owner_of_hidden(folder)
         return [f"a run of {owner} goes on here"] if owner else []

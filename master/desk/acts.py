@@ -20,6 +20,7 @@ from ..text import counted, named, sets
 from .desk import Desk
 from .questions import signal_tasks
 
+NEAR = 3  # hosts that are named to somebody who has named one that is not there
 META = "steering"  # the store's setting that keeps what was said, for a master that comes back
 
 
@@ -255,10 +256,11 @@ class Acts:
         # Names of hosts have no case. In the run's own spelling, as all tables are keyed by it.
         found = next((name for name in there if name.lower() == wanted.lower()), None)
         if found is None:
-            near = difflib.get_close_matches(wanted, there, 1) or sorted(there)[:3]
-            raise UsageError(
-                f"no host of this run is called {wanted!r}", todo=f"There is {', '.join(near)}."
-            )
+            near = difflib.get_close_matches(wanted, there, 1)
+            todo = f"There is {near[0]}." if near else f"There is {named(sorted(there), NEAR)}."
+            if len(there) > (len(near) or NEAR):
+                todo += " `spe hosts` shows all."
+            raise UsageError(f"no host of this run is called {wanted!r}", todo=todo)
         return found
 
 

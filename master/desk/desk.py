@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
+from ..dispatch.losses import LEFT
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
 from ..launch.neighbours import Neighbour, NeighbourLines
@@ -63,6 +64,8 @@ class Desk:
         self.brief, self.dispatch, self.store, self.folder = brief, dispatch, store, folder
         self.tell, self.remark, self.clock = tell, remark, clock
         self.events = Events()
+        # Called before the end of a client is judged (fleet/waking.py)
+        self.look_awake: Callable[[], None] = lambda: None
         self.shortfall = Shortfall()  # reasons why sets will wait at the end
         # Something happened: the run looks whether it is over, whether to load more
         self.moved = asyncio.Event()
@@ -284,8 +287,11 @@ class Desk:
         `left`: what it could not remove from its host, in its words.
         """
         known = self.dispatch.clients.get(client)
+        self.look_awake()
         if known and not known.state.is_gone:
             how = "was killed" if killed else "has left"
+            if not killed and self.dispatch.losses.naps.has_ended(known, self.clock()):
+                how = f"has left: {LEFT}"
             self.events.note("host_gone", f"{known.host}: its client {how}", known.host)
             if left:
                 self._warn("left", f"{known.host}: {left}", known.host)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..model import Client, Ticket
+from . import scheduler
 from .attempts import Attempts
 from .black_holes import BlackHoleGuard
 from .board import Board
@@ -56,10 +57,13 @@ class Dispatch:
         client = self.clients.heard(now, client_id)
         if client is None or client.state.is_gone:
             return
+        self._leave(now, client, killed)
+
+    def _leave(self, now: float, client: Client, killed: bool) -> None:
         self.clients.leave(client)
         client.was_killed = killed
         self.board.changes += self.clients.left(client, now)
-        its_tickets = [ticket for ticket in self.board.tickets.values() if ticket.client == client_id]
+        its_tickets = [ticket for ticket in self.board.tickets.values() if ticket.client == client.id]
         self.losses.lose_all(its_tickets, silent=killed)
 
     def advance(self, now: float) -> None:
@@ -71,9 +75,27 @@ class Dispatch:
     def tick(self, now: float) -> list[Ticket]:
         """Let time have its consequences. Return the tickets that are lost by now."""
         self.advance(now)
+        if self.losses.is_deaf(now):
+            self.losses.naps.note(now)
         lost = self.losses.end_overdue(now)
+        self._dismiss_replaced(now)
         self.board.changes += self.clients.heard_since_noted(now)
         self.handout.find_stragglers(now)
         if self.handout.alike.is_reached:
             self.attempts.stop_if_alike()  # the host that could have done better may have left, or not come up
         return lost
+
+    def _dismiss_replaced(self, now: float) -> None:
+        """Let clients leave that are silent for a lease while a later client of their host is here.
+
+        Their host went down and came up again. Nothing has closed their connections, so nothing else tells their end.
+        """
+        lease = scheduler.lease(self.rules.ping)
+        present = self.clients.present()
+        if not lease or len(present) == len(self.clients.hosts):  # no host has two
+            return
+        newest = {client.host: client.since for client in sorted(present, key=lambda one: one.since)}
+        for client in present:
+            if client.pings and now - client.word > lease and newest[client.host] > client.word:
+                # Of one that ended in a nap, nothing tells that somebody killed it.
+                self._leave(now, client, killed=not self.losses.naps.has_ended(client, now))

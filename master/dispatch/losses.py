@@ -6,9 +6,10 @@ killer of its hosts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from ..model import Death, Failure, Task, Ticket, TicketState, Times, Usage
+from ..model import Client, Death, Failure, Task, Ticket, TicketState, Times, Usage
 from . import scheduler
 from .attempts import Attempts
 from .board import Board
@@ -22,12 +23,42 @@ MAX_LOST = 3  # a task that lost so many clients is taken for their killer
 # Seconds. Clients that die in one moment were heard last within one ping and this.
 LATE = 5.0
 
+# Seconds after the end of such a time in which clients may still end because of it: a client that has given up on
+# the master first ends its programs and clears up.
+AFTER = 30.0
+LEFT = "the master was silent for longer than `grace:`"  # why such a client has ended
+
+
+class Naps:
+    """The end of the latest time in which nobody was heard by no fault of the hosts; lives as long as the run.
+
+    This master was suspended, or its network was away. A client that ended then has done what `grace:` says: neither
+    its host nor its task is to blame.
+    """
+
+    def __init__(self) -> None:
+        # The latest end is enough: a client that an earlier one ended is older than the latest one, too.
+        self.heard_again = -math.inf
+
+    def note(self, now: float) -> None:
+        """Note that nobody was heard until now."""
+        self.heard_again = max(self.heard_again, now)
+
+    def has_ended(self, client: Client, now: float) -> bool:
+        """Tell whether a client that is gone has ended because it could not reach this master."""
+        return client.since <= self.heard_again and min(client.word, now) <= self.heard_again + AFTER
+
+    def has_disturbed(self, began: float, now: float) -> bool:
+        """Tell whether a start that began then, and of which no client came, fell into such a time."""
+        return began <= self.heard_again and now <= self.heard_again + AFTER
+
 
 class Losses:
     """The lost attempts of one board."""
 
     def __init__(self, rules: Rules, board: Board, handout: Handout, attempts: Attempts, tally: Tally) -> None:
         self._rules, self._board, self._handout, self._attempts = rules, board, handout, attempts
+        self.naps = Naps()
         self._tally, self._clients = tally, board.clients
 
     def renew(self, now: float, ticket_id: int) -> bool:
@@ -60,16 +91,12 @@ class Losses:
         is_killed = client is not None and client.state.is_gone  # then somebody said so in its stead
         # A client that said goodbye was not killed by the task; nor was any by a task that had not begun. Of a client
         # that never pinged, silence proves nothing about the task.
-        if silent and begun and ticket.leased:
+        is_cut_off = client is not None and self.naps.has_ended(client, self._clients.now)
+        if silent and begun and ticket.leased and not is_cut_off:
             self._blame(task, ticket, is_killed)
         task.shunned.add(ticket.host)
         self._tally.lost(ticket.host)
-        if not silent:
-            how = "its client left"
-        elif is_killed:
-            how = "its client was killed"
-        else:
-            how = "its host went silent"
+        how = _how(silent, is_killed, is_cut_off)
         board.changes.append(TicketEnded(ticket.id, ticket.state, failure=Failure("lost", how)))
         board.detach(task, ticket)
         if task.lost >= MAX_LOST:
@@ -103,7 +130,7 @@ class Losses:
         lease = scheduler.lease(self._rules.ping)
         silent = [t for t in self._board.tickets.values() if scheduler.is_lost(t, now, lease, timeout)]
         if silent:
-            self.lose_all(silent, blame=not self._is_deaf(now))
+            self.lose_all(silent, blame=not self.is_deaf(now))
         return silent
 
     def _time_out(self, now: float, timeout: float) -> None:
@@ -118,7 +145,7 @@ class Losses:
                 usage = Usage(wall=round(now - ticket.begun, 6))
                 self._attempts.end(ticket, TicketEvent.FAIL, failure, usage)
 
-    def _is_deaf(self, now: float) -> bool:
+    def is_deaf(self, now: float) -> bool:
         """Tell whether several hosts fell silent together and nobody is heard: the link, or this machine, did that."""
         span = self._rules.ping + LATE
         last_word = self._clients.last_word
@@ -131,3 +158,12 @@ class Losses:
             ticket.word += seconds
             if ticket.begun:
                 ticket.begun += seconds
+
+
+def _how(silent: bool, is_killed: bool, is_cut_off: bool) -> str:
+    """Return how an attempt was lost, for people."""
+    if is_cut_off and not (silent and is_killed):
+        return f"its client left: {LEFT}"
+    if not silent:
+        return "its client left"
+    return "its client was killed" if is_killed else "its host went silent"

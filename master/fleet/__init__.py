@@ -10,4 +10,5 @@ It leaves to launch/ how a client gets to a host.
     same_faults  Software faults, told once for all hosts that have the same one
     starts       The starts of one host in a run, and what follows from the end of each
     upkeep       The care for one host: its client is started, watched, and started again when it vanishes
+    waking       Notices that this master was suspended
 """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -177,7 +179,24 @@ class Fleet:
     def note_unheard(self) -> None:
         """Remember the hosts whose last client did not say goodbye; it had cleared up after those before it."""
         last = {c.host: c for c in self._clients if c.pings}
-        self.unheard = sorted(host for host, client in last.items() if not client.state.is_gone)
+        naps, now = self.desk.dispatch.losses.naps, self.desk.clock()
+        # A client that ended while this master heard nobody has cleared up: it could not say so.
+        self.unheard = sorted(
+            host
+            for host, client in last.items()
+            if not (client.state.is_gone or naps.has_ended(client, now))
+        )
+
+    def folders_of_unheard(self, session: str) -> dict[str, str]:
+        """Return the folder of each host's last client that did not say goodbye, where we started it."""
+        # As client/host/own_folder.py names it.
+        public = hashlib.sha256(session.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        found = {}
+        for host in self.hosts:
+            if host.name in self.unheard:
+                name = "spe-{}-{}".format(public, re.sub(r"[^\w.-]", "_", host.name))
+                found[host.name] = f"{host.workdir}/{name}" if host.workdir else f"/tmp/{name} (or its $TMPDIR)"
+        return found
 
     def give_up(self) -> None:
         """Wait no longer for hosts that are not up, as the run ends, and name all of them."""

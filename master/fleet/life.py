@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from ..desk.desk import Desk
+from ..dispatch import scheduler
 from ..launch import Launcher
 from ..model import Client, Host, TicketState
 from .starts import SHORT
@@ -47,6 +49,8 @@ class Life:
     @property
     def is_cut(self) -> bool:
         """True when a young client is cut off: it may have been killed with all that could tell."""
+        if not self._could_be_heard_for(CUT_LIMIT):
+            return False
         here = [
             c
             for c in self._desk.dispatch.clients
@@ -56,13 +60,32 @@ class Life:
             c.state.is_cut_off and self._desk.clock() - c.since < SHORT for c in here
         )
 
+    def _could_be_heard_for(self, seconds: float) -> bool:
+        """Tell whether the client had its way to this master for so long that its silence tells something."""
+        return self._desk.clock() - self.launcher.silence_counts_since >= seconds
+
+    @property
+    def _is_present(self) -> bool:
+        """True while the client is here, or may not have found its way back yet.
+
+        A client whose port is forwarded again needs some seconds to come back, and gets a lease. Of one that
+        never pings, only its goodbye tells that it is gone.
+        """
+        since = self.launcher.silence_counts_since
+        if since == math.inf or self._desk.present(self.host.name):
+            return True
+        if since == -math.inf or self.has_left:
+            return False
+        lease = scheduler.lease(self._desk.dispatch.rules.ping)
+        return not (lease and self._could_be_heard_for(lease))
+
     async def until_vanished(self) -> None:
-        """Wait until the client has been silent for too long.
+        """Wait until the client has been silent for too long, or all sets are done.
 
         A young client that was cut off is taken for gone earlier.
         """
         cut_since: float | None = None
-        while not self._desk.dispatch.board.closed and self._desk.present(self.host.name):
+        while not self._desk.dispatch.board.closed and self._is_present:
             await asyncio.sleep(PRESENT_PAUSE)
             if not self.is_cut:
                 cut_since = None
@@ -91,6 +114,25 @@ class Life:
         """True when it is known that the client was killed."""
         clients = self.clients()
         return bool(clients) and clients[-1].was_killed
+
+    @property
+    def is_cut_short(self) -> bool:
+        """True when this master heard nobody as the client ended: it was suspended, or its network was away.
+
+        The end then says nothing about the host.
+        """
+        dispatch, now = self._desk.dispatch, self._desk.clock()
+        clients = self.clients()
+        if not clients:
+            return dispatch.losses.naps.has_disturbed(self._began, now)
+        return dispatch.losses.naps.has_ended(clients[-1], now) or self._are_all_cut_off
+
+    @property
+    def _are_all_cut_off(self) -> bool:
+        """True when the clients of several hosts are here and all are cut off: the network did that."""
+        present = self._desk.dispatch.clients.present()
+        several = len({client.host for client in present}) > 1
+        return several and all(client.state.is_cut_off for client in present)
 
     @property
     def has_finished_tasks(self) -> bool:

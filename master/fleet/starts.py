@@ -81,6 +81,10 @@ class Starts:
         """Note that the client that was thought to be gone still runs."""
         self.brief = self.unfinished = 0
 
+    def was_cut_short(self) -> None:
+        """Note an end that says nothing about the host: this master heard nobody."""
+        self._pause = AGAIN_FIRST
+
     def _note_brief(self, had_tasks: bool, finished: bool, ran: Collection[int] = ()) -> None:
         self.brief += 1
         if self.unfinished and not finished:

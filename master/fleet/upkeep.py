@@ -10,6 +10,7 @@ from ..desk.desk import Desk
 from ..dispatch.steering import Aside
 from ..errors import Fault, LaunchError, SilentStart
 from ..launch import Offer, Options, faults, launcher
+from ..launch.outcome import Code
 from ..model import Client, Host
 from ..state.progress import Progress
 from .life import Life
@@ -112,7 +113,7 @@ class Upkeep:
         except SilentStart as error:
             return self._note_silent(life, error)
         except LaunchError as error:
-            return self._note_failed(error)
+            return self._note_failed(life, error)
         finally:
             self._desk.dispatch.steering.on_trial.discard(self.host.name)
             self._desk.moved.set()
@@ -157,17 +158,36 @@ class Upkeep:
         try:
             if self._starts.is_trial:
                 await self._end_trial(keeping)
-            await keeping
+            await self._until_known(life, keeping)
         except LaunchError as error:
             fault = error
         if life.launcher.ended:  # the lease need not be waited for
             outcome = life.launcher.outcome
             is_told = outcome is not None and outcome.code > faults.SIGNALLED
             is_killed = fault is not None or not self.host.is_here
-            await self._dismiss(life.clients(), killed=is_killed and not is_told)
-        elif fault is None:
-            await life.until_vanished()
+            is_tired = outcome is not None and outcome.code == Code.UNREACHABLE
+            is_killed = is_killed and not (is_told or is_tired)
+            await self._dismiss(life.clients(), killed=is_killed)
         return fault
+
+    async def _until_known(self, life: Life, keeping: asyncio.Task[None]) -> None:
+        """Return when the launcher knows the client's end, or the client has vanished.
+
+        Both are awaited, because a connection that carries the master's port outlives its client. Raises
+        LaunchError.
+        """
+        vanishing = asyncio.create_task(life.until_vanished())
+        try:
+            await asyncio.wait([keeping, vanishing], return_when=asyncio.FIRST_COMPLETED)
+            # Once all sets are done, a client needs its connection for its goodbye. A start that knows nothing of
+            # its client's end has nothing to keep, or has lost it.
+            if self._desk.dispatch.board.closed or keeping.done():
+                await keeping
+            if not life.launcher.ended:
+                await vanishing
+        finally:
+            vanishing.cancel()
+            await asyncio.gather(vanishing, return_exceptions=True)
 
     async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
         """Return when the client has stayed for TRIAL seconds without a task, or has ended."""
@@ -177,8 +197,21 @@ class Upkeep:
         self._desk.wake_idle()
 
     async def _dismiss(self, clients: Sequence[Client], killed: bool) -> None:
+        self._desk.look_awake()
+        naps = self._desk.dispatch.losses.naps
         for client in clients:
-            await self._desk.bye(client.id, killed)
+            # Of a client that could not reach this master, nothing tells that somebody killed it.
+            is_killed = killed and not naps.has_ended(client, self._desk.clock())
+            await self._desk.bye(client.id, is_killed)
+
+    def _is_cut_short(self, life: Life) -> bool:
+        """Tell whether the end of a client says nothing about its host, as this master heard nobody."""
+        self._desk.look_awake()
+        if not life.is_cut_short:
+            return False
+        log.info("%s: its client has ended while this master heard nobody; it is started again", self.host.name)
+        self._starts.was_cut_short()
+        return True
 
     # -- what came of it
 
@@ -202,6 +235,8 @@ class Upkeep:
         name, seconds = self.host.name, life.seconds
         if not self._is_wanted:
             return False
+        if self._is_cut_short(life):
+            return True
         if fault and life.launcher.outcome:
             fault = faults.at_work(life.launcher.outcome, self.host, seconds)
         if fault:
@@ -225,6 +260,8 @@ class Upkeep:
 
     def _note_silent(self, life: Life, error: SilentStart) -> bool:
         """Note a start that ended without a word why. Return whether to make another."""
+        if self._is_wanted and self._is_cut_short(life):
+            return True
         if life.clients():
             error = faults.once_registered(error, life.seconds)
         self._starts.was_silent(life.has_had_tasks)
@@ -238,8 +275,10 @@ class Upkeep:
         self._announce_holding()
         return True
 
-    def _note_failed(self, error: LaunchError) -> bool:
+    def _note_failed(self, life: Life, error: LaunchError) -> bool:
         """Note a start that has failed. Return whether to try again."""
+        if self._is_wanted and self._is_cut_short(life):
+            return True
         again, new = self._starts.failed(error), self._tell(error)
         if again and new and self._is_wanted:
             line = f"{self.host.name}: it is tried again, with pauses of up to a minute"

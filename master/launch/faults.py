@@ -57,6 +57,10 @@ def at_work(said: CommandOutcome, host: Host, seconds: float) -> LaunchError:
     match said.code:
         case Code.KILLED:
             return LaunchError(Fault.KILLED, what, where=host.name)
+        case Code.UNREACHABLE:
+            # It had reached the master before: nothing is in between, and its last words may be of its goodbye.
+            what = f"after {seconds:.0f} s: the master was silent for longer than `grace:`"
+            return LaunchError(Fault.ENDED, what, where=host.name)
         case Code.FAULT:
             remedy = "That is a fault of spe's own: please report it, with what master.log says."
             return LaunchError(Fault.ENDED, what, where=host.name, todo=remedy)

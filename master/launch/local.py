@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -76,6 +77,11 @@ class LocalLauncher:
         with contextlib.suppress(ConnectionError):  # the client ended at once: watch() tells why
             process.stdin.write(f"{url}\n{self._offer.session}\n".encode())
             process.stdin.close()
+
+    @property
+    def silence_counts_since(self) -> float:
+        """-inf for a client that is not our child. The end of a child is known without its silence."""
+        return -math.inf if self.handed_over else math.inf
 
     async def watch(self) -> None:
         """Return when the client has ended well; raise LaunchError with its last line when not."""

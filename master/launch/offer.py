@@ -108,6 +108,14 @@ class Launcher(Protocol):
     ended: bool  # True: the client is known to have ended; never set before `watch`
     outcome: CommandOutcome | None  # end of a client that was a child of ours
 
+    @property
+    def silence_counts_since(self) -> float:
+        """Monotonic time in seconds since which the client could be heard.
+
+        -inf: always, for the client reaches the master without us. inf: its silence tells nothing,
+        because `watch` returns at its end, or because the connection that it needs is away.
+        """
+
     async def start(self) -> None:
         """Start the client and return; its registration is for the master to see."""
 

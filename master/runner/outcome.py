@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import field
@@ -10,10 +11,11 @@ from pathlib import Path
 
 from ..desk.desk import Desk
 from ..dispatch import shortfall
+from ..dispatch.black_holes import Trust
 from ..dispatch.shortfall import Reason
 from ..errors import LaunchError, SpeError
 from ..record import record
-from ..store.sessions import RunEnd, note_end
+from ..store.sessions import ASIDE, RunEnd, note_end
 from ..store.statistics import Statistics
 from ..store.store import Store
 
@@ -30,6 +32,10 @@ class Outcome:
     began: int  # sets that this run had to do
     gather_faults: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()  # hosts whose clients did not say goodbye
+    # Host that was set aside at the end -> why, in a few words
+    aside: Mapping[str, str] = field(default_factory=dict)
+    # Host of `unheard` -> folder there that may be left, as far as it is known
+    left_at: Mapping[str, str] = field(default_factory=dict)
     waiting_because: tuple[Reason, ...] = ()
     # Host -> why it was not started any more
     benched: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +57,17 @@ class Outcome:
         if self.stranded and self.statistics.waiting:
             return 3
         return self.statistics.exit_code
+
+
+async def keep_aside(desk: Desk, faults: Mapping[str, LaunchError]) -> dict[str, str]:
+    """Return why hosts were set aside at the end, by their names, and store it for those who look later."""
+    aside = {host: str(error.fault) for host, error in faults.items()}
+    aside |= {host: str(how) for host, how in desk.dispatch.steering.aside.items()}
+    records = desk.dispatch.guard.records
+    failing = (host for host, one in records.items() if one.trust is Trust.BENCHED)
+    aside |= {host: "benched: it fails what succeeds elsewhere" for host in failing if host not in aside}
+    await desk.store.set_meta(ASIDE, json.dumps(aside))
+    return aside
 
 
 async def explain(desk: Desk, waiting: int) -> tuple[Reason, ...]:

@@ -18,6 +18,7 @@ from ..errors import NOTHING_RUNS, NothingRuns, NotStored
 from ..fleet.fleet import Fleet
 from ..fleet.hosts_file import HostsFile
 from ..fleet.making import Making
+from ..fleet.waking import Waking
 from ..launch import Offer
 from ..launch import by_hand as byhand
 from ..page import Page
@@ -29,7 +30,7 @@ from ..store.statistics import Statistics
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
-from .outcome import Outcome, explain
+from .outcome import Outcome, explain, keep_aside
 from .wiring import Parts
 
 log = logging.getLogger("spe.run")
@@ -125,7 +126,8 @@ class Serving:
         ticking = asyncio.create_task(self._tick())
         watching = asyncio.create_task(self._watch_hosts())
         looking = asyncio.create_task(self.keeping.watch())
-        beside = [ticking, watching, looking]
+        waking = asyncio.create_task(self._notice_sleep())
+        beside = [ticking, watching, looking, waking]
         if self.options.until is not None:
             ending = self.parts.interrupts.drain_at(self.options.until)
             beside.append(asyncio.create_task(ending))
@@ -140,6 +142,20 @@ class Serving:
             hosts, path = self.options.hosts, self.options.hosts_file
         if path and not self.options.by_hand:
             await HostsFile(path, hosts or (), self.page.acts, self.progress.warn).watch()
+
+    async def _notice_sleep(self) -> None:
+        # Apart from `_tick`, which also waits for the disk.
+        waking = Waking(
+            self.desk.dispatch.losses.naps,
+            self.desk.events,
+            self.progress.line,
+            self.sweep.config.grace,
+            self.desk.clock,
+        )
+        self.desk.look_awake = waking.look
+        while True:
+            await asyncio.sleep(TICK)
+            waking.look()
 
     async def _tick(self) -> None:
         last = time.monotonic()
@@ -250,6 +266,8 @@ class Serving:
             began=self.feeding.fed,
             gather_faults=tuple(self.gathering.faults),
             unheard=tuple(self.fleet.unheard),
+            aside=await keep_aside(self.desk, self.fleet.faults),
+            left_at=self.fleet.folders_of_unheard(self.offer.session),
             waiting_because=await explain(self.desk, unfinished),
             benched={host: error.what for host, error in self.fleet.benched.items()},
             faults=self.fleet.faults,

@@ -7,6 +7,7 @@ Its output goes to runs/<name>/run.log. Whether it is alive is told by master.js
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -19,11 +20,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import UsageError
-from .living import Living, is_process, living
+from .folder_identity import same_folder
+from .living import Living, elsewhere, is_process, living
 
 LOG = "run.log"
 HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as lock.py writes it
 PAUSE = 0.1  # seconds between looks
+DYING = 2.0  # seconds for a process that was killed to be gone
 
 
 def owner_of_hidden(folder: Path) -> str:
@@ -94,12 +97,42 @@ def killed(folder: Path) -> UsageError | None:
     )
 
 
+def left_by_killed(folder: Path) -> UsageError | None:
+    """Return the error for a folder whose master was killed; None where a run may go on, or nothing ran.
+
+    A run of another user, one on another machine, and that of which this folder is a copy are not looked into.
+    """
+    if living(folder) or elsewhere(folder) or owner_of_hidden(folder) or holder_of_lock(folder):
+        return None
+    try:
+        facts = json.loads((folder / "master.json").read_text(encoding="utf-8"))
+        if not same_folder(facts, folder):
+            return None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return killed(folder)
+
+
+def is_dying(folder: Path) -> bool:
+    """Tell whether the process of a master that does not answer ends within a moment.
+
+    A process that was killed is there until the system has taken its memory back.
+    """
+    end = time.monotonic() + DYING
+    while living(folder):
+        if time.monotonic() > end:
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
 def start(
     arguments: Sequence[str], folder: Path, given: bytes = b""
 ) -> tuple[Living | None, int, str]:
     """Start `spe ARGUMENTS` in a session of its own, and wait until its run has begun.
 
-    `given`: its standard input. Return the run, or the exit code and the output of a process that has ended before.
+    `given`: its standard input. Return the run, or the exit code and the output of a process that
+    has ended before.
     """
     path = folder / LOG
     path.unlink(missing_ok=True)

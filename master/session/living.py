@@ -70,6 +70,8 @@ def elsewhere(folder: Path) -> tuple[int, str] | None:
 
 def is_process(pid: int) -> bool:
     """Tell whether there is a process with this number."""
+    if _is_zombie(pid):
+        return False
     try:
         os.kill(pid, 0)  # sends nothing
     except PermissionError:  # another user's, so it is there
@@ -77,3 +79,11 @@ def is_process(pid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
+
+
+def _is_zombie(pid: int) -> bool:
+    """Tell whether this process is dead and only waits for its parent to read its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (OSError, IndexError):  # there is no such process, or no /proc
+        return False

@@ -21,7 +21,7 @@ from ..results.table_files import FailedRow, ResultRow
 from ..session.run_folder import Folder, database_of, real
 from . import schema, stored
 from .database import OpenForReading
-from .sessions import RunEnd, read_end
+from .sessions import ASIDE, RunEnd, read_end
 from .statistics import FailureGroup, Statistics, failure_groups, summarize
 from .task_details import TaskDetail, read_task
 
@@ -150,6 +150,11 @@ class Reader:
         counts = self.counts()
         waiting = counts[TaskState.WAITING] + counts[TaskState.RUNNING]
         return found if sum(one.sets for one in found) == waiting else ()
+
+    def aside(self) -> dict[str, str]:
+        """Return why hosts were set aside at the end of the last run, by their names."""
+        found: dict[str, str] = json.loads(self.meta(ASIDE) or "{}")
+        return found
 
     def end(self) -> RunEnd | None:
         """Return how the last run ended; None when it goes on, or when that is not stored."""

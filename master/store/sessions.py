@@ -23,6 +23,8 @@ OR EXISTS (SELECT 1 FROM staged WHERE task = tasks.number))
 """
 #: meta: exit code and process of the last run, "" while it goes on or when it was killed.
 END = "end"
+#: meta: host -> why it was set aside at the end of the last run, as JSON; "" while it goes on.
+ASIDE = "hosts_aside"
 #: meta: `retry.after` of the last run in seconds.
 RETRY_AFTER = "retry_after"
 _TICKETS = f"""
@@ -86,6 +88,7 @@ def begin_run(
     set_meta(connection, RETRY_AFTER, str(retry_after))
     set_meta(connection, shortfall.META, "")
     set_meta(connection, END, "")
+    set_meta(connection, ASIDE, "")
     if resumed:
         return
     close_session(connection)

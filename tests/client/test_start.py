@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from needs import need
 from processes import is_alive
-from spe.client import VERSION
+from spe.client import VERSION, exits
 from waiting import wait_until
 
 from .kit import Started
@@ -198,6 +199,20 @@ def test_detached_and_already_running_is_0(master: Master, client: Started) -> N
     assert (code, said) == (0, "spe-client: already running here; told it the master's address\n")
     assert len(master.of("/config")) == 1
     assert (client.base() / "address").read_text() == f"{master.url}\n\n"
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_alive(pid), "the process has ended")
+
+
+def test_a_living_client_is_told_no_address_at_which_no_master_answers(master: Master, client: Started) -> None:
+    master.over = False
+    pid = detached(client)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        done = call(client, "--master", url, "--workdir", str(client.workdir), "--detach", told=f"{SESSION}\n")
+    assert done.stderr == f"spe-client: the master at {url} cannot be reached: connection refused\n"
+    assert done.returncode == exits.NOT_REACHED
+    assert not (client.base() / "address").exists()
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_alive(pid), "the process has ended")
 

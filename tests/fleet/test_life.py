@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from dispatch.kit import make_dispatch
 from spe.dispatch.dispatch import Dispatch
 from spe.fleet.life import Life
@@ -41,3 +43,35 @@ def test_it_is_known_whether_a_client_was_killed_or_said_goodbye() -> None:
         assert not life.has_left
         dispatch.bye(3.0, client.id, killed=killed)
         assert life.has_left and life.was_killed is killed
+
+
+@pytest.mark.parametrize(
+    ("since", "ping", "present"),
+    [
+        (-math.inf, 30, False),  # the client reaches the master without us
+        (100.0, 30, False),
+        (1000 - 94.0, 30, True),  # less than a lease ago
+        (math.inf, 30, True),  # the connection is away, or the end of the client is told
+        (100.0, 0, True),  # it never pings
+    ],
+)
+def test_silence_counts_from_the_moment_in_which_the_client_could_be_heard(
+    since: float, ping: float, present: bool
+) -> None:
+    dispatch = make_dispatch(ping=ping)
+    dispatch.register(2.0, "h", "linux", 1, pings=True)
+    life = life_of(dispatch, 1000.0)
+    life._desk.present = lambda host: False  # type: ignore[method-assign]
+    life.launcher = cast(Any, SimpleNamespace(handed_over=True, silence_counts_since=since))
+    assert life._is_present is present
+
+
+def test_a_client_that_said_goodbye_is_gone_before_its_silence_counts() -> None:
+    dispatch = make_dispatch(ping=30)
+    client = dispatch.register(2.0, "h", "linux", 1, pings=True)
+    life = life_of(dispatch)
+    life._desk.present = lambda host: False  # type: ignore[method-assign]
+    life.launcher = cast(Any, SimpleNamespace(handed_over=False, silence_counts_since=1.0))
+    assert life._is_present
+    dispatch.bye(3.0, client.id)
+    assert not life._is_present

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -192,6 +194,7 @@ def test_a_host_that_reaches_the_master_keeps_no_connection(hosts: list[LabHost]
     async def story(up: Launcher, master: MinimalMaster) -> None:
         await up.start()
         assert up.note == ""
+        assert up.silence_counts_since == -math.inf
         await asyncio.wait_for(up.watch(), 5)  # nothing to keep
         async with asyncio.timeout(10):
             while hosts[0].connections():
@@ -219,9 +222,13 @@ def test_a_lost_carrying_connection_is_made_again(hosts: list[LabHost], starter:
         watching = asyncio.create_task(up.watch())
         await asks_again(master)
         client = client_pids(hosts[0])
+        since = up.silence_counts_since
+        assert since < time.monotonic()
         for connection in hosts[0].connections():
             os.kill(connection.pid, signal.SIGKILL)
+        await wait_in_loop(lambda: up.silence_counts_since == math.inf, "meanwhile the client cannot be heard")
         await wait_in_loop(hosts[0].connections, "it is connected again")
+        await wait_in_loop(lambda: since < up.silence_counts_since < math.inf, "its silence counts again")
         await asks_again(master)
         assert client_pids(hosts[0]) == client  # the same one, living on
         await up.close()

@@ -11,7 +11,7 @@ import pytest
 from lab import Lab, LabHost
 from waiting import wait_until
 
-from .test_starts import Sweep, sweep
+from .test_starts import BASH, Sweep, sweep
 
 __all__ = ["sweep"]  # the fixture
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.patient, pytest.mark.timeout(300)]
@@ -21,15 +21,18 @@ LAB_HOSTS = 1
 def test_a_client_that_is_killed_at_work_is_told_as_killed_and_its_start_has_not_failed(
     hosts: list[LabHost], sweep: Sweep
 ) -> None:
-    hosts[0].shell("touch shut")
+    hosts[0].boot(BASH)
+    hosts[0].shell("echo 'while [ -e closed ]; do sleep 0.1; done' >.bashrc; touch shut")
     sweep.start("h01 slots=1")
     wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "it works")
+    hosts[0].shell("touch closed")  # the next start waits until the tables were read
     guard, client = [p.pid for p in hosts[0].processes(user_only=True) if "--master" in p.words][:2]
     assert guard != client
     os.kill(client, signal.SIGKILL)
-    wait_until(lambda: sweep.hosts()["h01"].get("why") == "its client was killed", "the table says so", 60)
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("why") == "its client was killed", "the table says so")
     assert "its client was killed" in sweep.spe("hosts")
-    wait_until(lambda: sweep.hosts()["h01"]["running"], "it works again", 60)
+    hosts[0].shell("rm closed")
+    wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "it works again")
     hosts[0].shell("rm shut")
     assert sweep.end() == 0
     killed = r"^h01: its client was killed \d+ s after it had registered, it is started again"

@@ -27,6 +27,7 @@ class Sweep:
 
     def __init__(self, folder: Path, lab: Lab) -> None:
         self.folder, self.lab = folder, lab
+        self.within: tuple[str, ...] = ()  # words in front of each command: the network in which it runs
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "work").write_text(GATED)
         (folder / "work").chmod(0o755)
@@ -45,12 +46,15 @@ class Sweep:
     def start(self, hosts: str, *words: str, command: str = "run") -> None:
         """`spe run`; what it says goes to a file."""
         (self.folder / "hosts.txt").write_text(hosts.replace(",", "\n") + "\n")
-        line = [sys.executable, "-m", "spe", command, "-F", str(self.lab.ssh_config), "--hosts", "hosts.txt", *words]
+        line = [*self._spe(command), "-F", str(self.lab.ssh_config), "--hosts", "hosts.txt", *words]
         with (self.folder / "said").open("wb") as said:
             self.process = subprocess.Popen(
                 line, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                 env={**os.environ, "HOME": str(self.folder)},
             )  # fmt: skip
+
+    def _spe(self, *words: str) -> list[str]:
+        return [*self.within, sys.executable, "-m", "spe", *words]
 
     def end(self, seconds: float = 120) -> int:
         """Its exit code; what it said is shown when the test fails."""
@@ -66,8 +70,7 @@ class Sweep:
 
     def spe(self, *words: str) -> str:
         """What another command prints."""
-        line = [sys.executable, "-m", "spe", *words]
-        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(self._spe(*words), cwd=self.folder, capture_output=True, text=True, timeout=60)
         if "--json" not in words:
             print(words, done.stdout, done.stderr, sep="\n")
         return done.stdout + ("" if "--json" in words else done.stderr)

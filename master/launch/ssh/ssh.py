@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 
@@ -51,6 +52,7 @@ class SshLauncher:
         self._connection: Connection | None = None
         self._session: HeldSession | None = None
         self._port = 0  # on the host, when the master's port is forwarded
+        self._carried_since = -math.inf  # for silence_counts_since
         self._traces = Traces(host, options)
         self._copying = Copying(host, offer, options, self._traces, self._run, holds)
         self._closed = threading.Event()
@@ -69,6 +71,11 @@ class SshLauncher:
         """
         if self._port or self._session:
             await in_thread(self._keep, f"spe-keep-{self.host.name}")
+
+    @property
+    def silence_counts_since(self) -> float:
+        """Monotonic time since which the port is forwarded; inf while it is not, or a session is held."""
+        return math.inf if self._session else self._carried_since
 
     async def close(self) -> None:
         """Close the connection and its forwarded port. A start on its way gets time to tidy up."""
@@ -96,7 +103,7 @@ class SshLauncher:
             self._bring_up(connection)
         except LaunchError as error:
             self._remove_traces(connection, error)
-            self._port = 0
+            self._port, self._carried_since = 0, -math.inf
             self._session = None
             raise self._told_apart(connection, error) from error
         finally:
@@ -139,7 +146,7 @@ class SshLauncher:
         said = self._start_client(connection, self._offer.url(forward.LOOPBACK, port))
         if said.code != Code.STARTED:
             raise faults.from_outcome(said, self.host)
-        self._port = port
+        self._port, self._carried_since = port, time.monotonic()
         self._add_note(f"{self.host.name} reaches the master through its SSH connection")
         log.info("%s (port %d there)", self.note, port)
 
@@ -237,6 +244,8 @@ class SshLauncher:
             if self.ended or self._closed.is_set():
                 return
             log.warning("%s: its SSH connection is lost", self.host.name)
+            if self._port:
+                self._carried_since = math.inf
             self._session = None
             if not self._port:  # the client reaches the master without us
                 return
@@ -306,6 +315,7 @@ class SshLauncher:
         """
         try:
             forward.listen(connection.transport, self._master, self._port)
+            self._carried_since = time.monotonic()
             log.info("%s: port %d is forwarded again", self.host.name, self._port)
         except forward.Denied:
             self._start_with_port(connection)
