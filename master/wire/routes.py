@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..desk.desk import Desk, TaskRecord
+from ..dispatch.rules import number_for_programs
 from ..errors import Lost, SpeError
 from ..model import Kind, ResultSpec, Worker
 from ..results.extract import Part
@@ -287,7 +288,7 @@ class Door:
             results = results + self._whole
         return protocol.task_record(
             record.ticket.id,
-            record.task.number,
+            number_for_programs(record.task),
             timeout,
             record.work,
             results,
