@@ -132,6 +132,8 @@ class Door:
             host, query.remark(request, "others"), query.remark(request, "where")
         )
         self.desk.note_neighbours(host, query.neighbours(request))
+        if "room" in request.query:
+            self.desk.note_room(host, query.number(request, "room", 0))
         return web.Response(text=text)
 
     async def software(self, request: web.Request) -> web.Response:

@@ -173,3 +173,19 @@ def test_the_program_sees_the_number_of_the_first_set_on_each_host(project: Proj
     done = project.check("h[01-03]")
     assert ran_on(done.out) == ["h01", "h02", "h03"] and done.code == 0
     assert done.out.count(": y=y1") == 3 and "not the same" not in done.out
+
+
+def test_quiet_says_no_plan_and_the_outcome_all_the_same(project: Project) -> None:
+    done = project.check("h01", "-q")
+    assert done.code == 0
+    assert done.out.startswith("set 1 ran on h01 in ")
+    assert "2 sets of c" in project.check("h01", "-q", "--dry").out, "with --dry the plan is all there is"
+
+
+def test_a_home_that_is_nearly_full_has_a_line_and_another_home_has_none(project: Project) -> None:
+    project.boot([Boot(home_size="1m"), Boot()])
+    (project.folder / "work").write_bytes(b"#!/bin/sh\necho y$1\n#" + b"x" * 2_000_000)
+    done = spe("run", "-F", str(project.lab.ssh_config), "--hosts", "h01,h02", cwd=project.folder)
+    assert done.code == 0
+    (line,) = [line for line in done.err.splitlines() if "free" in line]
+    assert re.match(r"h01: its home has only \d+ kB free\. What does not fit there", line)
