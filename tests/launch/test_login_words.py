@@ -16,7 +16,8 @@ def test_a_menu_may_be_the_shell_of_the_account_and_not_a_line_of_its_start_file
 
 
 @pytest.mark.parametrize(
-    ("printed", "code"), [(["/home/a/.bashrc: line 3: read"], None), (["Welcome"], 0), (["This account is disabled"], 1)]
+    ("printed", "code"),
+    [(["/home/a/.bashrc: line 3: read"], None), (["Welcome"], 0), (["This account is disabled"], 1)],
 )
 def test_other_logins_have_no_word_of_a_menu_as_shell(printed: list[str], code: int | None) -> None:
     assert OWN_SHELL not in login_ran_nothing("h01", printed, code).todo
