@@ -71,7 +71,7 @@ def test_a_check_that_is_interrupted_at_work_says_so_and_not_that_the_set_failed
         begun = f"set 1 runs on {name}"
         wait_until(lambda name=name: "begun" in lab[name].shell("ls").stdout, begun)  # type: ignore[misc]
     check.process.send_signal(number)
-    wait_until(lambda: "once more stops them" in check.out, "it has heard the first signal")
+    wait_until(lambda: "(once more stops " in check.out, "it has heard the first signal")
     check.process.send_signal(number)
     wait_until(lambda: check.process.poll() is not None, "it has ended")
     print(check.out)
