@@ -9,8 +9,11 @@ from .host.own_folder import OwnFolder
 from .host.writers import NOBODY, Others, user_name
 from .machine import bounded, facts
 from .machine.neighbours import neighbours
+from .shared.cache import cache_folder
 from .wire.connection import MasterAddress, NotTheMaster, connection_to, describe
 from .wire.master import FIRST_CONNECT, MasterConnection, Query
+
+LITTLE_ROOM = 10000000  # bytes; a home with less is told
 
 
 def _introduction(options: ClientOptions, others: Others) -> Query:
@@ -23,6 +26,8 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
     ]
     if others.who:
         query += [("others", others.who), ("where", others.where)]
+    if not options.cache:  # with a workdir of its own, nothing of ours lies in the home
+        bounded.within(2.0, lambda: query.extend(_little_room(cache_folder())))
     # Limited: a command line cannot be read while its process waits for a dead NFS server. A look
     # that goes on adds to a query which has been sent.
     bounded.within(
@@ -30,6 +35,17 @@ def _introduction(options: ClientOptions, others: Others) -> Query:
         lambda: query.extend(("neighbour", "%d %s" % (n, user_name(u))) for u, n in neighbours()),
     )
     return query
+
+
+def _little_room(folder: str) -> Query:
+    """Return the bytes that are free for files in the home, where these are few."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    try:
+        room = facts.room(folder)
+    except OSError:
+        return []
+    return [("room", room)] if room < LITTLE_ROOM else []
 
 
 def register(

@@ -54,12 +54,18 @@ def process_space() -> str:
 def is_full(path: str) -> bool:
     """Tell whether nothing more can be written there, as far as the system tells."""
     try:
-        disk = os.statvfs(path)
+        return room(path) == 0
     except OSError:
         return False
+
+
+def room(path: str) -> int:
+    """Return the bytes that can be written there. Raises OSError where the system does not tell."""
+    disk = os.statvfs(path)
+    if disk.f_blocks == 0:  # a file system without a size
+        raise OSError("%s has no size" % path)
     # Root may use the blocks that are kept for it.
-    free = disk.f_bavail if os.geteuid() else disk.f_bfree
-    return disk.f_blocks > 0 and free == 0
+    return (disk.f_bavail if os.geteuid() else disk.f_bfree) * disk.f_frsize
 
 
 def start_of(pid: int) -> str:

@@ -13,6 +13,7 @@ from ..wire.master import Master, MasterConnection
 from . import python
 from .build import Build
 
+MOST_TOLD = 2000  # bytes of the reason why a build has failed
 HEARD = 15  # seconds that a ping is held while something is made
 
 
@@ -51,11 +52,12 @@ def bring(
         script = connection.ask("/software", []).body
         for said in _asked(connection, python.describe(chosen, script, environment)):
             build = make(said, chosen)
-            program = _program(build.programs, made)
             try:
+                program = _program(build.programs, made)
                 place = build.have(connection, made, own, owe)
-            except exits.Ending:
-                _linger(connection, build)
+            except exits.Ending as ending:
+                if ending.code == exits.SOFTWARE:
+                    _tell_failure(connection, build, ending.text)
                 raise
             made = _with(made, build, place)
             if program:
@@ -65,11 +67,19 @@ def bring(
     return Software(made, container)
 
 
-def _linger(connection: MasterConnection, build: Build) -> None:
-    """Stay for a moment after a build has failed: hosts of this home find that, and do not try it."""
-    if build.has_failed:
-        reply = connection.ask("/software", [("failed", build.kind)])
-        time.sleep(float(reply.headers.get("Linger") or 0))
+def _tell_failure(connection: MasterConnection, build: Build, text: str) -> None:
+    """Tell the master why this host cannot work: a short sweep may be over before this client is.
+
+    Where the build was tried here, stay for a moment: hosts of this home find that, and do not try
+    it.
+    """
+    # Cut by its bytes: each is up to three characters of an address, which servers limit to 8 kB.
+    said = text.encode("utf-8", "replace")[:MOST_TOLD].decode("utf-8", "ignore")
+    if not build.has_failed:
+        connection.ask("/software", [("said", said)])
+        return
+    reply = connection.ask("/software", [("failed", build.kind), ("said", said)])
+    time.sleep(float(reply.headers.get("Linger") or 0))
 
 
 def _asked(connection: MasterConnection, description: str) -> List[Dict[str, Any]]:
@@ -123,7 +133,8 @@ class _Heartbeat:
         self._done.set()
         self._connection.close()  # ends a ping that is held
         self._thread.join()
-        if self._is_over and isinstance(ending, exits.Ending):
+        # A build that has failed is told also then: the host could not have worked.
+        if self._is_over and isinstance(ending, exits.Ending) and ending.code != exits.SOFTWARE:
             raise exits.Ending(exits.OK, "the sweep is over")
 
     def _go_on(self) -> None:

@@ -64,7 +64,8 @@ def command(
     asyncio.run(_import_hooks(sweep))  # before any host is started for a hook that fails
     lines = _lines(sweep, census)
     # Before the one set runs: that may take hours, and a look at the lines may be enough.
-    _show_plan(sweep, census, lines, mistakes, json_)
+    # With --dry the plan is the result, so -q leaves it.
+    _show_plan(sweep, census, lines, mistakes, silent=json_ or (quiet and not dry))
     if dry:
         if json_:
             print_json(_record(sweep, census, lines, None))
@@ -88,12 +89,12 @@ def _show_plan(
     census: Census,
     lines: list[tuple[int, str]],
     mistakes: list[str],
-    json_: bool,
+    silent: bool,
 ) -> None:
-    """Print warnings, and for people the number of sets and the command lines."""
+    """Print warnings, and unless `silent` the number of sets and the command lines."""
     for warning in (*sweep.warnings, *census.warnings, *mistakes):
         click.echo(f"warning: {warning}", err=True)
-    if json_:
+    if silent:
         return
     click.echo(f"{sets(census.count)} of {sweep.name}")
     width = len(str(census.count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -231,6 +232,15 @@ def _screen_level(quiet: bool, verbose: int) -> int:
     if verbose == 1:
         return logging.INFO
     return logging.DEBUG
+
+
+def end_by_sigterm() -> None:
+    """Have SIGTERM end this process in order: programs that it has started are ended with it."""
+    signal.signal(signal.SIGTERM, _exit_by_signal)
+
+
+def _exit_by_signal(number: int, frame: object) -> None:
+    sys.exit(128 + number)  # as a shell tells of a program that a signal ended
 
 
 def print_json(value: object) -> None:

@@ -11,7 +11,17 @@ import click
 
 from ..text import counted
 from ..text import volume as bytes_text
-from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, table, volume
+from .common import (
+    as_json,
+    end_by_sigterm,
+    load,
+    print_json,
+    start_logging,
+    sweep_file,
+    sweep_name,
+    table,
+    volume,
+)
 from .run import make_options, run_options
 from .same_faults import HostFault, paragraphs
 
@@ -137,6 +147,7 @@ async def look(
     from ..doctor.script import Questions
     from ..launch.offer import Options
 
+    end_by_sigterm()
     bind, port = _address(sweep, hosts)
     async with NonceServer(bind, port) as door:
         # Often a run of this sweep goes on, which is no fault.

@@ -59,7 +59,7 @@ def run_first_set(sweep: Sweep, options: RunOptions, each: bool, quiet: bool) ->
 
     hosts = chosen_hosts(sweep, options)
     # The user asks whether all hosts come up, whatever the set needs.
-    options = dataclasses.replace(options, try_all_hosts=True)
+    options = dataclasses.replace(options, try_all_hosts=True, after_hook="spe check")
     if len(hosts) < 2:  # nothing to be told apart, so nothing is looked at
         kinds = [HostKind(tuple(host.name for host in hosts))]
         return _run(first_set_alone(sweep), options, kinds, CheckProgress(quiet))

@@ -35,6 +35,11 @@ class KindOutcome:
         return self.task is not None and self.task.state is TaskState.DONE
 
     @property
+    def has_failed(self) -> bool:
+        """False too while it is not known: it was called back, or not run at all."""
+        return self.task is not None and self.task.state is TaskState.FAILED
+
+    @property
     def host(self) -> str:
         """The host that ran the set, "" where none did."""
         return self.ticket.host if self.ticket else ""
@@ -131,12 +136,30 @@ def show(outcome: CheckOutcome) -> None:
         _show_faults(outcome)
         return
     if len(kinds) == 1 and len(kinds[0].kind.hosts) < 2:
-        click.echo(_alone(kinds[0]), nl=False)
+        click.echo("" if _was_cut_short(outcome, kinds[0]) else _alone(kinds[0]), nl=False)
     else:
-        click.echo("".join(map(_line, outcome.tried)), nl=False)
-        click.echo(_differences(outcome.tried), nl=False)
-        click.echo("".join(map(_failure, _failures(outcome.tried))), nl=False)
+        tried = [one for one in outcome.tried if not _was_cut_short(outcome, one)]
+        click.echo("".join(map(_line, tried)), nl=False)
+        click.echo(_differences(tried), nl=False)
+        click.echo("".join(map(_failure, _failures(tried))), nl=False)
     _show_faults(outcome)
+    click.echo(_cut_short(outcome), nl=False)
+
+
+def _cut_short(outcome: CheckOutcome) -> str:
+    """Return the line that tells where an interrupt has ended the set."""
+    short = [one for one in outcome.kinds if _was_cut_short(outcome, one)]
+    if not short:
+        return ""
+    where = [one.host for one in short if one.host]
+    if not where:
+        return "interrupted: set 1 was not run\n"
+    return f"interrupted: set 1 was ended on {named(where, MOST_NAMED)} before it was done\n"
+
+
+def _was_cut_short(outcome: CheckOutcome, one: KindOutcome) -> bool:
+    """Tell whether the user has ended the check before the outcome on this kind was known."""
+    return outcome.interrupted and not (one.is_done or one.has_failed)
 
 
 def _show_faults(outcome: CheckOutcome) -> None:

@@ -30,6 +30,7 @@ from .arrivals import Arrivals
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
+from .little_room import LittleRoom
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
@@ -82,6 +83,7 @@ class Desk:
         self.let_go: Callable[[], None] = self.held_requests.let_go
         self._writers: set[str] = set()  # users of whom this run has warned
         self._neighbours = NeighbourLines(dispatch.rules.max_load)
+        self._little_room = LittleRoom()
 
     async def _store(self) -> None:
         """Make what the dispatch decided durable, then answer the clients that it concerns."""
@@ -146,6 +148,15 @@ class Desk:
         """Take in what a host reports about others there. It is said once, for all hosts together."""
         for one in neighbours:
             self._neighbours.note(self.clock(), host, one)
+
+    def note_room(self, host: str, free: int) -> None:
+        """Take in that a host's home is nearly full. It is said once, for all hosts together."""
+        self._little_room.note(self.clock(), host, free)
+
+    def _tell_room(self, line: str) -> None:
+        if line:
+            self.remark(line)
+            self.events.note("little_room", line)
 
     def _tell_neighbours(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -323,6 +334,7 @@ class Desk:
     async def note_last_words(self) -> None:
         """Store when each client was heard last: the tables at the end of a run show it."""
         self._tell_neighbours(self._neighbours.take_all())
+        self._tell_room(self._little_room.take_all())
         now = self.clock()
         self.dispatch.board.changes += self.dispatch.clients.heard_since_noted(now, pause=0.0)
         await self._store_if_it_can()
@@ -334,6 +346,7 @@ class Desk:
             text = f"{ticket.host} is silent for {silent:.0f} s: task {ticket.task} goes back to the queue"
             self.events.note("lost", text, ticket.host, ticket.task)
         self._tell_neighbours(self._neighbours.take_due(self.clock()))
+        self._tell_room(self._little_room.take_due(self.clock()))
         await self._store()
         # Events once a second, not each one as it comes: most of them come with something else to
         # be stored.

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from ..dispatch.rules import number_for_programs
 from ..hooks.hooks import Hooks, ResultView, TaskView, VerdictKind
 from ..model import Output, ResultSpec, Task
 from ..record import record
@@ -150,7 +151,8 @@ class Judges:
             trees={one.name: _places(one, parts[one.name]) for one in outputs if one.is_tree},
         )
         values = {name: text for name, text in task.values.items() if name != self._hidden}
-        verdict = await self._hooks.validate(TaskView(task.number, values), view)
+        one = TaskView(number_for_programs(task), values)
+        verdict = await self._hooks.validate(one, view)
         if verdict.kind is VerdictKind.ACCEPTED:
             return Verdict(outputs)
         return Verdict(outputs, verdict.reason, verdict.kind is VerdictKind.HOOK_FAULT)

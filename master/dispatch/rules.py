@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model import Licence, Ticket, TicketState, Times
+from ..model import Licence, Task, Ticket, TicketState, Times
 from ..record import record
 from .pacing.back_offs import back_off
 
@@ -12,6 +12,14 @@ from .pacing.back_offs import back_off
 COPY = "spe check"
 TRIES = 3  # tasks for one kind: an attempt that is lost with its host is made again, elsewhere if possible
 _LOST = (TicketState.LOST, TicketState.EXPIRED)
+
+
+def number_for_programs(task: Task) -> int:
+    """Return the number of a task that its program and the hooks see.
+
+    The tasks of `spe check` are copies of the first set, and must compute the same.
+    """
+    return 1 if COPY in task.values else task.number
 
 
 @record

@@ -78,7 +78,7 @@ def _is_set_of(sweep: Sweep, task: TaskDetail) -> bool:
 
 
 def _other_inputs(task: TaskDetail) -> str:
-    now = f"; its parameters are set {task.successor} now" if task.successor else ""
+    now = f"; its parameters are those of task {task.successor} now" if task.successor else ""
     return f"it is of another command, environment or inputs than today's, and inputs are not recorded{now}"
 
 

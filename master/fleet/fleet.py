@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ..desk.desk import Desk
 from ..dispatch.clients import Clients
 from ..errors import NOTHING_RUNS, Fault, HostBenched, LaunchError, NothingRuns
-from ..launch import Offer, Options
+from ..launch import Offer, Options, faults
+from ..launch.outcome import Code, CommandOutcome
 from ..launch.pasteable import words_for
 from ..model import Host
 from ..state.progress import Progress
@@ -39,8 +40,12 @@ class Fleet:
         desk: Desk,
         progress: Progress,
         was_told: Callable[[str, str], bool] = lambda host, fault: False,
+        failed_builds: Mapping[str, str] | None = None,
     ) -> None:
-        """`was_told` returns True for the software fault of a host that the user has read."""
+        """`was_told` returns True for the software fault of a host that the user has read.
+
+        `failed_builds`: host -> why it could not make a build, as its client has told.
+        """
         self.hosts, self.desk, self.progress = list(hosts), desk, progress
         self.unheard: list[str] = []  # hosts whose client did not say goodbye
         self._offer, self._options = offer, options
@@ -51,6 +56,7 @@ class Fleet:
         self._began = 0.0
         self._same_faults = SameFaults(progress.fault, lambda: not self.awaited())
         self._was_told = was_told
+        self._failed_builds = failed_builds if failed_builds is not None else {}
 
     def start(self) -> None:
         """Bring up all hosts, once."""
@@ -86,7 +92,23 @@ class Fleet:
 
     def _note_software_fault(self, host: str, error: LaunchError) -> None:
         if not self._was_told(host, error.detail):
-            self._same_faults.note(host, error)
+            self._same_faults.note({host: error})
+
+    def _note_failed_builds(self) -> None:
+        """Note hosts whose clients have told that a build failed and have not ended yet.
+
+        Such a client stays for some seconds, and a short sweep is over before it ends.
+        """
+        found: dict[str, LaunchError] = {}
+        for host, one in self._upkeep.items():
+            text = self._failed_builds.get(host.name)
+            if text and one.fault is None:
+                one.fault = faults.from_outcome(CommandOutcome(Code.SOFTWARE, (text,)), host)
+                log.info("%s", one.fault.line)
+                self.desk.events.note("host_fault", one.fault.line, host.name)
+                found[host.name] = one.fault
+        if found:
+            self._same_faults.note(found)
 
     def tell_faults(self) -> None:
         """Tell software faults of hosts once no other host may have the same one."""
@@ -200,6 +222,7 @@ class Fleet:
 
     def give_up(self) -> None:
         """Wait no longer for hosts that are not up, as the run ends, and name all of them."""
+        self._note_failed_builds()
         self._same_faults.tell()
         took = time.monotonic() - self._began
         hung = {host: _hangs(host.name, took) if took > LONG else None for host in self._upkeep}
@@ -213,6 +236,7 @@ class Fleet:
 
     async def close(self) -> None:
         """Let go of all hosts."""
+        self._note_failed_builds()
         self._same_faults.tell()
         ending = [task for one in self._upkeep.values() if (task := one.cancel())]
         with contextlib.suppress(asyncio.CancelledError):

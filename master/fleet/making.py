@@ -68,12 +68,17 @@ class Making:
         """Return the hosts that are not going to be ready: those with a fault."""
         return set(self._fleet.faults)
 
+    def _is_ready(self, one: Client) -> bool:
+        """Tell whether a client has asked for tasks, and not only been told that there are none left."""
+        is_out = one.id in self._software.unfinished or one.host in self._software.failed
+        return one.state.has_asked and not is_out
+
     def _ready(self, clients: list[Client], without: Collection[str] = ()) -> str:
         """Return `2 of 3 hosts`: those that are ready, and those of the run and of others.
 
         `without`: hosts that do not count, unless they are ready.
         """
-        ready = {one.host for one in clients if one.state.has_asked}
+        ready = {one.host for one in clients if self._is_ready(one)}
         hosts = self._software.hosts | {one.host for one in clients}
         count = len(hosts - set(without) | ready)
         return f"{len(ready)} of {counted(count, 'host')}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..errors import LaunchError
 from ..text import without_host
@@ -29,9 +29,10 @@ class SameFaults:
         self._told: dict[str, str] = {}  # key -> host with which it was told
         self._timer: asyncio.TimerHandle | None = None
 
-    def note(self, host: str, error: LaunchError) -> None:
-        """Take in a fault. It is told soon."""
-        self._waiting.setdefault(_key(host, error), {})[host] = error
+    def note(self, faults: Mapping[str, LaunchError]) -> None:
+        """Take in faults by host. They are told soon, and those that are alike in one paragraph."""
+        for host, error in faults.items():
+            self._waiting.setdefault(_key(host, error), {})[host] = error
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PATIENCE, self.tell)
         self.look()

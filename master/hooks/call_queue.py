@@ -24,8 +24,7 @@ LOOK = 1.0  # seconds between two looks at the clock while a call runs
 STOPPED = 3.0
 PAUSE = 1.0  # seconds before the second try to start a process that the system refused
 UNCLEAR = (
-    "If it does not end its process itself, something on this machine does (is memory short?). "
-    "Then: spe collect"
+    "If it does not end its process itself, something on this machine does (is memory short?)."
 )
 
 
@@ -149,7 +148,7 @@ class CallQueue:
         # No process, no memory, no temporary folder: whatever it is, no caller may wait for ever.
         except Exception as fault:
             what = f"the hook process could not be started: {fault}"
-            self._fail_all(Trouble(what, todo="Then: spe collect"))
+            self._fail_all(Trouble(what, todo="Has this machine no memory or processes left?"))
             await self._drop()
 
     async def _serve(self, process: HookProcess) -> None:

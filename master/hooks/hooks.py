@@ -88,11 +88,14 @@ class Hooks:
         collect: Sequence[str] = (),
         limit: float = LIMIT,
         log: Log = LOGGER.info,
+        then: str = "spe collect",
     ) -> None:
         """Take `validate` and `collect` as in spe.yaml.
 
-        Names that are no functions of a file are ignored.
+        Names that are no functions of a file are ignored. `then`: the command to run when a
+        function is mended.
         """
+        self._then = then
         self._specs = {spec.name: spec for spec in specs}
         self._file_names = file_names(specs)
         self._checks = tuple(hooks_of(validate))
@@ -161,7 +164,8 @@ class Hooks:
             call = self._call(function, task, result, wants_verdict=True)
             answer = await self._validate.call(call, _label(name, task))
             if answer.trouble is not None:
-                return HookVerdict(VerdictKind.HOOK_FAULT, str(_hook_error(answer.trouble)))
+                fault = str(_hook_error([answer.trouble], self._then))
+                return HookVerdict(VerdictKind.HOOK_FAULT, fault)
             if answer.reason is not None:
                 return HookVerdict(VerdictKind.REJECTED, answer.reason)
         return HookVerdict(VerdictKind.ACCEPTED)
@@ -178,7 +182,7 @@ class Hooks:
             if answer.trouble is not None:
                 troubles.append(answer.trouble)
         if troubles:
-            raise _hook_error(*troubles)
+            raise _hook_error(troubles, self._then)
 
     async def close(self) -> None:
         """End all processes."""
@@ -240,14 +244,15 @@ def _label(name: str, task: TaskView) -> str:
     return f"{name} at task {task.number}"
 
 
-def _hook_error(*troubles: Trouble) -> HookError:
+def _hook_error(troubles: Sequence[Trouble], then: str) -> HookError:
     """Return the error for people, with the place of the first trouble."""
     first = troubles[0]
     texts = [f"{trouble.what}\n{trouble.traceback}".rstrip() for trouble in troubles]
     where = ""
     if first.file:
         where = f"{first.file}:{first.line}"
-    return HookError("\n".join(texts), where=where, todo=first.todo or "Mend it, then: spe collect")
+    todo = f"{first.todo} Then: {then}" if first.todo else f"Mend it, then: {then}"
+    return HookError("\n".join(texts), where=where, todo=todo)
 
 
 def _config_error(trouble: Trouble, entries: Sequence[str]) -> ConfigError:

@@ -179,7 +179,7 @@ def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
     # Two matches, here and below: the script's codes first, then those of a client that was started.
     match said.code:
         case Code.NO_PYTHON:
-            return Fault.NO_PYTHON, _no_python(said, host), ""
+            return Fault.NO_PYTHON, _no_python(said, host), _remedy_of_python(host)
         case Code.TOO_OLD:
             return Fault.OLD_PYTHON, said.last, ""
         case Code.BAD_PYTHON:
@@ -193,6 +193,16 @@ def _meaning(said: CommandOutcome, host: Host) -> tuple[Fault, str, str]:
             return Fault.COPY, what, f"Look there: {command_on(host.name, 'ls -l ~/.cache/spe')}"
         case _:
             return _meaning_of_the_client(said, host)
+
+
+def _remedy_of_python(host: Host) -> str:
+    """Return what mends the `python=` of a host; "" where it has none."""
+    if not host.python:
+        return ""
+    return (
+        f"Correct python={host.python} in the line of {host.name} in the hosts file, or leave it "
+        "out: then the first python3 of 3.6 or newer in the PATH there is taken"
+    )
 
 
 def _no_folder(said: CommandOutcome, host: Host) -> Fault:

@@ -107,6 +107,10 @@ def login_todo(ssh: str, printed: Sequence[str], look: str, waits: bool) -> str:
         remedy += f" ({others})"
     if waits:
         remedy += ", and let it come only in a terminal: [ -t 0 ] || return"
+    if waits and not files:
+        # No start-up file has to do with it where the shell in the password file is the menu.
+        remedy += ". Where the account's shell is itself a menu, its administrator can give it one that "
+        remedy += "runs commands (chsh -s /bin/bash)"
     return f"{remedy}; this must say hello: ssh {ssh} echo hello"
 
 

@@ -26,6 +26,7 @@ class RunOptions:
     accept_new_host_keys: bool = False
     missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
     try_all_hosts: bool = False  # go on until every host has come up or has not
+    after_hook: str = "spe collect"  # the command to run when a hook is mended
     one_each: OneEach | None = None  # one task for each kind of host, and no more
     until: float | None = None  # when nothing more is begun, in seconds since 1970
     early: Early = field(default_factory=Early)  # a client that may have begun already

@@ -58,6 +58,7 @@ class Run:
             self.sweep.validate,
             self.sweep.collect,
             log=log.info,
+            then=self.options.after_hook,
         )
         await hooks.check_import()
         self.folder.hold()

@@ -227,7 +227,9 @@ class Serving:
     def _is_over(self) -> bool:
         if not (self.desk.dispatch.board.over and self.desk.arrivals.is_idle):
             return False
-        return self.fleet.all_tried() or not self.options.try_all_hosts
+        # Whoever presses Ctrl-C waits for no host that may still come up.
+        awaits_all = self.options.try_all_hosts and not self.parts.interrupts.count
+        return self.fleet.all_tried() or not awaits_all
 
     async def _strand(self, error: NothingRuns) -> str:
         if error.what.startswith(NOTHING_RUNS):

@@ -98,6 +98,7 @@ class Parts:
             self.desk,
             context.progress,
             self.software.was_told,
+            self.software.failed,
         )
         self.software.expect(fleet.awaited)
         return fleet

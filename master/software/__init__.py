@@ -7,6 +7,7 @@
     pip_for      pip, run for the Python of another machine
     pip_words    The reason in what pip prints when it fails
     prepare      The command of `prepare:`
+    requirements Requirements files, read as pip reads them
     roll_call    Hosts describe themselves, and their wheels are chosen together
     software     All builds of a host
     venv         Wheels for `venv:`, chosen once for each kind of Python

@@ -42,8 +42,11 @@ def find_container(written: str, folder: Path, keep: bool) -> ContainerSource:
         what = "is a folder" if path.is_dir() else "is not there"
         raise ConfigError(f"the image {written} {what}", todo=todo)
     try:
-        return ContainerSource(written, file_of(path, IMAGE), keep)
+        file = file_of(path, IMAGE)
     except OSError as error:
         raise ConfigError(
             f"the image {written} can't be read: {error.strerror}", todo=todo
         ) from error
+    if file.size == 0:
+        raise ConfigError(f"the image {written} is empty, as after a download that failed", todo=todo)
+    return ContainerSource(written, file, keep)

@@ -22,6 +22,7 @@ from typing import Any
 LOOK_UP = "missing"  # a command of ours
 MISSING = "spe: missing: "  # before the JSON of a package and its versions
 SOURCES = "spe: no wheel: "  # before the JSON of a requirement that has to be built
+INDEX = "spe: index: "  # before the JSON of an address and why pip cannot read it
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 
     environment = json.loads(arguments[0])
     markers.default_environment = lambda: environment  # type: ignore[assignment,unused-ignore]
+    _tell_index_faults()
     if arguments[1] == LOOK_UP:
         for found in _missing(arguments[2:]):
             print(MISSING + json.dumps(found), flush=True)
@@ -39,6 +41,25 @@ def main(arguments: Sequence[str]) -> int:
     for one in sources:
         print(SOURCES + json.dumps(one), flush=True)
     return 1 if sources else int(run_pip(list(arguments[1:])))
+
+
+def _tell_index_faults() -> None:
+    """Have pip print why it cannot read a page of an index: it goes on as if the page were empty."""
+    from pip._internal.index import collector
+    from pip._internal.utils.misc import redact_auth_from_url
+
+    pip_tells = getattr(collector, "_handle_get_simple_fail", None)
+
+    def tell(link: Any, reason: object, *rest: Any, **more: Any) -> None:
+        answer = getattr(reason, "response", None)
+        # 404: the index has no package of this name.
+        if getattr(answer, "status_code", 0) != 404:
+            found = redact_auth_from_url(link.url), str(reason)
+            print(INDEX + json.dumps(found), flush=True)
+        if pip_tells:
+            pip_tells(link, reason, *rest, **more)
+
+    collector._handle_get_simple_fail = tell
 
 
 def _sources(arguments: Sequence[str]) -> list[str]:

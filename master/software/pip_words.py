@@ -13,6 +13,8 @@ _PROGRAM = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _ERROR = re.compile(r"^(?:ERROR|.*?\berror): (.+)$", re.MULTILINE)
+_STATUS = re.compile(r"\b([45]\d\d) (?:Client|Server) Error: (.*?) for url")
+_SYSTEM = re.compile(r"\[Errno -?\d+\] ([^'\")>]+)")
 _NO_REASON = ("Exception:", "subprocess-exited-with-error")
 
 
@@ -27,6 +29,17 @@ def reason(said: str) -> str:
         return _cut(" / ".join(errors))
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith("WARNING")]
     return _cut(lines[-1].strip()) if lines else "it said nothing"
+
+
+def index_fault(said: str) -> str:
+    """Return why an index does not answer: `Connection refused`, `401 Unauthorized`."""
+    status = _STATUS.search(said)
+    if status:
+        return f"{status[1]} {status[2]}".strip()
+    system = _SYSTEM.findall(said)
+    if system:
+        return _cut(str(system[-1]))
+    return _cut(said.removeprefix("connection error: "))
 
 
 def _cut(text: str) -> str:

@@ -83,6 +83,8 @@ class Software:
         self._files_to_prepare = files_to_prepare
         self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
         self.making: dict[str, tuple[Made, ...]] = {}  # client -> what it was told to make
+        self.failed: dict[str, str] = {}  # host -> why its latest client could not make a build
+        self.unfinished: set[str] = set()  # clients for which the sweep was over before they were ready
 
     def __bool__(self) -> bool:
         return bool(self._sources)
@@ -103,6 +105,7 @@ class Software:
 
         Raises SpeError when the host cannot have one of them.
         """
+        self.failed.pop(host, None)
         found: list[Build] = []
         if self._roll_call:
             found.append(await self._roll_call.build(host, python))

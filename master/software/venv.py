@@ -14,27 +14,26 @@ import os
 import re
 import shutil
 import sys
+import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, SpeError
 from ..record import record
 from ..text import counted, seconds, volume
+from . import requirements
 from .build import Build, BuildFile, file_of
 from .host_python import HostPython
 from .missing import NoWheels
-from .pip_for import LOOK_UP, MISSING, SOURCES
-from .pip_words import reason
+from .pip_for import INDEX, LOOK_UP, MISSING, SOURCES
+from .pip_words import index_fault, reason
 
 log = logging.getLogger("spe.software")
 ARCHIVES = (".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar")
 VARIABLES = {"VIRTUAL_ENV": ""}
 UNPACKED = "if [ -x bin/conda-unpack ]; then PATH=$PWD/bin:$PATH bin/conda-unpack; fi"
-_INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
-# `./NAME.whl`, or `NAME @ file:///PATH/NAME.whl`
-_LOCAL_WHEEL = re.compile(r"\s*(?:[\w.\[\],-]+\s*@\s*)?(?:file://)?([^\s:#;]+\.whl)\b")
 _NO_WHEEL = re.compile(r"No matching distribution found for (.+)")
 # pip's list of the versions that have a wheel for the Python in question: "(from versions: none)".
 _VERSIONS = re.compile(r"that satisfies the requirement .* \(from versions: (.+)\)")
@@ -92,10 +91,22 @@ def find_venv(written: str, folder: Path, keep: bool) -> VenvSource:
         todo = "Name a requirements file, or an archive of conda-pack or venv-pack."
         raise ConfigError(f"the file {written} is not there", todo=todo)
     try:
+        if path.name.endswith(ARCHIVES):
+            _check_archive(path, written)
+        else:
+            requirements.check(path, written)
         digest = _digest(path)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}", todo="Mend the path.") from error
     return VenvSource(written, path, digest, keep)
+
+
+def _check_archive(path: Path, written: str) -> None:
+    """Raise ConfigError, without a place, for a file that hosts could not unpack."""
+    if not tarfile.is_tarfile(path):
+        what = "is empty" if path.stat().st_size == 0 else "is no tar archive"
+        todo = f"Pack the environment again: `{requirements.PACK}`, or venv-pack."
+        raise ConfigError(f"the archive {written} {what}", todo=todo)
 
 
 def _digest(path: Path) -> str:
@@ -104,31 +115,10 @@ def _digest(path: Path) -> str:
     if path.name.endswith(ARCHIVES):
         digest.update(bytes.fromhex(file_of(path, path.name).sha256))
     else:
-        for file in requirement_files(path):
+        for file in requirements.files(path):
             digest.update(file.read_bytes())
+        digest.update(requirements.values(path).encode(errors="surrogateescape"))
     return digest.hexdigest()
-
-
-def requirement_files(path: Path) -> Iterator[Path]:
-    """Yield a requirements file, those that it includes by -r and -c, and wheels that they name.
-
-    Raises OSError.
-    """
-    seen: list[Path] = []
-    waiting = [path]
-    while waiting:
-        file = waiting.pop(0)
-        if file in seen:
-            continue
-        seen.append(file)
-        yield file
-        for line in file.read_text(errors="replace").splitlines():
-            included = _INCLUDE.match(line)
-            if included and "://" not in included[1]:
-                waiting.append(file.parent / included[1])
-            wheel = _LOCAL_WHEEL.match(line)
-            if wheel and (file.parent / wheel[1]).is_file():
-                yield file.parent / wheel[1]
 
 
 class Wheels:
@@ -216,10 +206,13 @@ class Wheels:
         finally:
             self.downloading.remove(python.shown)
         files = await asyncio.to_thread(_read, folder)
-        size = volume(sum(one.size for one in files or ()))
+        # Without pip itself, which travels with them.
+        wheels = [one for one in files or () if one.name.startswith("wheels/")]
         took = seconds(round(time.monotonic() - begun))
-        wheels = counted(len(files or ()), "wheel")
-        self._say(f"{self.source.shown}: {wheels} ({size}) for {python.shown} after {took}")
+        what = f"{counted(len(wheels), 'wheel')} ({volume(sum(one.size for one in wheels))})"
+        if not wheels:
+            what = "it names no package"
+        self._say(f"{self.source.shown}: {what} for {python.shown} after {took}")
         return files
 
     async def _download(self, python: HostPython, folder: Path) -> None:
@@ -271,6 +264,9 @@ class Wheels:
         first = _NO_WHEEL.search(said)
         if first is None:
             raise NoWheels(self.source.shown, "pip failed", python.shown, detail=reason(said))
+        silent = _noted(said, INDEX)
+        if silent:
+            raise self._no_index(python, silent)
         code, looked_up = await self._run_pip(python, temporary, LOOK_UP, *words, *wanted)
         if code:
             log.info("further packages without a wheel could not be looked up: %s", looked_up)
@@ -309,6 +305,19 @@ class Wheels:
             todo = f"Mend the name in {self.source.written}, or pip's way to its index."
         what = f"no wheel of {', '.join(packages)}"
         return NoWheels(self.source.shown, what, python.shown, packages, todo)
+
+    def _no_index(self, python: HostPython, faults: Sequence[tuple[str, str]]) -> NoWheels:
+        """Return the fault of an index, of which pip says only that it has found no version."""
+        found = dict(faults)
+        detail = "; ".join(f"{url}: {index_fault(why)}" for url, why in found.items())
+        todo = "Does this machine reach it? `pip config list` and the PIP_… variables say where pip looks."
+        if any(" 401 " in f" {why}" or " 403 " in f" {why}" for why in found.values()):
+            todo = "It wants a user name and a password, or other ones: pip takes them from ~/.netrc, or "
+            todo += "from the address of the index (`pip config set global.index-url …`)."
+        return NoWheels(
+            self.source.shown, "pip's index does not answer as it should", python.shown,
+            todo=todo, detail=detail,
+        )
 
     def _not_built(self, python: HostPython, sources: Sequence[str]) -> NoWheels:
         todo = "`pip wheel --no-deps -w wheels FOLDER-OR-ADDRESS` makes a wheel; name its file "

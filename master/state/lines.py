@@ -16,7 +16,7 @@ from ..text import counted, printable, rate, span
 
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
-HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "")
+HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "why")
 MOST_HOSTS, LAST_FAILURES = 1000, 5  # in `plain`
 SILENT = 30  # seconds without a word of a host after which the table tells it
 DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day

@@ -166,9 +166,10 @@ class Progress:
     def interrupted(self, times: int, running: int) -> None:
         """Show what Ctrl-C does: the first one drains the run, the second one stops it."""
         if times == 1:
-            self._print(
-                f"interrupted: {running} running tasks finish, nothing more is begun (once more stops them)"
-            )
+            finish = counted(running, "running task finishes", "running tasks finish")
+            them = "it" if running == 1 else "them"
+            more = f" (once more stops {them})" if running else ""
+            self._print(f"interrupted: {finish}, nothing more is begun{more}")
         else:
             self._print("stopping the running tasks; nothing that was accepted is lost")
 

@@ -61,7 +61,7 @@ class TaskDetail:
         if self.in_plan:
             return ""
         if self.successor:
-            return f"of an earlier command or inputs; its parameters are set {self.successor} now"
+            return f"of an earlier command or inputs; its parameters are those of task {self.successor} now"
         return "not among the parameters of the last run"
 
 

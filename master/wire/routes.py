@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ..desk.desk import Desk, TaskRecord
+from ..dispatch.rules import number_for_programs
 from ..errors import Lost, SpeError
 from ..model import Kind, ResultSpec, Worker
 from ..results.extract import Part
@@ -131,18 +132,24 @@ class Door:
             host, query.remark(request, "others"), query.remark(request, "where")
         )
         self.desk.note_neighbours(host, query.neighbours(request))
+        if "room" in request.query:
+            self.desk.note_room(host, query.number(request, "room", 0))
         return web.Response(text=text)
 
     async def software(self, request: web.Request) -> web.Response:
         """Answer what the host of this client is to make before its first task, as JSON.
 
-        Without a description of its Python: the script that prints one. To a client that has failed
-        to make a build: how long it is to stay before it ends.
+        Without a description of its Python: the script that prints one. A client whose host cannot
+        have a build says why; where it has tried to make it, the answer is how long it is to stay.
         503 while other hosts are to describe theirs, and while wheels are being downloaded; 409
         with the reason where the host cannot have it.
         """
+        if "said" in request.query:
+            self._note_failure(request)
         if "failed" in request.query:
             return _text(200, "noted", {"Linger": f"{await self._linger():g}"})
+        if "said" in request.query:
+            return _text(200, "noted")
         if "python" not in request.query:
             return web.Response(text=host_python.DESCRIBE)
         client = self.desk.dispatch.clients.get(query.short_text(request, "client"))
@@ -160,6 +167,12 @@ class Door:
         except SpeError as error:
             return _text(409, error.line.rstrip("."))  # it becomes a part of a longer sentence
         return web.json_response([one.as_json() for one in found])
+
+    def _note_failure(self, request: web.Request) -> None:
+        """Note why the host of a client cannot have a build."""
+        client = self.desk.dispatch.clients.get(query.short_text(request, "client"))
+        if client is not None:
+            self._software.failed[client.host] = query.remark(request, "said")
 
     async def _linger(self) -> float:
         """Return the seconds for a client to stay whose build has failed.
@@ -208,6 +221,7 @@ class Door:
         if not self.desk.dispatch.steering.closed_for(client):
             return {}
         self.desk.dispatch.clients.told_the_end(client)
+        self._software.unfinished.add(client)
         self.desk.moved.set()
         return {"Over": "1"}
 
@@ -276,7 +290,7 @@ class Door:
             results = results + self._whole
         return protocol.task_record(
             record.ticket.id,
-            record.task.number,
+            number_for_programs(record.task),
             timeout,
             record.work,
             results,

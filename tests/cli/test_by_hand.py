@@ -262,7 +262,7 @@ def test_a_set_of_an_earlier_command_has_its_own_command_but_no_lines(bench: Ben
         bench.ok("run")
     out = shown(bench, "1")
     why = "it is of another command, environment or inputs than today's, and inputs are not recorded"
-    why += "; its parameters are set 3 now"
+    why += "; its parameters are those of task 3 now"
     assert "command: echo 'a b' 1\n" in out
     assert f"note: {why}\n" in out
     assert "paste" not in out

@@ -74,7 +74,7 @@ def test_a_set_of_an_earlier_command_is_told_from_one_whose_parameters_are_gone(
     assert bench.spe("run").code == 1
     bench.write("spe.yaml", text.format(word="two"))
     assert bench.spe("run").code == 1
-    told = "of an earlier command or inputs; its parameters are set 3 now"
+    told = "of an earlier command or inputs; its parameters are those of task 3 now"
     assert bench.ok("show", "1").out.startswith(f"task 1: failed ({told})\n")
     assert bench.ok("why", "1").out == f"task 1: failed\n  it is {told}\n"
 

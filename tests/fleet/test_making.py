@@ -13,9 +13,10 @@ NEW, OLD = "linux-x86_64 (glibc 2.36), Python 3.11", "linux-x86_64 (glibc 2.17),
 
 def making(made: dict[str, Made], faults: tuple[str, ...] = (), ready: tuple[str, ...] = ()) -> Making:
     """Four hosts, of which some are told to make something."""
-    clients = {host: Thing(host=host, state=Thing(has_asked=host in ready, is_gone=False)) for host in made}
+    clients = {host: Thing(id=host, host=host, state=Thing(has_asked=host in ready, is_gone=False)) for host in made}
     software: Any = Thing(
-        making={host: (one,) for host, one in made.items()}, stage="", hosts={"a", "b", "c", "d"}, without=set()
+        making={host: (one,) for host, one in made.items()}, stage="", hosts={"a", "b", "c", "d"}, without=set(),
+        failed={}, unfinished=set(),
     )
     desk: Any = Thing(dispatch=Thing(clients=clients))
     fleet: Any = Thing(faults=dict.fromkeys(faults), awaited=set)

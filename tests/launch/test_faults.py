@@ -219,7 +219,16 @@ def test_a_python_without_its_library_is_named(hosts: list[LabHost], starter: St
 def test_a_named_python_that_is_not_there(hosts: list[LabHost], starter: Starter) -> None:
     error = starter.fault(Host("h01", python="/opt/python9"))
     assert error.fault is Fault.NO_PYTHON
-    assert "/opt/python9" in error.what
+    assert "/opt/python9 is not there" in error.what
+    assert "Correct python=/opt/python9 in the line of h01" in error.todo and "Install" not in error.todo
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/usr/bin"])
+def test_a_named_python_that_is_no_program(hosts: list[LabHost], starter: Starter, path: str) -> None:
+    error = starter.fault(Host("h01", python=path))
+    assert error.fault is Fault.NO_PYTHON
+    assert f"{path} is no program that can be executed" in error.what
+    assert f"Correct python={path} in the line of h01" in error.todo
 
 
 # -- copy and start ----------------------------------------------------------------------------------------

@@ -154,3 +154,38 @@ def test_where_no_host_comes_up_they_are_named_in_one_paragraph_and_the_exit_cod
     assert done.code == 3
     assert re.search(r"^h01 and h02: refused: ", done.err, re.M)
     assert "nothing could run" in done.err.splitlines()[-2]
+
+
+def test_a_failing_validate_hook_names_set_1_alone_and_what_to_do_after_a_check(project: Project) -> None:
+    hook = "def fine(task, result):\n    assert task.number == 1, task.number\n    return 1 / 0\n"
+    (project.folder / "hooks.py").write_text(hook)
+    with (project.folder / "spe.yaml").open("a") as file:
+        file.write("validate: hooks.py:fine\n")
+    done = project.check("h[01-03]")
+    assert done.code == 1
+    assert "\nset 1 failed on h01, h02 and h03: hooks.py:3: hooks.py:fine failed at task 1: ZeroDivision" in done.out
+    assert "Mend it, then: spe check" in done.out and "spe collect" not in done.out
+    assert not re.search(r"task [2-9]", done.out)
+
+
+def test_the_program_sees_the_number_of_the_first_set_on_each_host(project: Project) -> None:
+    project.program("echo y$SPE_TASK")
+    done = project.check("h[01-03]")
+    assert ran_on(done.out) == ["h01", "h02", "h03"] and done.code == 0
+    assert done.out.count(": y=y1") == 3 and "not the same" not in done.out
+
+
+def test_quiet_says_no_plan_and_the_outcome_all_the_same(project: Project) -> None:
+    done = project.check("h01", "-q")
+    assert done.code == 0
+    assert done.out.startswith("set 1 ran on h01 in ")
+    assert "2 sets of c" in project.check("h01", "-q", "--dry").out, "with --dry the plan is all there is"
+
+
+def test_a_home_that_is_nearly_full_has_a_line_and_another_home_has_none(project: Project) -> None:
+    project.boot([Boot(home_size="1m"), Boot()])
+    (project.folder / "work").write_bytes(b"#!/bin/sh\necho y$1\n#" + b"x" * 2_000_000)
+    done = spe("run", "-F", str(project.lab.ssh_config), "--hosts", "h01,h02", cwd=project.folder)
+    assert done.code == 0
+    (line,) = [line for line in done.err.splitlines() if "free" in line]
+    assert re.match(r"h01: its home has only \d+ kB free\. What does not fit there", line)

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,27 @@ def test_what_fails_is_tried_once_a_home_and_its_hosts_get_no_task(
     idle(hosts[:3])
     for host in hosts[:3]:
         assert host.files() == before[host.name], host
+
+
+def test_builds_that_fail_on_some_hosts_are_told_although_the_sweep_ends_at_once_on_the_others(
+    lab: Lab, hosts: list[LabHost], tmp_path: Path
+) -> None:
+    lab["h01"].shell("touch good")
+    failing = "prepare: '[ -e ~/good ] || { echo no compiler here; exit 7; }'\n"
+    waits = "import os, time\nwhile not os.path.exists(os.path.expanduser('~/go')):\n    time.sleep(0.05)\n"
+    waits += "open('where', 'w')\n"
+    folder = write(tmp_path / "sweep", "command: python3 sim.py {{ x }}\n" + failing, waits)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, folder, lab, "h[01-03] slots=8")
+        for name in ("h02", "h03"):
+            noted = f"{name} has noted its failure"
+            wait_until(lambda name=name: lab[name].shell("ls ~/.cache/spe/built/*.failed; true").stdout, noted)  # type: ignore[misc]
+        lab["h01"].shell("touch go")
+        done = running.result()
+    assert done.returncode == 0
+    assert "software is ready on 1 of 3 hosts" in done.stderr
+    assert done.stderr.count("(exit code 7): no compiler here") == 1, "one paragraph"
+    assert "h02, h03: software: prepare: " in done.stderr
 
 
 def test_an_environment_reaches_hosts_without_internet_whatever_their_python_and_processor(

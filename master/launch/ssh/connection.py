@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 import tempfile
 from typing import IO
 
 import paramiko
 
 from ..offer import Options
+from . import proxies
 from .config.target import Target
 
 
@@ -27,16 +27,14 @@ class Connection:
         self.transport: paramiko.Transport
         self.own_address: str | None = None  # address of this machine, as the first hop sees it
         self.below: list[Connection] = []  # connections to jump hosts, the first hop first
-        self._proxy: subprocess.Popen[bytes] | None = None
+        self._proxy: proxies.Proxy | None = None
         self._proxy_stderr: IO[bytes] | None = None
 
     def close(self) -> None:
         """Close the connection and all that it goes through. May be called twice."""
         self._close_transport()
         if self._proxy is not None:
-            # KILL, as its work is done: one that ignores TERM would hold up the end of the run.
-            self._proxy.kill()
-            self._proxy.wait()
+            proxies.end(self._proxy)
         if self._proxy_stderr is not None:
             self._proxy_stderr.close()
         for connection in self.below:
@@ -61,12 +59,8 @@ class Connection:
         self._proxy_stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the connection
         shell = os.environ.get("SHELL") or "/bin/sh"  # as ssh
         with theirs:
-            self._proxy = subprocess.Popen(
-                [shell, "-c", f"exec {command}"],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=self._proxy_stderr,
-                start_new_session=True,
+            self._proxy = proxies.start(
+                [shell, "-c", f"exec {command}"], theirs, self._proxy_stderr
             )
         return ours
 

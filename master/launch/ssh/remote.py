@@ -54,6 +54,7 @@ find_python() {
             0 | 43) return "$code" ;;
             42) worst=42; say "$found lacks a module: $line" ;;
             7) [ "$worst" = 42 ] || worst=7; say "$found is $("$found" -V 2>&1)" ;;
+            126) say "$found is no program that can be executed" ;;
             *) say "$found does not run (exit $code)" ;;
         esac
     done
