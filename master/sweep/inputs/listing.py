@@ -94,7 +94,7 @@ def _of_spec(one: GivenInput, spec: InputSpec, trees: Trees, known: Sequence[str
     text, mode = read_template(trees.files.folder, spec.template, spec.marks)
     _check_expressions(text, spec, known)
     name = "" if one.name else _checked_name(spec.template)
-    return InputPattern(name, text, Source.TEXT, mode=mode)
+    return InputPattern(name, text, Source.TEXT, template=spec.template, mode=mode)
 
 
 def _check_expressions(text: Pattern, spec: InputSpec, known: Sequence[str]) -> None:
