@@ -448,7 +448,7 @@ def test_results_have_one_order_everywhere(bench: Bench) -> None:
 def test_the_log_has_what_was_printed_once_and_of_files_the_paths_and_values(bench: Bench) -> None:
     bench.worker("for i in 1 2 3; do echo row $i; done | tee table.csv; cp table.csv run.log; echo why >&2")
     text = "command: ./work\nresults: {last: {from: table.csv, regex: 'row (3)', as: int}, log: run.log, %s}\n"
-    bench.write("spe.yaml", text % "first: {from: stdout, regex: 'row (.)'}, all: stdout, cut: {from: run.log, as: text}")
+    bench.write("spe.yaml", text % "first: {from: stdout, regex: 'row (.)'}, all: stdout, cut: {from: run.log}")
     bench.ok("run")
     path = bench.ok("log", "1").out.split("-- result log: ")[1].split("\n")[0]
     assert (bench.folder / path).read_text() == "row 1\nrow 2\nrow 3\n"
