@@ -323,6 +323,7 @@ def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path:
         ("command: sim {{ worker }}\n", "spe.yaml:1: command", "{{ worker }} is not defined", "no worker:"),
         ("command: ./sim {{ number }}\n", "spe.yaml:1: command", "{{ number }} is not defined", "$SPE_TASK"),
         ("command: ./sim {{ task }}\n", "spe.yaml:1: command", "{{ task }} is not defined", "$SPE_TASK"),
+        ("command: ./sim {{ task }}\n", "spe.yaml:1: command", "{{ task }} is not defined", "An index is a parameter"),
         ("command: ./sim {{ slot }}\n", "spe.yaml:1: command", "{{ slot }} is not defined", "$SPE_SLOT"),
         ("command: ./sim {{ ticket }}\n", "spe.yaml:1: command", "{{ ticket }} is not defined", "$SPE_TICKET"),
         ("command: ./sim {{ seed }}\n", "spe.yaml:1: command", "{{ seed }} is not defined", "There are x, y"),
