@@ -79,6 +79,7 @@ class Client:
 
     def __init__(self, options: ClientOptions, session: str, own_folder: OwnFolder) -> None:
         self.options, self.session, self.own_folder = options, session, own_folder
+        facts.be_called(options.host)
         self.began_in = "/"  # the folder in which the client was started; there the setup runs
         self.master = Master(options.address, session, own_folder.reread)
         self.config: Dict[str, str] = {}

@@ -11,6 +11,7 @@ import subprocess
 from typing import List
 
 FILE_LIMIT = "the file size limit of this host's login (ulimit -f) is reached"
+_called: List[str] = []
 PROC = os.path.isdir("/proc/self/task")
 
 
@@ -25,6 +26,16 @@ def reason(fault: OSError) -> str:
 def host_name() -> str:
     """Return the name that this host has for itself."""
     return socket.gethostname() or "unnamed"
+
+
+def name_for_people() -> str:
+    """Return the name that the master has for this host: messages go there."""
+    return _called[-1] if _called else host_name()
+
+
+def be_called(name: str) -> None:
+    """Note the name that the master has for this host, before there are hands: they are forks."""
+    _called.append(name)
 
 
 def platform_name() -> str:

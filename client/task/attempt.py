@@ -26,7 +26,7 @@ GIVE_UP = 3.0  # seconds for what a task left behind to die
 SHORT = 0.03  # seconds; what comes of shorter tasks is gathered
 WROTE = (
     "the program changed %s, which is a read-only link to one file for all tasks: "
-    "have it write to a copy"
+    "have it write to a copy (of an input: add `copy: true`, then `spe retry`)"
 )
 LOST = "a program changed %s, which its tasks share"
 
@@ -271,7 +271,8 @@ class Attempt:
         is_killed = os.WIFSIGNALED(status)
         self.exit_code = -os.WTERMSIG(status) if is_killed else os.WEXITSTATUS(status)
         if self.timed_out:
-            self.reason = "timeout after %g s" % self.task.timeout
+            limit = self.task.timeout  # three times the median has many digits
+            self.reason = "timeout after %g s" % round(limit, 2 if limit >= 1 else 4)
         elif is_killed:
             number = -self.exit_code
             self.reason = "killed by signal %d (%s)" % (number, process_tree.signal_name(number))
@@ -293,6 +294,6 @@ class Attempt:
         if self.exit_code == NOT_FOUND:
             self.reason += login_shell.advice(program_not_found(self.stderr))
         if full:  # a file may be cut short, even if the program did not notice
-            where = (os.strerror(errno.ENOSPC), shown(self.folder), facts.host_name())
+            where = (os.strerror(errno.ENOSPC), shown(self.folder), facts.name_for_people())
             text = "%s in %s on host %s" % where
             self.reason = "%s (%s)" % (self.reason, text) if self.reason else text

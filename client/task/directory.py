@@ -45,7 +45,7 @@ def prepare(
             _add_shared(attempt, worker, name, os.path.join(attempt.folder, name))
     except OSError as fault:
         text = "cannot make '%s' in the task's directory on host %s: %s"
-        raise CannotRun(text % (name, facts.host_name(), facts.reason(fault)))
+        raise CannotRun(text % (name, facts.name_for_people(), facts.reason(fault)))
     except Changed:
         attempt.unprepare()
         raise

@@ -161,7 +161,7 @@ def _first_line(path: str) -> str:
 
 def why_not_started(program: bytes, folder: str, fault: Exception) -> str:
     """Return in one sentence why a program could not be started in its directory."""
-    name, host = os.fsdecode(program), facts.host_name()
+    name, host = os.fsdecode(program), facts.name_for_people()
     if isinstance(fault, FileNotFoundError):
         text = "program '%s' not found on host %s"
         line = _first_line(os.path.join(folder, name)) if "/" in name else ""

@@ -70,6 +70,7 @@ def command(
         if json_:
             print_json(_record(sweep, census, lines, None))
         return 0
+    from ..sweep.checks.files_named import hints
     from .first_set import run_first_set
     from .kind_outcomes import show
 
@@ -79,6 +80,8 @@ def command(
         print_json(_record(sweep, census, lines, outcome))
     else:
         show(outcome)
+        for hint in hints([one.reason for one in outcome.tried if not one.is_done], sweep):
+            click.echo(hint)
     if outcome.stranded:
         raise outcome.stranded
     return outcome.exit_code

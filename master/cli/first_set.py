@@ -16,10 +16,13 @@ from ..dispatch.rules import COPY, OneEach
 from ..doctor.kinds import HostKind, kinds_of
 from ..errors import Fault
 from ..model import Ticket
+from ..results.extract import NO_MATCH
+from ..results.failed_files import FAILED
 from ..state.progress import Progress
 from ..sweep.blocks import Listed
 from ..sweep.identity import Identity
 from ..sweep.parameters import Parameters
+from ..text import printable
 from .doctor import look
 from .kind_outcomes import CheckOutcome, KindOutcome
 from .same_faults import HostFault, paragraphs
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
     from ..errors import LaunchError, NothingRuns
     from ..runner.run import RunOptions
     from ..store.reader import Reader
+    from ..store.task_details import TaskDetail
     from ..sweep.sweep import Sweep
 
+MOST_READ = 10_000_000  # bytes of the files of a set that failed
 TASKS_A_HOST = 3  # more than a check can use: an attempt that is lost with its host is made again
 
 
@@ -91,7 +96,7 @@ def _run(
             told = {host: progress.faults[host] for host in order}
             click.echo(paragraphs(_faults(told)), err=True, nl=False)
             raise
-        found = _found(kinds, options.one_each, folder)
+        found = _found(kinds, options.one_each, folder, only)
     if stranded:
         return CheckOutcome(
             found, _faults(stranded.faults), told=progress.paragraphs, stranded=stranded
@@ -115,25 +120,59 @@ def _faults(errors: Mapping[str, LaunchError]) -> list[HostFault]:
     ]
 
 
-def _found(kinds: Sequence[HostKind], rule: OneEach | None, folder: Path) -> list[KindOutcome]:
+def _found(
+    kinds: Sequence[HostKind], rule: OneEach | None, folder: Path, sweep: Sweep
+) -> list[KindOutcome]:
     """Return what the scratch folder has of each kind."""
     from ..store.reader import Reader
 
     with Reader(folder) as reader:
         if rule is None:
             task = reader.task(1)
-            return [KindOutcome(kinds[0], task, task.tickets[-1] if task.tickets else None)]
-        return [_of_kind(kind, rule.tickets(kind.hosts[0]), reader) for kind in kinds]
+            ticket = task.tickets[-1] if task.tickets else None
+            return [KindOutcome(kinds[0], task, ticket, _near(sweep, task, folder))]
+        return [_of_kind(kind, rule.tickets(kind.hosts[0]), reader, sweep) for kind in kinds]
 
 
-def _of_kind(kind: HostKind, tickets: Sequence[Ticket], reader: Reader) -> KindOutcome:
+def _near(sweep: Sweep, task: TaskDetail, folder: Path) -> str:
+    """Return the lines that a regex without a match may have meant; "" for other outcomes."""
+    from ..results.near_lines import near_lines
+
+    spec = next((one for one in sweep.results if f"{one.name}: {NO_MATCH}" in (task.reason or "")), None)
+    if spec is None or spec.regex is None or not task.tickets:
+        return ""
+    scope = sweep.recipe.scope(task.values)
+    source = next(one.source for one in sweep.sources.of(scope) if one.name == spec.name)
+    data = task.tickets[-1].stdout
+    if source != "stdout":
+        data = _read(folder / FAILED / str(task.number) / source)
+    is_near, lines = near_lines(data.decode("utf-8", "replace"), spec.regex)
+    if not lines:
+        return f"{source} has no lines\n"
+    head = f"lines of {source} that are near:" if is_near else f"{source} begins:"
+    return "\n".join([head, *(f"  {printable(line)}" for line in lines)]) + "\n"
+
+
+def _read(path: Path) -> bytes:
+    """Return what is kept of a file; nothing where it was too large to be kept."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_READ)
+    except OSError:
+        return b""
+
+
+def _of_kind(
+    kind: HostKind, tickets: Sequence[Ticket], reader: Reader, sweep: Sweep
+) -> KindOutcome:
     if not tickets:
         return KindOutcome(kind)
     task = reader.task(tickets[-1].task)
+    near = _near(sweep, task, reader.folder)
     values = {name: text for name, text in task.values.items() if name != COPY}
     task = dataclasses.replace(task, number=1, values=values)  # the set that it is a copy of
     ticket = next((one for one in task.tickets if one.id == tickets[-1].id), None)
-    return KindOutcome(kind, task, ticket)
+    return KindOutcome(kind, task, ticket, near)
 
 
 def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
@@ -153,7 +192,8 @@ def first_set_alone(sweep: Sweep, copies: int = 1) -> Sweep:
     config = dataclasses.replace(sweep.config, collect=("table",))
     # A failure is what is looked for, so it is not repeated.
     config = dataclasses.replace(config, attempts=1, once=True, max_load=None, stop_after=None)
-    config = dataclasses.replace(config, retry=RetrySpec())
+    # Of a file in which a regex finds nothing, lines are shown.
+    config = dataclasses.replace(config, retry=RetrySpec(), keep_failed=MOST_READ)
     return dataclasses.replace(
         sweep, parameters=Parameters(blocks), recipe=recipe, identity=identity, config=config
     )

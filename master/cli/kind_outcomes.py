@@ -29,6 +29,7 @@ class KindOutcome:
     kind: HostKind
     task: TaskDetail | None = None  # None: it was not handed out
     ticket: TicketRow | None = None  # the attempt that counts
+    near: str = ""  # lines that a regex without a match may have meant
 
     @property
     def is_done(self) -> bool:
@@ -55,10 +56,10 @@ class KindOutcome:
         # The last attempt says enough: earlier ones were lost, or failed in the same way.
         if self.ticket is None:
             return ""
-        text = ""
+        text = self.near
         if self.ticket.stderr:
             lines = self.ticket.stderr.decode("utf-8", "replace").splitlines()
-            text = "".join(f"{line}\n" for line in lines[-LAST_LINES:])
+            text += "".join(f"{line}\n" for line in lines[-LAST_LINES:])
         if self.ticket.files:
             text += f"its directory had: {self.ticket.files.summary()}\n"
         return text

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ..store.reader import Reader
     from ..store.task_details import TaskDetail, TicketRow
 
+STDOUT = "stdout"
+
 
 @click.command()
 @click.argument("number", type=click.IntRange(1), required=False, metavar="[TASK]")
@@ -160,11 +162,43 @@ def _print(reader: Reader, task: TaskDetail) -> None:
             f"task {task.number} runs: `spe log {task.number} -f` shows what it prints", err=True
         )
     for ticket in task.tickets:
-        _print_attempt(name, ticket)
+        is_row = ticket.id == task.accepted_ticket
+        _print_attempt(name, ticket, _printed(task) if is_row else None)
     if task.state is TaskState.FAILED:
         _print_kept(reader.folder, task.number)
     for output in task.outputs:
-        _print_result(reader.folder, output)
+        if not _is_whole_stdout(task, output):
+            _print_result(reader.folder, output)
+
+
+def _printed(task: TaskDetail) -> bytes | None:
+    """Return what the attempt of the table printed, where a result was read from that; else None.
+
+    It is stored once: with the result, and not with the attempt.
+    """
+    for output in task.outputs:
+        if _origin(task, output) == STDOUT and not output.file:
+            return _bytes(output)
+    return None
+
+
+def _origin(task: TaskDetail, output: Output) -> str:
+    # Rows of earlier versions do not tell what their results were read from.
+    return task.origins.get(output.name, output.name)
+
+
+def _is_whole_stdout(task: TaskDetail, output: Output) -> bool:
+    """Tell whether a result is all that was printed, which stands under the attempt already."""
+    if _origin(task, output) != STDOUT or output.file:
+        return False
+    return _bytes(output).decode("utf-8", "replace").rstrip("\n") == output.value.rstrip("\n")
+
+
+def _bytes(output: Output) -> bytes:
+    """Return what the program wrote, of which the value is a part or the whole."""
+    if output.raw is None:  # the bytes are the value and a newline
+        return output.value.encode() + b"\n"
+    return output.raw
 
 
 def _print_kept(folder: Path, number: int) -> None:
@@ -175,38 +209,37 @@ def _print_kept(folder: Path, number: int) -> None:
         click.echo(f"-- kept of them: `spe files {number}`")
 
 
-def _print_attempt(name: str, ticket: TicketRow) -> None:
-    """Print how an attempt ended, and its evidence."""
+def _print_attempt(name: str, ticket: TicketRow, printed: bytes | None) -> None:
+    """Print how an attempt ended, and its evidence. `printed`: its stdout, where a result has it."""
     if ticket.state == "expired" and not (ticket.stdout or ticket.stderr):
         return  # a copy, or never begun: there is nothing to tell
     head = f"{name}, ticket {ticket.id} on {ticket.host}: {ticket.state}"
     if ticket.reason:
         head += f": {ticket.reason}"
     click.echo(head)
-    _print_evidence(ticket)
+    _print_evidence(ticket, ticket.stdout or printed or b"")
 
 
 def _print_result(folder: Path, output: Output) -> None:
-    """Print one result: as the program wrote it, where that is kept."""
+    """Print one result: the path of its file, or its value. The file itself may be long."""
     head = f"-- result {output.name}"
     if output.file:
-        head += f" ({folder / output.file})"
-    click.echo(head)
-    if output.is_tree:
-        from ..results.trees import files_of
+        click.echo(f"{head}: {folder / output.file}")
+        if output.is_tree:
+            from ..results.trees import files_of
 
-        for name, size in files_of(output):
-            click.echo(f"{bytes_text(size):>10}  {printable(name)}")
-        return
-    raw = output.raw
-    if raw is None:
-        raw = output.value.encode() + b"\n"
-    _raw(raw)
+            for name, size in files_of(output):
+                click.echo(f"{bytes_text(size):>10}  {printable(name)}")
+    elif "\n" in output.value.rstrip("\n"):
+        click.echo(head)
+        _raw(output.value.encode())
+    else:
+        click.echo(f"{head}: {printable(output.value)}")
 
 
-def _print_evidence(ticket: TicketRow) -> None:
+def _print_evidence(ticket: TicketRow, stdout: bytes) -> None:
     """Print what an attempt wrote, and the files in its directory."""
-    for name, data in (("stdout", ticket.stdout), ("stderr", ticket.stderr)):
+    for name, data in (("stdout", stdout), ("stderr", ticket.stderr)):
         if data:
             click.echo(f"-- {name}")
             _raw(data)

@@ -169,7 +169,22 @@ def _failures(reader: Reader, statistics: Statistics) -> None:
         click.echo(line, err=True)
     if more := failed - sum(group.count for group in groups[:FAILED]):
         click.echo(f"… and {more} more, all in {reader.folder / 'failed.csv'}", err=True)
-    click.echo("see them with `spe log --failed`; try them again with `spe retry`", err=True)
+    for line in _what_to_do(failed, reader.refused()):
+        click.echo(line, err=True)
+
+
+def _what_to_do(failed: int, refused: int) -> list[str]:
+    """Return what to do about so many failed sets, of which `refused` have a stored result."""
+    lines = []
+    if refused < failed:
+        lines.append("see them with `spe log --failed`; try them again with `spe retry`")
+    if refused:
+        these = counted(refused, "of them has", "of them have")
+        if refused == failed:
+            these = "it has" if failed == 1 else "they have"
+        what = f"{these} a stored value that `results` refuses"
+        lines.append(f"{what}: correct `results`, then `spe run` takes it; `spe retry` would compute it again")
+    return lines
 
 
 def failure_lines(groups: Sequence[FailureGroup]) -> list[str]:

@@ -17,6 +17,7 @@ from .line_options import line_options, take
 if TYPE_CHECKING:
     from ..launch import Early
     from ..model import Host
+    from ..runner.outcome import Outcome
     from ..runner.run import RunOptions
     from ..session.living import Living
     from ..state.progress import Progress
@@ -275,6 +276,7 @@ def execute(
     from ..session.run_folder import make_run_folder
     from ..state.progress import Progress
     from ..store import filesystem
+    from ..sweep.checks.files_named import hints
     from ..sweep.sweep import run_folder
     from .output import results_in
     from .report import report, report_stranded
@@ -303,7 +305,20 @@ def execute(
     report(outcome, json_, quiet)
     if outcome.statistics.failed:
         _warn(progress, (*census.reminders, *mistakes))  # once more: they may be why
+    for hint in hints(reasons(outcome), sweep):
+        click.echo(hint, err=True)
     return outcome.exit_code
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Return why sets of a run have failed or wait."""
+    from ..store.reader import Reader
+
+    waits = [one.sentence for one in outcome.waiting_because]
+    if not outcome.statistics.failed:
+        return waits
+    with Reader(outcome.folder, outcome.database) as reader:
+        return [*(group.reason for group in reader.failure_groups()), *waits]
 
 
 def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -235,15 +235,16 @@ def _runs(hand: ByHand) -> str:
     out = f"\ncommand: {printable(shlex.join(hand.words))}\n"
     if hand.inputs:
         shown = hand.inputs[:MOST_INPUTS]
-        out += "\ninputs\n" + table(["name", "bytes", "from"], map(_input, shown))
+        out += "\ninputs\n" + table(["name", "bytes", "from"], (_input(one, hand.templates) for one in shown))
         more = len(hand.inputs) - len(shown)
         out += f"and {more} more: --json has all\n" if more else ""
     return out + "\nenvironment\n" + table(["name", "value"], hand.environment.items())
 
 
-def _input(one: Input) -> list[object]:
+def _input(one: Input, templates: Mapping[str, str]) -> list[object]:
     """Return one input as a row of the table."""
-    return [one.name, one.size, one.origin or one.file or "text"]
+    made = f"template {templates[one.name]}" if one.name in templates else "text"
+    return [one.name, one.size, one.origin or one.file or made]
 
 
 def _by_hand(hand: ByHand, again: str) -> str:

@@ -82,8 +82,8 @@ class ResultEntry:
 class RetrySpec:
     """Attempts by the reason of the failure, where they differ from `attempts`."""
 
-    exit: dict[str, int] = key(values.by_code, {})
-    signal: dict[str, int] = key(values.by_code, {})
+    exit: dict[str, int] = key(values.by_exit_code, {})
+    signal: dict[str, int] = key(values.by_signal, {})
     timeout: int | None = key(values.count, None)
     rejected: int | None = key(values.count, None)
     missing: int | None = key(values.count, None)

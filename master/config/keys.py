@@ -22,13 +22,44 @@ from .values import WrongValue, mapping, wrong
 
 T = TypeVar("T")
 Check = Callable[[Any], T]
-# Words of other tools for keys of ours, at the top of spe.yaml.
+_AT_ONCE = "Sets that run at the same time, over all hosts, are `at_once: 3`."
+_LICENCES = "Licences that each running set takes are `licences: {abaqus: 1 of 3}`."
+_ONE_BY_ONE = "A sweep waits for no other one. In a shell, `spe run && NEXT` runs NEXT when all sets are done."
+_COMMAND = "The program and its arguments are one text: `command: ./simulate --seed {{ seed }}`."
+_TIMEOUT = "The time that one attempt may take is `timeout: 2h`."
+_ATTEMPTS = "All attempts of a set are `attempts:`, so two retries are `attempts: 3`."
+_CORES = "The cores that one task takes are `cores: 2`."
+# Words of other tools for keys of ours, at the top of spe.yaml. In another block such a word means
+# something else, as a `time` in a result does.
 MEANT = {
     "environment": "Variables of the program are `env:`; a Python environment is `venv:`.",
     "conda": "Pack it with conda-pack, and write `venv: NAME.tar.gz`; or activate it in `setup:`.",
     "image": "An image for apptainer is `container:`.",
     "requirements": "A requirements file is named by `venv:`.",
+    **dict.fromkeys(
+        (
+            *("max_parallel", "parallel", "max_jobs", "jobs", "concurrency", "max_concurrent"),
+            *("max_running", "max_materialize", "throttle", "n_jobs", "num_workers", "workers"),
+        ),
+        _AT_ONCE,
+    ),
+    **dict.fromkeys(("licenses", "license", "licence", "concurrency_limits", "tokens"), _LICENCES),
+    **dict.fromkeys(("depends", "depends_on", "dependency", "dependencies", "after"), _ONE_BY_ONE),
+    **dict.fromkeys(("executable", "program", "arguments", "args", "script"), _COMMAND),
+    **dict.fromkeys(("walltime", "time", "time_limit", "max_time"), _TIMEOUT),
+    **dict.fromkeys(("max_retries", "retries"), _ATTEMPTS),
+    **dict.fromkeys(("cpus", "cpus_per_task", "request_cpus", "threads", "ncpus"), _CORES),
+    "array": "Values for the sets are `parameters: {grid: {seed: {range: [1, 100]}}}`.",
+    "queue": "Values for the sets are `parameters: {grid: {seed: {range: [1, 100]}}}`.",
+    "files": "Files that each task gets are `inputs:`, files that it writes are `results:`.",
+    "outputs": "Files that the program writes are named by `results:`.",
+    "output": "Files that the program writes are named by `results:`.",
 }
+# The same below `retry:`.
+MEANT_BY_RETRY = dict.fromkeys(
+    ("delay", "backoff", "back_off", "pause", "wait"),
+    "The pause before the next attempt of a set is `after: 1min`.",
+)
 REQUIRED: Any = object()  # as a default: the key must be given
 
 
@@ -144,8 +175,10 @@ def _check_name(name: str, check: Check[str]) -> None:
 def _unknown(name: Any, known: Sequence[str]) -> WrongValue:
     """Return the fault of a key that nobody knows, with the known key that it may have meant."""
     # All keys are listed where none is near: the list is short, and the page may not be at hand.
-    if name in MEANT:
-        return WrongValue(f"unknown key {name!r}", MEANT[name], (name,))
+    # A block is known by a key that it alone has.
+    meant = MEANT if "command" in known else MEANT_BY_RETRY if "exit" in known else {}
+    if name in meant:
+        return WrongValue(f"unknown key {name!r}", meant[name], (name,))
     near = difflib.get_close_matches(str(name), known, 1, 0.6)
     todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
     return WrongValue(f"unknown key {name!r}", todo, (name,))

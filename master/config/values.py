@@ -278,11 +278,27 @@ def control(value: Any) -> str:
     return str(value)
 
 
-def by_code(value: Any) -> dict[str, int]:
-    """Return attempts by exit code or signal, as in `{75: 5}`; one number is for any of them."""
-    if not isinstance(value, Mapping):
-        return {"any": count(value)}
-    return {_code(key): count(limit) for key, limit in value.items()}
+def by_exit_code(value: Any) -> dict[str, int]:
+    """Return attempts by exit code, as in `{75: 5}`; one number is for any of them."""
+    # More attempts than that are rare, and exit codes with a meaning are mostly greater.
+    return _by_code(value, "exit code", 20)
+
+
+def by_signal(value: Any) -> dict[str, int]:
+    """Return attempts by signal, as in `{9: 5}`; one number is for any of them."""
+    # Signals that end a program are 6, 9, 11 and 15, which are small numbers.
+    return _by_code(value, "signal", 5)
+
+
+def _by_code(value: Any, noun: str, most: int) -> dict[str, int]:
+    if isinstance(value, Mapping):
+        return {_code(key): count(limit) for key, limit in value.items()}
+    attempts = count(value)
+    if attempts > most:
+        what = f"{attempts} alone means {attempts} attempts for every {noun}"
+        todo = f"For {noun} {attempts} write {{{attempts}: 5}}, for any one {{any: {attempts}}}."
+        raise WrongValue(what, todo)
+    return {"any": attempts}
 
 
 def _code(key: Any) -> str:

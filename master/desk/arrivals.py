@@ -223,6 +223,9 @@ class Arrivals:
         board = self.dispatch.board
         failed = {t: n for t, n in tasks.items() if n not in board.tasks and n not in finished}
         lost = await self._store(finished)
+        # Its last attempt may leave none, or none that are kept: then there are none.
+        if earlier := self.left.of_earlier(failed.values()):
+            await asyncio.to_thread(self.left.forget, earlier)
         self.left.ask_for(failed)
         good = [
             number for number, one in finished.items() if one.verdict and one.verdict.reason is None
@@ -236,7 +239,7 @@ class Arrivals:
 
     def _tasks_of(self, judged: Sequence[Judged]) -> dict[int, int]:
         """Return ticket -> task of these reports, where files of failed sets are kept."""
-        if not self.left.most:
+        if self.left.is_idle:
             return {}
         tickets = self.dispatch.board.tickets
         known = [one.report.ticket for one in judged if one.report.ticket in tickets]

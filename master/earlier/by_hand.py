@@ -46,6 +46,7 @@ class ByHand:
     words: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Input, ...] | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)  # input -> path of its template
     program_today: Mapping[str, str] | None = None  # file -> SHA-256
     notes: tuple[str, ...] = ()  # sentences: what is different by hand
     script: str = ""
@@ -122,10 +123,17 @@ class _Reconstruction:
             words=work.words,
             environment=environment,
             inputs=work.inputs,
+            templates=self._templates(),
             program_today=self.today,
             notes=tuple(self.notes),
             script=hand_script(HandRun(work.words, environment, files)),
         )
+
+    def _templates(self) -> dict[str, str]:
+        """Return the inputs that are made from templates, each with the path of its template."""
+        scope = self.sweep.recipe.scope(self.task.values)
+        inputs = self.sweep.recipe.inputs
+        return {one.name_for(scope): one.template for one in inputs if one.template}
 
     # -- files
 

@@ -11,6 +11,9 @@ from .paste_words import PasteWords, lines_that_write
 
 WIDTH = 100  # characters of a line of the command, where its words allow that
 STDIN = "stdin"
+# Behind the program: `| sh` would end without a word about the place of its files. On stderr, since
+# stdout is the program's.
+_END = ("code=$?", "printf 'it ran in %s\\n' \"$PWD\" >&2", '(exit "$code")', "}")
 
 
 @record
@@ -33,14 +36,15 @@ class HandRun:
 
 
 def hand_script(run: HandRun) -> str:
-    """Return the lines: they make a fresh directory, fill it, and start the program there.
+    """Return the lines: they make a fresh directory, fill it, start the program there, and say where.
 
     They are one list joined by `&&`, so that after a failure nothing is written into another
-    folder, and the shell that they are pasted into is then in the fresh directory.
+    folder, and the shell that they are pasted into is then in the fresh directory. The exit code is
+    the program's.
     """
     words = PasteWords()
     body = [*_folders(run, words), *_files(run, words)]
-    command = _command(run, words)
+    command = "\n".join(["{", _command(run, words), *_END])
     begin = ['task=$(mktemp -d) && cd "$task"']
     if _has_stdin(run):
         # Beside the directory, as on a host: the program finds no file of that name.

@@ -30,6 +30,7 @@ HEAD = 64 * 1024
 JSON_CELL = 1_000_000  # bytes in a cell of JSON: half a document is none, so it is refused, not cut
 SEARCHED = 64 * 1024 * 1024  # the largest result that json, path or regex read, all of it in memory
 CHUNK = 1024 * 1024
+NO_MATCH = "no match for regex"  # how the refusal begins: `spe check` looks for it
 _NUMBERS = (Kind.INT, Kind.FLOAT)
 
 
@@ -198,7 +199,7 @@ def _match(text: str, spec: ResultSpec) -> str:
     """Return the first match: its first group that took part, the whole match without groups."""
     match = _found(spec.regex or "", text, spec.source)
     if match is None:
-        raise Refused(f"no match for regex {spec.regex} in {spec.source}")
+        raise Refused(f"{NO_MATCH} {spec.regex} in {spec.source}")
     if not match.re.groups:
         return match[0]
     return _first_group(match, spec)

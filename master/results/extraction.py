@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ..model import Kind, Output, ResultSpec, TaskState
 from ..record import record
-from .trees import files_in
+from .trees import files_in, folder_of, read_list
 
 STDOUT = "stdout"
 NONE = 0  # in place of a row of `specs`: the set has no outputs, all its evidence is kept
@@ -45,6 +45,18 @@ class Evidence:
     def files(self) -> list[str]:
         """The paths of its files below runs/<name>/; none when its bytes are in `raw`."""
         return files_in(self.file, self.raw)
+
+    def named_files(self) -> list[tuple[str, str, int]]:
+        """Return (path below runs/<name>/, path in the task's directory, bytes) of its files."""
+        if self.file is None:
+            return []
+        if not self.is_tree:
+            return [(self.file, self.source, self.size)]
+        kind = Kind.FILES if self.source.endswith("//") else Kind.FOLDER
+        above = folder_of(ResultSpec("", self.source.rstrip("/"), kind))
+        listed = read_list(self.raw or b"")
+        pairs = zip(self.files, listed, strict=True)
+        return [(path, f"{above}/{name}" if above else name, size) for path, (name, size) in pairs]
 
     def at(self, file: str | None) -> Evidence:
         """Return the same bytes in another file or folder."""

@@ -34,9 +34,19 @@ class LeftFiles:
     def _home(self) -> Path:
         return anchor_of(self.folder) / FAILED
 
+    @property
+    def is_idle(self) -> bool:
+        """True while no files are kept and none are there."""
+        return not (self.most or self._there)
+
     def ask_for(self, failed: Mapping[int, int]) -> None:
         """Want the files of these attempts, ticket -> task: their sets have failed by them."""
-        self.wanted.update(failed)
+        if self.most:
+            self.wanted.update(failed)
+
+    def of_earlier(self, failed: Iterable[int]) -> list[int]:
+        """Return which of these sets, which have failed just now, have files of an earlier attempt."""
+        return sorted(self._there.intersection(failed))
 
     def keep(self, ticket: int, members: Sequence[Member]) -> str:
         """Put the files of a failed attempt in their place, instead of those of an earlier one.

@@ -38,7 +38,7 @@ def why(
     if not task.in_plan:
         return [f"it is {task.absence}"]
     if task.state in (TaskState.CANCELLED, TaskState.FAILED):
-        return [*_given_up(reader, task), "`spe retry` tries it again"]
+        return [*_given_up(reader, task), _again(task)]
     reasons = _no_run(reader)
     if task.state is TaskState.RUNNING:
         if paused:
@@ -61,6 +61,12 @@ def _given_up(reader: Reader, task: TaskDetail) -> list[str]:
     if task.state is TaskState.CANCELLED:
         return [f"it was {task.reason or 'cancelled'}"]
     return [f"it has failed: {task.reason}", *_others(reader, task), *_evidence(task)]
+
+
+def _again(task: TaskDetail) -> str:
+    if task.is_refused:
+        return "its stored value is refused: correct `results`, then `spe run`; nothing has to be computed again"
+    return "`spe retry` tries it again"
 
 
 def _others(reader: Reader, task: TaskDetail) -> list[str]:

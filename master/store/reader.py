@@ -306,8 +306,19 @@ class Reader:
 
     def task(self, number: int) -> TaskDetail:
         """Return everything about one set. Raises UsageError when there is no such number."""
-        outputs = self.outputs([number]).get(number, {})
-        return read_task(self.connection, number, self.plan, list(outputs.values()))
+        outputs = list(self.outputs([number]).get(number, {}).values())
+        # In the order of the table; behind its columns stands what it does not have.
+        places = {name: place for place, name in enumerate(self.results)}
+        outputs.sort(key=lambda one: places.get(one.name, len(places)))
+        return read_task(self.connection, number, self.plan, outputs, self.specs())
+
+    def refused(self) -> int:
+        """Return how many of today's sets have failed only because `results` refuses what is stored."""
+        query = """
+        SELECT count(*) FROM tasks t JOIN tickets k ON k.id = t.ticket
+        WHERE t.plan = ? AND t.state = 'failed' AND k.state = 'accepted'
+        """
+        return self._number(query, self.plan)
 
     # -- extraction again
 

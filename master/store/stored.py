@@ -74,7 +74,7 @@ def read_differing(
     """
     rows = connection.execute(query, (KEPT, after, plan, spec, limit)).fetchall()
     numbers = json.dumps([row[0] for row in rows])
-    outputs, kept = read_outputs(connection, numbers), _kept(connection, numbers)
+    outputs, kept = read_outputs(connection, numbers), kept_of(connection, numbers)
     until = int(get_meta(connection, UNTIL, "0"))
     return [_stored_set(row, outputs.get(row[0], {}), kept.get(row[0], {}), until) for row in rows]
 
@@ -108,7 +108,11 @@ def _stdout(is_stored: bool, silent: int, stdout: bytes | None) -> bytes | None:
     return b"" if silent else stdout
 
 
-def _kept(connection: Connection, numbers: str) -> dict[int, dict[str, Evidence]]:
+def kept_of(connection: Connection, numbers: str) -> dict[int, dict[str, Evidence]]:
+    """Return what is kept of sets and no result is made of: number -> source -> evidence.
+
+    `numbers`: a JSON list.
+    """
     query = """
     SELECT task, source, raw, file, size FROM kept WHERE task IN (SELECT value FROM json_each(?))
     """

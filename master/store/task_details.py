@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from ..errors import UsageError
-from ..model import Output, TaskState, TicketState
+from ..model import Output, ResultSpec, TaskState, TicketState
 from ..record import record
+from ..results.extraction import Evidence
 from ..results.leftovers import Leftovers, parse
+from .stored import kept_of
 
 
 @record
@@ -54,6 +57,16 @@ class TaskDetail:
     )  # program of the accepted attempt: file -> SHA-256; None: not recorded
     last_program: dict[str, str] | None  # the same of the last attempt
     command: str  # text of the recipe that it was made from, see earlier/kept_command.py; "": not recorded
+    kept: tuple[Evidence, ...] = ()  # what its program wrote and no result of today is made of
+    origins: Mapping[str, str] = field(default_factory=dict)  # result -> what it was read from
+
+    @property
+    def is_refused(self) -> bool:
+        """True when it has failed only because today's `results` refuses what is stored of it."""
+        if self.state is not TaskState.FAILED or self.accepted_ticket is None:
+            return False
+        states = {one.id: one.state for one in self.tickets}
+        return states.get(self.accepted_ticket) == TicketState.ACCEPTED
 
     @property
     def absence(self) -> str:
@@ -66,14 +79,19 @@ class TaskDetail:
 
 
 def read_task(
-    connection: sqlite3.Connection, number: int, plan: int, outputs: Sequence[Output]
+    connection: sqlite3.Connection,
+    number: int,
+    plan: int,
+    outputs: Sequence[Output],
+    specs: Mapping[int, Sequence[ResultSpec]],
 ) -> TaskDetail:
-    """Return everything about one set. `outputs`: what is stored of its result, `plan`: today's.
+    """Return everything about one set.
 
+    `outputs`: what is stored of its result, `plan`: today's, `specs`: all `results` that there were.
     Raises UsageError when there is no such number.
     """
     query = """
-    SELECT parameters, state, attempts, lost, reason, ticket, plan, key
+    SELECT parameters, state, attempts, lost, reason, ticket, plan, key, spec
     FROM tasks WHERE number = ?
     """
     row = connection.execute(query, (number,)).fetchone()
@@ -81,7 +99,7 @@ def read_task(
         (last,) = connection.execute("SELECT max(number) FROM tasks").fetchone()
         todo = f"The numbers go from 1 to {last or 0}."
         raise UsageError(f"there is no task {number}", todo=todo)
-    parameters, stored_state, attempts, lost, reason, ticket, made_in, key = row
+    parameters, stored_state, attempts, lost, reason, ticket, made_in, key, spec = row
     tickets = tuple(_tickets(connection, number))
     state = TaskState(stored_state)
     # To the store, a task that is out waits: its ticket tells that it runs.
@@ -104,6 +122,8 @@ def read_task(
         program=_program(connection, ticket),
         last_program=_program(connection, tickets[-1].id if tickets else None),
         command=_command(connection, made_in),
+        kept=tuple(kept_of(connection, json.dumps([number])).get(number, {}).values()),
+        origins={one.name: one.origin for one in specs.get(spec, ())},
     )
 
 

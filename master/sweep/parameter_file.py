@@ -12,6 +12,7 @@ set. What sets mean, and that equal ones are one, is decided in parameters.py.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,11 +151,28 @@ class ParameterFile:
 
     def _mend_header(self, name: str) -> str:
         """Return what to do about a name that none may have: maybe it is several names."""
-        signs = (sign for sign in _OTHER_SIGNS if sign != self.separator and sign in name.strip())
-        if (sign := next(signs, None)) is None:
+        sign = self._other_sign(name.strip())
+        if sign is not None:
+            shown = "\\t" if sign == "\t" else sign
+            return f'Mend the header line; if cells are separated by it: `separator: "{shown}"`.'
+        usable = re.sub(r"\W+", "_", name.strip()).strip("_")
+        if usable[:1].isdigit():
+            usable = f"_{usable}"
+        if not usable or usable == name.strip() or usable in self.names:
             return "Mend the header line."
-        shown = "\\t" if sign == "\t" else sign
-        return f'Mend the header line; if cells are separated by it: `separator: "{shown}"`.'
+        return f"Call it {usable}."
+
+    def _other_sign(self, name: str) -> str | None:
+        """Return a sign in this name that may separate cells; None where it hardly does."""
+        # The sign that counts separates names already, so the header has no other one.
+        is_alone = len(self.names) == 1
+        for sign in _OTHER_SIGNS:
+            parts = name.split(sign)
+            # `x y` may be two columns; in `Last [kN]` the second part is a unit.
+            is_unit = sign == " " and not all(part.isidentifier() for part in parts if part)
+            if sign != self.separator and len(parts) > 1 and not is_unit and (is_alone or sign != " "):
+                return sign
+        return None
 
     def _unquoted(self, error: csv.Error, line: int) -> ConfigError:
         """Return the error for wrong quoting, in place of the words of the csv module."""

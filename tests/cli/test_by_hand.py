@@ -209,7 +209,19 @@ def test_a_failure_is_the_same_by_hand(bench: Bench) -> None:
     bench.write("spe.yaml", COUNTS + "attempts: 1\n")
     assert bench.spe("run").code == 1
     done = by_hand(bench, "2")
-    assert (done.returncode, done.stderr) == (7, "about 2 20\n")
+    said, _, place = done.stderr.partition("it ran in ")
+    assert (done.returncode, said) == (7, "about 2 20\n")
+    assert (Path(place.rstrip("\n")) / "work").is_file(), "it says where, so that its files can be looked at"
+
+
+def test_a_template_is_called_one(bench: Bench) -> None:
+    bench.write("deck.tpl", "x = {{ x }}\n")
+    bench.write("spe.yaml", "command: cat deck_{{ x }}.inp\ninputs: {'deck_{{ x }}.inp': {template: deck.tpl}, a: b}\n"
+                "parameters: {grid: {x: [1]}}\n")  # fmt: skip
+    bench.ok("run")
+    lines = [" ".join(line.split()) for line in shown(bench, "1").splitlines()]
+    assert "deck_1.inp 6 template deck.tpl" in lines and "a 1 text" in lines
+    assert by_hand(bench, "1").stdout == "x = 1\n"
 
 
 def test_a_long_script_is_not_shown_but_how_to_have_it(bench: Bench) -> None:

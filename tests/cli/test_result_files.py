@@ -284,7 +284,7 @@ def test_spe_files_lists_and_copies_them_under_their_own_names(bench: Bench, tmp
     assert found == {"frames/1.png": "one of 1", "frames/2.png": "two", "out/out_1.dat": "data 1"}
     refused = bench.refused("files", "1", "frames", "--to", str(target))
     assert "it is there already" in refused
-    assert "There are frames, trace, tree." in bench.refused("files", "1", "n_read")
+    assert "There are trace, frames, tree." in bench.refused("files", "1", "n_read")
 
 
 def test_spe_log_and_show_name_the_files_and_print_no_list_of_ours(bench: Bench) -> None:
@@ -351,3 +351,108 @@ def test_each_failed_set_has_its_own_files_also_when_many_fail_one_after_the_oth
     assert kept(bench, "failed") == {f"{n}/mine" for n in range(1, 61)}
     for n in range(1, 61):
         assert (bench.runs() / f"failed/{n}/mine").read_text() == f"{n}\n"
+
+
+def test_the_files_of_an_earlier_failure_are_gone_when_a_later_one_leaves_none(bench: Bench) -> None:
+    bench.worker("[ -e $2 ] || echo one > mine; exit 3")
+    gate = bench.folder / "gate"
+    text = f"command: ./work {{{{ n }}}} {gate}\nparameters: {{grid: {{n: [1, 2]}}}}\nattempts: 1\n"
+    bench.write("spe.yaml", f"{text}keep_failed: 1 kB\n")
+    assert bench.spe("run").code == 1
+    assert kept(bench, "failed") == {"1/mine", "2/mine"}
+    bench.write("spe.yaml", text)
+    assert bench.spe("retry", "1").code == 1
+    assert kept(bench, "failed") == {"2/mine"}, "without keep_failed"
+    assert "has no files" in bench.ok("files", "1").err
+    gate.touch()
+    bench.write("spe.yaml", f"{text}keep_failed: 1 kB\n")
+    assert bench.spe("retry", "2").code == 1
+    assert not (bench.runs() / "failed").exists(), "with keep_failed, and nothing to keep"
+
+
+def test_files_that_are_too_large_to_be_kept_are_named(bench: Bench) -> None:
+    bench.worker("echo one > small; head -c 3000 /dev/zero > large; exit 3")
+    bench.write("spe.yaml", "command: ./work\nkeep_failed: 1 kB\nattempts: 1\n")
+    assert bench.spe("run").code == 1
+    done = bench.ok("files", "1")
+    assert "failed/1/small" in done.out and "large" not in done.out
+    assert done.err.startswith("task 1: not kept (over `keep_failed`, or ") and "): large (3.0 kB), work (" in done.err
+
+
+def test_the_files_of_all_failed_sets_are_listed_and_copied_together(bench: Bench, tmp_path: Path) -> None:
+    bench.worker('[ $1 = 2 ] && exit 0; echo "$1" > mine; exit 3')
+    sets = "command: ./work {{ n }}\nparameters: {grid: {n: [1, 2, 3]}}\n"
+    bench.write("spe.yaml", f"{sets}keep_failed: 1 kB\nattempts: 1\n")
+    assert bench.spe("run").code == 1
+    done = bench.ok("files", "--failed", "--to", str(tmp_path / "left"))
+    assert [line.split()[:3] for line in done.out.splitlines()[1:]] == [
+        ["1", "(failed)", "failed/1/mine"], ["3", "(failed)", "failed/3/mine"],
+    ]  # fmt: skip
+    assert (tmp_path / "left/1/mine").read_text() == "1\n" and (tmp_path / "left/3/mine").read_text() == "3\n"
+    assert [one["task"] for one in bench.ok("files", "--failed", "--json").json] == [1, 3]
+    assert "spe files --failed" in bench.refused("files")
+    assert "spe files --failed" in bench.refused("files", "1", "--failed")
+
+
+REFUSED = """
+command: ./work {{ n }}
+parameters: {grid: {n: [1, 2]}}
+results: {log: "out/log_{{ n }}.txt", y: {from: stdout, as: float}, tree: {from: tree, as: folder}}
+attempts: 1
+"""
+
+
+def test_a_set_whose_stored_value_is_refused_is_not_to_be_computed_again(bench: Bench, tmp_path: Path) -> None:
+    bench.worker('mkdir out tree; echo "l $1" > out/log_$1.txt; echo t > tree/t; echo "$1"; echo . >> "$LOG"')
+    bench.write("spe.yaml", REFUSED)
+    bench.ok("run")
+    bench.write("spe.yaml", REFUSED.replace("as: float", "as: float, min: 2"))
+    done = bench.spe("run")
+    assert done.code == 1
+    assert "it has a stored value that `results` refuses: correct `results`, then `spe run` takes it" in done.err
+    assert "try them again with" not in done.err
+    assert "`spe retry` tries it again" not in bench.ok("why", "1").out
+    assert "correct `results`, then `spe run`" in bench.ok("why", "1").out
+    bench.ok("files", "1", "--to", str(tmp_path / "there"))
+    assert (tmp_path / "there/out/log_1.txt").read_text() == "l 1\n"
+    assert (tmp_path / "there/tree/t").read_text() == "t\n"
+    bench.write("spe.yaml", REFUSED)
+    bench.ok("run")
+    assert len(bench.rows()) == 2 and len(bench.logged()) == 2
+
+
+def test_a_failed_set_beside_a_refused_one_is_told_apart_from_it(bench: Bench) -> None:
+    bench.worker('[ $1 = 3 ] && exit 3; echo "$1"')
+    text = REFUSED.replace("[1, 2]", "[1, 2, 3]").replace('log: "out/log_{{ n }}.txt", ', "")
+    text = text.replace(", tree: {from: tree, as: folder}", "")
+    bench.write("spe.yaml", text)
+    assert bench.spe("run").code == 1
+    bench.write("spe.yaml", text.replace("as: float", "as: float, min: 2"))
+    done = bench.spe("run")
+    assert "try them again with `spe retry`" in done.err
+    assert "1 of them has a stored value that `results` refuses" in done.err
+
+
+def test_results_have_one_order_everywhere(bench: Bench) -> None:
+    bench.worker("echo 1; echo a > zebra.txt; echo b > mid.txt")
+    bench.write("spe.yaml", "command: ./work\nresults: {zebra: zebra.txt, apple: stdout, mid: mid.txt}\n")
+    check = bench.ok("check").out
+    bench.ok("run")
+    order = ["zebra", "apple", "mid"]
+    assert [name for name in bench.rows()[0] if name in order] == order
+    for out in (check, bench.ok("show", "1").out):
+        assert [line.split()[0] for line in out.splitlines() if line.split()[:1] and line.split()[0] in order] == order
+    assert [line.split()[0] for line in bench.ok("files", "1").out.splitlines()[1:]] == ["zebra", "mid"]
+
+
+def test_the_log_has_what_was_printed_once_and_of_files_the_paths_and_values(bench: Bench) -> None:
+    bench.worker("for i in 1 2 3; do echo row $i; done | tee table.csv; cp table.csv run.log; echo why >&2")
+    text = "command: ./work\nresults: {last: {from: table.csv, regex: 'row (3)', as: int}, log: run.log, %s}\n"
+    bench.write("spe.yaml", text % "first: {from: stdout, regex: 'row (.)'}, all: stdout, cut: {from: run.log}")
+    bench.ok("run")
+    path = bench.ok("log", "1").out.split("-- result log: ")[1].split("\n")[0]
+    assert (bench.folder / path).read_text() == "row 1\nrow 2\nrow 3\n"
+    assert bench.ok("log", "1").out == (
+        "== task 1 (), ticket 1 on localhost: accepted\n-- stdout\nrow 1\nrow 2\nrow 3\n-- stderr\nwhy\n"
+        f"-- result last: 3\n-- result log: {path}\n-- result first: 1\n-- result cut\nrow 1\nrow 2\nrow 3\n"
+    )

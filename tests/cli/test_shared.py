@@ -34,6 +34,12 @@ hosts: [localhost slots=2]
     said = "a program changed mesh.dat, which its tasks share"
     assert said in (bench.runs() / "master.log").read_text() and said in done.err
     assert (bench.folder / "mesh.dat").read_bytes() == LARGE
+    # The way out that the reason names is one.
+    assert "add `copy: true`, then `spe retry`" in failed["reason"]
+    text = (bench.folder / "spe.yaml").read_text()
+    bench.write("spe.yaml", text.replace("{file: mesh.dat}", "{file: mesh.dat, copy: true}"))
+    bench.ok("retry")
+    assert len(bench.rows()) == 9
 
 
 def test_a_worker_finds_what_lies_beside_it_and_keeps_its_scratch_file_to_itself(bench: Bench) -> None:

@@ -56,6 +56,13 @@ def test_of_a_program_that_ends_by_timeout_they_are_told_too(master: Master, cli
     assert files_of(master, 1) == ["2 so-far", "+0"]
 
 
+def test_a_time_limit_that_was_computed_is_told_in_few_digits(master: Master, client: Started) -> None:
+    master.add(task(1, *SH, "exec sleep 60", timeout=1.0085123), task(2, *SH, "exec sleep 60", timeout=0.0021234))
+    client.run()
+    assert master.failed[1].reason == "timeout after 1.01 s"
+    assert master.failed[2].reason == "timeout after 0.0021 s"
+
+
 def test_of_what_succeeds_nothing_is_told(master: Master, client: Started) -> None:
     master.add(task(1, *SH, "echo x > left"))
     client.run()

@@ -49,6 +49,21 @@ CASES = [
     ("command: x\nparameters:\n  rws: p\n", "spe.yaml:3: parameters.rws", "unknown key", "Did you mean rows?"),
     ("command: x\nresults: {e: {form: stdout}}\n", "spe.yaml:2: results.e.form", "unknown key", "mean from?"),
     ("command: x\nretry: {timout: 1}\n", "spe.yaml:2: retry.timout", "unknown key", "mean timeout?"),
+    # words of other tools
+    ("command: x\nmax_parallel: 3\n", "spe.yaml:2: max_parallel", "unknown key", "`at_once: 3`"),
+    ("command: x\nparallel: 3\n", "spe.yaml:2: parallel", "unknown key", "`at_once: 3`"),
+    ("command: x\nconcurrency: 3\n", "spe.yaml:2: concurrency", "unknown key", "`at_once: 3`"),
+    ("command: x\njobs: 3\n", "spe.yaml:2: jobs", "unknown key", "`at_once: 3`"),
+    ("command: x\nlicenses: {a: 1 of 2}\n", "spe.yaml:2: licenses", "unknown key", "`licences: {ab"),
+    ("command: x\nconcurrency_limits: a\n", "spe.yaml:2: concurrency_limits", "unknown key", "`licences: {ab"),
+    ("command: x\ndepends: y\n", "spe.yaml:2: depends", "unknown key", "`spe run && NEXT`"),
+    ("command: x\nmax_retries: 3\n", "spe.yaml:2: max_retries", "unknown key", "`attempts:`"),
+    ("command: x\nwalltime: 1h\n", "spe.yaml:2: walltime", "unknown key", "`timeout: 2h`"),
+    ("command: x\nretry: {delay: 1min}\n", "spe.yaml:2: retry.delay", "unknown key", "`after: 1min`"),
+    ("command: x\nretry: {jobs: 1}\n", "spe.yaml:2: retry.jobs", "unknown key", "There are exit, signal"),
+    # an exit code in the place of a number of attempts
+    ("command: x\nretry: {exit: 77}\n", "spe.yaml:2: retry.exit", "77 attempts for every exit code", "{77: 5}"),
+    ("command: x\nretry: {signal: 9}\n", "spe.yaml:2: retry.signal", "9 attempts for every signal", "{9: 5}"),
     # wrong types
     ("command: [a, b]\n", "spe.yaml:1: command", "found a list, wanted one text", "one line"),
     ("command: x\nattempts: three\n", "spe.yaml:2: attempts", "found 'three', wanted a whole number from 1", ""),

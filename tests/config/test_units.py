@@ -85,7 +85,8 @@ GOOD: list[tuple[Callable[[Any], Any], str, Any]] = [
     (values.command, "./a b", "./a b"),
     (values.words, "a b", ("a b",)),
     (values.control, "poll", "poll"),
-    (values.by_code, "3", {"any": 3}),
+    (values.by_exit_code, "20", {"any": 20}),
+    (values.by_signal, "5", {"any": 5}),
 ]
 BAD: list[tuple[Callable[[Any], Any], Any, str]] = [
     (values.count, "0", "found '0', wanted a whole number from 1"),
@@ -144,10 +145,19 @@ def test_the_words_for_true_and_false_are_those_of_yaml() -> None:
 
 
 def test_attempts_by_code_have_codes_of_a_byte_in_their_shortest_form() -> None:
-    assert values.by_code({"075": "5", "any": "2", "255": "1", "0": "1"}) == {"75": 5, "any": 2, "255": 1, "0": 1}
+    found = values.by_exit_code({"075": "5", "any": "2", "255": "1", "0": "1"})
+    assert found == {"75": 5, "any": 2, "255": 1, "0": 1}
+    assert values.by_signal({"9": "77"}) == {"9": 77}
     for table in ({"256": "1"}, {"-1": "1"}, {"75": "0"}, {"75": None}):
         with pytest.raises(WrongValue):
-            values.by_code(table)
+            values.by_exit_code(table)
+
+
+def test_a_number_of_attempts_that_looks_like_a_code_is_refused() -> None:
+    for check, number in ((values.by_exit_code, "21"), (values.by_signal, "6")):
+        with pytest.raises(WrongValue, match=f"{number} alone means {number} attempts"):
+            check(number)
+        assert check({"any": number}) == {"any": int(number)}
 
 
 def test_a_long_value_is_cut_in_a_message() -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 PLATFORM = {"OpSys": "LINUX", "Arch": {"x86_64": "X86_64"}.get(os.uname().machine, os.uname().machine)}
 HELD_BY_SIGNAL = "ExitBySignal == true"
+UNTIL_77 = "ExitCode != 77"
 MOST = 60.0  # seconds of a run without a limit
 IGNORED = {
     "log", "error", "request_cpus", "request_memory", "request_disk", "requirements", "should_transfer_files",
-    "when_to_transfer_output",
+    "when_to_transfer_output", "concurrency_limits",
 }  # fmt: skip
 
 
@@ -52,6 +53,9 @@ def _items(queue: str, folder: Path) -> Iterator[dict[str, str]]:
         yield from ({} for _ in range(int(queue)))
     elif found := re.fullmatch(r"(\w+) in \((.*)\)", queue):
         yield from ({found[1]: item} for item in re.split(r"[\s,]+", found[2]))
+    elif found := re.fullmatch(r"(\w+) matching (\S+)", queue):
+        for path in sorted(folder.glob(found[2])):
+            yield {found[1]: str(path.relative_to(folder))}
     else:
         names, _, file = queue.partition(" from ")
         assert file, queue
@@ -80,8 +84,11 @@ def _run_condor(commands: dict[str, str], folder: Path, environment: Mapping[str
     """Run one process of a cluster in a sandbox of its own."""
     sandbox = Path(tempfile.mkdtemp(dir=folder))
     executable = commands.pop("executable")
+    keeps_paths = commands.pop("preserve_relative_paths", "False") == "True"
     for name in [executable, *_names(commands.pop("transfer_input_files", ""))]:
-        shutil.copy(folder / name, sandbox)
+        target = sandbox / (name if keeps_paths else Path(name).name)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(folder / name, target)
     own = dict(word.split("=", 1) for word in _words(commands.pop("environment", "")))
     words = [f"./{executable}", *_words(commands.pop("arguments"))]
     output = folder / commands.pop("output")
@@ -90,6 +97,9 @@ def _run_condor(commands: dict[str, str], folder: Path, environment: Mapping[str
         # Removed, held or done: it is not tried again.
         if code in (None, 0) or (code < 0 and "on_exit_hold" in commands):
             break
+        if "retry_until" in commands and code != 77:
+            break
+    assert commands.pop("retry_until", UNTIL_77) == UNTIL_77
     assert commands.pop("on_exit_hold", HELD_BY_SIGNAL) == HELD_BY_SIGNAL
     commands.pop("periodic_remove", None)
     _bring_back(commands, sandbox, folder)
@@ -127,7 +137,7 @@ def _names(text: str) -> list[str]:
 # The program `sbatch`: it runs the array at once, so that whatever depends on it may begin.
 SBATCH = f"""#!{sys.executable}
 import os, re, shlex, subprocess, sys, time
-known = {{"array", "output", "error", "time", "cpus-per-task", "dependency", "wrap", "parsable"}}
+known = {{"array", "output", "error", "time", "cpus-per-task", "dependency", "wrap", "parsable", "licenses"}}
 options, script = {{}}, ""
 for word in sys.argv[1:]:
     if word.startswith("--"):
@@ -154,12 +164,25 @@ for task in range(int(first), int(last or first) + 1):
     environment = {{**os.environ, "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": array}}
     if "cpus-per-task" in options:
         environment["SLURM_CPUS_PER_TASK"] = options["cpus-per-task"]
-    files = []
-    for name in ("output", "error"):
-        path = options.get(name, options.get("output", "slurm-%A_%a.out")).replace("%A", array).replace("%a", str(task))
-        files.append(open(path, "ab"))  # Slurm makes no folders
-    codes.append(subprocess.run(words, env=environment, stdout=files[0], stderr=files[1]).returncode)
+    mark = "requeue." + array + "_" + str(task)
+    while True:
+        files = []
+        for name in ("output", "error"):
+            path = options.get(name, options.get("output", "slurm-%A_%a.out"))
+            path = path.replace("%A", array).replace("%a", str(task))
+            files.append(open(path, "ab"))  # Slurm makes no folders
+            files[-1].truncate(0)  # as when it runs again
+        code = subprocess.run(words, env=environment, stdout=files[0], stderr=files[1]).returncode
+        if not os.path.exists(mark):
+            break
+        os.remove(mark)
+    codes.append(code)
 if not any(codes):
     open(array + ".ok", "w").close()
 print(array if "parsable" in options else "Submitted batch job " + array)
+"""
+
+# The program `scontrol`, for `scontrol requeue ARRAY_TASK`.
+SCONTROL = """#!/bin/sh
+[ "$1" = requeue ] && : > "requeue.$2"
 """

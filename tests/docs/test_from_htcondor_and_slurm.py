@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli.kit import Bench
 
-from .batch_engines import SBATCH, submit
+from .batch_engines import SBATCH, SCONTROL, submit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "from-htcondor-and-slurm.md"
 SECTIONS = dict(re.findall(r"(?ms)^### (.+?)\n(.*?)(?=^##|\Z)", PAGE.read_text(encoding="utf-8")))
@@ -22,7 +22,9 @@ LIMIT = 2.0  # seconds in place of the two hours of the page
 # The programs that the page speaks of.
 PROGRAMS = {
     "simulate": 'for last; do :; done; echo "simulate $*"; for one; do echo "[$one]"; done; echo "energy = -$last.5"',
-    "solve": 'cat "$1" solver.ini > field.vtk; echo "solved $(cat "$1")"',
+    "solve": 'find . -name "*.*" | sort; cat "$1" solver.ini > field.vtk; echo "solve $*: $(cat "$1")"',
+    # Without a licence at first in the fourth and the eighth case.
+    "abq": 'case $2 in 4|8) [ -e "$LOG.abq$2" ] || { : > "$LOG.abq$2"; exit 77; } ;; esac; echo "abq $*"',
     "flow": 'echo "flow $*"',
     "model": 'echo "model $* with $OMP_NUM_THREADS threads and $LOADED"',
     "search": 'if [ "$1" = 2 ]; then exec sleep 1000; fi; echo "search $*"',
@@ -41,6 +43,8 @@ FILES = {
     "meshes/medium.dat": "a medium mesh\n",
     "meshes/fine.dat": "a fine mesh\n",
     "solver.ini": "[solver]\n",
+    "decks/plate.inp": "a plate\n",
+    "decks/beam.inp": "a beam\n",
 }
 # What a site has for `module load`, here: it tells what it was asked for.
 MODULE = 'module() { export LOADED="$*"; }; export -f module\n'
@@ -86,7 +90,9 @@ def environment_of_theirs(bench: Bench, folder: Path) -> dict[str, str]:
     programs = bench.root / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(SBATCH)
-    (programs / "sbatch").chmod(0o755)
+    (programs / "scontrol").write_text(SCONTROL)
+    for name in ("sbatch", "scontrol"):
+        (programs / name).chmod(0o755)
     (programs / "modules.sh").write_text(MODULE)
     path = f"{programs}:{bench.environment['PATH']}"
     return {**bench.environment, "PATH": path, "LOG": f"{folder}.log", "BASH_ENV": str(programs / "modules.sh")}
@@ -109,7 +115,8 @@ def run_theirs(bench: Bench, files: dict[str, str]) -> Path:
 
 def run_ours(bench: Bench, files: dict[str, str], code: int = 0) -> None:
     for name, text in files.items():
-        bench.write(name, text.replace("timeout: 2h", f"timeout: {LIMIT:g}s"))
+        text = text.replace("timeout: 2h", f"timeout: {LIMIT:g}s").replace("after: 1min", "after: 0.1s")
+        bench.write(name, text.replace("delay: 2s", "delay: 0.01s"))
     assert bench.spe("run").code == code
 
 
@@ -123,17 +130,20 @@ def in_our_table(bench: Bench, name: str | None = None) -> list[str]:
     return sorted(f"{one}\n" for one in bench.column("stdout", name))
 
 
-def test_the_page_has_six_of_each() -> None:
+def test_the_page_has_eight_and_seven_of_them() -> None:
     kinds = [".sub" if any(name.endswith(".sub") for name in files_of(one)) else "sh" for one in SECTIONS]
-    assert kinds == [".sub"] * 6 + ["sh"] * 6
+    assert kinds == [".sub"] * 8 + ["sh"] * 7
     assert all("spe.yaml" in files_of(one) for one in SECTIONS)
 
 
 SAME_TABLE = [
     "`queue 100` with `$(Process)`",
     "Arguments from a table",
+    "A file for each task: `queue … matching`",
+    'Licences, and "try again" by an exit code',
     "Machines: `requirements`, `request_cpus`, `environment`",
     "`--array=1-100%8`",
+    "Licences: `--licenses`, and a run that is requeued",
     "One line of a file for each task",
     "Two parameters from one index",
     "Modules, cores, a limit of time",
@@ -155,8 +165,10 @@ def test_files_go_to_the_program_and_come_back(side_by_side: Bench) -> None:
     folder = run_theirs(side_by_side, files)
     assert sorted(f"{one}\n" for one in side_by_side.column("message")) == printed(folder)
     fields = {row["mesh"]: (side_by_side.runs() / row["field"]).read_text() for row in side_by_side.rows()}
-    assert fields == {path.stem: path.read_text() for path in (folder / "fields").glob("*.vtk")}
-    assert len(fields) == 3
+    theirs = {path.stem: path.read_text() for path in (folder / "fields").glob("*.vtk")}
+    assert fields == theirs and len(fields) == 3
+    ours = {path.stem: path.read_text() for path in (side_by_side.folder / "fields").glob("*.vtk")}
+    assert ours == theirs
 
 
 def test_failed_runs_are_tried_again_but_not_those_that_died_by_a_signal(side_by_side: Bench) -> None:
@@ -203,3 +215,34 @@ def test_the_line_that_makes_the_new_table_from_the_old_one_is_right(side_by_sid
     side_by_side.write("params.txt", files["params.txt"])
     subprocess.run(["sh", "-c", line], cwd=side_by_side.folder, check=True)
     assert (side_by_side.folder / "params.csv").read_text() == files["params.csv"]
+
+
+def test_a_licence_that_was_not_free_is_asked_for_again_on_both_sides(side_by_side: Bench) -> None:
+    for section in ('Licences, and "try again" by an exit code', "Licences: `--licenses`, and a run that is requeued"):
+        assert "{77: 5, any: 1}" in files_of(section)["spe.yaml"]
+    run_ours(side_by_side, files_of('Licences, and "try again" by an exit code'))
+    assert [row["attempts"] for row in side_by_side.rows()] == ["2" if n in (4, 8) else "1" for n in range(10)]
+
+
+def test_the_form_that_the_page_calls_refused_is_refused(side_by_side: Bench) -> None:
+    text = files_of('Licences, and "try again" by an exit code')["spe.yaml"]
+    side_by_side.write("spe.yaml", text.replace("{77: 5, any: 1}", "77"))
+    assert "77 alone means 77 attempts for every exit code" in side_by_side.refused("check", "--dry")
+
+
+TABLES = PAGE.read_text(encoding="utf-8").split("## Line by line")[1].split("\n## ")[0]
+LINES = re.findall(r"(?m)^\| `.* \| `([\w.]+: .+?)`(?:[,;:] .*)? \|$", TABLES)
+
+
+def test_the_tables_have_lines_for_spe_yaml() -> None:
+    assert len(LINES) >= 16
+
+
+@pytest.mark.parametrize("line", sorted(set(LINES)))
+def test_each_line_of_the_tables_is_read(line: str, side_by_side: Bench) -> None:
+    for name in ("mesh.dat", "helper.py", "data/mesh.dat", "run_1/deck.inp"):
+        side_by_side.write(name, "x")
+    if re.match(r"\w+\.\w+: ", line):
+        line = f"inputs: {{{line}}}"
+    side_by_side.write("spe.yaml", f"command: echo {{{{ n }}}}\nparameters: {{grid: {{n: [1]}}}}\n{line}\n")
+    side_by_side.ok("check", "--dry")

@@ -65,6 +65,27 @@ def test_the_line_to_add_is_that_of_the_suffix(make: Make, suffix: str, interpre
 
 
 @pytest.mark.parametrize(
+    ("content", "interpreter"),
+    [
+        ("import sys\nprint(1)\n", "python3"),
+        ("# a comment\n\nfrom math import pi\n", "python3"),
+        ('"""What it does."""\nprint(1)\n', "python3"),
+        ("def run(x):\n    return x\n", "python3"),
+        ("library(stats)\n", "Rscript"),
+        ("use strict;\n", "perl"),
+        ("echo 1\n", "bash"),
+        ("import -window root picture.png\n", "bash"),
+        ("from=1\n", "bash"),
+    ],
+)
+def test_the_line_to_add_is_that_of_the_language_where_the_name_has_no_suffix(
+    make: Make, content: str, interpreter: str
+) -> None:
+    (mistake,) = make(content).mistakes
+    assert mistake.todo == f"Write as its first line: #!/usr/bin/env {interpreter}"
+
+
+@pytest.mark.parametrize(
     ("content", "command", "more"),
     [
         ("#!/bin/sh\necho 1\n", "./sim {{ x }}", ""),

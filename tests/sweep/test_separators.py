@@ -91,6 +91,27 @@ def test_a_header_with_another_separator_names_the_key(tmp_path: Path, name: str
     assert caught.value.where == f"{name}:1" and todo in caught.value.todo
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "todo"),
+    [
+        ("p.csv", "Last [kN];E", "Call it Last_kN."),
+        ("p.txt", "seed|Last [kN]", "Call it Last_kN."),
+        ("p.csv", "Last [kN]", "Call it Last_kN."),
+        ("p.csv", "x,[%]", "Mend the header line."),
+        ("p.csv", "x,2nd try", "Call it _2nd_try."),
+        ("p.txt", "Last [kN];E", 'separator: ";"'),
+        ("p.txt", " x|y", "Mend the header line."),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_told_a_name_that_can(
+    tmp_path: Path, name: str, header: str, todo: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rows(tmp_path, name, f"{header}\n1\n")
+    assert todo in caught.value.todo
+    assert ("separator" in caught.value.todo) == ("separator" in todo)
+
+
 def test_a_line_of_other_width_names_the_separator_that_counts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         rows(tmp_path, "p.csv", "x;y\n1;2;3\n")

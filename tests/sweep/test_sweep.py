@@ -323,6 +323,7 @@ def test_an_input_file_that_changes_during_a_run_is_told(sweep: Write, tmp_path:
         ("command: sim {{ worker }}\n", "spe.yaml:1: command", "{{ worker }} is not defined", "no worker:"),
         ("command: ./sim {{ number }}\n", "spe.yaml:1: command", "{{ number }} is not defined", "$SPE_TASK"),
         ("command: ./sim {{ task }}\n", "spe.yaml:1: command", "{{ task }} is not defined", "$SPE_TASK"),
+        ("command: ./sim {{ task }}\n", "spe.yaml:1: command", "{{ task }} is not defined", "An index is a parameter"),
         ("command: ./sim {{ slot }}\n", "spe.yaml:1: command", "{{ slot }} is not defined", "$SPE_SLOT"),
         ("command: ./sim {{ ticket }}\n", "spe.yaml:1: command", "{{ ticket }} is not defined", "$SPE_TICKET"),
         ("command: ./sim {{ seed }}\n", "spe.yaml:1: command", "{{ seed }} is not defined", "There are x, y"),
@@ -444,11 +445,39 @@ def test_no_spe_yaml_says_what_to_do(tmp_path: Path) -> None:
         ("command: ./sim {{ x }} {{ y }} -i$SPE_TASK\n", "spe.yaml:1: command: $SPE_TASK is not filled in; `shell: "),
         ("command: ./sim {{ x }} {{ y }} ${SPE_SLOT}\n", "spe.yaml:1: command: $SPE_SLOT is not filled in; `shell: "),
         ("command: ./sim {{ x }} {{ y }} > out\n", "spe.yaml:1: command: > is given to the program as an argument"),
+        ("command: ./sim {{ x }} --y={y}\n", "spe.yaml:1: command: {y} is not filled in; write {{ y }}"),
+        ("command: ./sim {{ x }} '-y {y} z'\n", "spe.yaml:1: command: {y} is not filled in; write {{ y }}"),
+        ("command: ./sim {{ x }}\nresults: {o: 'o_{y}.txt'}\n", "spe.yaml:2: results.o.from: {y} is not filled in; w"),
+        ("command: ./sim {{ x }}\nenv: {LD_LIBRARY_PATH: $PWD/lib}\n", "spe.yaml:2: env.LD_LIBRARY_PATH: $PWD is not "),
+        ("command: ./sim\nenv: {LIBS: '{{ x }}:${HOME}/lib'}\n", "spe.yaml:2: env.LIBS: $HOME is not filled in: no sh"),
+        ("command: ./sim\nenv: {LIBS: 'lib:$LIBS'}\n", "spe.yaml:2: env.LIBS: $LIBS is not filled in: no shell reads"),
+        (
+            "command: ./sim\nresults:\n  log: run.log\n  last: {from: log, regex: a}\n",
+            "spe.yaml:4: results.last.from: log is the name of a result; its file is run.log",
+        ),
+        (
+            "command: ./sim\nresults: {printed: stdout, n: {from: printed, as: int}}\n",
+            "spe.yaml:2: results.n.from: printed is the name of a result; write `from: stdout`",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_likely_not_meant_is_a_warning(sweep: Write, text: str, warning: str) -> None:
     warnings = sweep(text + "parameters: {grid: {x: [1], y: [2]}}\n").warnings
     assert any(one.startswith(warning) for one in warnings), warnings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "command: ./sim {{ x }} {{ y }}\nenv: {PS1: '$ ', FLAGS: $(FLAGS), SED: 's/a$/b/', LD_LIBRARY_PATH: $ORIGIN}\n",
+        "command: awk '{x} END {print y}' {{ x }} {{ y }}\n",
+        "command: ./sim {{ x }} {{ y }}\nresults: {a: {from: a, regex: a}, b: a}\n",
+        "command: ./sim {{ x }} {{ y }}\nresults: {a: '{{ x }}.txt', b: {from: c}}\n",
+    ],
+)
+def test_what_only_looks_like_a_mistake_is_no_warning(sweep: Write, text: str) -> None:
+    found = sweep(text + "parameters: {grid: {x: [1], y: [2]}}\n").warnings
+    assert [one for one in found if "is used nowhere" not in one] == []
 
 
 @pytest.mark.parametrize(

@@ -146,4 +146,5 @@ def _variable_hint(name: str) -> str:
     if name not in VARIABLES:
         return ""
     variable, what = VARIABLES[name]
-    return f"The program finds {what} as ${variable} (in the command: `shell: true`). "
+    index = "An index is a parameter of yours: numbers of sets change. " if variable == "SPE_TASK" else ""
+    return f"The program finds {what} as ${variable} (in the command: `shell: true`). {index}"

@@ -31,6 +31,15 @@ _INTERPRETERS = {
     ".lua": "lua",
     ".m": "octave",
 }
+# Lines of a script that only one language has. A shell has a program called `import`, too.
+_LANGUAGES = {
+    "python3": re.compile(
+        r'(?m)^(?:import \w[\w., ]*$|import \w[\w.]* as \w|from \w[\w.]* import |def \w+\(.*:|"""|@\w)'
+    ),
+    "Rscript": re.compile(r"(?m)^(?:library\(|suppress\w+\(|\w+ <- )"),
+    "perl": re.compile(r"(?m)^use (?:strict|warnings)\b"),
+    "julia": re.compile(r"(?m)^using [A-Z]"),
+}
 _EXPRESSION = re.compile(r"\{\{.*?\}\}")
 _MARK = b"\xef\xbb\xbf"
 _CONTROL = re.compile(rb"[\0-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text has
@@ -95,7 +104,7 @@ def _no_script(path: Path, where: str, head: bytes) -> Iterator[ConfigError]:
     if head.startswith(b"#!") or _CONTROL.search(head):
         return
     what = f"{path.name} is neither a binary nor a script that begins with #!"
-    todo = f"Write as its first line: {_first_line(path)}"
+    todo = f"Write as its first line: {_first_line(path, head)}"
     if not head:
         what, todo = (
             f"{path.name} is empty: no host can start it",
@@ -107,8 +116,15 @@ def _no_script(path: Path, where: str, head: bytes) -> Iterator[ConfigError]:
     yield ConfigError(what, where=where, todo=todo)
 
 
-def _first_line(path: Path) -> str:
-    return f"#!/usr/bin/env {_INTERPRETERS.get(path.suffix, 'bash')}"
+def _first_line(path: Path, head: bytes) -> str:
+    interpreter = _INTERPRETERS.get(path.suffix) or _language(head)
+    return f"#!/usr/bin/env {interpreter}"
+
+
+def _language(head: bytes) -> str:
+    """Return the interpreter of a script by its first lines; bash where these do not tell."""
+    text = head.decode("utf-8", "replace")
+    return next((name for name, line in _LANGUAGES.items() if line.search(text)), "bash")
 
 
 def _dos_first_line(path: Path, where: str, head: bytes) -> Iterator[ConfigError]:

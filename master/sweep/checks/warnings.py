@@ -18,6 +18,11 @@ from ..recipe import Recipe
 
 _OF_SPE = re.compile(r"\$\{?(SPE_(?:TASK|SLOT|TICKET))\b")
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_BRACES = re.compile(r"(?<![{$%\\])\{(\w+)\}(?!\})")
+# Variables that every shell has, and that a program does not look for in its own variables.
+_OF_SHELLS = frozenset(
+    ("PWD", "HOME", "USER", "PATH", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "SPE_TASK", "SPE_SLOT")
+)
 # Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
 
@@ -32,6 +37,9 @@ def warnings(
     """Return the warnings that need no look at the sets."""
     return [
         *_dollars(recipe, config, document),
+        *_single_braces(recipe, sources, document),
+        *_unexpanded(recipe, document),
+        *_names_of_results(config, document),
         *_variables_of_spe(recipe, document),
         *_operators(recipe, document),
         *_unused(recipe, parameters, sources, config),
@@ -45,6 +53,52 @@ def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str
             # A variable under `env:` is there for the program and its shell to fill in.
             if name in recipe.names and name not in config.env:
                 yield f"{document.where(*path)}: ${name} is not filled in; write {{{{ {name} }}}}"
+
+
+def _single_braces(
+    recipe: Recipe, sources: ResultSources, document: Document
+) -> Iterator[str]:
+    """Warn about `{name}` where name is a parameter, in the command or in the path of a result."""
+    used = {name for _, pattern in recipe.patterns() for name in pattern.names}
+    places: list[tuple[tuple[str, ...], str]] = [
+        (("command",), "".join(one.text for one in word.segments if not one.code))
+        for word in recipe.words
+    ]
+    places += [(("results", one.name, "from"), one.source) for one in sources.specs]
+    told = set()
+    for path, text in places:
+        for name in _BRACES.findall(text):
+            # A text of several words is one in another language: awk '{x}', python3 -c "f'{x}'".
+            in_text = bool(re.search(r"\s", text)) and name in used
+            if name in recipe.names and not in_text and (path, name) not in told:
+                told.add((path, name))
+                yield f"{document.where(*path)}: {{{name}}} is not filled in; write {{{{ {name} }}}}"
+
+
+def _unexpanded(recipe: Recipe, document: Document) -> Iterator[str]:
+    """Warn about `$PWD` and the like in the value of a variable: no shell fills them in."""
+    for name, pattern in recipe.env.items():
+        for found in dict.fromkeys(_dollar_names(pattern)):
+            # Not every `$`: the loader knows $ORIGIN, and make $(FLAGS).
+            if found in _OF_SHELLS or found == name:
+                where = document.where("env", name)
+                what = f"${found} is not filled in: no shell reads values of env"
+                yield f"{where}: {what}; docs/environment.md has other ways"
+
+
+def _names_of_results(config: Config, document: Document) -> Iterator[str]:
+    """Warn about `from: log` where log is no file, but the name of another result."""
+    # No error: the program may write a file of that name, too.
+    files = {entry.source for name, entry in config.results.items() if entry.source == name}
+    for name, entry in config.results.items():
+        meant = config.results.get(entry.source)
+        if meant is None or entry.source in (name, "stdout") or entry.source in files:
+            continue
+        where = document.where("results", name, "from")
+        todo = f"its file is {meant.source}"
+        if meant.source == "stdout":
+            todo = "write `from: stdout`"
+        yield f"{where}: {entry.source} is the name of a result; {todo}"
 
 
 def _dollar_names(pattern: Pattern) -> Iterator[str]:

@@ -13,7 +13,7 @@ from ..checks.names import at, there_are
 from ..pattern import Pattern
 from ..segments import Segment
 from .pattern import InputPattern, Source, listed_name
-from .template import line_of, read_template
+from .template import free_marks, line_of, read_template
 from .tree import is_glob
 from .trees import Trees, under
 
@@ -106,17 +106,27 @@ def _of_spec(one: GivenInput, spec: InputSpec, trees: Trees, known: Sequence[str
         path = Pattern.parse(spec.folder.rstrip("/") or spec.folder)
         return InputPattern("", path, Source.FOLDER, copy=spec.copy)
     if spec.template is None:
-        return InputPattern("", Pattern.parse(spec.text or "", spec.marks), Source.TEXT)
+        text = Pattern.parse(spec.text or "", spec.marks)
+        _check_expressions(text, spec, known)
+        return InputPattern("", text, Source.TEXT)
     if Pattern.parse(spec.template).literal is None:
         what = f"the path of the template {spec.template} has a parameter"
         raise ConfigError(what, todo="A template is one file; its text has the parameters.")
     text, mode = read_template(trees.files.folder, spec.template, spec.marks)
-    for name in sorted(text.names - set(known)):
-        where = f"{spec.template}:{line_of(text, name)}"
-        todo = there_are(name, known)
-        raise ConfigError(f"{{{{ {name} }}}} is not defined", where=where, todo=todo)
+    _check_expressions(text, spec, known)
     name = "" if one.name else _checked_name(spec.template)
-    return InputPattern(name, text, Source.TEXT, mode=mode)
+    return InputPattern(name, text, Source.TEXT, template=spec.template, mode=mode)
+
+
+def _check_expressions(text: Pattern, spec: InputSpec, known: Sequence[str]) -> None:
+    """Raise ConfigError for a name that is not known, in a text or in a template with its line."""
+    for name in sorted(text.names - set(known)):
+        where = f"{spec.template}:{line_of(text, name)}" if spec.template is not None else ""
+        todo = there_are(name, known)
+        if spec.marks is None:
+            # Decks of other programs have {{ }} of their own.
+            todo += f' If it is to stay so: `marks: "{free_marks(text)}"`.'
+        raise ConfigError(f"{{{{ {name} }}}} is not defined", where=where, todo=todo)
 
 
 def _singles(one: InputPattern, trees: Trees) -> Iterator[InputPattern]:

@@ -31,6 +31,7 @@ class InputPattern:
     place: tuple[str | int, ...] = ()  # its key in spe.yaml
     naming: Pattern | None = None
     copy: bool = False  # each task gets a private copy, however large
+    template: str = ""  # path of the file that the text stands in
     mode: int = 0  # permissions of a text; 0: as the host makes files
 
     @property

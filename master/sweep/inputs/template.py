@@ -10,6 +10,7 @@ from ..pattern import Pattern
 from ..segments import NotClosed
 
 Marks = tuple[str, str]
+_MARKS = ("<< >>", "<% %>", "@< >@")
 
 
 def read_template(folder: Path, path: str, marks: Marks | None) -> tuple[Pattern, int]:
@@ -42,3 +43,9 @@ def line_of(pattern: Pattern, name: str) -> int:
             break
         line += segment.text.count("\n")
     return line
+
+
+def free_marks(pattern: Pattern) -> str:
+    """Return two marks that do not stand in a text yet, as `marks:` takes them."""
+    text = str(pattern)
+    return next((one for one in _MARKS if not any(sign in text for sign in one.split())), _MARKS[0])
