@@ -13,10 +13,12 @@ import click
 from .. import startup
 from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
 from .line_options import line_options, take
+from .print_options import print_options, take_printing
 
 if TYPE_CHECKING:
     from ..launch import Early
     from ..model import Host
+    from ..runner.options import PrintOptions
     from ..runner.run import RunOptions
     from ..session.living import Living
     from ..state.progress import Progress
@@ -61,6 +63,7 @@ detach_option = click.option(
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @line_options
+@print_options
 @run_options
 @change_options
 @anyway_option
@@ -90,12 +93,14 @@ def command(
     Example: spe run
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
+    printing = take_printing(options, json_, detach)
     sweep = load(file, words, given_keys(options, words), name)
     # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
-        return execute(sweep, make_options(**options, early=early), json_, quiet, verbose, anyway)
+        chosen = make_options(**options, early=early, printing=printing)
+        return execute(sweep, chosen, json_, quiet, verbose, anyway)
 
 
 def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
@@ -173,6 +178,7 @@ def make_options(
     retry: bool = False,
     retry_numbers: Sequence[int] = (),
     early: Early | None = None,
+    printing: PrintOptions | None = None,
 ) -> RunOptions:
     """Return the options of the command line, as the run knows them. Raises UsageError."""
     startup.load_aiohttp()  # before any import of it: see startup.py
@@ -189,6 +195,7 @@ def make_options(
         ssh_config=ssh_config,
         accept_new_host_keys=accept_new_host_keys,
         missing=missing,
+        printing=printing,
         early=early or Early(),
     )
 
@@ -246,9 +253,10 @@ def execute(
     from ..store import filesystem
     from ..sweep.sweep import run_folder
     from .output import results_in
-    from .report import report, report_stranded
+    from .report import report, report_beside, report_stranded
 
-    progress = Progress(quiet)
+    printing = options.printing
+    progress = Progress(quiet, _draws(printing), stdout_is_taken=printing is not None)
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
     census = sweep.parameters.check()
@@ -265,14 +273,25 @@ def execute(
         outcome = asyncio.run(Run(sweep, options, progress).run())
     except NothingRuns as error:
         if json_:
-            report_stranded(folder, error)
+            report_stranded(folder, error, one_line=printing is not None)
         raise
     finally:
         sweep.recipe.files.digests.save()
-    report(outcome, json_, quiet)
+    if printing is None:
+        report(outcome, json_, quiet)
+    else:
+        report_beside(outcome, json_, quiet)
     if outcome.statistics.failed:
         _warn(progress, (*census.reminders, *mistakes))  # once more: they may be why
     return outcome.exit_code
+
+
+def _draws(printing: PrintOptions | None) -> bool | None:
+    """Return False where a live picture would be in the way of what is printed; None: look."""
+    # What programs write to stderr goes there, too; rows are in the way on a terminal only.
+    if printing is None or (printing.form != "lines" and not sys.stdout.isatty()):
+        return None
+    return False
 
 
 def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:

@@ -11,6 +11,8 @@ The fleet decides which hosts are started, and earlier/ what becomes of the resu
     options        The options of a run, as the command line gives them
     outcome        The outcome of a run, and why sets still wait
     preparing      The files that `prepare:` works with
+    print_forms    The forms in which a run prints a set that has ended
+    printing       `--lines` and `--rows`: sets are printed once they have ended
     rescue         Rescue of a run whose folder or result files were removed
     run            The run of a sweep, from start to end
     safekeeping    A look each second, so that what is written stays in reach

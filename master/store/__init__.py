@@ -8,6 +8,7 @@ schema.sql describes the tables.
     decisions       Writes what people decide about sets
     filesystem      Finds what kind of file system a folder lies on
     listing         Tables for the page, read from the store
+    printed         What the programs of ended sets printed, as far as it is stored
     reader          The store read for people
     schema          The tables of sweep.db, its settings, the view `results`
     sessions        Runs and sessions in the store
