@@ -1,6 +1,6 @@
 """The run of a sweep, from its start to its end.
 
-The fleet decides which hosts are started, and earlier/ what becomes of the results of earlier runs.
+printing/ prints sets once they have ended (`--lines`, `--rows`). The fleet decides which hosts are started, and earlier/ what becomes of the results of earlier runs.
 
     address        The place where the master listens, and what others call it
     collect_again  `spe collect`: stored results are judged and collected again, after a hook was mended
@@ -11,8 +11,6 @@ The fleet decides which hosts are started, and earlier/ what becomes of the resu
     options        The options of a run, as the command line gives them
     outcome        The outcome of a run, and why sets still wait
     preparing      The files that `prepare:` works with
-    print_forms    The forms in which a run prints a set that has ended
-    printing       `--lines` and `--rows`: sets are printed once they have ended
     rescue         Rescue of a run whose folder or result files were removed
     run            The run of a sweep, from start to end
     safekeeping    A look each second, so that what is written stays in reach

@@ -30,7 +30,7 @@ from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
 from .outcome import Outcome, explain
-from .printing import Printing
+from .printing.printing import Printing
 from .wiring import Parts
 
 log = logging.getLogger("spe.run")

@@ -41,7 +41,7 @@ from .address import Address, listen_address
 from .interrupts import Interrupts
 from .options import RunOptions
 from .preparing import files_to_prepare
-from .printing import prints_lines
+from .printing.printing import prints_lines
 from .safekeeping import Safekeeping
 from .tables import TodaysResults
 

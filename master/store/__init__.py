@@ -1,6 +1,6 @@
 """sweep.db: written by one thread, read for people. All SQL stands here.
 
-schema.sql describes the tables.
+schema.sql describes the tables; printed/ reads what the programs of ended sets printed.
 
     conditions      Conditions that people write to filter a table: read, and made SQL
     database        Opens sweep.db: for the master that writes it, and for readers
@@ -8,7 +8,6 @@ schema.sql describes the tables.
     decisions       Writes what people decide about sets
     filesystem      Finds what kind of file system a folder lies on
     listing         Tables for the page, read from the store
-    printed         What the programs of ended sets printed, as far as it is stored
     reader          The store read for people
     schema          The tables of sweep.db, its settings, the view `results`
     sessions        Runs and sessions in the store

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from sqlite3 import Connection
 
-from ..model import ResultSpec, TaskState
-from ..record import record
-from ..results.evidence import KEPT
-from ..results.extraction import STDOUT
-from .schema import get_meta
-from .stored import UNTIL, read_specs
-from .writes import SPEC
+from ...model import ResultSpec, TaskState
+from ...record import record
+from ...results.evidence import KEPT
+from ...results.extraction import STDOUT
+from ..schema import get_meta
+from ..stored import UNTIL, read_specs
+from ..writes import SPEC
 
 STDERR = "stderr"
 # Sets that ended, and the attempt whose output counts: the one with the result, else the last that

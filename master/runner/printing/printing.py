@@ -15,15 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 
-from ..errors import SpeError
-from ..session.run_folder import Folder
-from ..state.progress import Progress
-from ..store.printed import EndedSet, ended_among, todays_sets
-from ..store.reader import Reader
-from ..store.store import Store
-from ..text import named
-from .options import PrintOptions, RunOptions
-from .print_forms import Lines, Rows
+from ...errors import SpeError
+from ...session.run_folder import Folder
+from ...state.progress import Progress
+from ...store.printed.outputs import EndedSet, ended_among, todays_sets
+from ...store.reader import Reader
+from ...store.store import Store
+from ...text import named
+from ..options import PrintOptions, RunOptions
+from .forms import Lines, Rows
 
 log = logging.getLogger("spe.printing")
 PAGE = 500  # sets that are looked up at once
@@ -108,7 +108,7 @@ class Printing:
             )
         if self._again:
             found.append(
-                f"{_sets(self._again)} ran again after they were printed: the new output is not here"
+                f"{_sets(self._again)} ran again after being printed: the new output is not here"
             )
         return found
 
@@ -140,16 +140,25 @@ class Printing:
                     reader = opened.enter_context(Reader(self._folder))
                     written = self._store.writer.connection
                 late = self._print_news(reader, late)
+            self._read_order(reader)
             self._print_rest(reader)
 
     def _begin(self, reader: Reader) -> None:
         """Read which sets there are today, and print those that have ended."""
-        self._order = array("q", todays_sets(reader.connection, reader.plan))
-        self._tickets = array("q", bytes(8 * (max(self._order, default=0) + 1)))
+        self._read_order(reader)
         if isinstance(self._form, Rows):
             self._form.begin(reader)
         if not self._options.in_order:
             self._print_rest(reader)
+
+    def _read_order(self, reader: Reader) -> None:
+        self._order = array("q", todays_sets(reader.connection, reader.plan))
+        self._make_room(self._order)
+
+    def _make_room(self, numbers: Sequence[int]) -> None:
+        """Make room for the attempts of these sets: some may have been added meanwhile."""
+        more = max(numbers, default=0) + 1 - len(self._tickets)
+        self._tickets.extend([0] * more)
 
     def _print_news(self, reader: Reader, late: Sequence[int]) -> list[int]:
         """Print what has ended, and return the sets whose files are not in their places yet.
@@ -159,6 +168,7 @@ class Printing:
         numbers = [*late]
         while self._news:
             numbers.append(self._news.popleft())
+        self._make_room(numbers)
         if self._options.in_order:
             self._print_in_order(reader)
             self._note_repeated(reader, numbers)
@@ -194,9 +204,9 @@ class Printing:
     def _print_rest(self, reader: Reader) -> None:
         """Print all that has ended and is not printed yet, in the order of the sets.
 
-        In order this is the end: sets that have not run are passed over.
+        At the end of a run that prints in order, sets that have not run are passed over.
         """
-        for page in _pages(self._order[self._at :]):
+        for page in _pages(self._order):
             ended = ended_among(reader.connection, reader.plan, page)
             left = [ended[one] for one in page if one in ended and not self._tickets[one]]
             self._print(reader, [one for one in left if one.is_placed or self._is_ending])

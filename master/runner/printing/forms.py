@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..model import TaskState
-from ..results.extract import CHUNK
-from ..results.table_files import csv_line, result_cells, result_head, row_as_json
-from ..session.run_folder import Folder, result_file
-from ..store.printed import EndedSet, Printed, PrintedOutputs
-from ..store.reader import Reader
-from .options import PrintOptions, Sink
+from ...model import TaskState
+from ...results.extract import CHUNK
+from ...results.table_files import csv_line, result_cells, result_head, row_as_json
+from ...session.run_folder import Folder, result_file
+from ...store.printed.outputs import EndedSet, Printed, PrintedOutputs
+from ...store.reader import Reader
+from ..options import PrintOptions, Sink
 
 
 class Stream:
