@@ -6,6 +6,7 @@
     check      Show the sets and their command lines, start every host, run one set on each kind
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
+    copied_files  Result files of many sets, copied into one folder, for `spe results --files`
     doctor     Look at every host: what is wrong with it, and the step that mends it
     dry        What `spe run --dry` shows
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
@@ -20,6 +21,7 @@
     log        Print what the program of a set wrote, attempt by attempt
     output     Standard input, output and error of every command
     pause      Hand out nothing new; and the make of `spe resume`
+    print_options  The options of `spe run` that say what it prints of each set
     ps         Show the processes of all running sets
     report     The end of `spe run`: the table on stdout, the statistics on stderr
     results    Print the table of results
@@ -27,6 +29,7 @@
     retry      Put failed and cancelled sets back and run the sweep
     run        Run what is new of the sweep
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
+    selection  The rows and columns that `spe results` is asked for
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep

@@ -243,9 +243,9 @@ def _exit_by_signal(number: int, frame: object) -> None:
     sys.exit(128 + number)  # as a shell tells of a program that a signal ended
 
 
-def print_json(value: object) -> None:
+def print_json(value: object, one_line: bool = False) -> None:
     """Print a value as JSON on stdout, for programs."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
+    text = json.dumps(value, ensure_ascii=False, indent=None if one_line else 1)
     # A byte of a file's name that is not UTF-8 is a lone surrogate here, which JSON spells as such.
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 

@@ -81,6 +81,29 @@ def end_when_unread() -> None:
         threading.Thread(target=_wait_for_reader_to_go, daemon=True).start()
 
 
+class Raw:
+    """Standard output or error below Python's buffers: bytes go there unchanged, from any thread.
+
+    A thread that stands still in a pipe which nobody empties holds no lock of these buffers.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        stream.flush()  # what was printed before comes before
+        self._stream: Any = stream.buffer
+        self._shows = stream is sys.stdout
+
+    def write(self, data: bytes) -> None:
+        """Write all of it, or drop it where nobody reads it any more."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.raw.write(rest) :]
+
+    @property
+    def is_unread(self) -> bool:
+        """True once the reader of standard output has gone."""
+        return self._shows and _state.unread
+
+
 def end(code: int) -> int:
     """Print what is left, and say what could not be printed.
 
@@ -123,6 +146,8 @@ class _Output(io.FileIO):
         goes_on = _state.keep_going or not self._shows
         full = error.errno in FULL
         # A disk that is full may have space again later; a reader that has gone does not come back.
+        if not full and self._shows:
+            _state.unread = True
         if not full or not goes_on:
             _point_to_nothing(self.fileno())  # so that what is left in buffers fails no more
         if full and self._shows:

@@ -29,23 +29,51 @@ FAILED = 5  # reasons of failed sets that are told; failed.csv has all sets
 def report(outcome: Outcome, json_: bool, quiet: bool) -> None:
     """Print how a run ended."""
     if json_:
-        with Reader(outcome.folder, outcome.database) as reader:
-            print_json({**record(outcome), "failed_reasons": reason_records(reader.failure_groups())})
+        _print_record(outcome)
         return
     with Reader(outcome.folder, outcome.database) as reader:
         _results(reader, outcome.statistics, quiet)
-        if not quiet:
-            click.echo(summary(outcome.statistics), err=True, nl=False)
-        # Also with -q, which means: only what went wrong.
-        _failures(reader, outcome.statistics)
-    _missing(outcome)
-    _collect_faults(outcome)
-    _rest(outcome)
+    if not quiet:
+        click.echo(summary(outcome.statistics), err=True, nl=False)
+    _troubles(outcome)
     # Last on stdout, also with -q: `$(spe run -q | tail -1)` is the table.
     click.echo(str(outcome.folder / "results.csv"))
 
 
-def report_stranded(folder: Path, error: NothingRuns) -> None:
+def _troubles(outcome: Outcome) -> None:
+    """Tell what went wrong, also with -q, which means: only that."""
+    with Reader(outcome.folder, outcome.database) as reader:
+        _failures(reader, outcome.statistics)
+    _missing(outcome)
+    _collect_faults(outcome)
+    _rest(outcome)
+
+
+def _print_record(outcome: Outcome, one_line: bool = False) -> None:
+    """Print the end of a run for programs."""
+    with Reader(outcome.folder, outcome.database) as reader:
+        reasons = reason_records(reader.failure_groups())
+    print_json({**record(outcome), "failed_reasons": reasons}, one_line)
+
+
+def report_beside(outcome: Outcome, json_: bool, quiet: bool) -> None:
+    """Print how a run ended whose stdout is for what `--lines` or `--rows` prints: on stderr.
+
+    With `json_` (and `--rows json`), the summary is one line more on stdout.
+    """
+    for sentence in outcome.unprinted:
+        click.echo(f"spe: {sentence}", err=True)
+    if json_:
+        _print_record(outcome, one_line=True)
+        return
+    if not quiet:
+        click.echo(summary(outcome.statistics), err=True, nl=False)
+    _troubles(outcome)
+    if not quiet:
+        click.echo(str(outcome.folder / "results.csv"), err=True)
+
+
+def report_stranded(folder: Path, error: NothingRuns, one_line: bool = False) -> None:
     """Print for programs how a run ended in which no host could work."""
     from ..errors import HostBenched
     from ..runner.outcome import Outcome
@@ -62,7 +90,7 @@ def report_stranded(folder: Path, error: NothingRuns) -> None:
             faults=error.faults,
             stranded=error.what,
         )
-    report(outcome, json_=True, quiet=True)
+    _print_record(outcome, one_line)
 
 
 def record(outcome: Outcome) -> dict[str, object]:

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from ..store.reader import Reader
+    from ..results.table_files import ResultRow
+    from .copied_files import Plan
+    from .selection import Selection
 
 
 @click.command()
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write the table to this file."
+)
+@click.option("--where", metavar="CONDITION", help="Only rows for which it is true: 'x > 1'.")
+@click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
+@click.option("--sort", metavar="[-]NAME", help="By a column; with - downwards.")
+@click.option(
+    "--files",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Copy the result files there under their own names; no table then, but with -o.",
 )
 @sweep_file
 @sweep_name
@@ -29,26 +41,72 @@ if TYPE_CHECKING:
 @volume
 @anywhere
 def command(
-    file: Path, name: str | None, output: Path | None, json_: bool, quiet: bool, verbose: int
+    file: Path,
+    name: str | None,
+    output: Path | None,
+    where: str | None,
+    columns: str | None,
+    sort: str | None,
+    target: Path | None,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
 ) -> None:
     """Print the table of results as CSV (or JSON), also while the sweep runs.
 
     \b
     Example: spe results --json > results.json
+    Example: spe results --where 'energy < 0 and n > 10' --sort energy --columns n,energy
+    Example: spe results --files plots
     """
+    from .selection import Selection
+
     with open_reader(file, name) as reader:
-        if output is None:
+        wanted = Selection(reader, where, columns, sort)
+        if target is not None:
+            from .copied_files import copy, plan_copies
+
+            plan = plan_copies(reader, wanted.rows())
+            copy(plan, reader.folder, target)
+            _say_copied(plan, target, json_, quiet)
+        if output is not None:
+            _write_file(wanted, output, json_)
+        elif target is None:
             # Bytes, as in results.csv: print would make text of them and encode it again.
-            _write(reader, sys.stdout.buffer, json_)
-        else:
-            _write_file(reader, output, json_)
+            _write(wanted, wanted.rows(), sys.stdout.buffer, json_)
 
 
-def _write_file(reader: Reader, output: Path, json_: bool) -> None:
+def _say_copied(plan: Plan, target: Path, json_: bool, quiet: bool) -> None:
+    """Say what was copied: on stdout for programs, on stderr for people."""
+    from ..text import counted
+    from .common import print_json
+
+    if json_:
+        print_json(
+            [
+                {
+                    "number": one.number,
+                    "result": one.result,
+                    "file": one.file,
+                    "copy": str(target / plan.place(one)),
+                    "bytes": one.size,
+                }
+                for one in plan.files
+            ]
+        )
+    if not quiet:
+        text = f"{counted(len(plan.files), 'file')} copied to {target}"
+        if plan.clash:
+            text += f", into a folder for each set: several sets have {plan.clash}"
+        click.echo(text, err=True)
+
+
+def _write_file(wanted: Selection, output: Path, json_: bool) -> None:
     """Write the table to a file. Raises UsageError where that is impossible."""
+    rows = wanted.rows()  # before the file is emptied: the condition may be wrong
     try:
         with output.open("wb") as stream:
-            _write(reader, stream, json_)
+            _write(wanted, rows, stream, json_)
     except OSError as error:
         from ..disk_errors import reason
 
@@ -57,27 +115,18 @@ def _write_file(reader: Reader, output: Path, json_: bool) -> None:
         raise UsageError(what, where=str(output), todo=todo) from error
 
 
-def _write(reader: Reader, out: BinaryIO, json_: bool) -> None:
-    """Write the table as CSV or as JSON, row by row: it may have a million of them."""
-    from ..results.table_files import csv_line, result_cells, result_head
+def _write(wanted: Selection, rows: Iterator[ResultRow], out: BinaryIO, json_: bool) -> None:
+    """Write rows of the table as CSV or as JSON, one by one: there may be a million of them."""
+    from ..results.table_files import csv_line, row_as_json
 
-    head = result_head(reader.parameters, reader.results)
-    rows = (result_cells(row, reader.parameters, reader.results) for row in reader.rows())
-    if json_:
-        _write_json(out, head, rows)
+    cells = map(wanted.cells, rows)
+    if not json_:
+        out.write(csv_line(wanted.head))
+        out.writelines(map(csv_line, cells))
         return
-    out.write(csv_line(head))
-    out.writelines(csv_line(cells) for cells in rows)
-
-
-def _write_json(out: BinaryIO, head: list[str], rows: Iterator[list[str]]) -> None:
-    """Write a list of records."""
-    import json
-
     # By hand, row by row: json.dumps of a million rows takes gigabytes.
     separator = b"[\n"
-    for cells in rows:
-        row = dict(zip(head, cells, strict=True))
-        out.write(separator + json.dumps(row, ensure_ascii=False).encode())
+    for one in cells:
+        out.write(separator + row_as_json(wanted.head, one))
         separator = b",\n"
     out.write(b"\n]\n" if separator == b",\n" else b"[]\n")

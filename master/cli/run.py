@@ -13,10 +13,12 @@ import click
 from .. import startup
 from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
 from .line_options import line_options, take
+from .print_options import print_options, take_printing
 
 if TYPE_CHECKING:
     from ..launch import Early
     from ..model import Host
+    from ..runner.options import PrintOptions
     from ..runner.outcome import Outcome
     from ..runner.run import RunOptions
     from ..session.living import Living
@@ -62,6 +64,7 @@ detach_option = click.option(
 @click.command()
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @line_options
+@print_options
 @run_options
 @change_options
 @anyway_option
@@ -94,6 +97,7 @@ def command(
     Example: spe run
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
+    printing = take_printing(options, json_, detach)
     sweep = load(file, words, given_keys(options, words), name)
     if dry:
         return _show_dry(sweep, make_options(**options), json_, quiet, anyway)
@@ -101,7 +105,8 @@ def command(
     if detach:
         return run_detached(sweep, quiet)
     with _early(sweep, options["hosts"]) as early:
-        return execute(sweep, make_options(**options, early=early), json_, quiet, verbose, anyway)
+        chosen = make_options(**options, early=early, printing=printing)
+        return execute(sweep, chosen, json_, quiet, verbose, anyway)
 
 
 def _show_dry(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, anyway: bool) -> int:
@@ -193,6 +198,7 @@ def make_options(
     retry_numbers: Sequence[int] = (),
     until: str | None = None,
     early: Early | None = None,
+    printing: PrintOptions | None = None,
 ) -> RunOptions:
     """Return the options of the command line, as the run knows them. Raises UsageError."""
     startup.load_aiohttp()  # before any import of it: see startup.py
@@ -210,6 +216,7 @@ def make_options(
         accept_new_host_keys=accept_new_host_keys,
         missing=missing,
         until=_moment(until),
+        printing=printing,
         early=early or Early(),
     )
 
@@ -279,9 +286,10 @@ def execute(
     from ..sweep.checks.files_named import hints
     from ..sweep.sweep import run_folder
     from .output import results_in
-    from .report import report, report_stranded
+    from .report import report, report_beside, report_stranded
 
-    progress = Progress(quiet)
+    printing = options.printing
+    progress = Progress(quiet, _draws(printing), stdout_is_taken=printing is not None)
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
     census = sweep.parameters.check()
@@ -298,11 +306,14 @@ def execute(
         outcome = asyncio.run(Run(sweep, options, progress).run())
     except NothingRuns as error:
         if json_:
-            report_stranded(folder, error)
+            report_stranded(folder, error, one_line=printing is not None)
         raise
     finally:
         sweep.recipe.files.digests.save()
-    report(outcome, json_, quiet)
+    if printing is None:
+        report(outcome, json_, quiet)
+    else:
+        report_beside(outcome, json_, quiet)
     if outcome.statistics.failed:
         _warn(progress, (*census.reminders, *mistakes))  # once more: they may be why
     for hint in hints(reasons(outcome), sweep):
@@ -319,6 +330,14 @@ def reasons(outcome: Outcome) -> list[str]:
         return waits
     with Reader(outcome.folder, outcome.database) as reader:
         return [*(group.reason for group in reader.failure_groups()), *waits]
+
+
+def _draws(printing: PrintOptions | None) -> bool | None:
+    """Return False where a live picture would be in the way of what is printed; None: look."""
+    # What programs write to stderr goes there, too; rows are in the way on a terminal only.
+    if printing is None or (printing.form != "lines" and not sys.stdout.isatty()):
+        return None
+    return False
 
 
 def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:

@@ -6,7 +6,7 @@ change leaves only after that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 from ..model import Failure, Output, TaskState, TicketState, Usage
@@ -116,3 +116,9 @@ class Settled:
 
 
 Change = ClientCame | ClientLeft | ClientHeard | TicketIssued | TasksOut | TicketEnded | TaskMoved | FilesStaged
+
+
+def ended_in(changes: Iterable[Change]) -> list[int]:
+    """Return the tasks that are done, failed or cancelled by these changes."""
+    ended = (TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED)
+    return [one.number for one in changes if type(one) is TaskMoved and one.state in ended]

@@ -153,6 +153,13 @@ def csv_line(cells: Iterable[str]) -> bytes:
     return (line + "\n").encode("utf-8", "replace")
 
 
+def row_as_json(head: Sequence[str], cells: Sequence[str]) -> bytes:
+    """Return a row as a JSON object of texts, without a line end."""
+    row = dict(zip(head, cells, strict=True))
+    # A byte of a file's name that is not UTF-8 is a lone surrogate, which JSON spells as such.
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def _quoted(cell: str) -> str:
     if not SPECIAL.search(cell):
         return cell

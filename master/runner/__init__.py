@@ -1,6 +1,7 @@
 """The run of a sweep, from its start to its end.
 
 The fleet decides which hosts are started, and earlier/ what becomes of the results of earlier runs.
+printing/ prints sets once they have ended (`--lines`, `--rows`).
 
     address        The place where the master listens, and what others call it
     collect_again  `spe collect`: stored results are judged and collected again, after a hook was mended

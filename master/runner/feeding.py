@@ -54,6 +54,11 @@ class Feeding:
         self._stored = False
         self._is_held = False  # nothing is loaded before the sets are counted
 
+    @property
+    def is_read(self) -> bool:
+        """True once all of today's sets are stored, and it is decided which of them run."""
+        return self._stored
+
     async def read(self) -> None:
         """Read the parameter sets into the store, chunk by chunk.
 

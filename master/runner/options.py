@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
+from typing import Protocol
 
 from ..dispatch.rules import OneEach
 from ..launch import Early
 from ..model import Host
 from ..record import record
 from ..sweep.program import ProgramChange
+
+
+class Sink(Protocol):
+    """Standard output or standard error, as bytes go there unchanged."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of it, or drop it where nobody reads it any more."""
+
+    @property
+    def is_unread(self) -> bool:
+        """True once its reader has gone."""
+
+
+@record
+class PrintOptions:
+    """What `spe run` prints of each set that ends (`--lines`, `--rows`), and where."""
+
+    form: str  # lines, json or csv
+    out: Sink
+    err: Sink
+    in_order: bool = False  # in the order of the sets, not in that of their ends
+    tag: bool = False  # the values of its set before each line
 
 
 @record
@@ -29,4 +52,5 @@ class RunOptions:
     after_hook: str = "spe collect"  # the command to run when a hook is mended
     one_each: OneEach | None = None  # one task for each kind of host, and no more
     until: float | None = None  # when nothing more is begun, in seconds since 1970
+    printing: PrintOptions | None = None  # None: only the table at the end
     early: Early = field(default_factory=Early)  # a client that may have begun already

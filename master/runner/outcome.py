@@ -43,20 +43,21 @@ class Outcome:
     faults: Mapping[str, LaunchError] = field(default_factory=dict)
     stranded: str = ""  # no host was left, and this says why
     stopped: str = ""  # sentence about a folder that was moved or removed during the run
+    unprinted: tuple[str, ...] = ()  # what is missing on stdout (`--lines`), a sentence each
     database: Path | None = None  # path of a sweep.db that was moved away alone
 
     @property
     def exit_code(self) -> int:
         """The exit code of `spe run`.
 
-        0: all sets are done. 1: some failed, are not collected or have an empty cell. 3: no host
-        was left. 130: Ctrl-C.
+        0: all sets are done. 1: some failed, are not collected or have an empty cell, or what they
+        printed is not whole on stdout. 3: no host was left. 130: Ctrl-C.
         """
         if self.interrupted:
             return INTERRUPTED
         if self.stranded and self.statistics.waiting:
             return 3
-        return self.statistics.exit_code
+        return self.statistics.exit_code or int(bool(self.unprinted))
 
 
 async def keep_aside(desk: Desk, faults: Mapping[str, LaunchError]) -> dict[str, str]:

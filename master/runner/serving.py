@@ -31,6 +31,7 @@ from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
 from .outcome import Outcome, explain, keep_aside
+from .printing.printing import Printing
 from .wiring import Parts
 
 log = logging.getLogger("spe.run")
@@ -52,6 +53,10 @@ class Serving:
         )
         self.making = Making(parts.software, self.desk, fleet, self.progress)
         renew = partial(self.results.renew, self.options.missing)
+        wanted = self.options.printing
+        self.printing = (
+            Printing(wanted, self.folder, self.desk.store, self.progress) if wanted else None
+        )
         limits_failures = self.sweep.config.stop_after is not None
         self.feeding = Feeding(
             self.sweep, self.desk, self.progress, parts.decision, renew, limits_failures
@@ -74,13 +79,15 @@ class Serving:
             tables = asyncio.create_task(self.results.tables(self.keeping))
             await say_goodbye(self.desk, self.fleet)
             await self.gathering.finish()
-        except NotStored:
-            await self._leave(tables)
+        except BaseException as error:
+            if isinstance(error, NotStored):
+                await self._leave(tables)
+            await self._print_rest()
             raise
         finally:
             await self._end_tasks([reading, *beside])
         statistics = await self._last_tables(tables, stored)
-        return await self._outcome(statistics, stranded)
+        return await self._outcome(statistics, stranded, await self._print_rest())
 
     # -- what the user sees first
 
@@ -209,6 +216,8 @@ class Serving:
         if alike.is_watching:
             alike.hosts_to_come = self.fleet.untried
         self.gathering.add(self.desk.arrivals.take_accepted())
+        if self.printing and self.feeding.is_read:
+            self.printing.look()
         self.fleet.tell_faults()
         self.making.update()
         if self._each_kind_is_tried():
@@ -259,7 +268,19 @@ class Serving:
         # The tables were made before the last calls
         return replace(statistics, uncollected=self.gathering.left())
 
-    async def _outcome(self, statistics: Statistics, stranded: str) -> Outcome:
+    async def _print_rest(self) -> tuple[str, ...]:
+        """Print what has ended and is not printed yet; return what is missing, a sentence each."""
+        if self.printing is None:
+            return ()
+        before = self.parts.interrupts.count
+        if self.feeding.is_read:
+            self.printing.look()
+        # Ctrl-C here is for a reader that does not read: all else is done.
+        return tuple(await self.printing.finish(lambda: self.parts.interrupts.count > before))
+
+    async def _outcome(
+        self, statistics: Statistics, stranded: str, unprinted: tuple[str, ...]
+    ) -> Outcome:
         unfinished = statistics.running + statistics.waiting
         return Outcome(
             folder=self.folder.path,
@@ -276,6 +297,7 @@ class Serving:
             stranded=stranded,
             stopped=self.keeping.outcome,
             database=self.folder.database,
+            unprinted=unprinted,
         )
 
 

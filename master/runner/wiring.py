@@ -41,6 +41,7 @@ from .address import Address, listen_address
 from .interrupts import Interrupts
 from .options import RunOptions
 from .preparing import files_to_prepare
+from .printing.printing import prints_lines
 from .safekeeping import Safekeeping
 from .tables import TodaysResults
 
@@ -145,7 +146,7 @@ async def make_parts(
         results_of=sweep.results_of,
     )
     desk = Desk(
-        make_brief(sweep, worker, hosts),
+        make_brief(sweep, worker, hosts, prints_lines(context.options)),
         dispatch,
         store,
         judges,
@@ -304,8 +305,13 @@ def _ends_sweep(limit: StopAfter | None, failed: int, total: int) -> bool:
     return limit.share is not None and total > 0 and failed >= limit.share * total
 
 
-def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Brief:
-    """Return what the desk must know of the sweep; `hosts` may grow, as people add some."""
+def make_brief(
+    sweep: Sweep, worker: Worker | None, hosts: Sequence[Host], keep_output: bool = False
+) -> Brief:
+    """Return what the desk must know of the sweep; `hosts` may grow, as people add some.
+
+    `keep_output`: all that programs print is kept, also where the sweep does not say so.
+    """
     config = sweep.config
 
     def shell(host: str, platform: str) -> str | None:
@@ -339,6 +345,6 @@ def make_brief(sweep: Sweep, worker: Worker | None, hosts: Sequence[Host]) -> Br
         key=sweep.key,
         shell=shell,
         platform_file=worker_file,
-        keep_output=config.keep_output,
+        keep_output=config.keep_output or keep_output,
         results_of=sweep.results_of if sweep.sources.patterns else None,
     )

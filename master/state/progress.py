@@ -41,11 +41,15 @@ ABOUT_MISSING = {"r": True, "run": True, "n": False, "no": False, "": False}
 class Progress:
     """Shows one run on stderr. On stdout it prints only what is to be pasted."""
 
-    def __init__(self, quiet: bool = False, by_terminal: bool | None = None) -> None:
+    def __init__(
+        self, quiet: bool = False, by_terminal: bool | None = None, stdout_is_taken: bool = False
+    ) -> None:
         """`quiet`: warnings and faults only.
 
-        `by_terminal`: whether stderr is a terminal; None: look.
+        `by_terminal`: whether stderr is a terminal; None: look. `stdout_is_taken`: stdout is for the
+        outputs of the sets (`--lines`, `--rows`) alone.
         """
+        self._stdout_is_taken = stdout_is_taken
         self.quiet = quiet
         if by_terminal is None:
             by_terminal = sys.stderr.isatty()
@@ -95,8 +99,9 @@ class Progress:
     def by_hand(self, text: str) -> None:
         """Print on stdout, unwrapped for pasting, how to start a client."""
         self.line("Start a client on any machine that reaches this one by these lines:")
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        stream = sys.stderr if self._stdout_is_taken else sys.stdout
+        stream.write(text)
+        stream.flush()
 
     def plan(self, total: int, done: int, failed: int, cancelled: int = 0) -> None:
         """Show how many sets there are, once all are known.

@@ -1,6 +1,6 @@
 """sweep.db: written by one thread, read for people. All SQL stands here.
 
-schema.sql describes the tables.
+schema.sql describes the tables; printed/ reads what the programs of ended sets printed.
 
     conditions      Conditions that people write to filter a table: read, and made SQL
     database        Opens sweep.db: for the master that writes it, and for readers

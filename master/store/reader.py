@@ -215,14 +215,19 @@ class Reader:
 
     # -- rows
 
-    def rows(self) -> Iterator[ResultRow]:
-        """Yield finished sets in the order of the parameters."""
+    def rows(self, among: Sequence[int] | None = None) -> Iterator[ResultRow]:
+        """Yield finished sets in the order of the parameters. `among`: only these ones."""
+        which = ""
+        given: list[Any] = [self.plan]
+        if among is not None:
+            which = "AND t.number IN (SELECT value FROM json_each(?))"
+            given.append(json.dumps(list(among)))
         query = f"""
         SELECT t.number, t.parameters, {schema.ATTEMPTS}, k.host, k.seconds
         FROM tasks t JOIN tickets k ON k.id = t.ticket
-        WHERE t.plan = ? AND {schema.HAS_ROW} ORDER BY t.position
+        WHERE t.plan = ? AND {schema.HAS_ROW} {which} ORDER BY t.position
         """
-        found = self.connection.execute(query, (self.plan,))
+        found = self.connection.execute(query, given)
         while page := found.fetchmany(PAGE):
             # All JSON in one call, which takes half as long as one call a row.
             parameters = json.loads(f"[{','.join(row[1] for row in page)}]")

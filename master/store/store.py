@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, TypeVar
 
-from ..dispatch.changes import Change, Decision, Settled
+from ..dispatch.changes import Change, Decision, Settled, ended_in
 from ..errors import StoreError
 from ..full_disk import FullDisk
 from ..model import Kind, Task, TaskState, Ticket
@@ -55,6 +55,8 @@ class Store:
         self.placing = asyncio.Lock()
         self.plan = 0
         self.begun = False  # the reading of this run: before, nobody knows which sets are today's
+        # Sets that ended since somebody looked, once they are on disk; None: nobody wants to know.
+        self.ended: list[int] | None = None
         self.writer = Writer(path, self._prepare, self.disk)
 
     def _prepare(self, connection: Connection) -> None:
@@ -83,6 +85,8 @@ class Store:
     async def commit(self, changes: Sequence[Change]) -> None:
         """Remember these changes; return when they are on disk."""
         await self.writer.commit(changes)
+        if self.ended is not None:
+            self.ended += ended_in(changes)
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""

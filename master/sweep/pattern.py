@@ -97,7 +97,13 @@ class Condition:
 
     def holds(self, values: Values) -> bool:
         """Tell whether it is true for these values. Raises ConfigError when that can't be told."""
-        found = {name: number(values[name]) for name in self.names}
+        return self.is_true({name: number(values[name]) for name in self.names})
+
+    def is_true(self, found: Mapping[str, int | float | str]) -> bool:
+        """Tell whether it is true for values that are read as numbers already.
+
+        Raises ConfigError when that can't be told.
+        """
         comma = self._decimal_comma(found)
         try:
             return bool(self._holds(found))

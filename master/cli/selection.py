@@ -1,0 +1,133 @@
+"""The rows and columns of the table that `spe results` is asked for: `--where --columns --sort`."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, UsageError
+from ..results.table_files import result_cells, result_head
+
+if TYPE_CHECKING:
+    from ..results.table_files import ResultRow
+    from ..store.reader import Reader
+    from ..sweep.pattern import Condition
+
+PAGE = 500  # sets that are read at once, where they are read in another order than their own
+_NOT_FINITE = frozenset(("inf", "infinity", "nan"))
+
+
+class Selection:
+    """What one `spe results` prints or copies. It reads the rows twice where they are selected or
+    sorted: so a mistake shows before anything is printed, and only numbers of sets are in memory.
+    """
+
+    def __init__(self, reader: Reader, where: str | None, columns: str | None, sort: str | None) -> None:
+        """Raises UsageError for an unknown column and for what is no condition."""
+        self._reader = reader
+        self._all = result_head(reader.parameters, reader.results)
+        self.head = self._all
+        if columns is not None:
+            self.head = [self._known(name.strip(), "--columns") for name in columns.split(",")]
+        self._places = [self._all.index(name) for name in self.head]
+        self._sort = None if sort is None else self._known(sort.removeprefix("-"), "--sort")
+        self._downwards = sort is not None and sort.startswith("-")
+        self._where = None if where is None else self._condition(where)
+
+    def _known(self, name: str, option: str) -> str:
+        if name in self._all:
+            return name
+        todo = f"There are: {', '.join(self._all)}."
+        raise UsageError(f"there is no column {name!r}", where=option, todo=todo)
+
+    def _condition(self, text: str) -> Condition:
+        from ..sweep.pattern import Condition  # late: it loads jinja2
+
+        try:
+            condition = Condition(text)
+        except ConfigError as error:
+            raise UsageError(error.what, where="--where", todo=error.todo) from error
+        for name in sorted(condition.names):
+            self._known(name, "--where")
+        return condition
+
+    def cells(self, row: ResultRow) -> list[str]:
+        """Return the cells of a row, in the order of `head`."""
+        cells = self._cells(row)
+        return [cells[place] for place in self._places]
+
+    def _cells(self, row: ResultRow) -> list[str]:
+        return result_cells(row, self._reader.parameters, self._reader.results)
+
+    def rows(self) -> Iterator[ResultRow]:
+        """Yield the rows that are wanted, in their order. Raises UsageError before the first one."""
+        if self._where is None and self._sort is None:
+            return self._reader.rows()
+        return self._of(self._numbers())
+
+    def _numbers(self) -> Sequence[int]:
+        """Return the sets that are wanted, in their order."""
+        numbers = array("q")
+        keys: list[str] = []
+        for row in self._reader.rows():
+            cells = self._cells(row)
+            if self._is_wanted(row.number, cells):
+                numbers.append(row.number)
+                if self._sort is not None:
+                    keys.append(cells[self._all.index(self._sort)])
+        if self._sort is None:
+            return numbers
+        return [numbers[place] for place in _sorted(keys, self._downwards)]
+
+    def _of(self, numbers: Sequence[int]) -> Iterator[ResultRow]:
+        for at in range(0, len(numbers), PAGE):
+            page = numbers[at : at + PAGE]
+            found = {row.number: row for row in self._reader.rows(page)}
+            # A set may have lost its row meanwhile: a run goes on beside.
+            yield from (found[number] for number in page if number in found)
+
+    def _is_wanted(self, number: int, cells: Sequence[str]) -> bool:
+        """Tell whether a row meets the condition. Raises UsageError where that can't be told."""
+        if self._where is None:
+            return True
+        texts = {name: cells[self._all.index(name)] for name in self._where.names}
+        try:
+            return self._where.is_true({name: _value(text) for name, text in texts.items()})
+        except ConfigError as error:
+            # Nothing can be computed with an empty cell, so a condition about it is not met.
+            if "" in texts.values():
+                return False
+            where = f"--where, set {number}"
+            raise UsageError(error.what, where=where, todo=error.todo) from error
+
+
+def _value(text: str) -> int | float | str:
+    """Return a cell as a condition sees it: a number if it looks like one."""
+    from ..sweep.pattern import number
+
+    if text.lower().lstrip("+-") in _NOT_FINITE:
+        return float(text)
+    return number(text)
+
+
+def _sorted(keys: Sequence[str], downwards: bool) -> list[int]:
+    """Return the places of these cells in their order: by number if all are numbers, else as texts.
+
+    What is empty, or not a number (`nan`), comes last, also downwards.
+    """
+    values = [_value(key) for key in keys]
+    if all(key == "" or not isinstance(one, str) for key, one in zip(keys, values, strict=True)):
+        last = [key == "" or _is_nan(one) for key, one in zip(keys, values, strict=True)]
+    else:
+        values = list(keys)
+        last = [key == "" for key in keys]
+    numbered = [place for place, is_last in enumerate(last) if not is_last]
+    # Stable in both directions: equal cells stay in the order of the sets.
+    numbered.sort(key=lambda place: values[place], reverse=downwards)
+    return numbered + [place for place, is_last in enumerate(last) if is_last]
+
+
+def _is_nan(value: int | float | str) -> bool:
+    return isinstance(value, float) and math.isnan(value)
