@@ -1,5 +1,7 @@
 """The command line: argv to calls, errors to exit codes. Each command has a file of its own.
 
+    adding     A second `spe run` of a sweep that runs: its sets go to that run
+    after      `spe run --after NAME` waits for the end of another sweep's run
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
@@ -32,6 +34,7 @@
     stop       End a running sweep
     top        Show a running sweep live
     why        Say why a set is not running now
+    yes_no     Questions on the terminal whose answer is yes or no
 """
 
 from __future__ import annotations

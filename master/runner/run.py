@@ -86,8 +86,12 @@ class Run:
     async def _with_store(self, store: Store, hooks: Hooks, lock: Lock) -> Outcome:
         results = TodaysResults(store, self.sweep, self.folder, hooks, self.progress)
         decision = await self._decide(store, results)
+        # A run that ends well removes its session.
+        resumes = (self.folder.anchor / "session").is_dir()
         session = await self._begin_session(store, decision)
-        context = RunContext(self.sweep, self.options, self.progress, self.folder, self.disk)
+        context = RunContext(
+            self.sweep, self.options, self.progress, self.folder, self.disk, resumes
+        )
         try:
             parts = await make_parts(context, store, results, lock, decision, session)
         except BaseException as error:

@@ -26,6 +26,7 @@ from ..session.forwarding import forwarding
 from ..state.blockers import BlockersFile
 from ..state.document import Picture
 from ..store.statistics import Statistics
+from .additions import Additions
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
@@ -53,12 +54,21 @@ class Serving:
         renew = partial(self.results.renew, self.options.missing)
         limits_failures = self.sweep.config.stop_after is not None
         self.feeding = Feeding(
-            self.sweep, self.desk, self.progress, parts.decision, renew, limits_failures
+            self.sweep,
+            self.desk,
+            self.progress,
+            parts.decision,
+            renew,
+            limits_failures,
+            context.resumes,
+            self.options.add,
         )
 
     async def run(self) -> Outcome:
         """Hand out all sets, take in their results, and make the tables; return how it ended."""
         self._show_beginning()
+        note = self.page.acts.note
+        self.page.adding.begin(Additions(self.sweep, self.options, self.feeding, note))
         reading, beside = self._begin_tasks()
         tables: asyncio.Task[Statistics] | None = None
         try:
