@@ -6,6 +6,7 @@
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
     check      Show the sets and their command lines, start every host, run one set on each kind
+    clean      Remove what runs that are over have left on hosts and here
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
     doctor     Look at every host: what is wrong with it, and the step that mends it
@@ -19,6 +20,7 @@
     kind_outcomes  What came of the first set on each kind of host
     line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
+    ls         List all runs of this account on this machine
     output     Standard input, output and error of every command
     pause      Hand out nothing new; and the make of `spe resume`
     ps         Show the processes of all running sets
@@ -26,12 +28,14 @@
     results    Print the table of results
     resume     Go on with a paused sweep
     retry      Put failed and cancelled sets back and run the sweep
+    rm         Remove sweeps with their results
     run        Run what is new of the sweep
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
     show       Show everything about one set
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
+    sweeps     Several sweeps at a glance
     top        Show a running sweep live
     why        Say why a set is not running now
     yes_no     Questions on the terminal whose answer is yes or no
@@ -67,6 +71,9 @@ MORE = (
     "stop",
     "hosts",
     "doctor",
+    "ls",
+    "rm",
+    "clean",
 )
 
 
@@ -142,6 +149,9 @@ SUMMARY = {
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",
     "doctor": "Look at every host: what is wrong, and what mends it.",
+    "ls": "List all runs of this account on this machine.",
+    "rm": "Remove a sweep with all its results.",
+    "clean": "Remove what runs have left in caches, on hosts and here.",
 }
 
 

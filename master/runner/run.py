@@ -23,6 +23,7 @@ from ..hooks.hooks import Hooks
 from ..model import TaskState
 from ..page import Page
 from ..results.kept_files import INCOMING, clear_incoming
+from ..session import run_list
 from ..session.lock import Lock
 from ..session.run_folder import DATABASE, RunFolder
 from ..session.session import Session
@@ -64,6 +65,8 @@ class Run:
         store: Store | None = None
         try:
             lock.acquire()
+            if self.options.one_each is None:  # `spe check` leaves nothing
+                run_list.note_use(self.folder.path)
             store = Store(self.folder / DATABASE, self.disk)
             outcome = await self._with_store(store, hooks, lock)
             if self.disk.has_lost:

@@ -8,6 +8,7 @@ import pty
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from spe.session.living import living
@@ -202,7 +203,7 @@ def test_sets_that_are_added_as_a_run_comes_to_its_end_all_run(bench: Bench) -> 
     bench.worker("echo $1\n")
     for turn in range(4):
         run = bench.start(*line(x=f"{turn * 10}"))
-        wait_until(lambda: has_begun(bench, run), "it begins")
+        wait_until(partial(has_begun, bench, run), "it begins")
         time.sleep(turn * 0.1)  # other moments of the end
         adding = bench.start(*line("--add", x=f"{turn * 10 + 1}:{turn * 10 + 5}"))
         assert adding.end().code == 0

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-
 from spe.dispatch.changes import Decision
 from spe.model import TaskState
 from spe.store.additions import Adder
