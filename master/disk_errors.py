@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import sys
 
 # EFBIG too: a file at the limit of `ulimit -f` stops a run as a full disk does.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,7 +59,9 @@ def way_on(error: OSError) -> str:
     if soft != hard:
         # The limit of a running process can be raised from outside, up to its hard limit.
         return f"`prlimit --pid {os.getpid()} --fsize={_text(hard)}` raises it, and it goes on"
-    return f"end this run (Ctrl-C twice), and {remedy(error)}"
+    # Who reads the log of a detached run has no terminal of it to press Ctrl-C on.
+    how = "Ctrl-C twice" if sys.stderr.isatty() else "`spe stop --now`"
+    return f"end this run ({how}), and {remedy(error)}"
 
 
 def sentence(error: OSError) -> str:

@@ -1,9 +1,12 @@
 """The command line: argv to calls, errors to exit codes. Each command has a file of its own.
 
+    adding     A second `spe run` of a sweep that runs: its sets go to that run
+    after      `spe run --after NAME` waits for the end of another sweep's run
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
     check      Show the sets and their command lines, start every host, run one set on each kind
+    clean      Remove what runs that are over have left on hosts and here
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
     copied_files  Result files of many sets, copied into one folder, for `spe results --files`
@@ -19,6 +22,7 @@
     kind_outcomes  What came of the first set on each kind of host
     line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
+    ls         List all runs of this account on this machine
     output     Standard input, output and error of every command
     pause      Hand out nothing new; and the make of `spe resume`
     print_options  The options of `spe run` that say what it prints of each set
@@ -27,6 +31,7 @@
     results    Print the table of results
     resume     Go on with a paused sweep
     retry      Put failed and cancelled sets back and run the sweep
+    rm         Remove sweeps with their results
     run        Run what is new of the sweep
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
     selection  The rows and columns that `spe results` is asked for
@@ -34,8 +39,10 @@
     status     Show how far the sweep is
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
+    sweeps     Several sweeps at a glance
     top        Show a running sweep live
     why        Say why a set is not running now
+    yes_no     Questions on the terminal whose answer is yes or no
 """
 
 from __future__ import annotations
@@ -68,6 +75,9 @@ MORE = (
     "stop",
     "hosts",
     "doctor",
+    "ls",
+    "rm",
+    "clean",
 )
 
 
@@ -143,6 +153,9 @@ SUMMARY = {
     "attach": "Follow a sweep that runs without this terminal.",
     "why": "Say why a set is not running now.",
     "doctor": "Look at every host: what is wrong, and what mends it.",
+    "ls": "List all runs of this account on this machine.",
+    "rm": "Remove a sweep with all its results.",
+    "clean": "Remove what runs have left in caches, on hosts and here.",
 }
 
 

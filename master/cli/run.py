@@ -6,11 +6,15 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import startup
+from ..errors import BusyError
+from .adding import added_to_running, refuse_with_add
+from .after import after_options, sweep_before, tell_mistakes
 from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
 from .line_options import line_options, take
 from .print_options import print_options, take_printing
@@ -26,8 +30,10 @@ if TYPE_CHECKING:
     from ..sweep.parameters import Census
     from ..sweep.program import ProgramChange
     from ..sweep.sweep import Sweep
+    from .after import After
 
 
+LOOK = 0.2  # seconds until a run that has begun meanwhile is looked at again
 # A wrong path is told before anything runs; later it would be an error of each host.
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -68,6 +74,8 @@ detach_option = click.option(
 @run_options
 @change_options
 @anyway_option
+@click.option("--add", is_flag=True, help="While it runs: add the new sets to that run.")
+@after_options
 @detach_option
 @click.option("--dry", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--until", metavar="TIME", help="Begin nothing after 18:00, or after 2h.")
@@ -80,6 +88,9 @@ def command(
     detach: bool,
     dry: bool,
     anyway: bool,
+    add: bool,
+    after: str | None,
+    after_any: str | None,
     file: Path,
     name: str | None,
     json_: bool,
@@ -98,15 +109,50 @@ def command(
     Example: spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'
     """
     printing = take_printing(options, json_, detach)
-    sweep = load(file, words, given_keys(options, words), name)
+    if add:
+        refuse_with_add(options)
+    given = given_keys(options, words)
     if dry:
+        sweep = load(file, words, given, name)
         return _show_dry(sweep, make_options(**options), json_, quiet, anyway)
-    # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
-    if detach:
-        return run_detached(sweep, quiet)
-    with _early(sweep, options["hosts"]) as early:
-        chosen = make_options(**options, early=early, printing=printing)
-        return execute(sweep, chosen, json_, quiet, verbose, anyway)
+    before = sweep_before(file, after, after_any)
+    if before and not before.is_over():
+        if detach:
+            return wait_detached(load(file, words, given, name), before, quiet)
+        tell_mistakes(lambda: load(file, words, given, name))
+        before.wait(quiet)
+    sweep = load(file, words, given, name)
+    options["printing"] = printing
+    return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)
+
+
+def _run(
+    sweep: Sweep,
+    add: bool,
+    detach: bool,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    anyway: bool,
+    options: dict[str, Any],
+) -> int:
+    """Run a sweep, or add its sets to the run of it that goes on; return the exit code."""
+    hosts = options["hosts"]
+    while True:
+        if added_to_running(sweep, hosts, add, json_, quiet):
+            return 0
+        # With the sweep read here: what is wrong with it is told on this terminal, not in run.log.
+        if detach:
+            return run_detached(sweep, quiet)
+        try:
+            with _early(sweep, hosts) as early:
+                chosen = make_options(**options, add=add, early=early)
+                return execute(sweep, chosen, json_, quiet, verbose, anyway)
+        except BusyError:
+            # Another command has begun to run it in between: that run takes the sets.
+            if not add:
+                raise
+            sleep(LOOK)
 
 
 def _show_dry(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, anyway: bool) -> int:
@@ -154,11 +200,7 @@ def run_detached(sweep: Sweep, quiet: bool) -> int:
 
     folder = run_folder(sweep)
     make_run_folder(folder)
-    # The words themselves and not what they were parsed to: the run reads them as this process did,
-    # and no option can be forgotten here.
-    own, dashes, rest = _split(sys.argv[1:])
-    again = [*(a for a in own if a != "--detach"), *dashes, *rest]
-    run, code, words = start(again, folder, taken())
+    run, code, words = start(_words_of_child(), folder, taken())
     if run is None:
         sys.stderr.write(words)  # the last words of the run that did not come up
         return code
@@ -167,13 +209,38 @@ def run_detached(sweep: Sweep, quiet: bool) -> int:
     return 0
 
 
+def wait_detached(sweep: Sweep, before: After, quiet: bool) -> int:
+    """Start the same command again without --detach: it waits for another sweep's end, then runs."""
+    from ..line.listed import taken
+    from ..session.detached import LOG, begin
+    from ..session.run_folder import make_run_folder
+    from ..sweep.sweep import run_folder
+
+    folder = run_folder(sweep)
+    make_run_folder(folder)
+    process = begin(_words_of_child(), folder, taken())
+    if not quiet:
+        waits = f"process {process.pid} waits for the end of runs/{before.name}/"
+        click.echo(f"{waits}; `kill {process.pid}` ends the wait", err=True)
+        click.echo(f"its output goes to {folder / LOG}", err=True)
+    return 0
+
+
+def _words_of_child() -> list[str]:
+    """Return the words of this command line without --detach."""
+    # The words themselves and not what they were parsed to: the run reads them as this process did,
+    # and no option can be forgotten here.
+    own, dashes, rest = _split(sys.argv[1:])
+    return [*(word for word in own if word != "--detach"), *dashes, *rest]
+
+
 def _say_it_runs(run: Living, log: Path) -> None:
     """Tell where the page of a detached run is, and where its output goes."""
     # Here, because run.log must not hold the token in the address: people send logs to others.
     from ..session.forwarding import forwarding
 
     lines = [f"page: {run.page}", forwarding(run.page)]
-    lines.append(f"runs as process {run.pid}; `spe attach` follows it")
+    lines.append(f"runs as process {run.pid}; `spe attach` follows it, `spe stop` ends it")
     click.echo("\n".join(filter(None, lines)), err=True)
     click.echo(f"its output goes to {log}", err=True)
 
@@ -194,6 +261,7 @@ def make_options(
     keep: bool = False,
     fresh: bool = False,
     missing: bool = False,
+    add: bool = False,
     retry: bool = False,
     retry_numbers: Sequence[int] = (),
     until: str | None = None,
@@ -207,6 +275,7 @@ def make_options(
 
     return RunOptions(
         hosts=_hosts(hosts),
+        hosts_option=hosts,
         hosts_file=_hosts_file(hosts),
         by_hand=hosts == "none",
         change=_program_change(keep, fresh),
@@ -217,6 +286,7 @@ def make_options(
         missing=missing,
         until=_moment(until),
         printing=printing,
+        add=add,
         early=early or Early(),
     )
 

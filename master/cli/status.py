@@ -46,6 +46,9 @@ def command(
     if not json_:
         if watch:
             _watch(file, name)
+        elif name is None and not quiet:
+            _show_with_others(file)
+            return
         _show(file, name)
         return
     _print_record(file, name)
@@ -58,9 +61,28 @@ def _print_record(file: Path, name: str | None) -> None:
     """Print the sweep for programs, once."""
     # Opened anew for each look: a reader takes the plan and the names of columns as it is opened,
     # and the next run may have others.
+    from .sweeps import sweeps_of
+
     with open_reader(file, name) as reader:
-        print_json(record(reader))
+        print_json({**record(reader), "sweeps": [one.facts() for one in sweeps_of(file.parent)]})
     sys.stdout.flush()
+
+
+def _show_with_others(file: Path) -> None:
+    """Print all sweeps of a folder where there are several, and then the one that is meant."""
+    from ..errors import UsageError
+    from .sweeps import as_table, sweeps_of
+
+    sweeps = sweeps_of(file.parent)
+    if len(sweeps) < 2:
+        _show(file, None)
+        return
+    click.echo(as_table(sweeps))
+    try:
+        _show(file, None)
+    except UsageError as error:
+        # Which one is meant is not known, or that one has not run yet.
+        click.echo(f"{error.line}\n`spe status -n NAME` shows one of them.")
 
 
 def _show(file: Path, name: str | None) -> None:

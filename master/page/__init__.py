@@ -4,6 +4,7 @@ This file is its door: who may come in, which path leads where, what every answe
 What people do here is desk/acts.py's business.
 
     acting       `POST /act`: acts, with the acting token
+    adding       `POST /sets`: `spe run --add` brings sets, with the acting token
     asking       Questions of people about what runs now
     drawing      Small drawings as numbers
     formats      Numbers, times and states as they look on the page
@@ -29,6 +30,7 @@ from ..session.session import Secrets, Session
 from ..state.document import Hosts, Picture
 from ..wire.server import Server, admit, answered, short_answer
 from .acting import Acting
+from .adding import Adding
 from .asking import Asking
 from .stream import Stream
 from .views import Views
@@ -65,6 +67,7 @@ class Page:
         self.url = ""
         self.acts = acts
         self.acting = Acting(acts, secrets.act)
+        self.adding = Adding(self.acting)
         self._picture = Picture(name, desk.dispatch, time.time() - desk.clock(), time.time(), fleet)
         self._stream = Stream(lambda: self._picture.draw(desk.clock()), desk.events)
         self._views = Views(desk, folder, self._picture)
@@ -77,6 +80,7 @@ class Page:
             app.router.add_get(path, handler)
         app.router.add_get("/stream", self._stream.serve)
         app.router.add_post("/act", self.acting.answer)
+        app.router.add_post("/sets", self.adding.answer)
         Asking(self.desk).add_to(app.router)
         app.router.add_route("*", "/{rest:.*}", self._views.nothing_here)
         app.on_response_prepare.append(_say)

@@ -18,6 +18,9 @@ log = logging.getLogger("spe.acts")
 MOST_TASKS = 100_000  # numbers in one request
 LONGEST = 10_000  # characters of a host's name or line
 LIKE = 'It is like {"do": "pause"}.'
+NO_ACTING_TOKEN = (
+    "this needs the acting token, which stands in runs/<name>/session/ (mode 0600)"
+)
 Request = Mapping[str, Any]
 
 VERBS: dict[str, Callable[[Acts, Request], Awaitable[str]]] = {
@@ -56,27 +59,32 @@ class Acting:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer `POST /act`: 200 with a sentence, 400 no such request, 403 no token, 409 not possible now."""
-        given = request.query.get("token", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._token):
-            self.turned_away(request)
-            return _answer(
-                403,
-                error="this needs the acting token, which stands in runs/<name>/session/ (mode 0600)",
-            )
+        if not self.may_act(request):
+            return json_answer(403, error=NO_ACTING_TOKEN)
         try:
-            return _answer(200, said=await carry_out(self._acts, _request(await request.read())))
+            asked = read_request(await request.read())
+            return json_answer(200, said=await carry_out(self._acts, asked))
         except UsageError as error:
-            return _answer(409, error=error.line)
+            return json_answer(409, error=error.line)
         except SpeError as error:
-            return _answer(400, error=error.line)
+            return json_answer(400, error=error.line)
+
+    def may_act(self, request: web.Request) -> bool:
+        """Tell whether a request has the acting token; one without it is logged."""
+        given = request.query.get("token", "").encode("utf-8", "replace")
+        if hmac.compare_digest(given, self._token):
+            return True
+        self.turned_away(request)
+        return False
 
     def turned_away(self, request: web.Request) -> None:
         """Log that somebody without the acting token tried to act."""
-        if request.path == "/act":
+        if request.path in ("/act", "/sets"):
             log.warning("somebody at %s wanted to act without the acting token", request.remote)
 
 
-def _request(body: bytes) -> Request:
+def read_request(body: bytes) -> Request:
+    """Return the JSON object of a request. Raises SpeError."""
     try:
         asked = read_json(body)
     except ValueError as error:
@@ -103,7 +111,8 @@ def _text(asked: Request, key: str) -> str:
     return given.strip()
 
 
-def _answer(status: int, **body: str) -> web.Response:
+def json_answer(status: int, **body: object) -> web.Response:
+    """Return an answer whose body is a JSON object."""
     return web.Response(
         status=status,
         text=json.dumps(body, ensure_ascii=False) + "\n",

@@ -7,7 +7,7 @@ window of them: a million sets are never in memory at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from ..desk.desk import Desk
@@ -19,6 +19,7 @@ from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
 from ..text import counted
+from .carrying import Carrying
 
 FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hosts get work at once
 CHUNK = 5000  # sets of each further transaction
@@ -41,17 +42,23 @@ class Feeding:
         decision: Decision,
         renew: Callable[[], Awaitable[int]] | None = None,
         limits_failures: bool = False,
+        resumes: bool = False,
+        adds: bool = False,
     ) -> None:
         """`renew` is called once all sets are stored.
 
         It brings their results up to date, and returns how many sets it has put back into the
         queue. `limits_failures`: there is a `stop_after`, for which sets of earlier runs count.
+        `resumes`: the run goes on with one that was killed. `adds`: sets of before stay.
         """
         self.sweep, self.desk, self.progress = sweep, desk, progress
         self.decision, self._renew = decision, renew
         self._limits_failures = limits_failures
+        self._carrying = Carrying(sweep, desk.store, resumes, adds)
         self.fed = 0
+        self.adding = 0  # requests of people to add sets that are being stored just now
         self._stored = False
+        self.is_counted = False  # all sets are stored and counted
         self._is_held = False  # nothing is loaded before the sets are counted
 
     @property
@@ -79,7 +86,9 @@ class Feeding:
         # Before the sets: each must be known by its own command, also when this run is killed.
         await store.keep_command(command_text(self.sweep.recipe))
         if is_new:
+            await self._carrying.begin()
             await self._store_sets()
+            await self._carrying.carry()
             # A file that was changed while it was read is read again by the next run.
             if await asyncio.to_thread(self.sweep.plan_digest) == digest:
                 await store.end_plan(digest)
@@ -88,6 +97,7 @@ class Feeding:
             self.desk.dispatch.board.look_again()
         self._stored = True
         await self._count()
+        self.is_counted = True
         if self._is_held:
             await self._stop_if_too_many_failed()
             self._is_held = False
@@ -166,6 +176,20 @@ class Feeding:
             board.total, board.done_before, board.failed_before, board.cancelled_before
         )
 
+    async def came(self, sets: Mapping[TaskState, int]) -> None:
+        """Count sets that people have added, by their state, and have the waiting ones loaded."""
+        board = self.desk.dispatch.board
+        board.total += sum(sets.values())
+        board.done_before += sets.get(TaskState.DONE, 0)
+        board.failed_before += sets.get(TaskState.FAILED, 0)
+        board.cancelled_before += sets.get(TaskState.CANCELLED, 0)
+        board.look_again()
+        # A ticket of before a crash may be one of a set that has become one of today's.
+        await self._plan_old_tickets()
+        await self.desk.obey()
+        self.progress.grow(board.total, board.done_before, board.failed_before)
+        self.desk.moved.set()
+
     async def feed(self) -> None:
         """Load tasks when few wait in the dispatch. Called after each change."""
         dispatch, store = self.desk.dispatch, self.desk.store
@@ -174,7 +198,7 @@ class Feeding:
         if self._is_held or len(dispatch.board.back_offs) >= MOST_BACK_OFFS:
             return
         # Before the question: sets that are stored meanwhile are not in its answer
-        all_stored = self._stored
+        all_stored = self._stored and not self.adding
         # For the store, those that are finishing wait until their files are kept.
         ending = self.desk.arrivals.finishing
         after, looks = dispatch.board.fed, dispatch.board.looks
@@ -190,7 +214,6 @@ class Feeding:
             self.desk.wake_idle()
         elif all_stored:
             self.desk.no_more()
-
 
     async def _set_back_offs(self, tasks: Sequence[Task]) -> None:
         """Set until when tasks that failed before wait for their next attempt (`retry.after`).

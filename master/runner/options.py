@@ -40,6 +40,7 @@ class RunOptions:
     """The options of one run, as the command line gives them."""
 
     hosts: tuple[Host, ...] | None = None  # None: as the sweep says; empty: none are started
+    hosts_option: str | None = None  # `--hosts` as it was given
     hosts_file: Path | None = None  # file in which the hosts stand
     by_hand: bool = False  # `--hosts none`
     change: ProgramChange = ProgramChange.ASK
@@ -47,6 +48,7 @@ class RunOptions:
     retry_numbers: tuple[int, ...] = ()
     ssh_config: Path | None = None
     accept_new_host_keys: bool = False
+    add: bool = False  # sets of before stay beside today's
     missing: bool = False  # run the sets again whose row has an empty cell, see missing.py
     try_all_hosts: bool = False  # go on until every host has come up or has not
     after_hook: str = "spe collect"  # the command to run when a hook is mended

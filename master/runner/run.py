@@ -24,6 +24,7 @@ from ..hooks.hooks import Hooks
 from ..model import TaskState
 from ..page import Page
 from ..results.kept_files import INCOMING, clear_incoming
+from ..session import run_list
 from ..session.lock import Lock
 from ..session.run_folder import DATABASE, RunFolder
 from ..session.session import Session
@@ -66,6 +67,8 @@ class Run:
         store: Store | None = None
         try:
             lock.acquire()
+            if self.options.one_each is None:  # `spe check` leaves nothing
+                run_list.note_use(self.folder.path)
             store = Store(self.folder / DATABASE, self.disk)
             outcome = await self._with_store(store, hooks, lock)
             if self.disk.has_lost:
@@ -88,8 +91,12 @@ class Run:
     async def _with_store(self, store: Store, hooks: Hooks, lock: Lock) -> Outcome:
         results = TodaysResults(store, self.sweep, self.folder, hooks, self.progress)
         decision = await self._decide(store, results)
+        # A run that ends well removes its session.
+        resumes = (self.folder.anchor / "session").is_dir()
         session = await self._begin_session(store, decision)
-        context = RunContext(self.sweep, self.options, self.progress, self.folder, self.disk)
+        context = RunContext(
+            self.sweep, self.options, self.progress, self.folder, self.disk, resumes
+        )
         try:
             parts = await make_parts(context, store, results, lock, decision, session)
         except BaseException as error:

@@ -27,6 +27,7 @@ from ..session.forwarding import forwarding
 from ..state.blockers import BlockersFile
 from ..state.document import Picture
 from ..store.statistics import Statistics
+from .additions import Additions
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye
@@ -59,12 +60,21 @@ class Serving:
         )
         limits_failures = self.sweep.config.stop_after is not None
         self.feeding = Feeding(
-            self.sweep, self.desk, self.progress, parts.decision, renew, limits_failures
+            self.sweep,
+            self.desk,
+            self.progress,
+            parts.decision,
+            renew,
+            limits_failures,
+            context.resumes,
+            self.options.add,
         )
 
     async def run(self) -> Outcome:
         """Hand out all sets, take in their results, and make the tables; return how it ended."""
         self._show_beginning()
+        note = self.page.acts.note
+        self.page.adding.begin(Additions(self.sweep, self.options, self.feeding, note))
         reading, beside = self._begin_tasks()
         tables: asyncio.Task[Statistics] | None = None
         try:
@@ -216,7 +226,7 @@ class Serving:
         if alike.is_watching:
             alike.hosts_to_come = self.fleet.untried
         self.gathering.add(self.desk.arrivals.take_accepted())
-        if self.printing and self.feeding.is_read:
+        if self.printing and self.feeding.is_counted:
             self.printing.look()
         self.fleet.tell_faults()
         self.making.update()
@@ -273,7 +283,7 @@ class Serving:
         if self.printing is None:
             return ()
         before = self.parts.interrupts.count
-        if self.feeding.is_read:
+        if self.feeding.is_counted:
             self.printing.look()
         # Ctrl-C here is for a reader that does not read: all else is done.
         return tuple(await self.printing.finish(lambda: self.parts.interrupts.count > before))

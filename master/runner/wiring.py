@@ -55,6 +55,7 @@ class RunContext:
     progress: Progress
     folder: RunFolder
     disk: FullDisk
+    resumes: bool = False  # a run was killed here, or could not end well, and this one goes on with it
 
 
 @dataclass

@@ -134,26 +134,32 @@ def start(
     `given`: its standard input. Return the run, or the exit code and the output of a process that
     has ended before.
     """
-    path = folder / LOG
-    path.unlink(missing_ok=True)
+    process = begin(arguments, folder, given)
+    while process.poll() is None:
+        run = living(folder)
+        if run and run.pid == process.pid:
+            return run, 0, ""
+        time.sleep(PAUSE)
+    words = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+    return None, process.returncode, words
+
+
+def begin(arguments: Sequence[str], folder: Path, given: bytes = b"") -> subprocess.Popen[bytes]:
+    """Start `spe ARGUMENTS` in a session of its own, with its output in run.log; do not wait."""
+    if living(folder) is None:  # else that run still writes into its log
+        (folder / LOG).unlink(missing_ok=True)
     # A file and no pipe: nobody is left to write into one.
     with os.fdopen(_open(folder), "wb") as log, tempfile.TemporaryFile() as standard_input:
         standard_input.write(given)
         standard_input.seek(0)
         # -P: a file spe.py in the current folder must not be taken for this package.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "spe", *arguments],
             stdin=standard_input if given else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while process.poll() is None:
-        run = living(folder)
-        if run and run.pid == process.pid:
-            return run, 0, ""
-        time.sleep(PAUSE)
-    return None, process.returncode, path.read_text(encoding="utf-8", errors="replace")
 
 
 def says_into_log(folder: Path) -> bool:

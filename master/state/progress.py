@@ -118,6 +118,10 @@ class Progress:
             stay += f", {cancelled} cancelled"
         self.line(f"{sets(total)}: {stay}, {new} to do")
 
+    def grow(self, total: int, done: int, failed: int) -> None:
+        """Count sets that people have added, in the lines of from now on."""
+        self._planned = (total, done, failed)
+
     def update(self, dispatch: Dispatch) -> None:
         """Show how the dispatch stands now, unless the last picture or line is too new."""
         if self._screen:

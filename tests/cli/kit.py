@@ -86,6 +86,7 @@ class Bench:
         self.environment = {
             **kept, "HOME": str(self.home), "SHELL": "/bin/sh", "TMPDIR": str(self.tmp),
             "XDG_CACHE_HOME": str(self.cache), "LOG": str(self.log), "GATE": str(root / "gate"), MARK: str(root),
+            "SPE_NO_LIST": "1",
         }  # fmt: skip
         self.keeps = False  # whether the sweep leaves client or worker in the cache on purpose
         self.started: list[Started] = []

@@ -1,0 +1,115 @@
+"""The end of another sweep's run: waiting for it, and its outcome.
+
+A run is noticed at its process, at master.json and at the lock of its folder. Not by taking that lock
+for good: a run that begins would be turned away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+from pathlib import Path
+
+from ..errors import SpeError, UsageError
+from ..record import record
+from .detached import holder_of_lock, owner_of_hidden
+from .living import elsewhere, living
+
+PAUSE = 1.0  # seconds between two looks at a run whose process goes on
+FAR_PAUSE = 5.0  # seconds between two looks at a run of another machine, through a shared folder
+
+
+class NotStarted(SpeError):
+    """The run that this one was to come after has not ended well."""
+
+    exit_code = 1
+
+
+@record
+class Runner:
+    """Who runs a sweep now. `pid`: its process on this machine, 0 where it is another one's."""
+
+    pid: int
+    words: str
+
+
+def who_runs(folder: Path) -> Runner | None:
+    """Return who runs the sweep in this folder now; None when nobody does."""
+    run = living(folder)
+    if run:
+        return Runner(run.pid, f"process {run.pid}")
+    if pid := holder_of_lock(folder):
+        return Runner(pid, f"process {pid}")
+    if owner := owner_of_hidden(folder):
+        return Runner(0, f"a run of {owner}")
+    far = elsewhere(folder)
+    if far and _is_locked(folder):
+        return Runner(0, f"process {far[0]} on {far[1]}")
+    return None
+
+
+def wait_for(runner: Runner) -> None:
+    """Return when the process of a run has ended, or when it is time to look again."""
+    if not runner.pid:
+        select.select([], [], [], FAR_PAUSE)
+        return
+    try:
+        # The kernel tells of the end at once. A system without this is asked each second.
+        process = os.pidfd_open(runner.pid)
+    except (OSError, AttributeError):
+        select.select([], [], [], PAUSE)
+        return
+    try:
+        # With a limit all the same: one process may run several sweeps, one after the other.
+        select.select([process], [], [], PAUSE)
+    finally:
+        os.close(process)
+
+
+def _is_locked(folder: Path) -> bool:
+    """Tell whether somebody has locked a run's lock file, on NFS also from another machine.
+
+    A run that was killed there leaves its files, but no lock.
+    """
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it is gone, or this file system has no locks: then master.json decides
+        return (folder / "lock").exists()
+    return False
+
+
+def raise_unless_well(folder: Path, name: str) -> None:
+    """Raise NotStarted unless the last run in this folder ended with exit code 0."""
+    from ..store.reader import Reader  # late: a run that waits needs no database
+
+    with Reader(folder) as reader:
+        end = reader.end()
+    if end is None:
+        what = f"the last run of {name} was killed, or its machine went down"
+    elif end.code:
+        what = f"the last run of {name} ended with exit code {end.code} ({_MEANING.get(end.code, 'a mistake')})"
+    else:
+        return
+    todo = f"`spe status -n {name}` shows why; with --after-any {name} this one runs all the same."
+    raise NotStarted(f"{what}; nothing was run", todo=todo)
+
+
+_MEANING = {
+    1: "some sets failed",
+    2: "a mistake",
+    3: "no host was left",
+    130: "it was interrupted",
+}
+
+
+def find_sweep(folder: Path, name: str) -> None:
+    """Raise UsageError unless a sweep has run, or runs, in this folder."""
+    if (folder / "sweep.db").exists() or who_runs(folder):
+        return
+    names = sorted(path.parent.name for path in folder.parent.glob("*/sweep.db"))
+    todo = f"There is {', '.join(names)}." if names else "Nothing has run in this folder."
+    raise UsageError(f"there is no sweep {name!r} to wait for", where=str(folder), todo=todo)
