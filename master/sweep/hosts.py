@@ -9,7 +9,6 @@ ClusterShell.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..model import Host
+from ..near import nearest
 from ..record import record
 
 MOST_HOSTS = 10_000  # in one line
@@ -255,10 +255,10 @@ def _option(word: str, host: str, place: str) -> tuple[str, str]:
 
 def _unknown_option(name: str, place: str) -> ConfigError:
     """Return the error for an option that nobody knows, with the one that it may have meant."""
-    near = difflib.get_close_matches(name, _OPTIONS, 1)
+    near = nearest(name, _OPTIONS)
     hint = f"There are {', '.join(_OPTIONS)}."
     if near:
-        hint = f"Did you mean {near[0]}=?"
+        hint = f"Did you mean {near}=?"
     return ConfigError(f"unknown option {name!r}", where=place, todo=hint)
 
 
