@@ -107,6 +107,7 @@ def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
     given = take(options, words, hosts)
     if words and hosts and hosts != "none":
         named = hosts if _hosts_file(hosts) else hosts.split(",")
+        options["hosts"] = None  # they are the sweep's own now, and read once
         return {**given[0], "hosts": named}, {**given[1], ("hosts",): f"--hosts {hosts}"}
     return given
 
@@ -216,15 +217,16 @@ def _hosts_file(given: str | None) -> Path | None:
 
 
 def _hosts(given: str | None) -> tuple[Host, ...] | None:
-    """Return the hosts of --hosts; None where the sweep's are meant."""
+    """Return the hosts of --hosts, after the warnings about them; None where the sweep's are meant."""
     if given is None or given == "none":
         return None
     from ..sweep.hosts import parse_hosts, read_hosts
 
     path = _hosts_file(given)
-    if path:
-        return read_hosts(path).hosts
-    return parse_hosts(("--hosts", line) for line in given.split(",")).hosts
+    named = read_hosts(path) if path else parse_hosts(("--hosts", one) for one in given.split(","))
+    for warning in named.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return named.hosts
 
 
 def execute(

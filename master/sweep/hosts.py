@@ -64,13 +64,17 @@ def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
     for place, line in lines:
         for host in parse_line(line, place):
             # Upper and lower case are one name for DNS; another port may be another machine.
-
             first = hosts.setdefault((host.name.lower(), host.port), host)
             if first is not host:
-                warnings.append(
-                    f"{place}: {host.name} stands in {first.origin} already; it is used once, as said there"
-                )
+                warnings.append(f"{place}: {_said_before(host, first)}")
     return HostList(tuple(hosts.values()), tuple(warnings))
+
+
+def _said_before(host: Host, first: Host) -> str:
+    """Return the sentence about a host that an earlier line, or the same one, has named already."""
+    if host.origin == first.origin:
+        return f"{host.name} stands there twice; it is used once"
+    return f"{host.name} stands in {first.origin} already; it is used once, as said there"
 
 
 def parse_line(line: str, place: str = "") -> list[Host]:
