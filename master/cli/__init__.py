@@ -3,21 +3,30 @@
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
+    catalogue  All commands by purpose, with their summaries, and the groups of their options
     check      Show the sets and their command lines, start every host, run one set on each kind
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
+    completion  Print the script with which a shell completes words
+    docs       List the pages of the documentation, or show one
     doctor     Look at every host: what is wrong with it, and the step that mends it
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
+    grouped_command  A command with many options, whose help shows them in groups
+    help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
     kind_outcomes  What came of the first set on each kind of host
     line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
+    lookup     The sections of the documentation about a word
+    man        Pages for man, made of the commands
     output     Standard input, output and error of every command
+    pager      Text for a reader: through the pager on a terminal, plain in a pipe
+    pages      The documentation that comes with spe
     pause      Hand out nothing new; and the make of `spe resume`
     ps         Show the processes of all running sets
     report     The end of `spe run`: the table on stdout, the statistics on stderr
@@ -31,6 +40,7 @@
     steer      Shared by the commands that steer a running sweep
     stop       End a running sweep
     top        Show a running sweep live
+    usage      Wrong words of a command line, and which ones may be meant
     why        Say why a set is not running now
 """
 
@@ -39,33 +49,13 @@ from __future__ import annotations
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import startup
 from ..errors import SpeError
 from ..version import __version__
 from . import output
-
-# Two lists and no alphabet: a first sweep needs these six, and the help shows them first.
-FIRST = ("init", "check", "run", "status", "results", "retry")
-MORE = (
-    "show",
-    "log",
-    "files",
-    "collect",
-    "ask",
-    "ps",
-    "why",
-    "top",
-    "events",
-    "attach",
-    "cancel",
-    "pause",
-    "resume",
-    "stop",
-    "hosts",
-    "doctor",
-)
-
+from .catalogue import GROUPS, SUMMARY, WORKING
 
 class Commands(click.Group):
     """The commands, each loaded when it is used: `spe --help` waits for none of the heavy
@@ -74,11 +64,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of the help."""
-        return [*FIRST, *MORE]
+        return list(SUMMARY)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Load a command."""
-        if name not in (*FIRST, *MORE):
+        if name not in SUMMARY:
             return None
         # Before its module is loaded, which may print as well: a run whose reader has gone would
         # end there instead of going on.
@@ -87,6 +77,13 @@ class Commands(click.Group):
         command: click.Command = startup.load_command(name, __package__).command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, without loading them."""
+        found = [name for name in SUMMARY if name.startswith(incomplete)]
+        if not found:
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=SUMMARY[name]) for name in found]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -94,55 +91,25 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            what = f"there is no command {args[0]!r}{_nearest(args[0], self.list_commands(ctx))}"
+            from .usage import unknown_command  # late: few commands are misspelt
+
+            what = unknown_command(args[0], self.list_commands(ctx))
             raise click.UsageError(what, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their summaries, without loading them."""
-        for title, names in (("Commands", FIRST), ("More", MORE)):
+        longest = max(map(len, SUMMARY))
+        for title, commands in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, SUMMARY[name]) for name in names])
+                # Padded, so that the summaries of all groups stand below each other.
+                formatter.write_dl([(name.ljust(longest), text) for name, text in commands.items()])
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    """Return the hint with the command nearest to a misspelt one; empty where none is near."""
-    from difflib import get_close_matches  # late: few commands are misspelt
-
-    near = get_close_matches(word, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+# click stops at 80 columns by itself; longer lines than these are hard to read.
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-#: Commands that go on when nobody reads what they print: they work, and do not only show something.
-WORKING = ("run", "retry", "check", "collect", "doctor")
-# Beside the first line of each docstring, because the help would have to load all commands for
-# those: 0.3 s more than the 0.05 s that it takes.
-SUMMARY = {
-    "init": "Write a first sweep, commented, that runs as it is.",
-    "check": "Show the plan and run one set; nothing of it is kept.",
-    "run": "Run the sets that are new.",
-    "status": "Show how far the sweep is, what each host did, and what failed.",
-    "results": "Print the table of results.",
-    "retry": "Put failed sets back and run them.",
-    "show": "Show everything about one set.",
-    "log": "Print what a set's program wrote.",
-    "files": "List or copy the files that are kept of a set.",
-    "ask": "Run a command where a set runs: ls, ps, du, cat, tail, head.",
-    "ps": "Show the processes of all running sets.",
-    "collect": "Collect again from what is stored.",
-    "top": "Show a running sweep live.",
-    "events": "Print what happens in a running sweep, for programs.",
-    "cancel": "Take sets out of a running sweep.",
-    "pause": "Hand out nothing new for a while.",
-    "resume": "Go on with a paused sweep.",
-    "stop": "End a running sweep: running tasks may finish.",
-    "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
-    "attach": "Follow a sweep that runs without this terminal.",
-    "why": "Say why a set is not running now.",
-    "doctor": "Look at every host: what is wrong, and what mends it.",
-}
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="spe")
 def spe() -> None:
     """Run one program over many parameter sets, on every machine you can reach, and get one table
@@ -207,7 +174,11 @@ def _wrong_usage(error: click.ClickException) -> int:
 
         if refused := refuse(sys.argv[1:]):
             return _told(refused)
-    print(f"spe: {error.format_message()}", file=sys.stderr)
+    from .usage import sentence, with_context
+
+    if isinstance(error, click.UsageError):
+        with_context(error, spe, sys.argv[1:])
+    print(f"spe: {sentence(error)}", file=sys.stderr)
     if isinstance(error, click.UsageError) and error.ctx:
         # One line, not click's whole usage: an error of spe takes one to three.
         print(f"  `{error.ctx.command_path} --help` shows what there is.", file=sys.stderr)

@@ -12,6 +12,8 @@ import click
 
 from .. import startup
 from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
+from .completion import paths
+from .grouped_command import GroupedCommand
 from .line_options import line_options, take
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of all commands that run something."""
     hosts = "A hosts file, or hosts separated by commas; `none`: you start the clients by hand."
     keys = "Trust hosts that are not in known_hosts; a changed key is never accepted."
-    command = click.option("--hosts", "hosts", help=hosts)(command)
+    command = click.option("--hosts", metavar="FILE|NAMES", help=hosts, shell_complete=paths)(command)
     config = click.option(
-        "-F", "ssh_config", type=_FILE, help="Read this file instead of ~/.ssh/config."
+        "-F", "ssh_config", metavar="FILE", type=_FILE, help="Read this file instead of ~/.ssh/config."
     )
     command = config(command)
     return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
@@ -58,8 +60,14 @@ detach_option = click.option(
 )
 
 
-@click.command()
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.command(cls=GroupedCommand)
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[-- COMMAND...]",
+    shell_complete=paths,
+)
 @line_options
 @run_options
 @change_options
