@@ -31,7 +31,15 @@ def test_a_near_spelling_is_found(word: str, known: tuple[str, ...], meant: str)
 
 @pytest.mark.parametrize(
     ("word", "known"),
-    [("--retries", OPTIONS), ("slots", COMMANDS), ("-x", ("-p", "-j")), ("", COMMANDS), ("re", COMMANDS), ("ls", COMMANDS), ("xyz", ())],
+    [
+        ("--retries", OPTIONS),
+        ("slots", COMMANDS),
+        ("-x", ("-p", "-j")),
+        ("", COMMANDS),
+        ("re", COMMANDS),
+        ("ls", COMMANDS),
+        ("xyz", ()),
+    ],
 )
 def test_a_word_that_shares_letters_is_not_near(word: str, known: tuple[str, ...]) -> None:
     assert nearest(word, known) == ""

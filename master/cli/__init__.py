@@ -57,6 +57,7 @@ from ..version import __version__
 from . import output
 from .catalogue import GROUPS, SUMMARY, WORKING
 
+
 class Commands(click.Group):
     """The commands, each loaded when it is used: `spe --help` waits for none of the heavy
     libraries.

@@ -116,7 +116,7 @@ def _terms() -> dict[str, str]:
     text = read_page("guide").partition("\n## Words\n")[2]
     found = dict(_TERM.findall(text))
     for words, meaning in _SYNONYM.findall(text.partition("### Words that we do not use")[2]):
-        found |= {word: f"spe's word is {meaning}" for word in words.split(", ")}
+        found |= dict.fromkeys(words.split(", "), f"spe's word is {meaning}")
     return found
 
 

@@ -10,6 +10,7 @@ import click
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .elsewhere import anywhere_with_config
 from .grouped_command import GroupedCommand
+from .output import plain_option
 from .run import (
     anyway_option,
     change_options,
@@ -30,6 +31,7 @@ from .run import (
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 @anywhere_with_config
 def command(

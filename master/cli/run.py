@@ -15,6 +15,7 @@ from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_n
 from .completion import paths
 from .grouped_command import GroupedCommand
 from .line_options import line_options, take
+from .output import plain_option
 
 if TYPE_CHECKING:
     from ..launch import Early
@@ -76,6 +77,7 @@ detach_option = click.option(
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 def command(
     words: tuple[str, ...],
@@ -255,10 +257,10 @@ def execute(
     from ..state.progress import Progress
     from ..store import filesystem
     from ..sweep.sweep import run_folder
-    from .output import results_in
+    from .output import is_live, results_in
     from .report import report, report_stranded
 
-    progress = Progress(quiet)
+    progress = Progress(quiet, is_live(sys.stderr))
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
     census = sweep.parameters.check()

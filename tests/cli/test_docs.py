@@ -26,7 +26,8 @@ def sections() -> dict[str, str]:
 
 
 def test_the_page_has_a_section_for_each_command_and_for_no_other() -> None:
-    assert sorted(heading.removeprefix("spe ") for heading in sections() if heading.startswith("spe ")) == sorted(COMMANDS)
+    names = [heading.removeprefix("spe ") for heading in sections() if heading.startswith("spe ")]
+    assert sorted(names) == sorted(COMMANDS)
     assert re.findall(r"^\| \[`spe (\w+)`\]", PAGE.read_text(encoding="utf-8"), re.M) == COMMANDS
 
 
