@@ -56,6 +56,7 @@ from ..errors import SpeError
 from ..version import __version__
 from . import output
 from .catalogue import GROUPS, SUMMARY, WORKING
+from .completion import VARIABLE
 
 
 class Commands(click.Group):
@@ -155,7 +156,7 @@ def _run_command() -> int:
     """Run the command that the words ask for, and return its exit code."""
     # Not click's standalone mode: it exits by itself, after Ctrl-C with 1, which means here that
     # sets have failed.
-    code = spe.main(standalone_mode=False)
+    code = spe.main(standalone_mode=False, complete_var=VARIABLE)
     sys.stdout.flush()  # here, where a full disk is still told in words
     return code if isinstance(code, int) else 0
 
