@@ -10,6 +10,33 @@ ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 NAMED = 10  # numbers or names in one message: more than a line of a terminal is not read
 
 
+def set_counts(
+    done: int,
+    total: int,
+    failed: int,
+    running: int,
+    waiting: int,
+    *,
+    cancelled: int = 0,
+    paused: int = 0,
+    others: Sequence[tuple[int, str]] = (),
+) -> str:
+    """Return how many sets are in which state, in the words of `run`, `attach`, `status` and `top`.
+
+    `paused` are counted apart from the running ones, among which they are. `others`: further
+    numbers with their words. What most sweeps do not have is not told as 0: the line is read at a
+    glance.
+    """
+    parts = [f"{done} of {total} sets done", f"{failed} failed"]
+    parts += [f"{count} {what}" for count, what in ((cancelled, "cancelled"), *others) if count]
+    if running or waiting:
+        parts.append(f"{running - paused} running")
+        if paused:
+            parts.append(f"{paused} paused")
+        parts.append(f"{waiting} waiting")
+    return ", ".join(parts)
+
+
 def rate(per_second: float) -> str:
     """Return a rate per second, minute or hour, whichever gives a number of 1 or more."""
     for unit, seconds in (("s", 1), ("min", 60)):

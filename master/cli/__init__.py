@@ -5,11 +5,14 @@
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
     cancel     Take sets out of the running sweep
+    catalogue  All commands by purpose, with their summaries, and the groups of their options
     check      Show the sets and their command lines, start every host, run one set on each kind
     clean      Remove what runs that are over have left on hosts and here
     collect    Collect again from what is stored
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
+    completion  Print the script with which a shell completes words
     copied_files  Result files of many sets, copied into one folder, for `spe results --files`
+    docs       List the pages of the documentation, or show one
     doctor     Look at every host: what is wrong with it, and the step that mends it
     dry        What `spe run --dry` shows
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
@@ -17,13 +20,19 @@
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
+    grouped_command  A command with many options, whose help shows them in groups
+    help       Explain a command, an option, a key, a word or a message
     hosts      Show the hosts of a sweep, or change what a running one does with them
     init       Write the files of a first sweep, which lie in first_sweep/
     kind_outcomes  What came of the first set on each kind of host
     line_options  The options that stand for keys of spe.yaml, for commands that run something
     log        Print what the program of a set wrote, attempt by attempt
+    lookup     The sections of the documentation about a word
     ls         List all runs of this account on this machine
+    man        Pages for man, made of the commands
     output     Standard input, output and error of every command
+    pager      Text for a reader: through the pager on a terminal, plain in a pipe
+    pages      The documentation that comes with spe
     pause      Hand out nothing new; and the make of `spe resume`
     print_options  The options of `spe run` that say what it prints of each set
     ps         Show the processes of all running sets
@@ -41,6 +50,7 @@
     stop       End a running sweep
     sweeps     Several sweeps at a glance
     top        Show a running sweep live
+    usage      Wrong words of a command line, and which ones may be meant
     why        Say why a set is not running now
     yes_no     Questions on the terminal whose answer is yes or no
 """
@@ -50,35 +60,14 @@ from __future__ import annotations
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import startup
 from ..errors import SpeError
 from ..version import __version__
 from . import output
-
-# Two lists and no alphabet: a first sweep needs these six, and the help shows them first.
-FIRST = ("init", "check", "run", "status", "results", "retry")
-MORE = (
-    "show",
-    "log",
-    "files",
-    "collect",
-    "ask",
-    "ps",
-    "why",
-    "top",
-    "events",
-    "attach",
-    "cancel",
-    "pause",
-    "resume",
-    "stop",
-    "hosts",
-    "doctor",
-    "ls",
-    "rm",
-    "clean",
-)
+from .catalogue import GROUPS, SUMMARY, WORKING
+from .completion import VARIABLE
 
 
 class Commands(click.Group):
@@ -88,11 +77,11 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of the help."""
-        return [*FIRST, *MORE]
+        return list(SUMMARY)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Load a command."""
-        if name not in (*FIRST, *MORE):
+        if name not in SUMMARY:
             return None
         # Before its module is loaded, which may print as well: a run whose reader has gone would
         # end there instead of going on.
@@ -101,6 +90,13 @@ class Commands(click.Group):
         command: click.Command = startup.load_command(name, __package__).command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, without loading them."""
+        found = [name for name in SUMMARY if name.startswith(incomplete)]
+        if not found:
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=SUMMARY[name]) for name in found]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -108,58 +104,25 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            what = f"there is no command {args[0]!r}{_nearest(args[0], self.list_commands(ctx))}"
+            from .usage import unknown_command  # late: few commands are misspelt
+
+            what = unknown_command(args[0], self.list_commands(ctx))
             raise click.UsageError(what, ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their summaries, without loading them."""
-        for title, names in (("Commands", FIRST), ("More", MORE)):
+        longest = max(map(len, SUMMARY))
+        for title, commands in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, SUMMARY[name]) for name in names])
+                # Padded, so that the summaries of all groups stand below each other.
+                formatter.write_dl([(name.ljust(longest), text) for name, text in commands.items()])
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    """Return the hint with the command nearest to a misspelt one; empty where none is near."""
-    from difflib import get_close_matches  # late: few commands are misspelt
-
-    near = get_close_matches(word, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+# click stops at 80 columns by itself; longer lines than these are hard to read.
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-#: Commands that go on when nobody reads what they print: they work, and do not only show something.
-WORKING = ("run", "retry", "check", "collect", "doctor")
-# Beside the first line of each docstring, because the help would have to load all commands for
-# those: 0.3 s more than the 0.05 s that it takes.
-SUMMARY = {
-    "init": "Write a first sweep, commented, that runs as it is.",
-    "check": "Show the plan and run one set; nothing of it is kept.",
-    "run": "Run the sets that are new.",
-    "status": "Show how far the sweep is, what each host did, and what failed.",
-    "results": "Print the table of results.",
-    "retry": "Put failed sets back and run them.",
-    "show": "Show everything about one set.",
-    "log": "Print what a set's program wrote.",
-    "files": "List or copy the files that are kept of a set.",
-    "ask": "Run a command where a set runs: ls, ps, du, cat, tail, head.",
-    "ps": "Show the processes of all running sets.",
-    "collect": "Collect again from what is stored.",
-    "top": "Show a running sweep live.",
-    "events": "Print what happens in a running sweep, for programs.",
-    "cancel": "Take sets out of a running sweep.",
-    "pause": "Hand out nothing new for a while.",
-    "resume": "Go on with a paused sweep.",
-    "stop": "End a running sweep: running tasks may finish.",
-    "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
-    "attach": "Follow a sweep that runs without this terminal.",
-    "why": "Say why a set is not running now.",
-    "doctor": "Look at every host: what is wrong, and what mends it.",
-    "ls": "List all runs of this account on this machine.",
-    "rm": "Remove a sweep with all its results.",
-    "clean": "Remove what runs have left in caches, on hosts and here.",
-}
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="spe")
 def spe() -> None:
     """Run one program over many parameter sets, on every machine you can reach, and get one table
@@ -204,7 +167,7 @@ def _run_command() -> int:
     """Run the command that the words ask for, and return its exit code."""
     # Not click's standalone mode: it exits by itself, after Ctrl-C with 1, which means here that
     # sets have failed.
-    code = spe.main(standalone_mode=False)
+    code = spe.main(standalone_mode=False, complete_var=VARIABLE)
     sys.stdout.flush()  # here, where a full disk is still told in words
     return code if isinstance(code, int) else 0
 
@@ -224,7 +187,11 @@ def _wrong_usage(error: click.ClickException) -> int:
 
         if refused := refuse(sys.argv[1:]):
             return _told(refused)
-    print(f"spe: {error.format_message()}", file=sys.stderr)
+    from .usage import sentence, with_context
+
+    if isinstance(error, click.UsageError):
+        with_context(error, spe, sys.argv[1:])
+    print(f"spe: {sentence(error)}", file=sys.stderr)
     if isinstance(error, click.UsageError) and error.ctx:
         # One line, not click's whole usage: an error of spe takes one to three.
         print(f"  `{error.ctx.command_path} --help` shows what there is.", file=sys.stderr)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..text import set_counts
+from . import output
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 from .elsewhere import anywhere
+from .output import plain_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 @anywhere
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> int:
@@ -118,11 +123,19 @@ class _Counts:
 
     def show(self) -> None:
         """Show the numbers of now, if they have changed."""
+        from ..model import TaskState
         from ..store.reader import Reader
 
         with Reader(self.folder) as reader:
             counts = reader.counts()
-        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        text = set_counts(
+            counts[TaskState.DONE],
+            sum(counts.values()),
+            counts[TaskState.FAILED],
+            counts[TaskState.RUNNING],
+            counts[TaskState.WAITING],
+            cancelled=counts[TaskState.CANCELLED],
+        )
         # A line for each change alone, not one for each look.
         if text != self.shown and not self.silent:
             self.shown = text
@@ -146,7 +159,9 @@ def _print_end(
 
 def _show_counts(text: str) -> None:
     """Show the counts: in one place on a terminal, else a line for each change."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\033[K{text}", err=True, nl=False)
+    if output.is_live(sys.stderr):
+        # One line, also on a narrow terminal: what wraps could not be replaced by the next one.
+        columns = shutil.get_terminal_size().columns
+        click.echo(f"\r\033[K{text[: columns - 1]}", err=True, nl=False)
     else:
         click.echo(text, err=True)

@@ -11,6 +11,8 @@ import click
 
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
+from .completion import paths
+from .grouped_command import GroupedCommand
 from .line_options import line_options
 from .run import anyway_option, find_mistakes, given_keys, make_options, run_options
 
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
 FIRST = 3  # command lines that are shown, and the last one
 
 
-@click.command()
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.command(cls=GroupedCommand)
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[-- COMMAND...]",
+    shell_complete=paths,
+)
 @line_options
 @click.option("--all-hosts", is_flag=True, help="Run the first set on every host.")
 @click.option("--dry", is_flag=True, help="Show the plan only; contact no host and run nothing.")

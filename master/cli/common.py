@@ -14,6 +14,7 @@ import click
 
 from ..errors import UsageError
 from ..text import printable
+from .completion import names_of_sweeps
 
 if TYPE_CHECKING:
     from ..results.leftovers import Leftovers
@@ -60,7 +61,9 @@ def _file(*names: str) -> Callable[[F], F]:
 def sweep_name(command: F) -> F:
     """Add the option -n NAME."""
     text = "The folder below runs/, where there is more than one."
-    return click.option("-n", "--name", "name", help=text)(command)
+    return click.option(
+        "-n", "--name", "name", metavar="NAME", help=text, shell_complete=names_of_sweeps
+    )(command)
 
 
 def as_json(command: F) -> F:

@@ -11,6 +11,7 @@ import click
 from ..errors import UsageError
 from ..line.options import ALL, RARE, Option, keys_of_options
 from ..line.parameters import ParameterOptions, parameter_keys
+from .completion import paths
 
 PARAMETERS = ("values", "link", "file", "where", "repeat", "sample", "nul")
 
@@ -30,6 +31,8 @@ def _key_option(one: Option) -> Callable[[Callable[..., Any]], Callable[..., Any
         kind = {"is_flag": True}
     elif one.kind == "each":
         kind["multiple"] = True
+    if one.form in ("FILE", "PATH"):
+        kind["shell_complete"] = paths
     return click.option(one.flag, f"key_{one.key}", help=one.help, hidden=one in RARE, **kind)
 
 
@@ -40,15 +43,18 @@ _OTHERS = (
         "parameter_values",
         multiple=True,
         metavar="NAME=VALUES",
-        help="x=1:10 (last included), x=0:1:0.1, y=a,b, f=glob:*.csv, f=@FILE, f=@- (standard "
-        "input); several: all combinations.",
+        help="x=1:10 (with 10), x=0:1:0.1, y=a,b, f=glob:*.csv, f=@FILE, f=@- (standard input).",
     ),
     click.option("--link", "parameter_link", is_flag=True, help="Go along all -p in step."),
     click.option(
         "-0", "--null", "parameter_nul", is_flag=True, help="Values of @FILE and @- end with NUL."
     ),
     click.option(
-        "--params", "parameter_file", metavar="FILE", help="A parameter file: csv, tsv, |, jsonl."
+        "--params",
+        "parameter_file",
+        metavar="FILE",
+        help="A parameter file: csv, tsv, |, jsonl.",
+        shell_complete=paths,
     ),
     click.option(
         "--where", "parameter_where", metavar="CONDITION", help="Only sets for which it is true."

@@ -18,6 +18,8 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
+
 from ..disk_errors import FULL, reason
 from ..errors import SpeError
 
@@ -43,6 +45,7 @@ class _State:
     safe = ""  # path of the results of a run
     lost = ""  # reason why some output is missing on stdout
     unread = False  # the reader of stdout has gone
+    plain = False  # lines only, also on a terminal
 
 
 _state = _State()
@@ -70,6 +73,31 @@ def keep_going() -> None:
 def results_in(path: Path) -> None:
     """Remember where the results are that this command may not be able to print."""
     _state.safe = str(path)
+
+
+def _be_plain(context: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Have this process print lines only, without colours, as into a file."""
+    if wanted:
+        _state.plain = True
+        os.environ["NO_COLOR"] = "1"
+
+
+#: The option --plain. No command gets its value: `is_live` knows it.
+plain_option = click.option(
+    "--plain",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_be_plain,
+    help="Lines only: no live picture, no colours, no pager.",
+)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal on which a picture may be drawn again and again."""
+    # A dumb terminal, such as that of an editor, shows control sequences as they are.
+    drawable = os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return drawable and not _state.plain and stream.isatty()
 
 
 def end_when_unread() -> None:

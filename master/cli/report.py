@@ -13,7 +13,7 @@ import click
 from ..dispatch.shortfall import GIVEN_UP, Reason, records
 from ..store.reader import Reader
 from ..store.statistics import FailureGroup, HostWork, Statistics
-from ..text import counted, named, shown, time_of_day
+from ..text import counted, named, set_counts, shown, time_of_day
 from .common import print_json, table
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _value(row: ResultRow, name: str) -> str:
 
 def summary(s: Statistics, most: int | None = None) -> str:
     """Return who did what, for people; at most so many hosts."""
-    text = "\n" + ", ".join(_numbers(s))
+    text = "\n" + _numbers(s)
     if not s.hosts:  # the run had nothing to do
         return text + "\n"
     text += f"; {_work(s)}\n{hosts_table(s.hosts[:most])}"
@@ -151,23 +151,19 @@ def summary(s: Statistics, most: int | None = None) -> str:
     return text
 
 
-def _numbers(s: Statistics) -> list[str]:
+def _numbers(s: Statistics) -> str:
     """Return how many sets are in which state."""
-    parts = [f"{s.done} of {s.total} sets done", f"{s.failed} failed"]
-    # What most sweeps do not have is not told as 0: the line is read at a glance.
-    for count, what in (
-        (s.cancelled, "cancelled"),
-        (s.missing, "with an empty cell"),
-        (s.uncollected, "not collected"),
-    ):
-        if count:
-            parts.append(f"{count} {what}")
-    if s.running or s.waiting:
-        parts.append(f"{s.running - s.paused} running")
-        if s.paused:
-            parts.append(f"{s.paused} paused")
-        parts.append(f"{s.waiting} waiting")
-    return parts
+    others = ((s.missing, "with an empty cell"), (s.uncollected, "not collected"))
+    return set_counts(
+        s.done,
+        s.total,
+        s.failed,
+        s.running,
+        s.waiting,
+        cancelled=s.cancelled,
+        paused=s.paused,
+        others=others,
+    )
 
 
 def _work(s: Statistics) -> str:
@@ -180,7 +176,7 @@ def _work(s: Statistics) -> str:
 
 def hosts_table(hosts: tuple[HostWork, ...]) -> str:
     """Return a table with one line a host."""
-    head = ["host", "tasks", "seconds", "failures", "lost", "last word"]
+    head = ["host", "done", "seconds", "failed", "lost", "last word"]
     rows = []
     for h in hosts:
         heard = time_of_day(h.heard)

@@ -9,6 +9,8 @@ import click
 
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
 from .elsewhere import anywhere_with_config
+from .grouped_command import GroupedCommand
+from .output import plain_option
 from .run import (
     anyway_option,
     change_options,
@@ -20,7 +22,7 @@ from .run import (
 )
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[TASK...]")
 @run_options
 @change_options
@@ -29,6 +31,7 @@ from .run import (
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 @anywhere_with_config
 def command(

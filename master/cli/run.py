@@ -16,7 +16,10 @@ from ..errors import BusyError
 from .adding import added_to_running, refuse_with_add
 from .after import after_options, sweep_before, tell_mistakes
 from .common import GivenKeys, as_json, load, start_logging, sweep_file, sweep_name, volume
+from .completion import paths
+from .grouped_command import GroupedCommand
 from .line_options import line_options, take
+from .output import plain_option
 from .print_options import print_options, take_printing
 
 if TYPE_CHECKING:
@@ -42,9 +45,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of all commands that run something."""
     hosts = "A hosts file, or hosts separated by commas; `none`: you start the clients by hand."
     keys = "Trust hosts that are not in known_hosts; a changed key is never accepted."
-    command = click.option("--hosts", "hosts", help=hosts)(command)
+    command = click.option("--hosts", metavar="FILE|NAMES", help=hosts, shell_complete=paths)(command)
     config = click.option(
-        "-F", "ssh_config", type=_FILE, help="Read this file instead of ~/.ssh/config."
+        "-F", "ssh_config", metavar="FILE", type=_FILE, help="Read this file instead of ~/.ssh/config."
     )
     command = config(command)
     return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
@@ -67,8 +70,14 @@ detach_option = click.option(
 )
 
 
-@click.command()
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.command(cls=GroupedCommand)
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[-- COMMAND...]",
+    shell_complete=paths,
+)
 @line_options
 @print_options
 @run_options
@@ -82,6 +91,7 @@ detach_option = click.option(
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 def command(
     words: tuple[str, ...],
@@ -175,6 +185,7 @@ def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
     given = take(options, words, hosts)
     if words and hosts and hosts != "none":
         named = hosts if _hosts_file(hosts) else hosts.split(",")
+        options["hosts"] = None  # they are the sweep's own now, and read once
         return {**given[0], "hosts": named}, {**given[1], ("hosts",): f"--hosts {hosts}"}
     return given
 
@@ -325,15 +336,16 @@ def _hosts_file(given: str | None) -> Path | None:
 
 
 def _hosts(given: str | None) -> tuple[Host, ...] | None:
-    """Return the hosts of --hosts; None where the sweep's are meant."""
+    """Return the hosts of --hosts, after the warnings about them; None where the sweep's are meant."""
     if given is None or given == "none":
         return None
     from ..sweep.hosts import parse_hosts, read_hosts
 
     path = _hosts_file(given)
-    if path:
-        return read_hosts(path).hosts
-    return parse_hosts(("--hosts", line) for line in given.split(",")).hosts
+    named = read_hosts(path) if path else parse_hosts(("--hosts", one) for one in given.split(","))
+    for warning in named.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return named.hosts
 
 
 def execute(
@@ -355,11 +367,12 @@ def execute(
     from ..store import filesystem
     from ..sweep.checks.files_named import hints
     from ..sweep.sweep import run_folder
-    from .output import results_in
+    from .output import is_live, results_in
     from .report import report, report_beside, report_stranded
 
     printing = options.printing
-    progress = Progress(quiet, _draws(printing), stdout_is_taken=printing is not None)
+    live = is_live(sys.stderr) and _may_draw(printing)
+    progress = Progress(quiet, live, stdout_is_taken=printing is not None)
     # All sets are read once before the folder is made: a mistake in the last line of a million
     # leaves nothing behind.
     census = sweep.parameters.check()
@@ -402,12 +415,10 @@ def reasons(outcome: Outcome) -> list[str]:
         return [*(group.reason for group in reader.failure_groups()), *waits]
 
 
-def _draws(printing: PrintOptions | None) -> bool | None:
-    """Return False where a live picture would be in the way of what is printed; None: look."""
+def _may_draw(printing: PrintOptions | None) -> bool:
+    """Return False where a live picture would be in the way of what is printed."""
     # What programs write to stderr goes there, too; rows are in the way on a terminal only.
-    if printing is None or (printing.form != "lines" and not sys.stdout.isatty()):
-        return None
-    return False
+    return printing is None or (printing.form != "lines" and not sys.stdout.isatty())
 
 
 def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:

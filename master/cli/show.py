@@ -281,7 +281,9 @@ def _program(parts: dict[str, str] | None) -> str:
         return "not recorded"  # by an older spe
     if not parts:
         return "as it is on the hosts"
-    return ", ".join(f"{name} {digest[:12]}" for name, digest in parts.items())
+    # `any` is no platform that a user wrote: it is the worker for all of them.
+    shown = {name.removesuffix(" any"): digest for name, digest in parts.items()}
+    return ", ".join(f"{name} {digest[:12]}" for name, digest in shown.items())
 
 
 def _spelled(output: Output) -> str:

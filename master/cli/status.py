@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import output
 from .common import as_json, folder_of, open_reader, print_json, sweep_file, sweep_name, volume
 from .elsewhere import anywhere
+from .output import plain_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ KILLED = "the last run did not come to its end: it was killed, or its machine we
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 @anywhere
 def command(
@@ -95,7 +98,7 @@ def _watch(file: Path, name: str | None) -> None:
     """Show the status again and again until the run has ended: in one place on a terminal, else one
     below the other as it changes.
     """
-    if not sys.stdout.isatty():
+    if not output.is_live(sys.stdout):
         _watch_in_lines(file, name)
         return
     from ..state.terminal import Screen  # late: it loads rich
@@ -130,7 +133,7 @@ def _looks(file: Path, name: str | None) -> Iterator[str]:
 
 
 def _height() -> int:
-    if not sys.stdout.isatty():
+    if not output.is_live(sys.stdout):
         return 10_000  # a file has all hosts
     return shutil.get_terminal_size().lines
 

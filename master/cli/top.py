@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from . import output
 from .common import as_json, folder_of, print_json, sweep_file, sweep_name, volume
 from .elsewhere import anywhere
+from .output import plain_option
 
 PAUSE = 0.5  # seconds between two pictures
 
@@ -18,6 +20,7 @@ PAUSE = 0.5  # seconds between two pictures
 @sweep_file
 @sweep_name
 @as_json
+@plain_option
 @volume
 @anywhere
 def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int) -> None:
@@ -36,7 +39,7 @@ def command(file: Path, name: str | None, json_: bool, quiet: bool, verbose: int
     folder = folder_of(file, name)
     # Raises where nothing runs; `snapshot` has the same answer for that and for a silent master.
     find(folder)
-    if sys.stdout.isatty() and not json_:
+    if output.is_live(sys.stdout) and not json_:
         _follow(folder)
         return
     document = snapshot(folder) or {}

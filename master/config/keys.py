@@ -13,11 +13,11 @@ build its models took a tenth of a run's start (docs/measurements.md).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
+from ..near import nearest
 from .values import WrongValue, mapping, wrong
 
 T = TypeVar("T")
@@ -179,6 +179,6 @@ def _unknown(name: Any, known: Sequence[str]) -> WrongValue:
     meant = MEANT if "command" in known else MEANT_BY_RETRY if "exit" in known else {}
     if name in meant:
         return WrongValue(f"unknown key {name!r}", meant[name], (name,))
-    near = difflib.get_close_matches(str(name), known, 1, 0.6)
-    todo = f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}."
+    near = nearest(str(name), known)
+    todo = f"Did you mean {near}?" if near else f"There are {', '.join(known)}."
     return WrongValue(f"unknown key {name!r}", todo, (name,))

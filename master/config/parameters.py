@@ -5,10 +5,10 @@ The checks are as in values.py.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..near import nearest
 from ..record import record
 from .document import Quoted, YamlList
 from .look_alikes import LookAlike, look_alike, right_yaml
@@ -109,7 +109,7 @@ def _axis(name: str, value: Any) -> Axis:
     if step == _GLOB:
         return Glob(_cell(arguments, name, step))
     if step not in _STEPS:
-        near = difflib.get_close_matches(step, (*_STEPS, _GLOB), 1)
+        near = nearest(str(step), (*_STEPS, _GLOB))
         raise wrong(step, wanted, name, step, todo=did_you_mean(near))
     return _steps(name, step, arguments)
 

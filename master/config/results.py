@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..model import Kind
+from ..near import nearest
 from .names import safe
 from .values import WrongValue, did_you_mean, size, text, words, wrong
 
@@ -66,7 +66,7 @@ def kind(value: Any) -> Kind:
     """Return the kind of a result."""
     word = text(value, _KINDS)
     if word not in list(Kind):
-        near = difflib.get_close_matches(word, list(Kind), 1)
+        near = nearest(word, list(Kind))
         raise wrong(value, _KINDS, todo=did_you_mean(near))
     return Kind(word)
 
@@ -174,7 +174,7 @@ def _listed(value: Any, known: Sequence[str], wanted: str) -> tuple[str, ...]:
         if entry not in known and not _HOOK.match(entry):
             # One word alone has no line of its own below that of its key.
             at = (position,) if isinstance(value, (list, tuple)) else ()
-            todo = did_you_mean(difflib.get_close_matches(entry, known, 1))
+            todo = did_you_mean(nearest(entry, known))
             raise wrong(entry, wanted, *at, todo=todo)
     return found
 

@@ -83,9 +83,9 @@ def wrong(value: Any, wanted: str, *path: str | int, todo: str = "") -> WrongVal
     return WrongValue(f"found {shown(value)}, wanted {wanted}", todo, path)
 
 
-def did_you_mean(near: Sequence[str]) -> str:
+def did_you_mean(near: str) -> str:
     """Return the hint with the known word that is nearest; empty where none is near."""
-    return f"Did you mean {near[0]}?" if near else ""
+    return f"Did you mean {near}?" if near else ""
 
 
 def text(value: Any, wanted: str = "a text") -> str:

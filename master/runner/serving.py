@@ -232,7 +232,7 @@ class Serving:
         self.making.update()
         if self._each_kind_is_tried():
             await self.desk.drain()
-        self.progress.update(self.desk.dispatch)
+        self.progress.update()
 
     def _each_kind_is_tried(self) -> bool:
         """Tell whether nothing is left to do for `spe check`, although sets wait."""

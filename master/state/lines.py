@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..results.reasons import ReasonGroup, grouped
-from ..text import counted, printable, rate, span
+from ..text import counted, printable, rate, set_counts, span
 
 Document = Mapping[str, Any]
 TROUBLE = ("fault", "benched", "gone", "suspect")
-HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "word", "why")
+HEAD = ("host", "state", "running", "done", "failed", "lost", "load", "last word", "why")
 MOST_HOSTS, LAST_FAILURES = 1000, 5  # in `plain`
 SILENT = 30  # seconds without a word of a host after which the table tells it
 DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day
@@ -25,14 +25,15 @@ DAY = 20 * 3600  # seconds; an end that is farther away is shown with its day
 def counts(document: Document) -> str:
     """Return how many sets are in which state, as one line."""
     sweep = document["sweep"]
-    paused = sweep.get("paused_sets", 0)
-    text = f"{sweep['done']} of {sweep['total']} done, {sweep['running'] - paused} running"
-    if paused:
-        text += f", {paused} paused"
-    for state in ("failed", "cancelled"):
-        if sweep.get(state):
-            text += f", {sweep[state]} {state}"
-    return text
+    return set_counts(
+        sweep["done"],
+        sweep["total"],
+        sweep["failed"],
+        sweep["running"],
+        sweep["waiting"],
+        cancelled=sweep.get("cancelled", 0),
+        paused=sweep.get("paused_sets", 0),
+    )
 
 
 def is_paused(document: Document | None, task: int) -> bool:
@@ -162,6 +163,13 @@ def _failure(task: str, failure: Mapping[str, Any]) -> str:
     if not failure.get("final", True):
         line += " (it is tried again)"
     return line
+
+
+def progress(document: Document, now: float) -> str:
+    """Return the counts, on how many hosts, and how fast it goes, as one line."""
+    text = f"{counts(document)} on {counted(len(document['hosts']), 'host')}"
+    how_fast = pace(document, now)
+    return f"{text}; {how_fast}" if how_fast else text
 
 
 def plain(document: Document, now: float) -> str:

@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..dispatch.dispatch import Dispatch
 from ..errors import LaunchError
-from ..model import TaskState
 from ..sweep.program import ProgramChange
 from ..text import counted, sets
+from . import lines
 
 if TYPE_CHECKING:
     from .terminal import Screen
@@ -58,7 +57,6 @@ class Progress:
         self._draw: Callable[[], Mapping[str, Any]] | None = None
         self.activity: Callable[[], str] = str  # what goes on before tasks run; "" for nothing
         self._next_picture = 0.0
-        self._planned: tuple[int, int, int] | None = None  # total, done and failed before this run
         self._next_line = 0.0
         self._shown = ""
 
@@ -91,10 +89,11 @@ class Progress:
         """Begin once the server is up; `draw` returns the document of the sweep."""
         self.line(f"page: {page}")
         self._next_line = time.monotonic() + PLAIN_PAUSE
+        self._draw = draw
         if self.live:
             from .terminal import Screen  # late: a library that only a terminal needs
 
-            self._screen, self._draw = Screen(sys.stderr), draw
+            self._screen = Screen(sys.stderr)
 
     def by_hand(self, text: str) -> None:
         """Print on stdout, unwrapped for pasting, how to start a client."""
@@ -108,7 +107,6 @@ class Progress:
 
         Those that ended before this run are counted apart.
         """
-        self._planned = (total, done, failed)
         new = total - done - failed - cancelled
         if not (done or failed or cancelled):
             self.line(sets(total))
@@ -122,18 +120,19 @@ class Progress:
         """Count sets that people have added, in the lines of from now on."""
         self._planned = (total, done, failed)
 
-    def update(self, dispatch: Dispatch) -> None:
-        """Show how the dispatch stands now, unless the last picture or line is too new."""
+    def update(self) -> None:
+        """Show how the sweep stands now, unless the last picture or line is too new."""
         if self._screen:
             self._show_picture()
-        elif time.monotonic() >= self._next_line:
-            self._show_line(self._numbers(dispatch))
+        elif self._draw and time.monotonic() >= self._next_line:
+            self._show_line(self._draw())
 
-    def _show_line(self, text: str) -> None:
-        if text != self._shown:  # a log of a week of a slow sweep has no use for equal lines
-            self._next_line = time.monotonic() + PLAIN_PAUSE
-            self._shown = text
-            self.line(text)
+    def _show_line(self, document: Mapping[str, Any]) -> None:
+        counts = lines.counts(document)
+        self._next_line = time.monotonic() + PLAIN_PAUSE
+        if counts != self._shown:  # a log of a week of a slow sweep has no use for equal lines
+            self._shown = counts
+            self.line(lines.progress(document, time.time()))
 
     def _show_picture(self) -> None:
         begun = time.monotonic()
@@ -141,28 +140,6 @@ class Progress:
             self._screen.show(self._draw(), self.activity())
             took = time.monotonic() - begun
             self._next_picture = begun + max(LIVE_PAUSE, SHARE * took)
-
-    def _numbers(self, dispatch: Dispatch) -> str:
-        total, done, failed = self._planned or (0, 0, 0)
-        done += dispatch.board.in_state[TaskState.DONE]
-        failed += dispatch.board.in_state[TaskState.FAILED]
-        cancelled = dispatch.board.in_state[TaskState.CANCELLED]
-        text = f"{done} done, {dispatch.board.with_slot} running"
-        if failed:
-            text += f", {failed} failed"
-        if cancelled:
-            text += f", {cancelled} cancelled"
-        text += (
-            f" on {counted(len({*dispatch.clients.hosts, *dispatch.clients.strangers}), 'host')}"
-        )
-        if total:
-            text += f", of {total}"
-        limit = dispatch.handout.limits.waits_for(dispatch.clients.now)
-        if limit and dispatch.board.waiting:
-            text += f"; sets wait for {limit}"
-        if dispatch.board.back_offs:
-            text += f"; {counted(len(dispatch.board.back_offs), 'set pauses', 'sets pause')} before the next attempt"
-        return text
 
     def host_up(self, host: str, note: str) -> None:
         """Show that a host's client has registered."""

@@ -9,7 +9,6 @@ ClusterShell.
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..model import Host
+from ..near import nearest
 from ..record import record
 
 MOST_HOSTS = 10_000  # in one line
@@ -64,13 +64,17 @@ def parse_hosts(lines: Iterable[tuple[str, str]]) -> HostList:
     for place, line in lines:
         for host in parse_line(line, place):
             # Upper and lower case are one name for DNS; another port may be another machine.
-
             first = hosts.setdefault((host.name.lower(), host.port), host)
             if first is not host:
-                warnings.append(
-                    f"{place}: {host.name} stands in {first.origin} already; it is used once, as said there"
-                )
+                warnings.append(f"{place}: {_said_before(host, first)}")
     return HostList(tuple(hosts.values()), tuple(warnings))
+
+
+def _said_before(host: Host, first: Host) -> str:
+    """Return the sentence about a host that an earlier line, or the same one, has named already."""
+    if host.origin == first.origin:
+        return f"{host.name} stands there twice; it is used once"
+    return f"{host.name} stands in {first.origin} already; it is used once, as said there"
 
 
 def parse_line(line: str, place: str = "") -> list[Host]:
@@ -255,10 +259,10 @@ def _option(word: str, host: str, place: str) -> tuple[str, str]:
 
 def _unknown_option(name: str, place: str) -> ConfigError:
     """Return the error for an option that nobody knows, with the one that it may have meant."""
-    near = difflib.get_close_matches(name, _OPTIONS, 1)
+    near = nearest(name, _OPTIONS)
     hint = f"There are {', '.join(_OPTIONS)}."
     if near:
-        hint = f"Did you mean {near[0]}=?"
+        hint = f"Did you mean {near}=?"
     return ConfigError(f"unknown option {name!r}", where=place, todo=hint)
 
 

@@ -120,11 +120,10 @@ def named(parts: Sequence[str]) -> str:
 def names_of(parts: Sequence[str], worker: str = "") -> str:
     """Return the files of these parts for people: `linux-x86_64, s.py`.
 
-    A worker for all platforms by its name.
+    A worker for all platforms by its name, and as `worker` where today's sweep has none: `any` is
+    no platform that a user wrote.
     """
-    names = {}
-    if worker:
-        names[part_of_worker("any")] = worker
+    names = {part_of_worker("any"): worker or "worker"}
     return ", ".join(names.get(part, part.partition(" ")[2]) for part in parts)
 
 

@@ -241,6 +241,7 @@ def test_a_program_that_has_changed_since_is_told_with_both_digests(bench: Bench
     told = bench.ok("show", "1", "--json").json
     assert told["program"] == {"worker any": then}
     assert told["program_today"] == {"worker any": now}
+    assert f"program: worker {then[:12]}\n" in shown(bench, "1"), "no platform that nobody wrote"
     note = f"work is another file today: SHA-256 {now[:12]}, then {then[:12]}; no copy is kept, so today's is taken"
     assert told["notes"] == [note]
     assert f"note: {note}\n" in shown(bench, "1")

@@ -22,6 +22,7 @@ GATED = (
     "[ $1 != 3 ] || { echo no licence >&2; exit 4; }\necho $1\n"
 )
 THREE = "command: ./work {{ x }}\nparameters: {grid: {x: [1, 2, 3]}}\nhosts: [localhost slots=2]\nattempts: 1\n"
+LINE_OF_SWEEP = r"sweep \S+ 0 of 3 sets done, 0 failed, 2 running, 1 waiting"
 
 
 class Terminal:
@@ -73,7 +74,7 @@ def running(sweep: Bench) -> Started:
 
 def test_a_run_on_a_terminal_shows_the_sweep_its_hosts_and_what_failed(sweep: Bench) -> None:
     terminal = Terminal(sweep, "run")
-    wait_until(lambda: re.search(r"sweep \S+ 0 of 3 done, 2 running", terminal.shown), "the line of the sweep")
+    wait_until(lambda: re.search(LINE_OF_SWEEP, terminal.shown), "the line of the sweep")
     wait_until(lambda: re.search(r"localhost +up +2 of 2 +0", terminal.shown), "the line of the host")
     sweep.open_gate()
     assert terminal.end() == 1
@@ -90,7 +91,7 @@ def test_a_run_without_a_terminal_says_plain_lines(running: Started, sweep: Benc
 
 def test_top_shows_on_another_terminal_what_the_run_shows_until_it_ends(running: Started, sweep: Bench) -> None:
     terminal = Terminal(sweep, "top")
-    wait_until(lambda: re.search(r"sweep \S+ 0 of 3 done, 2 running", terminal.shown), "the line of the sweep")
+    wait_until(lambda: re.search(LINE_OF_SWEEP, terminal.shown), "the line of the sweep")
     wait_until(lambda: re.search(r"localhost +up +2 of 2", terminal.shown), "the line of the host")
     sweep.open_gate()
     assert running.end().code == 1
@@ -100,7 +101,7 @@ def test_top_shows_on_another_terminal_what_the_run_shows_until_it_ends(running:
 
 def test_top_without_a_terminal_prints_once_how_it_stands(running: Started, sweep: Bench) -> None:
     text = sweep.start("top").end().out
-    assert text.startswith("sweep: 0 of 3 done, 2 running") and "localhost  up" in text
+    assert text.startswith("sweep: 0 of 3 sets done, 0 failed, 2 running") and "localhost  up" in text
     document = sweep.start("top", "--json").end().json
     assert document["sweep"]["running"] == 2 and set(document) == {"sweep", "hosts", "tickets", "failures"}
     sweep.open_gate()

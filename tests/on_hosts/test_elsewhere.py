@@ -92,7 +92,7 @@ def test_what_reads_shows_a_sweep_of_another_machine_with_its_output_and_exit_co
     wait_until(lambda: ask(tmp_path, "status", *there)["running"] == 2, "two programs run there")
     assert ask(tmp_path, "top", *there)["sweep"]["name"] == "far"
     assert ask(tmp_path, "hosts", *there)[0]["running"] == 2
-    assert run(tmp_path, "top", *there).stdout.startswith("far: 0 of 3 done, 2 running")
+    assert run(tmp_path, "top", *there).stdout.startswith("far: 0 of 3 sets done, 0 failed, 2 running")
     assert "it is next" in run(tmp_path, "why", "3", *there).stdout
     events = [sys.executable, "-m", "spe", "events", *there]
     with subprocess.Popen(events, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as listening:

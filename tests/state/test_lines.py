@@ -33,9 +33,10 @@ def document(hosts: int = 2, failures: int = 1, **sweep: Any) -> dict[str, Any]:
 
 
 def test_the_line_of_the_sweep_has_counts_rate_and_expected_end() -> None:
-    assert display.counts(document()) == "40 of 100 done, 4 running, 6 failed"
+    assert display.counts(document()) == "40 of 100 sets done, 6 failed, 4 running, 50 waiting"
     assert display.pace(document(), NOW).startswith("2/s, ends in 4 to 7 min (about ")
-    assert display.counts(document(failed=0, cancelled=2)) == "40 of 100 done, 4 running, 2 cancelled"
+    told = display.counts(document(failed=0, cancelled=2, paused_sets=1))
+    assert told == "40 of 100 sets done, 0 failed, 2 cancelled, 3 running, 1 paused, 50 waiting"
 
 
 def test_a_sweep_that_does_not_go_on_says_that_in_place_of_its_end() -> None:

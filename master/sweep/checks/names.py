@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from ...config.config import Config
 from ...config.document import Document
 from ...config.result_sources import ResultSources
 from ...errors import ConfigError
+from ...near import nearest
 from ..recipe import Recipe
 
 #: Columns that every table has.
@@ -136,8 +136,8 @@ def _hint(name: str, known: Sequence[str]) -> str:
     # Before the nearest name: {{ worker }} is a name of spe, and a parameter `works` is not meant.
     if name == "worker" and "worker" not in known:
         return "There is no worker: in the file. "
-    near = difflib.get_close_matches(name, known, 1)
-    meant = f"Did you mean {{{{ {near[0]} }}}}? " if near else ""
+    near = nearest(name, known)
+    meant = f"Did you mean {{{{ {near} }}}}? " if near else ""
     return meant + _variable_hint(name)
 
 

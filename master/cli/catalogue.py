@@ -1,0 +1,112 @@
+"""All commands by purpose, with their summaries, and the groups of their options.
+
+The summaries stand here beside the first line of each docstring, because `spe --help` would have to
+load all commands for those: 0.3 s more than the 0.05 s that it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ..line.options import LIMITS, PROGRAM, RARE, RESULTS
+
+if TYPE_CHECKING:
+    import click
+
+#: Purpose -> command -> summary, in the order of the help.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Run": {
+        "init": "Write a first sweep, commented, that runs as it is.",
+        "check": "Show the plan and run one set; nothing of it is kept.",
+        "run": "Run the sets that are new.",
+        "retry": "Put failed sets back and run them.",
+        "attach": "Follow a sweep that runs without this terminal.",
+    },
+    "Look": {
+        "ls": "List all runs of this account on this machine.",
+        "status": "Show how far the sweep is, what each host did, and what failed.",
+        "top": "Show a running sweep live.",
+        "show": "Show everything about one set.",
+        "log": "Print what a set's program wrote.",
+        "why": "Say why a set is not running now.",
+        "ps": "Show the processes of all running sets.",
+        "ask": "Run a command where a set runs: ls, ps, du, cat, tail, head.",
+        "events": "Print what happens in a running sweep, for programs.",
+    },
+    "Steer": {
+        "pause": "Hand out nothing new for a while.",
+        "resume": "Go on with a paused sweep.",
+        "cancel": "Take sets out of a running sweep.",
+        "stop": "End a running sweep: running tasks may finish.",
+    },
+    "Hosts": {
+        "hosts": "Show the hosts, or add, drain, bench or use one while it runs.",
+        "doctor": "Look at every host: what is wrong, and what mends it.",
+        "clean": "Remove what runs have left in caches, on hosts and here.",
+    },
+    "Results": {
+        "results": "Print the table of results.",
+        "files": "List or copy the files that are kept of a set.",
+        "collect": "Collect again from what is stored.",
+        "rm": "Remove a sweep with all its results.",
+    },
+    "Help": {
+        "help": "Explain a command, an option, a key, a word or a message.",
+        "docs": "List the pages of the documentation, or show one.",
+        "completion": "Print the script with which a shell completes spe's words.",
+    },
+}
+SUMMARY: Mapping[str, str] = {name: text for group in GROUPS.values() for name, text in group.items()}
+#: Commands that go on when nobody reads what they print: they work, and do not only show something.
+WORKING = ("run", "retry", "check", "collect", "doctor")
+#: Commands and options that are never suggested for a misspelt word: they end or undo something.
+DESTRUCTIVE = ("stop", "cancel", "rm", "clean", "--fresh", "--now")
+
+_CONTROL = "Control"
+_OUTPUT = "What comes out"
+OTHERS = "Options"
+# Option -> title of its group, for options that stand for no key of spe.yaml.
+_TITLES = {
+    "Parameters": "-p --link --null --params --where --repeat --sample",
+    "Hosts": "-j --hosts -F --accept-new-host-keys --all-hosts",
+    _OUTPUT: "--lines --keep-order --tag --rows --json --plain --quiet --verbose",
+    _CONTROL: "--keep --fresh --missing --anyway --detach --dry --until --add --after --after-any",
+    "Which sweep": "--file --name --at --from-run",
+}
+_KEYS = {"Program": PROGRAM, "Results": RESULTS, "Limits": LIMITS, "Rarely used": RARE}
+#: Titles of groups of options, in the order of the help.
+TITLES = (
+    "Parameters",
+    "Program",
+    "Results",
+    "Limits",
+    "Hosts",
+    _OUTPUT,
+    _CONTROL,
+    "Which sweep",
+    OTHERS,
+    "Rarely used",
+)
+
+
+def _by_option() -> dict[str, str]:
+    found = {flag: title for title, flags in _TITLES.items() for flag in flags.split()}
+    found |= {one.flag: title for title, table in _KEYS.items() for one in table}
+    return found
+
+
+_GROUP_OF = _by_option()
+
+
+def title_of(option: click.Option) -> str:
+    """Return the title of the group in which an option stands."""
+    return next((_GROUP_OF[flag] for flag in option.opts if flag in _GROUP_OF), OTHERS)
+
+
+def grouped(options: Iterable[click.Option]) -> dict[str, list[click.Option]]:
+    """Return options by the title of their group, in the order of the help."""
+    found: dict[str, list[click.Option]] = {title: [] for title in TITLES}
+    for option in options:
+        found[title_of(option)].append(option)
+    return {title: some for title, some in found.items() if some}
