@@ -19,6 +19,7 @@ from ..dispatch import scheduler
 from ..dispatch.dispatch import Dispatch
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
+from ..launch.little_room import LittleRoom
 from ..launch.neighbours import Neighbour, NeighbourLines
 from ..model import Client, Failure, Task, Work
 from ..results.extract import Part
@@ -29,7 +30,6 @@ from .arrivals import Arrivals
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
-from .little_room import LittleRoom
 from .orders import Orders
 from .pings import Pings
 from .reports import Report
