@@ -20,6 +20,7 @@ from ..dispatch.dispatch import Dispatch
 from ..dispatch.losses import LEFT
 from ..dispatch.shortfall import Shortfall
 from ..errors import NotStored
+from ..launch.little_room import LittleRoom
 from ..launch.neighbours import Neighbour, NeighbourLines
 from ..model import Client, Failure, Task, Work
 from ..results.extract import Part
@@ -30,7 +31,6 @@ from .arrivals import Arrivals
 from .events import Events
 from .held_requests import HeldRequests
 from .judging import Judges
-from .little_room import LittleRoom
 from .orders import Orders
 from .pings import Pings
 from .reports import Report

@@ -8,6 +8,7 @@ client runs it looks after itself, and the run decides what to do about a host t
     child         A client on this machine as a child process
     faults        The fault that an exit code or a message of a host means, and what mends it
     homes         Groups of hosts that share a home, found out on the way
+    little_room   Hosts whose homes are nearly full, and the one line about all of them
     local         The launcher for a client on this machine
     login_faults  Faults of logins whose shell does not run our command
     neighbours    Neighbours: other people whose clients of spe work on the same hosts
@@ -15,6 +16,7 @@ client runs it looks after itself, and the run decides what to do about a host t
     outcome       The end of a command on a host, and the meaning of its exit codes
     pasteable     The words with which a person calls ssh for a host
     places        The places on a host where the client's file may lie
+    proxies       The programs of ProxyCommand that run for this process
     threads       Blocking work beside the event loop, a thread for each piece
 """
 

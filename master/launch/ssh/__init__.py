@@ -11,7 +11,6 @@ config/ knows what the user's ssh configuration says.
     keys          The keys to log in with
     known_hosts   The user's known_hosts files
     login         Logging in: each key in turn, no prompt, and an error that says what to do
-    proxies       The programs of ProxyCommand that run for this process
     remote        The shell script that runs on a host before the client does
     remote_shell  The only way to run a script on a host
     shell_start   Start a shell on a host, and wait until it says that it reads our script

@@ -10,8 +10,8 @@ from typing import IO
 
 import paramiko
 
+from .. import proxies
 from ..offer import Options
-from . import proxies
 from .config.target import Target
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
-from ...errors import Fault, LaunchError
+from ..errors import Fault, LaunchError
 
 Proxy = subprocess.Popen[bytes]
 _lock = threading.Lock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spe.desk.little_room import GATHERING, LittleRoom
+from spe.launch.little_room import GATHERING, LittleRoom
 
 
 def test_hosts_that_come_within_some_seconds_are_one_line_with_the_least_room() -> None:
