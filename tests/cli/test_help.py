@@ -51,7 +51,17 @@ def test_each_summary_begins_as_the_help_of_its_command() -> None:
 def test_the_options_of_run_stand_in_groups_and_rare_ones_are_named(bench: Bench) -> None:
     text = bench.start("run", "-h").end().out
     titles = re.findall(r"^(\S.*):$", text, re.M)
-    wanted = ["Parameters", "Program", "Results", "Limits", "Hosts", "What comes out", "Control", "Which sweep", "Options"]
+    wanted = [
+        "Parameters",
+        "Program",
+        "Results",
+        "Limits",
+        "Hosts",
+        "What comes out",
+        "Control",
+        "Which sweep",
+        "Options",
+    ]
     assert titles == wanted
     assert "--prepare-timeout" not in text and "More, rarely used: `spe help run`." in text
     assert "--prepare-timeout" in helped(bench, "run")
@@ -113,7 +123,12 @@ def test_the_pages_for_man_are_shown_without_a_warning(bench: Bench) -> None:
         shown = rendered(page)
         assert "NAME" in shown and "EXIT STATUS" in shown, page
     text = rendered(folder / "spe-run.1")
-    for wanted in ("--prepare-timeout", "spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'", "`spe attach`", "Limits"):
+    for wanted in (
+        "--prepare-timeout",
+        "spe run -p seed=1:100 -- ./simulate --seed '{{ seed }}'",
+        "`spe attach`",
+        "Limits",
+    ):
         assert wanted in text, wanted
 
 

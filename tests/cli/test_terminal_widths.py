@@ -53,7 +53,9 @@ def test_the_live_picture_of_a_run_fits(sweep: Bench, width: int) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "top", "status"])
-def test_a_window_that_changes_its_size_keeps_one_picture(sweep: Bench, request: pytest.FixtureRequest, command: str) -> None:
+def test_a_window_that_changes_its_size_keeps_one_picture(
+    sweep: Bench, request: pytest.FixtureRequest, command: str
+) -> None:
     started = None if command == "run" else request.getfixturevalue("running")
     words = ("status", "--watch") if command == "status" else (command,)
     wanted = "last word" if command == "status" else "host +state"
@@ -86,7 +88,9 @@ def test_attach_on_a_narrow_terminal_keeps_to_one_line(running: Started, sweep: 
 
 
 @pytest.mark.parametrize("command", ["run", "status", "attach", "top"])
-def test_a_plain_command_draws_no_picture_and_has_no_colours(sweep: Bench, request: pytest.FixtureRequest, command: str) -> None:
+def test_a_plain_command_draws_no_picture_and_has_no_colours(
+    sweep: Bench, request: pytest.FixtureRequest, command: str
+) -> None:
     started = None if command == "run" else request.getfixturevalue("running")
     extra = ("--watch",) if command == "status" else ()
     with window(sweep, 100, command, "--plain", *extra) as shown:
