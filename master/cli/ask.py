@@ -68,6 +68,9 @@ def command(
     Example: spe ask 17 -- tail -n 3 progress.txt
     Example: spe ask --host lab03 -- du -sh .
     """
+    # Options are not refused as such, because the program has its own behind its name.
+    if words and words[0].startswith("-"):
+        raise click.NoSuchOption(words[0], ctx=click.get_current_context())
     where: dict[str, Any] = {"host": host}
     asked = words
     if not host:

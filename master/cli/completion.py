@@ -39,8 +39,6 @@ def names_of_sweeps(context: click.Context, param: click.Parameter, begin: str) 
     return sorted(name for name in found if name.startswith(begin))
 
 
-def paths(
-    context: click.Context, param: click.Parameter, begin: str
-) -> list[CompletionItem]:
+def paths(context: click.Context, param: click.Parameter, begin: str) -> list[CompletionItem]:
     """Let the shell complete files and folders."""
     return [CompletionItem(begin, type="file")]

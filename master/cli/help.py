@@ -19,9 +19,7 @@ def _complete(context: click.Context, param: click.Parameter, begin: str) -> lis
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument(
-    "words", nargs=-1, type=click.UNPROCESSED, metavar="[WORD]...", shell_complete=_complete
-)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[WORD]...", shell_complete=_complete)
 @click.option(
     "--man",
     "folder",

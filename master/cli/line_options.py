@@ -46,9 +46,7 @@ _OTHERS = (
         help="x=1:10 (with 10), x=0:1:0.1, y=a,b, f=glob:*.csv, f=@FILE, f=@- (standard input).",
     ),
     click.option("--link", "parameter_link", is_flag=True, help="Go along all -p in step."),
-    click.option(
-        "-0", "--null", "parameter_nul", is_flag=True, help="Values of @FILE and @- end with NUL."
-    ),
+    click.option("-0", "--null", "parameter_nul", is_flag=True, help="Values of @FILE and @- end with NUL."),
     click.option(
         "--params",
         "parameter_file",
@@ -56,9 +54,7 @@ _OTHERS = (
         help="A parameter file: csv, tsv, |, jsonl.",
         shell_complete=paths,
     ),
-    click.option(
-        "--where", "parameter_where", metavar="CONDITION", help="Only sets for which it is true."
-    ),
+    click.option("--where", "parameter_where", metavar="CONDITION", help="Only sets for which it is true."),
     click.option("--repeat", "parameter_repeat", metavar="N", help="Each set N times: `rep`."),
     click.option(
         "--sample",

@@ -62,12 +62,8 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--keep", is_flag=True, help=keep)(command)
 
 
-anyway_option = click.option(
-    "--anyway", is_flag=True, help="Run although a mistake was found that makes tasks fail."
-)
-detach_option = click.option(
-    "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
-)
+anyway_option = click.option("--anyway", is_flag=True, help="Run although a mistake was found that makes tasks fail.")
+detach_option = click.option("--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it.")
 
 
 @click.command(cls=GroupedCommand)
@@ -342,7 +338,7 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
     from ..sweep.hosts import parse_hosts, read_hosts
 
     path = _hosts_file(given)
-    named = read_hosts(path) if path else parse_hosts(("--hosts", one) for one in given.split(","))
+    named = read_hosts(path) if path else parse_hosts((f"--hosts {given}", one) for one in given.split(","))
     for warning in named.warnings:
         click.echo(f"warning: {warning}", err=True)
     return named.hosts

@@ -98,9 +98,7 @@ class Screen:
         self._file.flush()
 
 
-def picture(
-    document: lines.Document, now: float, width: int, height: int, activity: str = ""
-) -> RenderableType:
+def picture(document: lines.Document, now: float, width: int, height: int, activity: str = "") -> RenderableType:
     """Return the picture of a document, for a terminal of `width` columns and `height` lines."""
     failures = lines.failure_lines(document, FAILURES)
     room = height - len(failures) - AROUND

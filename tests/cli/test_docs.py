@@ -32,7 +32,7 @@ def test_the_page_has_a_section_for_each_command_and_for_no_other() -> None:
 
 
 def test_the_tables_of_options_are_those_of_the_commands() -> None:
-    words = [sys.executable, str(PAGE.with_name("make_commands.py")), "--check"]
+    words = [sys.executable, str(PAGE.parents[1] / "tests" / "docs" / "make_commands.py"), "--check"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

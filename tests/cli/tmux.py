@@ -25,22 +25,9 @@ class Window:
         environment = {**bench.environment, "TERM": "screen-256color", **variables}
         # The prompt at the end is a line that the test can wait for, below what the command has left.
         line = f"{shlex.join(words)}; echo; echo ended $?; exec sleep 1000"
-        self.call(
-            "new-session",
-            "-d",
-            "-x",
-            str(width),
-            "-y",
-            str(HEIGHT),
-            "-c",
-            str(bench.folder),
-            "env",
-            "-i",
-            *(f"{name}={value}" for name, value in environment.items()),
-            "sh",
-            "-c",
-            line,
-        )
+        size = ("-x", str(width), "-y", str(HEIGHT))
+        clean = ("env", "-i", *(f"{name}={value}" for name, value in environment.items()))
+        self.call("new-session", "-d", *size, "-c", str(bench.folder), *clean, "sh", "-c", line)
 
     def call(self, *words: str) -> str:
         done = subprocess.run([*self._tmux, *words], capture_output=True, text=True, timeout=30, check=True)

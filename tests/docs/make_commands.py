@@ -1,7 +1,7 @@
 """Writes the tables of commands.md that are made of the commands, between their markers.
 
-    python docs/make_commands.py          writes them
-    python docs/make_commands.py --check  exits 1 where the page differs, and writes nothing
+    python tests/docs/make_commands.py          writes them
+    python tests/docs/make_commands.py --check  exits 1 where the page differs, and writes nothing
 
 The text around the markers is written by hand. A new command needs its section with
 
@@ -23,7 +23,7 @@ from spe.cli import spe
 from spe.cli.catalogue import GROUPS, grouped, title_of
 from spe.cli.lookup import usage_of
 
-PAGE = Path(__file__).parent / "commands.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 MARKED = re.compile(r"(<!-- (commands|shared|options): ?([\w-]*) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 OF_ALL = ("--quiet", "--verbose", "--help")
 OF_SWEEPS = ("--file", "--name", "--json")
@@ -120,7 +120,7 @@ def main() -> int:
     if before == after:
         return 0
     if "--check" in sys.argv:
-        print(f"{PAGE.name} differs from the commands: run `python docs/make_commands.py`", file=sys.stderr)
+        print(f"{PAGE.name} differs from the commands: run `python tests/docs/make_commands.py`", file=sys.stderr)
         return 1
     PAGE.write_text(after, encoding="utf-8")
     print(f"wrote {PAGE.name}")

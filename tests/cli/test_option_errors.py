@@ -1,0 +1,181 @@
+"""Wrong options: each error names the option, the value and the right form; nothing runs, exit code 2."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from spe import cli
+from spe.cli import output, spe
+from spe.cli.usage import OTHER_OPTIONS
+
+CONTEXT = click.Context(spe, info_name="spe")
+SWEEP = "command: 'echo {{ x }}'\nparameters: {grid: {x: [1]}}\n"
+LINE = ("-p", "x=1:3", "--", "echo", "{{ x }}")
+# Option -> a value that it does not take; by its form where it has no entry of its own.
+GARBAGE = {
+    "-p": "x",
+    "--sample": "latin:3",
+    "--where": "x >",
+    "--env": "1x=2",
+    "--result": "=a",
+    "--validate": "maybe",
+    "--collect": "tabel",
+    "--retry": "{exit: x}",
+    "--licences": "{a: many}",
+    "--separator": "ab",
+    "--hosts": "a b c",
+    "--name": "a/b",
+    "--at": "nowhere",
+    "--keep-output": "some",
+    "--control": "maybe",
+    "--listen": "door",
+    "--listen-page": "door",
+    "--host": "nowhere",
+    "--input": "nowhere/*.csv",
+}
+BY_FORM = {
+    "N": "many",
+    "TIME": "soon",
+    "SIZE": "big",
+    "N[%][,now]": "many",
+    "yes|no": "perhaps",
+    "FILE": "nowhere.txt",
+    "PATH": "nowhere.txt",
+    "FLOAT RANGE": "abc",
+}
+# Any text is right for these, or they write what they name.
+ANY_TEXT = {"--ask", "--setup", "--prepare", "--output", "--to", "--man"}
+# They show what is there, and say so without naming the file: nothing has run in the folder.
+READING = {"--name", "--host"}
+
+
+def options() -> list[tuple[str, str, str]]:
+    """(command, option, form) of each option that takes a value."""
+    found = []
+    for name in spe.list_commands(CONTEXT):
+        command = spe.get_command(CONTEXT, name)
+        assert command
+        for one in command.params:
+            if isinstance(one, click.Option) and not one.is_flag and not one.count:
+                found.append((name, max(one.opts, key=len), one.make_metavar(CONTEXT)))
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a sweep."""
+    (tmp_path / "spe.yaml").write_text(SWEEP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(output._state, "keep_going", output._state.keep_going)
+    return tmp_path
+
+
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """The exit code of a command line, and what it wrote to stderr."""
+    monkeypatch.setattr(sys, "argv", ["spe", *words])
+    code = cli._exit_code()
+    return code, capsys.readouterr().err
+
+
+def rest(command: str, option: str) -> tuple[str, ...]:
+    """The words after the option that make a whole command line."""
+    if command in ("run", "check") and option != "--file":
+        return LINE if option != "-p" else LINE[2:]
+    if command in ("show", "log", "why", "files", "cancel"):
+        return ("1",)
+    return ("1", "--", "ls") if command == "ask" else ()
+
+
+@pytest.mark.parametrize(("command", "option", "form"), options())
+def test_a_value_that_is_wrong_is_named_with_its_option(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    option: str,
+    form: str,
+) -> None:
+    if option in ANY_TEXT:
+        return
+    value = GARBAGE.get(option) or BY_FORM[form]
+    code, err = said(monkeypatch, capsys, command, option, value, *rest(command, option))
+    assert code == 2, err
+    assert "Traceback" not in err and not (folder / "runs").exists()
+    if option not in READING and not (option in ("-F", "--file") and command not in ("run", "check", "retry")):
+        assert option in err or (option == "--file" and value in err), err
+        assert value in err, err
+
+
+@pytest.mark.parametrize(("command", "option", "form"), options())
+def test_an_option_without_its_value_shows_its_form(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    option: str,
+    form: str,
+) -> None:
+    code, err = said(monkeypatch, capsys, command, option)
+    assert code == 2 and f"{option} needs a value; write {option} {form}" in err
+    assert f"`spe {command} --help` shows what there is." in err
+
+
+@pytest.mark.parametrize("command", spe.list_commands(CONTEXT))
+def test_an_unknown_option_is_told_and_nothing_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    code, err = said(monkeypatch, capsys, command, "--qwertz")
+    assert code == 2 and "--qwertz" in err and "did you mean" not in err
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("run", "--timout", "3"), "did you mean --timeout?"),
+        (("run", "--retries", "3"), "here it is --attempts N"),
+        (("run", "--jobs", "3"), "here it is -j N"),
+        (("run", "--resume-failed"), "here it is `spe retry`"),
+        (("run", "--json=3"), "--json is a switch and takes no value"),
+        (("ask", "--limit", "1e9", "1", "--", "ls"), "wanted a number from 0.1 to 3600"),
+        (("show", "x"), "TASK x: found 'x', wanted a whole number from 1"),
+        (("show",), "TASK is missing"),
+        (("hosts", "foo"), "found 'foo', wanted add, drain, bench, use"),
+        (("status", "5"), "too many words: 5"),
+        (("ask", "--hots", "lab", "1", "--", "ls"), "did you mean --host?"),
+        (("sbatch",), "`spe run` does that here"),
+        (("resluts",), "did you mean results?"),
+    ],
+)
+def test_a_slip_leads_to_the_right_form(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    wanted: str,
+) -> None:
+    code, err = said(monkeypatch, capsys, *words)
+    assert code == 2 and wanted in err, err
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "--frsh"), ("run", "--retries", "1"), ("stp",), ("cancl",), ("stop", "--noow")]
+)
+def test_nothing_destructive_is_ever_suggested(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    code, err = said(monkeypatch, capsys, *words)
+    assert code == 2 and not re.search(r"(--fresh|--now|\bstop\?|\bcancel\?)", err), err
+
+
+def test_words_of_other_tools_are_none_of_ours() -> None:
+    """An entry for an option that spe has in the meantime would never be used."""
+    command = spe.get_command(CONTEXT, "run")
+    assert command
+    ours = {flag for one in command.params for flag in one.opts}
+    assert {"--retries", "--jobs"} <= OTHER_OPTIONS.keys() - ours
