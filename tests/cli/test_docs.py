@@ -29,9 +29,9 @@ def documented(text: str) -> set[str]:
 
 
 def common(name: str) -> set[str]:
-    """The options of all commands, and those of all but init."""
-    all_, but_init = sections()["Options of all commands"].split("Of all commands but `init`:")
-    return documented(all_) | (documented(but_init) if name != "init" else set())
+    """The options of all commands, and those of all that are about one sweep."""
+    all_, of_sweeps = sections()["Options of all commands"].split("Of all commands but `init`, `ls` and `rm`:")
+    return documented(all_) | (documented(of_sweeps) if name not in ("init", "ls", "rm") else set())
 
 
 def options_of(name: str) -> set[str]:
