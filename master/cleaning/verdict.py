@@ -38,7 +38,7 @@ def _reason(item: Item, working: int, rules: Rules) -> str:
     if item.age < rules.older:
         return "it was used since"
     if working:
-        return f"in use: {counted(working, 'client')} of yours at work"
+        return "in use: a client of yours is at work there"
     # Clients of hosts that nobody looked at may share this home. A mark that a killed one has left goes
     # with --older.
     if item.marks and not rules.older:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..errors import ConfigError, UsageError
+from ..errors import ConfigError, SpeError, UsageError
 from ..record import record
 
 
@@ -20,6 +20,12 @@ def after_options(command: Callable[..., Any]) -> Callable[..., Any]:
     any_ = "The same, but start whatever the exit code is."
     command = click.option("--after-any", "after_any", metavar="NAME", help=any_)(command)
     return click.option("--after", "after", metavar="NAME", help=well)(command)
+
+
+class NotStarted(SpeError):
+    """The run that this one was to come after has not ended well."""
+
+    exit_code = 1
 
 
 @record
@@ -36,17 +42,17 @@ class After:
 
     def is_over(self) -> bool:
         """Tell whether its run has ended, so that this one may start now. Raises NotStarted."""
-        from ..session.outcomes import raise_unless_well, who_runs
+        from ..session.runners import who_runs
 
         if who_runs(self.folder):
             return False
         if self.needs_success:
-            raise_unless_well(self.folder, self.name)
+            _raise_unless_well(self.folder, self.name)
         return True
 
     def wait(self, quiet: bool) -> None:
         """Return once its run has ended. Raises NotStarted."""
-        from ..session.outcomes import wait_for, who_runs
+        from ..session.runners import wait_for, who_runs
 
         waited = False
         while runner := who_runs(self.folder):
@@ -64,8 +70,6 @@ class After:
 
 def sweep_before(file: Path, after: str | None, after_any: str | None) -> After | None:
     """Return the sweep that a run is to come after; None without such an option. Raises UsageError."""
-    from ..session.outcomes import find_sweep
-
     if after is not None and after_any is not None:
         raise UsageError("--after and --after-any exclude each other", todo="Choose one.")
     name = after if after is not None else after_any
@@ -75,7 +79,7 @@ def sweep_before(file: Path, after: str | None, after_any: str | None) -> After 
     if not name or "/" in name or name in (".", ".."):
         raise UsageError(f"{option} {name}: wanted the name of a folder below runs/")
     folder = file.parent / "runs" / name
-    find_sweep(folder, name)
+    _find_sweep(folder, name)
     return After(folder, needs_success=after is not None)
 
 
@@ -85,3 +89,38 @@ def tell_mistakes(load: Callable[[], object]) -> None:
         load()
     except ConfigError as error:
         click.echo(f"spe: as of now it cannot run: {error.line}", err=True)
+
+
+def _raise_unless_well(folder: Path, name: str) -> None:
+    """Raise NotStarted unless the last run in this folder ended with exit code 0."""
+    from ..store.reader import Reader  # late: a run that waits needs no database
+
+    with Reader(folder) as reader:
+        end = reader.end()
+    if end is None:
+        what = f"the last run of {name} was killed, or its machine went down"
+    elif end.code:
+        what = f"the last run of {name} ended with exit code {end.code} ({_MEANING.get(end.code, 'a mistake')})"
+    else:
+        return
+    todo = f"`spe status -n {name}` shows why; with --after-any {name} this one runs all the same."
+    raise NotStarted(f"{what}; nothing was run", todo=todo)
+
+
+_MEANING = {
+    1: "some sets failed",
+    2: "a mistake",
+    3: "no host was left",
+    130: "it was interrupted",
+}
+
+
+def _find_sweep(folder: Path, name: str) -> None:
+    """Raise UsageError unless a sweep has run, or runs, in this folder."""
+    from ..session.runners import who_runs
+
+    if (folder / "sweep.db").exists() or who_runs(folder):
+        return
+    names = sorted(path.parent.name for path in folder.parent.glob("*/sweep.db"))
+    todo = f"There is {', '.join(names)}." if names else "Nothing has run in this folder."
+    raise UsageError(f"there is no sweep {name!r} to wait for", where=str(folder), todo=todo)

@@ -55,7 +55,7 @@ def _checked(runs: Path, name: str) -> Path:
         what = "there is no sweep here" if folder.exists() else "there is no such folder"
         todo = "`spe status` lists the sweeps of this folder."
         raise UsageError(f"{what}; nothing was removed", where=str(folder), todo=todo)
-    from ..session.outcomes import who_runs
+    from ..session.runners import who_runs
 
     if runner := who_runs(folder):
         raise UsageError(

@@ -73,7 +73,7 @@ def glance(folder: Path, used: float | None = None) -> Glance:
 
 
 def _state(folder: Path, has_ended: bool, failed: int, left: int) -> str:
-    from ..session.outcomes import who_runs
+    from ..session.runners import who_runs
 
     if who_runs(folder):
         return "running"

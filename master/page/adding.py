@@ -2,10 +2,10 @@
 
 The body is a JSON object:
 
-    facts    what the command that adds them knows of its sweep, see sweep/likeness.py
+    facts    what the command that adds them knows of its sweep, see sweep/checks/likeness.py
     names    the parameters
     sets     a list of lists: the values of each set, in the order of the names
-    end      null, or with the last sets what store/additions.py keeps of the command: line,
+    end      null, or with the last sets what store/decisions.py keeps of the command: line,
              plan_digest, parameters, numeric
 
 The answer is a JSON object as well. 200: `added`, `there`, `others`, numbers of sets. 409: `differs`, a
@@ -22,7 +22,7 @@ from aiohttp import web
 
 from ..errors import SpeError
 from ..record import record
-from ..store.additions import Added, Adder
+from ..store.decisions import Added, Adder
 from .acting import NO_ACTING_TOKEN, Acting, json_answer, read_request
 
 MOST = 10_000  # sets in one request

@@ -19,7 +19,7 @@ from ..state.progress import Progress
 from ..store.store import NewSet
 from ..sweep.sweep import Sweep
 from ..text import counted
-from .carrying import Carrying
+from .adding.carrying import Carrying
 
 FIRST_CHUNK = 200  # sets of the first transaction: small, so that the first hosts get work at once
 CHUNK = 5000  # sets of each further transaction

@@ -27,7 +27,7 @@ from ..session.forwarding import forwarding
 from ..state.blockers import BlockersFile
 from ..state.document import Picture
 from ..store.statistics import Statistics
-from .additions import Additions
+from .adding.additions import Additions
 from .feeding import Feeding
 from .gathering import Gathering
 from .goodbye import say_goodbye

@@ -9,6 +9,8 @@
     living           The run that goes on in a folder, if one does
     lock             One spe at a time works on a sweep
     run_folder       runs/<name>/ of a run that goes on, wherever people move it meanwhile
+    run_list         The runs of this account, for `spe ls`
+    runners          Who runs a sweep now, and waiting for the end of that run
     session          A session's secrets and its place on disk
     stamps           Signatures of files, and their identity
 """

@@ -1,15 +1,31 @@
-"""Writes what people decide about sets: cancelled, tried again, run again with another program."""
+"""Writes what people decide about sets: cancelled, tried again, run again with another program, added.
+
+The setting `adding` lets no set be lost that was added to a running sweep. Its JSON is `[plan, digest]`:
+sets of this reading of the parameters and of later ones are today's, too, where a run goes on with one
+that was killed, or has the same parameters as the command that added the sets last (`digest`).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 
 from ..dispatch.changes import Decision, Settled
 from ..model import TaskState
-from .schema import get_meta, set_meta
+from ..record import record
+from .schema import get_meta, set_meta, show_results
 from .writes import WAIT_AGAIN, forget_given_up
+
+#: meta: from which reading on sets are today's, see above; "" where nobody has added any.
+ADDING = "adding"
+READ = 2000  # sets that are read at once
+
+_NEW = """
+INSERT INTO tasks (key, plan, position, parameters, state, attempts, lost)
+VALUES (?, ?, ?, ?, 'waiting', 0, 0)
+"""
 
 
 def remember_program(connection: Connection, parts: str) -> int:
@@ -165,3 +181,164 @@ def finished_among(
     given = {"programs": json.dumps(list(programs)), "since": since}
     query = f"SELECT DISTINCT k.program {_FINISHED} AND t.key IN (SELECT key FROM temp.asked)"
     return {row[0] for row in connection.execute(query, given)}
+
+
+# -- sets that people add to a running sweep
+
+
+@record
+class Added:
+    """What became of sets that somebody wanted to add.
+
+    `came`: those that are among today's now, by their state. `there`: how many were today's already.
+    `others`: how many were finished by another program, and were not added.
+    """
+
+    came: Mapping[TaskState, int]
+    there: int
+    others: int
+
+
+@record
+class Adder:
+    """What the command that adds sets leaves for later runs.
+
+    `line`: the JSON of its one-liner, "null" for a file. `plan_digest` and `parameters`: the digests of
+    its plan and of its parameters. `numeric`: its parameters that are numbers in all sets.
+    """
+
+    line: str
+    plan_digest: str
+    parameters: str
+    numeric: tuple[str, ...]
+
+
+def add(
+    connection: Connection,
+    plan: int,
+    sets: Sequence[tuple[bytes, str]],
+    decision: Decision,
+) -> Added:
+    """Make these sets today's, behind all that are; each is its key and its parameters as JSON.
+
+    A set of earlier parameters comes back as it was. With `--fresh` a finished one runs again; one that
+    another program has finished stays away, as nobody was asked about it.
+    """
+    last = "SELECT coalesce(max(position), -1) FROM tasks WHERE plan = ?"
+    position = connection.execute(last, (plan,)).fetchone()[0]
+    came: Counter[TaskState] = Counter()
+    there = others = 0
+    agreed = _agreed(connection, decision)
+    for key, parameters in sets:
+        found = connection.execute(_KNOWN, (key,)).fetchone()
+        if found and found[1] == plan:
+            there += 1
+            continue
+        if found and found[2] == "done" and not _may_stand(found, decision, agreed):
+            others += 1
+            continue
+        position += 1
+        if found is None:
+            connection.execute(_NEW, (key, plan, position, parameters))
+            came[TaskState.WAITING] += 1
+        else:
+            came[_come_back(connection, found, plan, position, decision)] += 1
+    if came and not get_meta(connection, ADDING):
+        set_meta(connection, ADDING, json.dumps([plan, ""]))
+    return Added(dict(came), there, others)
+
+
+_KNOWN = """
+SELECT t.number, t.plan, t.state, k.program, t.ticket FROM tasks t
+LEFT JOIN tickets k ON k.id = t.ticket WHERE t.key = ?
+"""
+
+
+def _agreed(connection: Connection, decision: Decision) -> int:
+    """Return the ticket before which results of any program stay: people said so (`--keep`)."""
+    marks: dict[str, int] = json.loads(get_meta(connection, "agreed", "{}"))
+    return max((marks.get(str(program), 0) for program in decision.same), default=0)
+
+
+def _may_stand(
+    found: tuple[int, int, str, int | None, int], decision: Decision, agreed: int
+) -> bool:
+    """Tell whether the result of a finished set may stand beside those of this run."""
+    _, _, _, program, ticket = found
+    # Before schema 6 the program of a result was not recorded, and nobody is asked about such results.
+    if decision.fresh or decision.keep or program is None:
+        return True
+    return program in decision.same or ticket < agreed
+
+
+def _come_back(
+    connection: Connection,
+    found: tuple[int, int, str, int | None, int],
+    plan: int,
+    position: int,
+    decision: Decision,
+) -> TaskState:
+    """Make a set of earlier parameters one of today's; return its state."""
+    number, _, state, _, ticket = found
+    move = "UPDATE tasks SET plan = ?, position = ? WHERE number = ?"
+    connection.execute(move, (plan, position, number))
+    if decision.fresh and state == "done" and ticket < decision.before:
+        connection.execute(f"{WAIT_AGAIN} WHERE number = ?", (number,))
+        return TaskState.WAITING
+    return TaskState(state)
+
+
+def end_adding(
+    connection: Connection, plan: int, adder: Adder, results: Sequence[str], kinds: Mapping[str, str]
+) -> None:
+    """Store the command that has added sets as the sweep's newest one.
+
+    A later run with the same parameters then reads nothing anew, so all sets of today stay today's.
+    """
+    set_meta(connection, "line", adder.line)
+    if get_meta(connection, "read"):  # else the sets are not read to the end
+        set_meta(connection, "read", adder.plan_digest)
+    first = json.loads(get_meta(connection, ADDING) or json.dumps([plan, ""]))[0]
+    set_meta(connection, ADDING, json.dumps([first, adder.parameters]))
+    numeric: list[str] = json.loads(get_meta(connection, "numeric", "[]"))
+    still = [name for name in numeric if name in adder.numeric]
+    if still != numeric:
+        set_meta(connection, "numeric", json.dumps(still))
+        show_results(connection, results, kinds)
+
+
+def begin_carrying(
+    connection: Connection, plan: int, parameters: str, resumes: bool, adds: bool
+) -> int | None:
+    """Return the first reading whose sets are today's beside those of the new reading `plan`.
+
+    None where only the new ones are. `resumes`: the run goes on with one that was killed. `adds`: the
+    user wants the sets to be added. `parameters`: the digest of today's parameters.
+    """
+    kept = get_meta(connection, ADDING)
+    first, digest = json.loads(kept) if kept else (plan - 1, "")
+    if adds or (kept and (resumes or digest == parameters)):
+        set_meta(connection, ADDING, json.dumps([first, parameters]))
+        return int(first)
+    set_meta(connection, ADDING, "")
+    return None
+
+
+def end_carrying(connection: Connection, plan: int, parameters: str) -> None:
+    """Note that all sets which were to be today's are in the reading `plan`."""
+    set_meta(connection, ADDING, json.dumps([plan, parameters]))
+
+
+def earlier_sets(
+    connection: Connection, first: int, plan: int, after: int
+) -> list[tuple[int, bytes, dict[str, str]]]:
+    """Return (number, key, parameters) of sets of readings from `first` to before `plan`.
+
+    Up to READ of them beyond number `after`, in the order of their numbers, which has an index.
+    """
+    query = """
+    SELECT number, key, parameters FROM tasks
+    WHERE number > ? AND plan >= ? AND plan < ? ORDER BY number LIMIT ?
+    """
+    rows = connection.execute(query, (after, first, plan, READ)).fetchall()
+    return [(number, key, json.loads(parameters)) for number, key, parameters in rows]

@@ -12,6 +12,7 @@
 --   out                 tasks that have a slot now
 --   workers, program, agreed, replacing   programs of earlier runs and what is to be done about their results
 --   made, line, used    how the sweep was made and when it was last run, see sweep/folders.py
+--   adding              sets that people have added to a running sweep, see decisions.py
 --   tables              what the tables in the folder were made of
 --   gathers, steering, waiting_because, cores   of the last run: collect functions, orders of people, why it ended
 --                       with sets that wait, cores of a task

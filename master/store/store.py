@@ -20,8 +20,8 @@ from ..errors import StoreError
 from ..full_disk import FullDisk
 from ..model import Kind, Task, TaskState, Ticket
 from ..record import record
-from . import additions, decisions, schema, sessions, writes
-from .additions import Added, Adder
+from . import decisions, schema, sessions, writes
+from .decisions import Added, Adder
 from .schema import get_meta, set_meta
 from .sessions import KnownClient
 from .writer import Writer
@@ -202,28 +202,28 @@ class Store:
     ) -> Added:
         """Make these sets today's, behind all that are. Each is its key and its parameters."""
         rows = [(key, _encoded(values)) for key, values in sets]
-        add = partial(additions.add, plan=self.plan, sets=rows, decision=decision)
+        add = partial(decisions.add, plan=self.plan, sets=rows, decision=decision)
         return await self.call(add)
 
     async def end_adding(self, adder: Adder, kinds: Mapping[str, Kind]) -> None:
         """Store the command that has added sets as the newest one of this sweep."""
-        end = partial(additions.end_adding, adder=adder, results=list(kinds), kinds=kinds)
+        end = partial(decisions.end_adding, adder=adder, results=list(kinds), kinds=kinds)
         await self.call(partial(end, plan=self.plan))
 
     async def begin_carrying(self, parameters: str, resumes: bool, adds: bool) -> int | None:
-        """Return the first reading whose sets are today's beside the new ones: additions.py."""
+        """Return the first reading whose sets are today's beside the new ones: decisions.py."""
         begin = partial(
-            additions.begin_carrying, parameters=parameters, resumes=resumes, adds=adds
+            decisions.begin_carrying, parameters=parameters, resumes=resumes, adds=adds
         )
         return await self.call(partial(begin, plan=self.plan))
 
     async def end_carrying(self, parameters: str) -> None:
         """Note that all sets of before that are to be today's are in this reading."""
-        await self.call(partial(additions.end_carrying, plan=self.plan, parameters=parameters))
+        await self.call(partial(decisions.end_carrying, plan=self.plan, parameters=parameters))
 
     async def earlier_sets(self, first: int, after: int) -> list[tuple[int, bytes, dict[str, str]]]:
-        """Return (number, key, parameters) of sets of earlier readings: additions.py."""
-        find = partial(additions.earlier_sets, first=first, after=after)
+        """Return (number, key, parameters) of sets of earlier readings: decisions.py."""
+        find = partial(decisions.earlier_sets, first=first, after=after)
         return await self.call(partial(find, plan=self.plan))
 
     async def waiting(self, after: int, limit: int) -> list[tuple[int, Task]]:

@@ -249,3 +249,24 @@ def test_a_page_token_does_not_add_sets(bench: Bench, tmp_path: Path) -> None:
     assert connection.getresponse().status == 400
     bench.open_gate()
     assert run.end().code == 0
+
+
+def test_a_week_of_adding_loses_and_repeats_no_set(bench: Bench) -> None:
+    """Add while it runs, add twice, kill, add to the run that goes on, add at its end, and add afterwards."""
+    run = running(bench, *line(x="1:4"))
+    assert bench.start(*line("--add", x="5:6")).end().code == 0
+    assert bench.start(*line("--add", x="5:8")).end().code == 0
+    killed(run)
+    again = bench.start(*line(x="1:4"))
+    wait_until(partial(has_begun, bench, again), "it goes on")
+    added = bench.start(*line("--add", x="8:9")).end()
+    assert added.err == "1 set added to the run that goes on; 1 there already\n", added
+    bench.open_gate()
+    last = bench.start(*line("--add", x="9:12")).end()
+    assert last.code == 0, last
+    assert again.end().code == 0
+    assert bench.spe(*line("--add", x="13")).code == 0
+    assert numbers(bench, "work") == list(range(1, 14))
+    begun = [int(one) for one in bench.logged()]
+    assert set(begun) == set(range(1, 14))
+    assert all(begun.count(one) == 1 for one in range(5, 14)), "what had not begun when it was killed runs once"

@@ -24,8 +24,8 @@ def listing(bench: Bench) -> dict[str, str]:
 
 
 def run(bench: Bench, name: str, *values: str, **more: str) -> Done:
-    options = ("-n", name, "--attempts", "1", "-p", f"x={','.join(values)}")
-    return bench.spe("run", *options, "--", "./work", "{{ x }}", **more)
+    line = ["-p", f"x={','.join(values)}", "--", "./work", "{{ x }}"]
+    return bench.spe("run", "-n", name, "--attempts", "1", *line, **more)
 
 
 def started(bench: Bench, name: str, **more: str) -> Started:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from spe.dispatch.changes import Decision
 from spe.model import TaskState
-from spe.store.additions import Adder
+from spe.store.decisions import Adder
 from spe.store.store import NewSet, Store
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 
-from .plan import Sweep
+from ..plan import Sweep
 
 HOSTS_OPTION = "--hosts"  # the fact that only counts where the option was given
 # `parameters` may differ; the separator is that of their file; the folder says the name.

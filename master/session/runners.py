@@ -1,4 +1,4 @@
-"""The end of another sweep's run: waiting for it, and its outcome.
+"""Who runs a sweep now, and waiting for the end of that run.
 
 A run is noticed at its process, at master.json and at the lock of its folder. Not by taking that lock
 for good: a run that begins would be turned away.
@@ -11,19 +11,12 @@ import os
 import select
 from pathlib import Path
 
-from ..errors import SpeError, UsageError
 from ..record import record
 from .detached import holder_of_lock, owner_of_hidden
 from .living import elsewhere, living
 
 PAUSE = 1.0  # seconds between two looks at a run whose process goes on
 FAR_PAUSE = 5.0  # seconds between two looks at a run of another machine, through a shared folder
-
-
-class NotStarted(SpeError):
-    """The run that this one was to come after has not ended well."""
-
-    exit_code = 1
 
 
 @record
@@ -80,36 +73,3 @@ def _is_locked(folder: Path) -> bool:
     except OSError:  # it is gone, or this file system has no locks: then master.json decides
         return (folder / "lock").exists()
     return False
-
-
-def raise_unless_well(folder: Path, name: str) -> None:
-    """Raise NotStarted unless the last run in this folder ended with exit code 0."""
-    from ..store.reader import Reader  # late: a run that waits needs no database
-
-    with Reader(folder) as reader:
-        end = reader.end()
-    if end is None:
-        what = f"the last run of {name} was killed, or its machine went down"
-    elif end.code:
-        what = f"the last run of {name} ended with exit code {end.code} ({_MEANING.get(end.code, 'a mistake')})"
-    else:
-        return
-    todo = f"`spe status -n {name}` shows why; with --after-any {name} this one runs all the same."
-    raise NotStarted(f"{what}; nothing was run", todo=todo)
-
-
-_MEANING = {
-    1: "some sets failed",
-    2: "a mistake",
-    3: "no host was left",
-    130: "it was interrupted",
-}
-
-
-def find_sweep(folder: Path, name: str) -> None:
-    """Raise UsageError unless a sweep has run, or runs, in this folder."""
-    if (folder / "sweep.db").exists() or who_runs(folder):
-        return
-    names = sorted(path.parent.name for path in folder.parent.glob("*/sweep.db"))
-    todo = f"There is {', '.join(names)}." if names else "Nothing has run in this folder."
-    raise UsageError(f"there is no sweep {name!r} to wait for", where=str(folder), todo=todo)

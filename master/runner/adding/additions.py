@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..page.adding import Differs, Ending, NotRead, Offered
-from ..store.additions import Added
-from ..sweep.likeness import differences, facts
-from ..sweep.sweep import Sweep
-from ..text import sets
-from .feeding import Feeding
-from .options import RunOptions
+from ...page.adding import Differs, Ending, NotRead, Offered
+from ...store.decisions import Added
+from ...sweep.checks.likeness import differences, facts
+from ...sweep.sweep import Sweep
+from ...text import sets
+from ..feeding import Feeding
+from ..options import RunOptions
 
 
 class Additions:

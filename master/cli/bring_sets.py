@@ -15,11 +15,11 @@ from typing import Any
 
 from ..errors import UsageError
 from ..record import record
-from ..sweep.likeness import facts
+from ..session.calling import find
+from ..session.detached import holder_of_lock
+from ..session.living import living
+from ..sweep.checks.likeness import facts
 from ..sweep.sweep import Sweep
-from .calling import find
-from .detached import holder_of_lock
-from .living import living
 
 CHUNK = 1000  # sets in one request
 PAUSE = 0.2  # seconds between two looks

@@ -1,16 +1,16 @@
 """Sets of earlier readings of the parameters that stay today's, as people have added sets to them.
 
 Usually a set that is not among today's parameters leaves the table. With `spe run --add` the sets of
-before stay, also when the run is killed and goes on; store/additions.py says when.
+before stay, also when the run is killed and goes on; store/decisions.py says when.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from ..errors import SpeError
-from ..store.store import NewSet, Store
-from ..sweep.sweep import Sweep
+from ...errors import SpeError
+from ...store.store import NewSet, Store
+from ...sweep.sweep import Sweep
 
 BEHIND = 2**40  # the position of the first set that is carried: behind all of today's parameters
 
