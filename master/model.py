@@ -319,6 +319,8 @@ class Client:
     state: ClientState = ClientState.SETTING_UP
     has_had_tasks: bool = False
     was_killed: bool = False  # its end was no goodbye of its own
+    newest: int = 0  # the highest ticket that was handed to it; the answer may have been lost
+    received: int = 0  # the highest ticket that it is known to have
     # None in these three: the client does not report the figure.
     load: float | None = None  # load of the host that others cause
     memory: float | None = None  # used share of its host's memory, 0 to 1

@@ -30,6 +30,8 @@ class Asker(Talker):
         super().__init__(shared)
         self._renewal, self._fetch = renewal, fetch
         self._demand, self._prefetch = shared.demand, shared.prefetch
+        # The highest ticket that has come: the master takes back newer ones, whose answer was lost.
+        self._got = 0
 
     def before_request(self) -> None:
         """Wait until the lease holds.
@@ -62,7 +64,7 @@ class Asker(Talker):
 
     def _query(self, count: int, ahead: int, wait: int) -> Query:
         query: Query = [("count", count), ("wait", wait), ("extra", 1)]
-        query += [("files", "sha256"), ("archives", "tar"), ("results", "many")]
+        query += [("files", "sha256"), ("archives", "tar"), ("results", "many"), ("got", self._got)]
         if ahead:
             query.append(("ahead", ahead))
         query += self.shared.load.told(self.shared.base)
@@ -102,6 +104,7 @@ class Asker(Talker):
             tasks = task_record.parse_tasks(reply.body)
         except task_record.BadRecord as fault:
             raise exits.Ending(exits.OTHER, "the master's task record cannot be read: %s" % fault)
+        self._got = max([self._got, *(task.ticket for task in tasks)])
         base, held = self.shared.base, self.tickets.held
         attempts = [Attempt(task, base) for task in tasks if task.ticket not in held]
         attempts = self._within_limit(attempts)

@@ -178,6 +178,7 @@ class Desk:
         load: float | None = None,
         ahead: int = 0,
         address: str = "",
+        received: int | None = None,
     ) -> list[TaskRecord]:
         """Return up to `count` records.
 
@@ -185,8 +186,11 @@ class Desk:
 
         `alive` tells whether the client still holds the connection. `load`: of its host, by others.
         `ahead`: how many of the records would wait there for a free slot. `address`: where the
-        request comes from.
+        request comes from. `received`: the highest ticket that the client has; None where it does
+        not say.
         """
+        if received is not None:
+            await self._take_back_unreceived(client, received)
         longest = self._longest_hold(self.dispatch.clients.get(client), load)
         deadline = self.clock() + min(HOLD if wait is None else wait, longest)
         while True:
@@ -235,6 +239,14 @@ class Desk:
         for one in records:
             self.dispatch.handout.give_back(one.ticket.id, one.ticket.client)
         await self._store()
+
+    async def _take_back_unreceived(self, client: str, received: int) -> None:
+        """Let what a lost answer had handed to this client wait again, at once and at no cost."""
+        count = self.dispatch.handout.take_back_unreceived(client, received)
+        if count:
+            tasks = counted(count, "task waits again: its ticket", "tasks wait again: their tickets")
+            log.info("client %s: %s never reached it", client, tasks)
+            await self._store()
 
     async def give_back(self, client: str, tickets: list[int], reason: str = "") -> None:
         """Take back tickets that will not be begun or, with a reason, do not count."""

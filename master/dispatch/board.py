@@ -115,6 +115,9 @@ class Board:
         ticket.charged = ticket.state in (TicketState.FAILED, TicketState.REJECTED)
         ticket.blamed = ticket.state is TicketState.LOST and ticket.leased
         self.tickets[ticket.id] = ticket
+        client = self.clients.get(ticket.client)
+        if client:  # what the master that was killed had handed to it may never have reached it
+            client.newest = max(client.newest, ticket.id)
         if ticket.state in LIVE:
             known.tickets.append(ticket.id)
             if ticket.state is TicketState.ISSUED:

@@ -6,7 +6,7 @@ and what must be remembered as `board.changes`, which the caller stores before i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from ..model import Client, Ticket
 from . import scheduler
@@ -44,12 +44,14 @@ class Dispatch:
         self.board.changes.append(self.clients.came(client))
         return client
 
-    def ping(self, now: float, client_id: str, ticket_ids: Iterable[int]) -> list[int]:
+    def ping(self, now: float, client_id: str, ticket_ids: Collection[int]) -> list[int]:
         """Renew the leases of these tickets. Return those that have expired."""
         client = self.clients.heard(now, client_id)
         # The goodbye has overtaken this request: the client's tasks went back to the queue.
         if client and client.state.is_gone:
             return list(ticket_ids)
+        if client and ticket_ids:
+            client.received = max(client.received, *ticket_ids)
         return [ticket_id for ticket_id in ticket_ids if not self.losses.renew(now, ticket_id)]
 
     def bye(self, now: float, client_id: str, killed: bool = False) -> None:

@@ -71,6 +71,7 @@ class Handout:
             tickets.append(self._issue(now, task, client_id, host, leased))
         if client and tickets:
             client.has_had_tasks = True
+            client.newest = tickets[-1].id
         if room is not None and tickets:
             self._guard.probing(now, host)
         if tickets and self.limits.is_set:
@@ -153,6 +154,25 @@ class Handout:
         self._board.detach(task, ticket)
         self._board.settle(task, "")
         return True
+
+    def take_back_unreceived(self, client_id: str, received: int) -> int:
+        """Take back the tickets that never reached this client, and return how many they are.
+
+        `received`: the highest ticket that it had when it asked for tasks. Newer ones went with an answer that was
+        lost, as its link broke or the master was killed: a client has one such request out at a time, and repeats it.
+        Nobody works on them, so without this their tasks would wait for the end of their leases.
+        """
+        client = self._clients.get(client_id)
+        if client is None:
+            return 0
+        # A ping tells more than a request that was on its way for long, and whose repetition was answered meanwhile.
+        client.received = max(client.received, received)
+        if client.newest <= client.received:  # almost always: a look through all tickets is too slow for each request
+            return 0
+        client.newest = client.received
+        out = list(self._board.tickets.values())
+        lost = [one.id for one in out if one.client == client_id and one.id > client.received]
+        return sum(self.give_back(ticket_id, client_id) for ticket_id in lost)
 
     def note_given_back(self, client_id: str, reason: str) -> None:
         """Tell people that attempts had begun and do not count; once for a host and a reason."""

@@ -263,6 +263,7 @@ class Door:
                 query.measurement(request, "load", MOST_LOAD),
                 min(count, query.number(request, "ahead", 0)),
                 query.address(request),
+                query.number(request, "got", 0) if "got" in request.query else None,
             )
         # A request that waited at least a second was held (a long poll): see _none_left.
         if not records:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .kit import Started
 from .pretended_master import Master, task
 
@@ -35,3 +37,20 @@ def test_a_client_with_tickets_holds_a_ping_too_and_hears_by_it_at_once(master: 
     master.finish()
     assert client.end()[0] == 0
     assert not master.completed and not master.failed
+
+
+def break_off(handler: Any) -> None:
+    """Send half of an answer with a task, and no more: the connection breaks."""
+    body = task(7, "echo", "lost")
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:-20])
+
+
+def test_a_client_whose_answer_with_tasks_broke_off_asks_again_and_says_that_it_has_none_of_them(
+    master: Master, client: Started
+) -> None:
+    master.script["/task"].append(break_off)
+    master.add(task(8, "echo", "8"))
+    assert client.run("--slots", "1")[0] == 0
+    lost, again, *later = [request.query["got"] for request in master.of("/task")]
+    assert lost == again == ["0"] and later and all(got == ["8"] for got in later)
+    assert list(master.completed) == [8]

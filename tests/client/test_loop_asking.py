@@ -64,7 +64,7 @@ def asking(parts: Parts) -> Asking:
     return Asking(parts)
 
 
-ALWAYS = [("extra", 1), ("files", "sha256"), ("archives", "tar"), ("results", "many")]
+ALWAYS = [("extra", 1), ("files", "sha256"), ("archives", "tar"), ("results", "many"), ("got", 0)]
 
 
 def query(line: PlayedMaster, number: int = 0) -> dict[str, Any]:
@@ -87,6 +87,12 @@ def test_a_request_names_the_worker_and_how_many_tasks_are_only_ahead(make_parts
     assert line.asked[0][1] == [
         ("worker", "w"), ("count", 11), ("wait", 30), *ALWAYS, ("ahead", 10), ("load", "0.50")
     ]  # fmt: skip
+
+
+def test_a_request_names_the_highest_ticket_that_has_come(asking: Asking) -> None:
+    asking.parts.demand.slots = 3
+    line = asking.talk(reply(200, task(7, "true") + task(5, "true")), reply(503, **LATER))
+    assert [query(line, number)["got"] for number in range(2)] == [0, 7]
 
 
 def test_a_request_only_for_later_tasks_is_not_held(asking: Asking) -> None:

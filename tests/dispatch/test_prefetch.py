@@ -89,6 +89,32 @@ def test_what_is_given_back_waits_again_and_costs_nothing() -> None:
     assert dispatch.board.in_state[TaskState.RUNNING] == 2
 
 
+def test_tickets_that_never_reached_their_client_wait_again_and_cost_nothing() -> None:
+    dispatch = with_clients(6, 2, 1)
+    dispatch.board.more = True
+    (one,) = dispatch.handout.take(1.0, "1", 1)
+    lost = dispatch.handout.take(1.0, "1", 3)
+    (others,) = dispatch.handout.take(1.0, "2", 1)
+    assert dispatch.handout.take_back_unreceived("1", one.id) == 3
+    assert dispatch.handout.take_back_unreceived("1", one.id) == 0, "each once"
+    assert [dispatch.board.is_live(ticket.id) for ticket in (one, *lost, others)] == [True, *[False] * 3, True]
+    assert not dispatch.clients.to_call(), "nobody has them, so nobody is to be told"
+    again = dispatch.handout.take(2.0, "1", 4)
+    assert {ticket.task for ticket in again} > {ticket.task for ticket in lost}
+    assert all(dispatch.board.tasks[ticket.task].attempts == 0 for ticket in again)
+    assert dispatch.handout.take_back_unreceived("1", again[-1].id) == 0, "these have come"
+    assert dispatch.handout.take_back_unreceived("77", 0) == 0, "a client that did not register"
+
+
+def test_tickets_that_a_client_has_pinged_have_reached_it_whatever_a_late_request_says() -> None:
+    dispatch = with_clients(3, 3)
+    dispatch.board.more = True
+    tickets = [ticket.id for ticket in dispatch.handout.take(1.0, "1", 3)]
+    assert dispatch.ping(2.0, "1", tickets) == []
+    assert dispatch.handout.take_back_unreceived("1", 0) == 0
+    assert all(map(dispatch.board.is_live, tickets))
+
+
 def test_what_is_called_running_has_a_slot_and_each_task_counts_once() -> None:
     dispatch = with_clients(30, 2, 4)
     dispatch.board.more = True

@@ -61,6 +61,27 @@ def test_a_ticket_of_before_the_restart_stays_good(sweep: Callable[..., Master])
     assert [row["attempts"] for row in started.rows()] == ["1", "2", "1", "1"]
 
 
+@pytest.mark.parametrize("is_killed", [True, False], ids=["with its master", "on its way"])
+def test_tickets_of_an_answer_that_was_lost_are_handed_out_again_at_the_next_request(
+    sweep: Callable[..., Master], is_killed: bool
+) -> None:
+    started = sweep(4)
+    client = started.register(host="h", pings=1)
+    (one,) = started.take(client=client, got=0)
+    lost = started.take(3, client=client, got=one)  # committed, and then the client never hears of them
+    if is_killed:
+        again(started)
+    assert started.ask("/ping", {"ticket": one, "client": client}).status == 204
+    new = started.take(3, client=client, got=one)  # the same request once more, as it got no answer
+    assert min(new) > max(lost), "a ticket is never given twice"
+    assert started.ask("/ping", [("client", client), *(("ticket", ticket) for ticket in lost)]).status == 205
+    for ticket in (one, *new):
+        assert started.complete(ticket, ("stdout", b"x\n"), client=client) == "accepted"
+    started.ask("/bye", {"client": client})
+    assert started.end() == 0
+    assert [row["attempts"] for row in started.rows()] == ["1"] * 4
+
+
 def test_a_finished_ticket_of_before_the_restart_has_expired(sweep: Callable[..., Master]) -> None:
     started = sweep(2)
     one, two = started.take(2)
