@@ -58,7 +58,7 @@ DOORS = {
     "yaml": ("config.yaml_file",),
     "ClusterShell": ("sweep.hosts",),
     "click": ("cli",),
-    "rich": ("state.terminal",),
+    "rich": ("state.terminal", "cli.pager"),
     "jinja2": ("sweep.expression", "page"),
     "cryptography": ("session.certificate", "launch."),
 }
