@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from lab.fixtures import arm64_root, hosts, lab
 from weeks.summary import show_weeks
 
 __all__ = ["arm64_root", "hosts", "lab"]
+
+# Runs of tests are not to be in the list of the account that tests (`spe ls`).
+os.environ.setdefault("SPE_NO_LIST", "1")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -3,7 +3,6 @@
 The fleet decides which hosts are started, and earlier/ what becomes of the results of earlier runs.
 printing/ prints sets once they have ended (`--lines`, `--rows`).
 
-    adding         Sets that people add to a run that goes on
     address        The place where the master listens, and what others call it
     collect_again  `spe collect`: stored results are judged and collected again, after a hook was mended
     feeding        The way of the parameter sets: source, store, dispatch

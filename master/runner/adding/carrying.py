@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from ...errors import SpeError
+from ...store.decisions import ADDING
 from ...store.store import NewSet, Store
 from ...sweep.sweep import Sweep
 
@@ -27,6 +28,8 @@ class Carrying:
 
     async def begin(self) -> None:
         """Decide whether sets are carried, as a new reading begins."""
+        if not self._adds and not await self._store.meta(ADDING):
+            return  # almost always: then the parameters are not read once more for their digest
         self._parameters = await asyncio.to_thread(parameters_digest, self._sweep)
         self._first = await self._store.begin_carrying(
             self._parameters, self._resumes, self._adds
