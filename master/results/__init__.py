@@ -10,7 +10,7 @@ reading/ knows the forms of values in text.
     judge         Decide whether what arrived is a result
     kept_files    Result files on their way from the spool to files/<number>/
     leftovers     Files that lay in the directory of a task when it failed
-    near_lines    The lines of a file that are nearest to a regex without a match
+    near_lines    The lines of a text that a regex without a match may have meant
     reasons       When two reasons of failures are the same, and how many sets failed for which
     renewal       Decide what becomes of a stored set under the `results` of today
     review        Compare a stored set with the `results` of today

@@ -1,6 +1,7 @@
 """Checks of one sweep as a whole, before anything runs: errors and warnings.
 
     files_here   Words of the command that are files here, and not in the directory of a task
+    files_named  Files of this folder that the reasons of failures name, and tasks do not have
     likeness     What two sweeps have in common beside their parameters
     names        Checks of names: unknown ones, and names used twice
     platforms    The platform of a worker's file, and whether a host can run it
