@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from ..line.options import ALL
-from ..near import nearest
+from ..text import nearest
 from .catalogue import DESTRUCTIVE, SUMMARY
 from .pages import Section, page_names, read_page, sections
 from .usage import OTHER_COMMANDS, OTHER_OPTIONS

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from ..errors import UsageError
-from ..near import nearest
 from ..record import record
+from ..text import nearest
 
 _HEADING = re.compile(r"(#+) (.+)")
 _COMMENT = re.compile(r"<!-- .*? -->\n?")

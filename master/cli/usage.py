@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from ..near import nearest
+from ..text import nearest
 from .catalogue import DESTRUCTIVE
 
 #: Options of other tools -> what does it here.

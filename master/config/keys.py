@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, TypeVar
 
-from ..near import nearest
+from ..text import nearest
 from .values import WrongValue, mapping, wrong
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..near import nearest
 from ..record import record
+from ..text import nearest
 from .document import Quoted, YamlList
 from .look_alikes import LookAlike, look_alike, right_yaml
 from .parameter_names import name_fault

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..model import Kind
-from ..near import nearest
+from ..text import nearest
 from .names import safe
 from .values import WrongValue, did_you_mean, size, text, words, wrong
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..model import Host
-from ..near import nearest
 from ..record import record
+from ..text import nearest
 
 MOST_HOSTS = 10_000  # in one line
 _OPTIONS = ("slots", "workdir", "python", "setup", "trust_workdir")

@@ -10,7 +10,7 @@ from ...config.config import Config
 from ...config.document import Document
 from ...config.result_sources import ResultSources
 from ...errors import ConfigError
-from ...near import nearest
+from ...text import nearest
 from ..recipe import Recipe
 
 #: Columns that every table has.

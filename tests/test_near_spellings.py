@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from spe.near import nearest, slips
+from spe.text import nearest, slips
 
 OPTIONS = ("--attempts", "--fresh", "--keep", "--keep-order", "--timeout", "--stop-after", "--tag", "--env")
 COMMANDS = ("results", "status", "stop", "run", "retry", "resume", "ps")
