@@ -1,4 +1,5 @@
-"""Words and numbers for people: sizes, durations, rates, counts, and foreign text made harmless."""
+"""Words and numbers for people: sizes, durations, rates, counts, foreign text made harmless,
+and near spellings."""
 
 from __future__ import annotations
 
@@ -6,18 +7,12 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-]
+ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+#: Lengths of words with their number of slips that still count as near. Two slips in four letters
+#: make another word: `slots` and `stop`.
+_SLIPS = ((3, 1), (6, 1), (10, 2))
+_MOST_SLIPS = 3
+_SHORTEST_BEGINNING = 4  # letters of an abbreviation, such as `param` for `parameters`
 NAMED = 10  # numbers or names in one message: more than a line of a terminal is not read
 
 
@@ -173,15 +168,6 @@ def clean_name(name: str) -> str:
     return re.sub(r"[^\w .+=-]", "-", name).strip(" .-")[:100].strip(" .-") or "sweep"
 
 
-# -- near spellings: the known word that a misspelt one may have meant
-
-#: Lengths of words with their number of slips that still count as near. Two slips in four letters
-#: make another word: `slots` and `stop`.
-_SLIPS = ((3, 1), (6, 1), (10, 2))
-_MOST_SLIPS = 3
-_SHORTEST_BEGINNING = 4  # letters of an abbreviation, such as `param` for `parameters`
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that is nearest to a misspelt one; "" where none is near.
 
@@ -212,9 +198,7 @@ def slips(word: str, other: str) -> int:
         before, above, row = row, before, [at]
         for column, wanted in enumerate(other, 1):
             cost = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != wanted))
-            swapped = (
-                at > 1 and column > 1 and word[at - 2] == wanted and letter == other[column - 2]
-            )
+            swapped = at > 1 and column > 1 and word[at - 2] == wanted and letter == other[column - 2]
             if swapped:
                 cost = min(cost, above[column - 2] + 1)
             row.append(cost)

@@ -17,23 +17,12 @@ def show(markdown: str) -> None:
     if not output.is_live(sys.stdout):
         click.echo(markdown, nl=not markdown.endswith("\n"))
         return
+    from ..state.terminal import markdown_as_text  # late: it loads rich, which only a terminal needs
+
     size = shutil.get_terminal_size()
-    text = _set(markdown, min(size.columns, WIDEST))
+    text = markdown_as_text(markdown, min(size.columns, WIDEST))
     # What fits on the screen needs no pager, and stays there.
     if text.count("\n") < size.lines:
         click.echo(text, nl=False)
     else:
         click.echo_via_pager(text)
-
-
-def _set(markdown: str, width: int) -> str:
-    """Return Markdown as a terminal shows it, in lines of this width."""
-    import io
-
-    from rich.console import Console  # late: only a terminal needs it
-    from rich.markdown import Markdown
-
-    page = io.StringIO()
-    console = Console(file=page, width=width, force_terminal=True, legacy_windows=False)
-    console.print(Markdown(markdown))
-    return page.getvalue()

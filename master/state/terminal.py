@@ -1,11 +1,14 @@
 """The live picture on a terminal: a line for the sweep, one for each host, the last failures.
 
+And pages of the documentation, set for a terminal.
+
 The words are those of lines.py. This file alone uses rich, which takes 0.05 s to load, so a run
 without a terminal does not load it.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from typing import TextIO
@@ -171,3 +174,13 @@ def _empty_table(places: list[int], gap: int) -> Table:
         justify: JustifyMethod = "right" if right else "left"
         table.add_column(lines.HEAD[place], justify=justify, no_wrap=True, overflow="ellipsis")
     return table
+
+
+def markdown_as_text(markdown: str, width: int) -> str:
+    """Return Markdown as a terminal shows it, in lines of this width."""
+    from rich.markdown import Markdown  # late: the live picture needs none of it
+
+    page = io.StringIO()
+    console = Console(file=page, width=width, force_terminal=True, legacy_windows=False)
+    console.print(Markdown(markdown))
+    return page.getvalue()
