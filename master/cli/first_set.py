@@ -19,9 +19,9 @@ from ..model import Ticket
 from ..results.extract import NO_MATCH
 from ..results.failed_files import FAILED
 from ..state.progress import Progress
-from ..sweep.blocks import Listed
 from ..sweep.identity import Identity
 from ..sweep.parameters import Parameters
+from ..sweep.sources.blocks import Listed
 from ..text import printable
 from .doctor import look
 from .kind_outcomes import CheckOutcome, KindOutcome

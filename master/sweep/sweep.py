@@ -27,7 +27,6 @@ from ..software.prepare import PrepareSource
 from ..software.software import Sources
 from ..software.venv import find_venv
 from ..text import clean_name
-from .blocks import Block, Grid, Listed
 from .checks.files_here import FilesHere
 from .checks.names import at, check_interpreter, check_known, check_names
 from .checks.programs import ProgramCheck, check_one_word, no_slash
@@ -39,16 +38,17 @@ from .inputs.files import InputFiles
 from .inputs.globs import matched_inputs, matching_files
 from .inputs.listing import find_inputs
 from .inputs.trees import Trees
-from .json_lines import SUFFIXES as JSON_LINES
-from .json_lines import JsonLines
-from .parameter_file import ParameterFile
 from .parameters import Inspector, Parameters
 from .pattern import Condition, Pattern, Values, split
 from .plan import Sweep, run_folder
 from .program_files import find_worker
 from .recipe import Recipe
-from .samples import sampled
 from .segments import Segment
+from .sources.blocks import Block, Grid, Listed
+from .sources.json_lines import SUFFIXES as JSON_LINES
+from .sources.json_lines import JsonLines
+from .sources.parameter_file import ParameterFile
+from .sources.samples import sampled
 
 __all__ = ["Sweep", "from_command_line", "load", "run_folder"]
 

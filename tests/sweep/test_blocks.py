@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spe.config.sequences import stepped
 from spe.errors import ConfigError
-from spe.sweep.blocks import Grid, Listed, product
 from spe.sweep.pattern import Pattern, split
+from spe.sweep.sources.blocks import Grid, Listed, product
 
 CELLS = st.text("ab\0", max_size=2)
 GRIDS = st.lists(st.lists(CELLS, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3)

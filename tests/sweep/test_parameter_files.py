@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.errors import ConfigError
-from spe.sweep.parameter_file import ParameterFile
 from spe.sweep.parameters import Inspector, Parameters
+from spe.sweep.sources.parameter_file import ParameterFile
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from spe.errors import ConfigError
-from spe.sweep.parameter_file import ParameterFile
+from spe.sweep.sources.parameter_file import ParameterFile
 from spe.sweep.sweep import load
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ..record import record
+from ...record import record
 from .parameter_file import Cells
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..config.parameter_names import name_fault
-from ..errors import ConfigError
+from ...config.parameter_names import name_fault
+from ...errors import ConfigError
 from .parameter_file import Cells
 
 SUFFIXES = (".jsonl", ".ndjson")

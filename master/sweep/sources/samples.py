@@ -13,9 +13,9 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from ..config.samples import Interval, Method, SampleSpec
-from ..config.sequences import shortest
-from ..errors import ConfigError
+from ...config.samples import Interval, Method, SampleSpec
+from ...config.sequences import shortest
+from ...errors import ConfigError
 from .blocks import Listed
 
 DIGITS = 12  # of a value: the last ones of a float differ between machines

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ..config.parameter_names import name_fault
-from ..errors import ConfigError
-from ..text import counted
+from ...config.parameter_names import name_fault
+from ...errors import ConfigError
+from ...text import counted
 
 Cells = tuple[str, ...]
 
