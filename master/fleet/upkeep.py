@@ -157,7 +157,7 @@ class Upkeep:
         fault = None
         try:
             if self._starts.is_trial:
-                await self._end_trial(keeping)
+                await self._end_trial(life, keeping)
             await self._until_known(life, keeping)
         except LaunchError as error:
             fault = error
@@ -189,10 +189,12 @@ class Upkeep:
             vanishing.cancel()
             await asyncio.gather(vanishing, return_exceptions=True)
 
-    async def _end_trial(self, keeping: asyncio.Task[None]) -> None:
+    async def _end_trial(self, life: Life, keeping: asyncio.Task[None]) -> None:
         """Return when the client has stayed for TRIAL seconds without a task, or has ended."""
         await asyncio.wait([keeping], timeout=TRIAL)
         self._starts.stayed = not keeping.done()
+        if life.launcher.ended:
+            return  # until its end is noted, a request that it left behind would be given tasks
         self._desk.dispatch.steering.on_trial.discard(self.host.name)
         self._desk.wake_idle()
 
