@@ -117,7 +117,7 @@ class Drill:
         return self
 
     def environment(self, place: Path, **more: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH", "SPE_NO_LIST") if name in os.environ}
         for name in ("tmp", "home", "cache"):
             (place / name).mkdir(parents=True, exist_ok=True)
         own = {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "cache"}

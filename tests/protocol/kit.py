@@ -228,7 +228,7 @@ class Master:
 def environment(folder: Path) -> dict[str, str]:
     """For clients: nothing of this user's cache or temporary files."""
     (folder / "tmp").mkdir(exist_ok=True)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SPE_NO_LIST") if name in os.environ}
     return {**kept, "XDG_CACHE_HOME": str(folder / "cache"), "TMPDIR": str(folder / "tmp"), "SHELL": "/bin/sh"}
 
 
