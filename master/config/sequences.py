@@ -109,7 +109,11 @@ def _width(first: str, last: str) -> int:
     """
     ends = (first.strip(), last.strip())
     digits = [end.removeprefix("-") for end in ends]
-    if len(ends[0]) != len(ends[1]) or not all(one.isascii() and one.isdigit() for one in digits):
+    if (
+        len(set(map(len, digits))) > 1
+        or len(set(map(len, ends))) > 1
+        or not all(one.isascii() and one.isdigit() for one in digits)
+    ):
         return 0
     return len(ends[0]) if any(one.startswith("0") for one in digits) else 0
 

@@ -199,11 +199,11 @@ class _Repeatable:
 
 async def _read(source: Source, boundary: bytes, intake: Intake, trees: Collection[str]) -> None:
     """Parse the body and hand its parts to the intake."""
+    many = _Repeatable(intake, trees)
     if source.is_small and not trees:
-        await intake.all(whole(await source.all(), boundary, MAX_PARTS))
+        await intake.all(whole(await source.all(), boundary, MAX_PARTS, many))
         return
-    most = MAX_PARTS + MOST_FILES if trees else MAX_PARTS
-    parser = Parser(boundary, most, _Repeatable(intake, trees))
+    parser = Parser(boundary, MAX_PARTS + MOST_FILES if trees else MAX_PARTS, many)
     while piece := await source.piece():
         for event in parser.feed(piece):
             await intake.take(event)

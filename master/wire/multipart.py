@@ -45,8 +45,12 @@ class End(NamedTuple):
 Event = Begin | End | bytes | memoryview
 
 
-def whole(body: bytes, boundary: bytes, most: int = MOST_PARTS) -> dict[str, bytes]:
+def whole(
+    body: bytes, boundary: bytes, most: int = MOST_PARTS, many: Container[str] = ()
+) -> dict[str, bytes]:
     """Return all parts by name, of a body that has arrived as a whole.
+
+    `many`: names that several parts may have; the last one of a name is returned.
 
     One regular expression reads the heads that our clients write. Any other body goes through the
     parser, so that both ways accept the same bodies.
@@ -54,20 +58,22 @@ def whole(body: bytes, boundary: bytes, most: int = MOST_PARTS) -> dict[str, byt
     before, *segments = (b"\r\n" + body).split(b"\r\n--" + boundary, most + 1)
     found: dict[str, bytes] = {}
     if before or segments[-1] not in (b"--\r\n", b"--"):
-        return _by_events(body, boundary, most)
+        return _by_events(body, boundary, most, many)
     for segment in segments[:-1]:
         head = _PLAIN_HEAD.match(segment)
         if head is None or head.end() > LONGEST_HEAD:
-            return _by_events(body, boundary, most)
+            return _by_events(body, boundary, most, many)
         found[head[1].decode("utf-8", "surrogateescape")] = segment[head.end() :]
     if len(found) < len(segments) - 1:  # two parts have one name: the parser says which
-        return _by_events(body, boundary, most)
+        return _by_events(body, boundary, most, many)
     return found
 
 
-def _by_events(body: bytes, boundary: bytes, most: int) -> dict[str, bytes]:
+def _by_events(
+    body: bytes, boundary: bytes, most: int, many: Container[str]
+) -> dict[str, bytes]:
     """Return the parts as the parser finds them."""
-    parser = Parser(boundary, most)
+    parser = Parser(boundary, most, many)
     found: dict[str, list[bytes]] = {}
     name = ""
     for event in parser.feed(body):

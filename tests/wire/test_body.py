@@ -113,6 +113,16 @@ def test_of_side_parts_the_end_is_kept_and_unknown_parts_are_dropped(post: Calla
     assert got.parts == {"stderr": (b"a" * 300_000 + b"end")[-SIDE_LIMIT:], "out": b""}
 
 
+@pytest.mark.parametrize("size", [3, 300_000])
+def test_files_of_a_result_that_was_renamed_meanwhile_are_dropped_like_other_unknown_parts(
+    post: Callable[..., Any], size: int
+) -> None:
+    """An attempt that began before still brings all of them under the old name."""
+    old = [part("ps", b"a" * size, f"Content-Type: text/plain\r\nX-File: {n}\r\n") for n in range(3)]
+    status, got = post(*old, part("out", b"1"), END)
+    assert (status, got.parts) == (200, {"out": b"1"})
+
+
 @pytest.mark.parametrize("name", ["out", "file"])
 @pytest.mark.parametrize("limit", [10, HEAD - 1, HEAD + 1, 100_000, 300_000, 1_000_000])
 def test_a_result_may_have_as_many_bytes_as_the_limit_and_not_one_more(
