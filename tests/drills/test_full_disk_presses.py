@@ -38,7 +38,7 @@ def told(drill: Drill, what: str = "make room") -> bool:
 
 def press_twice(drill: Drill, number: signal.Signals) -> None:
     assert drill.master
-    for sentence in ("running tasks finish", "stopping the running tasks"):
+    for sentence in ("nothing more is begun", "stopping the running tasks"):
         os.kill(drill.master.pid, number)
         wait_until(lambda: sentence in drill.said, sentence)  # noqa: B023
 
