@@ -393,10 +393,11 @@ def execute(
         report(outcome, json_, quiet)
     else:
         report_beside(outcome, json_, quiet)
-    if outcome.statistics.failed:
-        _warn(progress, (*census.reminders, *mistakes))  # once more: they may be why
+    reminders = (*census.reminders, *mistakes) if outcome.statistics.failed else ()
+    _warn(progress, reminders)  # once more: they may be why
     for hint in hints(reasons(outcome), sweep):
-        click.echo(hint, err=True)
+        if not any(hint.partition(":")[0] in one for one in reminders):
+            click.echo(hint, err=True)
     return outcome.exit_code
 
 
