@@ -90,6 +90,8 @@ def _hosts(file: Path, name: str | None, options: RunOptions) -> list[Host]:
     if options.by_hand:
         raise UsageError("--hosts none: there is no host to clean", todo="Leave --hosts out.")
     chosen = options.hosts
+    if file != Path("spe.yaml") and not file.exists():
+        raise UsageError("there is no such file", where=str(file), todo="Mend the path after -f.")
     # Without a sweep here, this machine alone is meant.
     if chosen is None and (file.exists() or choose_without_file(file.parent, name)):
         chosen = load(file, name=name).hosts

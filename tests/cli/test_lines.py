@@ -304,7 +304,7 @@ def test_lines_feed_the_next_command_and_come_from_the_one_before(bench: Bench) 
         (["-l", "--json"], "--json"),
         (["--rows", "csv", "--json"], "--json"),
         (["-l", "--detach"], "--detach"),
-        (["--rows", "xml"], "'json', 'csv'"),
+        (["--rows", "xml"], "wanted json, csv"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_with_the_right_form(
