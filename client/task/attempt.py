@@ -271,7 +271,7 @@ class Attempt:
         is_killed = os.WIFSIGNALED(status)
         self.exit_code = -os.WTERMSIG(status) if is_killed else os.WEXITSTATUS(status)
         if self.timed_out:
-            self.reason = "timeout after %.3g s" % self.task.timeout  # a multiple has many digits
+            self.reason = "timeout after %g s" % round(self.task.timeout, 3)  # a multiple has many digits
         elif is_killed:
             number = -self.exit_code
             self.reason = "killed by signal %d (%s)" % (number, process_tree.signal_name(number))
