@@ -133,7 +133,7 @@ class Item:
 
 @record
 class Found:
-    """All that was found on a host. `living`: processes of clients of this account there now."""
+    """The things that were found on a host. `living`: processes of clients of this account there now."""
 
     living: int
     homes: frozenset[str]

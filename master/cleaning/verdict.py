@@ -1,4 +1,4 @@
-"""What may be removed of all that hosts have, and why the rest stays."""
+"""The judgement on all that hosts have: it may be removed, or stays for a reason."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
     attach     Follow a sweep that runs without this terminal, until its end
     bring_sets  Sets for a sweep that runs, brought to its master
     cancel     Take sets out of the running sweep
-    catalogue  All commands by purpose, with their summaries, and the groups of their options
+    catalogue  The commands by purpose, with their summaries, and the groups of their options
     check      Show the sets and their command lines, start every host, run one set on each kind
     clean      Remove what runs that are over have left on hosts and here
     collect    Collect again from what is stored

@@ -1,4 +1,4 @@
-"""All commands by purpose, with their summaries, and the groups of their options.
+"""The commands by purpose, with their summaries, and the groups of their options.
 
 The summaries stand here beside the first line of each docstring, because `spe --help` would have to
 load all commands for those: 0.3 s more than the 0.05 s that it takes.

@@ -1,4 +1,4 @@
-"""What the documentation says about a word: a command, an option, a key, a term, a message."""
+"""The sections of the documentation about a word: a command, an option, a key, a term, a message."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 @record
 class PrintOptions:
-    """What `spe run` prints of each set that ends (`--lines`, `--rows`), and where."""
+    """The form in which `spe run` prints each set that ends (`--lines`, `--rows`), and the place."""
 
     form: str  # lines, json or csv
     out: Sink

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli.kit import hears_ctrl_c
 from lab import Lab, LabHost
 from waiting import wait_until
 
@@ -47,7 +48,7 @@ class Check:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "spe", "check", "-F", str(config), "--hosts", hosts],
             cwd=folder, text=True, env=os.environ.copy(),
-            stdin=subprocess.DEVNULL, stdout=self._open("out"), stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=self._open("out"), stderr=subprocess.STDOUT, preexec_fn=hears_ctrl_c,
         )  # fmt: skip
 
     def _open(self, name: str) -> int:

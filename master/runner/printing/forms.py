@@ -46,7 +46,7 @@ def _tagged(piece: bytes, tag: bytes, at_start: bool) -> bytes:
 
 
 class Lines:
-    """What the programs printed: stdout to stdout, stderr to stderr."""
+    """The outputs of programs: stdout to stdout, stderr to stderr."""
 
     def __init__(self, options: PrintOptions, folder: Folder) -> None:
         """`folder` is runs/<name>/."""
