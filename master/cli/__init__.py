@@ -13,11 +13,13 @@
     common     Shared by the commands: options, the sweep that is meant, logging, tables as text
     completion  Print the script with which a shell completes words
     copied_files  Result files of many sets, copied into one folder, for `spe results --files`
+    detaching  The same command once more without this terminal: `--detach`
     docs       List the pages of the documentation, or show one
     doctor     Look at every host: what is wrong with it, and the step that mends it
     dry        What `spe run --dry` shows
     elsewhere  `--at [user@]host:folder`: reading commands run on another machine
     events     Print what happens in a running sweep as JSON
+    execution  One run of a sweep: checks, the run, what came of it, the exit code
     far_command  The ssh of `--at`: what its login prints is kept apart from what the command prints
     files      List or copy the files of a set
     first_set  Run the first set on each kind of host, for `spe check`
@@ -43,6 +45,7 @@
     retry      Put failed and cancelled sets back and run the sweep
     rm         Remove sweeps with their results
     run        Run what is new of the sweep
+    run_options  The options of commands that run something, and what they mean to a run
     same_faults  Faults of hosts for people: one paragraph for all that have the same one
     selection  The rows and columns that `spe results` is asked for
     show       Show everything about one set

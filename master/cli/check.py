@@ -12,9 +12,10 @@ import click
 from ..text import sets
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
 from .completion import paths
+from .execution import find_mistakes
 from .grouped_command import GroupedCommand
 from .line_options import line_options
-from .run import anyway_option, find_mistakes, given_keys, make_options, run_options
+from .run_options import anyway_option, given_keys, make_options, run_options
 
 if TYPE_CHECKING:
     from ..sweep.parameters import Census

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..text import counted
 from ..text import volume as bytes_text
 from .common import as_json, load, print_json, start_logging, sweep_file, sweep_name, volume
-from .run import make_options, run_options
+from .run_options import make_options, run_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

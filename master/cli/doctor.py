@@ -22,7 +22,7 @@ from .common import (
     table,
     volume,
 )
-from .run import make_options, run_options
+from .run_options import make_options, run_options
 from .same_faults import HostFault, paragraphs
 
 if TYPE_CHECKING:

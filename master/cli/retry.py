@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from .common import as_json, folder_of, load, sweep_file, sweep_name, volume
+from .detaching import run_detached
 from .elsewhere import anywhere_with_config
+from .execution import execute
 from .grouped_command import GroupedCommand
 from .output import plain_option
-from .run import (
+from .run_options import (
     anyway_option,
     change_options,
     detach_option,
-    execute,
     make_options,
-    run_detached,
     run_options,
 )
 

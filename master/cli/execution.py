@@ -1,0 +1,127 @@
+"""One run of a sweep from the command line: checks, the run, what came of it, the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import startup
+from .common import start_logging
+
+if TYPE_CHECKING:
+    from ..runner.options import PrintOptions
+    from ..runner.outcome import Outcome
+    from ..runner.run import RunOptions
+    from ..state.progress import Progress
+    from ..sweep.parameters import Census
+    from ..sweep.sweep import Sweep
+
+
+def execute(
+    sweep: Sweep,
+    options: RunOptions,
+    json_: bool,
+    quiet: bool,
+    verbose: int,
+    anyway: bool = False,
+) -> int:
+    """Run a sweep, print what came of it, and return the exit code.
+
+    Raises ConfigError for a mistake that makes every task fail, unless `anyway`.
+    """
+    from ..errors import NothingRuns
+    from ..runner.run import Run
+    from ..session.run_folder import make_run_folder
+    from ..state.progress import Progress
+    from ..store import filesystem
+    from ..sweep.checks.files_named import hints
+    from ..sweep.sweep import run_folder
+    from .output import is_live, results_in
+    from .report import report, report_beside, report_stranded
+
+    printing = options.printing
+    live = is_live(sys.stderr) and _may_draw(printing)
+    progress = Progress(quiet, live, stdout_is_taken=printing is not None)
+    # All sets are read once before the folder is made: a mistake in the last line of a million
+    # leaves nothing behind.
+    census = sweep.parameters.check()
+    mistakes = find_mistakes(sweep, census, options, anyway)
+    _warn(progress, (*sweep.warnings, *census.warnings, *mistakes))
+    folder = run_folder(sweep)
+    make_run_folder(folder)
+    _warn(progress, filesystem.warnings(folder))  # before anything is stored there
+    # For a command whose output breaks off: the run goes on, and its last words name this file.
+    results_in(folder / "results.csv")
+    start_logging(folder, quiet, verbose)
+    startup.while_working()  # all that the run needs is loaded by now
+    try:
+        outcome = asyncio.run(Run(sweep, options, progress).run())
+    except NothingRuns as error:
+        if json_:
+            report_stranded(folder, error, one_line=printing is not None)
+        raise
+    finally:
+        sweep.recipe.files.digests.save()
+    if printing is None:
+        report(outcome, json_, quiet)
+    else:
+        report_beside(outcome, json_, quiet)
+    reminders = (*census.reminders, *mistakes) if outcome.statistics.failed else ()
+    _warn(progress, reminders)  # once more: they may be why
+    for hint in hints(reasons(outcome), sweep):
+        if not any(hint.partition(":")[0] in one for one in reminders):
+            click.echo(hint, err=True)
+    return outcome.exit_code
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    """Return why sets of a run have failed or wait."""
+    from ..store.reader import Reader
+
+    waits = [one.sentence for one in outcome.waiting_because]
+    if not outcome.statistics.failed:
+        return waits
+    with Reader(outcome.folder, outcome.database) as reader:
+        return [*(group.reason for group in reader.failure_groups()), *waits]
+
+
+def _may_draw(printing: PrintOptions | None) -> bool:
+    """Return False where a live picture would be in the way of what is printed."""
+    # What programs write to stderr goes there, too; rows are in the way on a terminal only.
+    return printing is None or (printing.form != "lines" and not sys.stdout.isatty())
+
+
+def find_mistakes(sweep: Sweep, census: Census, options: RunOptions, anyway: bool) -> list[str]:
+    """Raise ConfigError for the first mistake that makes every task fail.
+
+    With `anyway`, return them as warnings.
+    """
+    from ..sweep.checks.platforms import check_platform
+
+    hosts = sweep.hosts if options.hosts is None else options.hosts
+    mistakes = [*sweep.mistakes, *census.mistakes]
+    if not options.by_hand and sweep.recipe.runs_worker:  # else a program reads it, as qemu does
+        mistakes += check_platform(sweep.worker, hosts)
+    if mistakes and not anyway:
+        raise mistakes[0]
+    return [f"{one.where}: {one.what}" for one in mistakes]
+
+
+def _warn(progress: Progress, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        progress.warn(warning)
+
+
+def show_dry(sweep: Sweep, options: RunOptions, json_: bool, quiet: bool, anyway: bool) -> int:
+    """Show what a run would do, after the checks that it begins with."""
+    from .dry import show
+
+    census = sweep.parameters.check()
+    mistakes = find_mistakes(sweep, census, options, anyway)
+    for warning in (*sweep.warnings, *census.warnings, *mistakes):
+        click.echo(f"warning: {warning}", err=True)
+    return show(sweep, json_, quiet)
