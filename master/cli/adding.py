@@ -39,6 +39,7 @@ def added_to_running(
         return False
     if not asked_for and not _wants_to_add(run.pid):
         return False
+    sweep = _with_its_options(sweep, folder)
     sweep.parameters.check()  # mistakes are told before anything is added
     try:
         said = add_sets(folder, sweep, hosts)
@@ -57,6 +58,26 @@ def refuse_with_add(options: Mapping[str, Any]) -> None:
     for name in ("fresh", "missing"):
         if options[name]:
             raise UsageError(f"--add and --{name} exclude each other", todo="Choose one.")
+
+
+def _with_its_options(sweep: Sweep, folder: Path) -> Sweep:
+    """Return the sweep with the options of the command line that runs, where it does not give them anew.
+
+    Who adds sets to a run need not say once more with what limits and where it runs.
+    """
+    from dataclasses import replace
+
+    from ..sweep.folders import read_kept
+    from ..sweep.sweep import from_command_line
+
+    kept = read_kept(folder)
+    line = sweep.line
+    if line is None or kept is None or kept.line is None or kept.line.words != line.words:
+        return sweep
+    settings = {**kept.line.settings, **line.settings}
+    if settings == line.settings:
+        return sweep
+    return from_command_line(replace(line, settings=settings), sweep.folder, sweep.name)
 
 
 def _wants_to_add(pid: int) -> bool:

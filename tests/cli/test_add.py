@@ -47,6 +47,18 @@ def test_add_brings_the_new_sets_of_a_one_liner_to_the_run_that_goes_on(bench: B
     assert numbers(bench, "work") == [1, 2, 3, 4, 5]
 
 
+def test_options_that_are_not_given_again_are_those_of_the_line_that_runs(bench: Bench) -> None:
+    run = running(bench, "run", "-j", "2", "--timeout", "1h", "-p", "x=1:3", "--", "./work", "{{ x }}")
+    added = bench.spe("run", "--add", "-p", "x=4:5", "--", "./work", "{{ x }}")
+    assert (added.code, added.err) == (0, "2 sets added to the run that goes on\n"), added
+    refused = bench.spe("run", "--add", "--timeout", "2h", "-p", "x=4:5", "--", "./work", "{{ x }}")
+    assert refused.code == 2 and "`timeout` differs from the sweep that runs" in refused.err
+    bench.open_gate()
+    assert run.end().code == 0
+    ((kept,),) = bench.query("SELECT value FROM meta WHERE key = 'line'", "work")
+    assert json.loads(kept)["settings"]["timeout"] == "1h", "a plain `spe run` goes on with all of it"
+
+
 def test_add_brings_the_new_sets_of_a_spe_yaml_to_the_run_that_goes_on(bench: Bench) -> None:
     bench.write("spe.yaml", FILE.format(last=3))
     run = running(bench, "run")
