@@ -56,12 +56,13 @@ def _content(name: str, folder: Path, where: str) -> bytes:
 
 
 def _standard_input() -> bytes:
-    if sys.stdin.isatty():
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
         hint = "values are read from this terminal, one a line; Ctrl-D ends them"
         print(f"spe: {hint}", file=sys.stderr)
-        return sys.stdin.buffer.read()
     _Taken.content = sys.stdin.buffer.read()
-    _ask_at_the_terminal()
+    if not is_terminal:
+        _ask_at_the_terminal()
     return _Taken.content
 
 

@@ -32,7 +32,6 @@ class Option:
     form: str
     help: str
     kind: str = "text"
-    short: str = ""  # another name of it
     name: str = ""  # where it is not that of the key
 
     @property
@@ -104,14 +103,14 @@ Typed = Sequence[str] | str | bool | None
 def keys_of_options(typed: Mapping[str, Typed]) -> tuple[Keys, Options]:
     """Return the keys that stand for options, and the option of each part.
 
-    `typed`: what was given, by key; what was not given is empty. Raises UsageError.
+    `typed`: what was given, by key; None, False or () for what was not. Raises UsageError.
     """
     keys: Keys = {}
     options: Options = {}
     for one in ALL:
         value = typed.get(one.key)
-        if not value:
-            continue
+        if value is None or value is False or value == ():
+            continue  # an empty text was given, and is looked at with its key
         if one.kind == "each" and not isinstance(value, (str, bool)):
             keys[one.key] = _EACH.get(one.key, _listed)(one, value, options)
         elif one.kind == "switch":

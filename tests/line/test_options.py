@@ -58,6 +58,8 @@ def test_variables_may_have_the_value_that_they_have_here(tmp_path: Path, monkey
     ("typed", "where", "what"),
     [
         ({"timeout": "ten"}, "--timeout ten", "found 'ten', wanted a duration"),
+        ({"timeout": ""}, "--timeout ", "found nothing, wanted a duration"),
+        ({"prepare": ""}, "--prepare ", "found nothing"),
         ({"attempts": "0"}, "--attempts 0", "found '0', wanted a whole number from 1"),
         ({"results": ("e=../x",)}, "--result e=../x", "found '../x'"),
         ({"results": ("stderr=x",)}, "--result stderr=x", "can't be called stderr"),
