@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ConfigError, SpeError, UsageError
 from ..record import record
+
+if TYPE_CHECKING:
+    from ..sweep.sweep import Sweep
 
 
 def after_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,8 +53,26 @@ class After:
             _raise_unless_well(self.folder, self.name)
         return True
 
-    def wait(self, quiet: bool) -> None:
-        """Return once its run has ended. Raises NotStarted."""
+    def wait(self, quiet: bool, own: Path | None) -> None:
+        """Return once its run has ended. Raises NotStarted.
+
+        `own`: the folder of the sweep that waits, which is marked meanwhile; None where its name is
+        not known yet.
+        """
+        from ..session.run_folder import make_run_folder
+        from ..session.waiting import mark, unmark
+
+        if own is None:
+            self._wait(quiet)
+            return
+        make_run_folder(own)
+        mark(own, os.getpid(), self.name)
+        try:
+            self._wait(quiet)
+        finally:
+            unmark(own, os.getpid())
+
+    def _wait(self, quiet: bool) -> None:
         from ..session.runners import wait_for, who_runs
 
         waited = False
@@ -83,12 +104,27 @@ def sweep_before(file: Path, after: str | None, after_any: str | None) -> After 
     return After(folder, needs_success=after is not None)
 
 
-def tell_mistakes(load: Callable[[], object]) -> None:
-    """Tell what is wrong with a sweep now, before the wait: its files may come from the other sweep."""
+def folder_of_waiting(load: Callable[[], Sweep], is_detached: bool) -> Path | None:
+    """Return the folder of a sweep that is to wait; None, after telling why, where it cannot run now.
+
+    Its files may come from the other sweep. A wait without a terminal needs a folder for its log, so
+    there the ConfigError is raised. Raises UsageError where another process waits to run it.
+    """
+    from ..session.waiting import waits
+    from ..sweep.sweep import run_folder
+
     try:
-        load()
+        folder = run_folder(load())
     except ConfigError as error:
+        if is_detached:
+            raise
         click.echo(f"spe: as of now it cannot run: {error.line}", err=True)
+        return None
+    found = waits(folder)
+    if found and found.pid != os.getpid():
+        todo = f"`kill {found.pid}` ends that wait; or give this sweep another name (-n)."
+        raise UsageError(f"it is waited for already, by {found.words}", where=str(folder), todo=todo)
+    return folder
 
 
 def _raise_unless_well(folder: Path, name: str) -> None:

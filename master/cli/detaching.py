@@ -32,16 +32,16 @@ def run_detached(sweep: Sweep, quiet: bool) -> int:
     return 0
 
 
-def wait_detached(sweep: Sweep, before: After, quiet: bool) -> int:
+def wait_detached(folder: Path, before: After, quiet: bool) -> int:
     """Start the same command again without --detach: it waits for another sweep's end, then runs."""
     from ..line.listed import taken
     from ..session.detached import LOG, begin
     from ..session.run_folder import make_run_folder
-    from ..sweep.sweep import run_folder
+    from ..session.waiting import mark
 
-    folder = run_folder(sweep)
     make_run_folder(folder)
     process = begin(_words_of_child(), folder, taken())
+    mark(folder, process.pid, before.name)  # now: the next command may wait for this sweep
     if not quiet:
         waits = f"process {process.pid} waits for the end of runs/{before.name}/"
         click.echo(f"{waits}; `kill {process.pid}` ends the wait", err=True)

@@ -10,7 +10,7 @@ import click
 
 from ..errors import BusyError
 from .adding import added_to_running, refuse_with_add
-from .after import after_options, sweep_before, tell_mistakes
+from .after import after_options, folder_of_waiting, sweep_before
 from .common import as_json, load, sweep_file, sweep_name, volume
 from .completion import paths
 from .detaching import run_detached, wait_detached
@@ -92,10 +92,10 @@ def command(
         return show_dry(sweep, make_options(**options), json_, quiet, anyway)
     before = sweep_before(file, after, after_any)
     if before and not before.is_over():
-        if detach:
-            return wait_detached(load(file, words, given, name), before, quiet)
-        tell_mistakes(lambda: load(file, words, given, name))
-        before.wait(quiet)
+        own = folder_of_waiting(lambda: load(file, words, given, name), detach)
+        if detach and own:
+            return wait_detached(own, before, quiet)
+        before.wait(quiet, own)
     sweep = load(file, words, given, name)
     options["printing"] = printing
     return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)

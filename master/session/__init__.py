@@ -13,4 +13,5 @@
     runners          Who runs a sweep now, and waiting for the end of that run
     session          A session's secrets and its place on disk
     stamps           Signatures of files, and their identity
+    waiting          The mark of a process that waits to run a sweep
 """

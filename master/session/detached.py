@@ -22,6 +22,7 @@ from pathlib import Path
 from ..errors import UsageError
 from .folder_identity import same_folder
 from .living import Living, elsewhere, is_process, living
+from .waiting import waits
 
 LOG = "run.log"
 HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) on (?P<host>\S+)")  # as lock.py writes it
@@ -61,6 +62,9 @@ def nothing_runs(
             where=str(folder),
             todo=f"`spe status` shows what is stored; {owner} can give you the address of its page.",
         )
+    if waiting := waits(folder):
+        todo = f"`kill {waiting.pid}` ends the wait."
+        return UsageError(f"nothing runs here yet, but for {waiting.words}", where=str(folder), todo=todo)
     holder = holder_of_lock(folder)
     if holder:
         what = f"process {holder} is only just beginning a run here, or ending one"

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..record import record
 from .detached import holder_of_lock, owner_of_hidden
 from .living import elsewhere, living
+from .waiting import waits
 
 PAUSE = 1.0  # seconds between two looks at a run whose process goes on
 FAR_PAUSE = 5.0  # seconds between two looks at a run of another machine, through a shared folder
@@ -28,12 +29,14 @@ class Runner:
 
 
 def who_runs(folder: Path) -> Runner | None:
-    """Return who runs the sweep in this folder now; None when nobody does."""
+    """Return who runs the sweep in this folder now, or waits to do so; None when nobody does."""
     run = living(folder)
     if run:
         return Runner(run.pid, f"process {run.pid}")
     if pid := holder_of_lock(folder):
         return Runner(pid, f"process {pid}")
+    if waiting := waits(folder):
+        return Runner(waiting.pid, waiting.words)
     if owner := owner_of_hidden(folder):
         return Runner(0, f"a run of {owner}")
     far = elsewhere(folder)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 
+import pytest
 from processes import is_alive
 from waiting import wait_until
 
@@ -39,12 +40,44 @@ def test_a_run_waits_for_the_end_of_another_sweep_and_starts_when_that_ended_wel
     assert line == (
         f"spe: waiting for the end of runs/first/, run by process {first.pid} (`kill {waiting.pid}` ends the wait)\n"
     )
-    assert not bench.runs("second").exists()
+    assert not (bench.runs("second") / "sweep.db").exists()
     bench.open_gate()
     assert first.end().code == 0
     done = waiting.end()
     assert done.code == 0, done
     assert bench.column("stdout", "second") == ["1", "2"]
+
+
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_sweeps_run_one_after_the_other_also_while_the_middle_one_only_waits(bench: Bench, ran_before: bool) -> None:
+    if ran_before:  # its last outcome was a good one, and is not the one that counts
+        bench.ok("run", "-n", "second", "-p", "y=1", "--", "echo", "{{ y }}")
+    first = first_runs(bench)
+    middle = bench.start(*second("--after", "first"))
+    told(middle)
+    last = bench.start("run", "-n", "third", "--after", "second", "-p", "z=1", "--", "./work", "{{ z }}", "0")
+    line = told(last)
+    assert line.startswith(f"spe: waiting for the end of runs/second/, run by process {middle.pid}, which waits for")
+    assert bench.logged() == ["a"], "neither has begun"
+    bench.open_gate()
+    assert [one.end().code for one in (first, middle, last)] == [0, 0, 0]
+    assert bench.column("stdout", "second") == ["1", "2"] and bench.logged() == ["a", "1"]
+
+
+def test_a_sweep_that_waits_is_waited_for_once_and_is_told_to_those_who_ask(bench: Bench) -> None:
+    first = first_runs(bench)
+    queued = bench.start(*second("--detach", "--after", "first")).end()
+    pid = int(re.findall(r"process (\d+) waits", queued.err)[0])
+    again = bench.start(*second("--detach", "--after", "first")).end()
+    assert again.code == 2 and f"it is waited for already, by process {pid}" in again.err, again
+    for command in ("attach", "stop"):
+        asked = bench.start(command, "-n", "second").end()
+        assert asked.code == 2 and f"process {pid}, which waits for the end of runs/first/" in asked.err, asked
+    bench.open_gate()
+    assert first.end().code == 0
+    wait_until(lambda: not is_alive(pid), "the second sweep has run")
+    assert bench.column("stdout", "second") == ["1", "2"]
+    assert not (bench.runs("second") / "waiting.json").exists()
 
 
 def test_a_run_after_one_that_failed_says_why_and_runs_nothing(bench: Bench) -> None:
