@@ -85,17 +85,29 @@ def _tell_and_ask(folders: list[Path], yes: bool, quiet: bool) -> None:
 
 def _what_goes(folder: Path) -> str:
     """Return a line about a sweep: its sets, and the size of its folder."""
-    from .sweeps import glance
-
-    found = glance(folder)
     size, links = 0, 0
     for entry in _entries(folder):
         size += entry.stat(follow_symlinks=False).st_size
         links += entry.is_symlink()
-    text = f"{folder}: {sets(found.total)} ({found.done} done, {found.failed} failed), {bytes_text(size)}"
+    text = f"{folder}: {_sets_of(folder)}, {bytes_text(size)}"
     if links:
         text += f"; {links} of its files are links: what they lead to stays"
     return text
+
+
+def _sets_of(folder: Path) -> str:
+    """Return how many sets are stored, also those of earlier parameters: all of them go."""
+    from ..errors import SpeError
+    from ..model import TaskState
+    from ..store.reader import Reader
+
+    try:
+        with Reader(folder) as reader:
+            counts = reader.all_counts()
+    except SpeError:
+        return "a database that cannot be read"
+    failed = counts[TaskState.FAILED] + counts[TaskState.CANCELLED]
+    return f"{sets(sum(counts.values()))} ({counts[TaskState.DONE]} done, {failed} failed)"
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,29 @@ anyway_option = click.option("--anyway", is_flag=True, help="Run although a mist
 detach_option = click.option("--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it.")
 
 
+def _refuse_words_before_command(words: tuple[str, ...]) -> None:
+    """Raise UsageError for words that stand before the `--` of a command: no option has them."""
+    if "--" not in sys.argv:
+        return
+    command = sys.argv[sys.argv.index("--") + 1 :]
+    before = words[: len(words) - len(command)]
+    if not before:
+        return
+    todo = "Write options before it, and the command after it."
+    if "=" in before[0]:
+        name, _, value = before[0].partition("=")
+        todo = f"Values of a parameter are one word: -p {name}={value},… or a range, -p {name}=1:4 ."
+    from ..errors import UsageError
+
+    raise UsageError(f"{before[0]!r} stands before the -- of the command", todo=todo)
+
+
 def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
     """Take the options that stand for keys of spe.yaml out of those of a command.
 
     `--hosts` is one of a one-liner, which then goes on with the same hosts. Raises UsageError.
     """
+    _refuse_words_before_command(words)
     hosts = options["hosts"]
     given = take(options, words, hosts)
     if words and hosts and hosts != "none":

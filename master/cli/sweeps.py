@@ -73,8 +73,12 @@ def glance(folder: Path, used: float | None = None) -> Glance:
 
 
 def _state(folder: Path, has_ended: bool, failed: int, left: int) -> str:
+    from ..session.living import living
     from ..session.runners import who_runs
+    from ..session.waiting import waits
 
+    if waits(folder) and not living(folder):
+        return "waiting"
     if who_runs(folder):
         return "running"
     # A run that ends removes its session, so one that is left means that the run was killed.

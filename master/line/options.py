@@ -49,7 +49,7 @@ PROGRAM = (
         name="input",
     ),
     Option("env", "NAME[=VALUE]", "A variable; without =, as it is here.", "each"),
-    Option("shell", "", "Let a shell on the host read the command.", "switch"),
+    Option("shell", "", "A shell on the host reads the command: {{ x | quote }} there.", "switch"),
     Option("setup", "COMMAND", "A shell line before each program, such as `module load r`."),
     Option(
         "venv", "FILE", "Python packages: requirements.txt, pyproject.toml, environment.tar.gz."

@@ -132,6 +132,13 @@ class Reader:
 
     # -- counts
 
+    def all_counts(self) -> dict[TaskState, int]:
+        """Return how many sets of all times are in which state, those of today among them."""
+        found = dict.fromkeys(TaskState, 0)
+        query = "SELECT state, count(*) FROM tasks GROUP BY state"
+        found.update((TaskState(state), sets) for state, sets in self.connection.execute(query))
+        return found
+
     def counts(self) -> dict[TaskState, int]:
         """Return how many of today's sets are in which state; every state is there."""
         found = dict.fromkeys(TaskState, 0)

@@ -90,15 +90,19 @@ def _any_of(names: Sequence[str], project: Path) -> UsageError:
     )
 
 
-def choose_for_line(project: Path, words: Sequence[str], name: str | None) -> ChosenFolder:
+def choose_for_line(
+    project: Path, words: Sequence[str], name: str | None, in_shell: bool = False
+) -> ChosenFolder:
     """Return the folder of a one-liner: the one with the same words, whatever its -p options, else
     a new one.
 
-    New folders are called PROGRAM, PROGRAM-2, … Such folders that a file made are left alone.
+    `in_shell`: a shell reads the words, so the first one may be a whole command. New folders are
+    called PROGRAM, PROGRAM-2, … Such folders that a file made are left alone.
     """
     if name:
         return ChosenFolder(name)
-    program = clean_name(Path(words[0]).name)
+    first = words[0].split()[0] if in_shell and words[0].strip() else words[0]
+    program = clean_name(Path(first).name)
     there = _of_program(program, project / "runs")
     own = [kept for kept in there if _has_words(kept, words)]
     # Several have the same words where a folder was copied: the one used last is meant.

@@ -87,7 +87,8 @@ def from_command_line(line: OneLiner, folder: Path, name: str | None = None) -> 
             "there is no command", todo="Write it after --: spe run -p x=1:10 -- ./prog '{{ x }}'"
         )
     # Before the checks, because the name of the folder is the name of the sweep, and checked with it.
-    chosen = choose_for_line(folder.absolute(), line.words, name)
+    in_shell = bool(line.settings.get("shell"))
+    chosen = choose_for_line(folder.absolute(), line.words, name, in_shell)
     document = Document("command line", YamlMap())
     # The command is there for messages alone: the words that the shell made are used as they are.
     given = {"name": chosen.name, "command": " ".join(line.words), **line.settings}

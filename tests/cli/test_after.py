@@ -59,6 +59,8 @@ def test_sweeps_run_one_after_the_other_also_while_the_middle_one_only_waits(ben
     line = told(last)
     assert line.startswith(f"spe: waiting for the end of runs/second/, run by process {middle.pid}, which waits for")
     assert bench.logged() == ["a"], "neither has begun"
+    if ran_before:
+        assert re.search(r"^second +waiting ", bench.start("status").end().out, re.M)
     bench.open_gate()
     assert [one.end().code for one in (first, middle, last)] == [0, 0, 0]
     assert bench.column("stdout", "second") == ["1", "2"] and bench.logged() == ["a", "1"]

@@ -28,6 +28,13 @@ def run(bench: Bench, name: str, *values: str, **more: str) -> Done:
     return bench.spe("run", "-n", name, "--attempts", "1", *line, **more)
 
 
+def test_rm_says_all_that_goes_also_sets_of_earlier_parameters(bench: Bench) -> None:
+    bench.ok("run", "-n", "one", "-p", "x=1:6", "--", "echo", "{{ x }}")
+    bench.ok("run", "-n", "one", "-p", "x=7:8", "--", "echo", "{{ x }}")
+    done = bench.ok("rm", "-y", "one")
+    assert "runs/one: 8 sets (8 done, 0 failed)" in done.err
+
+
 def started(bench: Bench, name: str, **more: str) -> Started:
     begun = bench.start("run", "-n", name, "-p", "x=1", "--", "./work", "{{ x }}", **more)
     wait_until(bench.logged, "a program runs")

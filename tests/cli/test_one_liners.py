@@ -73,6 +73,23 @@ def test_an_option_stands_above_the_key_of_the_file(bench: Bench) -> None:
     assert outputs(bench, "s") == ["line"]
 
 
+def test_words_before_the_command_are_refused_and_a_brace_expansion_is_told_the_right_form(bench: Bench) -> None:
+    said = bench.refused("run", "-p", "x=1", "x=2", "x=3", "--", "echo", "{{ x }}")  # as bash makes it of x={1..3}
+    assert "'x=2' stands before the -- of the command" in said and "-p x=1:4" in said
+    assert "'echo' stands before the --" in bench.refused("check", "echo", "-p", "x=1", "--", "echo", "{{ x }}")
+    assert not (bench.folder / "runs").exists()
+
+
+def test_the_braces_of_parallel_are_told_the_right_form(bench: Bench) -> None:
+    done = bench.ok("run", "--dry", "-p", "x=1:2", "--", "echo", "{}")
+    assert "the parameter x is used nowhere" in done.err and "what is {} for GNU parallel is {{ x }} here" in done.err
+
+
+def test_a_command_for_a_shell_is_named_after_its_program(bench: Bench) -> None:
+    bench.ok("run", "--shell", "-p", "x=1,it's", "--", "echo {{ x | quote }} | tr a-z A-Z")
+    assert outputs(bench, "echo") == ["1", "IT'S"]
+
+
 def test_a_sobol_design_is_extended_and_a_latin_hypercube_is_not(bench: Bench) -> None:
     def run(sampler: str, *more: str) -> str:
         done = bench.spe("run", *more, "--sample", sampler, "-p", "x=[0,1]", "--", "echo", "{{ x }}")

@@ -130,6 +130,9 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
             return  # one such warning says it all
 
 
+_OF_PARALLEL = re.compile(r"(?<!\{)\{(\.|/|//|/\.|[0-9]+)?\}(?!\})")
+
+
 def _unused(
     recipe: Recipe, parameters: Parameters, sources: ResultSources, config: Config
 ) -> Iterator[str]:
@@ -139,7 +142,10 @@ def _unused(
     hooks = _hooks_text(config, recipe.folder)
     for name in parameters.names:
         if name not in used and not re.search(rf"\b{re.escape(name)}\b", hooks):
-            yield f"{parameters.source}: the parameter {name} is used nowhere: not in command, inputs or env"
+            text = f"{parameters.source}: the parameter {name} is used nowhere: not in command, inputs or env"
+            if any(_OF_PARALLEL.search(str(word)) for word in recipe.words):
+                text += f"; what is {{}} for GNU parallel is {{{{ {name} }}}} here"
+            yield text
 
 
 def _used_names(recipe: Recipe, parameters: Parameters, config: Config) -> set[str]:
