@@ -1,4 +1,4 @@
-"""A attempt at a task: its place, its program in a process group of its own, what came of it.
+"""An attempt at a task: its place, its program in a process group of its own, what came of it.
 
 An attempt starts its program without a shell and ends it with all that the program started. Waiting
 for the program is the hand's part; delivery.py brings what came of it to the master.
@@ -29,9 +29,8 @@ WROTE = (
     "have it write to a copy (of an input: add `copy: true`, then `spe retry`)"
 )
 LOST = "a program changed %s, which its tasks share"
-
 RSS_UNIT = 1 if facts.platform_name().startswith("darwin") else 1024  # bytes
-# Other systems than Linux count something else in these fields; a kernel without accounting says 0.
+# Other systems count something else in these fields; a kernel without accounting says 0.
 IO_IS_COUNTED = os.path.exists("/proc/self/io")
 BLOCK = 512  # bytes: getrusage counts blocks of this size
 
@@ -271,7 +270,8 @@ class Attempt:
         is_killed = os.WIFSIGNALED(status)
         self.exit_code = -os.WTERMSIG(status) if is_killed else os.WEXITSTATUS(status)
         if self.timed_out:
-            self.reason = "timeout after %g s" % round(self.task.timeout, 3)  # a multiple has many digits
+            digits = 2 if self.task.timeout >= 1 else 4  # a multiple of a median has many
+            self.reason = "timeout after %g s" % round(self.task.timeout, digits)
         elif is_killed:
             number = -self.exit_code
             self.reason = "killed by signal %d (%s)" % (number, process_tree.signal_name(number))

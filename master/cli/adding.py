@@ -39,7 +39,7 @@ def added_to_running(
         return False
     if not asked_for and not _wants_to_add(run.pid):
         return False
-    sweep = _with_its_options(sweep, folder)
+    sweep = with_its_options(sweep)
     sweep.parameters.check()  # mistakes are told before anything is added
     try:
         said = add_sets(folder, sweep, hosts)
@@ -60,17 +60,17 @@ def refuse_with_add(options: Mapping[str, Any]) -> None:
             raise UsageError(f"--add and --{name} exclude each other", todo="Choose one.")
 
 
-def _with_its_options(sweep: Sweep, folder: Path) -> Sweep:
-    """Return the sweep with the options of the command line that runs, where it does not give them anew.
+def with_its_options(sweep: Sweep) -> Sweep:
+    """Return the sweep with the options of the command line that ran last, where it gives none anew.
 
-    Who adds sets to a run need not say once more with what limits and where it runs.
+    Who adds sets to a sweep need not say once more with what limits and where it runs.
     """
     from dataclasses import replace
 
     from ..sweep.folders import read_kept
-    from ..sweep.sweep import from_command_line
+    from ..sweep.sweep import from_command_line, run_folder
 
-    kept = read_kept(folder)
+    kept = read_kept(run_folder(sweep))
     line = sweep.line
     if line is None or kept is None or kept.line is None or kept.line.words != line.words:
         return sweep

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..disk_errors import reason
 from ..errors import UsageError
 from .common import volume
+
+if TYPE_CHECKING:
+    from ..line.one_liner import OneLiner
 
 FILES = ("spe.yaml", "params.csv", "hosts.txt", "hooks.py")
 
@@ -62,11 +66,28 @@ def write_line(folder: Path, name: str | None) -> Path:
         raise UsageError(f"{what} by a command line", where=str(folder), todo=todo)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(as_yaml(chosen.line, chosen.name))
+            file.write(
+                as_yaml(_with_all_sets(chosen.line, folder / "runs" / chosen.name), chosen.name)
+            )
     except OSError as error:
         what = f"can't be written: {reason(error)}"
         raise UsageError(what, where=str(path), todo="Choose another folder.") from error
     return path
+
+
+def _with_all_sets(line: OneLiner, folder: Path) -> OneLiner:
+    """Return the line with all of its sets: after `--add` there are more than it has itself."""
+    from dataclasses import replace
+
+    from ..store.reader import Reader
+    from ..sweep.sweep import from_command_line
+
+    census = from_command_line(line, folder.parents[1], folder.name).parameters.check()
+    with Reader(folder) as reader:
+        sets = reader.todays_parameters()
+    if len(sets) == census.count:
+        return line
+    return replace(line, settings={**line.settings, "parameters": {"rows": sets}})
 
 
 def write_files(folder: Path) -> list[Path]:

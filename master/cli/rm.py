@@ -34,7 +34,7 @@ def command(names: tuple[str, ...], yes: bool, file: Path, quiet: bool, verbose:
     Example: spe rm simulate-2
     Example: spe rm -y old1 old2
     """
-    folders = [_checked(file.parent / "runs", name) for name in names]
+    folders = [_checked(file.parent / "runs", name) for name in dict.fromkeys(names)]
     _tell_and_ask(folders, yes, quiet)
     for folder in folders:
         _remove(folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BusyError
-from .adding import added_to_running, refuse_with_add
+from .adding import added_to_running, refuse_with_add, with_its_options
 from .after import after_options, folder_of_waiting, sweep_before
 from .common import as_json, load, sweep_file, sweep_name, volume
 from .completion import paths
@@ -97,6 +97,8 @@ def command(
             return wait_detached(own, before, quiet)
         before.wait(quiet, own)
     sweep = load(file, words, given, name)
+    if add:
+        sweep = with_its_options(sweep)
     options["printing"] = printing
     return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)
 

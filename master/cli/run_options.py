@@ -29,9 +29,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of all commands that run something."""
     hosts = "A hosts file, or hosts separated by commas; `none`: you start the clients by hand."
     keys = "Trust hosts that are not in known_hosts; a changed key is never accepted."
-    command = click.option("--hosts", metavar="FILE|NAMES", help=hosts, shell_complete=paths)(command)
+    command = click.option("--hosts", metavar="FILE|NAMES", help=hosts, shell_complete=paths)(
+        command
+    )
     config = click.option(
-        "-F", "ssh_config", metavar="FILE", type=_FILE, help="Read this file instead of ~/.ssh/config."
+        "-F",
+        "ssh_config",
+        metavar="FILE",
+        type=_FILE,
+        help="Read this file instead of ~/.ssh/config.",
     )
     command = config(command)
     return click.option("--accept-new-host-keys", is_flag=True, help=keys)(command)
@@ -46,8 +52,12 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--keep", is_flag=True, help=keep)(command)
 
 
-anyway_option = click.option("--anyway", is_flag=True, help="Run although a mistake was found that makes tasks fail.")
-detach_option = click.option("--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it.")
+anyway_option = click.option(
+    "--anyway", is_flag=True, help="Run although a mistake was found that makes tasks fail."
+)
+detach_option = click.option(
+    "--detach", is_flag=True, help="Run on without this terminal; `spe attach` follows it."
+)
 
 
 def _refuse_words_before_command(words: tuple[str, ...]) -> None:
@@ -61,10 +71,27 @@ def _refuse_words_before_command(words: tuple[str, ...]) -> None:
     todo = "Write options before it, and the command after it."
     if "=" in before[0]:
         name, _, value = before[0].partition("=")
-        todo = f"Values of a parameter are one word: -p {name}={value},… or a range, -p {name}=1:4 ."
+        todo = (
+            f"Values of a parameter are one word: -p {name}={value},… or a range, -p {name}=1:4 ."
+        )
     from ..errors import UsageError
 
     raise UsageError(f"{before[0]!r} stands before the -- of the command", todo=todo)
+
+
+def _refuse_other_bytes(words: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Raise UsageError for a word or an option that is not UTF-8: the store keeps texts."""
+    from ..errors import UsageError
+
+    given = [
+        text for one in options.values() for text in (one if isinstance(one, tuple) else (one,))
+    ]
+    for text in (*words, *filter(lambda one: isinstance(one, str), given)):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            todo = "Write it as UTF-8; a program can be given such bytes in a file, by --input."
+            raise UsageError(f"{text!r} is not UTF-8", todo=todo) from error
 
 
 def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
@@ -73,6 +100,7 @@ def given_keys(options: dict[str, Any], words: tuple[str, ...]) -> GivenKeys:
     `--hosts` is one of a one-liner, which then goes on with the same hosts. Raises UsageError.
     """
     _refuse_words_before_command(words)
+    _refuse_other_bytes(words, options)
     hosts = options["hosts"]
     given = take(options, words, hosts)
     if words and hosts and hosts != "none":
@@ -159,7 +187,11 @@ def _hosts(given: str | None) -> tuple[Host, ...] | None:
     from ..sweep.hosts import parse_hosts, read_hosts
 
     path = _hosts_file(given)
-    named = read_hosts(path) if path else parse_hosts((f"--hosts {given}", one) for one in given.split(","))
+    named = (
+        read_hosts(path)
+        if path
+        else parse_hosts((f"--hosts {given}", one) for one in given.split(","))
+    )
     for warning in named.warnings:
         click.echo(f"warning: {warning}", err=True)
     return named.hosts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, UsageError
@@ -94,7 +94,8 @@ class Selection:
             return True
         texts = {name: cells[self._all.index(name)] for name in self._where.names}
         try:
-            return self._where.is_true({name: _value(text) for name, text in texts.items()})
+            see = self._where.value
+            return self._where.is_true({name: _value(text, see) for name, text in texts.items()})
         except ConfigError as error:
             # Nothing can be computed with an empty cell, so a condition about it is not met.
             if "" in texts.values():
@@ -103,13 +104,11 @@ class Selection:
             raise UsageError(error.what, where=where, todo=error.todo) from error
 
 
-def _value(text: str) -> int | float | str:
+def _value(text: str, see: Callable[[str], int | float | str]) -> int | float | str:
     """Return a cell as a condition sees it: a number if it looks like one."""
-    from ..sweep.pattern import number
-
     if text.lower().lstrip("+-") in _NOT_FINITE:
         return float(text)
-    return number(text)
+    return see(text)
 
 
 def _sorted(keys: Sequence[str], downwards: bool) -> list[int]:
@@ -117,7 +116,9 @@ def _sorted(keys: Sequence[str], downwards: bool) -> list[int]:
 
     What is empty, or not a number (`nan`), comes last, also downwards.
     """
-    values = [_value(key) for key in keys]
+    from ..sweep.pattern import number
+
+    values = [_value(key, number) for key in keys]
     if all(key == "" or not isinstance(one, str) for key, one in zip(keys, values, strict=True)):
         last = [key == "" or _is_nan(one) for key, one in zip(keys, values, strict=True)]
     else:

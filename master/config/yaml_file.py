@@ -44,7 +44,19 @@ def parse(text: str, name: str) -> Document:
 
 def written(data: Mapping[str, Any]) -> str:
     """Return a mapping as the text of a YAML file, which reads back as it is."""
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text with signs that YAML takes for line ends, or that nobody sees, in escapes."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if not text.isprintable() else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 class _Composer:

@@ -4,6 +4,7 @@ one between two NULs.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
@@ -22,15 +23,21 @@ def read_values(name: str, folder: Path, nul: bool, where: str) -> list[str]:
     option as it was typed.
     """
     shown = "standard input" if name == STANDARD_INPUT else name
-    content = _content(name, folder, where)
+    content = _content(name, folder, where).removeprefix(codecs.BOM_UTF8)
     end = b"\0" if nul else b"\n"
     pieces = content.removesuffix(end).split(end)
     if not content:
         what = f"there is no value in {shown}"
         raise UsageError(what, where=where, todo="Each line is one value.")
-    if not nul and all(piece.endswith(b"\r") for piece in pieces):
-        pieces = [piece[:-1] for piece in pieces]
+    if not nul and _ends_as_on_windows(pieces, is_whole=content.endswith(end)):
+        pieces = [piece.removesuffix(b"\r") for piece in pieces]
     return [_text(piece, shown, at, where) for at, piece in enumerate(pieces, 1)]
+
+
+def _ends_as_on_windows(lines: list[bytes], is_whole: bool) -> bool:
+    """Tell whether each line ends with a carriage return; the last one need not, without a newline."""
+    ended = lines if is_whole else lines[:-1]
+    return bool(ended) and all(line.endswith(b"\r") for line in ended)
 
 
 class _Taken:

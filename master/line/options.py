@@ -7,6 +7,7 @@ the same code as for a file.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -153,9 +154,25 @@ def _variables(one: Option, given: Sequence[str], options: Options) -> Keys:
         if not equals and name not in os.environ:
             todo = f"Write {one.flag} {name}=VALUE, or export it first."
             raise UsageError(f"the variable {name} is not set here", where=where, todo=todo)
-        found[name] = value if equals else os.environ[name]
+        found[name] = value if equals else _literally(_utf_8(os.environ[name], where))
         options[one.key, name] = where
     return found
+
+
+def _utf_8(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        todo = "Set it to UTF-8, or set it on the hosts: `setup:`."
+        raise UsageError("its value here is not UTF-8", where=where, todo=todo) from error
+    return text
+
+
+def _literally(text: str) -> str:
+    """Return a pattern that is filled in as just this text: `{{` in it is none of ours."""
+    if "{{" not in text and "{%" not in text:
+        return text
+    return "{{ " + json.dumps(text, ensure_ascii=False) + " }}"
 
 
 def _results(one: Option, given: Sequence[str], options: Options) -> Keys:

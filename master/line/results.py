@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ConfigError, UsageError
 from ..model import Kind
+from ..text import nearest
 
 _TODO = (
     "Write NAME=FROM, NAME=FROM:AS or NAME=FROM:PATH:AS, such as e=out.json:energy.total:float ."
@@ -57,6 +58,9 @@ def _entry(source: str, more: Sequence[str], where: str) -> Any:
         raise UsageError(what, where=where, todo=f"There are {known}. {_TODO}")
     if not more:
         return source
+    if paths and (meant := nearest(paths[0], Kind)):
+        todo = f"Did you mean {meant}? A path of that name is written {{from: {source}, path: {paths[0]}}}."
+        raise UsageError(f"{paths[0]!r} is no kind of a result", where=where, todo=todo)
     entry: dict[str, Any] = {"from": source}
     if paths:
         entry["path"] = paths[0]

@@ -297,6 +297,11 @@ class Reader:
         rows = self.connection.execute(query, list(keys))
         return {bytes(key): StandingSet(*rest) for key, *rest in rows}
 
+    def todays_parameters(self) -> list[dict[str, str]]:
+        """Return the values of all of today's sets, in their order."""
+        query = "SELECT parameters FROM tasks WHERE plan = ? ORDER BY position"
+        return [json.loads(row[0]) for row in self.connection.execute(query, (self.plan,))]
+
     def keys_of(self, numbers: Sequence[int]) -> set[bytes]:
         """Return the identities of these sets."""
         query = "SELECT key FROM tasks WHERE number IN (SELECT value FROM json_each(?))"

@@ -6,6 +6,7 @@ an expression.
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from ..model import Kind
 from ..results.reading.foreign_numbers import has_decimal_comma
 from ..results.reading.numerals import read
 from .segments import Segment
-from .values import Value
+from .values import Value, like
 
 Values = Mapping[str, str]
 _MEND = "Mend the expression, or the value."
@@ -58,6 +59,21 @@ def _careful(number: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("int", "float"):
     _ENVIRONMENT.filters[_name] = _careful(_ENVIRONMENT.filters[_name])
+
+
+def _keeping(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter whose texts refuse to be counted with, as the value that they are made of."""
+
+    @functools.wraps(plain)  # with jinja's marks of what else it is given
+    def kept(*arguments: Any, **more: Any) -> Any:
+        value = next((one for one in arguments if isinstance(one, str)), None)
+        return like(value, plain(*arguments, **more))
+
+    return kept
+
+
+for _name, _filter in list(_ENVIRONMENT.filters.items()):
+    _ENVIRONMENT.filters[_name] = _keeping(_filter)
 
 
 def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]:

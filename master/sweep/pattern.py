@@ -92,12 +92,24 @@ class Condition:
 
         self.names, self._holds = condition(text)
         self.text = text
+        # Only where it names texts: a million sets are read faster as plain numbers.
+        self._names_texts = "'" in text or '"' in text
         # The first set in which a value was compared as a text for its decimal comma: (name, value).
         self.decimal_comma: tuple[str, str] | None = None
 
     def holds(self, values: Values) -> bool:
         """Tell whether it is true for these values. Raises ConfigError when that can't be told."""
-        return self.is_true({name: number(values[name]) for name in self.names})
+        return self.is_true({name: self.value(values[name]) for name in self.names})
+
+    def value(self, text: str) -> int | float | str:
+        """Return a value as this condition sees it: a number if it looks like one.
+
+        Compared with a text (`x == '007'`), such a number is the text that was written.
+        """
+        found = number(text)
+        if not self._names_texts or isinstance(found, str):
+            return found
+        return Whole(found, text) if isinstance(found, int) else Real(found, text)
 
     def is_true(self, found: Mapping[str, int | float | str]) -> bool:
         """Tell whether it is true for values that are read as numbers already.
@@ -121,6 +133,44 @@ class Condition:
                 self.decimal_comma = self.decimal_comma or (name, value)
                 return name, value
         return None
+
+
+class Whole(int):
+    """A whole number that knows how it was written, for comparisons with texts."""
+
+    text: str
+
+    def __new__(cls, value: int, text: str) -> Whole:
+        made = super().__new__(cls, value)
+        made.text = text
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
+
+
+class Real(float):
+    """The same for a number with a point or an exponent."""
+
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Real:
+        made = super().__new__(cls, value)
+        made.text = text
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = float.__hash__
 
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")

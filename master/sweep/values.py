@@ -6,7 +6,9 @@ too, and mean another thing by them.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, SupportsIndex
 
 from ..results.reading.foreign_numbers import has_decimal_comma
@@ -30,10 +32,10 @@ class Value(str):
 
     def _refuse(self, operator: str = "") -> NoReturn:
         how = f"{self.name} | float"
+        join = "; ~ joins texts" if operator == "+" else ""
         also = f", or {self.name} {operator} '…' for a text" if operator in ("==", "!=") else ""
-        raise NotANumber(
-            f"{self.name} is a text, also where it looks like a number: write {how}{also}"
-        )
+        text = f"{self.name} is a text, also where it looks like a number"
+        raise NotANumber(f"{text}: write {how}{also}{join}")
 
     def _would_mislead(self, other: Any) -> bool:
         """Tell whether an operator between these two reads like one between numbers."""
@@ -45,18 +47,18 @@ class Value(str):
 
     def __add__(self, other: Any) -> str:
         if self._would_mislead(other):
-            self._refuse()
-        return super().__add__(other)
+            self._refuse("+")
+        return Value(super().__add__(other), self.name)
 
     def __radd__(self, other: Any) -> str:
         if not isinstance(other, str) or self._would_mislead(other):
-            self._refuse()
-        return str(other) + str(self)
+            self._refuse("+")
+        return Value(str(other) + str(self), self.name)
 
     def __mul__(self, other: Any) -> str:
         if _NUMBER.match(self):
             self._refuse()
-        return super().__mul__(other)
+        return Value(super().__mul__(other), self.name)
 
     __rmul__ = __mul__
 
@@ -122,17 +124,39 @@ class Value(str):
 
     # -- parts of it, which expressions count with as well
 
-    def lower(self) -> Value:
-        """Return it in small letters: jinja's max and sort compare these."""
-        return Value(super().lower(), self.name)
-
-    def strip(self, characters: str | None = None, /) -> Value:
-        """Return it without blanks around it."""
-        return Value(super().strip(characters), self.name)
+    def __iter__(self) -> Iterator[str]:
+        return (Value(one, self.name) for one in super().__iter__())
 
     def __getitem__(self, place: SupportsIndex | slice) -> Value:
         return Value(super().__getitem__(place), self.name)
 
-    def split(self, sign: str | None = None, most: SupportsIndex = -1) -> list[str]:
-        """Return its parts, each of which is a text as well."""
-        return [Value(part, self.name) for part in super().split(sign, most)]
+
+def like(value: Any, made: Any) -> Any:
+    """Return what was made of a value: texts are values, too, also those in a list."""
+    if not isinstance(value, Value):
+        return made
+    if type(made) is str:
+        return Value(made, value.name)
+    if type(made) in (list, tuple):
+        return type(made)(like(value, one) for one in made)
+    return made
+
+
+def _method(name: str) -> Callable[..., Any]:
+    plain = getattr(str, name)
+
+    @functools.wraps(plain)
+    def method(self: Value, *arguments: Any, **more: Any) -> Any:
+        return like(self, plain(self, *arguments, **more))
+
+    return method
+
+
+#: All methods of a text that make texts of it.
+_MAKERS = (
+    "capitalize casefold center expandtabs format join ljust lower lstrip partition removeprefix "
+    "removesuffix replace rjust rpartition rsplit rstrip split splitlines strip swapcase title "
+    "translate upper zfill"
+)
+for _name in _MAKERS.split():  # as words it is read, and kept short
+    setattr(Value, _name, _method(_name))

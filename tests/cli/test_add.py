@@ -59,6 +59,13 @@ def test_options_that_are_not_given_again_are_those_of_the_line_that_runs(bench:
     assert json.loads(kept)["settings"]["timeout"] == "1h", "a plain `spe run` goes on with all of it"
 
 
+def test_options_are_those_of_the_line_that_ran_last_also_when_nothing_runs(bench: Bench) -> None:
+    bench.worker('echo "$1 $A"\n')
+    bench.ok("run", "--env", "A=1", "-p", "x=1:2", "--", "./work", "{{ x }}")
+    bench.ok("run", "--add", "-p", "x=3", "--", "./work", "{{ x }}")
+    assert sorted(bench.column("stdout", "work")) == ["1 1", "2 1", "3 1"]
+
+
 def test_add_brings_the_new_sets_of_a_spe_yaml_to_the_run_that_goes_on(bench: Bench) -> None:
     bench.write("spe.yaml", FILE.format(last=3))
     run = running(bench, "run")

@@ -61,6 +61,26 @@ def test_what_a_line_did_is_written_as_a_file_and_nothing_runs_again(work: Bench
     assert "it exists already" in work.refused("init", "--from-run")
 
 
+def test_what_was_added_to_a_line_is_written_with_it(work: Bench) -> None:
+    work.worker('echo "$1"\n')
+    work.ok("run", *LINE)
+    work.ok("run", "--add", "-p", "x=7,8", "--", "./work", "{{ x }}")
+    work.ok("init", "--from-run")
+    assert "5 sets: 5 done before" in work.ok("run").err
+    assert sorted(work.column("stdout", "work")) == ["1", "2", "3", "7", "8"]
+
+
+@pytest.mark.parametrize(
+    "value", ["a\x85b", "a\u2028b", "\ufeffa", "null", "1:30", " a ", "tab\there", "\x07", "ä", "a\u200bb"]
+)
+def test_values_come_back_from_the_file_as_they_were(work: Bench, value: str) -> None:
+    work.worker('printf "%s" "$1"\n')
+    work.write("list", value + "\n")
+    work.ok("run", "-p", "x=@list", "--", "./work", "{{ x }}")
+    work.ok("init", "--from-run")
+    assert "1 set: 1 done before" in work.ok("run").err
+
+
 def test_without_a_line_there_is_nothing_to_write(work: Bench) -> None:
     assert "nothing has run by a command line" in work.refused("init", "--from-run")
     work.write("spe.yaml", "command: ./work 1\n")

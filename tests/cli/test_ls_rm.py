@@ -31,7 +31,7 @@ def run(bench: Bench, name: str, *values: str, **more: str) -> Done:
 def test_rm_says_all_that_goes_also_sets_of_earlier_parameters(bench: Bench) -> None:
     bench.ok("run", "-n", "one", "-p", "x=1:6", "--", "echo", "{{ x }}")
     bench.ok("run", "-n", "one", "-p", "x=7:8", "--", "echo", "{{ x }}")
-    done = bench.ok("rm", "-y", "one")
+    done = bench.ok("rm", "-y", "one", "one")  # a slip, and no fault
     assert "runs/one: 8 sets (8 done, 0 failed)" in done.err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_words_before_the_command_are_refused_and_a_brace_expansion_is_told_the_
     assert "'x=2' stands before the -- of the command" in said and "-p x=1:4" in said
     assert "'echo' stands before the --" in bench.refused("check", "echo", "-p", "x=1", "--", "echo", "{{ x }}")
     assert not (bench.folder / "runs").exists()
+
+
+def test_words_that_are_not_utf_8_are_refused(bench: Bench) -> None:
+    odd = os.fsdecode(b"a\xffb")
+    for words in (["-p", f"x={odd}", "--", "echo", "{{ x }}"], ["-p", "x=1", "--", "echo", f"{odd}{{{{ x }}}}"],
+                  ["--env", f"A={odd}", "--", "echo"]):  # fmt: skip
+        assert "is not UTF-8" in bench.refused("run", *words)
+    assert "its value here is not UTF-8" in bench.refused("run", "--env", "ODD", "--", "echo", ODD=odd)
 
 
 def test_the_braces_of_parallel_are_told_the_right_form(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from spe.config.keys import keys_of
 from spe.errors import ConfigError, UsageError
 from spe.line.one_liner import OneLiner
 from spe.line.options import ALL, keys_of_options
+from spe.sweep.pattern import Pattern
 from spe.sweep.sweep import from_command_line
 
 #: Keys without an option in the table, each with what stands for it on a command line.
@@ -49,6 +50,9 @@ def test_variables_may_have_the_value_that_they_have_here(tmp_path: Path, monkey
     monkeypatch.setenv("LICENCE", "a=b")
     keys, _ = keys_of_options({"env": ("LICENCE", "EMPTY=")})
     assert keys == {"env": {"LICENCE": "a=b", "EMPTY": ""}}
+    monkeypatch.setenv("ODD", 'a{{ 1 + 1 }}b"\\{% raw %}\n')
+    keys, _ = keys_of_options({"env": ("ODD",)})
+    assert Pattern.parse(keys["env"]["ODD"]).fill({}) == 'a{{ 1 + 1 }}b"\\{% raw %}\n', "as it is here"
     with pytest.raises(UsageError, match="NONE is not set here") as caught:
         keys_of_options({"env": ("NONE",)})
     assert caught.value.where == "--env NONE"

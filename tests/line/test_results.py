@@ -41,6 +41,7 @@ def test_a_result_is_an_entry_of_spe_yaml(text: str, name: str, entry: Any) -> N
         ("{from: stdout}", "a result has no name"),
         ("{{ f }}.png", "a result has no name"),
         ("x=out.json:a:b", "'b' is no kind of a result"),
+        ("x=stdout:flaot", "'flaot' is no kind of a result"),
         ("x=out.json:a:flaot", "'flaot' is no kind of a result"),
         ("x={from: stdout", "not readable as YAML"),
         ("x={from: &a stdout}", "anchors and aliases (&a) are not used here"),

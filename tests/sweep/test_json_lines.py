@@ -49,6 +49,7 @@ def test_each_object_is_a_set_as_it_is_written(tmp_path: Path, content: str, val
         ('{"in": 1}\n', "sets.jsonl:1", "in is a word of the pattern language"),
         (b'{"x": 1}\n{"x": "\xe4"}\n', "sets.jsonl:2", "this line is not UTF-8"),
         ('{"x": "a\\u0000b"}\n', "sets.jsonl:1", "NUL"),
+        ('{"x": "a"}\n{"x": "\\ud800"}\n', "sets.jsonl:2", "half a character"),
     ],
 )
 def test_a_wrong_line_is_told_with_its_number(tmp_path: Path, content: str | bytes, where: str, what: str) -> None:

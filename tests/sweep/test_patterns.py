@@ -178,6 +178,17 @@ def test_a_command_that_is_none_is_refused(command: str, complaint: str) -> None
     assert caught.value.todo
 
 
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [("x == '007'", ["007"]), ("x != '007'", ["a7", "7", "7.0"]), ("x == 7", ["007", "7", "7.0"]),
+     ("x in ['7', 'a7']", ["a7", "7"]),
+     ("x == '7.0' or x == 'a7'", ["a7", "7.0"])],
+)  # fmt: skip
+def test_where_compares_a_number_with_a_text_as_it_is_written(where: str, kept: list[str]) -> None:
+    condition = Condition(where)
+    assert [text for text in ("007", "a7", "7", "7.0") if condition.holds({"x": text})] == kept
+
+
 def test_names_are_those_that_have_to_be_given() -> None:
     assert Pattern.parse("{{ a }} {{ b|int + c }} {% for d in e %}{{ d }}{% endfor %}").names == {"a", "b", "c", "e"}
     assert Pattern.parse("{{ true }} {{ none }}").names == set()

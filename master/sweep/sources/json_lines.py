@@ -113,6 +113,11 @@ class JsonLines:
             )
             what = f"{name} is {kind}, and must be a text, a number, true or false"
             raise ConfigError(what, where=self._place(line), todo='Write it as a text: "…".')
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            what = f"{name} has half a character (a lone surrogate)"
+            raise ConfigError(what, where=self._place(line), todo="Write the whole one.") from error
         return str(value)
 
     def _other_names(self, found: dict[str, Any], line: int) -> ConfigError:
