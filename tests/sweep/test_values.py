@@ -18,7 +18,8 @@ VALUES = {"x": "11", "y": "3", "s": "a b", "e": ""}
         "-x", "x > y", "x < y", "x >= y", "x <= y", "x > 2", "2 < x", "x == 2", "x != 2", "2 == x", "x == true",
         "x in [1, 2]", "[x, y] | max", "[x, y] | min", "[x, y] | sort", "[x, y] | sum", "x is even", "x is gt 2",
         "x | upper * 2", "x | first * 2", "(x | list)[0] * 2", "x.replace('1', '2') * 2", "x | replace('1', '2') * 2",
-        "x | stem | replace('1', '2') + '1'", "x | trim == 11", "x.upper() * 2", "x | urlencode * 2", "x[0] * 2", "x.split('1')[0] == 1", "x | trim + y", "s > 2", "s == 2", "x.strip() * 2", "1 if x == 11 else 2",
+        "x | stem | replace('1', '2') + '1'", "x | trim == 11", "x.upper() * 2", "x | urlencode * 2",
+        "x[0] * 2", "x.split('1')[0] == 1", "x | trim + y", "s > 2", "s == 2", "x.strip() * 2", "1 if x == 11 else 2",
     ],
 )  # fmt: skip
 def test_counting_with_a_text_is_refused_and_the_right_form_is_told(code: str) -> None:
