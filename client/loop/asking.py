@@ -15,7 +15,7 @@ from ..wire.reply import Reply
 from .pinging import FetchOrders, fetch_orders, number_in
 from .recall import Returner
 from .renewal import OriginalRenewal
-from .talker import Shared, Talker
+from .talker import HeldTalker, Shared
 
 # Seconds that the master may hold a request for tasks. A client has only one of these out.
 WAIT = 30
@@ -23,7 +23,7 @@ ASK_AGAIN = 2.0  # seconds between requests when no task is left but some are st
 OVER_GRACE = 10.0  # seconds of silence after which a master that said the sweep is over is gone
 
 
-class Asker(Talker):
+class Asker(HeldTalker):
     """The thread that asks for as many tasks as there are free slots, and fetches shared files."""
 
     def __init__(self, shared: Shared, renewal: OriginalRenewal, fetch: FetchOrders) -> None:

@@ -17,7 +17,7 @@ from ..wire.lease import SharedTime
 from .attempts import AttemptPipeline
 from .hands import END_TIME, Hands
 from .renewal import OriginalRenewal
-from .talker import Shared, Talker
+from .talker import HeldTalker, Shared, Talker
 
 LONGEST_WAIT = 2.0  # seconds between two looks at hands and guard
 LAST_RESULTS = 5.0  # seconds for results that are ready when the client ends
@@ -82,14 +82,18 @@ class Loop:
         }
 
     def run(
-        self, asker: Talker, others: Sequence[Talker], ready: Callable[[], None] = lambda: None
+        self, asker: HeldTalker, others: Sequence[Talker], ready: Callable[[], None] = lambda: None
     ) -> exits.Ending:
-        """Start these threads, work until there is a reason to end, and return that reason."""
+        """Start these threads, work until there is a reason to end, and return that reason.
+
+        `ready` is called when all have started, and before any task comes, which may kill all that
+        is ours, the foreground too.
+        """
         self.inbox.hear_signals()
-        for thread in others:
+        for thread in [*others, asker]:
             thread.start()
-        ready()  # before any task comes, which may kill all that is ours, the foreground too
-        asker.start()
+        ready()
+        asker.release()
         try:
             while self.tickets.ending is None:
                 self.wait()

@@ -73,3 +73,19 @@ class Talker(threading.Thread):
     def hang_up(self) -> None:
         """Close the connection. A request that waits in this thread ends at once."""
         self.connection.close()
+
+
+class HeldTalker(Talker):
+    """A talker whose thread is there from its start, and talks once it is released."""
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._released = threading.Event()
+
+    def release(self) -> None:
+        """Let it talk."""
+        self._released.set()
+
+    def run(self) -> None:
+        self._released.wait()
+        super().run()

@@ -16,7 +16,7 @@ from spe.client.loop.hands import END_TIME
 from spe.client.loop.inbox import Inbox
 from spe.client.loop.loop import HASTE, LAST_RESULTS, LAST_WORDS, LONGEST_WAIT, Loop
 from spe.client.loop.renewal import OriginalRenewal
-from spe.client.loop.talker import Talker
+from spe.client.loop.talker import HeldTalker
 from spe.client.task.attempt import Attempt
 from spe.client.wire.lease import clock
 
@@ -374,14 +374,15 @@ def test_the_innocent_tickets_of_a_killed_client_go_back_to_the_master(bench: Be
 # -- a whole life
 
 
-class Told(Talker):
+class Told(HeldTalker):
     """A thread that tells the loop what the test says, and then ends."""
 
     def __init__(self, parts: Parts, *events: tuple[str, Any]) -> None:
         super().__init__(parts.shared)
-        self.events, self.hung_up = events, 0
+        self.events, self.hung_up, self.has_talked = events, 0, False
 
     def talk(self) -> None:
+        self.has_talked = True
         for event in self.events:
             self.inbox.tell(*event)
 
@@ -420,7 +421,14 @@ def test_a_loop_works_until_there_is_a_reason_to_end_and_returns_it(
         parts.inbox.tell("end", OVER)
 
     monkeypatch.setattr(parts.hands, "feed", feed)
-    assert loop.run(asker, [other, thread]) is OVER
+    other.release()
+    thread.release()
+
+    def ready() -> None:
+        assert asker.is_alive(), "started later it may find no room for a thread, and nobody would hear of it"
+        assert not asker.has_talked, "no task may come before"
+
+    assert loop.run(asker, [other, thread], ready) is OVER
     assert seen == [1], "what was ready went to a hand"
     assert asker.hung_up == 1, "the master must not give tasks to a client that is gone"
     assert not other.hung_up
