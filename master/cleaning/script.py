@@ -78,12 +78,27 @@ lies_in_place() { # a path that this script may have told
 emptied() { # removes a folder in which only our marker is left, and those above it
     empty=$1
     while [ "$(ls -A "$empty" 2>/dev/null)" = .spe-made ]; do
-        rm -f "$empty/.spe-made" && rmdir "$empty" || break
+        rm -f "$empty/.spe-made"
+        if ! rmdir "$empty" 2>/dev/null; then # a host that shares it has just made something there
+            (: >"$empty/.spe-made") 2>/dev/null
+            break
+        fi
         empty=${empty%/*}
     done
 }
-remove_built() { # under the lock of clients, so that none takes it for whole while it goes
-    (set -C; echo "spe clean $$" >"$1.lock") 2>/dev/null || { why="a client works on it"; return 1; }
+# A host that shares this home may remove the same things at the same time: whatever fails, what is gone
+# then is gone.
+lock_built() { # under the lock of clients, so that none takes it for whole while it goes
+    tries=0
+    until (set -C; echo "spe clean $$" >"$1.lock") 2>/dev/null; do
+        case $(cat "$1.lock" 2>/dev/null) in "spe clean "* | "") ;; *) return 1 ;; esac
+        [ -e "$1" ] && [ "$tries" -lt 5 ] || return 1
+        tries=$((tries + 1))
+        sleep 1
+    done
+}
+remove_built() {
+    lock_built "$1" || { why="a client works on it"; return 1; }
     rm -rf "$1.users" "$1.failed"
     gone=${1%/*}/.gone-$$
     mv "$1" "$gone" 2>/dev/null
@@ -92,9 +107,9 @@ remove_built() { # under the lock of clients, so that none takes it for whole wh
     why=$(rm -rf "$gone" 2>&1)
 }
 while IFS= read -r line && [ -n "$line" ]; do
-    kind=${line%% *} path=${line#* } why=
+    kind=${line%% *} path=${line#* } why= gone=
     if ! lies_in_place "$path"; then
-        say stays "$path: this is no file of spe's"
+        if [ -e "$path" ]; then say stays "$path: this is no file of spe's"; else say gone "$path"; fi
     elif [ ! -e "$path" ]; then
         say gone "$path"
     else
@@ -102,7 +117,11 @@ while IFS= read -r line && [ -n "$line" ]; do
             built) remove_built "$path" ;;
             *) why=$(rm -f "$path" 2>&1) ;;
         esac
-        if [ -e "$path" ] || [ -n "$why" ]; then say stays "$path: $why"; else say removed "$path"; fi
+        if [ -e "$path" ] || { [ "$gone" ] && [ -e "$gone" ]; }; then
+            say stays "$path: $why"
+        else
+            say removed "$path"
+        fi
         [ "$kind" != worker ] || rmdir "${path%/*}" 2>/dev/null || emptied "${path%/*}"
         emptied "$folder/workers"
         emptied "$folder/built"

@@ -1,0 +1,1 @@
+"""What runs leave on hosts: found, judged and removed."""
