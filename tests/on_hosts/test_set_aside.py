@@ -19,15 +19,18 @@ NO_COPIES = "once: true\n"  # a copy on the other host would end the run
 
 
 def test_hosts_that_were_set_aside_are_named_at_the_end_and_afterwards(hosts: list[LabHost], sweep: Sweep) -> None:
-    hosts[0].shell("touch shut")
+    for host in hosts:  # h02, were it up first, would do all
+        host.shell("touch shut")
     sweep.configure(NO_COPIES)
     sweep.start("h01 slots=1,h02,nowhere.invalid,n[1-4].invalid")
     wait_until(lambda: sweep.hosts().get("nowhere.invalid", {}).get("state") == "fault", "its name is not found", 60)
     wait_until(lambda: sweep.hosts().get("h01", {}).get("running"), "h01 works", 60)
     told = sweep.spe("hosts", "drain", "nobody")
     assert "There is h01, h02, n1.invalid and 4 more. `spe hosts` shows all." in told
+    wait_until(lambda: sweep.hosts().get("h02", {}).get("running"), "h02 works, too", 60)
     assert "h02" in sweep.spe("hosts", "drain", "h02")
-    hosts[0].shell("rm shut")
+    for host in hosts:
+        host.shell("rm shut")
     assert sweep.end() == 0
     names = ", ".join(f"n{number}.invalid (name not found)" for number in range(1, 5))
     line = f"6 hosts were set aside at the end: h02 (drained), {names} and nowhere.invalid (name not found)\n"
