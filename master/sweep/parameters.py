@@ -49,7 +49,7 @@ class Census:
 
 
 class Words(Protocol):
-    """Looks at the words of the command in all sets: checks/files_here.py."""
+    """Looks at the words of the command in all sets: checks/files_here.py, checks/shell_values.py."""
 
     def begin(self, values: Mapping[str, str]) -> None: ...
     def look(self, names: Sequence[str], rows: Sequence[tuple[Cells, int]]) -> None: ...
@@ -66,14 +66,14 @@ class Inspector:
     """The checks of a sweep's sets. Both raise ConfigError without `where`.
 
     `whole` is for sets with a NUL or with more than `characters` in their cells, `quick` for all
-    others, if there is one: most patterns cannot fail for short values. `words` makes what looks at
+    others, if there is one: most patterns cannot fail for short values. `words` make what looks at
     the words of the command.
     """
 
     whole: Inspect = lambda values: None
     quick: Inspect | None = None
     characters: int = 1 << 62
-    words: Callable[[], Words] | None = None
+    words: tuple[Callable[[], Words], ...] = ()
 
 
 @dataclass
@@ -175,7 +175,7 @@ class _FirstPass:
         self.first: tuple[Cells, int] | None = None
         self.last: tuple[Cells, int] = ((), 0)
         self.columns = NumericColumns(parameters.blocks, filtered=parameters.where is not None)
-        self.words = self.inspector.words() if self.inspector.words else None
+        self.words = [make() for make in self.inspector.words]
 
     def census(self) -> Census:
         """Read all sets and return what was found. Raises ConfigError."""
@@ -196,10 +196,11 @@ class _FirstPass:
 
     def _look_at_words(self) -> tuple[tuple[ConfigError, ...], tuple[str, ...]]:
         """Return the mistakes and warnings about words of the command."""
-        if self.words is None:
-            return (), ()
-        self.words.end(self.parameters.set(*self.last).values)
-        return tuple(self.words.mistakes()), tuple(self.words.warnings())
+        last = self.parameters.set(*self.last).values
+        for one in self.words:
+            one.end(last)
+        mistakes = itertools.chain.from_iterable(one.mistakes() for one in self.words)
+        return tuple(mistakes), tuple(text for one in self.words for text in one.warnings())
 
     def _read(self) -> None:
         """Read all sets once. Runs a million times round its inner loop: nothing stands there
@@ -219,10 +220,10 @@ class _FirstPass:
                     self._inspect(quick, cells, line)
             if self.first is None:
                 self.first = rows[0]
-                if self.words:
-                    self.words.begin(self.parameters.set(*self.first).values)
-            if self.words:
-                self.words.look(self.parameters.names, rows)
+                for one in self.words:
+                    one.begin(self.parameters.set(*self.first).values)
+            for one in self.words:
+                one.look(self.parameters.names, rows)
             self.columns.look([cells for cells, _ in rows])
         self.count = sum(map(len, self.buckets))
         self.last = (cells, line)

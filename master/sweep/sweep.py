@@ -30,6 +30,7 @@ from ..text import clean_name
 from .checks.files_here import FilesHere
 from .checks.names import at, check_interpreter, check_known, check_names
 from .checks.programs import ProgramCheck, check_one_word, no_slash
+from .checks.shell_values import ShellValues
 from .checks.warnings import warnings
 from .folders import choose_for_file, choose_for_line
 from .hosts import HostList, parse_hosts, read_hosts
@@ -246,7 +247,10 @@ class _Builder:
             whole=_both(recipe.examine, examine_results) if sources.patterns else recipe.examine,
             quick=_both(quick, examine_results) if sources.patterns else quick,
             characters=recipe.characters,
-            words=lambda: FilesHere(recipe, sources, self.config, self.document),
+            words=(
+                lambda: FilesHere(recipe, sources, self.config, self.document),
+                lambda: ShellValues(recipe, self.document, self.globs),
+            ),
         )
         # Messages about sets name the parameter file, else spe.yaml.
         source = self.document.name

@@ -150,11 +150,12 @@ class Untouched(list[object]):
 
 def test_where_the_first_set_names_no_file_the_others_cost_nothing(look: Look, tmp_path: Path) -> None:
     look("./sim {{ x }}")
-    words = load(tmp_path).parameters.inspector.words
-    assert words is not None
-    looking = words()
-    looking.begin({"x": "1"})
-    looking.look(("x",), Untouched())  # type: ignore[arg-type]
+    looks = load(tmp_path).parameters.inspector.words
+    assert looks
+    for look_at in looks:
+        looking = look_at()
+        looking.begin({"x": "1"})
+        looking.look(("x",), Untouched())  # type: ignore[arg-type]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -128,7 +128,9 @@ class FilesHere:
 
     def _name_it(self, word: _Word, path: str) -> str:
         if not self._is_file:
-            return f"add --input {shlex.quote(path)} if the program reads it"
+            varies = bool(word.pattern.names)
+            name = shlex.quote(_path_of(word.pattern) if varies else path)
+            return f"add --input {name} if the program reads it"
         if not self._is_regular(path):
             return f"name it under inputs: {{{_name(path)}: {{folder: {path}}}}}"
         if word.written:

@@ -184,6 +184,10 @@ def no_slash(recipe: Recipe, hosts: Sequence[Host], config: Config) -> tuple[str
     return what, f"{todo}; `--anyway` runs all the same.", not may_come
 
 
+# To give these as words of their own would leave them to the shell in which spe is started.
+_OPERATOR = re.compile(r"[|&;<>()$`*]")
+
+
 def check_one_word(words: Sequence[Pattern], folder: Path, is_line: bool) -> None:
     """Raise ConfigError, without a place, for a command that is one word with blanks in it."""
     if len(words) != 1 or not any(" " in one.text for one in words[0].segments if not one.code):
@@ -196,5 +200,7 @@ def check_one_word(words: Sequence[Pattern], folder: Path, is_line: bool) -> Non
     todo = "Remove the quotes around the whole, or write `shell: true` to have a shell split it."
     if is_line:
         quoted = _EXPRESSION.sub(r"'\g<0>'", text)
-        todo = f"Give each word by itself: -- {quoted} ; in a spe.yaml, `shell: true` has a shell split it."
+        todo = "With `--shell` a shell on the host reads it."
+        if not _OPERATOR.search(_EXPRESSION.sub("", text)):
+            todo = f"Give each word by itself: -- {quoted} ; or with `--shell` a shell on the host reads it."
     raise ConfigError(what, todo=todo)

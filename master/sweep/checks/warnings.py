@@ -21,7 +21,17 @@ _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _BRACES = re.compile(r"(?<![{$%\\])\{(\w+)\}(?!\})")
 # Variables that every shell has, and that a program does not look for in its own variables.
 _OF_SHELLS = frozenset(
-    ("PWD", "HOME", "USER", "PATH", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "SPE_TASK", "SPE_SLOT")
+    (
+        "PWD",
+        "HOME",
+        "USER",
+        "PATH",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "SPE_TASK",
+        "SPE_SLOT",
+    )
 )
 # Words that have a meaning for a shell alone, which no command goes through unless it asks for one.
 _OPERATORS = frozenset(("|", ">", ">>", "<", "&&", "||", "&", ";", "2>", "2>&1"))
@@ -55,9 +65,7 @@ def _dollars(recipe: Recipe, config: Config, document: Document) -> Iterator[str
                 yield f"{document.where(*path)}: ${name} is not filled in; write {{{{ {name} }}}}"
 
 
-def _single_braces(
-    recipe: Recipe, sources: ResultSources, document: Document
-) -> Iterator[str]:
+def _single_braces(recipe: Recipe, sources: ResultSources, document: Document) -> Iterator[str]:
     """Warn about `{name}` where name is a parameter, in the command or in the path of a result."""
     used = {name for _, pattern in recipe.patterns() for name in pattern.names}
     places: list[tuple[tuple[str, ...], str]] = [
@@ -116,7 +124,7 @@ def _variables_of_spe(recipe: Recipe, document: Document) -> Iterator[str]:
         # A text of several words is one that a shell of the command reads: sh -c '… $SPE_TASK'.
         if found and not re.search(r"\s", str(word)):
             where = document.where("command")
-            yield f"{where}: ${found[1]} is not filled in; `shell: true` asks for a shell"
+            yield f"{where}: ${found[1]} is not filled in; {_asks_for_shell(document)}"
 
 
 def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
@@ -125,9 +133,14 @@ def _operators(recipe: Recipe, document: Document) -> Iterator[str]:
         return
     for word in recipe.words[1:]:
         if word.literal in _OPERATORS:
-            what = "is given to the program as an argument; `shell: true` asks for a shell"
+            what = f"is given to the program as an argument; {_asks_for_shell(document)}"
             yield f"{document.where('command')}: {word} {what}"
             return  # one such warning says it all
+
+
+def _asks_for_shell(document: Document) -> str:
+    """Return how a shell is asked for, where the command stands: in a file, or on the command line."""
+    return f"{'`shell: true`' if document.data else '`--shell`'} asks for a shell"
 
 
 _OF_PARALLEL = re.compile(r"(?<!\{)\{(\.|/|//|/\.|[0-9]+)?\}(?!\})")
