@@ -102,7 +102,7 @@ def _is_there(source: Path, path: Path) -> bool:
     if path.is_file() and source.is_file() and filecmp.cmp(source, path, shallow=False):
         return True
     what = "another file is there already, and nothing was copied"
-    raise UsageError(what, where=str(path), todo="Name another folder with --files.")
+    raise UsageError(what, where=str(path), todo="Remove it, or name another folder with --files.")
 
 
 def _copy(source: Path, path: Path) -> None:

@@ -19,6 +19,8 @@ _ROW = re.compile(r"^\| `([^|]+)` \| (.+) \|$", re.MULTILINE)
 _LEAST = 3  # words in a row that a message shares with what was asked
 _MOST = 3  # messages or sections that are shown whole
 
+_INNER = ("architecture", "measurements", "protocol")  # about spe itself, not about its use
+
 Root = click.Group
 
 
@@ -27,7 +29,8 @@ def explain(word: str, root: Root) -> str:
     asked = word.strip("` ").removeprefix("spe ")
     exact = [*_command(asked), *_option(asked, root), *_key(asked), *_term(asked)]
     exact = exact or [*_foreign(asked, root), *_page(asked)]
-    found = exact or [*_option(f"--{asked}", root)] or _messages(asked) or _headings(asked)
+    found = exact or [*_option(f"--{asked}", root)] or [*_foreign(f"--{asked}", root)]
+    found = found or _messages(asked) or _headings(asked) or _lines(asked)
     return "\n".join(found)
 
 
@@ -152,7 +155,9 @@ def _messages(asked: str) -> list[str]:
     least = min(_LEAST, len(words))
     scored = [(_shared(words, _words(message)), text) for message, text in _told_messages()]
     best = max((score for score, _ in scored), default=0)
-    if not words or best < least:
+    if not words:
+        return []
+    if best < least:
         # Not in a row: all of them are there.
         return _first([text for message, text in _told_messages() if {*words} <= {*_words(message)}])
     return _first([text for score, text in scored if score == best])
@@ -208,3 +213,18 @@ def _headings(asked: str) -> list[str]:
         return [_found(one) for one in found]
     lines = [f"- {one.name} (`spe docs {one.page}`)" for one in found]
     return ["\n".join(lines) + "\n"]
+
+
+def _lines(asked: str) -> list[str]:
+    """Return the paragraphs, items and rows of tables that have the words that were asked."""
+    has = re.compile(rf"(?<![\w-]){re.escape(asked)}(?![\w-])", re.IGNORECASE).search
+    found = []
+    for page in [one for one in page_names() if one not in _INNER]:
+        for section in sections(page):
+            parts = [row for block in _blocks(section.body) for row in _rows(block)]
+            found += [f"*{page}, {section.name}*\n\n{part.strip()}\n" for part in parts if has(part)]
+    return _first(found)
+
+
+def _rows(block: str) -> list[str]:
+    return block.split("\n") if block.startswith("|") else [block]

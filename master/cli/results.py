@@ -63,10 +63,13 @@ def command(
 
     with open_reader(file, name) as reader:
         wanted = Selection(reader, where, columns, sort)
+        _refuse_runs(reader.folder.parent, target, output)
         if target is not None:
             from .copied_files import copy, plan_copies
 
             plan = plan_copies(reader, wanted.rows())
+            if output is not None:
+                _refuse_copy(plan, target, output)
             copy(plan, reader.folder, target)
             _say_copied(plan, target, json_, quiet)
         if output is not None:
@@ -74,6 +77,21 @@ def command(
         elif target is None:
             # Bytes, as in results.csv: print would make text of them and encode it again.
             _write(wanted, wanted.rows(), sys.stdout.buffer, json_)
+
+
+def _refuse_runs(runs: Path, target: Path | None, output: Path | None) -> None:
+    """Raise UsageError for a place among the files that spe keeps itself: a copy would overwrite one."""
+    for path, option in ((target, "--files"), (output, "-o")):
+        if path is not None and path.resolve().is_relative_to(runs.resolve()):
+            what = f"{runs} holds what spe keeps, and nothing else may be written there"
+            raise UsageError(what, where=str(path), todo=f"Name another place with {option}.")
+
+
+def _refuse_copy(plan: Plan, target: Path, output: Path) -> None:
+    """Raise UsageError for a table that would take the place of a copied file."""
+    if any((target / plan.place(one)).resolve() == output.resolve() for one in plan.files):
+        what = "a copied file is to lie there, too, and nothing was written"
+        raise UsageError(what, where=str(output), todo="Name another file with -o.")
 
 
 def _say_copied(plan: Plan, target: Path, json_: bool, quiet: bool) -> None:

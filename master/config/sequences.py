@@ -145,7 +145,8 @@ def _check_step(first: Fraction, last: Fraction, step: Fraction) -> None:
         raise ValueError("the step is 0")
     if (last - first) * step < 0:
         way = f"from {shortest(first)} to {shortest(last)}"
-        raise ValueError(f"{way} needs a step of the other sign than {shortest(step)}")
+        sign = "a negative step, such as -1" if last < first else "a positive step, such as 1"
+        raise ValueError(f"{way} needs {sign}")
 
 
 def _linspace(first: Decimal, last: Decimal, count: int) -> Steps:

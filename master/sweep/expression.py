@@ -20,6 +20,7 @@ from ..errors import ConfigError
 from ..model import Kind
 from ..results.reading.foreign_numbers import has_decimal_comma
 from ..results.reading.numerals import read
+from ..text import nearest
 from .segments import Segment
 from .values import Value, like
 
@@ -36,6 +37,8 @@ _ENVIRONMENT.filters["quote"] = shlex.quote  # for `shell: true`
 for _part in ("name", "stem", "suffix", "parent"):
     _ENVIRONMENT.filters[_part] = lambda path, part=_part: str(getattr(PurePosixPath(path), part))
 _COMMA = re.compile(r"[0-9],[0-9]")
+_ASSIGNED = re.compile(r"(?<![=!<>])=(?!=)")
+_UNKNOWN = re.compile(r"No (filter|test) named '(\w+)'")
 
 
 def _careful(number: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +90,10 @@ def condition(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], 
         todo = "Write it like `x <= 5 or y == 'a'`."
         if _COMMA.search(text):
             todo += " A number has a point, not a comma: 1.5."
-        raise ConfigError(f"{text!r} is not an expression: {error}", todo=todo) from error
+        if _ASSIGNED.search(text):
+            todo = "Write == to compare. " + todo
+        what = f"{text!r} is not an expression: {_message(error)}"
+        raise ConfigError(what, todo=todo) from error
 
 
 def template(segments: tuple[Segment, ...]) -> tuple[frozenset[str], Callable[[Values], str]]:
@@ -118,7 +124,13 @@ def _no_pattern(shown: str, error: Exception) -> ConfigError:
     # The command is split into words first, so a loop over several words is cut in pieces.
     if "{%" in shown:
         todo = "A {% … %} has to begin and to end within one word."
-    return ConfigError(f"{_short(shown)} is not a pattern: {error}", todo=todo)
+    unknown = _UNKNOWN.match(_message(error))
+    if unknown:
+        known = _ENVIRONMENT.filters if unknown[1] == "filter" else _ENVIRONMENT.tests
+        near = nearest(unknown[2], known)
+        meant = f"Write {near}" if near else "Mend the name"
+        todo = f"{meant}; docs/spe.yaml.md names those for paths and numbers."
+    return ConfigError(f"{_short(shown)} is not a pattern: {_message(error)}", todo=todo)
 
 
 def _protected(text: str) -> str:
@@ -138,7 +150,9 @@ def _string(text: str) -> str:
 
 
 def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """Return what an error says, without the lines of jinja's own text that it was met in."""
+    text = error.message if isinstance(error, TemplateError) else str(error)
+    return text or type(error).__name__
 
 
 def _short(text: str, limit: int = 80) -> str:

@@ -86,6 +86,10 @@ def test_the_options_of_run_stand_in_groups_and_rare_ones_are_named(bench: Bench
         (("sbatch",), ["spe run"]),
         (("security",), ["After this page", "spe docs security"]),
         (("Exit codes",), ["spe docs commands", "spe docs guide"]),
+        (("halt",), ["--stop-after N[%][,now]", "### `stop_after`"]),
+        (("glob",), ["f=glob:data/*.csv"]),
+        (("stem",), ["{{f|stem}}", "`| stem`"]),
+        (("{.}",), ["`{.}` is `{{f|stem}}` here"]),
     ],
 )
 def test_a_word_leads_to_what_the_documentation_says(bench: Bench, words: tuple[str, ...], wanted: list[str]) -> None:

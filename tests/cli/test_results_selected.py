@@ -76,7 +76,7 @@ def test_rows_are_sorted_by_number_where_all_are_numbers(ran: Bench, sort: str, 
 
 def test_columns_condition_and_order_go_together_as_csv_and_into_a_file(ran: Bench, tmp_path: Path) -> None:
     words = ("results", "--columns", "word, energy,n", "--where", "energy < 1000", "--sort", "-energy")
-    text = 'word,energy,n\na,20,2\na,3,4\nb,-1e3,1\n'
+    text = "word,energy,n\na,20,2\na,3,4\nb,-1e3,1\n"
     assert ran.ok(*words).out == text
     assert ran.ok(*words, "-q", "-o", str(tmp_path / "t.csv")).out == ""
     assert (tmp_path / "t.csv").read_text() == text
@@ -179,3 +179,21 @@ def test_the_table_is_written_beside_the_files_where_o_says(ran: Bench, tmp_path
 def test_a_sweep_without_result_files_says_what_such_a_result_is(bench: Bench) -> None:
     bench.ok("run", "-q", "-p", "x=1", "--", "echo", "{{ x }}")
     assert "no result of this sweep is a file" in bench.refused("results", "--files", "out")
+
+
+def test_nothing_is_written_into_runs_or_over_a_copy(bench: Bench, tmp_path: Path) -> None:
+    bench.write(
+        "spe.yaml",
+        "command: sh -c 'echo {{ n }} > {{ n }}.txt'\nparameters: {grid: {n: [1, 2]}}\nresults: {t: '{{ n }}.txt'}\n",
+    )
+    bench.ok("run")
+    database = bench.runs() / "sweep.db"
+    before = database.read_bytes()
+    for words in (("-o", str(database)), ("--files", str(bench.runs())), ("--files", str(bench.runs().parent / "new"))):
+        assert "holds what spe keeps" in bench.refused("results", *words)
+    assert database.read_bytes() == before
+    out = tmp_path / "out"
+    assert "a copied file is to lie there" in bench.refused("results", "--files", str(out), "-o", str(out / "1.txt"))
+    assert not out.exists()
+    bench.ok("results", "--files", str(out), "-o", str(out / "table.csv"))
+    assert sorted(one.name for one in out.iterdir()) == ["1.txt", "2.txt", "table.csv"]

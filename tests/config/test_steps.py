@@ -57,7 +57,7 @@ def test_steps_are_exact_and_short(kind: str, arguments: str, values: str) -> No
     ("kind", "arguments", "complaint"),
     [
         ("range", "1 2 0", "the step is 0"),
-        ("range", "5 1", "needs a step of the other sign"),
+        ("range", "5 1", "needs a negative step, such as -1"),
         ("range", "1", "wanted .first, last."),
         ("range", "1 a", "'a' is not a number"),
         ("range", "1 inf", "'inf' is not a number"),

@@ -225,6 +225,21 @@ def test_a_condition_compares_numbers() -> None:
     assert not condition.holds({"x": "100", "y": "a"})
 
 
+def test_an_unknown_filter_names_the_one_that_is_meant() -> None:
+    with pytest.raises(ConfigError) as caught:
+        split("a {{ x | stam }}")
+    assert "Write stem" in str(caught.value) and "<introspection>" not in str(caught.value)
+
+
+def test_one_equals_sign_in_a_condition_is_told_as_what_it_is() -> None:
+    with pytest.raises(ConfigError, match="Write == to compare"):
+        Condition("x = 2")
+    for text in ("x <= 2 +", "x != 2 +", "x == 2 +"):
+        with pytest.raises(ConfigError) as caught:
+            Condition(text)
+        assert "to compare" not in str(caught.value)
+
+
 def test_a_condition_that_cannot_be_told_says_so() -> None:
     with pytest.raises(ConfigError, match="can't be told"):
         Condition("x < 3").holds({"x": "a"})
