@@ -123,6 +123,16 @@ def keys_of_options(typed: Mapping[str, Typed]) -> tuple[Keys, Options]:
     return keys, options
 
 
+def as_in_a_file(key: str, value: Any) -> Any:
+    """Return a value as people write it in a file: `3` and `true`, not the texts of an option."""
+    form = next((one.form for one in ALL if one.key == key), None)
+    if form == "N" and isinstance(value, str) and value.isdecimal() and value.isascii():
+        return int(value)
+    if form in ("", "yes|no") and value in ("yes", "no"):
+        return value == "yes"
+    return value
+
+
 def _read(one: Option, text: str) -> Any:
     """Return the data of a text; a mapping or a list where the option takes one."""
     if one.kind != "yaml" or not text.startswith(("{", "[")):

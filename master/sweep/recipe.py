@@ -207,7 +207,13 @@ class Recipe:
                 raise ConfigError(what, todo=f"It is to be {fault}.")
             if name in taken:
                 what = f"two inputs have the name {name}"
-                raise ConfigError(what, todo="Give one of them another name.")
+                todo = "Give one of them another name."
+                if name == self.worker:
+                    what = f"{name} is the program, and an input has its name, too"
+                    of = one.naming.segments[0].name
+                    if of and len(one.naming.segments) == 1:
+                        todo = f"Leave it out: `where: {of} != '{name}'` (--where)."
+                raise ConfigError(what, todo=todo)
             taken.add(name)
         if both := clash(taken):
             what = f"the input {both} is a file, and another one would lie in it"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from typing import Any
+
 from ..line.one_liner import OneLiner
+from ..line.options import as_in_a_file
 from .segments import segments_of
 
 
@@ -13,7 +16,9 @@ def as_yaml(line: OneLiner, name: str) -> str:
     from ..config.yaml_file import written  # late: it loads PyYAML
 
     command = " ".join(line.words if line.settings.get("shell") else map(_quoted, line.words))
-    settings = {key: value for key, value in line.settings.items() if key != "name"}
+    settings = {
+        key: as_in_a_file(key, value) for key, value in line.settings.items() if key != "name"
+    }
     return written({"name": name, "command": command, **settings})
 
 

@@ -90,6 +90,22 @@ def test_without_a_line_there_is_nothing_to_write(work: Bench) -> None:
     assert "-n is for --from-run" in work.refused("init", "-n", "x")
 
 
+def test_what_options_gave_is_written_as_people_write_it(work: Bench) -> None:
+    work.ok("run", "-q", "--attempts", "2", "--once", "--delete-client", "no", "--env", "N=3", "-p", "x=1", "--", "true")
+    work.ok("init", "--from-run")
+    text = (work.folder / "spe.yaml").read_text()
+    for line in ("attempts: 2", "once: true", "delete_client: false", "  N: '3'"):
+        assert line in text.splitlines(), text
+    assert "1 done" in work.ok("run", "--dry").err
+
+
+def test_a_glob_that_matches_the_program_says_how_to_leave_it_out(work: Bench) -> None:
+    work.write("a.txt", "1")
+    said = work.refused("run", "-p", "f=glob:*", "--", "./work", "{{f}}")
+    assert "work is the program" in said and "`where: f != 'work'` (--where)" in said
+    work.ok("run", "-q", "-p", "f=glob:*", "--where", "f != 'work'", "--", "./work", "{{f}}")
+
+
 def canonical(word: str) -> list[tuple[bool, str]]:
     return [(one.code, one.text) for one in segments_of(word) if one.text]
 
