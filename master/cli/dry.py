@@ -146,4 +146,4 @@ def _state(known: StandingSet | None, differing: dict[int, list[str]]) -> str:
 def _command(sweep: Sweep, values: Mapping[str, str]) -> str:
     from ..wire.records import command_line
 
-    return command_line(sweep.work(values).words)
+    return command_line(sweep.recipe.started_words(values))

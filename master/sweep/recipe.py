@@ -135,14 +135,16 @@ class Recipe:
         Raises ConfigError when an input file is gone or changed.
         """
         scope = self.scope(values)
-        words = tuple(self.work_words(values))
         inputs: list[Input] = []
         for one in self.inputs:
             inputs += self._inputs(one, scope)
         env = {name: pattern.fill(scope) for name, pattern in self.env.items()}
-        if self.shell:
-            words = ("/bin/sh", "-c", words[0])
-        return Work(words, tuple(inputs), env)
+        return Work(self.started_words(values), tuple(inputs), env)
+
+    def started_words(self, values: Values) -> tuple[str, ...]:
+        """Return the words that a client starts. No input is looked at."""
+        words = tuple(self.work_words(values))
+        return ("/bin/sh", "-c", words[0]) if self.shell else words
 
     def work_words(self, values: Values) -> list[str]:
         """Return the words of the command alone, as `spe check` shows them."""

@@ -8,8 +8,9 @@ that was restarted meanwhile.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ..errors import SpeError
 from ..model import Input, Task, Work
@@ -84,12 +85,19 @@ class LargeInputs:
         for task in tasks:
             try:
                 found = self._work(task).inputs
-                inputs = [*found, *records.unpacked(one for one in found if one.archive)]
+                # The files of archives last, one by one: to make them reads them.
+                for item in itertools.chain(found, _packed(found)):
+                    if records.is_fetched(item) and records.digest(item) == digest:
+                        return item
             except SpeError:
                 # The file is gone, or the task is none of today's sets. Another task may have the
                 # same content.
                 continue
-            for item in inputs:
-                if records.is_fetched(item) and records.digest(item) == digest:
-                    return item
         return None
+
+
+def _packed(inputs: Iterable[Input]) -> Iterator[Input]:
+    """Yield the files in archives."""
+    for one in inputs:
+        if one.archive:
+            yield from one.archive.inputs()

@@ -372,3 +372,21 @@ def test_a_digest_is_remembered_until_the_file_is_written_again(tmp_path: Path) 
     for damage in ("", "{", '{"files": {"a": 1}}', '{"files": {}, "archives": {"k": ["zz", 1]}}', "[]"):
         (tmp_path / "runs/.digests").write_text(damage)
         assert digest()[0] != first[0]
+
+
+def test_the_words_of_a_set_are_known_without_a_look_at_its_inputs(make: Make, tmp_path: Path) -> None:
+    sweep = make("[big]", "big")
+    (values,) = (one.values for one in sweep.parameters)
+    (tmp_path / "sweep/big").unlink()
+    assert sweep.recipe.started_words(values) == ("cat", "x")
+
+
+def test_contents_that_are_kept_never_take_more_than_their_share(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spe.sweep.inputs.files._KEPT_BYTES", 60)
+    sweep = make("[a, b, c, d, e]", *"abcde")  # 10 bytes each
+    for _ in range(2):
+        assert contents(sweep) == {name: f"this is {name}\n" for name in "abcde"}
+        kept = sweep.recipe.files._contents
+        assert sum(map(len, kept.values())) <= 60

@@ -54,6 +54,7 @@ class InputFiles:
         self._stamps: dict[str, tuple[int, int]] = {}
         self._modes: dict[str, int] = {}
         self._contents: dict[str, bytes] = {}
+        self._kept_bytes = 0  # in _contents
         # Copies of programs: an edit changes nothing of a running sweep.
         self._copies: dict[str, Path] = {}
 
@@ -139,8 +140,9 @@ class InputFiles:
     def _keep(self, path: str, content: bytes) -> None:
         """Keep the last few contents, because sets near each other often share a file."""
         self._contents[path] = content
-        while sum(map(len, self._contents.values())) > _KEPT_BYTES:
-            del self._contents[next(iter(self._contents))]
+        self._kept_bytes += len(content)
+        while self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._contents.pop(next(iter(self._contents))))
 
 
 def _opened(path: Path) -> BinaryIO:
