@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import UsageError
-from ..line.options import ALL, RARE, Option, keys_of_options
-from ..line.parameters import ParameterOptions, parameter_keys
+from ..line.options import ALL, RARE, Keys, Option, Options, keys_of_options
 from .completion import paths
 
 PARAMETERS = ("values", "link", "file", "where", "repeat", "sample", "nul")
@@ -74,14 +73,10 @@ def take(
     --hosts has. Raises UsageError, also for parameters without a command.
     """
     given = {one: options.pop("parameter_" + one) for one in PARAMETERS}
-    parameters = ParameterOptions(**given, folder=Path.cwd())
     typed = {one.key: options.pop(f"key_{one.key}") for one in ALL}
     slots = options.pop("slots")
-    if parameters.used and not words:
-        todo = "spe run -p x=1:10 -- ./program '{{ x }}'; those of a file stand in it."
-        raise UsageError(f"{parameters.used[0]} needs a command", todo=todo)
+    more, their = _parameters(given, words) if _is_any_given(given) else ({}, {})
     keys, texts = keys_of_options(typed)
-    more, their = parameter_keys(parameters)
     if slots is None:
         return {**keys, **more}, {**texts, **their}
     if hosts:
@@ -89,3 +84,19 @@ def take(
         raise UsageError(what, where=f"-j {slots}", todo="Write --hosts 'NAME slots=N'.")
     here = {"hosts": [f"localhost slots={slots}"]}
     return {**keys, **more, **here}, {**texts, **their, ("hosts",): f"-j {slots}"}
+
+
+def _is_any_given(given: dict[str, Any]) -> bool:
+    # An empty text was given, and is wrong.
+    return any(one is not None and one is not False and one != () for one in given.values())
+
+
+def _parameters(given: dict[str, Any], words: Sequence[str]) -> tuple[Keys, Options]:
+    """Return the keys of the options for parameters. Raises UsageError."""
+    from ..line.parameters import ParameterOptions, parameter_keys  # late: it reads numbers exactly
+
+    parameters = ParameterOptions(**given, folder=Path.cwd())
+    if parameters.used and not words:
+        todo = "spe run -p x=1:10 -- ./program '{{ x }}'; those of a file stand in it."
+        raise UsageError(f"{parameters.used[0]} needs a command", todo=todo)
+    return parameter_keys(parameters)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..model import Host
 from ..record import record
-from .build import Build, BuildFile
-from .container import ContainerSource
 from .host_python import HostPython
-from .prepare import PrepareSource
-from .roll_call import RollCall
-from .venv import VenvSource, Wheels
+
+if TYPE_CHECKING:  # most sweeps bring nothing along, and start without these
+    from .build import Build, BuildFile
+    from .container import ContainerSource
+    from .prepare import PrepareSource
+    from .roll_call import RollCall
+    from .venv import VenvSource, Wheels
 
 DOWNLOADS = 1800.0  # seconds for wheels or an image to be downloaded, sent and installed
 SOFTWARE = "software"  # the folder in runs/<name>/ that keeps the wheels
@@ -75,10 +78,11 @@ class Software:
         """
         self._hosts = hosts
         self._sources = sources
-        self._wheels = Wheels(sources.venv, folder, say) if sources.venv else None
+        self._wheels: Wheels | None = None
         self._roll_call: RollCall | None = None
-        if self._wheels and not self._wheels.source.is_archive:  # one archive is for all hosts
-            self._roll_call = RollCall(self._wheels, tell)
+        if sources.venv:
+            self._wheels, self._roll_call = _with_venv(sources.venv, folder, say, tell)
+        if self._roll_call:
             self._roll_call.hosts = lambda: self.hosts
         self._files_to_prepare = files_to_prepare
         self._files: dict[str, Path] = {}  # of builds that hosts were told of, by their SHA-256
@@ -150,3 +154,14 @@ class Software:
     def file(self, sha256: str) -> Path | None:
         """Return the file with this checksum, if it belongs to a build."""
         return self._files.get(sha256)
+
+
+def _with_venv(
+    source: VenvSource, folder: Path, say: Callable[[str], None], tell: Callable[[str], None]
+) -> tuple[Wheels, RollCall | None]:
+    """Return the wheels of an environment, and what asks all hosts for their Python first."""
+    from .roll_call import RollCall
+    from .venv import Wheels
+
+    wheels = Wheels(source, folder, say)
+    return wheels, None if source.is_archive else RollCall(wheels, tell)  # one archive is for all hosts

@@ -22,10 +22,7 @@ from ..errors import ConfigError, UsageError
 from ..line.one_liner import OneLiner, Place
 from ..model import Worker
 from ..results.table_files import text_mode
-from ..software.container import find_container
-from ..software.prepare import PrepareSource
 from ..software.software import Sources
-from ..software.venv import find_venv
 from ..text import clean_name
 from .checks.files_here import FilesHere
 from .checks.names import at, check_interpreter, check_known, check_names
@@ -372,6 +369,12 @@ class _Builder:
     def _software(self) -> Sources:
         """Return what comes along with the program: environment, image, command to prepare."""
         config = self.config
+        if config.venv is config.container is config.prepare is None:
+            return Sources()
+        from ..software.container import find_container  # late: most sweeps bring nothing along
+        from ..software.prepare import PrepareSource
+        from ..software.venv import find_venv
+
         venv = container = prepare = None
         if config.venv is not None and config.container is not None:
             raise ConfigError(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from typing import Any
-
 from ..line.one_liner import OneLiner
 from ..line.options import as_in_a_file
 from .segments import segments_of
