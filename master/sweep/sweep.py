@@ -26,7 +26,7 @@ from ..software.software import Sources
 from ..text import clean_name
 from .checks.files_here import FilesHere
 from .checks.names import at, check_interpreter, check_known, check_names
-from .checks.programs import ProgramCheck, check_one_word, no_slash
+from .checks.programs import ProgramCheck, check_one_word, no_slash, unknown_here
 from .checks.shell_values import ShellValues
 from .checks.warnings import warnings
 from .folders import choose_for_file, choose_for_line
@@ -154,6 +154,9 @@ class _Builder:
                 mistakes.append(ConfigError(what, where=where, todo=todo))
             else:
                 self.warnings.append(f"{where}: {what}; {todo}")
+        brings = self.config.setup or self.config.venv or self.config.container
+        if not brings and (text := unknown_here(recipe, hosts.hosts)):
+            self.warnings.append(f"{self.document.where('command')}: {text}")
         return tuple(mistakes)
 
     def _blocks(self) -> list[Block]:

@@ -263,3 +263,24 @@ def test_the_place_of_a_worker_is_the_key_as_it_is_written(make: Make) -> None:
     assert mistake.where == "spe.yaml:3: worker"
     (mistake, other) = make("echo\n", "./{{ worker }} {{ x }}", "worker: {any: sim, linux: sim}\n").mistakes
     assert mistake.where == "spe.yaml:3: worker.any" and other.where == "spe.yaml:3: worker.linux"
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "is_told"),
+    [
+        ("qwertz {{ x }}", "", True),
+        ("qwertz {{ x }}", "hosts: [localhost slots=2]\n", True),
+        ("qwertz {{ x }}", "hosts: [lab01]\n", False),
+        ("qwertz {{ x }}", "hosts: [localhost, lab01]\n", False),
+        ("qwertz {{ x }}", "setup: module load qwertz\n", False),
+        ("qwertz {{ x }}", "env: {PATH: /opt/qwertz/bin}\n", False),
+        ("qwertz {{ x }}", "shell: true\n", False),
+        ("/opt/qwertz {{ x }}", "", False),
+        ("echo {{ x }}", "", False),
+    ],
+)
+def test_a_program_that_this_shell_does_not_know_is_a_warning_where_all_tasks_run_here(
+    make: Make, command: str, more: str, is_told: bool
+) -> None:
+    warnings = make("", command, more).warnings
+    assert any("there is no program qwertz in the PATH" in one for one in warnings) == is_told, warnings

@@ -184,6 +184,21 @@ def no_slash(recipe: Recipe, hosts: Sequence[Host], config: Config) -> tuple[str
     return what, f"{todo}; `--anyway` runs all the same.", not may_come
 
 
+def unknown_here(recipe: Recipe, hosts: Sequence[Host]) -> str:
+    """Return a warning about a first word that is no program of this machine, where all tasks run.
+
+    No error: a login shell may have another PATH. "" where there is nothing to say.
+    """
+    name = recipe.words[0].literal
+    if not name or recipe.shell or "/" in name or "PATH" in recipe.env:
+        return ""
+    if shutil.which(name) or (recipe.folder / name).exists():
+        return ""
+    if any(one.name != "localhost" or one.setup for one in hosts):
+        return ""
+    return f"there is no program {name} in the PATH of this shell"
+
+
 # To give these as words of their own would leave them to the shell in which spe is started.
 _OPERATOR = re.compile(r"[|&;<>()$`*]")
 
