@@ -91,7 +91,8 @@ def test_without_a_line_there_is_nothing_to_write(work: Bench) -> None:
 
 
 def test_what_options_gave_is_written_as_people_write_it(work: Bench) -> None:
-    work.ok("run", "-q", "--attempts", "2", "--once", "--delete-client", "no", "--env", "N=3", "-p", "x=1", "--", "true")
+    given = ("--attempts", "2", "--once", "--delete-client", "no", "--env", "N=3", "-p", "x=1")
+    work.ok("run", "-q", *given, "--", "true")
     work.ok("init", "--from-run")
     text = (work.folder / "spe.yaml").read_text()
     for line in ("attempts: 2", "once: true", "delete_client: false", "  N: '3'"):
