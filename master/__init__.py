@@ -15,9 +15,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from .api.run import Run
     from .api.watch import Watch
 
-__all__ = ["__version__", "watch"]
+__all__ = ["__version__", "open", "watch"]
+
+
+def open(run: str | Path) -> Run:
+    """Return a run, finished or running: `spe.open("pi").results().pandas()`.
+
+    `run`: the name of a sweep in the current folder, or its folder runs/<name>/. Raises
+    spe.errors.UsageError where nothing ran.
+    """
+    from .api.run import Run
+    from .api.watch import folder_of
+
+    return Run(folder_of(run))
 
 
 def watch(

@@ -13,17 +13,15 @@ from .common import as_json, open_reader, sweep_file, sweep_name, volume
 from .elsewhere import anywhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
-
-    from ..results.table_files import ResultRow
     from .copied_files import Plan
-    from .selection import Selection
 
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write the table to this file."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the table to this file: .csv, .json, .parquet or .xlsx.",
 )
 @click.option("--where", metavar="CONDITION", help="Only rows for which it is true: 'x > 1'.")
 @click.option("--columns", metavar="A,B", help="Only these columns, in this order.")
@@ -59,10 +57,11 @@ def command(
     Example: spe results --where 'energy < 0 and n > 10' --sort energy --columns n,energy
     Example: spe results --files plots
     """
-    from .selection import Selection
+    from ..table.selection import Selection, Wanted
 
     with open_reader(file, name) as reader:
-        wanted = Selection(reader, where, columns, sort)
+        names = None if columns is None else columns.split(",")
+        wanted = Selection(reader, Wanted(where, names, sort))
         _refuse_runs(reader.folder.parent, target, output)
         if target is not None:
             from .copied_files import copy, plan_copies
@@ -73,10 +72,14 @@ def command(
             copy(plan, reader.folder, target)
             _say_copied(plan, target, json_, quiet)
         if output is not None:
-            _write_file(wanted, output, json_)
+            from ..table.files import write_table
+
+            write_table(output, reader, wanted, ".json" if json_ else "")
         elif target is None:
+            from ..table.files import write_lines
+
             # Bytes, as in results.csv: print would make text of them and encode it again.
-            _write(wanted, wanted.rows(), sys.stdout.buffer, json_)
+            write_lines(sys.stdout.buffer, wanted, json_)
 
 
 def _refuse_runs(runs: Path, target: Path | None, output: Path | None) -> None:
@@ -117,34 +120,3 @@ def _say_copied(plan: Plan, target: Path, json_: bool, quiet: bool) -> None:
         if plan.clash:
             text += f", into a folder for each set: several sets have {plan.clash}"
         click.echo(text, err=True)
-
-
-def _write_file(wanted: Selection, output: Path, json_: bool) -> None:
-    """Write the table to a file. Raises UsageError where that is impossible."""
-    rows = wanted.rows()  # before the file is emptied: the condition may be wrong
-    try:
-        with output.open("wb") as stream:
-            _write(wanted, rows, stream, json_)
-    except OSError as error:
-        from ..disk_errors import reason
-
-        todo = "Name another file with -o."
-        what = f"it cannot be written: {reason(error)}"
-        raise UsageError(what, where=str(output), todo=todo) from error
-
-
-def _write(wanted: Selection, rows: Iterator[ResultRow], out: BinaryIO, json_: bool) -> None:
-    """Write rows of the table as CSV or as JSON, one by one: there may be a million of them."""
-    from ..results.table_files import csv_line, row_as_json
-
-    cells = map(wanted.cells, rows)
-    if not json_:
-        out.write(csv_line(wanted.head))
-        out.writelines(map(csv_line, cells))
-        return
-    # By hand, row by row: json.dumps of a million rows takes gigabytes.
-    separator = b"[\n"
-    for one in cells:
-        out.write(separator + row_as_json(wanted.head, one))
-        separator = b",\n"
-    out.write(b"\n]\n" if separator == b",\n" else b"[]\n")

@@ -19,7 +19,7 @@ from ..results.table_files import files_made, write_all
 from ..session.run_folder import Folder, RunFolder, anchor_of, real
 from ..session.stamps import stamp
 from ..state.progress import Progress
-from ..store import stored
+from ..store.made_tables import rows_key
 from ..store.reader import Reader
 from ..store.statistics import Statistics
 from ..store.store import Store
@@ -62,17 +62,10 @@ def _statistics(folder: Folder) -> Statistics:
 def _made_of(folder: Folder, sweep: Sweep) -> str:
     """Return a key of the tables' content: equal keys mean equal tables.
 
-    A set changes by a ticket, which is new then, or into another state, or because it was extracted
-    again, which is counted. The files themselves are part of the key, as `spe collect` and people
-    change them, too.
+    The files themselves are part of the key, as `spe collect` and people change them, too.
     """
     with Reader(folder) as reader:
-        rows = [
-            reader.plan,
-            reader.last_ticket(),
-            sorted(reader.counts().items()),
-            reader.meta(stored.COUNT),
-        ]
+        rows = rows_key(reader)
         columns = [reader.parameters, repr(sweep.results), list(sweep.collect)]
     made = files_made(anchor_of(folder), sweep.results, sweep.collect)
     return json.dumps([rows, columns, [[path.name, stamp(path)] for path in made]])

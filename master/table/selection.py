@@ -1,4 +1,4 @@
-"""The rows and columns of the table that `spe results` is asked for: `--where --columns --sort`."""
+"""The rows and columns of the table that somebody asks for: by a condition, names, and an order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, UsageError
+from ..record import record
 from ..results.table_files import result_cells, result_head
 
 if TYPE_CHECKING:
@@ -19,20 +20,36 @@ PAGE = 500  # sets that are read at once, where they are read in another order t
 _NOT_FINITE = frozenset(("inf", "infinity", "nan"))
 
 
-class Selection:
-    """What one `spe results` prints or copies. It reads the rows twice where they are selected or
-    sorted: so a mistake shows before anything is printed, and only numbers of sets are in memory.
+@record
+class Wanted:
+    """What somebody asks for. `sort`: a column, with a `-` before it downwards.
+
+    `option`: how messages name the three, such as `--{}` for options of a command line.
     """
 
-    def __init__(self, reader: Reader, where: str | None, columns: str | None, sort: str | None) -> None:
-        """Raises UsageError for an unknown column and for what is no condition."""
-        self._reader = reader
+    where: str | None = None
+    columns: Sequence[str] | None = None
+    sort: str | None = None
+    option: str = "--{}"
+
+
+class Selection:
+    """The rows and columns that are wanted.
+
+    It reads the rows twice where they are selected or sorted: so a mistake shows before anything is
+    printed, and only numbers of sets are in memory.
+    """
+
+    def __init__(self, reader: Reader, wanted: Wanted) -> None:
+        """Raise UsageError for an unknown column and for what is no condition."""
+        self._reader, self._wanted = reader, wanted
         self._all = result_head(reader.parameters, reader.results)
         self.head = self._all
-        if columns is not None:
-            self.head = [self._known(name.strip(), "--columns") for name in columns.split(",")]
+        if wanted.columns is not None:
+            self.head = [self._known(name.strip(), "columns") for name in wanted.columns]
         self._places = [self._all.index(name) for name in self.head]
-        self._sort = None if sort is None else self._known(sort.removeprefix("-"), "--sort")
+        sort, where = wanted.sort, wanted.where
+        self._sort = None if sort is None else self._known(sort.removeprefix("-"), "sort")
         self._downwards = sort is not None and sort.startswith("-")
         self._where = None if where is None else self._condition(where)
 
@@ -40,7 +57,10 @@ class Selection:
         if name in self._all:
             return name
         todo = f"There are: {', '.join(self._all)}."
-        raise UsageError(f"there is no column {name!r}", where=option, todo=todo)
+        raise UsageError(f"there is no column {name!r}", where=self._named(option), todo=todo)
+
+    def _named(self, option: str) -> str:
+        return self._wanted.option.format(option)
 
     def _condition(self, text: str) -> Condition:
         from ..sweep.pattern import Condition  # late: it loads jinja2
@@ -48,10 +68,19 @@ class Selection:
         try:
             condition = Condition(text)
         except ConfigError as error:
-            raise UsageError(error.what, where="--where", todo=error.todo) from error
+            raise UsageError(error.what, where=self._named("where"), todo=error.todo) from error
         for name in sorted(condition.names):
-            self._known(name, "--where")
+            self._known(name, "where")
         return condition
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all rows are wanted, in their own order."""
+        return self._where is None and self._sort is None
+
+    def all_cells(self) -> Iterator[list[str]]:
+        """Yield the cells of all rows that are wanted."""
+        return map(self.cells, self.rows())
 
     def cells(self, row: ResultRow) -> list[str]:
         """Return the cells of a row, in the order of `head`."""
@@ -63,7 +92,7 @@ class Selection:
 
     def rows(self) -> Iterator[ResultRow]:
         """Yield the rows that are wanted, in their order. Raises UsageError before the first one."""
-        if self._where is None and self._sort is None:
+        if self.is_whole:
             return self._reader.rows()
         return self._of(self._numbers())
 
@@ -100,7 +129,7 @@ class Selection:
             # Nothing can be computed with an empty cell, so a condition about it is not met.
             if "" in texts.values():
                 return False
-            where = f"--where, set {number}"
+            where = f"{self._named('where')}, set {number}"
             raise UsageError(error.what, where=where, todo=error.todo) from error
 
 

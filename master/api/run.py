@@ -1,0 +1,155 @@
+"""A run that is over or goes on, as a Python program reads it: `spe.open`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..record import record
+from ..results.trees import files_of
+from ..store.reader import Reader
+from ..table.columns import Cell, columns_of
+from ..table.selection import Selection, Wanted
+
+if TYPE_CHECKING:
+    from .watch import Watch
+
+
+@record
+class Printed:
+    """What the last attempt of a set printed, and why it failed ("" where it did not)."""
+
+    stdout: str
+    stderr: str
+    reason: str
+
+
+class Results:
+    """Rows of a sweep's table, as they are when they are asked for. Nothing is read before.
+
+    Iterate over it for one dict a row. A cell is an int, a float or a str, as `as:` of its result
+    says; a parameter is a number if it is one in all sets. None: an empty cell of a number.
+    """
+
+    def __init__(self, folder: Path, wanted: Wanted) -> None:
+        self._folder, self._wanted = folder, wanted
+
+    def __iter__(self) -> Iterator[dict[str, Cell]]:
+        """Yield the rows. Raises UsageError for a condition that cannot be told."""
+        with Reader(self._folder) as reader:
+            selection = Selection(reader, self._wanted)
+            columns = columns_of(reader, selection.head)
+            for cells in selection.all_cells():
+                yield {one.name: one.value(cell) for one, cell in zip(columns, cells, strict=True)}
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        with Reader(self._folder) as reader:
+            return sum(1 for _ in Selection(reader, self._wanted).rows())
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return the columns: name -> what its cells are, such as `whole numbers`."""
+        with Reader(self._folder) as reader:
+            head = Selection(reader, self._wanted).head
+            return {one.name: str(one.type) for one in columns_of(reader, head)}
+
+    def arrow(self) -> Any:
+        """Return a pyarrow.Table; int64, float64 and string columns, null for an empty number."""
+        from ..table.arrow import arrow_table
+
+        with Reader(self._folder) as reader:
+            return arrow_table(reader, Selection(reader, self._wanted))
+
+    def pandas(self) -> Any:
+        """Return a pandas.DataFrame; a column of whole numbers with empty cells is of type Int64."""
+        from ..table.frames import pandas_frame
+
+        return pandas_frame(self.arrow())
+
+    def polars(self) -> Any:
+        """Return a polars.DataFrame."""
+        from ..table.frames import polars_frame
+
+        return polars_frame(self.arrow())
+
+    def csv(self, path: str | Path) -> None:
+        """Write a CSV file, as `spe results -o`."""
+        self._write(Path(path))
+
+    def parquet(self, path: str | Path) -> None:
+        """Write a Parquet file with typed columns."""
+        self._write(Path(path), ".parquet")
+
+    def _write(self, path: Path, kind: str = ".csv") -> None:
+        from ..table.files import write_table
+
+        with Reader(self._folder) as reader:
+            write_table(path, reader, Selection(reader, self._wanted), kind)
+
+
+class Run:
+    """A sweep's run below runs/, finished or running. Nothing of it is changed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raise UsageError where nothing ran, StoreError for a database of a newer spe."""
+        self.folder = folder
+        with Reader(folder):  # here and not at the first question: a mistyped name is told at once
+            pass
+
+    def results(
+        self,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        sort: str | None = None,
+    ) -> Results:
+        """Return the finished sets.
+
+        `where`: a condition as in spe.yaml, such as `energy < -3 and mesh == 128`. `columns`: only
+        these, in this order. `sort`: by this column; `-energy` downwards. Raises UsageError for an
+        unknown column and for what is no condition.
+        """
+        if isinstance(columns, str):
+            raise UsageError("columns is one text", todo=f"Write columns=[{columns!r}].")
+        wanted = Wanted(where, columns, sort, option="{}")
+        with Reader(self.folder) as reader:
+            Selection(reader, wanted)
+        return Results(self.folder, wanted)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many of today's sets are in which state: waiting, running, done, failed, cancelled."""
+        with Reader(self.folder) as reader:
+            return {str(state): sets for state, sets in reader.counts().items()}
+
+    def failed(self) -> list[dict[str, Any]]:
+        """Return the failed and cancelled sets: number, parameters (texts) and reason."""
+        with Reader(self.folder) as reader:
+            return [
+                {"number": one.number, "parameters": dict(one.values), "reason": one.reason}
+                for one in reader.failed()
+            ]
+
+    def log(self, number: int) -> Printed:
+        """Return what the last attempt of a set printed, of long texts the end.
+
+        Raises UsageError for an unknown number.
+        """
+        with Reader(self.folder) as reader:
+            found = reader.task(number)
+        last = found.tickets[-1] if found.tickets else None
+        texts = (last.stdout, last.stderr) if last else (b"", b"")
+        return Printed(*(one.decode("utf-8", "replace") for one in texts), found.reason or "")
+
+    def files(self, number: int) -> list[Path]:
+        """Return the result files of a set. Raises UsageError for an unknown number."""
+        with Reader(self.folder) as reader:
+            outputs = reader.task(number).outputs
+        return [self.folder / path for one in outputs for path, _ in files_of(one)]
+
+    def watch(self) -> Watch:
+        """Return a copy of the running sweep's state that stays up to date, as spe.watch."""
+        from .watch import Watch
+
+        return Watch(self.folder)

@@ -1,0 +1,10 @@
+"""The table of results for other programs: columns with types, in the forms that they read.
+
+    arrow      The table as one of pyarrow, from results.csv where that is up to date
+    columns    The columns, and the types of their cells
+    extras     Libraries that a plain installation does not have
+    files      The table as a file: csv, json, parquet, xlsx
+    frames     The table as a data frame of pandas or polars
+    selection  The rows and columns that somebody asks for
+    sheet      The table as a sheet of Excel or LibreOffice
+"""
