@@ -10,7 +10,7 @@ from .host.anchor import words
 from .host.own_folder import OwnFolder
 from .machine.bounded import HOME_TIME, SHARED_TIME, within
 from .shared.cache import Worker
-from .wire.goodbye import say_bye
+from .wire.goodbye import Unsaid, say_bye
 from .wire.master import Master
 
 _archive = getattr(getattr(sys.modules["__main__"], "__loader__", None), "archive", "")
@@ -24,13 +24,14 @@ def clean_up(
     config: Dict[str, str],
     worker: Optional[Worker],
     killed: bool,
+    unsaid: Unsaid,
 ) -> None:
     """Leave the host as it was, even where a step fails.
 
     Then say goodbye, but not when the home hangs.
 
     `killed`: the client ends because a process of it was killed, maybe by a program of a ticket
-    that it still has.
+    that it still has. `unsaid`: by which the guard says goodbye if we cannot.
     """
     # The home, with what the client owes, may be on a server that is away; its own folder mostly is not.
     if not within(HOME_TIME, lambda: _leave_home(config, worker, own_folder)):
@@ -41,9 +42,12 @@ def clean_up(
         log.say("what this sweep made in the home is removed when spe runs here again")
         own_folder.remove_what_is_here()
         return
+    if config:
+        unsaid.note(master, killed)
     _try(own_folder.remove)
     if config:
         say_bye(master, own_folder.left, killed)
+        unsaid.clear()
 
 
 def _leave_home(config: Dict[str, str], worker: Optional[Worker], own_folder: OwnFolder) -> None:

@@ -30,11 +30,13 @@ def guarded(
     work: Callable[[], int],
     own_folder: OwnFolder,
     last_words: Callable[[], Callable[[], None]],
+    say_unsaid: Callable[[], None],
     host_ends: SharedTime,
 ) -> int:
     """Run work() in a child and return its exit code.
 
-    The last_words() of a client that was killed are said after the clean-up. `host_ends` is set
+    The last_words() of a client that was killed are said after the clean-up. `say_unsaid` says what
+    a client that was killed after its own clean-up has not said. `host_ends` is set
     when a signal tells us to end: what dies from then on died with its host.
     """
 
@@ -65,6 +67,8 @@ def guarded(
         own_folder.take_over(*made)
     if own_folder.is_of(client):  # the client was killed, or had no memory left to clear up by itself
         _clear_up(own_folder, last_words())
+    else:
+        say_unsaid()
     return code
 
 

@@ -36,7 +36,7 @@ from .software.build import Build
 from .software.software import Container
 from .task.settings import Settings
 from .task.spawn import keep_files_to_ourselves
-from .wire.goodbye import say_bye
+from .wire.goodbye import Unsaid, say_bye
 from .wire.lease import Lease, SharedTime
 from .wire.master import Master, MasterConnection
 
@@ -88,11 +88,16 @@ class Client:
         self.container: Optional[Container] = None
         # Not 0 once a signal has told that the host ends; guard and client share it.
         self.host_ends = SharedTime(0.0)
+        self.unsaid = Unsaid()
 
     def guarded(self, ready: Ready) -> int:
         """Work in a process below a guard. Return the exit code."""
         return guard.guarded(
-            partial(self.work, ready), self.own_folder, self.last_words, self.host_ends
+            partial(self.work, ready),
+            self.own_folder,
+            self.last_words,
+            partial(self.unsaid.say, self.master),
+            self.host_ends,
         )
 
     def work(self, ready: Ready) -> int:
@@ -139,7 +144,7 @@ class Client:
             ending = unforeseen()
         code = _told(ready, ending)
         is_killed = ending.code in (exits.KILLED, exits.FAULT)  # a program may be why
-        clean_up(self.master, self.own_folder, self.config, self.worker, is_killed)
+        clean_up(self.master, self.own_folder, self.config, self.worker, is_killed, self.unsaid)
         return code
 
     def _session(self, ready: Ready) -> exits.Ending:

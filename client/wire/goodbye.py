@@ -1,15 +1,61 @@
 """The last words of a client to the master: goodbye, and tickets that end with it."""
 
 import http.client
+import json
+import mmap
+import struct
 from typing import List
 
 from .. import log
 from ..exits import Ending
-from .connection import describe
+from .connection import describe, parse_address
 from .master import Master, Query
 
 BYE_TIME = 3.0  # seconds: the client ends, whether the master answers or not
 MOST_LEFT = 900  # characters: the text goes into the first line of a request
+
+
+class Unsaid:
+    """A goodbye that the client is about to say, in memory that it shares with its guard.
+
+    Between the removal of its folder and its goodbye, nothing else tells of a client: killed there,
+    it would be waited for until its lease ends.
+    """
+
+    _LENGTH = "I"
+    _SIZE = 4096
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self._SIZE)
+
+    def note(self, master: Master, killed: bool) -> None:
+        """Note what is to be said: to whom, as whom, and whether it was killed."""
+        address = master.address
+        note = json.dumps([address.url, address.fingerprint, master.client, killed]).encode()
+        begin = struct.calcsize(self._LENGTH)
+        if begin + len(note) > self._SIZE:  # an address of that length: the master waits, then
+            return
+        self._memory[begin : begin + len(note)] = note
+        self._set_length(len(note))
+
+    def clear(self) -> None:
+        """It was said."""
+        self._set_length(0)
+
+    def say(self, master: Master) -> None:
+        """Say what was noted and not said, if anything."""
+        (length,) = struct.unpack_from(self._LENGTH, self._memory)
+        if not length:
+            return
+        begin = struct.calcsize(self._LENGTH)
+        url, fingerprint, master.client, killed = json.loads(
+            self._memory[begin : begin + length].decode()
+        )
+        master.address = parse_address(url, fingerprint)
+        say_bye(master, killed=killed)
+
+    def _set_length(self, length: int) -> None:
+        struct.pack_into(self._LENGTH, self._memory, 0, length)
 
 
 def say_bye(master: Master, left: str = "", killed: bool = False) -> None:

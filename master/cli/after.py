@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,22 +54,26 @@ class After:
             _raise_unless_well(self.folder, self.name)
         return True
 
-    def wait(self, quiet: bool, own: Path | None) -> None:
-        """Return once its run has ended. Raises NotStarted.
+    @contextlib.contextmanager
+    def waited(self, quiet: bool, own: Path | None) -> Iterator[None]:
+        """Enter once its run has ended. Raises NotStarted.
 
-        `own`: the folder of the sweep that waits, which is marked meanwhile; None where its name is
-        not known yet.
+        `own`: the folder of the sweep that waits; None where its name is not known yet. It stays
+        marked until the context is left: between the wait and its own run nobody may take it for
+        one that is over.
         """
         from ..session.run_folder import make_run_folder
         from ..session.waiting import mark, unmark
 
         if own is None:
             self._wait(quiet)
+            yield
             return
         make_run_folder(own)
         mark(own, os.getpid(), self.name)
         try:
             self._wait(quiet)
+            yield
         finally:
             unmark(own, os.getpid())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -90,17 +91,19 @@ def command(
     if dry:
         sweep = load(file, words, given, name)
         return show_dry(sweep, make_options(**options), json_, quiet, anyway)
+    options["printing"] = printing
+    waited: AbstractContextManager[None] = nullcontext()
     before = sweep_before(file, after, after_any)
     if before and not before.is_over():
         own = folder_of_waiting(lambda: load(file, words, given, name), detach)
         if detach and own:
             return wait_detached(own, before, quiet)
-        before.wait(quiet, own)
-    sweep = load(file, words, given, name)
-    if add:
-        sweep = with_its_options(sweep)
-    options["printing"] = printing
-    return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)
+        waited = before.waited(quiet, own)
+    with waited:
+        sweep = load(file, words, given, name)
+        if add:
+            sweep = with_its_options(sweep)
+        return _run(sweep, add, detach, json_, quiet, verbose, anyway, options)
 
 
 def _run(

@@ -73,11 +73,12 @@ def glance(folder: Path, used: float | None = None) -> Glance:
 
 
 def _state(folder: Path, has_ended: bool, failed: int, left: int) -> str:
+    from ..session.detached import holder_of_lock
     from ..session.living import living
     from ..session.runners import who_runs
     from ..session.waiting import waits
 
-    if waits(folder) and not living(folder):
+    if waits(folder) and not living(folder) and not holder_of_lock(folder):
         return "waiting"
     if who_runs(folder):
         return "running"

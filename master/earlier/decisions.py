@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -179,10 +179,19 @@ def _check_failed(numbers: tuple[int, ...], folder: Path) -> None:
     raise UsageError(f"not a failed set: {', '.join(map(str, others))}", todo=todo)
 
 
+def come_back(numbers: Sequence[int], sweep: Sweep, folder: Path) -> list[int]:
+    """Return which of these sets are among today's, and were none of the last run's."""
+    with Reader(folder) as reader:
+        others = reader.keys_of(reader.not_in_last_run(numbers))
+    if not others:
+        return []
+    return sorted(others[key] for chunk in _keys(sweep) for key in chunk if key in others)
+
+
 def _check_todays(numbers: tuple[int, ...], sweep: Sweep, folder: Path) -> None:
     """Raise UsageError when none of these sets is one of today's: then all others would run instead."""
     with Reader(folder) as reader:
-        named = reader.keys_of(numbers)
+        named = reader.keys_of(numbers).keys()
     if all(named.isdisjoint(chunk) for chunk in _keys(sweep)):
         is_one = len(numbers) == 1
         which, their = ("this set is", "its") if is_one else ("these sets are", "their")

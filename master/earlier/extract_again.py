@@ -65,21 +65,23 @@ async def extract_again(
     hooks: Hooks,
     folder: Folder,
     results_of: ResultsOf | None = None,
+    others: Sequence[int] = (),
 ) -> Extracted:
-    """Return what was done so that the outputs of all today's sets are made by `specs`.
+    """Return what was done so that the outputs of all sets of the last run are made by `specs`.
 
     `folder` is runs/<name>/. `results_of` returns the results of a set, where `from` has parameters.
+    `others`: more sets, that were none of the last run's.
     When the outputs are up to date already, it costs one look into the
     store. Raises HookError when a regex hangs at several sets, StoreError when a file cannot be
     moved to its new name.
     """
     spec = await use_results(store, specs)
     mark = json.dumps([store.plan, spec])
-    if await store.meta(stored.EXTRACTED) == mark:
+    if await store.meta(stored.EXTRACTED) == mark and not others:
         return Extracted()
     # The mark goes before the work begins: a crash in the middle must not leave it standing.
     await store.set_meta(stored.EXTRACTED, "")
-    work = _Extraction(store, tuple(specs), spec, hooks, folder, results_of)
+    work = _Extraction(store, tuple(specs), spec, hooks, folder, results_of, others)
     while await work.go_through():
         pass
     # With a fault the mark stays away, so that the next start tries these sets again.
@@ -110,8 +112,10 @@ class _Extraction:
         hooks: Hooks,
         folder: Folder,
         results_of: ResultsOf | None = None,
+        others: Sequence[int] = (),
     ) -> None:
         self.results_of = results_of
+        self.others = others
         self.store = store
         self.specs = specs
         self.spec = spec
@@ -142,7 +146,7 @@ class _Extraction:
         """Return the next chunk of outdated sets, those with a number above `after`."""
         with Reader(self.folder) as reader:
             specs = reader.specs()
-            sets = reader.made_by_others(self.spec, after, CHUNK)
+            sets = reader.made_by_others(self.spec, after, CHUNK, self.others)
         reviews = []
         for one in sets:
             # A set from before schema 6 counts as made by the results of today: a new version of

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..desk.result_files import place_left_over
 from ..dispatch.changes import Decision
-from ..earlier.decisions import decide_about_program, record_use
+from ..earlier.decisions import come_back, decide_about_program, record_use
 from ..earlier.designs import check_design
 from ..earlier.extract_again import use_results
 from ..errors import NOTHING_RUNS, NothingRuns, NotStored, SpeError
@@ -111,9 +111,10 @@ class Run:
     async def _decide(self, store: Store, results: TodaysResults) -> Decision:
         """Decide which sets run again, as the program, the results and the command line say."""
         retry = self.options.retry_numbers if self.options.retry else None
-        if retry is not None:
-            await results.extract()  # sets that today's `results` refuse have failed, too
         change, folder = self.options.change, self.folder.path
+        if retry is not None:
+            # Sets that today's `results` refuse have failed, too.
+            await results.extract(await asyncio.to_thread(come_back, retry, self.sweep, folder))
         await check_design(store, self.sweep, change)
         decision = await decide_about_program(
             store, self.sweep, change, self.progress, folder, retry

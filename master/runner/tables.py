@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from ..desk.result_files import place_left_over
 from ..disk_errors import is_full
@@ -80,10 +81,13 @@ class TodaysResults:
         self.store, self.sweep, self.folder = store, sweep, folder
         self.hooks, self.progress = hooks, progress
 
-    async def extract(self) -> None:
-        """Bring the values of finished sets up to date, and tell the user what has changed."""
+    async def extract(self, others: Sequence[int] = ()) -> None:
+        """Bring the values of finished sets up to date, and tell the user what has changed.
+
+        `others`: sets that were none of the last run's, and are meant, too.
+        """
         extracted = await extract_again(
-            self.store, self.sweep.results, self.hooks, self.folder, self.sweep.results_of
+            self.store, self.sweep.results, self.hooks, self.folder, self.sweep.results_of, others
         )
         text = str(extracted)
         if text:

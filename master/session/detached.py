@@ -62,13 +62,13 @@ def nothing_runs(
             where=str(folder),
             todo=f"`spe status` shows what is stored; {owner} can give you the address of its page.",
         )
-    if waiting := waits(folder):
-        todo = f"`kill {waiting.pid}` ends the wait."
-        return UsageError(f"nothing runs here yet, but for {waiting.words}", where=str(folder), todo=todo)
     holder = holder_of_lock(folder)
     if holder:
         what = f"process {holder} is only just beginning a run here, or ending one"
         return UsageError(what, where=str(folder), todo="Try again in a moment.")
+    if waiting := waits(folder):
+        todo = f"`kill {waiting.pid}` ends the wait."
+        return UsageError(f"nothing runs here yet, but for {waiting.words}", where=str(folder), todo=todo)
     return UsageError("nothing runs here", where=str(folder), todo=todo)
 
 

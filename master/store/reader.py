@@ -302,11 +302,18 @@ class Reader:
         query = "SELECT parameters FROM tasks WHERE plan = ? ORDER BY position"
         return [json.loads(row[0]) for row in self.connection.execute(query, (self.plan,))]
 
-    def keys_of(self, numbers: Sequence[int]) -> set[bytes]:
-        """Return the identities of these sets."""
-        query = "SELECT key FROM tasks WHERE number IN (SELECT value FROM json_each(?))"
+    def keys_of(self, numbers: Sequence[int]) -> dict[bytes, int]:
+        """Return the number of each of these sets by its identity."""
+        query = "SELECT key, number FROM tasks WHERE number IN (SELECT value FROM json_each(?))"
         rows = self.connection.execute(query, (json.dumps(list(numbers)),))
-        return {bytes(row[0]) for row in rows}
+        return {bytes(key): number for key, number in rows}
+
+    def not_in_last_run(self, numbers: Sequence[int]) -> list[int]:
+        """Return those of these sets that were none of the last run's."""
+        which = "number IN (SELECT value FROM json_each(?)) AND plan IS NOT ?"
+        given = (json.dumps(list(numbers)), self.plan)
+        rows = self.connection.execute(f"SELECT number FROM tasks WHERE {which}", given)
+        return [row[0] for row in rows]
 
     def suspended(self) -> Iterator[int]:
         """Yield failed sets whose result is kept, as a hook could not judge it.
@@ -343,12 +350,14 @@ class Reader:
         """Return all `results` that outputs were ever made by here, by their rows."""
         return stored.read_specs(self.connection)
 
-    def made_by_others(self, spec: int, after: int, limit: int) -> list[StoredSet]:
-        """Return today's sets that have a result made by other `results` than those in row `spec`.
+    def made_by_others(
+        self, spec: int, after: int, limit: int, others: Sequence[int] = ()
+    ) -> list[StoredSet]:
+        """Return sets that have a result made by other `results` than those in row `spec`.
 
-        Up to `limit` sets beyond number `after`.
+        Up to `limit` sets beyond number `after`, of those in the last run and of `others`.
         """
-        return stored.read_differing(self.connection, self.plan, spec, after, limit)
+        return stored.read_differing(self.connection, self.plan, spec, after, limit, others)
 
     # -- notes
 

@@ -55,11 +55,16 @@ def read_outputs(connection: Connection, numbers: str) -> dict[int, dict[str, Ou
 
 
 def read_differing(
-    connection: Connection, plan: int, spec: int, after: int, limit: int
+    connection: Connection,
+    plan: int,
+    spec: int,
+    after: int,
+    limit: int,
+    others: Sequence[int] = (),
 ) -> list[StoredSet]:
     """Return sets that have a result made by other `results` than those in row `spec`, by number.
 
-    Up to `limit` sets beyond number `after`.
+    Up to `limit` sets beyond number `after`, of this plan or among `others`.
     """
     # In one row: the set, the state of its ticket, whether there is no row of logs, stdout if it is
     # whole, a gap, the parameters.
@@ -68,11 +73,12 @@ def read_differing(
       l.ticket IS NULL, CASE WHEN length(l.stdout) < ? THEN l.stdout END,
       EXISTS (SELECT 1 FROM gaps WHERE task = t.number), t.parameters
     FROM tasks t JOIN tickets k ON k.id = t.ticket LEFT JOIN logs l ON l.ticket = t.ticket
-    WHERE t.number > ? AND t.plan = ? AND t.spec IS NOT ?
-    AND t.state IN ('done', 'failed', 'waiting')
+    WHERE t.number > ? AND (t.plan = ? OR t.number IN (SELECT value FROM json_each(?)))
+    AND t.spec IS NOT ? AND t.state IN ('done', 'failed', 'waiting')
     ORDER BY t.number LIMIT ?
     """
-    rows = connection.execute(query, (KEPT, after, plan, spec, limit)).fetchall()
+    given = (KEPT, after, plan, json.dumps(list(others)), spec, limit)
+    rows = connection.execute(query, given).fetchall()
     numbers = json.dumps([row[0] for row in rows])
     outputs, kept = read_outputs(connection, numbers), kept_of(connection, numbers)
     until = int(get_meta(connection, UNTIL, "0"))

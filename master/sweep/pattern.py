@@ -135,42 +135,38 @@ class Condition:
         return None
 
 
-class Whole(int):
-    """A whole number that knows how it was written, for comparisons with texts."""
+class _Written:
+    """A number that knows how it was written, for comparisons with texts."""
 
     text: str
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+class Whole(_Written, int):
+    """A whole number as it was written."""
+
+    __hash__ = int.__hash__
 
     def __new__(cls, value: int, text: str) -> Whole:
         made = super().__new__(cls, value)
         made.text = text
         return made
 
-    def __eq__(self, other: object) -> bool:
-        return self.text == other if isinstance(other, str) else super().__eq__(other)
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+class Real(_Written, float):
+    """A number with a point or an exponent as it was written."""
 
-    __hash__ = int.__hash__
-
-
-class Real(float):
-    """The same for a number with a point or an exponent."""
-
-    text: str
+    __hash__ = float.__hash__
 
     def __new__(cls, value: float, text: str) -> Real:
         made = super().__new__(cls, value)
         made.text = text
         return made
-
-    def __eq__(self, other: object) -> bool:
-        return self.text == other if isinstance(other, str) else super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = float.__hash__
 
 
 _INT = re.compile(r"[-+]?[0-9]{1,300}\Z")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from processes import is_alive
+from spe.cli.after import After
+from spe.session.waiting import waits
 from waiting import wait_until
 
 from .kit import Bench, Started
@@ -64,6 +67,14 @@ def test_sweeps_run_one_after_the_other_also_while_the_middle_one_only_waits(ben
     bench.open_gate()
     assert [one.end().code for one in (first, middle, last)] == [0, 0, 0]
     assert bench.column("stdout", "second") == ["1", "2"] and bench.logged() == ["a", "1"]
+
+
+def test_between_its_wait_and_its_run_a_sweep_still_counts_as_one_that_waits(tmp_path: Path) -> None:
+    first, own = tmp_path / "runs/first", tmp_path / "runs/second"
+    first.mkdir(parents=True)
+    with After(first, needs_success=False).waited(True, own):
+        assert waits(own), "whoever waits for it would find nothing, and take it for one that never ran"
+    assert not own.exists()
 
 
 def test_a_sweep_that_waits_is_waited_for_once_and_is_told_to_those_who_ask(bench: Bench) -> None:

@@ -96,6 +96,18 @@ def test_retry_runs_what_is_refused(ran: Bench) -> None:
     assert sorted(ran.logged()) == ["2", "3"]
 
 
+def test_retry_of_sets_that_come_back_and_that_results_refuse_from_now_on_runs_those(ran: Bench) -> None:
+    """They were none of the last run's, so nobody has judged them by today's results yet."""
+    ran.write("spe.yaml", HEAD.replace("[1, 2, 3]", "[7]") + FIRST)
+    ran.ok("run")
+    results(ran, FIRST.replace("as: int", "as: int, max: 15"))
+    ran.log.unlink()
+    done = ran.spe("retry", "2", "3")
+    assert done.code == 1, done.err
+    assert sorted(ran.logged()) == ["2", "3"]
+    assert ran.spe("retry", "1").err.startswith("spe: not a failed set: 1")
+
+
 @pytest.mark.parametrize("words", [("retry",), ("retry", "2", "3")])
 def test_retry_runs_what_results_refuse_from_now_on(ran: Bench, words: tuple[str, ...]) -> None:
     """No run has extracted it yet: the edit and `spe retry` follow each other."""

@@ -184,6 +184,17 @@ def test_a_client_that_is_killed_after_it_was_told_to_end_is_nobodys_fault(
     assert not any(map(is_alive, programs))
 
 
+def test_the_guard_says_goodbye_for_a_client_that_is_killed_between_its_cleaning_up_and_its_goodbye(
+    master: Master, client: Started, tmp_path: Path
+) -> None:
+    killed = "import os; from spe_client import cleanup; cleanup.say_bye = lambda *_: os.kill(os.getpid(), 9)"
+    master.add(task(1, "echo", "k"))
+    client.run("--slots", "1", python=python_that(tmp_path, killed))
+    assert set(master.completed) == {1}
+    bye = goodbye(master)
+    assert "killed" not in bye.query and bye.query["client"] == master.of("/task")[-1].query["client"]
+
+
 # -- reports that wait, held back or for their turn
 
 

@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 from lab import Lab, LabHost
 from lab.host import UID
+from lab.together import WAITS, ended_together
 from spe.errors import Fault
-from waiting import wait_until
 
 from .kit import HOME, calm, spe
 
 pytestmark = pytest.mark.lab
 LAB_HOSTS = 5
-# So that no host comes up when all is done.
-WAITS = "sh -c 'touch /tmp/began; until [ -e /tmp/go-on ]; do sleep 0.1; done'"
 
 
 def test_a_home_that_takes_no_files_is_a_remark_and_nobody_is_told_to_take_what_others_have(
@@ -39,16 +37,15 @@ def test_a_home_that_takes_no_files_is_a_remark_and_nobody_is_told_to_take_what_
     try:
         found = spe("doctor", "-F", str(lab.ssh_config), "--json", cwd=tmp_path)
         line = [sys.executable, "-m", "spe", "run", "-F", str(lab.ssh_config)]
-        run = subprocess.Popen(line, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        wait_until(lambda: all(has_begun(host) for host in hosts), "a program runs on each host")
-        for host in hosts:
-            host.root("touch", "/tmp/go-on")
-        said = run.communicate(timeout=120)[1]
+        pipe = subprocess.PIPE
+        said = ended_together(
+            lambda: subprocess.Popen(line, cwd=tmp_path, text=True, stdout=pipe, stderr=pipe), hosts
+        )
     finally:
         for host in hosts:
             host.root("sh", "-c", f"umount {HOME} 2>/dev/null; [ ! -d /home/away ] || mv /home/away {HOME}; "
                       f"chown {UID}:{UID} {HOME}")  # fmt: skip
-    print(found.out, said)
+    print(found.out)
     assert found.code == 0
     assert found.hosts["h04"]["verdict"] == "ok", "with a workdir the home is not used"
     for name in ("h01", "h02", "h03", "h05"):
@@ -63,10 +60,4 @@ def test_a_home_that_takes_no_files_is_a_remark_and_nobody_is_told_to_take_what_
     assert "chown" in found.hosts["h02"]["findings"][0]["todo"]
     assert "Read-only file system" in found.hosts["h03"]["findings"][0]["what"]
     assert "chown" not in found.hosts["h03"]["findings"][0]["todo"]
-    assert run.returncode == 0, said
     assert "its home takes no files" in said
-
-
-def has_begun(host: LabHost) -> bool:
-    """Tell whether a program of the run has begun there."""
-    return host.root("test", "-e", "/tmp/began", check=False).returncode == 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from doctor.kit import HOME, Outcome, spe
 from lab import Boot, Lab, LabHost
+from lab.together import WAITS, ended_together
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 LAB_HOSTS = 6
@@ -184,8 +187,13 @@ def test_quiet_says_no_plan_and_the_outcome_all_the_same(project: Project) -> No
 
 def test_a_home_that_is_nearly_full_has_a_line_and_another_home_has_none(project: Project) -> None:
     project.boot([Boot(home_size="1m"), Boot()])
-    (project.folder / "work").write_bytes(b"#!/bin/sh\necho y$1\n#" + b"x" * 2_000_000)
-    done = spe("run", "-F", str(project.lab.ssh_config), "--hosts", "h01,h02", cwd=project.folder)
-    assert done.code == 0
-    (line,) = [line for line in done.err.splitlines() if "free" in line]
-    assert re.match(r"h01: its home has only \d+ kB free\. What does not fit there", line)
+    (project.folder / "work").write_bytes(f"#!/bin/sh\n{WAITS}\necho y$1\n#".encode() + b"x" * 2_000_000)
+    line = [sys.executable, "-m", "spe", "run", "-F", str(project.lab.ssh_config), "--hosts", "h01,h02 slots=1"]
+    pipe = subprocess.PIPE
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(line, cwd=project.folder, text=True, stdout=pipe, stderr=pipe)
+
+    said = ended_together(start, project.lab.hosts[:2])
+    (line_of_h01,) = [line for line in said.splitlines() if "free" in line]
+    assert re.match(r"h01: its home has only \d+ kB free\. What does not fit there", line_of_h01)

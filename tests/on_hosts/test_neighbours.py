@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from lab import Lab, LabHost
+from lab.together import WAITS, ended_together
 from waiting import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
@@ -22,7 +23,6 @@ echo 'alice:x:{ALICE}:{ALICE}::/home/alice:/bin/sh' >>/etc/passwd
 echo 'alice:*:19000:0:99999:7:::' >>/etc/shadow
 mkdir -p /home/alice && chown {ALICE}:{ALICE} /home/alice
 """
-WAITS = "sh -c 'touch /tmp/began; until [ -e /tmp/go-on ]; do sleep 0.1; done'"
 TODO = "set `max_load: 1` in spe.yaml, or fewer `slots=` in the hosts file"
 
 
@@ -76,22 +76,8 @@ def test_the_second_run_says_once_who_else_is_there_and_with_how_many_slots(
 
 
 def said_by_a_run(lab: Lab, folder: Path, hosts: list[LabHost], *words: str) -> list[str]:
-    """Return what a run of Bob says. His programs end once one has begun on each host: none comes too late."""
-    for host in hosts:
-        host.shell("rm -f /tmp/began /tmp/go-on")
-    bob = spe(lab, folder, *words)
-    wait_until(lambda: all(has_taken_a_task(host) for host in hosts), "his clients work")
-    for host in hosts:
-        host.shell(": >/tmp/go-on")
-    out, err = bob.communicate(timeout=120)
-    print(out, err)
-    assert bob.returncode == 0
-    return err.splitlines()
-
-
-def has_taken_a_task(host: LabHost) -> bool:
-    """Tell whether a program of Bob has begun there."""
-    return bool(host.shell("ls /tmp/began", check=False).stdout)
+    """Return what a run of Bob says."""
+    return ended_together(lambda: spe(lab, folder, *words), hosts).splitlines()
 
 
 def test_doctor_names_them_and_what_leaves_room(lab: Lab, hosts: list[LabHost], alice: None, tmp_path: Path) -> None:

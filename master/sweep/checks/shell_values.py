@@ -142,7 +142,7 @@ def _places(segments: Sequence[Segment]) -> Iterator[_Place]:
 
 
 class _State:
-    """Where in a shell's text we are: which quote is open, and whether a command begins here."""
+    """The state of reading a shell's text: the quote that is open, and whether a command begins."""
 
     def __init__(self) -> None:
         self.quote = ""
