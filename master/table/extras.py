@@ -9,9 +9,13 @@ from ..errors import UsageError
 
 #: Library -> the extra of ours that brings it.
 EXTRAS = {
+    "apprise": "notify",
     "pandas": "pandas",
+    "plotext": "plot",
+    "plotly": "plot",
     "polars": "polars",
     "pyarrow": "arrow",
+    "rocrate": "crate",
     "xlsxwriter": "xlsx",
 }
 
