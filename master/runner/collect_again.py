@@ -23,7 +23,7 @@ from ..store.store import Store
 from ..store.task_details import TaskDetail
 from ..sweep.sweep import Sweep, run_folder
 from .gathering import Gathering, view
-from .tables import write_tables
+from .tables import write_anew
 
 log = logging.getLogger("spe.collect")
 
@@ -66,7 +66,7 @@ async def recollect(sweep: Sweep) -> Collected:
         gathering = Gathering(hooks, store, folder, sweep.collect)
         await gathering.begin(again=True)
         await gathering.finish()
-        statistics = await asyncio.to_thread(write_tables, folder, sweep)
+        statistics = await write_anew(store, folder, sweep)
         return Collected(
             folder,
             statistics,

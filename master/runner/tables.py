@@ -20,7 +20,7 @@ from ..results.table_files import files_made, write_all
 from ..session.run_folder import Folder, RunFolder, anchor_of, real
 from ..session.stamps import stamp
 from ..state.progress import Progress
-from ..store.made_tables import rows_key
+from ..store.made_tables import TABLES, rows_key
 from ..store.reader import Reader
 from ..store.statistics import Statistics
 from ..store.store import Store
@@ -48,10 +48,15 @@ async def bring_up_to_date(store: Store, folder: Folder, sweep: Sweep) -> Statis
 
     Return the sweep in numbers.
     """
-    if await store.meta("tables") == await asyncio.to_thread(_made_of, folder, sweep):
+    if await store.meta(TABLES) == await asyncio.to_thread(_made_of, folder, sweep):
         return await asyncio.to_thread(_statistics, folder)
+    return await write_anew(store, folder, sweep)
+
+
+async def write_anew(store: Store, folder: Folder, sweep: Sweep) -> Statistics:
+    """Write the tables, note what they were made of, and return the sweep in numbers."""
     statistics = await asyncio.to_thread(write_tables, folder, sweep)
-    await store.set_meta("tables", await asyncio.to_thread(_made_of, folder, sweep))
+    await store.set_meta(TABLES, await asyncio.to_thread(_made_of, folder, sweep))
     return statistics
 
 

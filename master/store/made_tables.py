@@ -9,6 +9,10 @@ from . import stored
 if TYPE_CHECKING:
     from .reader import Reader
 
+#: meta: what the tables beside the database were made of, as a JSON list: what `rows_key` returns, the columns, the
+#: files with their stamps.
+TABLES = "tables"
+
 
 def rows_key(reader: Reader) -> list[Any]:
     """Return what tells whether rows have changed, as JSON holds it.

@@ -6,15 +6,13 @@ is what the database would make.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..session.stamps import stamp
-from ..store.made_tables import rows_key
 from .columns import Column, Type, columns_of
+from .current_file import current_csv
 from .extras import library
 
 if TYPE_CHECKING:
@@ -32,25 +30,18 @@ def arrow_table(reader: Reader, selection: Selection) -> Any:
     """
     pyarrow = library("pyarrow", "a table of Arrow")
     columns = columns_of(reader, selection.head)
-    if selection.is_whole and (path := current_csv(reader)):
+    if path := current_csv(reader):
         try:
-            return _from_csv(path, columns)
+            table = _from_csv(path, _types(columns))
         except pyarrow.ArrowInvalid:  # a spelling that only Python's parser knows, such as +5
             pass
+        else:
+            return (
+                table
+                if selection.is_whole
+                else table.take(pyarrow.array(_places(path, selection), pyarrow.int64()))
+            )
     return pyarrow.Table.from_batches(_batches(selection, columns), _schema(columns))
-
-
-def current_csv(reader: Reader) -> Path | None:
-    """Return results.csv if it has today's rows and nothing has changed since; else None."""
-    made = json.loads(reader.meta("tables") or "[]")
-    if len(made) != 3:
-        return None
-    rows, columns, files = made
-    path = reader.folder / "results.csv"
-    is_current = rows == rows_key(reader) and columns[0] == reader.parameters
-    if is_current and [path.name, list(stamp(path) or ())] in files:
-        return path
-    return None
 
 
 def _types(columns: Sequence[Column]) -> dict[str, Any]:
@@ -63,19 +54,34 @@ def _schema(columns: Sequence[Column]) -> Any:
     return library("pyarrow", "a table of Arrow").schema(list(_types(columns).items()))
 
 
-def _from_csv(path: Path, columns: Sequence[Column]) -> Any:
+def _from_csv(path: Path, types: Mapping[str, Any]) -> Any:
     csv = library("pyarrow.csv", "a table of Arrow")
-    names = [one.name for one in columns]
     return csv.read_csv(
         path,
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            column_types=_types(columns),
-            include_columns=names,
+            column_types=types,
+            include_columns=list(types),
             null_values=[""],
             strings_can_be_null=False,
         ),
-    ).select(names)
+    )
+
+
+def _places(path: Path, selection: Selection) -> Sequence[int]:
+    """Return the places of the wanted rows in the file. Raises UsageError."""
+    pyarrow = library("pyarrow", "a table of Arrow")
+    names = selection.deciding
+    # As texts: a condition sees what is written, as it does elsewhere.
+    table = _from_csv(path, {"number": pyarrow.int64()} | dict.fromkeys(names, pyarrow.string()))
+
+    def told() -> Iterator[tuple[int, dict[str, str]]]:
+        for batch in table.to_batches(CHUNK):
+            cells = zip(*(batch[name].to_pylist() for name in names), strict=True)
+            for number, row in zip(batch["number"].to_pylist(), cells, strict=True):
+                yield number, dict(zip(names, row, strict=True))
+
+    return selection.places(told())
 
 
 def _batches(selection: Selection, columns: Sequence[Column]) -> Iterator[Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, UsageError
 from ..record import record
 from ..results.table_files import result_cells, result_head
+from .current_file import CsvRows, current_csv
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..results.table_files import ResultRow
     from ..store.reader import Reader
     from ..sweep.pattern import Condition
@@ -78,13 +82,36 @@ class Selection:
         """Tell whether all rows are wanted, in their own order."""
         return self._where is None and self._sort is None
 
+    @property
+    def deciding(self) -> list[str]:
+        """Return the columns by which rows are chosen and sorted."""
+        names = {self._sort} if self._sort is not None else set[str]()
+        return sorted(names | (self._where.names if self._where else set()))
+
     def all_cells(self) -> Iterator[list[str]]:
-        """Yield the cells of all rows that are wanted."""
+        """Yield the cells of all rows that are wanted.
+
+        They come from results.csv where that is up to date: twice as fast as from the database. A
+        mistake in the condition is raised before the first one.
+        """
+        if self._sort is None and (path := current_csv(self._reader)):
+            return self._from_file(path)
         return map(self.cells, self.rows())
+
+    def _from_file(self, path: Path) -> Iterator[list[str]]:
+        file = CsvRows(path)
+        if self._where is None:
+            return map(self._picked, file.rows())
+        places = [(name, self._all.index(name)) for name in self.deciding]
+        rows = file.rows()
+        told = ((int(row[0]), {name: row[place] for name, place in places}) for row in rows)
+        return map(self._picked, _at(self.places(told), file.rows()))
 
     def cells(self, row: ResultRow) -> list[str]:
         """Return the cells of a row, in the order of `head`."""
-        cells = self._cells(row)
+        return self._picked(self._cells(row))
+
+    def _picked(self, cells: Sequence[str]) -> list[str]:
         return [cells[place] for place in self._places]
 
     def _cells(self, row: ResultRow) -> list[str]:
@@ -99,16 +126,32 @@ class Selection:
     def _numbers(self) -> Sequence[int]:
         """Return the sets that are wanted, in their order."""
         numbers = array("q")
-        keys: list[str] = []
-        for row in self._reader.rows():
-            cells = self._cells(row)
-            if self._is_wanted(row.number, cells):
+        places = [(name, self._all.index(name)) for name in self.deciding]
+
+        def told() -> Iterator[tuple[int, dict[str, str]]]:
+            for row in self._reader.rows():
                 numbers.append(row.number)
+                cells = self._cells(row)
+                yield row.number, {name: cells[place] for name, place in places}
+
+        return [numbers[place] for place in self.places(told())]
+
+    def places(self, rows: Iterable[tuple[int, Mapping[str, str]]]) -> Sequence[int]:
+        """Return the places of the wanted rows among all rows, in the order in which they are wanted.
+
+        `rows`: the number of each set, and its cells of the `deciding` columns. Raises UsageError
+        for a condition that cannot be told.
+        """
+        places = array("q")
+        keys: list[str] = []
+        for place, (number, cells) in enumerate(rows):
+            if self._is_wanted(number, cells):
+                places.append(place)
                 if self._sort is not None:
-                    keys.append(cells[self._all.index(self._sort)])
+                    keys.append(cells[self._sort])
         if self._sort is None:
-            return numbers
-        return [numbers[place] for place in _sorted(keys, self._downwards)]
+            return places
+        return [places[place] for place in _sorted(keys, self._downwards)]
 
     def _of(self, numbers: Sequence[int]) -> Iterator[ResultRow]:
         for at in range(0, len(numbers), PAGE):
@@ -117,11 +160,11 @@ class Selection:
             # A set may have lost its row meanwhile: a run goes on beside.
             yield from (found[number] for number in page if number in found)
 
-    def _is_wanted(self, number: int, cells: Sequence[str]) -> bool:
+    def _is_wanted(self, number: int, cells: Mapping[str, str]) -> bool:
         """Tell whether a row meets the condition. Raises UsageError where that can't be told."""
         if self._where is None:
             return True
-        texts = {name: cells[self._all.index(name)] for name in self._where.names}
+        texts = {name: cells[name] for name in self._where.names}
         try:
             see = self._where.value
             return self._where.is_true({name: _value(text, see) for name, text in texts.items()})
@@ -131,6 +174,14 @@ class Selection:
                 return False
             where = f"{self._named('where')}, set {number}"
             raise UsageError(error.what, where=where, todo=error.todo) from error
+
+
+def _at(places: Iterable[int], rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows at these places, which ascend."""
+    last = -1
+    for place in places:
+        yield next(islice(rows, place - last - 1, None))
+        last = place
 
 
 def _value(text: str, see: Callable[[str], int | float | str]) -> int | float | str:
