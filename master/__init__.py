@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api.run import Run
+    from .api.sweep import Sweep
     from .api.watch import Watch
 
-__all__ = ["__version__", "open", "watch"]
+__all__ = ["Sweep", "__version__", "open", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `spe.Sweep` when somebody asks for it."""
+    if name == "Sweep":
+        from .api.sweep import Sweep
+
+        return Sweep
+    raise AttributeError(f"module 'spe' has no attribute {name!r}")
 
 
 def open(run: str | Path) -> Run:

@@ -139,8 +139,10 @@ class Run:
         with Reader(self.folder) as reader:
             found = reader.task(number)
         last = found.tickets[-1] if found.tickets else None
-        texts = (last.stdout, last.stderr) if last else (b"", b"")
-        return Printed(*(one.decode("utf-8", "replace") for one in texts), found.reason or "")
+        stdout, stderr = (last.stdout, last.stderr) if last else (b"", b"")
+        return Printed(
+            stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"), found.reason or ""
+        )
 
     def files(self, number: int) -> list[Path]:
         """Return the result files of a set. Raises UsageError for an unknown number."""

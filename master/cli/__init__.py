@@ -4,7 +4,6 @@
     after      `spe run --after NAME` waits for the end of another sweep's run
     ask        Run a command in the directory of a running set, on its host
     attach     Follow a sweep that runs without this terminal, until its end
-    bring_sets  Sets for a sweep that runs, brought to its master
     cancel     Take sets out of the running sweep
     catalogue  The commands by purpose, with their summaries, and the groups of their options
     check      Show the sets and their command lines, start every host, run one set on each kind

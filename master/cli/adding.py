@@ -13,8 +13,8 @@ from ..text import sets
 from .common import print_json
 
 if TYPE_CHECKING:
+    from ..api.bring_sets import AddedSets
     from ..sweep.sweep import Sweep
-    from .bring_sets import AddedSets
 
 PAUSE = 0.2  # seconds between two looks at a run that is only just beginning
 
@@ -27,9 +27,9 @@ def added_to_running(
     `asked_for`: `--add` was given; else people are asked on a terminal, and without one nothing is
     added. `hosts`: the option --hosts. Raises UsageError where more than the parameters differs.
     """
+    from ..api.bring_sets import Ended, add_sets, wait_for_end
     from ..session.living import living
     from ..sweep.sweep import run_folder
-    from .bring_sets import Ended, add_sets, wait_for_end
 
     folder = run_folder(sweep)
     if asked_for:

@@ -1,0 +1,195 @@
+"""`spe.Sweep`: a sweep from a Python program, by the same spe.yaml and the same `spe run`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..table.columns import Cell
+from .engine import Engine
+from .progress_line import ProgressLine
+from .run import Run
+from .typed_rows import TypedRows
+
+MARK = (
+    "# Written by spe.Sweep, and written again by its next run: edit the program, not this file.\n"
+)
+Value = str | int | float | bool | Path
+
+
+class Sweep:
+    """One program over many parameter sets, described in Python.
+
+    It writes `folder`/spe.yaml and the sets that were added into a file beside it, and runs `spe
+    run` there in a process of its own. So all that `spe run` promises is true here: finished sets
+    stay, new ones run, and `spe status` in that folder knows the sweep. A run goes on when this
+    program ends before it.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        parameters: Any = None,
+        folder: str | Path = ".",
+        file: str = "spe.yaml",
+        **keys: Any,
+    ) -> None:
+        """Describe it; nothing is written or run.
+
+        `keys`: any other keys of spe.yaml, as mappings, lists, texts and numbers, such as
+        `results={"y": "stdout"}, hosts="hosts.txt", timeout="1min"`. `parameters`: as in spe.yaml,
+        in place of `add`. Paths are relative to `folder`.
+        """
+        self.folder, self.path = Path(folder), Path(folder) / file
+        self._keys = {"command": command} | keys
+        self._parameters = parameters
+        self._sets: list[dict[str, Value]] = []
+        self._engine: Engine | None = None
+        self._is_behind = False  # sets came when the run took none any more
+
+    # -- sets
+
+    def add(self, *sets: Mapping[str, Any], **values: Any) -> None:
+        """Add parameter sets: `add(x=1)`, or `add({"x": 1}, {"x": 2})`.
+
+        Equal ones are one set. While it runs, they go to that run. Raises UsageError for a set with
+        other names than those before.
+        """
+        if self._parameters is not None:
+            todo = "Leave parameters= out, or write all sets there."
+            raise UsageError("add() and parameters= exclude each other", todo=todo)
+        new = [dict(one) for one in sets] + ([values] if values else [])
+        first = (self._sets or new or [{}])[0]
+        for one in new:
+            if one.keys() != first.keys():
+                what = f"a set has {_names(one)}, and the first one {_names(first)}"
+                raise UsageError(what, where="add", todo="All sets have the same parameters.")
+            if not one:
+                raise UsageError("a set has no parameter", where="add", todo="Write add(x=1).")
+        self._sets += [{name: _plain(value) for name, value in one.items()} for one in new]
+        if self._engine is not None and self._engine.is_alive:
+            self._write()
+            self._is_behind = not self._engine.add(self._checked()) or self._is_behind
+
+    # -- runs
+
+    def run(self) -> Run:
+        """Run what is new, wait for it, and return the run, also where sets have failed.
+
+        A line says how far it is: in a notebook, and on a terminal. Ctrl-C lets running tasks
+        finish, a second one ends them. Raises ConfigError and UsageError for mistakes, NothingRuns
+        where no host came up.
+        """
+        while True:
+            engine = self._started(rows=False)
+            self._is_behind = False
+            with ProgressLine(engine):
+                self._ended(engine)
+            if not self._is_behind:
+                return Run(engine.runs)
+
+    def as_completed(self) -> Iterator[dict[str, Cell]]:
+        """Run what is new, and yield the row of each set when it has finished.
+
+        First come the rows of sets that had finished before. A set that failed has no row: after
+        the last one, `spe.open(...)` or `run()` tells of it. The run goes on where the loop is left.
+        """
+        seen = set[Cell]()
+        while True:
+            for row in self._rows():
+                if row["number"] not in seen:
+                    seen.add(row["number"])
+                    yield row
+            if not self._is_behind:
+                return
+
+    def _rows(self) -> Iterator[dict[str, Cell]]:
+        """Yield the rows of one run."""
+        engine = self._started(rows=True)
+        self._is_behind = False
+        typed = TypedRows(self._checked())
+        with ProgressLine(engine):
+            for line in engine.lines():
+                yield typed.row(json.loads(line))
+            self._ended(engine)
+
+    def stop(self, now: bool = False) -> None:
+        """End the run: running tasks may finish, unless `now`. Nothing happens where none goes on."""
+        if self._engine is not None and self._engine.is_alive:
+            self._engine.stop(now)
+
+    def _started(self, rows: bool) -> Engine:
+        if self._engine is not None and self._engine.is_alive:
+            if not rows:
+                return self._engine
+            todo = "run() waits for it; or go on with the loop that began it."
+            raise UsageError("this sweep runs already", where=str(self.path), todo=todo)
+        self._write()
+        from ..sweep.sweep import run_folder
+
+        self._engine = Engine(self.path, run_folder(self._checked()), rows)
+        return self._engine
+
+    def _ended(self, engine: Engine) -> None:
+        try:
+            engine.wait()
+        except KeyboardInterrupt:
+            # As `spe run` has it: once more ends the running tasks, too.
+            engine.interrupt()
+            try:
+                engine.wait()
+            except KeyboardInterrupt:
+                engine.interrupt()
+                engine.wait()
+            raise
+
+    def _checked(self) -> Any:
+        """Return the sweep as `spe run` will read it. Raises ConfigError for what is no sweep."""
+        from ..sweep.sweep import load
+
+        return load(self.path)
+
+    # -- files
+
+    def _write(self) -> None:
+        """Write spe.yaml and the sets. Raises UsageError where another spe.yaml is in the way."""
+        from ..config.yaml_file import written
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and not self.path.read_text(encoding="utf-8").startswith(MARK):
+            todo = "Name another folder=, or another file=; spe.open reads the runs of this one."
+            raise UsageError("it was not written by spe.Sweep", where=str(self.path), todo=todo)
+        parameters = self._parameters
+        if parameters is None:
+            if not self._sets:
+                raise UsageError("there is no set", todo="add(x=1) adds one, or give parameters=.")
+            sets = self.path.with_name(f"{self.path.stem}-sets.jsonl")
+            lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in self._sets)
+            sets.write_text("".join(lines), encoding="utf-8")
+            parameters = sets.name
+        keys = {name: value for name, value in self._keys.items() if value is not None}
+        document = written(_data(keys | {"parameters": parameters}))
+        self.path.write_text(MARK + document, encoding="utf-8")
+
+
+def _names(one: Mapping[str, Any]) -> str:
+    return ", ".join(one) or "none"
+
+
+def _plain(value: Any) -> Value:
+    """Return a value as JSON has it; one of numpy is the number that it holds."""
+    value = getattr(value, "item", lambda: value)()
+    return value if isinstance(value, (str, int, float)) else str(value)
+
+
+def _data(value: Any) -> Any:
+    """Return plain mappings, lists and scalars, as a YAML file has them."""
+    if isinstance(value, Mapping):
+        return {str(name): _data(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, set, range)):
+        return [_data(one) for one in value]
+    return value if value is None else _plain(value)

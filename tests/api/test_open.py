@@ -1,0 +1,228 @@
+"""`spe.open`: a run as a Python program reads it, typed, selected, and in the forms of other libraries."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+import spe
+from cli.kit import Bench
+from spe.errors import StoreError, UsageError
+from spe.table.current_file import current_csv
+from waiting import wait_until
+
+TYPES = {
+    "number": "int64", "x": "int64", "mesh": "double", "tag": "string", "energy": "double", "steps": "int64",
+    "said": "string", "file": "string", "host": "string", "seconds": "double", "attempts": "int64",
+}  # fmt: skip
+Value = int | float | str | None
+
+
+def rows(bench: Bench) -> list[dict[str, Value]]:
+    """What the table says, read by other means."""
+    with (bench.runs("t") / "results.csv").open(newline="", encoding="utf-8") as stream:
+        found = list(csv.DictReader(stream))
+    read = {"int64": int, "double": float, "string": str}
+    return [{name: read[TYPES[name]](cell) for name, cell in row.items()} for row in found]
+
+
+def make_stale(bench: Bench) -> None:
+    """As while a run goes on: results.csv is not what the database would make."""
+    with (bench.runs("t") / "results.csv").open("ab") as file:
+        file.write(b"no row of today\n")
+
+
+@pytest.fixture(params=["results.csv", "the database"])
+def run(ran: Bench, request: pytest.FixtureRequest) -> Any:
+    found = spe.open("t")
+    ran.expected = rows(ran)  # type: ignore[attr-defined]
+    if request.param == "the database":
+        make_stale(ran)
+    return found
+
+
+def test_rows_are_typed_by_as_and_parameters_are_numbers_where_all_are(ran: Bench, run: Any) -> None:
+    found = list(run.results())
+    assert found == ran.expected and len(found) == 15  # type: ignore[attr-defined]
+    assert [type(value) for value in found[0].values()] == [int, int, float, str, float, int, str, str, str, float, int]
+    assert len(run.results()) == 15
+
+
+def test_arrow_pandas_polars_parquet_and_csv_have_the_same_rows(ran: Bench, run: Any, tmp_path: Path) -> None:
+    expected = ran.expected  # type: ignore[attr-defined]
+    table = run.results().arrow()
+    assert {field.name: str(field.type) for field in table.schema} == TYPES
+    assert table.to_pylist() == expected
+    assert run.results().pandas().to_dict("records") == expected
+    assert run.results().polars().to_dicts() == expected
+    run.results().parquet(tmp_path / "t.parquet")
+    read = pyarrow.parquet.read_table(tmp_path / "t.parquet")
+    assert read.to_pylist() == expected and read.schema.equals(table.schema)
+    run.results().csv(tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["tag"] == "a,b"
+    assert isinstance(run.results().pandas(), pandas.DataFrame)
+    assert isinstance(run.results().polars(), polars.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"),
+    [
+        ("energy < -2 and mesh == 10", lambda row: row["energy"] < -2 and row["mesh"] == 10),
+        ("tag == '7' or steps == 11", lambda row: row["tag"] == "7" or row["steps"] == 11),
+        ("x > 99", lambda row: False),
+    ],
+)
+def test_a_condition_columns_and_an_order_select(ran: Bench, run: Any, where: str, holds: Any) -> None:
+    wanted = [row for row in ran.expected if holds(row)]  # type: ignore[attr-defined]
+    down = sorted(wanted, key=lambda row: row["energy"], reverse=True)
+    columns = ["energy", "number"]
+    for expected, sort in ((wanted, None), (down, "-energy")):
+        results = run.results(where, columns=columns, sort=sort)
+        narrow = [{name: row[name] for name in columns} for row in expected]
+        assert list(results) == narrow
+        assert results.arrow().to_pylist() == narrow
+        assert len(results) == len(narrow)
+
+
+def test_counts_failures_logs_and_files_are_there(ran: Bench) -> None:
+    run = spe.open(ran.runs("t"))
+    assert run.counts() == {"waiting": 0, "running": 0, "done": 15, "failed": 3, "cancelled": 0}
+    failed = run.failed()
+    assert {one["parameters"]["x"] for one in failed} == {"3"}
+    assert all("exit code 4" in one["reason"] for one in failed)
+    log = run.log(failed[0]["number"])
+    assert log.stdout.startswith("e=-3.5\n") and log.stderr == "no room\n" and "exit code 4" in log.reason
+    done = next(iter(run.results()))
+    (file,) = run.files(done["number"])
+    assert file.read_text() == f"content {done['x']}\n"
+    with pytest.raises(UsageError, match="999"):
+        run.log(999)
+    with pytest.raises(UsageError, match="999"):
+        run.files(999)
+
+
+def test_a_cell_that_is_empty_is_none_null_and_na(bench: Bench) -> None:
+    bench.write("spe.yaml", "name: t\ncommand: sh -c 'echo {{ x }}'\nparameters: {grid: {x: [1, 2]}}\n"
+                "hosts: [localhost]\nresults: {n: {from: stdout, as: int}}\n")  # fmt: skip
+    bench.ok("run", "-q")
+    old = (bench.folder / "spe.yaml").read_text()
+    bench.write("spe.yaml", old.replace("as: int}", "as: int}, m: {from: m.dat, as: int}"))
+    bench.spe("run", "-q")
+    results = spe.open("t").results(columns=["n", "m"])
+    assert list(results) == [{"n": 1, "m": None}, {"n": 2, "m": None}]
+    assert results.arrow().to_pylist() == list(results)
+    frame = results.pandas()
+    assert str(frame["m"].dtype) == "Int64" and frame["m"].isna().all() and str(frame["n"].dtype) == "int64"
+
+
+def test_whole_numbers_beyond_64_bits_stay_what_they_are(bench: Bench) -> None:
+    bench.write("spe.yaml", "name: t\ncommand: echo {{ x }}\nhosts: [localhost]\n"
+                "parameters: {grid: {x: [1, 123456789012345678901234567890]}}\n"
+                "results: {n: {from: stdout, as: int}}\n")  # fmt: skip
+    bench.ok("run", "-q")
+    results = spe.open("t").results(columns=["n"])
+    assert [row["n"] for row in results] == [1, 123456789012345678901234567890]
+    assert results.arrow()["n"].to_pylist() == ["1", "123456789012345678901234567890"]
+
+
+@pytest.mark.parametrize("edit", ["a row of the file", "a row of the database", "the file is gone", "the head"])
+def test_results_csv_is_read_only_where_it_is_what_the_database_would_make(ran: Bench, edit: str) -> None:
+    from spe.store.reader import Reader
+
+    path = ran.runs("t") / "results.csv"
+    expected = rows(ran)
+    with Reader(ran.runs("t")) as reader:
+        assert current_csv(reader) == path
+    if edit == "a row of the file":
+        path.write_bytes(path.read_bytes().replace(b"told", b"lied", 1))
+    elif edit == "the head":
+        path.write_bytes(path.read_bytes().replace(b"energy", b"enthal", 1))
+    elif edit == "the file is gone":
+        path.unlink()
+    else:
+        with sqlite3.connect(ran.runs("t") / "sweep.db") as connection:
+            connection.execute("UPDATE tasks SET state = 'waiting', ticket = NULL WHERE number = 1")
+        connection.close()
+        expected = [row for row in expected if row["number"] != 1]
+    with Reader(ran.runs("t")) as reader:
+        assert current_csv(reader) is None
+    assert list(spe.open("t").results()) == expected
+    assert spe.open("t").results().arrow().to_pylist() == expected
+
+
+def test_collect_makes_a_file_that_is_read_again(ran: Bench) -> None:
+    from spe.store.reader import Reader
+
+    (ran.runs("t") / "results.csv").unlink()
+    ran.spe("collect")
+    with Reader(ran.runs("t")) as reader:
+        assert current_csv(reader)
+
+
+def test_a_run_that_goes_on_is_read_and_watched(bench: Bench) -> None:
+    bench.worker('[ "$1" = 1 ] || until [ -e "$GATE" ]; do sleep 0.05; done; echo "$1"')
+    bench.write("spe.yaml", "name: t\ncommand: ./work {{ x }}\nparameters: {grid: {x: [1, 2]}}\n"
+                "hosts: [localhost slots=2]\nresults: {y: {from: stdout, as: int}}\n")  # fmt: skip
+    started = bench.start("run", "-q")
+    wait_until(lambda: bench.query("SELECT 1 FROM tasks WHERE state = 'done'", "t"), "a set is done")
+    run = spe.open("t")
+    assert [row["y"] for row in run.results()] == [1] == run.results().arrow()["y"].to_pylist()
+    assert run.counts()["done"] == 1
+    watch = run.watch().start()
+    bench.open_gate()
+    assert started.end().code == 0
+    assert watch.wait(60)
+    assert [row["y"] for row in run.results()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"where": "enrgy < 1"}, "there is no column 'enrgy'"),
+        ({"where": "energy <"}, "is not an expression"),
+        ({"columns": ["x", "y"]}, "there is no column 'y'"),
+        ({"columns": "x"}, r"Write columns=\['x'\]"),
+        ({"sort": "-none"}, "there is no column 'none'"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_read(ran: Bench, words: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        spe.open("t").results(**words)
+
+
+def test_a_condition_that_cannot_be_told_names_the_set(ran: Bench, run: Any) -> None:
+    results = run.results("tag + 1 > x")
+    for read in (lambda: list(results), results.arrow):
+        with pytest.raises(UsageError, match="where, set 1"):
+            read()
+
+
+def test_a_name_that_never_ran_is_told_at_once(bench: Bench) -> None:
+    with pytest.raises((UsageError, StoreError), match="nothing"):
+        spe.open("nothing")
+
+
+@pytest.mark.parametrize(("name", "extra"), [("polars", "polars"), ("pandas", "pandas"), ("pyarrow", "arrow")])
+def test_a_library_that_is_not_installed_is_named_with_its_pip_line(
+    ran: Bench, monkeypatch: pytest.MonkeyPatch, name: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UsageError, match=rf"{name}, which is not installed\n  pip install 'spe\[{extra}\]'"):
+        getattr(spe.open("t").results(), extra)()
+
+
+def test_import_spe_loads_nothing_heavy() -> None:
+    lines = "import sys, spe\nprint(*sorted(one for one in sys.modules if one.partition('.')[0] not in BEFORE))"
+    code = "import sys\nBEFORE = {one.partition('.')[0] for one in sys.modules}\n" + lines
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["__future__", "spe", "spe.version"]
