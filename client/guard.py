@@ -62,14 +62,18 @@ def guarded(
     status = _wait_for(client, host_ends)
     _end_all()
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else _killed(os.WTERMSIG(status))
-    made = passed_folders.received(ours)
-    if made is not None:
-        own_folder.take_over(*made)
+    _take_over(own_folder, ours)
     if own_folder.is_of(client):  # the client was killed, or had no memory left to clear up by itself
         _clear_up(own_folder, last_words())
     else:
         say_unsaid()
     return code
+
+
+def _take_over(own_folder: OwnFolder, passed: socket.socket) -> None:
+    made = passed_folders.received(passed)
+    if made is not None:
+        own_folder.take_over(*made)
 
 
 def _killed(number: int) -> int:
