@@ -36,8 +36,8 @@ def guarded(
     """Run work() in a child and return its exit code.
 
     The last_words() of a client that was killed are said after the clean-up. `say_unsaid` says what
-    a client that was killed after its own clean-up has not said. `host_ends` is set
-    when a signal tells us to end: what dies from then on died with its host.
+    a client that was killed after its own clean-up has not said. `host_ends` is set when a signal
+    tells us to end: what dies from then on died with its host.
     """
 
     def pass_on(number: int, _: Any) -> None:
@@ -62,14 +62,19 @@ def guarded(
     status = _wait_for(client, host_ends)
     _end_all()
     code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else _killed(os.WTERMSIG(status))
-    made = passed_folders.received(ours)
-    if made is not None:
-        own_folder.take_over(*made)
-    if own_folder.is_of(client):  # the client was killed, or had no memory left to clear up by itself
+    if _is_left(own_folder, client, ours):
         _clear_up(own_folder, last_words())
     else:
         say_unsaid()
     return code
+
+
+def _is_left(own_folder: OwnFolder, client: int, passed: socket.socket) -> bool:
+    """Tell whether the client was killed, or had no memory left to clear up by itself."""
+    made = passed_folders.received(passed)
+    if made is not None:
+        own_folder.take_over(*made)
+    return own_folder.is_of(client)
 
 
 def _killed(number: int) -> int:
